@@ -176,7 +176,11 @@ impl Keys {
         let answer: Result<Document, Error> = self.client.get_json(&self.url).await;
         let fetched = answer.and_then(|document| {
             let keys = document.usable();
-            if keys.is_empty() { Err(Error::malformed(Provider::Clerk, "no RS256 key in the key set")) } else { Ok(keys) }
+            if keys.is_empty() {
+                Err(Error::malformed(Provider::Clerk, "no RS256 key in the key set"))
+            } else {
+                Ok(keys)
+            }
         });
         let mut state = self.lock();
         state.last_attempt = Some(Attempt { at: now, worked: fetched.is_ok() });

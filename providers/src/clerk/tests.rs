@@ -141,7 +141,21 @@ async fn claims_are_what_the_vectors_say() {
             compared += 1;
         }
     }
-    assert_eq!(compared, 36, "claims were compared");
+    assert_eq!(compared, 37, "claims were compared");
+}
+
+#[tokio::test]
+async fn a_hot_token_is_proved_once() {
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks).await;
+    let vector = fixture.vector("v2 basic");
+    for (capacity, same) in [(10_000, true), (0, false)] {
+        let verifier = fixture.verifier_with(&clerk, |config| config.remembered_tokens = capacity);
+        let first = verifier.verify(&vector.token, vector.now()).await.expect("valid");
+        let second = verifier.verify(&vector.token, vector.now()).await.expect("valid");
+        assert_eq!(first, second);
+        assert_eq!(std::sync::Arc::ptr_eq(&first, &second), same, "capacity {capacity}");
+    }
 }
 
 #[tokio::test]
