@@ -66,7 +66,7 @@ impl Claims {
     /// Reads a proven payload. Types are checked here; the rules (issuer, party, times) are the verifier's.
     pub(super) fn read(raw: Map<String, Value>) -> Result<Self, TokenError> {
         let sub = required(&raw, "sub")?;
-        if !sub.strip_prefix("user_").is_some_and(|rest| !rest.is_empty()) {
+        if sub.strip_prefix("user_").is_none_or(str::is_empty) {
             return Err(TokenError::NotASession("sub"));
         }
         let sid = text(&raw, "sid")?.filter(|sid| !sid.is_empty()).ok_or(TokenError::NotASession("sid"))?;

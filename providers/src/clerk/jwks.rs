@@ -161,7 +161,7 @@ impl Keys {
             return if aging && may_fetch { Advice::UseAndRefresh(key) } else { Advice::Use(key) };
         }
         let asked = kid.and_then(|kid| state.missing.get(kid));
-        if set.is_some() && asked.is_some_and(|at| within(*at, now, self.patience.missing_for)) {
+        if asked.is_some_and(|at| within(*at, now, self.patience.missing_for)) {
             return Advice::Refuse(TokenError::UnknownKey);
         }
         if may_fetch {
@@ -194,7 +194,7 @@ impl Keys {
 
     fn note_if_missing(&self, kid: &str, now: DateTime<Utc>) {
         let mut state = self.lock();
-        let answered = state.last_attempt.as_ref().is_some_and(|attempt| attempt.worked && attempt.at == now);
+        let answered = state.last_attempt.as_ref().is_some_and(|attempt| attempt.worked);
         if !answered || state.set.as_ref().is_some_and(|set| set.by_kid.contains_key(kid)) {
             return;
         }

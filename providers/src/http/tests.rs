@@ -87,9 +87,11 @@ async fn a_body_over_the_cap_is_not_read_announced_or_not() {
 
 #[tokio::test]
 async fn silence_ends() {
+    let hour = Duration::from_secs(3600);
+    let short = Duration::from_millis(20);
     for limits in [
-        Limits { total: Duration::from_millis(20), ..Limits::default() },
-        Limits { read: Duration::from_millis(20), ..Limits::default() },
+        Limits { total: short, read: hour, ..Limits::default() },
+        Limits { read: short, total: hour, ..Limits::default() },
     ] {
         let error = refused(b"", limits).await;
         assert_eq!(error.kind, Kind::Unavailable);
@@ -112,4 +114,19 @@ async fn https_is_spoken() {
     let error = client(Limits::default()).get_json::<Value>(&url).await.expect_err("not a TLS server");
     assert_eq!(error.kind, Kind::Unavailable);
     assert!(error.detail.contains("InvalidContentType") || error.detail.contains("corrupt message"), "{error}");
+}
+
+#[test]
+fn the_environments_proxy_is_not_used() {
+    // The environment belongs to the process, so this takes another one.
+    let this = std::env::current_exe().expect("tests are a program");
+    let output = std::process::Command::new(this)
+        .args(["--exact", "http::tests::reads_json_over_plain_http"])
+        .envs(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY")
+        .output()
+        .expect("a program can be run twice");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

@@ -1,5 +1,7 @@
 //! From Cal.com's JSON to an [`Event`].
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -86,7 +88,10 @@ fn booking(trigger: Trigger, wire: wire::Booking, created_at: Lax<DateTime<Utc>>
     let metadata = wire.metadata.0.unwrap_or_default();
     let location = wire.location.filled();
     let video = wire.video_call_data.0.unwrap_or_default().url.filled();
-    let video_url = [metadata.get("videoCallUrl").cloned(), video, location.clone()].into_iter().flatten().find(is_web);
+    let video_url = [metadata.get("videoCallUrl").cloned(), video, location.clone()]
+        .into_iter()
+        .flatten()
+        .find(|link| is_web(link));
     let (starts_at, ends_at) = times(trigger, wire.start_time, wire.end_time)?;
     Ok(Booking {
         uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
@@ -140,7 +145,7 @@ fn times(
 }
 
 /// A link that a browser may follow; never `javascript:` and the like.
-fn is_web(link: &String) -> bool {
+fn is_web(link: &str) -> bool {
     let scheme = link.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https"))
 }
@@ -180,7 +185,7 @@ fn attendees(people: Lax<Vec<wire::Person>>) -> Vec<Attendee> {
     people.0.unwrap_or_default().into_iter().filter_map(attendee).collect()
 }
 
-fn answers(responses: Lax<std::collections::BTreeMap<String, wire::Response>>) -> Vec<Answer> {
+fn answers(responses: Lax<BTreeMap<String, wire::Response>>) -> Vec<Answer> {
     let answer = |(slug, response): (String, wire::Response)| {
         Some(Answer { slug, label: response.label.filled(), value: answer(response.value.0?)? })
     };

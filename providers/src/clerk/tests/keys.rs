@@ -24,14 +24,15 @@ async fn a_new_key_is_found_and_a_retired_one_takes_its_tokens_with_it() {
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
     verifier.verify(&goes.token, at(NOW)).await.expect("its key is still published");
-    verifier.verify(&stays.token, at(NOW)).await.expect("its key is published");
+    let proved = verifier.verify(&stays.token, at(NOW)).await.expect("its key is published");
     assert_eq!(verifier.verify(&comes.token, at(NOW)).await, Err(TokenError::UnknownKey));
     assert_eq!(clerk.times_asked(), 1, "asked a moment ago");
 
     clerk.answer(200, &fixture.jwks);
     let later = at(NOW + 10);
     verifier.verify(&comes.token, later).await.expect("the new key is fetched because a token names it");
-    verifier.verify(&stays.token, later).await.expect("the common key stays");
+    let still = verifier.verify(&stays.token, later).await.expect("the common key stays");
+    assert!(Arc::ptr_eq(&proved, &still), "and so does what it has proved");
     assert_eq!(verifier.verify(&goes.token, later).await, Err(TokenError::UnknownKey), "remembered, but withdrawn");
     assert_eq!(clerk.times_asked(), 2);
 }
@@ -82,10 +83,13 @@ async fn an_outage_is_survived_for_a_day_without_waiting() {
     verifier.verify(&vector.token, at(NOW)).await.expect("valid");
     clerk.answer(503, "");
     for hour in 1..24 {
-        verifier.verify(&vector.token, at(NOW + hour * 3600)).await.expect("the old keys still serve");
-        verifier.keys.settle().await;
+        for second in 0..3 {
+            let now = at(NOW + hour * 3600 + second);
+            verifier.verify(&vector.token, now).await.expect("the old keys still serve");
+            verifier.keys.settle().await;
+        }
     }
-    assert_eq!(clerk.times_asked(), 24, "one attempt per hour that passed");
+    assert_eq!(clerk.times_asked(), 24, "one attempt per hour, not one per request");
     let day = at(NOW + 24 * 3600);
     let error = verifier.verify(&vector.token, day).await.expect_err("too old to believe");
     assert!(error == TokenError::KeysUnavailable && error.is_temporary());
@@ -242,4 +246,51 @@ async fn many_first_requests_cause_one_fetch_even_if_the_first_hangs_up() {
         other.await.expect("no panic").expect("all others get their answer");
     }
     assert_eq!(clerk.times_asked(), 1);
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_moment_cause_one_fetch() {
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks).await;
+    let verifier = Arc::new(fixture.verifier(&clerk));
+    verifier.warm_up(at(NOW)).await.expect("keys");
+    let strangers: Vec<_> = (0..200)
+        .map(|number| {
+            let verifier = Arc::clone(&verifier);
+            // Their clocks were read in another order than they arrive in.
+            let now = at(NOW + 20) - TimeDelta::milliseconds(number);
+            tokio::spawn(async move { verifier.verify(&unsigned(&format!("ins_{number}")), now).await })
+        })
+        .collect();
+    for stranger in strangers {
+        assert_eq!(stranger.await.expect("no panic"), Err(TokenError::UnknownKey));
+    }
+    assert_eq!(clerk.times_asked(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_does_not_keep_new_keys_out() {
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
+    let verifier = fixture.verifier(&clerk);
+    verifier.warm_up(at(NOW + 7200)).await.expect("keys");
+    clerk.answer(200, &fixture.jwks);
+    verifier
+        .verify(&fixture.vector("second key").token, at(NOW))
+        .await
+        .expect("fetched two hours 'before' the last time");
+}
+
+#[tokio::test]
+async fn a_key_id_that_no_key_can_have_is_not_looked_for() {
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks).await;
+    let verifier = fixture.verifier(&clerk);
+    verifier.warm_up(at(NOW)).await.expect("keys");
+    for kid in [String::new(), "k".repeat(129)] {
+        assert_eq!(verifier.verify(&unsigned(&kid), at(NOW + 60)).await, Err(TokenError::UnknownKey));
+    }
+    assert_eq!(clerk.times_asked(), 1);
+    assert_eq!(verifier.verify(&unsigned(&"k".repeat(128)), at(NOW + 60)).await, Err(TokenError::UnknownKey));
+    assert_eq!(clerk.times_asked(), 2, "the longest possible id is");
 }
