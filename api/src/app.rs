@@ -1,0 +1,43 @@
+//! Everything a request or a job may need, in one place.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::domain::identity::TokenVerifier;
+use crate::http::metrics::Metrics;
+use crate::outbox::listen::Live;
+
+/// Deadlines that an operator may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// How long a client may take to pay.
+    pub payment: TimeDelta,
+    /// How long after its end a session counts as over.
+    pub completion_grace: TimeDelta,
+    /// How long a slot is held.
+    pub hold: TimeDelta,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { payment: TimeDelta::minutes(30), completion_grace: TimeDelta::minutes(15), hold: TimeDelta::minutes(10) }
+    }
+}
+
+/// The application.
+#[derive(Debug)]
+pub struct App {
+    pub db: Db,
+    pub clock: Clock,
+    pub deadlines: Deadlines,
+    pub live: Arc<Live>,
+    pub tokens: TokenVerifier,
+    pub cal_com: crate::domain::webhook::CalComSecrets,
+    pub metrics: Arc<Metrics>,
+    /// Work that must not be cut off by a client that goes away; a shutdown waits for it.
+    pub tasks: TaskTracker,
+}

@@ -1,0 +1,51 @@
+//! The one door through which "now" enters.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// Where instants come from: the machine, or a test that moves time by hand.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's clock.
+    #[default]
+    System,
+    /// A stopped clock.
+    Stopped(StoppedClock),
+}
+
+impl Clock {
+    /// The current instant, with millisecond precision: what is stored is what was compared.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        match self {
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the time")]
+            Self::System => Utc::now().trunc_subsecs(3),
+            Self::Stopped(clock) => clock.now(),
+        }
+    }
+}
+
+/// A clock that moves only when told to. Clones share the time.
+#[derive(Clone, Debug)]
+pub struct StoppedClock(Arc<AtomicI64>);
+
+impl StoppedClock {
+    /// A clock stopped at an instant.
+    #[must_use]
+    pub fn at(instant: DateTime<Utc>) -> Self {
+        Self(Arc::new(AtomicI64::new(instant.timestamp_millis())))
+    }
+
+    /// The instant it shows.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst)).expect("set from a valid instant")
+    }
+
+    /// Moves it.
+    pub fn advance(&self, by: TimeDelta) {
+        self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,276 @@
+//! The two databases behind one behaviour: a pool to read from, a way to write, and nothing above it that knows which database it is.
+//!
+//! SQLite has one writer: its writes go through a pool of one connection, in IMMEDIATE transactions, so that a writer waits in our queue
+//! instead of failing half-way with "database is locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use migration::MigratorTrait;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::Notify;
+
+use crate::domain::{Error, Result};
+
+/// The channel on which processes that share a PostgreSQL database tell each other of commits.
+pub(crate) const CHANNEL: &str = "courtside";
+
+/// How many times a transaction that lost against another one is tried again.
+const ATTEMPTS: u32 = 5;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DbOptions {
+    /// `sqlite://path` or `postgres://…`.
+    pub url: String,
+    /// Most connections: of the pool in PostgreSQL, of the readers in SQLite.
+    pub connections: u32,
+}
+
+/// The database. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    wake: Arc<Wake>,
+}
+
+/// Who is told after a commit. Being told is a hint: whoever waits here also looks by itself from time to time.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// There are new lines of history.
+    pub events: Notify,
+    /// There is new work.
+    pub jobs: Notify,
+    /// Whether other processes are about to be told: one message serves all commits until it is sent.
+    telling: AtomicBool,
+}
+
+/// A write transaction, and what it has promised to whoever waits for its commit.
+#[derive(Debug)]
+pub struct Txn {
+    inner: DatabaseTransaction,
+    events: AtomicBool,
+    jobs: AtomicBool,
+}
+
+impl Deref for Txn {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+}
+
+impl Txn {
+    pub(crate) fn wake_events(&self) {
+        self.events.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn wake_jobs(&self) {
+        self.jobs.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Db {
+    /// Opens the database; a SQLite file is created when it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn connect(options: &DbOptions) -> Result<Self, DbErr> {
+        Self::connect_counted(options, |_| ()).await
+    }
+
+    /// Opens the database and tells `each` of every statement, for tests that count them.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub async fn connect_counted<F>(options: &DbOptions, each: F) -> Result<Self, DbErr>
+    where
+        F: Fn(&str) + Clone + Send + Sync + 'static,
+    {
+        let counted = |mut connection: DatabaseConnection| {
+            let each = each.clone();
+            connection.set_metric_callback(move |info| each(&info.statement.sql));
+            connection
+        };
+        if options.url.starts_with("sqlite:") {
+            let write = counted(Database::connect(sqlite(options, 1)).await?);
+            let read = counted(Database::connect(sqlite(options, options.connections)).await?);
+            Ok(Self { read, write, wake: Arc::default() })
+        } else {
+            let pool = counted(Database::connect(postgres(options)).await?);
+            Ok(Self { read: pool.clone(), write: pool, wake: Arc::default() })
+        }
+    }
+
+    /// Brings the tables up to date.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> Result<(), DbErr> {
+        migration::Migrator::up(&self.write, None).await
+    }
+
+    /// Whether every migration that this program knows has run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_migrated(&self) -> Result<bool, DbErr> {
+        Ok(migration::Migrator::get_pending_migrations(&self.read).await?.is_empty())
+    }
+
+    /// A connection for reading.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// A connection for single statements that write and need no transaction of their own.
+    #[must_use]
+    pub fn write_one(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
+    /// Whether this is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Who is told after a commit.
+    #[must_use]
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Runs `work` in a write transaction: committed when it gives `Ok`, rolled back otherwise.
+    ///
+    /// It runs on a task of its own. A caller that goes away therefore never cuts it in half, and never leaves a pooled connection
+    /// inside a transaction (sqlx 0.9.0 does, when `begin` is cancelled). A transaction that the database gave up in favour of another
+    /// one (deadlock, serialisation) is run again, which is why `work` may be called more than once.
+    ///
+    /// # Errors
+    /// What `work` gives, or `Internal` when the database fails.
+    pub async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> Fn(&'t Txn) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    {
+        let db = self.clone();
+        tokio::spawn(async move { db.write_here(&work).await })
+            .await
+            .unwrap_or_else(|panic| Err(Error::internal("a transaction panicked", panic)))
+    }
+
+    async fn write_here<T, F>(&self, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t Txn) -> BoxFuture<'t, Result<T>>,
+    {
+        for attempt in 1.. {
+            let outcome = self.attempt(work).await;
+            match outcome {
+                Err(error) if error.is_lost_race() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(rand::random_range(1..=8 * attempt)))).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    async fn attempt<T, F>(&self, work: &F) -> Result<T>
+    where
+        F: for<'t> Fn(&'t Txn) -> BoxFuture<'t, Result<T>>,
+    {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = self.write.begin_with_options(options).await?;
+        let txn = Txn { inner, events: AtomicBool::new(false), jobs: AtomicBool::new(false) };
+        match work(&txn).await {
+            Ok(value) => {
+                let Txn { inner, events, jobs } = txn;
+                inner.commit().await?;
+                self.tell(events.into_inner(), jobs.into_inner());
+                Ok(value)
+            }
+            Err(error) => {
+                txn.inner.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Db {
+    /// Tells whoever waits, here and, with PostgreSQL, in other processes. Not inside the transaction: a NOTIFY there makes all commits
+    /// of the database wait for each other.
+    fn tell(&self, events: bool, jobs: bool) {
+        if events {
+            self.wake.events.notify_waiters();
+        }
+        if jobs {
+            self.wake.jobs.notify_waiters();
+        }
+        if (events || jobs) && self.is_postgres() && !self.wake.telling.swap(true, Ordering::AcqRel) {
+            let db = self.clone();
+            tokio::spawn(async move {
+                // Whatever commits from here on tells for itself; whatever came before is told of now.
+                db.wake.telling.store(false, Ordering::Release);
+                let notify = format!("select pg_notify('{CHANNEL}', '')");
+                if let Err(error) = db.write.execute_unprepared(&notify).await {
+                    tracing::debug!(%error, "could not tell other processes of a commit; they will find it by themselves");
+                }
+            });
+        }
+    }
+}
+
+fn pool(options: &DbOptions, connections: u32) -> ConnectOptions {
+    let mut pool = ConnectOptions::new(&options.url);
+    pool.max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(30))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false);
+    pool
+}
+
+fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
+    let mut pool = pool(options, connections);
+    pool.idle_timeout(None).max_lifetime(None);
+    pool.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(20))
+            .statement_cache_capacity(512)
+            .pragma("journal_mode", "WAL")
+            // A commit that was answered must survive a power cut, not only a crash of this process.
+            .pragma("synchronous", "FULL")
+            .pragma("cache_size", "-16000")
+            .pragma("temp_store", "MEMORY")
+    });
+    pool
+}
+
+fn postgres(options: &DbOptions) -> ConnectOptions {
+    let mut pool = pool(options, options.connections);
+    pool.max_lifetime(Duration::from_secs(600)).idle_timeout(Duration::from_secs(300));
+    pool.map_sqlx_postgres_opts(|postgres| {
+        postgres
+            .application_name("courtside")
+            .statement_cache_capacity(512)
+            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")])
+    });
+    pool
+}

@@ -1,0 +1,36 @@
+//! What staff did that is not a booking's history.
+
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::audit_log::ActiveModel;
+use sea_orm::ActiveModelTrait;
+use sea_orm::ActiveValue::Set;
+
+use super::Result;
+use crate::db::Txn;
+
+/// Writes a deed down, in the transaction that does it. `subject` is the global id of what it was done to.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn record(
+    txn: &Txn,
+    actor_id: Option<Uuid>,
+    action: &str,
+    subject: &str,
+    now: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<()> {
+    ActiveModel {
+        id: Set(entity::new_id()),
+        actor_id: Set(actor_id),
+        action: Set(action.to_owned()),
+        subject: Set(subject.to_owned()),
+        detail: Set(None),
+        correlation_id: Set(correlation_id.to_owned()),
+        occurred_at: Set(now),
+    }
+    .insert(&**txn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! What somebody may do with a booking now.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::ActorKind;
+
+use super::state::{self, Event};
+use crate::domain::Caller;
+
+/// What may be done with a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "BookingAction")]
+pub enum Action {
+    /// Cancel it.
+    Cancel,
+    /// Move it.
+    Reschedule,
+    /// Agree to it.
+    Approve,
+    /// Say no to it.
+    Reject,
+    /// Pay for it.
+    Pay,
+    /// Say who came.
+    MarkAttendance,
+}
+
+/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and have the last word.
+#[must_use]
+pub fn allowed_actions(caller: &Caller, booking: &Model, now: DateTime<Utc>) -> Vec<Action> {
+    let Some(side) = super::side_of(caller, booking) else { return Vec::new() };
+    let client = side == ActorKind::Client;
+    let begun = booking.starts_at <= now;
+    let waits = booking.status == Status::Scheduled && booking.approval == Approval::Pending;
+    let moves_left = booking.policy.max_moves.is_none_or(|most| !client || booking.moves < most);
+    let can = |event| state::next(booking.status, event).is_some();
+    [
+        (Action::Cancel, can(Event::Canceled) && !(client && begun)),
+        (Action::Reschedule, can(Event::Moved) && !begun && moves_left),
+        (Action::Approve, waits && !client),
+        (Action::Reject, waits && !client),
+        (Action::Pay, client && can(Event::Paid) && booking.status.is_active()),
+        (Action::MarkAttendance, !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed)),
+    ]
+    .into_iter()
+    .filter_map(|(action, may)| may.then_some(action))
+    .collect()
+}

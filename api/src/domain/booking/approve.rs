@@ -1,0 +1,69 @@
+//! The coach's word on a booking that waits for it.
+
+use entity::Uuid;
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::{ActorKind, Kind};
+
+use super::change::{apply, no_booking};
+use super::create::settle_price;
+use super::state::Event;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::{Act, Caller, Conflict, Error, Result};
+
+/// Agrees to a booking: it is confirmed, or waits for its payment.
+///
+/// # Errors
+/// `InvalidState` unless it waits for approval; `NotFound` unless the caller is its coach or staff.
+pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
+    let deadline = app.clock.now() + app.deadlines.payment;
+    decide(app, caller, booking_id, move |txn, act, booking| {
+        Box::pin(async move {
+            let event = Event::Noted(Kind::Approved);
+            let booking = apply(txn, act, booking, event, None, |row| row.approval = Approval::Given).await?;
+            settle_price(txn, act, &booking, deadline).await
+        })
+    })
+    .await
+}
+
+/// Says no to a booking; its time is given back.
+///
+/// # Errors
+/// As [`approve`].
+pub async fn reject(app: &App, caller: &Caller, booking_id: Uuid, reason: Option<String>) -> Result<Model> {
+    decide(app, caller, booking_id, move |txn, act, booking| {
+        let reason = reason.clone();
+        Box::pin(async move { apply(txn, act, booking, Event::RejectedByCoach, reason, |_| ()).await })
+    })
+    .await
+}
+
+type Deciding<'t> = futures_util::future::BoxFuture<'t, Result<Model>>;
+
+async fn decide<F>(app: &App, caller: &Caller, booking_id: Uuid, decision: F) -> Result<Model>
+where
+    F: for<'t> Fn(&'t Txn, &'t Act, &'t Model) -> Deciding<'t> + Clone + Send + Sync + 'static,
+{
+    let person = caller.require_person()?.clone();
+    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id, decision) = (person.clone(), correlation_id.clone(), decision.clone());
+            Box::pin(async move {
+                let booking = super::read::require(&**txn, booking_id).await?;
+                let side = match super::side(&person, &booking)? {
+                    ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
+                    ActorKind::Client if person.is_admin() => ActorKind::Admin,
+                    ActorKind::Client => return Err(Error::Forbidden("only the coach may decide this")),
+                    side => side,
+                };
+                if booking.status != Status::Scheduled || booking.approval != Approval::Pending {
+                    return Err(Conflict::InvalidState("the booking does not wait for approval".to_owned()).into());
+                }
+                decision(txn, &Act::person(side, &person, &correlation_id, now), &booking).await
+            })
+        })
+        .await
+        .map_err(|error| if matches!(error, Error::NotFound(_)) { no_booking() } else { error })
+}

@@ -1,0 +1,73 @@
+//! Cancelling.
+
+use entity::Uuid;
+use entity::booking::Model;
+use entity::booking_event::ActorKind;
+use serde::Serialize;
+
+use super::change::apply;
+use super::idempotency::{self, Claim};
+use super::state::Event;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::{Act, Caller, Conflict, Result};
+
+/// What to cancel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cancel {
+    pub booking_id: Uuid,
+    pub reason: Option<String>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Cancels a booking and gives its time back. What is refunded follows from the policy that was frozen into it.
+///
+/// # Errors
+/// `InvalidState` for a booking that no longer stands, and for a client once the session has begun; `Stale` when it was changed since the
+/// caller read it.
+pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    let now = app.clock.now();
+    let request_hash = idempotency::key(person.user_id, "cancelBooking", key, &input)?.request_hash;
+    let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
+
+    let (booking, is_new) = app
+        .db
+        .write(move |txn| {
+            let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
+            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let booking = super::read::require(&**txn, input.booking_id).await?;
+                let side = super::side(&person, &booking)?;
+                let key =
+                    idempotency::Key { user_id: person.user_id, operation: "cancelBooking", key: &key, request_hash };
+                if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
+                    // As it is now: whoever was first has changed it since it was read above.
+                    return Ok((super::read::require(&**txn, booking.id).await?, false));
+                }
+                let act = Act::person(side, &person, &correlation_id, now);
+                Ok((take_back(txn, &act, &booking, input).await?, true))
+            })
+        })
+        .await?;
+    if is_new {
+        app.metrics.booking_changed("canceled");
+    }
+    Ok(booking)
+}
+
+async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Result<Model> {
+    if input.version.is_some_and(|version| version != booking.version) {
+        return Err(Conflict::Stale.into());
+    }
+    if act.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= act.now {
+        return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
+    }
+    apply(txn, act, booking, Event::Canceled, input.reason.clone(), |booking| {
+        booking.cancellation_reason = input.reason;
+        booking.canceled_at = Some(act.now);
+        booking.payment_deadline = None;
+    })
+    .await
+}

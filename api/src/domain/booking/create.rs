@@ -1,0 +1,253 @@
+//! Booking a slot: our row first, because the database refuses overlaps; then the scheduler; then the price.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::{ActorKind, Kind};
+use entity::event_type::{self, Visibility};
+use entity::{Uuid, coach, event_type_host, slot_hold, user};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde::Serialize;
+
+use super::change::{apply, initiate};
+use super::idempotency::{self, Claim};
+use super::intake::{self, AnswerInput};
+use super::state::Event;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::scheduling::native::{Interval, Terms};
+use crate::domain::scheduling::{self, Except};
+use crate::domain::{Act, Caller, Conflict, Error, Result, check};
+
+/// What to book.
+#[derive(Clone, Debug, Serialize)]
+pub struct Create {
+    pub event_type_id: Uuid,
+    /// One of the type's hosts; its owner when left out.
+    pub coach_id: Option<Uuid>,
+    pub starts_at: DateTime<Utc>,
+    /// One of the type's lengths; its default when left out.
+    pub length_minutes: Option<i32>,
+    /// The zone the client sees the time in.
+    pub time_zone: Tz,
+    pub answers: Vec<AnswerInput>,
+    /// The client's own hold on the slot.
+    pub hold_id: Option<Uuid>,
+}
+
+/// Books for the caller.
+///
+/// With the built-in scheduler the outcome is known at once: the booking comes back CONFIRMED, or PAYMENT_PENDING when it costs something,
+/// or SCHEDULED while the coach's approval is missing. The same key with the same input gives the same booking, and books once.
+///
+/// # Errors
+/// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`, `IdempotencyKeyReused`; `NotFound` for what cannot be
+/// booked; `Invalid` for values that cannot stand.
+pub async fn create(app: &App, caller: &Caller, key: &str, input: Create) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    let now = app.clock.now();
+    let act = Act::person(ActorKind::Client, &person, &caller.correlation_id, now);
+    let booking_id = entity::new_id();
+    let request_hash = idempotency::key(person.user_id, "createBooking", key, &input)?.request_hash;
+    let (key, deadline) = (key.to_owned(), now + app.deadlines.payment);
+
+    let (booking, is_new) = app
+        .db
+        .write(move |txn| {
+            let (act, input, key, request_hash) = (act.clone(), input.clone(), key.clone(), request_hash.clone());
+            Box::pin(async move {
+                let user_id = act.actor_id.expect("a person's deed names the person");
+                let key = idempotency::Key { user_id, operation: "createBooking", key: &key, request_hash };
+                if let Claim::Done(id) = idempotency::claim(txn, &key, booking_id, act.now).await? {
+                    return Ok((super::read::require(&**txn, id).await?, false));
+                }
+                let order = Order::prepare(txn, user_id, input, now).await?;
+                Ok((order.place(txn, &act, booking_id, deadline).await?, true))
+            })
+        })
+        .await?;
+    if is_new {
+        app.metrics.booking_changed("created");
+    }
+    Ok(booking)
+}
+
+/// A booking that may be made, as far as can be told before it is tried.
+struct Order {
+    input: Create,
+    client: user::Model,
+    coach: coach::Model,
+    event_type: event_type::Model,
+    terms: Terms,
+    answers: entity::booking::Answers,
+}
+
+impl Order {
+    async fn prepare(txn: &Txn, user_id: Uuid, input: Create, now: DateTime<Utc>) -> Result<Self> {
+        let client = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+        let event_type = event_type::Entity::find_by_id(input.event_type_id)
+            .filter(event_type::Column::Visibility.ne(Visibility::Archived))
+            .one(&**txn)
+            .await?
+            .ok_or(Error::NotFound("event type"))?;
+        let coach = host(txn, &event_type, input.coach_id).await?;
+        if !coach.accepts_bookings {
+            return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+        }
+        if coach.user_id == Some(user_id) {
+            return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
+        }
+        let length = input.length_minutes.unwrap_or(event_type.length_minutes);
+        let mut violations = Vec::new();
+        if !event_type.lengths.0.contains(&length) {
+            let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
+            violations
+                .push(crate::domain::Violation::at("lengthMinutes", format!("must be one of: {}", lengths.join(", "))));
+        }
+        if input.starts_at <= now {
+            violations.push(crate::domain::Violation::at("startsAt", "must be in the future"));
+        }
+        let answers = intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
+            violations.extend(found);
+            entity::booking::Answers::default()
+        });
+        check(violations)?;
+        let terms = scheduling::terms(&event_type, length)?;
+        Ok(Self { input, client, coach, event_type, terms, answers })
+    }
+
+    async fn place(self, txn: &Txn, act: &Act, id: Uuid, payment_deadline: DateTime<Utc>) -> Result<Model> {
+        if let Some(hold_id) = self.input.hold_id {
+            self.redeem_hold(txn, hold_id, act.now).await?;
+        }
+        let except = Except { user_id: Some(self.client.id), ..Except::default() };
+        require_free(txn, &self.coach, &self.event_type, &self.terms, self.input.starts_at, except, act.now).await?;
+
+        let booking = initiate(txn, act, self.row(id, act.now)?).await?;
+        let booking = apply(txn, act, &booking, Event::SchedulerAccepted, None, |_| ()).await?;
+        if booking.approval == Approval::Pending {
+            return apply(txn, act, &booking, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await;
+        }
+        settle_price(txn, act, &booking, payment_deadline).await
+    }
+
+    /// A booking may carry its client's hold: it must be of this slot and still stand. The booking takes its place.
+    async fn redeem_hold(&self, txn: &Txn, hold_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+        let hold = slot_hold::Entity::find_by_id(hold_id)
+            .filter(slot_hold::Column::UserId.eq(self.client.id))
+            .one(&**txn)
+            .await?
+            .ok_or(Error::NotFound("hold"))?;
+        let same_slot = hold.coach_id == self.coach.id
+            && hold.event_type_id == self.event_type.id
+            && hold.starts_at == self.input.starts_at
+            && hold.ends_at - hold.starts_at == self.terms.length;
+        if !same_slot {
+            return Err(Error::invalid("holdId", "the hold is on another slot"));
+        }
+        if hold.expires_at <= now {
+            return Err(Conflict::HoldExpired.into());
+        }
+        slot_hold::Entity::delete_by_id(hold_id).exec(&**txn).await?;
+        Ok(())
+    }
+
+    fn row(self, id: Uuid, now: DateTime<Utc>) -> Result<Model> {
+        let claim = self.terms.claim(self.input.starts_at).ok_or(Error::invalid("startsAt", "out of range"))?;
+        let approval = if self.event_type.requires_approval { Approval::Pending } else { Approval::NotNeeded };
+        Ok(Model {
+            id,
+            reference: reference(id),
+            coach_id: self.coach.id,
+            client_id: Some(self.client.id),
+            event_type_id: self.event_type.id,
+            kind: self.event_type.kind,
+            status: Status::Initiated,
+            version: 1,
+            starts_at: self.input.starts_at,
+            ends_at: self.input.starts_at + self.terms.length,
+            busy_from: claim.from,
+            busy_until: claim.until,
+            seat_group: id,
+            client_time_zone: self.input.time_zone.name().to_owned(),
+            client_name: self.client.display_name,
+            client_email: self.client.email,
+            price_minor: self.event_type.price_minor,
+            currency: self.event_type.currency,
+            policy: self.event_type.policy,
+            location_kind: self.event_type.location_kind,
+            location_value: self.event_type.location_value.clone(),
+            join_url: self
+                .event_type
+                .location_value
+                .filter(|_| self.event_type.location_kind == event_type::LocationKind::Link),
+            answers: self.answers,
+            approval,
+            payment_deadline: None,
+            scheduler: self.coach.scheduler,
+            conflict: None,
+            merged_into: None,
+            lineage_key: None,
+            cancellation_reason: None,
+            canceled_at: None,
+            moves: 0,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+}
+
+/// Nothing but the price stands between the booking and its confirmation.
+pub(super) async fn settle_price(txn: &Txn, act: &Act, booking: &Model, deadline: DateTime<Utc>) -> Result<Model> {
+    if booking.price_minor == 0 {
+        return apply(txn, act, booking, Event::Confirmed, None, |_| ()).await;
+    }
+    let deadline = deadline.min(booking.starts_at);
+    apply(txn, act, booking, Event::PaymentDue, None, |booking| booking.payment_deadline = Some(deadline)).await
+}
+
+/// The coach whose time is asked for: one of the hosts.
+pub(crate) async fn host(txn: &Txn, event_type: &event_type::Model, wanted: Option<Uuid>) -> Result<coach::Model> {
+    let coach_id = wanted.unwrap_or(event_type.coach_id);
+    if coach_id != event_type.coach_id {
+        let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(&**txn).await?;
+        hosts.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
+    }
+    // Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
+    let coach = coach::Entity::find_by_id(coach_id).lock_exclusive().one(&**txn).await?;
+    coach.ok_or(Error::NotFound("coach"))
+}
+
+/// Refuses a start that the coach does not offer or that is no longer free, and says which of the two it is.
+pub(crate) async fn require_free(
+    txn: &Txn,
+    coach: &coach::Model,
+    event_type: &event_type::Model,
+    terms: &Terms,
+    starts_at: DateTime<Utc>,
+    except: Except,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+    let range = Interval { from: claim.from, until: claim.until };
+    let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
+    if availability.offers(terms, starts_at, now) {
+        Ok(())
+    } else if availability.would_offer(terms, starts_at, now) {
+        Err(Conflict::SlotTaken.into())
+    } else {
+        Err(Conflict::SlotNotOffered.into())
+    }
+}
+
+/// A short code for people: the random end of the id, in letters and digits that cannot be mistaken for each other.
+pub(crate) fn reference(id: Uuid) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut rest = id.as_u128();
+    let mut code = String::from("CS-");
+    for _ in 0..8 {
+        code.push(char::from(LETTERS[(rest & 31) as usize]));
+        rest >>= 5;
+    }
+    code
+}

@@ -1,0 +1,82 @@
+//! The same key, the same answer, one effect.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
+use entity::idempotency_key::{ActiveModel, Column, Entity};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::db::Txn;
+use crate::domain::{Conflict, Error, Result};
+
+/// How long a key is remembered.
+const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// One use of a key.
+pub(super) struct Key<'a> {
+    pub(super) user_id: Uuid,
+    /// Name of the mutation.
+    pub(super) operation: &'static str,
+    /// Chosen by the client.
+    pub(super) key: &'a str,
+    pub(super) request_hash: String,
+}
+
+/// Whether the key is new.
+pub(super) enum Claim {
+    /// It is: the effect is ours to make, and the key stands or falls with it.
+    New,
+    /// The effect has been made already, on this object.
+    Done(Uuid),
+}
+
+/// The key of a request: what was asked is part of it, so that a key used twice by mistake is noticed.
+///
+/// # Errors
+/// `Invalid` unless the key has 16 to 128 printable ASCII characters.
+pub(super) fn key<'a>(user_id: Uuid, operation: &'static str, key: &'a str, input: &impl Serialize) -> Result<Key<'a>> {
+    if !(16..=128).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid("idempotencyKey", "must be 16 to 128 printable ASCII characters, best a UUID"));
+    }
+    let input = serde_json::to_vec(input).map_err(|error| Error::internal("hashing an input", error))?;
+    Ok(Key { user_id, operation, key, request_hash: hex::encode(Sha256::digest(input)) })
+}
+
+/// Takes the key for `subject`, inside the transaction that makes the effect. A second caller waits here until the first one has
+/// committed, or takes over when it did not.
+///
+/// # Errors
+/// `IdempotencyKeyReused` when the key was used with another input.
+pub(super) async fn claim(txn: &Txn, key: &Key<'_>, subject: Uuid, now: DateTime<Utc>) -> Result<Claim> {
+    let same = || Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()));
+    Entity::delete_many()
+        .filter(Column::UserId.eq(key.user_id))
+        .filter(Column::Operation.eq(key.operation))
+        .filter(Column::Key.eq(key.key))
+        .filter(Column::ExpiresAt.lte(now))
+        .exec(&**txn)
+        .await?;
+    let row = ActiveModel {
+        user_id: Set(key.user_id),
+        operation: Set(key.operation.to_owned()),
+        key: Set(key.key.to_owned()),
+        request_hash: Set(key.request_hash.clone()),
+        subject_id: Set(subject),
+        created_at: Set(now),
+        expires_at: Set(now + KEPT_FOR),
+    };
+    let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key]).do_nothing().to_owned();
+    let inserted = Entity::insert(row).on_conflict(on_conflict).exec_without_returning(&**txn).await?;
+    if inserted > 0 {
+        return Ok(Claim::New);
+    }
+    let first = same().one(&**txn).await?.ok_or_else(|| Error::internal("an idempotency key", "vanished"))?;
+    if first.request_hash == key.request_hash {
+        Ok(Claim::Done(first.subject_id))
+    } else {
+        Err(Conflict::IdempotencyKeyReused.into())
+    }
+}

@@ -1,0 +1,123 @@
+//! Checking what a client answered to the questions of an event type.
+
+use std::collections::HashMap;
+
+use entity::booking::{Answer, Answers};
+use entity::event_type::{AnswerKind, Question, Questions};
+use serde::Serialize;
+
+use crate::domain::Violation;
+
+/// One answer as given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerInput {
+    pub key: String,
+    pub values: Vec<String>,
+}
+
+/// The answers with their questions, or everything that is wrong with them.
+pub(super) fn check(questions: &Questions, given: &[AnswerInput]) -> Result<Answers, Vec<Violation>> {
+    let mut violations = Vec::new();
+    let mut by_key = HashMap::new();
+    for (index, answer) in given.iter().enumerate() {
+        if !questions.0.iter().any(|question| question.key == answer.key) {
+            violations.push(Violation::at(&format!("answers.{index}.key"), "there is no such question"));
+        } else if by_key.insert(answer.key.as_str(), (index, &answer.values)).is_some() {
+            violations.push(Violation::at(&format!("answers.{index}.key"), "this question is answered twice"));
+        }
+    }
+    let mut answers = Vec::new();
+    for question in &questions.0 {
+        let given = by_key.get(question.key.as_str());
+        let values = given.map(|(_, values)| values.as_slice()).unwrap_or_default();
+        if values.iter().all(|value| value.trim().is_empty()) {
+            if question.required {
+                violations.push(Violation::at("answers", format!("“{}” needs an answer", question.label)));
+            }
+        } else if let Some(problem) = problem(question, values) {
+            let index = given.map_or(0, |(index, _)| *index);
+            violations.push(Violation::at(&format!("answers.{index}.values"), problem));
+        } else {
+            answers.push(Answer {
+                key: question.key.clone(),
+                label: question.label.clone(),
+                kind: question.kind,
+                values: values.to_vec(),
+            });
+        }
+    }
+    if violations.is_empty() { Ok(Answers(answers)) } else { Err(violations) }
+}
+
+fn problem(question: &Question, values: &[String]) -> Option<String> {
+    let one = question.kind != AnswerKind::MultipleChoice;
+    if one && values.len() != 1 {
+        return Some("exactly one value is needed".to_owned());
+    }
+    let longest = if question.kind == AnswerKind::LongText { 5_000 } else { 500 };
+    values.iter().find_map(|value| match question.kind {
+        AnswerKind::ShortText | AnswerKind::LongText => {
+            (value.chars().count() > longest).then(|| format!("at most {longest} characters"))
+        }
+        AnswerKind::SingleChoice | AnswerKind::MultipleChoice => {
+            (!question.options.contains(value)).then(|| format!("must be one of: {}", question.options.join(", ")))
+        }
+        AnswerKind::Boolean => (value != "true" && value != "false").then(|| "must be true or false".to_owned()),
+        AnswerKind::Number => {
+            value.parse::<rust_decimal::Decimal>().is_err().then(|| "must be a decimal number".to_owned())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(key: &str, kind: AnswerKind, required: bool, options: &[&str]) -> Question {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        Question { key: key.to_owned(), label: key.to_owned(), kind, required, options }
+    }
+
+    fn answer(key: &str, values: &[&str]) -> AnswerInput {
+        AnswerInput { key: key.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+    }
+
+    fn paths(questions: Vec<Question>, given: &[AnswerInput]) -> Vec<String> {
+        let found = check(&Questions(questions), given).expect_err("something is wrong");
+        found.iter().map(|violation| violation.field.join(".")).collect()
+    }
+
+    #[test]
+    fn every_kind_of_question_refuses_what_does_not_answer_it() {
+        let cases: [(AnswerKind, &[&str], &[&str]); 6] = [
+            (AnswerKind::ShortText, &["a", "b"], &[]),
+            (AnswerKind::SingleChoice, &["c"], &["a", "b"]),
+            (AnswerKind::MultipleChoice, &["a", "c"], &["a", "b"]),
+            (AnswerKind::Boolean, &["yes"], &[]),
+            (AnswerKind::Number, &["1e"], &[]),
+            (AnswerKind::Boolean, &["true", "false"], &[]),
+        ];
+        for (kind, values, options) in cases {
+            let found = paths(vec![question("q", kind, false, options)], &[answer("q", values)]);
+            assert_eq!(found, ["answers.0.values"], "{kind:?} {values:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_doubled_and_missing_answers_are_all_told_at_once() {
+        let questions = vec![
+            question("goal", AnswerKind::ShortText, true, &[]),
+            question("budget", AnswerKind::Number, false, &[]),
+        ];
+        let given = [answer("budget", &["1"]), answer("budget", &["2"]), answer("other", &["x"])];
+        assert_eq!(paths(questions, &given), ["answers.1.key", "answers.2.key", "answers"]);
+    }
+
+    #[test]
+    fn an_answer_keeps_the_question_as_it_was_asked() {
+        let questions = Questions(vec![question("goal", AnswerKind::ShortText, true, &[])]);
+        let answers = check(&questions, &[answer("goal", &["More listings"])]).expect("it answers the question");
+        assert_eq!(answers.0[0].label, "goal");
+        assert_eq!(answers.0[0].values, ["More listings"]);
+    }
+}

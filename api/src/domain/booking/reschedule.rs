@@ -1,0 +1,124 @@
+//! Moving a booking. It keeps its identity.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::{ActorKind, Kind};
+use entity::{Uuid, event_type};
+use sea_orm::EntityTrait;
+use serde::Serialize;
+
+use super::change::apply;
+use super::create::{host, require_free};
+use super::idempotency::{self, Claim};
+use super::state::Event;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::scheduling::{self, Except};
+use crate::domain::{Act, Caller, Conflict, Error, Result};
+
+/// Where to move a booking.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reschedule {
+    pub booking_id: Uuid,
+    pub starts_at: DateTime<Utc>,
+    pub reason: Option<String>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Moves a booking to another free slot of the same length. A client's move of a type that needs approval asks the coach again.
+///
+/// # Errors
+/// As for booking; `InvalidState` for a booking that no longer stands or has begun, `Policy` when the client may not move it any more,
+/// `Stale` when it was changed since the caller read it.
+pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    let now = app.clock.now();
+    let request_hash = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?.request_hash;
+    let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
+
+    let (booking, is_new) = app
+        .db
+        .write(move |txn| {
+            let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
+            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let booking = super::read::require(&**txn, input.booking_id).await?;
+                let side = super::side(&person, &booking)?;
+                let key = idempotency::Key {
+                    user_id: person.user_id,
+                    operation: "rescheduleBooking",
+                    key: &key,
+                    request_hash,
+                };
+                if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
+                    // As it is now: whoever was first has changed it since it was read above.
+                    return Ok((super::read::require(&**txn, booking.id).await?, false));
+                }
+                let act = Act::person(side, &person, &correlation_id, now);
+                Ok((move_to(txn, &act, &booking, input).await?, true))
+            })
+        })
+        .await?;
+    if is_new {
+        app.metrics.booking_changed("rescheduled");
+    }
+    Ok(booking)
+}
+
+async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Result<Model> {
+    if input.version.is_some_and(|version| version != booking.version) {
+        return Err(Conflict::Stale.into());
+    }
+    if input.starts_at <= act.now {
+        return Err(Error::invalid("startsAt", "must be in the future"));
+    }
+    if booking.status.is_active() {
+        if booking.starts_at <= act.now {
+            return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
+        }
+        require_moves_left(act, booking)?;
+    }
+    let event_type = event_type::Entity::find_by_id(booking.event_type_id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(|| Error::internal("a booking", "without its event type"))?;
+    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && booking.status == Status::Confirmed;
+    let event = if asks_again { Event::MovedForApproval } else { Event::Moved };
+    let length = (booking.ends_at - booking.starts_at).num_minutes();
+    let length = i32::try_from(length).map_err(|error| Error::internal("a booking's length", error))?;
+    let terms = scheduling::terms(&event_type, length)?;
+    let claim = terms.claim(input.starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+
+    if booking.status.is_active() {
+        let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
+        let except = Except { booking_id: Some(booking.id), user_id: act.actor_id };
+        require_free(txn, &coach, &event_type, &terms, input.starts_at, except, act.now).await?;
+    }
+    let moved = apply(txn, act, booking, event, input.reason, |booking| {
+        booking.starts_at = input.starts_at;
+        booking.ends_at = input.starts_at + terms.length;
+        booking.busy_from = claim.from;
+        booking.busy_until = claim.until;
+        booking.moves += 1;
+        if asks_again {
+            booking.approval = Approval::Pending;
+        }
+    })
+    .await?;
+    if asks_again {
+        return apply(txn, act, &moved, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await;
+    }
+    Ok(moved)
+}
+
+/// The policy that was frozen into the booking limits how often its client may move it; coaches and staff are not bound by it.
+fn require_moves_left(act: &Act, booking: &Model) -> Result<()> {
+    match booking.policy.max_moves {
+        Some(most) if act.by == ActorKind::Client && booking.moves >= most => {
+            Err(Conflict::Policy { message: format!("this booking can be moved at most {most} times"), boundary: None }
+                .into())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,84 @@
+//! What time does to bookings: sessions end, unpaid bookings are given up, unconfirmed ones expire.
+
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::booking::{Column, Entity, Model, Status};
+use entity::booking_event::Source;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::change::apply;
+use super::state::Event;
+use crate::app::App;
+use crate::domain::{Act, Result};
+
+/// How many bookings are looked at in one round.
+const ROUND: u64 = 200;
+
+/// Does to every booking what its time has come for; gives the number of bookings changed. Safe to run anywhere, any number of times.
+///
+/// # Errors
+/// When the database fails. What was changed until then stays changed.
+pub async fn sweep(app: &App) -> Result<u64> {
+    let now = app.clock.now();
+    let mut changed = 0;
+    loop {
+        let due = due(app, now).await?;
+        let found = due.len() as u64;
+        for id in due {
+            changed += u64::from(settle(app, id, now).await?);
+        }
+        if found < ROUND {
+            return Ok(changed);
+        }
+    }
+}
+
+async fn due(app: &App, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    let over = Column::Status.eq(Status::Confirmed).and(Column::EndsAt.lte(now - app.deadlines.completion_grace));
+    let unpaid = [Status::PaymentPending, Status::PaymentFailed];
+    let unpaid = Column::Status.is_in(unpaid).and(Column::PaymentDeadline.lte(now));
+    let waiting = [Status::Scheduled, Status::PaymentPending, Status::PaymentFailed];
+    let begun = Column::Status.is_in(waiting).and(Column::StartsAt.lte(now));
+    Ok(Entity::find()
+        .filter(Condition::any().add(over).add(unpaid).add(begun))
+        .filter(Column::MergedInto.is_null())
+        .select_only()
+        .column(Column::Id)
+        .order_by_asc(Column::Id)
+        .limit(ROUND)
+        .into_tuple()
+        .all(app.db.read())
+        .await?)
+}
+
+/// What the booking's time has come for; `None` when somebody else has already done it.
+fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Option<Event> {
+    match booking.status {
+        Status::Confirmed => (booking.ends_at <= over_before).then_some(Event::Ended),
+        Status::PaymentPending | Status::PaymentFailed
+            if booking.payment_deadline.is_some_and(|deadline| deadline <= now) =>
+        {
+            Some(Event::DeadlinePassed)
+        }
+        Status::Scheduled | Status::PaymentPending | Status::PaymentFailed => {
+            (booking.starts_at <= now).then_some(Event::StartPassed)
+        }
+        _ => None,
+    }
+}
+
+async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
+    let act = Act::system(Source::Sweeper, &format!("sweep-{id}"), now);
+    let over_before = now - app.deadlines.completion_grace;
+    app.db
+        .write(move |txn| {
+            let act = act.clone();
+            Box::pin(async move {
+                let booking = super::read::require(&**txn, id).await?;
+                let Some(event) = event(&booking, now, over_before) else { return Ok(false) };
+                apply(txn, &act, &booking, event, None, |booking| booking.payment_deadline = None).await?;
+                Ok(true)
+            })
+        })
+        .await
+}

@@ -1,0 +1,364 @@
+//! Who somebody is: tokens, and the accounts behind them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::user::{self, Role};
+use entity::{Uuid, coach, setting};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use providers::clerk;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Error, Person, Result, Viewer};
+use crate::app::App;
+use crate::db::{Db, Txn};
+use crate::outbox::{Job, job};
+
+/// The issuer of the tokens that this installation signs for itself.
+pub const LOCAL_ISSUER: &str = "courtside-local";
+const LOCAL_KEY: &str = "local_token_key";
+
+/// Who vouches for callers.
+#[derive(Clone)]
+pub enum TokenVerifier {
+    /// Clerk.
+    Clerk {
+        verifier: Arc<clerk::Verifier>,
+        issuer: String,
+        /// Dotted path of the claim that holds the role.
+        role_claim: String,
+    },
+    /// This installation itself; on loopback only.
+    Local(LocalIssuer),
+}
+
+/// What a valid token says about its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub issuer: String,
+    pub subject: String,
+    pub email: Option<String>,
+    pub email_verified: bool,
+    pub name: Option<String>,
+    pub time_zone: Option<String>,
+    /// None when the token does not say.
+    pub role: Option<Role>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a token is not good. The code is for clients, and says no more than they may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenProblem {
+    /// It has ended: get a new one and try again.
+    #[error("the token has expired")]
+    Expired,
+    /// It cannot be told now whether it is good: try again.
+    #[error("tokens cannot be checked at the moment")]
+    Unavailable,
+    /// Anything else.
+    #[error("the token is not valid")]
+    Invalid,
+}
+
+impl std::fmt::Debug for TokenVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Clerk { .. } => "TokenVerifier::Clerk",
+            Self::Local(_) => "TokenVerifier::Local",
+        })
+    }
+}
+
+impl TokenVerifier {
+    /// What the token says, if it is good.
+    ///
+    /// # Errors
+    /// See [`TokenProblem`].
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> std::result::Result<Identity, TokenProblem> {
+        match self {
+            Self::Local(issuer) => issuer.verify(token, now),
+            Self::Clerk { verifier, issuer, role_claim } => {
+                let claims = verifier.verify(token, now).await.map_err(|error| match error {
+                    clerk::TokenError::Expired => TokenProblem::Expired,
+                    clerk::TokenError::KeysUnavailable => TokenProblem::Unavailable,
+                    _ => TokenProblem::Invalid,
+                })?;
+                Ok(Identity {
+                    issuer: issuer.clone(),
+                    subject: claims.sub.clone(),
+                    email: claims.email.clone(),
+                    email_verified: claims.email_verified,
+                    name: claims.name.clone(),
+                    time_zone: text(&claims.raw, "zoneinfo"),
+                    role: role_at(&claims.raw, role_claim),
+                    expires_at: claims.expires_at,
+                })
+            }
+        }
+    }
+}
+
+fn text(claims: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
+    claims.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The role at a dotted path of the claims. Whatever is not the name of a role gives none.
+fn role_at(claims: &serde_json::Map<String, Value>, path: &str) -> Option<Role> {
+    let mut parts = path.split('.');
+    let mut value = claims.get(parts.next()?)?;
+    for part in parts {
+        value = value.get(part)?;
+    }
+    match value.as_str()? {
+        "client" => Some(Role::Client),
+        "coach" => Some(Role::Coach),
+        "admin" => Some(Role::Admin),
+        _ => None,
+    }
+}
+
+/// Signs and checks the tokens of an installation without Clerk. HS256: the same installation does both.
+#[derive(Clone)]
+pub struct LocalIssuer {
+    key: Arc<[u8]>,
+}
+
+impl std::fmt::Debug for LocalIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LocalIssuer")
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LocalClaims {
+    iss: String,
+    sub: String,
+    exp: i64,
+    iat: i64,
+    name: String,
+    email: String,
+    role: String,
+    zoneinfo: String,
+}
+
+impl LocalIssuer {
+    /// The issuer of this database; its key is made on first use and kept there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open(db: &Db) -> Result<Self> {
+        let fresh: [u8; 32] = rand::random();
+        let row = setting::ActiveModel { key: Set(LOCAL_KEY.to_owned()), value: Set(hex::encode(fresh)) };
+        let keep = OnConflict::column(setting::Column::Key).do_nothing().to_owned();
+        setting::Entity::insert(row).on_conflict(keep).exec_without_returning(db.write_one()).await?;
+        let stored = setting::Entity::find_by_id(LOCAL_KEY.to_owned()).one(db.write_one()).await?;
+        let stored = stored.ok_or_else(|| Error::internal("the local token key", "vanished"))?;
+        let key = hex::decode(stored.value).map_err(|error| Error::internal("the local token key", error))?;
+        Ok(Self { key: key.into() })
+    }
+
+    /// A token for a person.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign(&self, identity: &Identity, now: DateTime<Utc>) -> Result<String> {
+        let claims = LocalClaims {
+            iss: LOCAL_ISSUER.to_owned(),
+            sub: identity.subject.clone(),
+            exp: identity.expires_at.timestamp(),
+            iat: now.timestamp(),
+            name: identity.name.clone().unwrap_or_default(),
+            email: identity.email.clone().unwrap_or_default(),
+            role: role_name(identity.role.unwrap_or(Role::Client)).to_owned(),
+            zoneinfo: identity.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        };
+        let key = EncodingKey::from_secret(&self.key);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .map_err(|error| Error::internal("signing a local token", error))
+    }
+
+    fn verify(&self, token: &str, now: DateTime<Utc>) -> std::result::Result<Identity, TokenProblem> {
+        let mut rules = Validation::new(Algorithm::HS256);
+        rules.set_issuer(&[LOCAL_ISSUER]);
+        rules.set_required_spec_claims(&["exp", "iss", "sub"]);
+        // Against the application's clock, below.
+        rules.validate_exp = false;
+        rules.validate_aud = false;
+        let key = DecodingKey::from_secret(&self.key);
+        let claims =
+            jsonwebtoken::decode::<LocalClaims>(token, &key, &rules).map_err(|_| TokenProblem::Invalid)?.claims;
+        let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(TokenProblem::Invalid)?;
+        if expires_at <= now {
+            return Err(TokenProblem::Expired);
+        }
+        Ok(Identity {
+            issuer: claims.iss,
+            subject: claims.sub,
+            email: Some(claims.email).filter(|email| !email.is_empty()),
+            email_verified: true,
+            name: Some(claims.name).filter(|name| !name.is_empty()),
+            time_zone: Some(claims.zoneinfo),
+            role: role_at(&[("role".to_owned(), Value::String(claims.role))].into_iter().collect(), "role"),
+            expires_at,
+        })
+    }
+}
+
+/// The name of a role in tokens and on the command line.
+#[must_use]
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Client => "client",
+        Role::Coach => "coach",
+        Role::Admin => "admin",
+    }
+}
+
+/// The person behind a valid token; made on first sight, and kept in step with what their tokens say.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
+    let user = match user::Entity::find_by_subject(&identity.issuer, &identity.subject).one(app.db.read()).await? {
+        Some(user) if !differs(&user, identity) => user,
+        _ => {
+            let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
+            let now = app.clock.now();
+            app.db
+                .write(move |txn| {
+                    let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
+                    Box::pin(async move { keep(txn, &identity, now, &correlation_id).await })
+                })
+                .await?
+        }
+    };
+    let coach = coach::Entity::find_by_user(user.id).one(app.db.read()).await?;
+    Ok(Viewer::Person(Person {
+        user_id: user.id,
+        role: user.role,
+        coach_id: coach.map(|coach| coach.id),
+        suspended: user.suspended_at.is_some(),
+        expires_at: identity.expires_at,
+    }))
+}
+
+fn email(identity: &Identity) -> Option<String> {
+    identity.email.as_ref().map(|email| email.trim().to_lowercase())
+}
+
+/// What a token says wins over what we have; what it does not say stays.
+fn differs(user: &user::Model, identity: &Identity) -> bool {
+    let email = email(identity);
+    identity.role.is_some_and(|role| role != user.role)
+        || (email.is_some() && (email != user.email || identity.email_verified != user.email_verified))
+        || identity.name.as_ref().is_some_and(|name| *name != user.display_name)
+}
+
+async fn keep(txn: &Txn, identity: &Identity, now: DateTime<Utc>, correlation_id: &str) -> Result<user::Model> {
+    let fresh = user::ActiveModel {
+        id: Set(entity::new_id()),
+        issuer: Set(identity.issuer.clone()),
+        subject: Set(identity.subject.clone()),
+        email: Set(None),
+        email_verified: Set(false),
+        display_name: Set(String::new()),
+        time_zone: Set(known_zone(identity.time_zone.as_deref()).to_owned()),
+        role: Set(Role::Client),
+        suspended_at: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    // Two first requests may come at once.
+    let keep = OnConflict::columns([user::Column::Issuer, user::Column::Subject]).do_nothing().to_owned();
+    user::Entity::insert(fresh).on_conflict(keep).exec_without_returning(&**txn).await?;
+    let user = user::Entity::find_by_subject(&identity.issuer, &identity.subject).one(&**txn).await?;
+    let user = user.ok_or_else(|| Error::internal("an account", "vanished"))?;
+
+    let email = email(identity).or_else(|| user.email.clone());
+    let claims_bookings = identity.email_verified && email.is_some() && (email != user.email || !user.email_verified);
+    let mut row = user.clone().into_active_model();
+    row.email_verified = Set(if identity.email.is_some() { identity.email_verified } else { user.email_verified });
+    row.display_name = Set(match &identity.name {
+        Some(name) => name.clone(),
+        None if user.display_name.is_empty() => email.clone().unwrap_or_else(|| "New member".to_owned()),
+        None => user.display_name.clone(),
+    });
+    row.email = Set(email);
+    row.role = Set(identity.role.unwrap_or(user.role));
+    row.updated_at = Set(now);
+    let user = row.update(&**txn).await?;
+    if claims_bookings {
+        job::enqueue(txn, &Job::ClaimBookings { user_id: user.id }, now, correlation_id).await?;
+    }
+    if user.role == Role::Coach {
+        super::coach::ensure_profile(txn, &user, now).await?;
+    }
+    Ok(user)
+}
+
+fn known_zone(zone: Option<&str>) -> &str {
+    zone.filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()).unwrap_or("UTC")
+}
+
+/// How long a token of the local issuer lasts.
+pub const LOCAL_TOKEN_LIFE: TimeDelta = TimeDelta::hours(24);
+
+/// The caller's own account.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden`, or when the database fails.
+pub async fn get_own_account(app: &App, caller: &super::Caller) -> Result<user::Model> {
+    let id = caller.require_person()?.user_id;
+    user::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)
+}
+
+/// Whether the caller's rights are still what they were when they connected.
+///
+/// # Errors
+/// `Unauthenticated` once the credential has ended, `Forbidden` once the account is suspended or its role has changed.
+pub async fn require_good_standing(app: &App, caller: &super::Caller) -> Result<()> {
+    let person = caller.require_person()?;
+    if person.expires_at <= app.clock.now() {
+        return Err(Error::Unauthenticated);
+    }
+    let account = get_own_account(app, caller).await?;
+    if account.suspended_at.is_some() || account.role != person.role {
+        return Err(Error::Forbidden("the rights of this account have changed"));
+    }
+    Ok(())
+}
+
+/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not.
+///
+/// # Errors
+/// `NotFound`, or when the database fails.
+pub async fn set_suspended(app: &App, caller: &super::Caller, user_id: Uuid, suspended: bool) -> Result<user::Model> {
+    let admin = caller.require_admin()?.user_id;
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    app.db
+        .write(move |txn| {
+            let correlation_id = correlation_id.clone();
+            Box::pin(async move {
+                let user = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::NotFound("user"))?;
+                let mut row = user.into_active_model();
+                row.suspended_at = Set(suspended.then_some(now));
+                row.updated_at = Set(now);
+                let action = if suspended { "user.suspend" } else { "user.reinstate" };
+                super::audit::record(
+                    txn,
+                    Some(admin),
+                    action,
+                    &format!("user_{}", user_id.simple()),
+                    now,
+                    &correlation_id,
+                )
+                .await?;
+                Ok(row.update(&**txn).await?)
+            })
+        })
+        .await
+}

@@ -1,0 +1,173 @@
+//! Cutting a list into pages by key: stable while rows come and go, and no dearer at the end than at the start.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::future::BoxFuture;
+use sea_orm::sea_query::IntoValueTuple;
+use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, ModelTrait, PaginatorTrait, Select};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Error, Result, Violation};
+
+/// Items on a page when nobody says how many.
+const DEFAULT: u64 = 20;
+/// Most items on a page.
+pub const MAX: i32 = 100;
+
+/// Which page.
+#[derive(Clone, Debug, Default)]
+pub struct PageInput {
+    pub first: Option<i32>,
+    pub after: Option<String>,
+    pub last: Option<i32>,
+    pub before: Option<String>,
+}
+
+/// One page, in the order of the list.
+pub struct Page<T> {
+    /// Items, each with its cursor.
+    pub edges: Vec<(String, T)>,
+    pub has_next: bool,
+    pub has_previous: bool,
+    count: Count,
+}
+
+type Count = Box<dyn Fn(&DatabaseConnection) -> BoxFuture<'_, Result<u64>> + Send + Sync>;
+
+impl<T> std::fmt::Debug for Page<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Page").field("items", &self.edges.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Page<T> {
+    /// How many items the whole list has. Costs a statement.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count(&self, db: &DatabaseConnection) -> Result<u64> {
+        (self.count)(db).await
+    }
+
+    /// The items apart from the rest.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<(String, T)>, Page<()>) {
+        let rest =
+            Page { edges: Vec::new(), has_next: self.has_next, has_previous: self.has_previous, count: self.count };
+        (self.edges, rest)
+    }
+
+    /// A page whose items are all there is.
+    #[must_use]
+    pub fn whole(items: Vec<T>) -> Self {
+        let total = items.len() as u64;
+        Self {
+            edges: items.into_iter().enumerate().map(|(index, item)| (encode(&index), item)).collect(),
+            has_next: false,
+            has_previous: false,
+            count: Box::new(move |_| Box::pin(async move { Ok(total) })),
+        }
+    }
+}
+
+impl PageInput {
+    /// The size asked for and whether it counts from the end.
+    ///
+    /// # Errors
+    /// `Invalid` for a size out of 1 to 100, and for both ends at once.
+    pub fn size(&self) -> Result<(u64, bool)> {
+        let check = |field: &str, size: i32| {
+            u64::try_from(size)
+                .ok()
+                .filter(|_| (1..=MAX).contains(&size))
+                .ok_or_else(|| Error::Invalid(vec![Violation::at(field, format!("must be from 1 to {MAX}"))]))
+        };
+        match (self.first, self.last) {
+            (Some(_), Some(_)) => Err(Error::invalid("last", "give first or last, not both")),
+            (Some(first), None) => Ok((check("first", first)?, false)),
+            (None, Some(last)) => Ok((check("last", last)?, true)),
+            (None, None) => Ok((DEFAULT, false)),
+        }
+    }
+}
+
+fn encode(key: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("keys are instants, ids, numbers and text"))
+}
+
+fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<Option<K>> {
+    cursor
+        .map(|cursor| {
+            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+            let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
+        })
+        .transpose()
+}
+
+/// In which direction a list runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest, oldest or first in the alphabet first.
+    Ascending,
+    /// Greatest or newest first.
+    Descending,
+}
+
+/// A page of `query`, ordered by `columns`, whose values together name one row; `key` reads them off a row.
+///
+/// # Errors
+/// `Invalid` for a cursor or a size that is none.
+pub async fn cut<E, M, C, K>(
+    db: &DatabaseConnection,
+    query: Select<E>,
+    page: &PageInput,
+    (columns, direction): (C, Direction),
+    key: impl Fn(&M) -> K,
+) -> Result<Page<M>>
+where
+    E: EntityTrait<Model = M>,
+    M: ModelTrait<Entity = E> + FromQueryResult + Send + Sync + 'static,
+    C: IntoIdentity,
+    K: Serialize + DeserializeOwned + IntoValueTuple,
+{
+    let (size, from_end) = page.size()?;
+    let mut cursor = query.clone().cursor_by(columns);
+    if direction == Direction::Descending {
+        cursor.desc();
+    }
+    let after: Option<K> = decode("after", page.after.as_ref())?;
+    let before: Option<K> = decode("before", page.before.as_ref())?;
+    let (is_after, is_before) = (after.is_some(), before.is_some());
+    if let Some(after) = after {
+        cursor.after(after);
+    }
+    if let Some(before) = before {
+        cursor.before(before);
+    }
+    // One more than asked for tells whether there is more.
+    if from_end {
+        cursor.last(size + 1)
+    } else {
+        cursor.first(size + 1)
+    };
+    let mut rows = cursor.all(db).await?;
+    let more = rows.len() as u64 > size;
+    if more {
+        if from_end {
+            rows.remove(0)
+        } else {
+            rows.pop().expect("longer than the page")
+        };
+    }
+    Ok(Page {
+        edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
+        has_next: if from_end { is_before } else { more },
+        has_previous: if from_end { more } else { is_after },
+        count: Box::new(move |db| {
+            let query = query.clone();
+            Box::pin(async move { Ok(query.count(db).await?) })
+        }),
+    })
+}

@@ -1,0 +1,216 @@
+//! The built-in scheduler's view of the database: hours, terms and what is taken.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+use entity::event_type::WindowKind;
+use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+
+use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
+use crate::domain::{Error, Result};
+
+/// Where an answer about free time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "AvailabilitySource")]
+pub enum Source {
+    /// The built-in scheduler.
+    Native,
+}
+
+/// The open and the taken time of one coach over a stretch, for one event type.
+#[derive(Clone, Debug)]
+pub struct Availability {
+    pub hours: Hours,
+    pub busy: Vec<Interval>,
+}
+
+impl Availability {
+    /// Free slots that start in the stretch.
+    #[must_use]
+    pub fn slots(&self, terms: &Terms, range: Interval, now: DateTime<Utc>) -> Vec<Slot> {
+        slots(&self.hours, terms, &self.busy, range, now)
+    }
+
+    /// Whether a session may start then.
+    #[must_use]
+    pub fn offers(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        offers(&self.hours, terms, &self.busy, start, now)
+    }
+
+    /// Whether it could start then if nothing else were booked: tells "taken" from "not offered".
+    #[must_use]
+    pub fn would_offer(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        offers(&self.hours, terms, &[], start, now)
+    }
+}
+
+/// What an event type asks of a slot of the given length.
+///
+/// # Errors
+/// `Internal` when the stored terms make no sense.
+pub fn terms(event_type: &event_type::Model, length_minutes: i32) -> Result<Terms> {
+    let minutes = |minutes: i32| TimeDelta::minutes(i64::from(minutes));
+    let window = match (event_type.window_kind, event_type.window_days, event_type.window_from, event_type.window_until)
+    {
+        (WindowKind::Unlimited, ..) => Window::Unlimited,
+        (WindowKind::Days, Some(days), ..) => Window::Days(days.unsigned_abs()),
+        (WindowKind::Range, _, Some(from), Some(until)) => Window::Range { from, until },
+        _ => return Err(Error::internal("an event type", "its booking window is incomplete")),
+    };
+    Ok(Terms {
+        length: minutes(length_minutes),
+        interval: minutes(event_type.slot_interval_minutes.unwrap_or(length_minutes)),
+        buffer_before: minutes(event_type.buffer_before_minutes),
+        buffer_after: minutes(event_type.buffer_after_minutes),
+        minimum_notice: minutes(event_type.minimum_notice_minutes),
+        window,
+    })
+}
+
+/// Whose bookings and holds do not count as taken time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Except {
+    /// A booking that is being moved.
+    pub booking_id: Option<Uuid>,
+    /// Holds of this person.
+    pub user_id: Option<Uuid>,
+}
+
+/// The availability of one coach for one event type.
+///
+/// # Errors
+/// When the database fails or the stored hours make no sense.
+pub async fn load(
+    db: &impl ConnectionTrait,
+    coach: &coach::Model,
+    event_type: &event_type::Model,
+    range: Interval,
+    except: Except,
+    now: DateTime<Utc>,
+) -> Result<Availability> {
+    let mut found = load_many(db, &[(coach, event_type)], range, except, now).await?;
+    found.pop().ok_or_else(|| Error::internal("availability", "one was asked for and none came back"))
+}
+
+/// The availability of several coaches, each for one event type, in the same order: four statements, however many there are.
+///
+/// # Errors
+/// When the database fails or stored hours make no sense.
+pub async fn load_many(
+    db: &impl ConnectionTrait,
+    offers: &[(&coach::Model, &event_type::Model)],
+    range: Interval,
+    except: Except,
+    now: DateTime<Utc>,
+) -> Result<Vec<Availability>> {
+    let schedule_of = |(coach, event_type): &(&coach::Model, &event_type::Model)| {
+        event_type.schedule_id.or(coach.default_schedule_id)
+    };
+    let schedule_ids: Vec<Uuid> = offers.iter().filter_map(schedule_of).collect();
+    let coach_ids: Vec<Uuid> = offers.iter().map(|(coach, _)| coach.id).collect();
+    // A session may reach out of the stretch, and a taken time into it.
+    let around = Interval { from: widen(range.from, -WIDEST), until: widen(range.until, WIDEST) };
+
+    let hours = hours(db, &schedule_ids, around).await?;
+    let busy = busy(db, &coach_ids, around, except, now).await?;
+    Ok(offers
+        .iter()
+        .map(|offer| Availability {
+            hours: schedule_of(offer).and_then(|id| hours.get(&id).cloned()).unwrap_or_else(|| closed(offer.0)),
+            busy: busy.get(&offer.0.id).cloned().unwrap_or_default(),
+        })
+        .collect())
+}
+
+const WIDEST: TimeDelta = TimeDelta::days(2);
+
+fn widen(instant: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    instant.checked_add_signed(by).unwrap_or(instant)
+}
+
+/// A coach without a schedule has no open hours.
+fn closed(coach: &coach::Model) -> Hours {
+    Hours { zone: coach.time_zone.parse().unwrap_or(Tz::UTC), weekly: Vec::new(), overrides: Vec::new() }
+}
+
+async fn hours(db: &impl ConnectionTrait, ids: &[Uuid], around: Interval) -> Result<HashMap<Uuid, Hours>> {
+    use schedule_override::Column;
+
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let schedules = schedule::Entity::find().filter(schedule::Column::Id.is_in(ids.iter().copied())).all(db).await?;
+    let overrides = schedule_override::Entity::find()
+        .filter(Column::ScheduleId.is_in(ids.iter().copied()))
+        .filter(Column::Date.between(around.from.date_naive(), around.until.date_naive()))
+        .all(db)
+        .await?;
+    let mut hours = HashMap::new();
+    for schedule in schedules {
+        hours.insert(schedule.id, weekly_hours(&schedule)?);
+    }
+    for dated in overrides {
+        let ranges = dated.hours.0.iter().map(|&(from, until)| Ok((minute(from)?, minute(until)?)));
+        let ranges = ranges.collect::<Result<Vec<_>>>()?;
+        if let Some(hours) = hours.get_mut(&dated.schedule_id) {
+            hours.overrides.push(Override { date: dated.date, hours: ranges });
+        }
+    }
+    Ok(hours)
+}
+
+/// The weekly hours of a schedule, without its overrides.
+fn weekly_hours(schedule: &schedule::Model) -> Result<Hours> {
+    let zone = schedule.time_zone.parse::<Tz>().map_err(|error| Error::internal("a schedule's zone", error))?;
+    let rules = schedule.weekly.0.iter().map(|rule| {
+        let weekday = Weekday::try_from(rule.weekday.wrapping_sub(1))
+            .map_err(|error| Error::internal("a schedule's weekday", error))?;
+        Ok(WeeklyRule { weekday, from: minute(rule.from)?, until: minute(rule.until)? })
+    });
+    Ok(Hours { zone, weekly: rules.collect::<Result<_>>()?, overrides: Vec::new() })
+}
+
+fn minute(minute: u16) -> Result<Minute> {
+    Minute::new(minute).ok_or_else(|| Error::internal("a schedule", "a minute after the end of the day"))
+}
+
+async fn busy(
+    db: &impl ConnectionTrait,
+    coach_ids: &[Uuid],
+    around: Interval,
+    except: Except,
+    now: DateTime<Utc>,
+) -> Result<HashMap<Uuid, Vec<Interval>>> {
+    use booking::Column as B;
+    use slot_hold::Column as H;
+
+    let mut bookings = booking::Entity::find()
+        .filter(B::CoachId.is_in(coach_ids.iter().copied()))
+        .filter(B::BusyUntil.gt(around.from))
+        .filter(B::BusyFrom.lt(around.until))
+        .filter(B::Status.is_in(booking::Status::ACTIVE))
+        .filter(B::Conflict.is_null());
+    if let Some(id) = except.booking_id {
+        bookings = bookings.filter(B::Id.ne(id));
+    }
+    let bookings = bookings.select_only().columns([B::CoachId, B::BusyFrom, B::BusyUntil]);
+    let mut holds = slot_hold::Entity::find()
+        .filter(H::CoachId.is_in(coach_ids.iter().copied()))
+        .filter(H::BusyUntil.gt(around.from))
+        .filter(H::BusyFrom.lt(around.until))
+        .filter(H::ExpiresAt.gt(now));
+    if let Some(id) = except.user_id {
+        holds = holds.filter(H::UserId.ne(id));
+    }
+    let holds = holds.select_only().columns([H::CoachId, H::BusyFrom, H::BusyUntil]);
+
+    type Row = (Uuid, DateTime<Utc>, DateTime<Utc>);
+    let mut taken: HashMap<Uuid, Vec<Interval>> = HashMap::new();
+    let rows = bookings.into_tuple::<Row>().all(db).await?.into_iter().chain(holds.into_tuple::<Row>().all(db).await?);
+    for (coach_id, from, until) in rows {
+        taken.entry(coach_id).or_default().push(Interval { from, until });
+    }
+    Ok(taken)
+}

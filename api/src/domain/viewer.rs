@@ -1,0 +1,114 @@
+//! Who calls, and what that allows.
+
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::booking_event::{ActorKind, Source};
+use entity::user::Role;
+
+use super::error::{Error, Result};
+
+/// Who calls.
+#[derive(Clone, Debug, Default)]
+pub enum Viewer {
+    /// Nobody has signed in.
+    #[default]
+    Anonymous,
+    /// A person.
+    Person(Person),
+}
+
+/// A person who has signed in.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub user_id: Uuid,
+    pub role: Role,
+    /// Their coach profile.
+    pub coach_id: Option<Uuid>,
+    pub suspended: bool,
+    /// When the credential ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// One call: who makes it, and the id under which it is found again in logs, jobs and history.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    pub viewer: Viewer,
+    pub correlation_id: String,
+}
+
+impl Caller {
+    /// The person who calls.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when nobody has signed in, `Forbidden` when the person is suspended.
+    pub fn require_person(&self) -> Result<&Person> {
+        match &self.viewer {
+            Viewer::Anonymous => Err(Error::Unauthenticated),
+            Viewer::Person(person) if person.suspended => Err(Error::Forbidden("this account is suspended")),
+            Viewer::Person(person) => Ok(person),
+        }
+    }
+
+    /// The person who calls, when there is one in good standing. Public reads use it to show a person more than a visitor.
+    #[must_use]
+    pub fn find_person(&self) -> Option<&Person> {
+        self.require_person().ok()
+    }
+
+    /// A member of staff.
+    ///
+    /// # Errors
+    /// As [`Self::require_person`]; `Forbidden` for anyone else.
+    pub fn require_admin(&self) -> Result<&Person> {
+        let person = self.require_person()?;
+        if person.role == Role::Admin { Ok(person) } else { Err(Error::Forbidden("only staff may do this")) }
+    }
+
+    /// A coach, with the profile's id.
+    ///
+    /// # Errors
+    /// As [`Self::require_person`]; `Forbidden` for a person without a coach profile.
+    pub fn require_coach(&self) -> Result<(&Person, Uuid)> {
+        let person = self.require_person()?;
+        person.coach_id.map(|coach_id| (person, coach_id)).ok_or(Error::Forbidden("only coaches may do this"))
+    }
+}
+
+impl Person {
+    /// Whether the person is staff.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+
+    /// Whether this is the person's own coach profile.
+    #[must_use]
+    pub fn is_coach(&self, coach_id: Uuid) -> bool {
+        self.coach_id == Some(coach_id)
+    }
+}
+
+/// One deed: who does it, from where, and when. Every line of history is written from it.
+#[derive(Clone, Debug)]
+pub struct Act {
+    pub by: ActorKind,
+    /// The person, where the actor is one.
+    pub actor_id: Option<Uuid>,
+    pub source: Source,
+    pub correlation_id: String,
+    pub now: DateTime<Utc>,
+}
+
+impl Act {
+    /// A deed of the system itself.
+    #[must_use]
+    pub fn system(source: Source, correlation_id: &str, now: DateTime<Utc>) -> Self {
+        Self { by: ActorKind::System, actor_id: None, source, correlation_id: correlation_id.to_owned(), now }
+    }
+
+    /// A deed of a person through this API.
+    #[must_use]
+    pub fn person(by: ActorKind, person: &Person, correlation_id: &str, now: DateTime<Utc>) -> Self {
+        Self { by, actor_id: Some(person.user_id), source: Source::Api, correlation_id: correlation_id.to_owned(), now }
+    }
+}

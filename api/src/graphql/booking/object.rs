@@ -1,0 +1,396 @@
+//! What clients see of a booking.
+
+use async_graphql::{ComplexObject, Context, ID, Lookahead, Object, SimpleObject};
+use entity::booking::{Approval, Conflict, Model, Status};
+use entity::booking_event::ActorKind;
+use entity::coach::Scheduler;
+use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, PolicyTier};
+
+use super::event::BookingEvent;
+use super::input::BookingFilter;
+use crate::domain::booking::{self, Action, Scope};
+use crate::domain::page::PageInput;
+use crate::graphql::coach::Coach;
+use crate::graphql::connection::{Connection, page};
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::Result;
+use crate::graphql::event_type::EventType;
+use crate::graphql::id::Kind;
+use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
+use crate::graphql::money::Money;
+use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
+use crate::graphql::session::{self, Session};
+use crate::graphql::user::User;
+
+/// One client, one event type, one time. Moving it keeps its identity.
+pub struct Booking {
+    pub(crate) row: Model,
+    /// What was asked for with it, fetched for the whole list at once.
+    pub(super) coach: Option<Coach>,
+    pub(super) event_type: Option<EventType>,
+    pub(super) session: Option<Option<Session>>,
+}
+
+impl Booking {
+    pub(crate) fn new(row: Model) -> Self {
+        Self { row, coach: None, event_type: None, session: None }
+    }
+}
+
+/// One page of bookings, with what was asked for along with them.
+pub(super) async fn list(
+    ctx: &Context<'_>,
+    scope: Scope,
+    filter: Option<BookingFilter>,
+    page: &PageInput,
+) -> Result<Connection<Booking>> {
+    let filter = filter.unwrap_or_default().read()?;
+    let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;
+    let mut bookings = Connection::new(rows, Booking::new);
+    let asked = ctx.look_ahead();
+    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+        fetch_along(ctx, nodes, bookings.nodes_mut()).await?;
+    }
+    Ok(bookings)
+}
+
+/// Fetches what the selection asks for along with the bookings: one statement for each kind of thing, however many bookings.
+pub(crate) async fn fetch_along<'b>(
+    ctx: &Context<'_>,
+    asked: Lookahead<'_>,
+    bookings: impl IntoIterator<Item = &'b mut Booking>,
+) -> Result<()> {
+    let mut bookings: Vec<_> = bookings.into_iter().collect();
+    if bookings.is_empty() || !asked.exists() {
+        return Ok(());
+    }
+    let loaders = ctx.data_unchecked::<Loaders>();
+    if asked.field("coach").exists() {
+        let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
+        let mut found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
+        }
+        found.clear();
+    }
+    if asked.field("eventType").exists() {
+        let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
+        let found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
+        }
+    }
+    if asked.field("session").exists() {
+        let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
+        let found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            let session = found.get(&SessionByBooking(booking.row.id)).cloned();
+            booking.session = Some(session.map(|row| Session::new(row, booking.row.clone())));
+        }
+        let sessions = bookings.iter_mut().filter_map(|booking| booking.session.as_mut()?.as_mut());
+        session::fetch_along(ctx, asked.field("session"), sessions).await?;
+    }
+    Ok(())
+}
+
+#[Object]
+impl Booking {
+    /// Global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Booking.id(self.row.id)
+    }
+
+    /// Short code for people and support, for example CS-7F3K2Q8M.
+    async fn reference(&self) -> &str {
+        &self.row.reference
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> Status {
+        self.row.status
+    }
+
+    /// Grows by one with each change. Drop anything with a lower one than you hold.
+    async fn version(&self) -> i64 {
+        self.row.version
+    }
+
+    /// What it is for.
+    async fn kind(&self) -> EventTypeKind {
+        self.row.kind
+    }
+
+    /// Start.
+    async fn starts_at(&self) -> DateTime {
+        DateTime(self.row.starts_at)
+    }
+
+    /// End.
+    async fn ends_at(&self) -> DateTime {
+        DateTime(self.row.ends_at)
+    }
+
+    /// Start on the clocks of a zone, as RFC 3339 with its offset.
+    async fn starts_at_local(
+        &self,
+        #[graphql(desc = "The zone; the client's when left out.")] time_zone: Option<TimeZone>,
+    ) -> String {
+        self.local(self.row.starts_at, time_zone)
+    }
+
+    /// End on the clocks of a zone, as RFC 3339 with its offset.
+    async fn ends_at_local(
+        &self,
+        #[graphql(desc = "The zone; the client's when left out.")] time_zone: Option<TimeZone>,
+    ) -> String {
+        self.local(self.row.ends_at, time_zone)
+    }
+
+    /// Length in minutes.
+    async fn duration_minutes(&self) -> i64 {
+        (self.row.ends_at - self.row.starts_at).num_minutes()
+    }
+
+    /// The zone the client booked in.
+    async fn client_time_zone(&self) -> TimeZone {
+        TimeZone::stored(&self.row.client_time_zone)
+    }
+
+    /// What was booked.
+    async fn event_type(&self, ctx: &Context<'_>) -> Option<Result<EventType>> {
+        if let Some(found) = &self.event_type {
+            return Some(Ok(found.clone()));
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(EventTypeById(self.row.event_type_id)).await;
+        found.map(|row| row.map(EventType::new)).map_err(Into::into).transpose()
+    }
+
+    /// The coach.
+    async fn coach(&self, ctx: &Context<'_>) -> Option<Result<Coach>> {
+        if let Some(found) = &self.coach {
+            return Some(Ok(found.clone()));
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await;
+        found.map(|row| row.map(Coach::new)).map_err(Into::into).transpose()
+    }
+
+    /// The client's account; null while nobody has signed up with the address the booking was made for.
+    async fn client(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        let found = ctx.data_unchecked::<Loaders>().load_one(UserById(self.row.client_id?)).await;
+        found.map(|row| row.map(User)).map_err(Into::into).transpose()
+    }
+
+    /// The client's name, as given when booking.
+    async fn client_name(&self) -> &str {
+        &self.row.client_name
+    }
+
+    /// The address it was made for.
+    async fn client_email(&self) -> Option<EmailAddress> {
+        self.row.client_email.clone().map(EmailAddress)
+    }
+
+    /// Where it takes place.
+    async fn location(&self) -> BookingLocation {
+        BookingLocation {
+            kind: self.row.location_kind,
+            value: self.row.location_value.clone(),
+            join_url: self.row.join_url.clone().filter(|_| self.row.status.is_active()).map(Url),
+        }
+    }
+
+    /// Answers to the questions of the event type.
+    async fn answers(&self) -> Vec<BookingAnswer> {
+        let answers = self.row.answers.0.iter().cloned();
+        let shown = |answer: entity::booking::Answer| BookingAnswer {
+            key: answer.key,
+            label: answer.label,
+            kind: answer.kind,
+            values: answer.values,
+        };
+        answers.map(shown).collect()
+    }
+
+    /// Price as agreed when booked; null when free.
+    async fn price(&self) -> Option<Money> {
+        Money::price(self.row.price_minor, &self.row.currency)
+    }
+
+    /// Until when it must be paid; null unless a payment is due.
+    async fn payment_deadline(&self) -> Option<DateTime> {
+        self.row.payment_deadline.map(DateTime)
+    }
+
+    /// The cancellation policy as agreed when booked.
+    async fn cancellation_policy(&self) -> CancellationPolicy {
+        CancellationPolicy::new(&self.row.policy)
+    }
+
+    /// What cancelling would give back, and when that changes.
+    async fn cancellation_quote(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "When it would be cancelled; now when left out.")] at: Option<DateTime>,
+    ) -> CancellationQuote {
+        let quote = booking::quote(&self.row, at.map_or_else(|| app(ctx).clock.now(), |at| at.0));
+        CancellationQuote {
+            refund_percent: quote.refund_percent,
+            refund: Money::new(quote.refund_minor, &self.row.currency),
+            changes_at: quote.changes_at.map(DateTime),
+        }
+    }
+
+    /// Why it was cancelled, as given.
+    async fn cancellation_reason(&self) -> Option<&str> {
+        self.row.cancellation_reason.as_deref()
+    }
+
+    /// When it was cancelled.
+    async fn canceled_at(&self) -> Option<DateTime> {
+        self.row.canceled_at.map(DateTime)
+    }
+
+    /// The coach's word, where the event type asks for it.
+    async fn approval(&self) -> Approval {
+        self.row.approval
+    }
+
+    /// Who owned the coach's time when it was made.
+    async fn scheduler(&self) -> Scheduler {
+        self.row.scheduler
+    }
+
+    /// Why it cannot stand although a scheduler has accepted it; such a booking takes no time and waits for staff.
+    async fn conflict(&self) -> Option<Conflict> {
+        self.row.conflict
+    }
+
+    /// How often it was moved.
+    async fn moves(&self) -> i32 {
+        self.row.moves
+    }
+
+    /// The session it leads to; null before the first confirmation.
+    async fn session(&self, ctx: &Context<'_>) -> Option<Result<Session>> {
+        if let Some(found) = &self.session {
+            return found.clone().map(Ok);
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(SessionByBooking(self.row.id)).await;
+        found.map(|row| row.map(|row| Session::new(row, self.row.clone()))).map_err(Into::into).transpose()
+    }
+
+    /// What happened to it, newest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<BookingEvent>> {
+        let lines = booking::history(app(ctx), &self.row, &page(first, after, last, before)).await?;
+        Ok(Connection::new(lines, BookingEvent))
+    }
+
+    /// As which side the caller sees it.
+    async fn viewer_role(&self, ctx: &Context<'_>) -> Option<ActorKind> {
+        booking::side_of(caller(ctx), &self.row)
+    }
+
+    /// What the caller may do with it now.
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<Action> {
+        booking::allowed_actions(caller(ctx), &self.row, app(ctx).clock.now())
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// Last change.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+impl Booking {
+    fn local(&self, instant: chrono::DateTime<chrono::Utc>, zone: Option<TimeZone>) -> String {
+        let zone = zone.unwrap_or_else(|| TimeZone::stored(&self.row.client_time_zone));
+        instant.with_timezone(&zone.0).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
+    }
+}
+
+/// Where a booking takes place.
+#[derive(SimpleObject)]
+pub struct BookingLocation {
+    /// The way to meet.
+    kind: LocationKind,
+    /// Link, address or number; null where the system makes the link.
+    value: Option<String>,
+    /// Link to join; null until there is one, and once the booking no longer stands.
+    join_url: Option<Url>,
+}
+
+/// An answer to a question, with the question as it was asked.
+#[derive(SimpleObject)]
+pub struct BookingAnswer {
+    /// Stable key of the question within the event type.
+    key: String,
+    /// The question.
+    label: String,
+    /// Kind of answer.
+    kind: AnswerKind,
+    /// The answers; one unless several choices were allowed.
+    values: Vec<String>,
+}
+
+/// What cancelling at an instant gives back.
+#[derive(SimpleObject)]
+pub struct CancellationQuote {
+    /// Share of the price, 0 to 100.
+    refund_percent: i32,
+    /// The amount, rounded down.
+    refund: Money,
+    /// When the share gets smaller; null when it will not.
+    changes_at: Option<DateTime>,
+}
+
+/// What cancelling gives back: of the tiers that still fit, the best one counts; none means nothing.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct CancellationPolicy {
+    #[graphql(skip)]
+    tiers: Vec<PolicyTier>,
+    /// How often a client may move a booking; null means without limit.
+    max_moves: Option<i32>,
+}
+
+impl CancellationPolicy {
+    pub(crate) fn new(policy: &entity::event_type::Policy) -> Self {
+        Self { tiers: policy.tiers.clone(), max_moves: policy.max_moves }
+    }
+}
+
+#[ComplexObject]
+impl CancellationPolicy {
+    /// The tiers, the most hours first.
+    async fn tiers(&self) -> Vec<CancellationTier> {
+        let shown = |tier: &PolicyTier| CancellationTier {
+            hours_before: tier.hours_before,
+            refund_percent: tier.refund_percent,
+        };
+        self.tiers.iter().map(shown).collect()
+    }
+}
+
+/// One step of a cancellation policy.
+#[derive(SimpleObject)]
+pub struct CancellationTier {
+    /// Holds while at least so many hours are left before the start.
+    hours_before: i32,
+    /// Share of the price that is given back, 0 to 100.
+    refund_percent: i32,
+}

@@ -1,0 +1,201 @@
+//! Watching bookings live.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
+use entity::Uuid;
+use entity::booking::Status;
+use entity::booking_event::Model as Line;
+use futures_util::{Stream, StreamExt, stream};
+
+use super::event::BookingEvent;
+use super::object::Booking;
+use crate::app::App;
+use crate::domain::booking::{self, BookingFilter, Scope, Side};
+use crate::domain::page::PageInput;
+use crate::domain::{self, Caller, identity};
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::{Error, Result};
+use crate::graphql::id::Kind;
+use crate::graphql::scalars::{DateTime, EventCursor};
+use crate::outbox::listen::Filter;
+
+/// How often a silent stream looks whether its reader may still read.
+const RIGHTS: Duration = Duration::from_secs(10);
+/// Most bookings in the snapshot of a list.
+const SNAPSHOT: i32 = 100;
+
+/// Why a message was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum BookingStreamMessageKind {
+    /// The state as it is now: the first message, unless the stream was resumed.
+    Snapshot,
+    /// Something happened.
+    Change,
+}
+
+/// A message about bookings.
+#[derive(SimpleObject)]
+pub struct BookingStreamMessage {
+    /// Give it as `after` to go on from here.
+    cursor: EventCursor,
+    /// Why it was sent.
+    kind: BookingStreamMessageKind,
+    /// The booking as it is now, which may be later than the change; null in the snapshot of a list.
+    booking: Option<Booking>,
+    /// In the snapshot of a list: its active bookings, by start, at most 100. Empty otherwise.
+    bookings: Vec<Booking>,
+    /// What happened; null in a snapshot.
+    change: Option<BookingEvent>,
+    /// When it happened; now for a snapshot.
+    occurred_at: DateTime,
+}
+
+/// Watching bookings live.
+#[derive(Default)]
+pub struct BookingSubscription;
+
+#[Subscription]
+impl BookingSubscription {
+    /// Bookings, live: first a snapshot, then every event in order, each with the booking as it is now. With `after` it goes on where
+    /// an earlier stream stopped, without a gap and without a snapshot. Ends when the caller's token or right to see them ends.
+    /// Give exactly one of bookingId, mine and coachId.
+    async fn booking_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "One booking.")] booking_id: Option<ID>,
+        #[graphql(desc = "All bookings in which the caller takes part, new ones too; must be true when given.")]
+        mine: Option<bool>,
+        #[graphql(desc = "All bookings of the caller's own coach profile; staff may name any.")] coach_id: Option<ID>,
+        #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
+    ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
+        let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
+        let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
+        let (cursor, snapshot) = match after {
+            Some(after) => (after.0, None),
+            None => {
+                // The cursor first: what happens between the two is told twice rather than never.
+                let cursor = app.live.end().await?;
+                (cursor, Some(watch.snapshot(&app, &caller, cursor).await?))
+            }
+        };
+        let changes = changes(app, caller, watch.filter, cursor);
+        Ok(stream::iter(snapshot.map(Ok)).chain(changes))
+    }
+}
+
+struct Watch {
+    filter: Filter,
+    booking_id: Option<Uuid>,
+    side: Option<Side>,
+}
+
+impl Watch {
+    async fn read(
+        app: &App,
+        caller: &Caller,
+        booking_id: Option<ID>,
+        mine: Option<bool>,
+        coach_id: Option<ID>,
+    ) -> Result<Self> {
+        let person = caller.require_person()?;
+        match (booking_id, mine, coach_id) {
+            (Some(id), None, None) => {
+                let booking = booking::get(app, caller, Kind::Booking.key("bookingId", &id)?).await?;
+                Ok(Self { filter: Filter::Booking(booking.id), booking_id: Some(booking.id), side: None })
+            }
+            (None, Some(true), None) => {
+                let client_id = person.user_id;
+                let filter = person
+                    .coach_id
+                    .map_or(Filter::Client(client_id), |coach_id| Filter::Either { client_id, coach_id });
+                Ok(Self { filter, booking_id: None, side: None })
+            }
+            (None, None, Some(id)) => {
+                let coach_id = Kind::Coach.key("coachId", &id)?;
+                if !person.is_coach(coach_id) && !person.is_admin() {
+                    return Err(domain::Error::NotFound("coach").into());
+                }
+                Ok(Self { filter: Filter::Coach(coach_id), booking_id: None, side: Some(Side::Coach) })
+            }
+            _ => Err(Error::invalid("bookingId", "give exactly one of bookingId, mine: true and coachId")),
+        }
+    }
+
+    async fn snapshot(&self, app: &App, caller: &Caller, cursor: i64) -> Result<BookingStreamMessage> {
+        let mut message = BookingStreamMessage {
+            cursor: EventCursor(cursor),
+            kind: BookingStreamMessageKind::Snapshot,
+            booking: None,
+            bookings: Vec::new(),
+            change: None,
+            occurred_at: DateTime(app.clock.now()),
+        };
+        if let Some(id) = self.booking_id {
+            message.booking = Some(Booking::new(booking::get(app, caller, id).await?));
+            return Ok(message);
+        }
+        let (scope, coach_id) = match self.filter {
+            Filter::Coach(id) if !caller.find_person().is_some_and(|person| person.is_coach(id)) => {
+                (Scope::Everyone, Some(id))
+            }
+            _ => (Scope::Own(self.side), None),
+        };
+        let filter = BookingFilter { statuses: Some(Status::ACTIVE.to_vec()), coach_id, ..BookingFilter::default() };
+        let page = PageInput { first: Some(SNAPSHOT), ..PageInput::default() };
+        let (bookings, _) = booking::list(app, caller, scope, &filter, &page).await?.into_parts();
+        message.bookings = bookings.into_iter().map(|(_, row)| Booking::new(row)).collect();
+        Ok(message)
+    }
+}
+
+fn changes(
+    app: Arc<App>,
+    caller: Caller,
+    filter: Filter,
+    cursor: i64,
+) -> impl Stream<Item = Result<BookingStreamMessage>> + use<> {
+    let lines = Box::pin(app.live.follow(filter, cursor));
+    // Ends after the first error: a reader without the right to go on must not be told the rest.
+    stream::unfold(Some((app, caller, lines)), |state| async move {
+        let (app, caller, mut lines) = state?;
+        match next(&app, &caller, &mut lines).await {
+            Ok(message) => message.map(|message| (Ok(message), Some((app, caller, lines)))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+async fn next(
+    app: &App,
+    caller: &Caller,
+    lines: &mut (impl Stream<Item = domain::Result<Arc<Line>>> + Unpin),
+) -> Result<Option<BookingStreamMessage>> {
+    loop {
+        let line = match tokio::time::timeout(RIGHTS, lines.next()).await {
+            Ok(Some(line)) => line?,
+            Ok(None) => return Ok(None),
+            Err(_silent) => {
+                identity::require_good_standing(app, caller).await?;
+                continue;
+            }
+        };
+        identity::require_good_standing(app, caller).await?;
+        let booking = match booking::get(app, caller, line.booking_id).await {
+            Ok(booking) => booking,
+            // It was theirs when it happened and is not any more.
+            Err(domain::Error::NotFound(_)) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let line = Arc::unwrap_or_clone(line);
+        return Ok(Some(BookingStreamMessage {
+            cursor: EventCursor(line.seq),
+            kind: BookingStreamMessageKind::Change,
+            booking: Some(Booking::new(booking)),
+            bookings: Vec::new(),
+            occurred_at: DateTime(line.occurred_at),
+            change: Some(BookingEvent(line)),
+        }));
+    }
+}

@@ -1,0 +1,120 @@
+//! Lists in pages, after the Relay cursor connections specification.
+
+use std::borrow::Cow;
+
+use async_graphql::{Context, InputObject, Object, OutputType, SimpleObject, TypeName};
+
+use super::context::app;
+use super::error::Result;
+use crate::domain::page::{Page, PageInput};
+
+/// Paging state of a connection.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PageInfo {
+    /// Whether there are items after endCursor.
+    has_next_page: bool,
+    /// Whether there are items before startCursor.
+    has_previous_page: bool,
+    /// Cursor of the first edge, null when the page is empty.
+    start_cursor: Option<String>,
+    /// Cursor of the last edge, null when the page is empty.
+    end_cursor: Option<String>,
+}
+
+/// One item in a page.
+pub struct Edge<T> {
+    cursor: String,
+    node: T,
+}
+
+/// A page of a list.
+pub struct Connection<T> {
+    edges: Vec<Edge<T>>,
+    info: PageInfo,
+    page: Page<()>,
+}
+
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
+impl<T: OutputType> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
+}
+
+/// One item in a page.
+#[Object(name_type)]
+impl<T: OutputType> Edge<T> {
+    /// Opaque cursor of this edge.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The item itself.
+    async fn node(&self) -> &T {
+        &self.node
+    }
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<T: OutputType> Connection<T> {
+    /// Edges of this page, in order.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+
+    /// The items of this page, for clients that need no cursors.
+    async fn nodes(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Cursors of this page.
+    async fn page_info(&self) -> &PageInfo {
+        &self.info
+    }
+
+    /// Count of all items that match, before paging. Costs a query: ask for it only where it is shown.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = self.page.count(app(ctx).db.read()).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+impl<T> Connection<T> {
+    /// The page with each item turned into what clients see.
+    pub(crate) fn new<M>(page: Page<M>, mut node: impl FnMut(M) -> T) -> Self {
+        let (edges, page) = page.into_parts();
+        let info = PageInfo {
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: edges.first().map(|(cursor, _)| cursor.clone()),
+            end_cursor: edges.last().map(|(cursor, _)| cursor.clone()),
+        };
+        let edges = edges.into_iter().map(|(cursor, row)| Edge { cursor, node: node(row) }).collect();
+        Self { edges, info, page }
+    }
+
+    /// The items, to fill in what was asked for with them.
+    pub(crate) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.edges.iter_mut().map(|edge| &mut edge.node)
+    }
+}
+
+/// Which page: the arguments that every connection takes.
+pub(crate) fn page(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> PageInput {
+    PageInput { first, after, last, before }
+}
+
+/// A half-open stretch of time.
+#[derive(Clone, Debug, InputObject)]
+pub struct TimeRangeInput {
+    /// First instant.
+    pub from: super::scalars::DateTime,
+    /// First instant after it.
+    pub until: super::scalars::DateTime,
+}

@@ -1,0 +1,63 @@
+//! Reading what many objects of one answer point to, together. Made anew for each request: nothing is shared between callers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use entity::{Uuid, coach, event_type, session, user};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::error::Error;
+use crate::app::App;
+use crate::domain;
+
+/// Reads rows by their keys. Who may see a row is settled where its key comes from.
+pub struct Rows(Arc<App>);
+
+/// The loader of a request.
+pub type Loaders = DataLoader<Rows, HashMapCache>;
+
+/// The loader of one request. It waits only until whoever is about to ask has asked.
+#[must_use]
+pub fn loaders(app: Arc<App>) -> Loaders {
+    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(Duration::ZERO)
+}
+
+/// A statement failed for everyone who waited for it.
+#[derive(Clone, Debug)]
+pub struct LoadError(Arc<sea_orm::DbErr>);
+
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        domain::Error::internal("loading rows", error.0.to_string()).into()
+    }
+}
+
+macro_rules! load_by {
+    ($key:ident, $doc:literal, $entity:ident, $column:ident) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $key(pub Uuid);
+
+        impl Loader<$key> for Rows {
+            type Value = $entity::Model;
+            type Error = LoadError;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, Self::Value>, LoadError> {
+                let ids = keys.iter().map(|key| key.0);
+                let column = $entity::Column::$column;
+                let rows = $entity::Entity::find().filter(column.is_in(ids)).all(self.0.db.read()).await;
+                let rows = rows.map_err(|error| LoadError(Arc::new(error)))?;
+                Ok(rows.into_iter().map(|row| ($key(load_by!(@key row $column)), row)).collect())
+            }
+        }
+    };
+    (@key $row:ident Id) => { $row.id };
+    (@key $row:ident BookingId) => { $row.booking_id };
+}
+
+load_by!(CoachById, "A coach.", coach, Id);
+load_by!(EventTypeById, "An event type.", event_type, Id);
+load_by!(UserById, "A user.", user, Id);
+load_by!(SessionByBooking, "The session of a booking.", session, BookingId);

@@ -1,0 +1,129 @@
+//! What a mutation gives back: the thing it changed, or why it did nothing.
+
+use async_graphql::{Enum, SimpleObject};
+
+use super::error::{Error, Result, sentence};
+use super::scalars::DateTime;
+use crate::domain::{self, Conflict};
+
+/// Stable codes of user errors. More may be added: treat one that you do not know like INVALID_STATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum UserErrorCode {
+    /// A value is missing, malformed, too long or out of range.
+    Invalid,
+    /// The object does not exist, or the caller may not see it.
+    NotFound,
+    /// The value is already in use.
+    Taken,
+    /// The object has changed since the version the caller gave.
+    VersionConflict,
+    /// The object's state does not allow this, for example cancelling a cancelled booking.
+    InvalidState,
+    /// The time is no longer free.
+    SlotTaken,
+    /// The coach does not offer this time.
+    SlotNotOffered,
+    /// The caller has another booking at that time.
+    ClientBusy,
+    /// The caller already has an active verification booking.
+    VerificationExists,
+    /// The hold on the slot has expired.
+    HoldExpired,
+    /// A rule of the coach or of the marketplace forbids it.
+    PolicyViolation,
+    /// The key was used before with another input.
+    IdempotencyKeyReused,
+}
+
+/// A reason why a mutation did nothing that the caller, or the person behind it, can mend.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct UserError {
+    /// Stable code to branch on.
+    pub code: UserErrorCode,
+    /// Text for people. Not stable.
+    pub message: String,
+    /// Path of the input field at fault, from the input down; null when no single field is.
+    pub field: Option<Vec<String>>,
+    /// Until when it was, or from when it is, allowed; only with POLICY_VIOLATION.
+    pub boundary: Option<DateTime>,
+}
+
+/// The outcome of a mutation, or what the caller can mend; what they cannot goes to `errors`.
+pub(crate) fn outcome<T>(result: domain::Result<T>) -> Result<std::result::Result<T, Vec<UserError>>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => match user_errors(&error) {
+            Some(errors) => Ok(Err(errors)),
+            None => Err(Error::from(error)),
+        },
+    }
+}
+
+fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
+    let one = |code| Some(vec![UserError { code, message: sentence(&error.to_string()), field: None, boundary: None }]);
+    match error {
+        domain::Error::Invalid(violations) => Some(
+            violations
+                .iter()
+                .map(|violation| UserError {
+                    code: UserErrorCode::Invalid,
+                    message: sentence(&violation.message),
+                    field: Some(violation.field.clone()),
+                    boundary: None,
+                })
+                .collect(),
+        ),
+        domain::Error::NotFound(_) => one(UserErrorCode::NotFound),
+        domain::Error::Conflict(conflict) => {
+            let mut errors = one(match conflict {
+                Conflict::SlotTaken => UserErrorCode::SlotTaken,
+                Conflict::SlotNotOffered => UserErrorCode::SlotNotOffered,
+                Conflict::ClientBusy => UserErrorCode::ClientBusy,
+                Conflict::VerificationExists => UserErrorCode::VerificationExists,
+                Conflict::HoldExpired => UserErrorCode::HoldExpired,
+                Conflict::Stale => UserErrorCode::VersionConflict,
+                Conflict::InvalidState(_) => UserErrorCode::InvalidState,
+                Conflict::Policy { .. } => UserErrorCode::PolicyViolation,
+                Conflict::Taken(_) => UserErrorCode::Taken,
+                Conflict::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
+            })?;
+            match conflict {
+                Conflict::Taken(field) => errors[0].field = Some(field.clone()),
+                Conflict::Policy { boundary, .. } => errors[0].boundary = boundary.map(DateTime),
+                _ => {}
+            }
+            Some(errors)
+        }
+        domain::Error::Unauthenticated | domain::Error::Forbidden(_) | domain::Error::Internal { .. } => None,
+    }
+}
+
+/// Defines the payload of a mutation: what it changed, and the user errors.
+///
+/// `payload!(CancelBookingPayload, "Result of cancelBooking.", booking: Booking, "The booking.")`
+macro_rules! payload {
+    ($name:ident, $doc:literal, $field:ident: $type:ty, $field_doc:literal) => {
+        #[doc = $doc]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $name {
+            #[doc = $field_doc]
+            $field: Option<$type>,
+            /// Why nothing was done; empty on success. The operation happened in full or not at all.
+            user_errors: Vec<$crate::graphql::payload::UserError>,
+        }
+
+        impl $name {
+            fn new<T>(
+                result: $crate::domain::Result<T>,
+                node: impl FnOnce(T) -> $type,
+            ) -> $crate::graphql::error::Result<Self> {
+                Ok(match $crate::graphql::payload::outcome(result)? {
+                    Ok(value) => Self { $field: Some(node(value)), user_errors: Vec::new() },
+                    Err(user_errors) => Self { $field: None, user_errors },
+                })
+            }
+        }
+    };
+}
+
+pub(crate) use payload;

@@ -1,0 +1,223 @@
+//! Values with a meaning of their own.
+
+use std::str::FromStr;
+
+use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{NaiveDate, SecondsFormat, SubsecRound, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::scheduling::native::Minute;
+
+type Instant = chrono::DateTime<Utc>;
+
+fn text<T>(value: &Value, what: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, String> {
+    match value {
+        Value::String(text) => read(text).ok_or_else(|| format!("not {what}")),
+        _ => Err(format!("{what} is written as a string")),
+    }
+}
+
+fn refuse<T: InputType>(message: String) -> InputValueError<T> {
+    InputValueError::custom(message)
+}
+
+/// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
+/// normalised; what is finer than a millisecond is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DateTime(pub Instant);
+
+#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let read = |text: &str| {
+            let instant = chrono::DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc).trunc_subsecs(3);
+            // PostgreSQL and SQLite both keep these, and every zone can show them.
+            (years().contains(&chrono::Datelike::year(&instant))).then_some(Self(instant))
+        };
+        text(&value, "an RFC 3339 date-time with an offset, from year 1970 to 9998", read).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(instant(self.0))
+    }
+}
+
+fn years() -> std::ops::RangeInclusive<i32> {
+    1970..=9998
+}
+
+/// An instant as the API writes it.
+#[must_use]
+pub fn instant(instant: Instant) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A calendar date without a zone, YYYY-MM-DD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalDate(pub NaiveDate);
+
+#[Scalar(name = "LocalDate", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
+impl ScalarType for LocalDate {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let read = |text: &str| {
+            let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+            (text.len() == 10 && years().contains(&chrono::Datelike::year(&date))).then_some(Self(date))
+        };
+        text(&value, "a date as YYYY-MM-DD, from year 1970 to 9998", read).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+/// A wall-clock time without a zone, HH:MM. 24:00 is the end of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalTime(pub Minute);
+
+#[Scalar(name = "LocalTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
+impl ScalarType for LocalTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value, "a time as HH:MM", |text| text.parse().ok().map(Self)).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// A name of the IANA time zone database, for example America/New_York.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeZone(pub Tz);
+
+#[Scalar(name = "TimeZone", specified_by_url = "https://www.iana.org/time-zones")]
+impl ScalarType for TimeZone {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value, "a name of the IANA time zone database", |text| Tz::from_str(text).ok().map(Self)).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.name().to_owned())
+    }
+}
+
+impl TimeZone {
+    /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone database.
+    pub(crate) fn stored(name: &str) -> Self {
+        Self(name.parse().unwrap_or(Tz::UTC))
+    }
+}
+
+/// An exact decimal number as a string, for example 49.90.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal(pub rust_decimal::Decimal);
+
+#[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
+impl ScalarType for Decimal {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        text(&value, "a decimal number in a string", |text| rust_decimal::Decimal::from_str_exact(text).ok().map(Self))
+            .map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// An ISO 4217 currency code, for example USD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrencyCode(pub String);
+
+#[Scalar(name = "CurrencyCode", specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
+impl ScalarType for CurrencyCode {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let is_code = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        text(&value, "three capital letters", |text| is_code(text).then(|| Self(text.to_owned()))).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// An email address. At most 254 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailAddress(pub String);
+
+#[Scalar(
+    name = "EmailAddress",
+    specified_by_url = "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address"
+)]
+impl ScalarType for EmailAddress {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let read = |text: &str| {
+            let (local, host) = text.rsplit_once('@')?;
+            let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+            (plain && !local.is_empty() && !host.is_empty() && text.len() <= 254).then(|| Self(text.to_owned()))
+        };
+        text(&value, "an email address", read).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// An absolute URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url(pub String);
+
+#[Scalar(name = "URL", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986")]
+impl ScalarType for Url {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let read = |text: &str| {
+            let url: http::Uri = text.parse().ok()?;
+            let absolute = url.scheme().is_some() && url.host().is_some_and(|host| !host.is_empty());
+            (absolute && text.len() <= 2048).then(|| Self(text.to_owned()))
+        };
+        text(&value, "an absolute URL of at most 2048 characters", read).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// Chosen by the client, 16 to 128 printable ASCII characters, best a UUID. Kept for 24 hours per person and mutation: the same key with
+/// the same input gives the same answer and one effect, with another input the user error IDEMPOTENCY_KEY_REUSED.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(pub String);
+
+#[Scalar(
+    name = "IdempotencyKey",
+    specified_by_url = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"
+)]
+impl ScalarType for IdempotencyKey {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let is_key = |text: &str| (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        text(&value, "a key of 16 to 128 printable ASCII characters", |text| {
+            is_key(text).then(|| Self(text.to_owned()))
+        })
+        .map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// An opaque position in the stream of events, to go on from after a reconnect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventCursor(pub i64);
+
+#[Scalar(name = "EventCursor", specified_by_url = "https://relay.dev/graphql/connections.htm#sec-Cursor")]
+impl ScalarType for EventCursor {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let read = |text: &str| text.strip_prefix('e')?.parse().ok().filter(|seq| *seq >= 0).map(Self);
+        text(&value, "a cursor of this stream", read).map_err(refuse)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(format!("e{}", self.0))
+    }
+}

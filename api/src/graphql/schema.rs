@@ -1,0 +1,43 @@
+//! The schema: what each noun contributes, put together.
+
+use std::sync::Arc;
+
+use async_graphql::{MergedObject, MergedSubscription};
+
+use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
+use super::node::NodeQuery;
+use super::viewer::ViewerQuery;
+use crate::app::App;
+
+/// Reading.
+#[derive(MergedObject, Default)]
+pub struct Query(NodeQuery, ViewerQuery, BookingQuery);
+
+/// Changing. Each mutation takes one input and gives a payload: the thing it changed, or why it did nothing.
+#[derive(MergedObject, Default)]
+pub struct Mutation(BookingMutation);
+
+/// Watching, over WebSocket (graphql-transport-ws) or server-sent events.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(BookingSubscription);
+
+/// The executable schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The schema over an application.
+#[must_use]
+pub fn schema(app: Arc<App>) -> Schema {
+    builder().data(app).finish()
+}
+
+/// The schema in the definition language, as clients generate code from it.
+#[must_use]
+pub fn sdl() -> String {
+    builder()
+        .finish()
+        .sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions()
+}

@@ -1,0 +1,63 @@
+//! The caller.
+
+use async_graphql::{Context, ID, MergedObject, Object};
+
+use super::booking::{AdminBookings, ViewerBookings};
+use super::context::{app, caller};
+use super::error::Result;
+use super::id::Kind;
+use super::scalars::DateTime;
+use super::user::User;
+use crate::domain::identity;
+
+/// The caller, and what is theirs.
+#[derive(MergedObject, Default)]
+pub struct Viewer(ViewerAccount, ViewerBookings);
+
+/// Everything, for staff.
+#[derive(MergedObject, Default)]
+pub struct Admin(AdminBookings);
+
+/// Who calls.
+#[derive(Default)]
+pub struct ViewerAccount;
+
+#[Object]
+impl ViewerAccount {
+    /// Global id of the viewer object; differs from the user's.
+    async fn id(&self, ctx: &Context<'_>) -> Result<ID> {
+        Ok(Kind::Viewer.id(caller(ctx).require_person()?.user_id))
+    }
+
+    /// The account.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        Ok(User(identity::get_own_account(app(ctx), caller(ctx)).await?))
+    }
+
+    /// When the caller's token ends.
+    async fn token_expires_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(DateTime(caller(ctx).require_person()?.expires_at))
+    }
+}
+
+/// Who calls.
+#[derive(Default)]
+pub struct ViewerQuery;
+
+#[Object]
+impl ViewerQuery {
+    /// The caller; null for a visitor.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
+        match caller(ctx).viewer {
+            crate::domain::Viewer::Anonymous => None,
+            crate::domain::Viewer::Person(_) => {
+                Some(caller(ctx).require_person().map(|_| Viewer::default()).map_err(Into::into))
+            }
+        }
+    }
+
+    /// Everything, for staff.
+    async fn admin(&self, ctx: &Context<'_>) -> Option<Result<Admin>> {
+        Some(caller(ctx).require_admin().map(|_| Admin::default()).map_err(Into::into))
+    }
+}

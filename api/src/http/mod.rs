@@ -1,0 +1,2 @@
+//! Transport.
+pub mod metrics;

@@ -1,0 +1,82 @@
+//! What happened to a booking, and which work follows from it.
+
+use entity::booking::Status;
+use entity::booking_event::{ActiveModel, Kind};
+use entity::{Json, Uuid};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ConnectionTrait, EntityTrait};
+
+use super::job::{self, Job};
+use crate::db::Txn;
+use crate::domain::{Act, Result};
+
+/// One line of history, before it has its place in the stream.
+#[derive(Clone, Debug)]
+pub struct BookingEvent {
+    pub booking_id: Uuid,
+    pub coach_id: Uuid,
+    pub client_id: Option<Uuid>,
+    pub kind: Kind,
+    /// The booking's version after it.
+    pub version: i64,
+    pub status_before: Option<Status>,
+    pub status_after: Status,
+    pub before: Option<Json>,
+    pub after: Option<Json>,
+    pub reason: Option<String>,
+    pub act: Act,
+}
+
+impl BookingEvent {
+    /// The work that follows from it.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Job> {
+        let was_active = self.status_before.is_some_and(Status::is_active);
+        let gave_time_back = was_active && (!self.status_after.is_active() || self.kind == Kind::Moved);
+        if gave_time_back { vec![Job::SettleConflicts { coach_id: self.coach_id }] } else { Vec::new() }
+    }
+}
+
+/// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as long as nothing else uses it.
+const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
+
+/// Appends a line of history and the work that follows from it.
+///
+/// The place in the stream (`seq`) must become visible in order, or a reader that has seen place 6 would never see a place 5 that
+/// commits later. SQLite has one writer; in PostgreSQL a transaction that writes history holds a lock from its first line to its commit.
+/// Nothing slow happens in between, and transactions without history (webhooks being stored, notes, profiles) never wait for it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn record(txn: &Txn, event: BookingEvent) -> Result<()> {
+    if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
+        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})")).await?;
+    }
+    let jobs = event.jobs();
+    let act = event.act;
+    entity::booking_event::Entity::insert(ActiveModel {
+        seq: NotSet,
+        booking_id: Set(event.booking_id),
+        coach_id: Set(event.coach_id),
+        client_id: Set(event.client_id),
+        kind: Set(event.kind),
+        actor_kind: Set(act.by),
+        actor_id: Set(act.actor_id),
+        source: Set(act.source),
+        correlation_id: Set(act.correlation_id.clone()),
+        version: Set(event.version),
+        status_before: Set(event.status_before),
+        status_after: Set(event.status_after),
+        before: Set(event.before),
+        after: Set(event.after),
+        reason: Set(event.reason),
+        occurred_at: Set(act.now),
+    })
+    .exec_without_returning(&**txn)
+    .await?;
+    txn.wake_events();
+    for job in jobs {
+        job::enqueue(txn, &job, act.now, &act.correlation_id).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Work that happens later: a row that carries ids, not data.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
+use entity::job::{ActiveModel, Column, Entity, Model, Status};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, QueryFilter, Statement};
+
+use crate::db::Txn;
+use crate::domain::Result;
+
+/// A piece of work. Doing it twice is doing it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Turn a stored webhook into what it says.
+    ProjectDelivery { delivery_id: Uuid },
+    /// See whether bookings that were in conflict can stand now.
+    SettleConflicts { coach_id: Uuid },
+    /// Give a person the bookings that were made for their address before they signed up.
+    ClaimBookings { user_id: Uuid },
+}
+
+impl Job {
+    /// Its name in the table, in logs and in metrics.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::ProjectDelivery { .. } => "project_delivery",
+            Self::SettleConflicts { .. } => "settle_conflicts",
+            Self::ClaimBookings { .. } => "claim_bookings",
+        }
+    }
+
+    fn subject_id(self) -> Uuid {
+        match self {
+            Self::ProjectDelivery { delivery_id: id }
+            | Self::SettleConflicts { coach_id: id }
+            | Self::ClaimBookings { user_id: id } => id,
+        }
+    }
+
+    /// A new job replaces the waiting one with the same key.
+    fn dedupe_key(self) -> String {
+        format!("{}:{}", self.kind(), self.subject_id())
+    }
+
+    /// The job of a row; `None` when a newer program wrote it.
+    #[must_use]
+    pub fn from_row(row: &Model) -> Option<Self> {
+        match row.kind.as_str() {
+            "project_delivery" => Some(Self::ProjectDelivery { delivery_id: row.subject_id }),
+            "settle_conflicts" => Some(Self::SettleConflicts { coach_id: row.subject_id }),
+            "claim_bookings" => Some(Self::ClaimBookings { user_id: row.subject_id }),
+            _ => None,
+        }
+    }
+}
+
+/// How often a job is tried before it is given up.
+pub const MAX_ATTEMPTS: i32 = 10;
+/// How long a worker may take; after that another one may take the job over.
+pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
+const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
+
+/// Puts work down, to be done from `run_at` on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn enqueue(txn: &Txn, job: &Job, run_at: DateTime<Utc>, correlation_id: &str) -> Result<()> {
+    let row = ActiveModel {
+        id: Set(entity::new_id()),
+        kind: Set(job.kind().to_owned()),
+        subject_id: Set(job.subject_id()),
+        dedupe_key: Set(Some(job.dedupe_key())),
+        status: Set(Status::Waiting),
+        run_at: Set(run_at),
+        attempts: Set(0),
+        leased_until: Set(None),
+        lease: Set(None),
+        last_error: Set(None),
+        correlation_id: Set(correlation_id.to_owned()),
+        created_at: Set(run_at),
+    };
+    let replace = OnConflict::column(Column::DedupeKey)
+        .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
+        .update_columns([Column::RunAt, Column::CorrelationId])
+        .to_owned();
+    Entity::insert(row).on_conflict(replace).exec_without_returning(&**txn).await?;
+    txn.wake_jobs();
+    Ok(())
+}
+
+/// Takes up to `limit` due jobs under a lease: one conditional statement, so that no two workers get the same one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64) -> Result<Vec<Model>> {
+    let due = Column::Status.eq(Status::Waiting).and(Column::RunAt.lte(now));
+    let abandoned = Column::Status.eq(Status::Running).and(Column::LeasedUntil.lt(now));
+    let mut next = Query::select();
+    next.column(Column::Id).from(Entity).cond_where(due.or(abandoned)).order_by(Column::RunAt, sea_orm::Order::Asc);
+    next.limit(limit);
+    if db.get_database_backend() == sea_orm::DbBackend::Postgres {
+        next.lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked);
+    }
+    let mut update = Query::update();
+    update
+        .table(Entity)
+        .value(Column::Status, Expr::val("RUNNING"))
+        .value(Column::LeasedUntil, Expr::val(now + LEASE))
+        .value(Column::Lease, Expr::val(entity::new_id()))
+        .value(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .and_where(Expr::col(Column::Id).in_subquery(next))
+        .returning_all();
+    let statement: Statement = db.get_database_backend().build(&update);
+    Ok(Entity::find().from_raw_sql(statement).all(db).await?)
+}
+
+/// Takes a finished job off the table, unless another worker has taken it over meanwhile.
+///
+/// # Errors
+/// When the database fails.
+pub async fn finish(db: &impl ConnectionTrait, job: &Model) -> Result<()> {
+    Entity::delete_many().filter(Column::Id.eq(job.id)).filter(Column::Lease.eq(job.lease)).exec(db).await?;
+    Ok(())
+}
+
+/// Puts a failed job back to be tried again later, or gives it up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fail(db: &DatabaseConnection, job: &Model, now: DateTime<Utc>, error: &str) -> Result<Status> {
+    let status = if job.attempts >= MAX_ATTEMPTS { Status::Dead } else { Status::Waiting };
+    let key = (status == Status::Waiting).then(|| job.dedupe_key.clone()).flatten();
+    let newer = Entity::find().filter(Column::DedupeKey.eq(key.clone())).filter(Column::Status.eq(Status::Waiting));
+    if key.is_some() && newer.one(db).await?.is_some() {
+        // The same work was asked for again meanwhile: that row stands for both.
+        finish(db, job).await?;
+        return Ok(Status::Waiting);
+    }
+    Entity::update_many()
+        .set(ActiveModel {
+            status: Set(status),
+            run_at: Set(now + backoff(job.attempts)),
+            leased_until: Set(None),
+            lease: Set(None),
+            last_error: Set(Some(error.to_owned())),
+            ..ActiveModel::default()
+        })
+        .filter(Column::Id.eq(job.id))
+        .filter(Column::Lease.eq(job.lease))
+        .exec(db)
+        .await?;
+    Ok(status)
+}
+
+/// How long to wait after so many attempts: 5 s x 2^n, anywhere between nothing and that, so that what failed together does not come back
+/// together.
+fn backoff(attempts: i32) -> TimeDelta {
+    let doublings = u32::try_from(attempts.clamp(1, 20) - 1).expect("clamped to a small positive number");
+    let longest = Ord::min(FIRST_RETRY.num_milliseconds() << doublings, LAST_RETRY.num_milliseconds());
+    TimeDelta::milliseconds(rand::random_range(0..=longest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_spread_and_never_further_apart_than_an_hour() {
+        for attempts in 1..=MAX_ATTEMPTS {
+            let longest = TimeDelta::seconds(5 << (attempts - 1)).min(TimeDelta::hours(1));
+            let waits: Vec<_> = (0..200).map(|_| backoff(attempts)).collect();
+            assert!(waits.iter().all(|wait| *wait >= TimeDelta::zero() && *wait <= longest));
+            assert!(waits.iter().max() > waits.iter().min());
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Following the history of bookings live: in order, without gaps, however slow the reader.
+//!
+//! The table of events is the truth, and its `seq` the cursor. One task per process reads what is new, once, and hands it to everyone
+//! who follows. Whoever falls behind reads on from the table, from their own cursor: being late never means losing something.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use entity::Uuid;
+use entity::booking_event::{Column, Entity, Model};
+use futures_util::{Stream, stream};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use crate::db::Db;
+use crate::domain::Result;
+
+/// How many events a follower may be behind before it reads from the table again.
+const BUFFER: usize = 1024;
+/// How many events are read at once.
+const PAGE: u64 = 500;
+/// How long an event of another process may go unnoticed when nobody tells us.
+const POLL: Duration = Duration::from_millis(1000);
+
+/// What one follower wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// One booking.
+    Booking(Uuid),
+    /// The bookings of a client.
+    Client(Uuid),
+    /// The bookings of a coach.
+    Coach(Uuid),
+    /// The bookings in which a person takes part, as client or as coach.
+    Either { client_id: Uuid, coach_id: Uuid },
+}
+
+impl Filter {
+    fn matches(self, event: &Model) -> bool {
+        match self {
+            Self::Booking(id) => event.booking_id == id,
+            Self::Client(id) => event.client_id == Some(id),
+            Self::Coach(id) => event.coach_id == id,
+            Self::Either { client_id, coach_id } => event.client_id == Some(client_id) || event.coach_id == coach_id,
+        }
+    }
+
+    fn condition(self) -> Condition {
+        match self {
+            Self::Booking(id) => Condition::all().add(Column::BookingId.eq(id)),
+            Self::Client(id) => Condition::all().add(Column::ClientId.eq(id)),
+            Self::Coach(id) => Condition::all().add(Column::CoachId.eq(id)),
+            Self::Either { client_id, coach_id } => {
+                Condition::any().add(Column::ClientId.eq(client_id)).add(Column::CoachId.eq(coach_id))
+            }
+        }
+    }
+}
+
+/// The live end of the history.
+#[derive(Debug)]
+pub struct Live {
+    db: Db,
+    head: AtomicI64,
+    news: broadcast::Sender<Arc<Model>>,
+}
+
+impl Live {
+    /// Follows a database from its present end on.
+    #[must_use]
+    pub fn new(db: Db) -> Arc<Self> {
+        Arc::new(Self { db, head: AtomicI64::new(-1), news: broadcast::channel(BUFFER).0 })
+    }
+
+    /// Reads what is new and hands it out, until told to stop.
+    pub async fn run(&self, stop: CancellationToken) {
+        let told = self.db.is_postgres().then(|| self.listen_elsewhere(stop.clone()));
+        let read = async {
+            loop {
+                let told = self.db.wake().events.notified();
+                if let Err(error) = self.read_news().await {
+                    tracing::warn!(%error, "could not read the history of bookings; trying again");
+                }
+                tokio::select! {
+                    () = told => {}
+                    () = tokio::time::sleep(POLL) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        };
+        match told {
+            Some(told) => _ = tokio::join!(read, told),
+            None => read.await,
+        }
+    }
+
+    /// PostgreSQL tells of commits of other processes. That is a hint: it may be lost, and then the poll finds them.
+    async fn listen_elsewhere(&self, stop: CancellationToken) {
+        use sea_orm::sqlx::postgres::PgListener;
+
+        while !stop.is_cancelled() {
+            let pool = self.db.read().get_postgres_connection_pool();
+            let listening = async {
+                let mut listener = PgListener::connect_with(pool).await?;
+                listener.listen(crate::db::CHANNEL).await?;
+                loop {
+                    listener.recv().await?;
+                    self.db.wake().events.notify_waiters();
+                    self.db.wake().jobs.notify_waiters();
+                }
+            };
+            let outcome: std::result::Result<(), sea_orm::sqlx::Error> = tokio::select! {
+                outcome = listening => outcome,
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "lost the notification channel; polling until it is back");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    async fn read_news(&self) -> Result<()> {
+        let mut head = self.head.load(Ordering::Acquire);
+        if head < 0 {
+            head = self.end().await?;
+            self.head.store(head, Ordering::Release);
+        }
+        loop {
+            let news = page(&self.db, Condition::all(), head).await?;
+            let Some(last) = news.last() else { return Ok(()) };
+            head = last.seq;
+            let more = news.len() as u64 == PAGE;
+            for event in news {
+                // Nobody follows: nothing to do.
+                let _ = self.news.send(Arc::new(event));
+            }
+            self.head.store(head, Ordering::Release);
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The cursor of the newest event, 0 before the first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end(&self) -> Result<i64> {
+        let newest = Entity::find()
+            .select_only()
+            .column(Column::Seq)
+            .order_by_desc(Column::Seq)
+            .limit(1)
+            .into_tuple::<i64>()
+            .one(self.db.read())
+            .await?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Everything after `cursor` that the filter lets through, in order, then what comes.
+    pub fn follow(
+        self: &Arc<Self>,
+        filter: Filter,
+        cursor: i64,
+    ) -> impl Stream<Item = Result<Arc<Model>>> + Send + use<> {
+        let follower = Follower {
+            news: self.news.subscribe(),
+            live: Arc::clone(self),
+            filter,
+            cursor,
+            backlog: Vec::new().into_iter(),
+            behind: true,
+        };
+        stream::try_unfold(
+            follower,
+            |mut follower| async move { Ok(follower.next().await?.map(|event| (event, follower))) },
+        )
+    }
+}
+
+struct Follower {
+    live: Arc<Live>,
+    news: broadcast::Receiver<Arc<Model>>,
+    filter: Filter,
+    cursor: i64,
+    backlog: std::vec::IntoIter<Model>,
+    /// Whether there may be something in the table that the channel will not bring.
+    behind: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Result<Option<Arc<Model>>> {
+        loop {
+            if let Some(event) = self.backlog.next() {
+                self.cursor = event.seq;
+                return Ok(Some(Arc::new(event)));
+            }
+            if self.behind {
+                let backlog = page(&self.live.db, self.filter.condition(), self.cursor).await?;
+                self.behind = backlog.len() as u64 == PAGE;
+                self.backlog = backlog.into_iter();
+                continue;
+            }
+            match self.news.recv().await {
+                Ok(event) if event.seq > self.cursor && self.filter.matches(&event) => {
+                    self.cursor = event.seq;
+                    return Ok(Some(event));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+}
+
+async fn page(db: &Db, filter: Condition, after: i64) -> Result<Vec<Model>> {
+    let page = Entity::find().filter(filter).filter(Column::Seq.gt(after)).order_by_asc(Column::Seq).limit(PAGE);
+    Ok(page.all(db.read()).await?)
+}

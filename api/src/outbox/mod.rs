@@ -1,0 +1,8 @@
+//! Facts and work: what happened, and what has to be done about it, written in the transaction of the change itself.
+
+pub mod event;
+pub mod job;
+pub mod listen;
+
+pub use event::{BookingEvent, record};
+pub use job::Job;

@@ -1,0 +1,102 @@
+//! The third way in: work whose time has come.
+
+mod schedule;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use entity::job::{Model, Status};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::domain::{Error, Result, booking, webhook};
+use crate::outbox::job::{self, Job};
+
+pub use schedule::{beat, is_alive};
+
+/// Jobs that one process runs side by side.
+const AT_ONCE: u64 = 8;
+/// How long due work may go unnoticed when nobody tells us.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Works until told to stop; what it has begun by then, it finishes.
+pub async fn run(app: Arc<App>, stop: CancellationToken) {
+    let timed = schedule::run(Arc::clone(&app), stop.clone());
+    let jobs = async {
+        while !stop.is_cancelled() {
+            let told = app.db.wake().jobs.notified();
+            match run_due(&app).await {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::warn!(%error, "could not look for work; trying again"),
+            }
+            tokio::select! {
+                () = told => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    };
+    tokio::join!(timed, jobs);
+}
+
+/// Runs what is due now, once; gives how many jobs it ran.
+///
+/// # Errors
+/// When the table of jobs cannot be read.
+pub async fn run_due(app: &Arc<App>) -> Result<usize> {
+    let due = job::claim(app.db.write_one(), app.clock.now(), AT_ONCE).await?;
+    let count = due.len();
+    let mut running = JoinSet::new();
+    for row in due {
+        running.spawn(run_one(Arc::clone(app), row));
+    }
+    running.join_all().await;
+    Ok(count)
+}
+
+async fn run_one(app: Arc<App>, row: Model) {
+    let started = Instant::now();
+    let outcome = match Job::from_row(&row) {
+        Some(job) => dispatch(&app, job).await,
+        None => Err(Error::internal("a job", "its kind is not known to this version")),
+    };
+    let kept = match &outcome {
+        Ok(()) => job::finish(app.db.write_one(), &row).await.map(|()| "done"),
+        Err(error) => {
+            let status = job::fail(app.db.write_one(), &row, app.clock.now(), &error.to_string()).await;
+            tracing::warn!(job.kind = row.kind, job.id = %row.id, job.attempts = row.attempts,
+                correlation_id = row.correlation_id, %error, "a job failed");
+            if matches!(status, Ok(Status::Dead)) && row.kind == "project_delivery" {
+                webhook::give_up(&app, row.subject_id, &error.to_string()).await
+            } else {
+                Ok(())
+            }
+            .map(|()| if matches!(status, Ok(Status::Dead)) { "dead" } else { "failed" })
+        }
+    };
+    match kept {
+        Ok(outcome) => app.metrics.job_ran(job_label(&row.kind), outcome, started.elapsed()),
+        // Its lease runs out and somebody takes it up again.
+        Err(error) => tracing::warn!(job.kind = row.kind, job.id = %row.id, %error, "could not put a job away"),
+    }
+}
+
+/// Kinds of jobs are few, and the same words live as long as the program.
+fn job_label(kind: &str) -> &'static str {
+    match kind {
+        "project_delivery" => "project_delivery",
+        "settle_conflicts" => "settle_conflicts",
+        "claim_bookings" => "claim_bookings",
+        _ => "unknown",
+    }
+}
+
+async fn dispatch(app: &App, job: Job) -> Result<()> {
+    match job {
+        Job::ProjectDelivery { delivery_id } => webhook::project(app, delivery_id).await,
+        Job::SettleConflicts { coach_id } => booking::settle_conflicts(app, coach_id).await,
+        Job::ClaimBookings { user_id } => booking::claim(app, user_id).await,
+    }
+}

@@ -1,0 +1,73 @@
+//! What is done from time to time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::worker_beat::{ActiveModel, Column, Entity};
+use entity::{Uuid, idempotency_key, slot_hold};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::domain::{Result, booking};
+
+const ROUND: Duration = Duration::from_secs(5);
+/// After so long without a sign of life a worker counts as gone.
+const GONE_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// How long what has expired stays before it is cleared away.
+const KEPT: TimeDelta = TimeDelta::hours(1);
+
+/// Goes round until told to stop.
+pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+    let worker_id = entity::new_id();
+    loop {
+        if let Err(error) = round(&app, worker_id).await {
+            tracing::warn!(%error, "a scheduled round failed; the next one tries again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ROUND) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn round(app: &App, worker_id: Uuid) -> Result<()> {
+    beat(app, worker_id).await?;
+    let changed = booking::sweep(app).await?;
+    if changed > 0 {
+        tracing::info!(bookings = changed, "time has moved bookings on");
+    }
+    clear(app).await
+}
+
+/// Says that a worker is alive.
+///
+/// # Errors
+/// When the database fails.
+pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
+    let row = ActiveModel { worker_id: Set(worker_id), beat_at: Set(app.clock.now()) };
+    let again = OnConflict::column(Column::WorkerId).update_column(Column::BeatAt).to_owned();
+    Entity::insert(row).on_conflict(again).exec_without_returning(app.db.write_one()).await?;
+    Ok(())
+}
+
+/// Whether some worker has shown a sign of life lately.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_alive(app: &App, now: DateTime<Utc>) -> Result<bool> {
+    let lately = Entity::find().filter(Column::BeatAt.gt(now - GONE_AFTER)).one(app.db.read()).await?;
+    Ok(lately.is_some())
+}
+
+async fn clear(app: &App) -> Result<()> {
+    let before = app.clock.now() - KEPT;
+    let db = app.db.write_one();
+    slot_hold::Entity::delete_many().filter(slot_hold::Column::ExpiresAt.lt(before)).exec(db).await?;
+    idempotency_key::Entity::delete_many().filter(idempotency_key::Column::ExpiresAt.lt(before)).exec(db).await?;
+    Entity::delete_many().filter(Column::BeatAt.lt(before)).exec(db).await?;
+    Ok(())
+}
