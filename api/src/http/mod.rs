@@ -1,0 +1,3 @@
+//! The ways in over HTTP.
+
+pub mod graphql;
