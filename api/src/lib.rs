@@ -1,3 +1,4 @@
 //! Courtside.
 
 pub mod graphql;
+pub mod http;

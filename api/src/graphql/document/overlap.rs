@@ -87,11 +87,8 @@ impl<'a> Merger<'a> {
     }
 
     fn group(&self, group: &[Selected<'a>], rule: Rule) -> Result<(), Refusal> {
-        let Some((first, others)) = group.split_first() else { return Ok(()) };
-        if let Some(other) = others.iter().find(|other| !self.same_shape(first, other)) {
-            return Err(conflict(first, other, "they return conflicting types"));
-        }
         if rule == Rule::Shape {
+            self.one_shape(group)?;
             return self.merge(&self.below(group), Rule::Shape);
         }
         let anywhere = group.iter().find(|selected| !self.is_concrete(selected.parent));
@@ -110,7 +107,16 @@ impl<'a> Merger<'a> {
             }
             self.merge(&self.below(same), Rule::Same)?;
         }
+        self.one_shape(group)?;
         if by_parent.len() > 1 { self.merge(&self.below(group), Rule::Shape) } else { Ok(()) }
+    }
+
+    fn one_shape(&self, group: &[Selected<'a>]) -> Result<(), Refusal> {
+        let Some((first, others)) = group.split_first() else { return Ok(()) };
+        match others.iter().find(|other| !self.same_shape(first, other)) {
+            Some(other) => Err(conflict(first, other, "they return conflicting types")),
+            None => Ok(()),
+        }
     }
 
     fn below(&self, group: &[Selected<'a>]) -> Vec<(Option<&'a Name>, &'a SelectionSet)> {

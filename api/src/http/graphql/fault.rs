@@ -37,12 +37,17 @@ impl Fault {
     }
 
     pub(super) fn batch() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BATCHING_NOT_SUPPORTED", "Batches are not supported: send one operation a request.")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "BATCHING_NOT_SUPPORTED",
+            "Batches are not supported: send one operation a request.",
+        )
     }
 
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("The method is not allowed here; allowed: {allow}.");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message).with(ALLOW, HeaderValue::from_static(allow))
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+            .with(ALLOW, HeaderValue::from_static(allow))
     }
 
     pub(super) fn media_type(message: &'static str) -> Self {
@@ -50,7 +55,11 @@ impl Fault {
     }
 
     pub(super) fn not_acceptable(offered: &'static str) -> Self {
-        Self::new(StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", format!("Nothing in the Accept header can be had here; offered: {offered}."))
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "NOT_ACCEPTABLE",
+            format!("Nothing in the Accept header can be had here; offered: {offered}."),
+        )
     }
 
     pub(super) fn cross_site() -> Self {
@@ -62,7 +71,8 @@ impl Fault {
     /// The rest of the body is not worth reading, so the connection goes.
     pub(super) fn too_large(limit: usize) -> Self {
         let message = format!("The request body is larger than {limit} bytes.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message).with(CONNECTION, HeaderValue::from_static("close"))
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+            .with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     pub(super) fn slow_body() -> Self {
@@ -71,7 +81,11 @@ impl Fault {
     }
 
     pub(super) fn uri_too_long(limit: usize) -> Self {
-        Self::new(StatusCode::URI_TOO_LONG, "URI_TOO_LONG", format!("The query string is longer than {limit} bytes: use POST."))
+        Self::new(
+            StatusCode::URI_TOO_LONG,
+            "URI_TOO_LONG",
+            format!("The query string is longer than {limit} bytes: use POST."),
+        )
     }
 
     pub(super) fn unauthenticated() -> Self {
@@ -90,7 +104,11 @@ impl Fault {
     }
 
     pub(super) fn subprotocol() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "SUBPROTOCOL_NOT_SUPPORTED", "The only subprotocol here is graphql-transport-ws.")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "SUBPROTOCOL_NOT_SUPPORTED",
+            "The only subprotocol here is graphql-transport-ws.",
+        )
     }
 
     pub(super) fn overloaded() -> Self {
@@ -126,7 +144,9 @@ impl From<AuthError> for Fault {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid => Self::unauthenticated(),
-            AuthError::Unavailable => Self::unavailable("AUTHENTICATION_UNAVAILABLE", "Access tokens cannot be checked at the moment."),
+            AuthError::Unavailable => {
+                Self::unavailable("AUTHENTICATION_UNAVAILABLE", "Access tokens cannot be checked at the moment.")
+            }
         }
     }
 }
@@ -134,7 +154,11 @@ impl From<AuthError> for Fault {
 impl From<Limited> for Fault {
     fn from(limited: Limited) -> Self {
         let seconds = whole_seconds(limited.retry_after);
-        let fault = Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", format!("Too many requests: try again in {seconds} s."));
+        let fault = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "RATE_LIMITED",
+            format!("Too many requests: try again in {seconds} s."),
+        );
         let mut fault = fault.with(RETRY_AFTER, seconds.into());
         fault.headers.extend(limited.allowance.iter().flat_map(rate_limit));
         fault

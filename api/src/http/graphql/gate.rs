@@ -20,7 +20,11 @@ pub trait Gate: Send + Sync + 'static {
     ///
     /// # Errors
     /// A token that is not good, or that cannot be judged now.
-    fn authenticate(&self, bearer: Option<&str>, caller: &Caller) -> impl Future<Output = Result<Self::Viewer, AuthError>> + Send;
+    fn authenticate(
+        &self,
+        bearer: Option<&str>,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<Self::Viewer, AuthError>> + Send;
 
     /// Completes when the viewer's session is over: at the token's expiry, or when a right is taken away. Sockets and event streams end
     /// with it.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN,
+    VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -31,7 +32,10 @@ pub struct Origins {
 impl Origins {
     /// Origins as browsers send them: `https://app.example.com`, no path, no trailing slash.
     pub fn new(allowed: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { allowed: allowed.into_iter().map(|origin| origin.into().to_ascii_lowercase()).collect(), loopback: false }
+        Self {
+            allowed: allowed.into_iter().map(|origin| origin.into().to_ascii_lowercase()).collect(),
+            loopback: false,
+        }
     }
 
     /// Also pages served from this machine, on any port: for development.
@@ -48,7 +52,9 @@ impl Origins {
 }
 
 fn is_loopback(origin: &str) -> bool {
-    let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else { return false };
+    let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
+        return false;
+    };
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
@@ -108,7 +114,9 @@ pub(super) fn finish(mut response: Response, request: &HeaderMap, caller: &Calle
     if let Ok(id) = HeaderValue::from_str(&caller.request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    if let Some(origin) = request.get(ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| origins.allows(origin))) {
+    if let Some(origin) =
+        request.get(ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| origins.allows(origin)))
+    {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         let exposed = "x-request-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset";
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
@@ -137,14 +145,21 @@ mod tests {
     fn origins_match_whole_and_loopback_only_where_asked_for() {
         let origins = Origins::new(["https://App.example.com"]);
         assert!(origins.allows("https://app.example.com"));
-        for other in ["https://app.example.com.evil.test", "http://app.example.com", "null", "", "http://localhost:3000"] {
+        for other in
+            ["https://app.example.com.evil.test", "http://app.example.com", "null", "", "http://localhost:3000"]
+        {
             assert!(!origins.allows(other), "{other}");
         }
         let local = origins.and_loopback();
         for page in ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:8443"] {
             assert!(local.allows(page), "{page}");
         }
-        for other in ["http://localhost.evil.test", "http://127.0.0.1.evil.test:80", "http://localhost:80@evil.test", "file://localhost"] {
+        for other in [
+            "http://localhost.evil.test",
+            "http://127.0.0.1.evil.test:80",
+            "http://localhost:80@evil.test",
+            "file://localhost",
+        ] {
             assert!(!local.allows(other), "{other}");
         }
     }

@@ -66,9 +66,8 @@ pub(super) fn accepted(headers: &HeaderMap) -> Accepted {
         (Some(json), Some(graphql)) if graphql.0 > json.0 => Some((Media::GraphqlResponse, graphql.0)),
         (Some(json), _) => Some((Media::Json, json.0)),
     };
-    let prefers_events = events.is_some_and(|events| {
-        events.specific == 2 && chosen.is_none_or(|(_, json)| events.thousandths > json)
-    });
+    let prefers_events =
+        events.is_some_and(|events| events.specific == 2 && chosen.is_none_or(|(_, json)| events.thousandths > json));
     Accepted { json: chosen.map(|(media, _)| media), events: events.is_some(), prefers_events }
 }
 
@@ -214,7 +213,12 @@ mod tests {
             values.iter().map(header).for_each(|(name, value)| drop(headers.append(name, value)));
             is_json(&headers)
         };
-        for value in ["application/json", "Application/JSON;charset=\"utf-8\"", "application/json; charset=UTF-8;", "application/json; a=b"] {
+        for value in [
+            "application/json",
+            "Application/JSON;charset=\"utf-8\"",
+            "application/json; charset=UTF-8;",
+            "application/json; a=b",
+        ] {
             assert!(json(&[value]), "{value}");
         }
         for value in [
