@@ -5,6 +5,8 @@ pub mod booking;
 mod coach;
 mod connection;
 mod context;
+pub mod document;
+pub mod engine;
 pub mod error;
 mod event_type;
 pub mod id;

@@ -1,2 +1,3 @@
 //! Transport.
+pub mod graphql;
 pub mod metrics;

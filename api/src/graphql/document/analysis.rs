@@ -1,0 +1,212 @@
+//! What a document asks for, as far as the text and the schema's types tell: who may run it and what it costs are decided from this.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use async_graphql::parser::types::{
+    ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet,
+};
+use async_graphql::{Name, Positioned};
+use async_graphql_value::Value;
+
+use super::input::{self, Origin};
+use super::limits::Limits;
+use super::measure::{Measure, is_introspection};
+use super::parse::invalid;
+use super::refusal::{Reason, Refusal};
+use super::types::{TypeTable, innermost};
+
+/// The facts about one operation that do not depend on its variables.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    pub kind: OperationType,
+    /// The operation's name, if it has one.
+    pub name: Option<String>,
+    /// The fields of the root type, fragments expanded, each name once, in the order of the text.
+    pub root_fields: Vec<String>,
+    /// Every field that is selected anywhere, as `Type.field`, by the type it is selected on.
+    pub coordinates: BTreeSet<String>,
+    /// Whether `__schema` or `__type` is asked for.
+    pub introspects: bool,
+    /// Root mutation fields that call a provider: 0 or 1.
+    pub provider_mutations: usize,
+    pub measure: Measure,
+}
+
+/// Reads the operation, and checks what the library does not: literals against their types, subscriptions to one plain field.
+///
+/// # Errors
+/// The first rule that is broken.
+pub(super) fn analyse(
+    document: &ExecutableDocument,
+    (name, operation): (Option<&Name>, &OperationDefinition),
+    measure: Measure,
+    types: &TypeTable,
+    limits: &Limits,
+) -> Result<Analysis, Refusal> {
+    let mut root_fields = Vec::new();
+    let mut provider_mutations = 0;
+    roots(&document.fragments, &operation.selection_set.node, &mut |field| {
+        let field = &field.node;
+        provider_mutations += usize::from(limits.provider_mutations.contains(field.name.node.as_str()));
+        if !root_fields.iter().any(|known| *known == field.name.node.as_str()) {
+            root_fields.push(field.name.node.to_string());
+        }
+    });
+    if operation.ty != OperationType::Mutation {
+        provider_mutations = 0;
+    }
+    if provider_mutations > 1 {
+        let message = "An operation may have at most one field that calls a provider.";
+        return Err(Refusal::new(Reason::TooManyProviderMutations, message).at(operation.selection_set.pos));
+    }
+    if operation.ty == OperationType::Subscription {
+        single_field(document, operation)?;
+    }
+    let mut reader =
+        Reader { document, types, limits, coordinates: BTreeSet::new(), introspects: false, seen: HashSet::new() };
+    reader.set(types.root(operation.ty), &operation.selection_set.node)?;
+    let Reader { coordinates, introspects, .. } = reader;
+    let name = name.map(ToString::to_string);
+    Ok(Analysis { kind: operation.ty, name, root_fields, coordinates, introspects, provider_mutations, measure })
+}
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+/// Calls `visit` for every field of the root selection, fragments expanded. The measure has bounded how many there are.
+fn roots<'a>(
+    fragments: &'a Fragments,
+    set: &'a SelectionSet,
+    visit: &mut impl FnMut(&'a Positioned<async_graphql::parser::types::Field>),
+) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) => visit(field),
+            Selection::InlineFragment(inline) => roots(fragments, &inline.node.selection_set.node, visit),
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
+                    roots(fragments, &fragment.node.selection_set.node, visit);
+                }
+            }
+        }
+    }
+}
+
+/// A subscription has one root field, which is no introspection field and is there unconditionally (specification, section 5.2.3).
+fn single_field(document: &ExecutableDocument, operation: &OperationDefinition) -> Result<(), Refusal> {
+    let mut keys = HashSet::new();
+    let mut broken = None;
+    roots(&document.fragments, &operation.selection_set.node, &mut |field| {
+        keys.insert(field.node.response_key().node.as_str());
+        if keys.len() > 1 && broken.is_none() {
+            broken = Some(("A subscription must select only one top level field.", field.pos));
+        } else if field.node.name.node.starts_with("__") {
+            broken = Some(("A subscription must not select an introspection top level field.", field.pos));
+        }
+    });
+    let conditional = |selection: &Positioned<Selection>| {
+        let mut directives = selection.node.directives().iter();
+        directives
+            .find(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
+            .map(|found| found.pos)
+    };
+    if let Some(pos) = operation.selection_set.node.items.iter().find_map(conditional) {
+        broken = Some(("A subscription's top level field must not be skipped or included by a directive.", pos));
+    }
+    broken.map_or(Ok(()), |(message, pos)| Err(invalid(message.into(), pos)))
+}
+
+/// One walk over the text, each fragment once for every type it is spread on.
+struct Reader<'a> {
+    document: &'a ExecutableDocument,
+    types: &'a TypeTable,
+    limits: &'a Limits,
+    coordinates: BTreeSet<String>,
+    introspects: bool,
+    seen: HashSet<&'a Name>,
+}
+
+impl<'a> Reader<'a> {
+    fn set(&mut self, parent: Option<&'a Name>, set: &'a SelectionSet) -> Result<(), Refusal> {
+        for selection in &set.items {
+            for directive in selection.node.directives() {
+                self.directive(directive)?;
+            }
+            match &selection.node {
+                Selection::Field(field) => self.field(parent, field)?,
+                Selection::InlineFragment(inline) => {
+                    let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
+                    self.set(condition.or(parent), &inline.node.selection_set.node)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    if let Some((name, fragment)) =
+                        self.document.fragments.get_key_value(&spread.node.fragment_name.node)
+                        && self.seen.insert(name)
+                    {
+                        self.set(Some(&fragment.node.type_condition.node.on.node), &fragment.node.selection_set.node)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        parent: Option<&'a Name>,
+        field: &'a Positioned<async_graphql::parser::types::Field>,
+    ) -> Result<(), Refusal> {
+        let node = &field.node;
+        self.introspects |= is_introspection(node);
+        if let Some(parent) = parent {
+            self.coordinates.insert(format!("{parent}.{}", node.name.node));
+        }
+        let known = parent.and_then(|parent| self.types.field(parent, &node.name.node));
+        for (name, value) in &node.arguments {
+            if let Value::Number(size) = &value.node
+                && is_page(&name.node)
+            {
+                page(&name.node, size.as_u64(), self.limits).map_err(|wrong| wrong.at(value.pos))?;
+            }
+            if let Some(input) = known.and_then(|known| known.arguments.get(&name.node)) {
+                self.literal(&name.node, &input.ty, value)?;
+            }
+        }
+        self.set(known.map(|known| innermost(&known.ty)), &node.selection_set.node)
+    }
+
+    /// `@skip` and `@include` are the only directives that the library runs; both take `if: Boolean!`.
+    fn directive(&self, directive: &'a Positioned<async_graphql::parser::types::Directive>) -> Result<(), Refusal> {
+        let wrong = |value: &&Positioned<Value>| !matches!(value.node, Value::Boolean(_) | Value::Variable(_));
+        match directive.node.name.node.as_str() {
+            "skip" | "include" => directive.node.get_argument("if").filter(wrong).map_or(Ok(()), |value| {
+                Err(invalid(
+                    "Argument \"if\" has an invalid value: Expected a value of type \"Boolean!\".".into(),
+                    value.pos,
+                ))
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn literal(
+        &self,
+        name: &Name,
+        ty: &async_graphql::parser::types::Type,
+        value: &Positioned<Value>,
+    ) -> Result<(), Refusal> {
+        input::check(self.types, ty, &value.node, Origin::Document).map_err(|wrong| {
+            invalid(format!("Argument \"{name}{}\" has an invalid value: {}", wrong.path, wrong.message), value.pos)
+        })
+    }
+}
+
+pub(super) fn is_page(argument: &str) -> bool {
+    matches!(argument, "first" | "last")
+}
+
+/// Checks a page size, wherever it came from.
+pub(super) fn page(argument: &str, size: Option<u64>, limits: &Limits) -> Result<u64, Refusal> {
+    size.filter(|size| (1..=limits.page).contains(size)).ok_or_else(|| {
+        Refusal::new(Reason::BadUserInput, format!("\"{argument}\" must be a number from 1 to {}.", limits.page))
+    })
+}
