@@ -14,6 +14,7 @@ pub mod loaders;
 mod money;
 mod node;
 mod payload;
+pub mod rules;
 pub mod scalars;
 pub mod schema;
 mod session;

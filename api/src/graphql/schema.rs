@@ -38,6 +38,8 @@ pub fn sdl() -> String {
         .sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions()
+/// What the schema is built from, before it has an application.
+#[must_use]
+pub fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default())
 }

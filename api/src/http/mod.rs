@@ -1,3 +1,4 @@
 //! Transport.
+pub mod gate;
 pub mod graphql;
 pub mod metrics;

@@ -1,7 +1,6 @@
 //! Watching bookings live.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use entity::Uuid;
@@ -21,8 +20,6 @@ use crate::graphql::id::Kind;
 use crate::graphql::scalars::{DateTime, EventCursor};
 use crate::outbox::listen::Filter;
 
-/// How often a silent stream looks whether its reader may still read.
-const RIGHTS: Duration = Duration::from_secs(10);
 /// Most bookings in the snapshot of a list.
 const SNAPSHOT: i32 = 100;
 
@@ -173,14 +170,7 @@ async fn next(
     lines: &mut (impl Stream<Item = domain::Result<Arc<Line>>> + Unpin),
 ) -> Result<Option<BookingStreamMessage>> {
     loop {
-        let line = match tokio::time::timeout(RIGHTS, lines.next()).await {
-            Ok(Some(line)) => line?,
-            Ok(None) => return Ok(None),
-            Err(_silent) => {
-                identity::require_good_standing(app, caller).await?;
-                continue;
-            }
-        };
+        let Some(line) = lines.next().await.transpose()? else { return Ok(None) };
         identity::require_good_standing(app, caller).await?;
         let booking = match booking::get(app, caller, line.booking_id).await {
             Ok(booking) => booking,

@@ -26,6 +26,10 @@ pub enum Reason {
     TooManyProviderMutations,
     TooCostly,
     TransportMismatch,
+    /// It asks for something that only those who have signed in may read or do.
+    Unauthenticated,
+    /// It asks for something that this caller may not read or do.
+    Forbidden,
 }
 
 impl Reason {
@@ -51,6 +55,8 @@ impl Reason {
             Self::TooManyProviderMutations => "QUERY_TOO_MANY_PROVIDER_MUTATIONS",
             Self::TooCostly => "QUERY_TOO_COSTLY",
             Self::TransportMismatch => "OPERATION_NOT_SUPPORTED_HERE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
         }
     }
 }

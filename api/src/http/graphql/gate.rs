@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_graphql::Request;
 use futures_util::future::BoxFuture;
 
-use crate::graphql::document::Analysis;
+use crate::graphql::document::{Analysis, Refusal};
 
 /// The seam between the transport and the application.
 pub trait Gate: Send + Sync + 'static {
@@ -31,6 +31,15 @@ pub trait Gate: Send + Sync + 'static {
     fn session_end(&self, viewer: &Self::Viewer) -> BoxFuture<'static, SessionEnd> {
         let _ = viewer;
         Box::pin(std::future::pending())
+    }
+
+    /// Asked before every operation whether the viewer may run it at all, by the fields that it selects.
+    ///
+    /// # Errors
+    /// The first field that the viewer may not have.
+    fn authorise(&self, viewer: &Self::Viewer, analysis: &Analysis) -> Result<(), Refusal> {
+        let _ = (viewer, analysis);
+        Ok(())
     }
 
     /// Asked before every operation, with what it is and what it may cost.

@@ -59,6 +59,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         let prepared =
             self.documents.prepare(params.asked, params.variables, &self.engine).await.map_err(Stopped::Refused)?;
         let analysis = &prepared.document.analysis;
+        self.gate.authorise(viewer, analysis).map_err(|refusal| Stopped::Refused(vec![refusal.into()]))?;
         let admitted = self.gate.admit(viewer, caller, analysis, prepared.cost).await;
         let allowance = admitted.map_err(|limited| Stopped::Fault(limited.into()))?;
         let (document, name) = prepared.document.executable();

@@ -1,0 +1,119 @@
+//! Who may ask for which field: one line for each field of the schema. A field without a line is refused, to everyone.
+//!
+//! These are the rules that depend on the role alone, checked before an operation runs. Whose object it is, is settled below: the domain
+//! hands out only what its caller may see, so that somebody else's object looks like one that is not there.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use entity::user::Role;
+
+use super::document::{Analysis, Reason, Refusal};
+use crate::domain::Viewer;
+
+/// The least a caller must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// Also a visitor.
+    Anyone,
+    /// Anyone who has signed in and is not suspended. For objects that have parties: only those, which the domain sees to.
+    SignedIn,
+    /// Coaches, and staff.
+    Coach,
+    /// Staff.
+    Admin,
+}
+
+use Rule::{Admin, Anyone, Coach, SignedIn};
+
+/// The rules: a type, who may read it, and which of its fields.
+pub const RULES: &[(&str, Rule, &str)] = &[
+    ("Query", Anyone, "node viewer booking admin"),
+    ("Mutation", SignedIn, "createBooking rescheduleBooking cancelBooking"),
+    ("Mutation", Coach, "approveBooking rejectBooking"),
+    ("Subscription", SignedIn, "bookingEvents"),
+    ("PageInfo", Anyone, "hasNextPage hasPreviousPage startCursor endCursor"),
+    ("UserError", Anyone, "code message field boundary"),
+    ("Money", Anyone, "amount currency"),
+    ("Node", Anyone, "id"),
+    ("Viewer", SignedIn, "id user tokenExpiresAt bookings verificationBooking"),
+    ("Admin", Admin, "bookings"),
+    ("User", SignedIn, "id displayName email timeZone role isSuspended createdAt"),
+    ("CancellationPolicy", Anyone, "maxMoves tiers"),
+    ("CancellationTier", Anyone, "hoursBefore refundPercent"),
+    (
+        "Booking",
+        SignedIn,
+        "id reference status version kind startsAt endsAt startsAtLocal endsAtLocal durationMinutes clientTimeZone eventType coach \
+         client clientName clientEmail location answers price paymentDeadline cancellationPolicy cancellationQuote \
+         cancellationReason canceledAt approval scheduler conflict moves session history viewerRole allowedActions createdAt \
+         updatedAt",
+    ),
+    ("BookingLocation", SignedIn, "kind value joinUrl"),
+    ("BookingAnswer", SignedIn, "key label kind values"),
+    ("CancellationQuote", SignedIn, "refundPercent refund changesAt"),
+    (
+        "BookingEvent",
+        SignedIn,
+        "cursor kind actorKind actor source occurredAt statusBefore statusAfter startsAtBefore startsAtAfter reason version \
+         correlationId",
+    ),
+    ("BookingStreamMessage", SignedIn, "cursor kind booking bookings change occurredAt"),
+    ("CreateBookingPayload", SignedIn, "booking userErrors"),
+    ("RescheduleBookingPayload", SignedIn, "booking userErrors"),
+    ("CancelBookingPayload", SignedIn, "booking userErrors"),
+    ("ApproveBookingPayload", Coach, "booking userErrors"),
+    ("RejectBookingPayload", Coach, "booking userErrors"),
+];
+
+static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
+    let lines = RULES.iter().flat_map(|(owner, rule, fields)| {
+        fields.split_whitespace().map(move |field| (format!("{owner}.{field}"), *rule))
+    });
+    lines.collect()
+});
+
+/// The rule of a field, given as `Type.field`; `None` when nobody has declared one. Connections and edges are as open as what they hold.
+#[must_use]
+pub fn rule(coordinate: &str) -> Option<Rule> {
+    let (owner, field) = coordinate.split_once('.')?;
+    if owner.starts_with("__") || field.starts_with("__") {
+        return Some(Anyone);
+    }
+    if let Some(rule) = BY_COORDINATE.get(coordinate) {
+        return Some(*rule);
+    }
+    let list = [("Connection", "edges nodes pageInfo totalCount"), ("Edge", "cursor node")];
+    let (suffix, _) = list.iter().find(|(suffix, fields)| {
+        owner.ends_with(suffix) && fields.split(' ').any(|known| known == field)
+    })?;
+    rule(&format!("{}.id", owner.strip_suffix(suffix)?)).or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
+}
+
+/// Refuses an operation with the first field that its caller may not have.
+///
+/// # Errors
+/// `UNAUTHENTICATED` for a visitor whom signing in would help, `FORBIDDEN` otherwise.
+pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
+    let standing = standing(viewer);
+    let refused = analysis.coordinates.iter().find(|coordinate| rule(coordinate).is_none_or(|rule| rule > standing));
+    let Some(coordinate) = refused else { return Ok(()) };
+    let message = format!("You may not ask for {coordinate}.");
+    Err(match viewer {
+        Viewer::Anonymous => Refusal::new(Reason::Unauthenticated, format!("Sign in to ask for {coordinate}.")),
+        Viewer::Person(_) => Refusal::new(Reason::Forbidden, message),
+    })
+}
+
+/// The most that a caller is.
+fn standing(viewer: &Viewer) -> Rule {
+    match viewer {
+        Viewer::Person(person) if !person.suspended => match person.role {
+            Role::Admin => Admin,
+            _ if person.coach_id.is_some() => Coach,
+            Role::Coach => Coach,
+            Role::Client => SignedIn,
+        },
+        _ => Anyone,
+    }
+}
