@@ -1,3 +1,5 @@
 //! Courtside.
 
 pub mod config;
+pub mod http;
+pub mod telemetry;

@@ -1,0 +1,11 @@
+//! Transport: sockets, limits, logs and figures. Knows nothing of coaches and bookings.
+
+pub mod body_limit;
+pub mod client_address;
+mod connection;
+pub mod health;
+pub mod rate_limit;
+pub mod refusal;
+pub mod request_id;
+pub mod serve;
+pub mod shutdown;
