@@ -4,6 +4,8 @@ pub mod body_limit;
 pub mod client_address;
 mod connection;
 pub mod health;
+pub mod metrics;
+pub mod observe;
 pub mod rate_limit;
 pub mod refusal;
 pub mod request_id;
