@@ -15,4 +15,5 @@ pub mod http;
 pub mod outbox;
 pub mod seed;
 pub mod startup;
+pub mod telemetry;
 pub mod worker;
