@@ -1,1 +1,3 @@
 //! Courtside.
+
+pub mod domain;

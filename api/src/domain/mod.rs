@@ -1,0 +1,3 @@
+//! Every rule of the marketplace.
+
+pub mod scheduling;

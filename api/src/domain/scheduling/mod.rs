@@ -1,0 +1,3 @@
+//! Who owns a coach's time.
+
+pub mod native;
