@@ -37,7 +37,8 @@ pub(super) fn day_number(date: NaiveDate) -> i64 {
 
 /// What to add to an instant to get what the wall clock shows, in seconds.
 pub(super) fn offset_at(zone: Tz, at: i64) -> i64 {
-    let instant = DateTime::from_timestamp(at.clamp(FIRST, LAST), 0).expect("between two instants that chrono can write");
+    let instant =
+        DateTime::from_timestamp(at.clamp(FIRST, LAST), 0).expect("between two instants that chrono can write");
     i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
 }
 

@@ -56,7 +56,8 @@ impl FromStr for Minute {
     fn from_str(text: &str) -> Result<Minute, MinuteError> {
         let &[h1, h2, b':', m1, m2] = text.as_bytes() else { return Err(MinuteError) };
         let digits = |tens: u8, ones: u8| {
-            (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
+            (tens.is_ascii_digit() && ones.is_ascii_digit())
+                .then(|| u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
         };
         let (Some(hour), Some(minute)) = (digits(h1, h2), digits(m1, m2)) else { return Err(MinuteError) };
         Minute::at(hour, minute).ok_or(MinuteError)
@@ -88,7 +89,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_refused() {
-        for text in ["", "9:00", "09:60", "24:01", "25:00", "-1:00", "+9:00", "09:00:00", "09.00", "０９:00", "ab:cd", " 9:00"] {
+        for text in
+            ["", "9:00", "09:60", "24:01", "25:00", "-1:00", "+9:00", "09:00:00", "09.00", "０９:00", "ab:cd", " 9:00"]
+        {
             assert_eq!(text.parse::<Minute>(), Err(MinuteError), "{text:?}");
         }
         for number in [-1, 1441, i32::MIN, i32::MAX, 65536] {

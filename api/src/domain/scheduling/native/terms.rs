@@ -145,7 +145,9 @@ impl fmt::Display for TermsError {
             TermsError::OutOfRange { least, most, .. } => {
                 write!(f, "{name} must be from {} to {} minutes", least.num_minutes(), most.num_minutes())
             }
-            TermsError::WindowBackwards { from, until } => write!(f, "{name} ends on {until}, before it starts on {from}"),
+            TermsError::WindowBackwards { from, until } => {
+                write!(f, "{name} ends on {until}, before it starts on {from}")
+            }
         }
     }
 }

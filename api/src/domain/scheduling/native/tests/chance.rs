@@ -90,9 +90,8 @@ impl Chance {
             0 => self.number(1, 180),
             _ => self.pick(&[5, 10, 15, 15, 30, 30, 45, 60, 120, 1440]),
         };
-        let mut minutes = |chance: i64, values: &[i64]| {
-            TimeDelta::minutes(if self.one_in(chance) { self.pick(values) } else { 0 })
-        };
+        let mut minutes =
+            |chance: i64, values: &[i64]| TimeDelta::minutes(if self.one_in(chance) { self.pick(values) } else { 0 });
         let (buffer_before, buffer_after) = (minutes(2, &[5, 10, 30, 61, 600]), minutes(2, &[5, 15, 30, 59, 600]));
         let minimum_notice = minutes(2, &[1, 30, 60, 240, 1440]);
         let window = match self.number(0, 3) {

@@ -76,7 +76,9 @@ fn compare(zone: Tz, change: DateTime<Utc>, tape: &[naive::Reading], chance: &mu
     tally.slots += expected.len();
     tally.with_slots += usize::from(!expected.is_empty());
     if found != expected {
-        tally.mismatches.push(format!("slots {hours:?} {terms:?} {busy:?} {range:?} {now}: {found:?}, not {expected:?}"));
+        tally
+            .mismatches
+            .push(format!("slots {hours:?} {terms:?} {busy:?} {range:?} {now}: {found:?}, not {expected:?}"));
     }
     let mut ask = |start: DateTime<Utc>| {
         let listed = expected.iter().any(|slot: &Slot| slot.starts_at == start);
@@ -148,10 +150,10 @@ fn famous_changes_of_the_past_agree_with_the_naive_computation() {
     let changes = [
         (Tz::Pacific__Apia, "2011-12-30T10:00:00Z"),
         (Tz::Pacific__Fakaofo, "2011-12-30T11:00:00Z"),
-        (Tz::Pacific__Kiritimati, "1994-12-31T10:40:00Z"),
+        (Tz::Pacific__Kiritimati, "1994-12-31T10:00:00Z"),
         (Tz::Pacific__Kwajalein, "1993-08-21T12:00:00Z"),
         (Tz::America__St_Johns, "1988-04-03T03:31:00Z"),
-        (Tz::America__St_Johns, "1988-10-30T02:31:00Z"),
+        (Tz::America__St_Johns, "1988-10-30T01:31:00Z"),
         (Tz::America__Caracas, "2007-12-09T07:00:00Z"),
         (Tz::Asia__Pyongyang, "2018-05-04T15:00:00Z"),
         (Tz::Antarctica__Casey, "2018-03-10T17:00:00Z"),
