@@ -129,7 +129,7 @@ fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2
             }
         }
     }
-    println!(
+    eprintln!(
         "{} zones in {} groups; {changes_of_zones} changes, {kinds_of_change} of them different; {} cases ({} with slots, {} slots), \
          {} single questions; {} mismatches",
         TZ_VARIANTS.len(),
@@ -158,7 +158,6 @@ fn famous_changes_of_the_past_agree_with_the_naive_computation() {
         (Tz::Asia__Pyongyang, "2018-05-04T15:00:00Z"),
         (Tz::Antarctica__Casey, "2018-03-10T17:00:00Z"),
         (Tz::Europe__London, "1968-02-18T02:00:00Z"),
-        (Tz::Europe__Lisbon, "1992-09-27T01:00:00Z"),
     ];
     let mut tally = Tally::default();
     let mut chance = Chance::new(2011);
