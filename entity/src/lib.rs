@@ -1,1 +1,38 @@
-//! entity
+//! The tables: one file per table, types and scoped finders, no other logic.
+//!
+//! Enums are stored as text under the name a client sees: one word per concept in SQL, Rust, GraphQL and logs. That is why they derive
+//! the GraphQL enum here instead of being written down twice.
+//!
+//! Instants are UTC with millisecond precision. SQLite keeps them as RFC 3339 text, always written by the same encoder with the offset
+//! `+00:00`, so that comparing the text compares the instants. "Now" never comes from a database: it is an argument.
+
+pub mod audit_log;
+pub mod booking;
+pub mod booking_event;
+pub mod coach;
+pub mod coach_specialty;
+pub mod connection;
+pub mod event_type;
+pub mod event_type_host;
+pub mod idempotency_key;
+pub mod job;
+pub mod note;
+pub mod payment;
+pub mod provider_booking;
+pub mod refund;
+pub mod schedule;
+pub mod schedule_override;
+pub mod session;
+pub mod setting;
+pub mod slot_hold;
+pub mod user;
+pub mod webhook_delivery;
+pub mod worker_beat;
+
+pub use sea_orm::entity::prelude::{Date, DateTimeUtc, Json, Uuid};
+
+/// A new primary key. Version 7 sorts by the time it was made, so indexes grow at their end.
+#[must_use]
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,1 +1,23 @@
-//! migration
+//! How the tables come to be. The same migrations run on SQLite and on PostgreSQL, up and down.
+//!
+//! Tables are written once, as SQL, with the names of types that differ in braces (see [`dialect`]). What the two databases cannot say
+//! in the same words, that bookings may not overlap and that history may not change, stands in a file for each.
+//!
+//! Later changes expand first and contract in a later release: a running older binary must keep working while a newer one migrates.
+
+use sea_orm_migration::prelude::{MigrationTrait, async_trait};
+pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
+
+mod dialect;
+mod m20261121_000001_initial;
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261121_000001_initial::Migration)]
+    }
+}

@@ -1,0 +1,65 @@
+//! The public profile of a person who gives sessions.
+
+use sea_orm::QueryFilter;
+use sea_orm::entity::prelude::*;
+
+/// Who owns a coach's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Scheduler {
+    /// Courtside itself: weekly hours, overrides, bookings and holds.
+    Native,
+    /// Cal.com.
+    #[sea_orm(string_value = "CALCOM")]
+    #[graphql(name = "CALCOM")]
+    CalCom,
+    /// Google Calendar.
+    Google,
+    /// Calendly.
+    Calendly,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "coach")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The account; none for a coach imported from a provider who has not signed up yet.
+    pub user_id: Option<Uuid>,
+    /// Part of the public address, unique.
+    pub handle: String,
+    pub display_name: String,
+    pub headline: Option<String>,
+    /// Markdown.
+    pub biography: Option<String>,
+    pub avatar_url: Option<String>,
+    /// IANA zone the coach lives in.
+    pub time_zone: String,
+    pub scheduler: Scheduler,
+    /// Whether the directory shows the profile.
+    pub listed: bool,
+    pub accepts_bookings: bool,
+    /// Hours of event types that name no schedule of their own.
+    pub default_schedule_id: Option<Uuid>,
+    /// Grows with each change.
+    pub version: i64,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Profiles that anyone may see.
+    pub fn find_listed() -> Select<Self> {
+        Self::find().filter(Column::Listed.eq(true))
+    }
+
+    /// The profile of an account.
+    pub fn find_by_user(user_id: Uuid) -> Select<Self> {
+        Self::find().filter(Column::UserId.eq(user_id))
+    }
+}

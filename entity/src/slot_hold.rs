@@ -1,0 +1,38 @@
+//! A slot kept for one client until an instant.
+
+use sea_orm::QueryFilter;
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "slot_hold")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub coach_id: Uuid,
+    pub event_type_id: Uuid,
+    pub user_id: Uuid,
+    pub starts_at: DateTimeUtc,
+    pub ends_at: DateTimeUtc,
+    /// Start less the buffer.
+    pub busy_from: DateTimeUtc,
+    /// End plus the buffer.
+    pub busy_until: DateTimeUtc,
+    pub expires_at: DateTimeUtc,
+    pub created_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Holds on a coach's time that have not expired and touch the stretch.
+    pub fn find_live(coach_id: Uuid, from: DateTimeUtc, until: DateTimeUtc, now: DateTimeUtc) -> Select<Self> {
+        Self::find()
+            .filter(Column::CoachId.eq(coach_id))
+            .filter(Column::BusyFrom.lt(until))
+            .filter(Column::BusyUntil.gt(from))
+            .filter(Column::ExpiresAt.gt(now))
+    }
+}

@@ -1,0 +1,57 @@
+//! A person with an account, created when their first valid token is seen.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, QueryFilter};
+
+/// What a person may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[graphql(name = "Role")]
+pub enum Role {
+    /// Books sessions.
+    Client,
+    /// Gives sessions; may book others' too.
+    Coach,
+    /// Staff of the marketplace.
+    Admin,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// `iss` of the tokens this account signs in with.
+    pub issuer: String,
+    /// `sub` of the tokens; unique together with the issuer.
+    pub subject: String,
+    /// Lower-cased.
+    pub email: Option<String>,
+    /// Only a verified address claims bookings that were made for it elsewhere.
+    pub email_verified: bool,
+    pub display_name: String,
+    /// IANA name.
+    pub time_zone: String,
+    pub role: Role,
+    /// A suspended person can sign in but neither read nor change anything of their own.
+    pub suspended_at: Option<DateTimeUtc>,
+    pub created_at: DateTimeUtc,
+    pub updated_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// The account that signs in with this issuer and subject.
+    pub fn find_by_subject(issuer: &str, subject: &str) -> Select<Self> {
+        Self::find().filter(Condition::all().add(Column::Issuer.eq(issuer)).add(Column::Subject.eq(subject)))
+    }
+
+    /// Accounts whose verified address this is (lower-cased).
+    pub fn find_by_verified_email(email: &str) -> Select<Self> {
+        Self::find().filter(Column::Email.eq(email)).filter(Column::EmailVerified.eq(true))
+    }
+}
