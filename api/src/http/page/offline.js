@@ -16,7 +16,10 @@ function startOwn() {
   return (example, { text, missing }) => {
     byId("operation").value = example.query;
     byId("variables").value = text === "{}" ? "" : text;
-    tell([example.note, ...missing].filter(Boolean).join("\n"), missing.length ? "warn" : "");
+    byId("operation").scrollTop = 0;
+    byId("note").textContent = example.note ?? "";
+    byId("response").textContent = "";
+    tell(missing.join("\n"), "warn");
   };
 }
 
@@ -33,7 +36,7 @@ function setUpEditor(editor) {
   });
 }
 
-/** Says something beside the Run button; `tone` is "", "ok", "warn" or "bad". */
+/** Says something above the response; `tone` is "", "ok", "warn" or "bad". */
 function tell(text, tone) {
   byId("notice").textContent = text;
   byId("notice").dataset.tone = tone;
@@ -89,6 +92,7 @@ function showAnswer(answer) {
   if (answer.retryAfter) told.push(`Try again in ${answer.retryAfter} s.`);
   const bad = status >= 400 || body === undefined || body.errors;
   tell(told.filter(Boolean).join("\n"), bad ? "bad" : userErrors.length ? "warn" : "ok");
+  byId("notice").scrollIntoView({ block: "nearest" });
 }
 
 /** Runs a subscription beside everything else, until it ends or is stopped. */
@@ -115,11 +119,18 @@ function watch(operation) {
   tell(`${name} is running: its events are listed under “Live events”.`, "ok");
 }
 
+/** An event in one line: what happened, from which status to which, and when the booking starts. */
+function gist({ data }) {
+  const { kind, change, booking } = Object.values(data ?? {})[0] ?? {};
+  const { statusBefore: before, statusAfter: after = booking?.status } = change ?? {};
+  const step = before && before !== after ? `${before} → ${after}` : after;
+  const start = booking?.startsAt && `starts ${new Date(booking.startsAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}`;
+  return [change?.kind ?? kind, step, start].filter(Boolean).join(" · ");
+}
+
 /** Puts an event on top. */
 function showEvent(name, result, problem = describeErrors(result?.errors)) {
-  const change = Object.values(result?.data ?? {})[0];
-  const gist = [change?.change?.kind ?? change?.kind, change?.booking?.status].filter(Boolean).join(" · ");
-  const summary = make("summary", {}, make("time", { textContent: new Date().toLocaleTimeString() }), ` ${problem || gist || name}`);
+  const summary = make("summary", {}, make("time", { textContent: new Date().toLocaleTimeString() }), ` ${problem || gist(result)} `, make("span", { className: "state", textContent: name }));
   const detail = make("pre", { textContent: result ? JSON.stringify(result, null, 2) : problem });
   const item = make("li", { className: problem ? "bad" : "" }, make("details", {}, summary, detail));
   byId("events").prepend(item);
