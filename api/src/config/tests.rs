@@ -129,7 +129,8 @@ fn single_wrong_values_are_named() {
 
 #[test]
 fn combinations_are_checked() {
-    let table: &[(&[(&str, &str)], &[&str])] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Case<'_>] = &[
         (&[("LISTEN", "0.0.0.0:8080")], &["CLERK_ISSUER"]),
         (&[("LISTEN", "[::]:8080"), ("ENVIRONMENT", "development")], &["CLERK_ISSUER"]),
         (&[("ENVIRONMENT", "production")], &["CLERK_ISSUER"]),

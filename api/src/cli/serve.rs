@@ -1,0 +1,4 @@
+//! `courtside serve` and `courtside worker`.
+use super::*;
+pub(super) async fn run(_config: Config) -> Result<(), Failure> { Ok(()) }
+pub(super) async fn work(_config: Config) -> Result<(), Failure> { Ok(()) }
