@@ -1,14 +1,10 @@
 //! From settings to a running server.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use axum::Router;
 use chrono::TimeDelta;
 use providers::clerk;
 use secrecy::ExposeSecret as _;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Deadlines};
@@ -17,6 +13,7 @@ use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::identity::{LocalIssuer, TokenVerifier};
 use crate::domain::webhook::CalComSecrets;
+use crate::http::metrics::Metrics;
 use crate::outbox::listen::Live;
 
 /// Why the server could not start, for the operator.
@@ -70,7 +67,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         },
         tokens,
         cal_com: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
-        metrics: Arc::default(),
+        metrics: Metrics::new(),
         tasks: TaskTracker::new(),
     }))
 }

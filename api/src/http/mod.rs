@@ -12,5 +12,7 @@ pub mod page;
 pub mod rate_limit;
 pub mod refusal;
 pub mod request_id;
+pub mod router;
 pub mod serve;
 pub mod shutdown;
+pub mod webhooks;

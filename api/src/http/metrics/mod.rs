@@ -41,16 +41,6 @@ fn lag() -> Histogram {
 /// Distinct names for each kind of label: more than the schema has, less than a monitor minds.
 const NAMES: usize = 300;
 
-/// Counts one live thing for as long as it exists.
-#[must_use = "the thing is gone when this is dropped"]
-pub struct Live(Gauge);
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 /// Every figure of the process. Shared as an `Arc`.
 pub struct Metrics {
     registry: Registry,
@@ -179,14 +169,10 @@ impl Metrics {
         self.job_seconds.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// A WebSocket or event stream, until the guard is dropped.
-    pub fn socket(&self) -> Live {
-        live(&self.sockets)
-    }
-
-    /// A subscription, until the guard is dropped.
-    pub fn subscription(&self) -> Live {
-        live(&self.subscriptions)
+    /// What is open now: sockets, and operations on sockets and event streams.
+    pub fn live(&self, sockets: i64, operations: i64) {
+        self.sockets.set(sockets);
+        self.subscriptions.set(operations);
     }
 
     /// `event` such as `created`, `canceled`, `rescheduled`.
@@ -240,11 +226,6 @@ where
     let metric = Family::new_with_constructor(histogram);
     registry.register_with_unit(name, help, Unit::Seconds, metric.clone());
     metric
-}
-
-fn live(gauge: &Gauge) -> Live {
-    gauge.inc();
-    Live(gauge.clone())
 }
 
 fn gauge(count: u64) -> i64 {

@@ -41,13 +41,13 @@ fn everything_that_happened_is_in_the_text() {
 }
 
 #[test]
-fn gauges_of_live_things_return_to_zero() {
+fn gauges_show_what_is_live_now() {
     let metrics = Metrics::new();
-    let held = [metrics.socket(), metrics.socket(), metrics.subscription()];
+    metrics.live(2, 1);
     let text = metrics.text();
     assert_eq!(line(&text, "courtside_sockets "), "courtside_sockets 2");
     assert_eq!(line(&text, "courtside_subscriptions "), "courtside_subscriptions 1");
-    drop(held);
+    metrics.live(0, 0);
     let text = metrics.text();
     assert_eq!(line(&text, "courtside_sockets "), "courtside_sockets 0");
     assert_eq!(line(&text, "courtside_subscriptions "), "courtside_subscriptions 0");
