@@ -29,7 +29,6 @@ impl Default for Deadlines {
 }
 
 /// The application.
-#[derive(Debug)]
 pub struct App {
     pub db: Db,
     pub clock: Clock,

@@ -5,10 +5,15 @@
 //! rows (`entity`), facts and later work ([`outbox`]), and other people's services (`providers`).
 
 pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod domain;
 pub mod graphql;
 pub mod http;
 pub mod outbox;
+pub mod seed;
+pub mod startup;
+pub mod telemetry;
 pub mod worker;

@@ -21,6 +21,13 @@ pub struct Mutation(BookingMutation);
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(BookingSubscription);
 
+/// Mutations that may call a provider: at most one of them in an operation.
+pub const PROVIDER_MUTATIONS: &[&str] =
+    &["createBooking", "rescheduleBooking", "cancelBooking", "approveBooking", "rejectBooking"];
+
+/// Mutations that count against the limit on bookings.
+pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "holdSlot"];
+
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 

@@ -1,16 +1,20 @@
 //! What the GraphQL transport must know of the application: who calls, whether they may, and what resolvers need.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use futures_util::future::BoxFuture;
 
 use super::graphql::{Allowance, AuthError, Caller as Origin, Gate, Limited, SessionEnd};
+use super::rate_limit::{Key, RateLimiter};
 use crate::app::App;
+use crate::config::RateLimits;
 use crate::domain::identity::{self, TokenProblem};
 use crate::domain::{Caller, Error, Viewer};
 use crate::graphql::document::{Analysis, Refusal};
+use crate::graphql::schema::BOOKING_MUTATIONS;
 use crate::graphql::{loaders, rules};
 
 /// How often a socket's rights are looked at while nothing happens on it.
@@ -19,13 +23,48 @@ const RIGHTS: Duration = Duration::from_secs(15);
 /// The application behind the transport.
 pub struct AppGate {
     app: Arc<App>,
+    quotas: Quotas,
+    started: Instant,
+}
+
+/// How often one person, or one address without a person, may ask.
+pub struct Quotas {
+    requests: Option<RateLimiter>,
+    bookings: Option<RateLimiter>,
+}
+
+impl Quotas {
+    /// The limits of the settings.
+    #[must_use]
+    pub fn new(limits: RateLimits) -> Self {
+        Self {
+            requests: limits.requests.map(RateLimiter::per_minute),
+            bookings: limits.bookings.map(RateLimiter::per_minute),
+        }
+    }
 }
 
 impl AppGate {
     /// A gate of the application.
     #[must_use]
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app }
+    pub fn new(app: Arc<App>, quotas: Quotas) -> Self {
+        Self { app, quotas, started: Instant::now() }
+    }
+
+    /// Takes one from a bucket; what is left of it, or how long to wait.
+    fn take(&self, (name, limiter): (&'static str, &RateLimiter), key: Key) -> Result<Allowance, Limited> {
+        let decision = limiter.check(key, self.started.elapsed());
+        let allowance = Allowance {
+            bucket: name,
+            limit: decision.limit.into(),
+            remaining: decision.remaining.into(),
+            reset: decision.reset,
+        };
+        if decision.allowed {
+            return Ok(allowance);
+        }
+        self.app.metrics.rate_limited(name);
+        Err(Limited { retry_after: Duration::from_secs(decision.retry_after_seconds()), allowance: Some(allowance) })
     }
 }
 
@@ -69,12 +108,26 @@ impl Gate for AppGate {
 
     async fn admit(
         &self,
-        _viewer: &Viewer,
-        _origin: &Origin,
-        _analysis: &Analysis,
+        viewer: &Viewer,
+        origin: &Origin,
+        analysis: &Analysis,
         _cost: u64,
     ) -> Result<Option<Allowance>, Limited> {
-        Ok(None)
+        let key = match (viewer, origin.address) {
+            (Viewer::Person(person), _) => Key::User(person.user_id),
+            (Viewer::Anonymous, Some(address)) => Key::address(address),
+            (Viewer::Anonymous, None) => return Ok(None),
+        };
+        let mut allowance = None;
+        if let Some(limiter) = &self.quotas.requests {
+            allowance = Some(self.take(("requests", limiter), key)?);
+        }
+        let books = analysis.kind == OperationType::Mutation
+            && analysis.root_fields.iter().any(|field| BOOKING_MUTATIONS.contains(&field.as_str()));
+        if let Some(limiter) = self.quotas.bookings.as_ref().filter(|_| books) {
+            allowance = Some(self.take(("bookings", limiter), key)?);
+        }
+        Ok(allowance)
     }
 
     fn equip(&self, request: Request, viewer: &Viewer, origin: &Origin) -> Request {

@@ -1,4 +1,17 @@
-//! Transport.
+//! Transport: sockets, limits, logs and figures. Knows nothing of coaches and bookings.
+
+pub mod body_limit;
+pub mod client_address;
+mod connection;
 pub mod gate;
 pub mod graphql;
+pub mod health;
 pub mod metrics;
+pub mod observe;
+pub mod rate_limit;
+pub mod refusal;
+pub mod request_id;
+pub mod router;
+pub mod serve;
+pub mod shutdown;
+pub mod webhooks;

@@ -5,7 +5,7 @@ use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement};
 
 use crate::db::Txn;
 use crate::domain::Result;
@@ -116,6 +116,14 @@ pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64) -> R
         .returning_all();
     let statement: Statement = db.get_database_backend().build(&update);
     Ok(Entity::find().from_raw_sql(statement).all(db).await?)
+}
+
+/// How many jobs stand there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
+    Ok(Entity::find().filter(Column::Status.eq(status)).count(db).await?)
 }
 
 /// Takes a finished job off the table, unless another worker has taken it over meanwhile.

@@ -20,6 +20,17 @@ const AT_ONCE: u64 = 8;
 /// How long due work may go unnoticed when nobody tells us.
 const POLL: Duration = Duration::from_millis(500);
 
+/// Tells the figures how many jobs there are in each state.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_jobs(app: &App) -> Result<()> {
+    for (status, state) in [(Status::Waiting, "waiting"), (Status::Running, "running"), (Status::Dead, "dead")] {
+        app.metrics.jobs_in(state, job::count(app.db.read(), status).await?);
+    }
+    Ok(())
+}
+
 /// Works until told to stop; what it has begun by then, it finishes.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let timed = schedule::run(Arc::clone(&app), stop.clone());

@@ -52,7 +52,7 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
         })
         .await?;
     if is_new {
-        app.metrics.booking_changed("canceled");
+        app.metrics.booking("canceled");
     }
     Ok(booking)
 }

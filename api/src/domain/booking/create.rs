@@ -67,7 +67,7 @@ pub async fn create(app: &App, caller: &Caller, key: &str, input: Create) -> Res
         })
         .await?;
     if is_new {
-        app.metrics.booking_changed("created");
+        app.metrics.booking("created");
     }
     Ok(booking)
 }

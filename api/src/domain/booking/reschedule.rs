@@ -61,7 +61,7 @@ pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule
         })
         .await?;
     if is_new {
-        app.metrics.booking_changed("rescheduled");
+        app.metrics.booking("rescheduled");
     }
     Ok(booking)
 }

@@ -1,0 +1,142 @@
+//! The command line.
+//!
+//! Exit codes: 0 fine, 1 failed, 2 bad usage or configuration. Standard output holds the answer of a command and nothing else; what is
+//! told along the way goes to standard error.
+
+mod doctor;
+mod serve;
+mod token;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{self, Config, SettingArgs};
+use crate::startup::{self, Failure};
+use crate::{graphql, seed};
+
+#[derive(Parser)]
+#[command(name = "courtside", version, about = "The back end of a coaching marketplace", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: SettingArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server, with its worker (the default).
+    Serve(SettingArgs),
+    /// Run only a worker: webhooks, deadlines and whatever else happens later.
+    Worker(SettingArgs),
+    /// Bring the tables up to date.
+    Migrate(SettingArgs),
+    /// Fill an empty database with demo data.
+    Seed(SettingArgs),
+    /// Print a bearer token of the local issuer.
+    Token {
+        #[command(flatten)]
+        settings: SettingArgs,
+        /// What its bearer may do.
+        #[arg(long, value_enum)]
+        role: token::RoleName,
+        /// Whose token: a name of the demo data or any other; one of the demo people when left out.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Print the GraphQL schema.
+    Schema,
+    /// Print the documentation of the settings, or the example of an environment file.
+    EnvDoc {
+        /// The example file instead.
+        #[arg(long)]
+        example: bool,
+    },
+    /// Check the settings, the database and who vouches for callers, and say what is wrong.
+    Doctor(SettingArgs),
+}
+
+/// Runs what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; anything else is bad usage.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(config::EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        Some(Command::Schema) => print(&graphql::sdl()),
+        Some(Command::EnvDoc { example }) => {
+            print(&if example { config::env_example() } else { config::env_doc() })
+        }
+        Some(Command::Serve(settings)) => with(&settings, serve::run),
+        None => with(&cli.settings, serve::run),
+        Some(Command::Worker(settings)) => with(&settings, serve::work),
+        Some(Command::Migrate(settings)) => with(&settings, migrate),
+        Some(Command::Seed(settings)) => with(&settings, fill),
+        Some(Command::Token { settings, role, user }) => {
+            with(&settings, move |config| token::run(config, role, user))
+        }
+        Some(Command::Doctor(settings)) => doctor::main(&settings),
+    }
+}
+
+/// Reads the settings and runs a command with them.
+fn with<F>(settings: &SettingArgs, run: impl FnOnce(Config) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let config = match Config::from_parts(&settings.parts) {
+        Ok(config) => config,
+        Err(problems) => {
+            complain(&config::report(&problems));
+            return ExitCode::from(config::EXIT_USAGE);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("cannot start: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("courtside: {error}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough, such as `head`.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// To standard error, where nobody may be listening.
+fn complain(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+async fn migrate(config: Config) -> Result<(), Failure> {
+    startup::open_database(&config).await.map(|_| ())
+}
+
+async fn fill(config: Config) -> Result<(), Failure> {
+    let db = startup::open_database(&config).await?;
+    let app = startup::build(&config, db, Clock::System).await?;
+    let made = seed::run(&app).await?;
+    complain(if made { "Demo data is in place.\n" } else { "The database already has coaches: nothing was added.\n" });
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `courtside serve` and `courtside worker`.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use entity::user::Role;
+use sea_orm::EntityTrait as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{complain, token};
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::http::graphql::Lifecycle;
+use crate::http::serve::{self, ServeLimits};
+use crate::http::shutdown::StopSignals;
+use crate::http::{health::Readiness, router};
+use crate::startup::{self, Failure};
+use crate::{seed, telemetry, worker};
+
+/// Runs the server, with its worker, until it is told to stop.
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
+    let began = Instant::now();
+    telemetry::init(&config.logs)?;
+    let signals = StopSignals::new()?;
+    let app = prepare(&config).await?;
+
+    let shutdown = CancellationToken::new();
+    let background = start_background(&app, &shutdown);
+    let readiness = router::readiness(&app);
+    let lifecycle = Lifecycle { shutdown: shutdown.clone(), tracker: app.tasks.clone() };
+    let routes = router::router(&app, &config, lifecycle, readiness.clone())?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    tracing::info!(address = %listener.local_addr()?, started_ms = began.elapsed().as_millis(), "Listening");
+    if config.environment == Environment::Development {
+        greet(&app, &config).await?;
+    }
+
+    tokio::spawn(signals.stop(readiness, shutdown.clone(), config.http.drain));
+    let limits = ServeLimits::default().with_connections(config.http.max_connections);
+    let deadline = config.http.shutdown;
+    let report = serve::run(listener, routes, limits, shutdown, deadline).await;
+    app.tasks.close();
+    // What was begun is finished, but not for ever: leases and idempotency keys pick up what is cut here.
+    let _ = tokio::time::timeout(deadline.saturating_sub(report.took), app.tasks.wait()).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), background).await;
+    tracing::info!(cut = report.cut, took_ms = report.took.as_millis(), "Stopped");
+    Ok(())
+}
+
+/// Runs only a worker, until it is told to stop.
+pub(super) async fn work(config: Config) -> Result<(), Failure> {
+    telemetry::init(&config.logs)?;
+    let signals = StopSignals::new()?;
+    let db = startup::open_database(&config).await?;
+    let app = startup::build(&config, db, Clock::System).await?;
+    let shutdown = CancellationToken::new();
+    let background = start_background(&app, &shutdown);
+    tokio::spawn(signals.stop(Readiness::builder().build(), shutdown.clone(), std::time::Duration::ZERO));
+    tracing::info!("Working");
+    shutdown.cancelled().await;
+    let _ = tokio::time::timeout(config.http.shutdown, background).await;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// The database, migrated; with demo data when it is new and nothing else is going to fill it.
+async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
+    let db = startup::open_database(config).await?;
+    let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
+    let app = startup::build(config, db, Clock::System).await?;
+    let alone = config.clerk.is_none() && config.calcom_webhook_secrets.is_empty();
+    if config.demo_data.unwrap_or(is_new && alone) && seed::run(&app).await? {
+        tracing::info!("Demo data is in place");
+    }
+    Ok(app)
+}
+
+fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task::JoinHandle<()> {
+    let (app, shutdown) = (Arc::clone(app), shutdown.clone());
+    tokio::spawn(async move {
+        let live = Arc::clone(&app.live);
+        tokio::join!(live.run(shutdown.clone()), worker::run(app, shutdown));
+    })
+}
+
+/// Tells a developer where to look and whom to be.
+async fn greet(app: &App, config: &Config) -> Result<(), Failure> {
+    let mut text = format!("\n  Courtside is ready: {}\n\n", config.public_url);
+    for (role, name) in [(Role::Client, "client"), (Role::Coach, "coach"), (Role::Admin, "admin")] {
+        let token = token::sign(&app.db, role, None, &app.clock).await?;
+        text.push_str(&format!("  {name:<7} {token}\n"));
+    }
+    text.push_str("\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n");
+    if std::io::stderr().is_terminal() || config.clerk.is_none() {
+        complain(&text);
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `courtside token`: one bearer token of the local issuer.
+
+use clap::ValueEnum;
+use entity::user::{self, Role};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::print;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::domain::identity::{Identity, LOCAL_ISSUER, LOCAL_TOKEN_LIFE, LocalIssuer};
+use crate::startup::{Failure, open_database};
+
+/// A role, as it is said on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum RoleName {
+    Client,
+    Coach,
+    Admin,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Client => Self::Client,
+            RoleName::Coach => Self::Coach,
+            RoleName::Admin => Self::Admin,
+        }
+    }
+}
+
+pub(super) async fn run(config: Config, role: RoleName, user: Option<String>) -> Result<(), Failure> {
+    if config.clerk.is_some() {
+        return Err("tokens come from Clerk (CLERK_ISSUER is set); there is no local issuer to make one".into());
+    }
+    let db = open_database(&config).await?;
+    let token = sign(&db, role.into(), user.as_deref(), &Clock::System).await?;
+    print(&format!("{token}\n"));
+    Ok(())
+}
+
+/// A token for a person of the local issuer: the one of that name, or the first with the role, or somebody new.
+pub(super) async fn sign(db: &Db, role: Role, name: Option<&str>, clock: &Clock) -> Result<String, Failure> {
+    let now = clock.now();
+    let local = user::Entity::find()
+        .filter(user::Column::Issuer.eq(LOCAL_ISSUER))
+        .filter(user::Column::Role.eq(role));
+    let named = match name {
+        Some(name) => local.filter(user::Column::Subject.eq(subject(name))),
+        None => local,
+    };
+    let known = named.order_by_asc(user::Column::CreatedAt).order_by_asc(user::Column::Id).one(db.read()).await?;
+    let name = name.unwrap_or("guest");
+    let identity = match known {
+        Some(user) => Identity {
+            issuer: user.issuer,
+            subject: user.subject,
+            email: user.email,
+            email_verified: true,
+            name: Some(user.display_name),
+            time_zone: Some(user.time_zone),
+            role: Some(role),
+            expires_at: now + LOCAL_TOKEN_LIFE,
+        },
+        None => Identity {
+            issuer: LOCAL_ISSUER.to_owned(),
+            subject: subject(name),
+            email: Some(format!("{}@courtside.example", subject(name))),
+            email_verified: true,
+            name: Some(name.to_owned()),
+            time_zone: None,
+            role: Some(role),
+            expires_at: now + LOCAL_TOKEN_LIFE,
+        },
+    };
+    Ok(LocalIssuer::open(db).await?.sign(&identity, now)?)
+}
+
+/// The subject of a person in local tokens: the name in small letters, without what an address could not hold.
+fn subject(name: &str) -> String {
+    let plain = name.to_lowercase();
+    let letters = plain.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
+    letters.collect::<String>().trim_matches('-').to_owned()
+}

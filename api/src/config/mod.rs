@@ -1,0 +1,278 @@
+//! Settings of the server: read once, checked whole, then passed down as values. Nothing else looks at the environment.
+
+mod args;
+mod documents;
+mod parse;
+mod reader;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use args::{EXIT_USAGE, SettingArgs, report};
+pub use documents::{env_doc, env_example};
+use reader::Reader;
+pub use reader::{Parts, Problem};
+pub use settings::{Fallback, SETTINGS, Setting};
+
+/// Whether comforts for developers are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+impl Environment {
+    pub fn is_production(self) -> bool {
+        self == Self::Production
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Everything `courtside serve` can be told. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub environment: Environment,
+    pub listen: SocketAddr,
+    /// Without a slash at its end.
+    pub public_url: String,
+    pub database: Database,
+    /// `None`: only locally issued tokens are accepted, on a loopback address.
+    pub clerk: Option<Clerk>,
+    /// Where a token carries the role, step by step into its claims.
+    pub role_claim: Vec<String>,
+    /// The newest first. Empty: Cal.com's webhooks are refused.
+    pub calcom_webhook_secrets: Vec<SecretString>,
+    /// `None`: on for a new database when no provider is configured.
+    pub demo_data: Option<bool>,
+    pub logs: Logs,
+    pub http: Http,
+    pub rate_limits: RateLimits,
+    pub bookings: Bookings,
+}
+
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// May hold a password.
+    pub url: SecretString,
+    pub backend: Backend,
+    /// `None`: chosen from the number of processors.
+    pub pool: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Clerk {
+    /// Compared with `iss` as it stands.
+    pub issuer: String,
+    /// Never empty.
+    pub authorized_parties: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Logs {
+    /// `None`: pretty on a terminal, else JSON.
+    pub format: Option<LogFormat>,
+    /// Directives for `EnvFilter`, already checked.
+    pub filter: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub cors_origins: Vec<String>,
+    /// Proxies of ours in front of us.
+    pub trusted_proxies: usize,
+    pub persisted_documents: Option<PathBuf>,
+    pub max_connections: usize,
+    /// Unready but serving, before the shutdown proper.
+    pub drain: Duration,
+    /// Hard end of the shutdown.
+    pub shutdown: Duration,
+}
+
+/// Per minute; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimits {
+    pub requests: Option<NonZeroU32>,
+    pub bookings: Option<NonZeroU32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookings {
+    pub hold: Duration,
+    pub payment_deadline: Duration,
+    pub completion_grace: Duration,
+}
+
+impl Config {
+    /// Checks everything, and names everything that is wrong.
+    ///
+    /// # Errors
+    /// All problems, in the order of the settings' topics. Never empty.
+    pub fn from_parts(parts: &Parts) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(parts);
+        let config = Self::read(&mut reader);
+        let problems = reader.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let listen = reader.read("LISTEN", parse::listen);
+        let clerk = Clerk::read(reader);
+        let environment = read_environment(reader, listen);
+        let public_url = read_public_url(reader, listen, environment);
+        let database = Database::read(reader);
+        let role_claim = reader.read("CLERK_ROLE_CLAIM", parse::claim_path);
+        let calcom_webhook_secrets = reader.list("CALCOM_WEBHOOK_SECRETS", parse::webhook_secret);
+        let demo_data = reader.read("DEMO_DATA", parse::boolean);
+        let logs = Logs::read(reader);
+        let http = Http::read(reader);
+        let rate_limits = RateLimits::read(reader, environment);
+        let bookings = Bookings::read(reader);
+        Some(Self {
+            environment: environment?,
+            listen: listen?,
+            public_url: public_url?,
+            database: database?,
+            clerk,
+            role_claim: role_claim?,
+            calcom_webhook_secrets,
+            demo_data,
+            logs: logs?,
+            http: http?,
+            rate_limits,
+            bookings: bookings?,
+        })
+    }
+}
+
+/// The environment, and the rule that a server others can reach knows who its callers are.
+fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<Environment> {
+    let anonymous = reader.given("CLERK_ISSUER").is_none();
+    let public = listen.is_some_and(|listen| !listen.ip().is_loopback());
+    if anonymous && public {
+        reader.problem("CLERK_ISSUER", "is required to listen on an address that others can reach (see `LISTEN`)");
+    }
+    let Some(given) = reader.given("ENVIRONMENT") else {
+        let local = anonymous && !public;
+        return Some(if local { Environment::Development } else { Environment::Production });
+    };
+    let environment = parse::environment(given);
+    match environment {
+        Ok(Environment::Production) if anonymous && !public => {
+            reader.problem("CLERK_ISSUER", "is required when `ENVIRONMENT` is `production`: nobody could sign in");
+        }
+        Ok(_) => {}
+        Err(message) => {
+            reader.problem("ENVIRONMENT", message);
+            return None;
+        }
+    }
+    environment.ok()
+}
+
+fn read_public_url(
+    reader: &mut Reader<'_>,
+    listen: Option<SocketAddr>,
+    environment: Option<Environment>,
+) -> Option<String> {
+    if reader.given("PUBLIC_URL").is_none() {
+        return Some(format!("http://{}", listen?));
+    }
+    let plain = environment == Some(Environment::Development);
+    let url = reader.read("PUBLIC_URL", |text| parse::url(text, plain))?;
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+impl Clerk {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let issuer = reader.read("CLERK_ISSUER", |text| parse::url(text, false));
+        let authorized_parties = reader.list("CLERK_AUTHORIZED_PARTIES", parse::origin);
+        match (reader.given("CLERK_ISSUER"), reader.given("CLERK_AUTHORIZED_PARTIES")) {
+            (Some(_), None) => reader.problem(
+                "CLERK_AUTHORIZED_PARTIES",
+                "is required with `CLERK_ISSUER`: without it, tokens made for other sites would be accepted",
+            ),
+            (None, Some(_)) => reader.problem("CLERK_ISSUER", "is required with `CLERK_AUTHORIZED_PARTIES`"),
+            _ => {}
+        }
+        Some(Self { issuer: issuer?, authorized_parties })
+    }
+}
+
+impl Database {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let url = reader.read("DATABASE_URL", parse::database);
+        let pool = reader.number("DATABASE_POOL", 1..=1000);
+        let (url, backend) = url?;
+        Some(Self { url, backend, pool })
+    }
+}
+
+impl Logs {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let format = reader.read("LOG_FORMAT", parse::log_format);
+        let level = reader.read("LOG_LEVEL", parse::log_level);
+        let directives = reader.read("RUST_LOG", parse::log_directives);
+        Some(Self { format, filter: directives.or(level)? })
+    }
+}
+
+impl Http {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let cors_origins = reader.list("CORS_ORIGINS", parse::origin);
+        let trusted_proxies = reader.number("TRUSTED_PROXIES", 0..=16);
+        let persisted_documents = reader.read("PERSISTED_DOCUMENTS", |text| Ok(PathBuf::from(text)));
+        let max_connections = reader.number("MAX_CONNECTIONS", 1..=1_000_000);
+        let drain = reader.number("DRAIN_SECONDS", 0..=600);
+        let shutdown = reader.number("SHUTDOWN_SECONDS", 1..=3600);
+        Some(Self {
+            cors_origins,
+            trusted_proxies: trusted_proxies? as usize,
+            persisted_documents,
+            max_connections: max_connections? as usize,
+            drain: Duration::from_secs(drain?.into()),
+            shutdown: Duration::from_secs(shutdown?.into()),
+        })
+    }
+}
+
+impl RateLimits {
+    const REQUESTS_IN_PRODUCTION: u32 = 1200;
+
+    fn read(reader: &mut Reader<'_>, environment: Option<Environment>) -> Self {
+        let usual = if environment == Some(Environment::Production) { Self::REQUESTS_IN_PRODUCTION } else { 0 };
+        let requests = reader.number("RATE_LIMIT_PER_MINUTE", 0..=10_000_000).unwrap_or(usual);
+        let bookings = reader.number("RATE_LIMIT_BOOKINGS_PER_MINUTE", 0..=10_000_000).unwrap_or(0);
+        Self { requests: NonZeroU32::new(requests), bookings: NonZeroU32::new(bookings) }
+    }
+}
+
+impl Bookings {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let minutes = |count: u32| Duration::from_secs(u64::from(count) * 60);
+        let hold = reader.number("HOLD_MINUTES", 1..=1440).map(minutes);
+        let payment_deadline = reader.number("PAYMENT_DEADLINE_MINUTES", 1..=10_080).map(minutes);
+        let completion_grace = reader.number("COMPLETION_GRACE_MINUTES", 0..=10_080).map(minutes);
+        Some(Self { hold: hold?, payment_deadline: payment_deadline?, completion_grace: completion_grace? })
+    }
+}

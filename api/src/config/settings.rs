@@ -1,0 +1,123 @@
+//! Every setting there is, named once: the command line, the checks, `docs/ENVIRONMENT.md` and `.env.example` all read
+//! this table, so that none of them can fall behind the others.
+
+/// What a setting is when nobody sets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// This very text, read by the same parser as a text somebody set.
+    Text(&'static str),
+    /// Decided from other settings or from the surroundings; the text says how.
+    Rule(&'static str),
+    /// Off.
+    Off,
+}
+
+/// One setting: an environment variable and the flag of the same name.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable. The flag is this in kebab case.
+    pub name: &'static str,
+    /// The heading it is listed under.
+    pub group: &'static str,
+    /// The shape of the value, for the help text.
+    pub value: &'static str,
+    pub fallback: Fallback,
+    /// What it does, in whole sentences, with units.
+    pub meaning: &'static str,
+    /// Never shown: not in help, not in logs.
+    pub secret: bool,
+}
+
+const fn plain(
+    group: &'static str,
+    name: &'static str,
+    value: &'static str,
+    fallback: Fallback,
+    meaning: &'static str,
+) -> Setting {
+    Setting { name, group, value, fallback, meaning, secret: false }
+}
+
+const fn secret(
+    group: &'static str,
+    name: &'static str,
+    value: &'static str,
+    fallback: Fallback,
+    meaning: &'static str,
+) -> Setting {
+    Setting { name, group, value, fallback, meaning, secret: true }
+}
+
+use Fallback::{Off, Rule, Text};
+
+const SERVER: &str = "Server";
+const DATA: &str = "Data";
+const IDENTITY: &str = "Identity";
+const PROVIDERS: &str = "Providers";
+const LIMITS: &str = "Limits";
+const BOOKINGS: &str = "Bookings";
+const LOGS: &str = "Logs";
+
+/// The table. Order is the order of the documents.
+#[rustfmt::skip] // a table reads by its columns
+pub const SETTINGS: &[Setting] = &[
+    plain(SERVER, "LISTEN", "ADDRESS:PORT", Text("127.0.0.1:8080"),
+        "Address and port to listen on. Anything but a loopback address needs `CLERK_ISSUER`."),
+    plain(SERVER, "PUBLIC_URL", "URL", Rule("`http://` and the address listened on"),
+        "The address under which clients reach this server: links, redirects and webhook addresses start with it."),
+    plain(SERVER, "ENVIRONMENT", "development|production", Rule("`development` when `CLERK_ISSUER` is unset and `LISTEN` is a loopback address, else `production`"),
+        "Development serves GraphiQL, introspection and locally issued tokens. Production has none of them and needs `CLERK_ISSUER`."),
+    plain(SERVER, "CORS_ORIGINS", "ORIGIN,…", Off,
+        "Origins whose pages may call the API from a browser, comma-separated, each as `https://app.example.com`. There is no wildcard."),
+    plain(SERVER, "TRUSTED_PROXIES", "COUNT", Text("0"),
+        "How many proxies of yours stand in front, each adding one entry to `X-Forwarded-For`. With 0 that header is ignored."),
+    plain(SERVER, "PERSISTED_DOCUMENTS", "FILE", Off,
+        "Manifest of allowed GraphQL operations. When set, every other operation is refused."),
+    plain(SERVER, "SHUTDOWN_SECONDS", "SECONDS", Text("30"),
+        "After a signal to stop, requests and sockets have this long to finish before they are cut. 1 to 3600."),
+    plain(SERVER, "DRAIN_SECONDS", "SECONDS", Text("0"),
+        "After a signal to stop, keep serving this long with `/readyz` answering 503, so that a load balancer looks away first. 0 to 600."),
+
+    secret(DATA, "DATABASE_URL", "URL", Text("sqlite://courtside.db"),
+        "`sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`. A missing SQLite file is created."),
+    plain(DATA, "DATABASE_POOL", "COUNT", Rule("chosen from the number of processors"),
+        "Database connections at most. 1 to 1000."),
+    plain(DATA, "DEMO_DATA", "true|false", Rule("on for a new database when no provider is configured"),
+        "Whether an empty database is filled with demo data."),
+
+    plain(IDENTITY, "CLERK_ISSUER", "URL", Off,
+        "Issuer of the session tokens to accept, exactly as in their `iss` claim. Its keys are read from `/.well-known/jwks.json` below it."),
+    plain(IDENTITY, "CLERK_AUTHORIZED_PARTIES", "ORIGIN,…", Off,
+        "Origins whose tokens are accepted (the `azp` claim), comma-separated. Belongs to `CLERK_ISSUER`: set both or neither."),
+    plain(IDENTITY, "CLERK_ROLE_CLAIM", "PATH", Text("metadata.role"),
+        "Where a token carries the role: a dotted path into its claims."),
+
+    secret(PROVIDERS, "CALCOM_WEBHOOK_SECRETS", "SECRET,…", Off,
+        "Secrets Cal.com signs its webhooks with, comma-separated, so that a new one can be added before the old one goes. At least 8 characters each. When unset, webhooks from Cal.com are refused."),
+
+    plain(LIMITS, "RATE_LIMIT_PER_MINUTE", "COUNT", Rule("1200 in production, off in development"),
+        "Requests a minute for each user, or for each address when nobody is signed in. 0 turns the limit off."),
+    plain(LIMITS, "RATE_LIMIT_BOOKINGS_PER_MINUTE", "COUNT", Text("5"),
+        "Bookings made, moved or canceled a minute for each user. 0 turns the limit off."),
+    plain(LIMITS, "MAX_CONNECTIONS", "COUNT", Text("10000"),
+        "Open connections at most, WebSockets included; further ones wait to be accepted. The limit of open files lowers it. 1 to 1000000."),
+
+    plain(BOOKINGS, "HOLD_MINUTES", "MINUTES", Text("10"),
+        "How long a slot stays held for a client who is still choosing. 1 to 1440."),
+    plain(BOOKINGS, "PAYMENT_DEADLINE_MINUTES", "MINUTES", Text("30"),
+        "How long an unpaid booking keeps its slot. 1 to 10080."),
+    plain(BOOKINGS, "COMPLETION_GRACE_MINUTES", "MINUTES", Text("15"),
+        "How long after its end a session completes by itself. 0 to 10080."),
+
+    plain(LOGS, "LOG_FORMAT", "pretty|json", Rule("`pretty` on a terminal, else `json`"),
+        "Shape of the log lines on standard error."),
+    plain(LOGS, "LOG_LEVEL", "error|warn|info|debug|trace", Text("info"),
+        "Least severe lines to log."),
+    plain(LOGS, "RUST_LOG", "DIRECTIVES", Off,
+        "Levels for each module, such as `info,courtside::worker=debug`. Overrides `LOG_LEVEL`."),
+];
+
+/// The setting of that name.
+pub(super) fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}

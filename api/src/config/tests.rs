@@ -1,0 +1,212 @@
+use clap::{Args as _, Command, FromArgMatches as _};
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+fn parts(pairs: &[(&str, &str)]) -> Parts {
+    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn config(pairs: &[(&str, &str)]) -> Config {
+    Config::from_parts(&parts(pairs)).expect("the parts are a configuration")
+}
+
+fn problems(pairs: &[(&str, &str)]) -> Vec<Problem> {
+    Config::from_parts(&parts(pairs)).expect_err("the parts are no configuration")
+}
+
+const ISSUER: (&str, &str) = ("CLERK_ISSUER", "https://clerk.example.com");
+const PARTIES: (&str, &str) = ("CLERK_AUTHORIZED_PARTIES", "https://app.example.com, http://localhost:3000");
+
+#[test]
+fn nothing_set_is_a_development_server_on_loopback() {
+    let config = config(&[]);
+    assert_eq!(config.environment, Environment::Development);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.public_url, "http://127.0.0.1:8080");
+    assert_eq!(config.database.url.expose_secret(), "sqlite://courtside.db");
+    assert_eq!(config.database.backend, Backend::Sqlite);
+    assert!(config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && config.demo_data.is_none());
+    assert_eq!(config.role_claim, ["metadata", "role"]);
+    assert_eq!(config.logs.filter, "info");
+    assert_eq!(config.rate_limits, RateLimits { requests: None, bookings: NonZeroU32::new(5) });
+    assert_eq!(config.http.shutdown, Duration::from_secs(30));
+    assert_eq!(config.bookings.payment_deadline, Duration::from_secs(30 * 60));
+}
+
+#[test]
+fn blank_is_unset() {
+    let config = config(&[("LISTEN", ""), ("CLERK_ISSUER", "  "), ("CALCOM_WEBHOOK_SECRETS", ""), ("DEMO_DATA", "")]);
+    assert_eq!(config.listen.port(), 8080);
+    assert!(config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && config.demo_data.is_none());
+}
+
+#[test]
+fn production_settings_are_read() {
+    let config = config(&[
+        ISSUER,
+        PARTIES,
+        ("LISTEN", "[::]:80"),
+        ("PUBLIC_URL", "https://api.example.com/"),
+        ("DATABASE_URL", "postgres://u:p@db/courtside"),
+        ("CALCOM_WEBHOOK_SECRETS", "new-secret-1, old-secret-1"),
+        ("RUST_LOG", "info,courtside=debug"),
+        ("LOG_LEVEL", "warn"),
+        ("DEMO_DATA", "False"),
+    ]);
+    assert_eq!(config.environment, Environment::Production);
+    assert_eq!(config.public_url, "https://api.example.com");
+    assert_eq!(config.database.backend, Backend::Postgres);
+    let clerk = config.clerk.expect("the issuer is set");
+    assert_eq!(clerk.authorized_parties, ["https://app.example.com", "http://localhost:3000"]);
+    let secrets: Vec<_> = config.calcom_webhook_secrets.iter().map(|secret| secret.expose_secret()).collect();
+    assert_eq!(secrets, ["new-secret-1", "old-secret-1"]);
+    assert_eq!(config.logs.filter, "info,courtside=debug", "RUST_LOG wins over LOG_LEVEL");
+    assert_eq!(config.demo_data, Some(false));
+    assert_eq!(config.rate_limits.requests, NonZeroU32::new(1200));
+}
+
+#[test]
+fn environment_follows_issuer_and_address() {
+    for (pairs, expected) in [
+        (&[][..], Environment::Development),
+        (&[("LISTEN", "[::1]:9000")], Environment::Development),
+        (&[("LISTEN", "localhost:9000")], Environment::Development),
+        (&[ISSUER, PARTIES], Environment::Production),
+        (&[ISSUER, PARTIES, ("LISTEN", "0.0.0.0:80")], Environment::Production),
+        (&[ISSUER, PARTIES, ("ENVIRONMENT", "development")], Environment::Development),
+    ] {
+        assert_eq!(config(pairs).environment, expected, "{pairs:?}");
+    }
+}
+
+#[test]
+fn single_wrong_values_are_named() {
+    let table: &[(&str, &str)] = &[
+        ("LISTEN", "8080"),
+        ("LISTEN", "127.0.0.1:99999"),
+        ("LISTEN", "example.com:80"),
+        ("PUBLIC_URL", "app.example.com"),
+        ("PUBLIC_URL", "ftp://app.example.com"),
+        ("PUBLIC_URL", "https://user:pass@app.example.com"),
+        ("PUBLIC_URL", "https://app.example.com/?a=b"),
+        ("PUBLIC_URL", "https://app.example.com/#a"),
+        ("ENVIRONMENT", "staging"),
+        ("ENVIRONMENT", "Production"),
+        ("DATABASE_URL", "mysql://localhost/x"),
+        ("DATABASE_URL", "courtside.db"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "postgres:db"),
+        ("DATABASE_POOL", "0"),
+        ("DATABASE_POOL", "many"),
+        ("CLERK_ROLE_CLAIM", "metadata..role"),
+        ("CALCOM_WEBHOOK_SECRETS", "no-secret-provided"),
+        ("CALCOM_WEBHOOK_SECRETS", "short"),
+        ("CALCOM_WEBHOOK_SECRETS", ","),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("RUST_LOG", "courtside=loud"),
+        ("DEMO_DATA", "maybe"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://app.example.com/path"),
+        ("CORS_ORIGINS", "null"),
+        ("RATE_LIMIT_PER_MINUTE", "-1"),
+        ("RATE_LIMIT_BOOKINGS_PER_MINUTE", "5.5"),
+        ("TRUSTED_PROXIES", "true"),
+        ("MAX_CONNECTIONS", "0"),
+        ("SHUTDOWN_SECONDS", "0"),
+        ("DRAIN_SECONDS", "601"),
+        ("HOLD_MINUTES", "0"),
+        ("PAYMENT_DEADLINE_MINUTES", "99999999999"),
+        ("COMPLETION_GRACE_MINUTES", "soon"),
+    ];
+    for &(name, value) in table {
+        let found = problems(&[(name, value)]);
+        let named: Vec<_> = found.iter().map(|problem| problem.variable).collect();
+        assert_eq!(named, [name], "{name}={value}");
+    }
+}
+
+#[test]
+fn combinations_are_checked() {
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: &[Case<'_>] = &[
+        (&[("LISTEN", "0.0.0.0:8080")], &["CLERK_ISSUER"]),
+        (&[("LISTEN", "[::]:8080"), ("ENVIRONMENT", "development")], &["CLERK_ISSUER"]),
+        (&[("ENVIRONMENT", "production")], &["CLERK_ISSUER"]),
+        (&[ISSUER], &["CLERK_AUTHORIZED_PARTIES"]),
+        (&[PARTIES], &["CLERK_ISSUER"]),
+        (&[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES], &["CLERK_ISSUER"]),
+        (&[ISSUER, ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*")], &["CLERK_AUTHORIZED_PARTIES"; 2]),
+        (&[ISSUER, PARTIES, ("PUBLIC_URL", "http://api.example.com")], &["PUBLIC_URL"]),
+    ];
+    for (pairs, expected) in table {
+        let named: Vec<_> = problems(pairs).iter().map(|problem| problem.variable).collect();
+        assert_eq!(named, *expected, "{pairs:?}");
+    }
+    config(&[("CLERK_ISSUER", "http://127.0.0.1:4000"), PARTIES]);
+}
+
+#[test]
+fn every_problem_is_listed_at_once() {
+    let found =
+        problems(&[("LISTEN", "x"), ("DATABASE_URL", "x"), ("LOG_FORMAT", "x"), ("CALCOM_WEBHOOK_SECRETS", "a,b")]);
+    let named: Vec<_> = found.iter().map(|problem| problem.variable).collect();
+    assert_eq!(named, ["LISTEN", "DATABASE_URL", "CALCOM_WEBHOOK_SECRETS", "CALCOM_WEBHOOK_SECRETS", "LOG_FORMAT"]);
+    let report = report(&found);
+    assert!(report.starts_with("The configuration has 5 problems:\n  LISTEN: must be an address"), "{report}");
+}
+
+#[test]
+fn secrets_are_never_repeated() {
+    let (password, secret) = ("hunter2-canary", "tiny!");
+    let found = problems(&[("DATABASE_URL", &format!("mysql://u:{password}@db")), ("CALCOM_WEBHOOK_SECRETS", secret)]);
+    let report = report(&found);
+    assert!(!report.contains(password) && !report.contains(secret), "{report}");
+    let url = format!("postgres://u:{password}@db/x");
+    let shown = format!("{:?}", config(&[("DATABASE_URL", &url), ("CALCOM_WEBHOOK_SECRETS", "canary-secret")]));
+    assert!(!shown.contains(password) && !shown.contains("canary-secret"), "{shown}");
+}
+
+#[test]
+fn flags_reach_the_parts_and_help_names_every_setting() {
+    let mut command = SettingArgs::augment_args(Command::new("serve"));
+    let help = command.render_long_help().to_string();
+    for setting in SETTINGS {
+        assert!(help.contains(&format!("[env: {}]", setting.name)), "{} is not in the help", setting.name);
+    }
+    let matches = command
+        .try_get_matches_from(["serve", "--listen", "[::1]:1", "--rate-limit-per-minute=0"])
+        .expect("these flags exist");
+    let args = SettingArgs::from_arg_matches(&matches).expect("every setting is a text");
+    assert_eq!(args.parts.get("LISTEN").map(String::as_str), Some("[::1]:1"));
+    assert_eq!(args.parts.get("RATE_LIMIT_PER_MINUTE").map(String::as_str), Some("0"));
+}
+
+#[test]
+fn unknown_flags_are_bad_usage() {
+    let command = SettingArgs::augment_args(Command::new("serve"));
+    let error = command.try_get_matches_from(["serve", "--lisen", "x"]).expect_err("there is no such flag");
+    assert_eq!(error.exit_code(), i32::from(EXIT_USAGE));
+}
+
+#[test]
+fn documents_name_every_setting_once() {
+    let (doc, example) = (env_doc(), env_example());
+    for setting in SETTINGS {
+        assert_eq!(doc.matches(&format!("\n| `{}` |", setting.name)).count(), 1, "{}", setting.name);
+        assert_eq!(example.matches(&format!("\n# {}=", setting.name)).count(), 1, "{}", setting.name);
+    }
+}
+
+/// The example file, with every line uncommented, has to be a configuration.
+#[test]
+fn the_example_is_a_configuration() {
+    let assignment = |line: &str| {
+        let (name, value) = line.strip_prefix("# ")?.split_once('=')?;
+        Some((settings::find(name)?.name.to_owned(), value.to_owned()))
+    };
+    let parts: Parts = env_example().lines().filter_map(assignment).collect();
+    assert_eq!(parts.len(), SETTINGS.len());
+    Config::from_parts(&parts).expect("the defaults fit together");
+}

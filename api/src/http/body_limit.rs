@@ -1,0 +1,160 @@
+//! How much of a body is read, and for how long. The extractors' own errors cannot tell "too slow" from "went away", so
+//! this layer watches the body and replaces the answer when one of its limits was what ended it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::StreamExt as _;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::refusal::refusal_and_close;
+
+/// Limits of one route's request bodies. A layer: `from_fn_with_state(limits, body_limit::limit)`.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyLimits {
+    pub bytes: u64,
+    /// Between two pieces.
+    pub idle: Duration,
+    /// From the start of the reading to the last piece.
+    pub total: Duration,
+}
+
+impl BodyLimits {
+    /// 10 s between pieces, 30 s for the whole.
+    pub const fn of(bytes: u64) -> Self {
+        Self { bytes, idle: Duration::from_secs(10), total: Duration::from_secs(30) }
+    }
+}
+
+/// Of a refused body we still read this much, for that long: who is cut while sending never sees the answer.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(2);
+
+const WITHIN: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const TOO_SLOW: u8 = 2;
+
+/// The middleware: 413 above the size, 408 beyond the time.
+pub async fn limit(State(limits): State<BodyLimits>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    if declared(&head.headers).is_some_and(|bytes| bytes > limits.bytes) {
+        if !head.headers.contains_key(EXPECT) {
+            linger(body).await;
+        }
+        return too_large(limits);
+    }
+    let verdict = Arc::new(AtomicU8::new(WITHIN));
+    let watched = Watched {
+        body,
+        left: limits.bytes,
+        idle: limits.idle,
+        total: limits.total,
+        until: None,
+        timer: None,
+        waiting: false,
+        verdict: Arc::clone(&verdict),
+    };
+    let response = next.run(Request::from_parts(head, Body::new(watched))).await;
+    match verdict.load(Ordering::Relaxed) {
+        TOO_LARGE => too_large(limits),
+        TOO_SLOW => {
+            refusal_and_close(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request body arrived too slowly.")
+        }
+        _ => response,
+    }
+}
+
+fn too_large(limits: BodyLimits) -> Response {
+    let message = format!("The request body is larger than the {} bytes allowed here.", limits.bytes);
+    refusal_and_close(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", &message)
+}
+
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn linger(body: Body) {
+    let mut pieces = body.into_data_stream();
+    let drain = async {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(piece)) = pieces.next().await {
+            let Some(rest) = left.checked_sub(piece.len()) else { return };
+            left = rest;
+        }
+    };
+    // Out of time is as good as done: the answer goes out either way.
+    let _ = timeout(LINGER, drain).await;
+}
+
+struct Watched {
+    body: Body,
+    left: u64,
+    idle: Duration,
+    total: Duration,
+    /// Set at the first poll: a handler may do other things before it reads.
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+    verdict: Arc<AtomicU8>,
+}
+
+impl Watched {
+    fn end(&self, verdict: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.verdict.store(verdict, Ordering::Relaxed);
+        let why = if verdict == TOO_LARGE { "the request body is too large" } else { "the request body is too slow" };
+        Poll::Ready(Some(Err(axum::Error::new(why))))
+    }
+
+    fn has_waited_too_long(&mut self, cx: &mut Context<'_>) -> bool {
+        let (now, idle) = (Instant::now(), self.idle);
+        let until = *self.until.get_or_insert(now + self.total);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
+        if !self.waiting {
+            self.waiting = true;
+            timer.as_mut().reset(until.min(now + idle));
+        }
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Pending if self.has_waited_too_long(cx) => self.end(TOO_SLOW),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(piece) => {
+                self.waiting = false;
+                let bytes = match &piece {
+                    Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+                    _ => 0,
+                };
+                match self.left.checked_sub(bytes) {
+                    Some(left) => self.left = left,
+                    None => return self.end(TOO_LARGE),
+                }
+                Poll::Ready(piece)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

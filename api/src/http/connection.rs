@@ -1,0 +1,231 @@
+//! One accepted socket. hyper has a single timer, from the end of an answer to the end of the next head, and none for
+//! writing; this wrapper knows in which phase the connection is, and times each phase by its own limit.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use futures_util::FutureExt as _;
+use hyper::body::{Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// Between requests; hyper's own timer ends an idle connection.
+const IDLE: u8 = 0;
+/// A head has begun to arrive.
+const HEAD: u8 = 1;
+/// A request is being answered.
+const BUSY: u8 = 2;
+/// No longer HTTP.
+const UPGRADED: u8 = 3;
+
+/// Where a connection is, shared by the socket and the requests on it.
+#[derive(Clone)]
+pub(super) struct Phase(Arc<AtomicU8>);
+
+impl Phase {
+    /// A new connection owes its first head at once.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(HEAD)))
+    }
+
+    pub(super) fn request_begins(&self) {
+        self.0.store(BUSY, Ordering::Relaxed);
+    }
+
+    pub(super) fn upgraded(&self) {
+        self.0.store(UPGRADED, Ordering::Relaxed);
+    }
+
+    fn head_begins(&self) {
+        self.0.store(HEAD, Ordering::Relaxed);
+    }
+
+    fn answer_ends(&self) {
+        // An upgraded connection stays upgraded.
+        let _ = self.0.compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What a connection holds for as long as its socket lives, upgraded or not.
+#[expect(dead_code, reason = "held for the sake of their `Drop`")]
+pub(super) struct Held {
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) tracked: TaskTrackerToken,
+}
+
+/// The socket with its clocks.
+pub(super) struct Socket {
+    stream: TcpStream,
+    phase: Phase,
+    head_timeout: Duration,
+    write_stall: Duration,
+    head_timer: Option<Pin<Box<Sleep>>>,
+    write_timer: Option<Pin<Box<Sleep>>>,
+    stalled: bool,
+    cut: CancellationToken,
+    cut_heard: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    _held: Held,
+}
+
+impl Socket {
+    pub(super) fn new(
+        stream: TcpStream,
+        phase: Phase,
+        limits: &super::serve::ServeLimits,
+        cut: CancellationToken,
+        held: Held,
+    ) -> Self {
+        let (head_timeout, write_stall) = (limits.head_timeout, limits.write_stall);
+        let head_timer = Some(Box::pin(sleep(head_timeout)));
+        Self {
+            stream,
+            phase,
+            head_timeout,
+            write_stall,
+            head_timer,
+            write_timer: None,
+            stalled: false,
+            cut,
+            cut_heard: None,
+            _held: held,
+        }
+    }
+
+    /// Nobody but this socket can end an upgraded connection: its task is not ours.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.phase.get() != UPGRADED {
+            return Ok(());
+        }
+        let cut = &self.cut;
+        let heard = self.cut_heard.get_or_insert_with(|| Box::pin(cut.clone().cancelled_owned()));
+        match heard.as_mut().poll_unpin(cx) {
+            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped")),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    fn written(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if wrote.is_ready() {
+            self.stalled = false;
+            return wrote;
+        }
+        let stall = self.write_stall;
+        let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(stall)));
+        if !self.stalled {
+            self.stalled = true;
+            timer.as_mut().reset(Instant::now() + stall);
+        }
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(timed_out("the peer does not read"))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+fn timed_out(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.poll_cut(cx)?;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        match (this.phase.get(), &read) {
+            (IDLE, Poll::Ready(Ok(()))) if buffer.filled().len() > before => {
+                this.phase.head_begins();
+                let timeout = this.head_timeout;
+                let timer = this.head_timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+                timer.as_mut().reset(Instant::now() + timeout);
+            }
+            (HEAD, Poll::Pending) => {
+                if let Some(timer) = &mut this.head_timer
+                    && timer.as_mut().poll(cx).is_ready()
+                {
+                    return Poll::Ready(Err(timed_out("the head of the request took too long")));
+                }
+            }
+            _ => {}
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_cut(cx)?;
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_cut(cx)?;
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.written(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// An answer's body that tells its connection when it has been sent or dropped.
+pub(super) struct AnswerBody {
+    body: Body,
+    phase: Phase,
+}
+
+impl AnswerBody {
+    pub(super) fn new(body: Body, phase: Phase) -> Self {
+        Self { body, phase }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.phase.answer_ends();
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

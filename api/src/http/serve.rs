@@ -1,0 +1,221 @@
+//! The accept loop. axum's own sets no timer at all, so a client that sends a byte a minute holds a connection for ever.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service as _;
+
+use super::connection::{AnswerBody, Held, Phase, Socket};
+
+/// What a client may take of the server before any route has a say.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeLimits {
+    /// From the first byte of a request (on a new connection: from its start) to the end of its head.
+    pub head_timeout: Duration,
+    /// How long a connection may idle between requests. Above the idle time of usual proxies, so that they close first.
+    pub keep_alive: Duration,
+    /// How long a peer may leave our bytes unread, upgraded or not.
+    pub write_stall: Duration,
+    /// Bytes of the head of a request.
+    pub head_bytes: usize,
+    /// Open connections; further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// Pause after the system has refused an accept (out of files, out of memory).
+    pub accept_pause: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            write_stall: Duration::from_secs(60),
+            head_bytes: 32 * 1024,
+            connections: 10_000,
+            accept_pause: Duration::from_millis(200),
+        }
+    }
+}
+
+impl ServeLimits {
+    /// Files kept back from connections: database, providers, logs.
+    const FILES_KEPT: usize = 128;
+
+    /// At most that many connections, and no more than the process may open files.
+    #[must_use]
+    pub fn with_connections(mut self, wanted: usize) -> Self {
+        let files = std::fs::read_to_string("/proc/self/limits").ok().and_then(|text| open_files(&text));
+        let room = files.map_or(wanted, |files| files.saturating_sub(Self::FILES_KEPT).max(1));
+        self.connections = wanted.min(room);
+        self
+    }
+}
+
+/// The soft limit in the kernel's table of limits; `None` when unlimited or not there.
+fn open_files(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShutdownReport {
+    /// Connections that were still open at the deadline and were cut.
+    pub cut: usize,
+    /// From the request to stop to the end of the last connection.
+    pub took: Duration,
+}
+
+impl ShutdownReport {
+    pub fn is_clean(&self) -> bool {
+        self.cut == 0
+    }
+}
+
+struct Server {
+    router: Router,
+    limits: ServeLimits,
+    http: http1::Builder,
+    /// Stop taking requests.
+    shutdown: CancellationToken,
+    /// Stop.
+    cut: CancellationToken,
+    open: TaskTracker,
+}
+
+/// Serves until `shutdown` is cancelled. Then accepts no more, lets requests in flight finish, and cuts what is left
+/// after `deadline`. Upgraded sockets are expected to hear the same token and close by themselves.
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    shutdown: CancellationToken,
+    deadline: Duration,
+) -> ShutdownReport {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.keep_alive.max(limits.head_timeout))
+        .max_header_size(limits.head_bytes)
+        .max_buf_size((limits.head_bytes * 2).max(16 * 1024));
+    let (cut, open) = (CancellationToken::new(), TaskTracker::new());
+    let server = Arc::new(Server { router: router.with_state(()), limits, http, shutdown, cut, open });
+    accept(&server, listener).await;
+    server.drain(deadline).await
+}
+
+/// Returns, with the listener closed, once the shutdown is asked for.
+async fn accept(server: &Arc<Server>, listener: TcpListener) {
+    let room = Arc::new(Semaphore::new(server.limits.connections.min(Semaphore::MAX_PERMITS)));
+    let shutdown = server.shutdown.clone();
+    loop {
+        let next = async {
+            let permit = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let held = Held { permit, tracked: server.open.token() };
+                tokio::spawn(Arc::clone(server).connection(stream, peer, held));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "Accepting connections fails; trying again");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = sleep(server.limits.accept_pause) => {}
+                }
+            }
+        }
+    }
+}
+
+/// The peer went away between its connecting and our accepting. Everything else is about us.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+impl Server {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, held: Held) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "A connection ended before it began");
+            return;
+        }
+        let phase = Phase::new();
+        let socket = Socket::new(stream, phase.clone(), &self.limits, self.cut.clone(), held);
+        let router = self.router.clone();
+        let service = service_fn(move |request| answer(router.clone(), request, peer, phase.clone()));
+        let connection = self.http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended,
+            () = self.shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    ended = connection.as_mut() => ended,
+                    () = self.cut.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "A connection ended early");
+        }
+    }
+
+    async fn drain(&self, deadline: Duration) -> ShutdownReport {
+        let start = Instant::now();
+        self.open.close();
+        let mut cut = 0;
+        if timeout(deadline, self.open.wait()).await.is_err() {
+            cut = self.open.len();
+            self.cut.cancel();
+            tracing::warn!(connections = cut, "The time to stop is over: cutting what is left");
+            // A handler that never yields cannot be cut, and must not keep the process.
+            let _ = timeout(Duration::from_secs(1), self.open.wait()).await;
+        }
+        ShutdownReport { cut, took: start.elapsed() }
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    phase: Phase,
+) -> Result<Response<AnswerBody>, Infallible> {
+    phase.request_begins();
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.call(request).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        phase.upgraded();
+    }
+    Ok(response.map(|body| AnswerBody::new(body, phase)))
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

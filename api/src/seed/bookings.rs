@@ -1,0 +1,146 @@
+//! What has happened and what is to come in the demo data: made by the same rules as real bookings, with their history.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::{ActorKind, Source};
+use entity::note::{self, Visibility};
+use entity::session::{self, Attendance};
+use entity::{coach, event_type, user};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+
+use super::people::People;
+use crate::db::Txn;
+use crate::domain::booking::change::{apply, initiate};
+use crate::domain::booking::reference;
+use crate::domain::booking::state::Event;
+use crate::domain::scheduling::native::Interval;
+use crate::domain::scheduling::{self, Except};
+use crate::domain::{Act, Error, Result};
+
+pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Result<()> {
+    let offers: Vec<_> = people.offers.iter().filter(|(_, offer)| offer.slug == "coaching-60").collect();
+    for (index, client) in people.clients.iter().enumerate() {
+        let (past, coming) = (offers[index % offers.len()], offers[(index + 3) % offers.len()]);
+        for weeks in [1, 3] {
+            let made = now - TimeDelta::days(7 * weeks + 5);
+            let booking = book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
+            complete(txn, &booking, &past.0, client).await?;
+        }
+        let start = free_slot(txn, coming, now + TimeDelta::days(2), now).await?;
+        book(txn, coming, client, start, now).await?;
+    }
+    Ok(())
+}
+
+/// The first start that the coach offers in the week after an instant, as it was seen at `seen_at`.
+async fn free_slot(
+    txn: &Txn,
+    (coach, offer): &(coach::Model, event_type::Model),
+    from: DateTime<Utc>,
+    seen_at: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    let range = Interval { from, until: from + TimeDelta::days(7) };
+    let availability = scheduling::load(&**txn, coach, offer, range, Except::default(), seen_at).await?;
+    let terms = scheduling::terms(offer, offer.length_minutes)?;
+    let slots = availability.slots(&terms, range, seen_at);
+    slots.first().map(|slot| slot.starts_at).ok_or_else(|| Error::internal("demo data", "a coach without a free slot"))
+}
+
+async fn book(
+    txn: &Txn,
+    (coach, offer): &(coach::Model, event_type::Model),
+    client: &user::Model,
+    starts_at: DateTime<Utc>,
+    made_at: DateTime<Utc>,
+) -> Result<Model> {
+    let act = Act {
+        by: ActorKind::Client,
+        actor_id: Some(client.id),
+        source: Source::Seed,
+        correlation_id: "demo-data".to_owned(),
+        now: made_at,
+    };
+    let id = entity::new_id();
+    let ends_at = starts_at + TimeDelta::minutes(i64::from(offer.length_minutes));
+    let booking = initiate(
+        txn,
+        &act,
+        Model {
+            id,
+            reference: reference(id),
+            coach_id: coach.id,
+            client_id: Some(client.id),
+            event_type_id: offer.id,
+            kind: offer.kind,
+            status: Status::Initiated,
+            version: 1,
+            starts_at,
+            ends_at,
+            busy_from: starts_at,
+            busy_until: ends_at + TimeDelta::minutes(i64::from(offer.buffer_after_minutes)),
+            seat_group: id,
+            client_time_zone: client.time_zone.clone(),
+            client_name: client.display_name.clone(),
+            client_email: client.email.clone(),
+            // Nothing in the demo data waits for a payment that nobody will make.
+            price_minor: 0,
+            currency: offer.currency.clone(),
+            policy: offer.policy.clone(),
+            location_kind: offer.location_kind,
+            location_value: offer.location_value.clone(),
+            join_url: offer.location_value.clone(),
+            answers: entity::booking::Answers::default(),
+            approval: Approval::NotNeeded,
+            payment_deadline: None,
+            scheduler: coach.scheduler,
+            conflict: None,
+            merged_into: None,
+            lineage_key: None,
+            cancellation_reason: None,
+            canceled_at: None,
+            moves: 0,
+            created_at: made_at,
+            updated_at: made_at,
+        },
+    )
+    .await?;
+    let booking = apply(txn, &act, &booking, Event::SchedulerAccepted, None, |_| ()).await?;
+    apply(txn, &act, &booking, Event::Confirmed, None, |_| ()).await
+}
+
+/// A session that took place, with what both sides wrote about it.
+async fn complete(txn: &Txn, booking: &Model, coach: &coach::Model, client: &user::Model) -> Result<()> {
+    let over = booking.ends_at + TimeDelta::minutes(15);
+    let act = Act::system(Source::Seed, "demo-data", over);
+    apply(txn, &act, booking, Event::Ended, None, |_| ()).await?;
+    let session = session::Entity::find_by_booking(booking.id).one(&**txn).await?;
+    let session = session.ok_or_else(|| Error::internal("demo data", "a confirmed booking without a session"))?;
+    let mut row = session.clone().into_active_model();
+    row.coach_attendance = Set(Attendance::Present);
+    row.client_attendance = Set(Attendance::Present);
+    row.started_at = Set(Some(booking.starts_at));
+    row.rating = Set(Some(5));
+    row.update(&**txn).await?;
+    let Some(coach_user) = coach.user_id else { return Ok(()) };
+    let notes = [
+        (coach_user, Visibility::Shared, "Next time: bring two recent listings, and the numbers behind them."),
+        (coach_user, Visibility::Private, "Quick learner. Ask about the open house on Sunday."),
+        (client.id, Visibility::Shared, "Thank you! I will send the listings by Friday."),
+    ];
+    for (minutes, (author_id, visibility, body)) in (1..).zip(notes) {
+        let at = over + TimeDelta::minutes(minutes);
+        let row = note::Model {
+            id: entity::new_id(),
+            session_id: session.id,
+            author_id,
+            visibility,
+            body: body.to_owned(),
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        };
+        row.into_active_model().reset_all().insert(&**txn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! From settings to a running server.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use providers::clerk;
+use secrecy::ExposeSecret as _;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{App, Deadlines};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, DbOptions};
+use crate::domain::identity::{LocalIssuer, TokenVerifier};
+use crate::domain::webhook::CalComSecrets;
+use crate::http::metrics::Metrics;
+use crate::outbox::listen::Live;
+
+/// Why the server could not start, for the operator.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens and migrates the database of the settings.
+///
+/// # Errors
+/// When it cannot be reached or migrated.
+pub async fn open_database(config: &Config) -> Result<Db, Failure> {
+    let connections = config.database.pool.unwrap_or_else(default_pool);
+    let options = DbOptions { url: config.database.url.expose_secret().to_owned(), connections };
+    let db = Db::connect(&options).await.map_err(|error| format!("cannot open the database: {error}"))?;
+    db.migrate().await.map_err(|error| format!("cannot migrate the database: {error}"))?;
+    Ok(db)
+}
+
+/// Readers enough to keep the processors busy while some wait for the disk.
+fn default_pool() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    u32::try_from(processors * 4).unwrap_or(16).clamp(8, 64)
+}
+
+/// The application over a database.
+///
+/// # Errors
+/// When who vouches for callers cannot be set up.
+pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Failure> {
+    let tokens = match &config.clerk {
+        None => TokenVerifier::Local(LocalIssuer::open(&db).await?),
+        Some(settings) => {
+            clerk::self_test()?;
+            let verifier_config =
+                clerk::VerifierConfig::new(settings.issuer.clone(), settings.authorized_parties.clone());
+            TokenVerifier::Clerk {
+                verifier: Arc::new(clerk::Verifier::try_new(verifier_config)?),
+                issuer: settings.issuer.clone(),
+                role_claim: config.role_claim.join("."),
+            }
+        }
+    };
+    let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    Ok(Arc::new(App {
+        live: Live::new(db.clone()),
+        db,
+        clock,
+        deadlines: Deadlines {
+            payment: minutes(config.bookings.payment_deadline),
+            completion_grace: minutes(config.bookings.completion_grace),
+            hold: minutes(config.bookings.hold),
+        },
+        tokens,
+        cal_com: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
+        metrics: Metrics::new(),
+        tasks: TaskTracker::new(),
+    }))
+}

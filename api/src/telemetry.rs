@@ -1,0 +1,53 @@
+//! Log lines: where they go and what they look like. Standard output belongs to commands' answers, so they go to standard
+//! error.
+
+use std::io::{IsTerminal as _, stderr};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::util::TryInitError;
+
+use crate::config::{LogFormat, Logs};
+
+/// Dependencies that say at `info` what only their authors want to know.
+const QUIET: &str = "hyper=warn,sqlx=warn,sea_orm_migration=warn,rustls=warn,reqwest=warn";
+
+/// Sets up logging for the process, once. Panics are logged like everything else.
+///
+/// # Errors
+/// When logging is set up already.
+pub fn init(logs: &Logs) -> Result<(), TryInitError> {
+    let pretty = match logs.format {
+        Some(format) => format == LogFormat::Pretty,
+        None => stderr().is_terminal(),
+    };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(&logs.filter)).with_writer(stderr);
+    if pretty {
+        builder.with_ansi(stderr().is_terminal()).finish().try_init()?;
+    } else {
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, message, "A panic");
+    }));
+    Ok(())
+}
+
+/// What was asked for comes last and wins.
+fn filter(directives: &str) -> EnvFilter {
+    EnvFilter::new(format!("{QUIET},{directives}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_wins_over_quiet() {
+        let shown = filter("info,sqlx=debug").to_string();
+        assert!(shown.contains("sqlx=debug") && !shown.contains("sqlx=warn"), "{shown}");
+        assert!(shown.contains("hyper=warn"), "{shown}");
+    }
+}
