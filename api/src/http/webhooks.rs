@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use http::header::{ALLOW, RETRY_AFTER};
@@ -14,9 +14,11 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::domain::webhook::{self, Receipt, Refusal};
+use crate::http::body_limit::{self, BodyLimits};
+use crate::http::request_id::RequestId;
 
 /// Largest body in bytes. The largest that Cal.com was seen to send has 5 KiB; answers to long forms may add to that.
-const MAX_BODY: usize = 1024 * 1024;
+const MAX_BODY: u64 = 1024 * 1024;
 
 /// Cal.com's address, and the two under which other back ends of this kind are registered there.
 const CAL_COM: [&str; 3] = ["/webhooks/calcom", "/api/webhooks/calcom", "/api/cal/webhooks/receiver"];
@@ -33,14 +35,15 @@ const CAL_COM: [&str; 3] = ["/webhooks/calcom", "/api/webhooks/calcom", "/api/ca
 /// | 413 | the body has more than 1 MiB |
 /// | 503 with `Retry-After` | it could not be stored; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
-    let routes = CAL_COM.into_iter().fold(Router::new(), |routes, path| {
-        routes.route(path, post(cal_com).fallback(only_post))
-    });
-    routes.layer(DefaultBodyLimit::max(MAX_BODY)).with_state(app)
+    let routes =
+        CAL_COM.into_iter().fold(Router::new(), |routes, path| routes.route(path, post(cal_com).fallback(only_post)));
+    let within_limits = axum::middleware::from_fn_with_state(BodyLimits::of(MAX_BODY), body_limit::limit);
+    routes.layer(within_limits).layer(DefaultBodyLimit::disable()).with_state(app)
 }
 
 async fn cal_com(
     State(app): State<Arc<App>>,
+    request_id: Option<Extension<RequestId>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
@@ -49,16 +52,13 @@ async fn cal_com(
     }
     let body = match body {
         Ok(body) => body,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            app.metrics.webhook_refused(webhook::PROVIDER, "too_large");
-            return answer(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE");
-        }
+        // Where a limit ended it, the limit's own answer takes the place of this one.
         Err(_) => {
             app.metrics.webhook_refused(webhook::PROVIDER, "unreadable");
             return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST");
         }
     };
-    let correlation_id = entity::new_id().simple().to_string();
+    let correlation_id = request_id.map_or_else(RequestId::new, |Extension(id)| id).as_str().to_owned();
     let tasks = app.tasks.clone();
     // On a task of its own: a sender that hangs up changes nothing.
     let stored = tasks.spawn(async move {

@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use super::change::{apply, initiate};
 use super::create::reference;
 use super::derive::{Derived, Target};
+use super::presence;
 use super::road::road;
 use super::stand::{self, Rank, Verdict};
 use super::state::{self, Event};
-use super::presence;
 use crate::db::Txn;
 use crate::domain::{Act, Error, Result};
 

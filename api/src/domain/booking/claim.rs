@@ -5,8 +5,8 @@ use entity::booking_event::{ActorKind, Kind, Source};
 use entity::{Uuid, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::stand::rank_of;
 use super::change::apply;
+use super::stand::rank_of;
 use super::stand::{self, Verdict};
 use super::state::Event;
 use crate::app::App;

@@ -8,8 +8,8 @@ use entity::booking::{Answer, Approval};
 use entity::event_type::LocationKind;
 
 use super::statement::{
-    Attendee, CANCELED, CREATED, ENDED, NO_SHOW, Offer, Organizer, PAID, PAYMENT_BEGUN, REJECTED, REQUESTED, RESCHEDULED,
-    STARTED, Said, Standing, Statement,
+    Attendee, CANCELED, CREATED, ENDED, NO_SHOW, Offer, Organizer, PAID, PAYMENT_BEGUN, REJECTED, REQUESTED,
+    RESCHEDULED, STARTED, Said, Standing, Statement,
 };
 
 /// Kinds that describe a booking, the most telling first. Where several say something, the first of them is believed.

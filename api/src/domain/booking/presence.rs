@@ -36,6 +36,13 @@ pub(super) async fn follow(
     if wanted == is {
         return Ok(booking);
     }
+    let mut booking = booking;
+    if wanted.started_at != is.started_at && wanted.started_at.is_some() {
+        booking = apply(txn, act, &booking, Event::Noted(Kind::SessionStarted), None, |_| ()).await?;
+    }
+    if wanted.client != is.client {
+        booking = apply(txn, act, &booking, Event::Noted(Kind::AttendanceMarked), None, |_| ()).await?;
+    }
     let version = session.version + 1;
     let mut row = session.into_active_model();
     row.status = Set(wanted.status);
@@ -45,14 +52,6 @@ pub(super) async fn follow(
     row.version = Set(version);
     row.updated_at = Set(act.now);
     row.update(&**txn).await?;
-
-    let mut booking = booking;
-    if wanted.started_at != is.started_at && wanted.started_at.is_some() {
-        booking = apply(txn, act, &booking, Event::Noted(Kind::SessionStarted), None, |_| ()).await?;
-    }
-    if wanted.client != is.client {
-        booking = apply(txn, act, &booking, Event::Noted(Kind::AttendanceMarked), None, |_| ()).await?;
-    }
     Ok(booking)
 }
 
@@ -68,7 +67,7 @@ struct Wanted {
 fn wanted(booking: &Model, session: &session::Model, after: &Derived) -> Option<Wanted> {
     let is_absent = after.absent == Some(true);
     let status = match booking.status {
-        Status::Confirmed | Status::Completed if is_absent => session::Status::NoShow,
+        Status::Completed if is_absent || session.coach_attendance == Attendance::Absent => session::Status::NoShow,
         Status::Completed => session::Status::Completed,
         Status::Confirmed if after.has_started => session::Status::InProgress,
         Status::Confirmed => session::Status::Upcoming,

@@ -55,14 +55,8 @@ mod tests {
     use crate::domain::booking::state;
     use sea_orm::Iterable;
 
-    const TARGETS: [Target; 6] = [
-        Target::Requested,
-        Target::Unpaid,
-        Target::Confirmed,
-        Target::Completed,
-        Target::Canceled,
-        Target::Rejected,
-    ];
+    const TARGETS: [Target; 6] =
+        [Target::Requested, Target::Unpaid, Target::Confirmed, Target::Completed, Target::Canceled, Target::Rejected];
 
     fn end(target: Target) -> Status {
         match target {
@@ -85,8 +79,10 @@ mod tests {
                     let stays = from == Status::Refunded
                         || (from == Status::Completed && target == Target::Confirmed && !moved)
                         || (from == Status::Expired && end(target) == Status::Scheduled && is_over)
-                        || (end(target) == Status::Scheduled && matches!(from, Status::PaymentPending | Status::PaymentFailed))
-                        || (target == Target::Rejected && matches!(from, Status::PaymentPending | Status::PaymentFailed));
+                        || (end(target) == Status::Scheduled
+                            && matches!(from, Status::PaymentPending | Status::PaymentFailed))
+                        || (target == Target::Rejected
+                            && matches!(from, Status::PaymentPending | Status::PaymentFailed));
                     if !stays {
                         assert_eq!(arrived, end(target), "{from:?} to {target:?}, moved {moved}, over {is_over}");
                     }

@@ -90,9 +90,8 @@ async fn rivals(txn: &Txn, booking: &Model) -> Result<Vec<(Model, Conflict)>> {
                 .add(Column::EndsAt.gt(booking.starts_at)),
         );
         if booking.kind == Kind::Verification {
-            any = any.add(
-                Condition::all().add(Column::ClientId.eq(client_id)).add(Column::Kind.eq(Kind::Verification)),
-            );
+            any =
+                any.add(Condition::all().add(Column::ClientId.eq(client_id)).add(Column::Kind.eq(Kind::Verification)));
         }
     }
     let found = Entity::find_real()
@@ -102,7 +101,13 @@ async fn rivals(txn: &Txn, booking: &Model) -> Result<Vec<(Model, Conflict)>> {
         .filter(any)
         .all(&**txn)
         .await?;
-    Ok(found.into_iter().map(|rival| { let why = clash(booking, &rival); (rival, why) }).collect())
+    Ok(found
+        .into_iter()
+        .map(|rival| {
+            let why = clash(booking, &rival);
+            (rival, why)
+        })
+        .collect())
 }
 
 fn clash(booking: &Model, rival: &Model) -> Conflict {

@@ -1,8 +1,8 @@
 //! Deliveries in the hands of staff.
 
 use entity::Uuid;
-use entity::webhook_delivery::{ActiveModel, Column, Entity, Model, Status};
 use entity::job;
+use entity::webhook_delivery::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 

@@ -47,11 +47,7 @@ async fn find(txn: &Txn, uid: &str, seat: &str) -> Result<Option<Model>> {
 }
 
 /// Takes statements in, each at its uid. Gives the seats whose meaning may have changed.
-pub(super) async fn take_in(
-    txn: &Txn,
-    tellings: Vec<Telling>,
-    now: DateTime<Utc>,
-) -> Result<(BTreeSet<Key>, Earlier)> {
+pub(super) async fn take_in(txn: &Txn, tellings: Vec<Telling>, now: DateTime<Utc>) -> Result<(BTreeSet<Key>, Earlier)> {
     let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
     for telling in tellings {
         let key = (telling.uid.clone(), telling.seat.clone());
@@ -208,12 +204,7 @@ fn node(row: &Model, group: Option<&Model>) -> Node {
     }
 }
 
-async fn linked(
-    txn: &Txn,
-    seat: &str,
-    uids: &BTreeSet<String>,
-    lineages: &BTreeSet<String>,
-) -> Result<Vec<Model>> {
+async fn linked(txn: &Txn, seat: &str, uids: &BTreeSet<String>, lineages: &BTreeSet<String>) -> Result<Vec<Model>> {
     let linked = Condition::any()
         .add(Column::Uid.is_in(uids.clone()))
         .add(Column::PreviousUid.is_in(uids.clone()))

@@ -96,19 +96,22 @@ pub async fn receive_cal_com(
     raw: Bytes,
     correlation_id: &str,
 ) -> Result<Receipt, Refusal> {
-    let outcome = match open(app, headers, &raw) {
-        Ok(delivery) => {
-            let trigger = delivery.trigger;
-            app.inbox.store(&app.db, row(app, delivery, &raw, correlation_id)).await.map(|receipt| (receipt, trigger))
-        }
-        Err(refusal) => Err(refusal),
+    let received = async {
+        let delivery = open(app, headers, &raw)?;
+        let (trigger, sent_at) = (delivery.trigger, delivery.created_at);
+        let receipt = app.inbox.store(&app.db, row(app, delivery, &raw, correlation_id)).await?;
+        Ok((receipt, trigger.as_str(), sent_at))
     };
-    match outcome {
-        Ok((Receipt::Stored, trigger)) => app.metrics.webhook_accepted(PROVIDER, trigger.as_str()),
-        Ok((Receipt::Duplicate, _)) => app.metrics.webhook_duplicate(PROVIDER),
-        Err(ref refusal) => app.metrics.webhook_refused(PROVIDER, refusal.reason()),
+    let received: Result<_, Refusal> = received.await;
+    match &received {
+        Ok((Receipt::Stored, trigger, sent_at)) => {
+            let lag = sent_at.and_then(|sent_at| (app.clock.now() - sent_at).to_std().ok());
+            app.metrics.webhook_accepted(PROVIDER, trigger, lag);
+        }
+        Ok((Receipt::Duplicate, trigger, _)) => app.metrics.webhook_duplicate(PROVIDER, trigger),
+        Err(refusal) => app.metrics.webhook_refused(PROVIDER, refusal.reason()),
     }
-    outcome.map(|(receipt, _)| receipt)
+    received.map(|(receipt, ..)| receipt)
 }
 
 fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
@@ -190,8 +193,11 @@ impl Inbox {
             let size = waiting.len().min(BATCH);
             waiting.drain(..size).collect()
         };
-        let (mut rows, answers): (Vec<Row>, Vec<_>) =
-            batch.into_iter().map(|(row, answer)| ((row.id, row), answer)).map(|((id, row), answer)| (row, (id, answer))).unzip();
+        let (mut rows, answers): (Vec<Row>, Vec<_>) = batch
+            .into_iter()
+            .map(|(row, answer)| ((row.id, row), answer))
+            .map(|((id, row), answer)| (row, (id, answer)))
+            .unzip();
         // Two processes that store the same rows in the same order wait for each other, in another order they may lock each other out.
         rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
         let rows: Arc<[Row]> = rows.into();

@@ -101,12 +101,7 @@ async fn import_coach(txn: &Txn, organizer: &Organizer, now: DateTime<Utc>) -> R
     Ok(coach.insert(&**txn).await?)
 }
 
-async fn event_type(
-    txn: &Txn,
-    said: &Derived,
-    coach: &coach::Model,
-    now: DateTime<Utc>,
-) -> Result<event_type::Model> {
+async fn event_type(txn: &Txn, said: &Derived, coach: &coach::Model, now: DateTime<Utc>) -> Result<event_type::Model> {
     // Bookings without a type of their own share one per coach.
     let id = said.offer.id.map_or_else(|| format!("none-{}", coach.id.simple()), |id| id.to_string());
     if let Some(known) = event_type::Entity::find_by_provider_id(PROVIDER, &id).one(&**txn).await? {
@@ -114,13 +109,9 @@ async fn event_type(
     }
     let slug = free_slug(txn, said, coach.id, &id).await?;
     let event_type = imported(said, coach.id, slug, id, now).insert(&**txn).await?;
-    event_type_host::ActiveModel {
-        event_type_id: Set(event_type.id),
-        coach_id: Set(coach.id),
-        position: Set(0),
-    }
-    .insert(&**txn)
-    .await?;
+    event_type_host::ActiveModel { event_type_id: Set(event_type.id), coach_id: Set(coach.id), position: Set(0) }
+        .insert(&**txn)
+        .await?;
     Ok(event_type)
 }
 

@@ -31,36 +31,28 @@ const FAILURE: usize = 500;
 /// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
 pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
     let now = app.clock.now();
-    let done = app
-        .db
-        .write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now).await.map_err(again) }))
-        .await?;
-    if let Some(received_at) = done {
-        let lag = (app.clock.now() - received_at).to_std().unwrap_or_default();
-        app.metrics.webhook_lag(PROVIDER, lag.as_secs_f64());
-    }
-    Ok(())
+    app.db.write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now).await.map_err(again) })).await
 }
 
 /// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
 fn again(error: Error) -> Error {
     match error {
-        Error::Conflict(Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists) => Error::lost_race(),
+        Error::Conflict(Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists) => {
+            Error::lost_race()
+        }
         error => error,
     }
 }
 
-/// Gives when the delivery came, if it was still to be done.
-async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
-    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };
+    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(()) };
     let outcome = match parse(&delivery.body) {
         Ok(event) => take_effect(txn, event, &delivery, now).await?,
         Err(error) => Outcome { status: Status::Dead, booking_id: None, failure: Some(error.to_string()) },
     };
-    close(txn, delivery.id, outcome, now).await?;
-    Ok(Some(delivery.received_at))
+    close(txn, delivery.id, outcome, now).await
 }
 
 /// Where a delivery ends.

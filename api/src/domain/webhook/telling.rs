@@ -170,7 +170,12 @@ fn answers(booking: &Booking) -> Vec<Answer> {
                 }
                 AnswerValue::One(text) => (AnswerKind::ShortText, vec![text.clone()]),
             };
-            Answer { key: slug.to_owned(), label: answer.label.clone().unwrap_or_else(|| slug.to_owned()), kind, values }
+            Answer {
+                key: slug.to_owned(),
+                label: answer.label.clone().unwrap_or_else(|| slug.to_owned()),
+                kind,
+                values,
+            }
         })
         .collect()
 }
