@@ -5,6 +5,7 @@ pub mod booking;
 pub mod coach;
 pub mod connection;
 pub mod context;
+pub mod delivery;
 pub mod document;
 pub mod engine;
 pub mod error;
