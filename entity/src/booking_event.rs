@@ -44,6 +44,8 @@ pub enum Kind {
     Reinstated,
     /// Who came and who did not.
     AttendanceMarked,
+    /// The client has rated the session.
+    SessionRated,
     /// The session began.
     SessionStarted,
     /// The person it was made for has signed up.

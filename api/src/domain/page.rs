@@ -58,6 +58,20 @@ impl<T> Page<T> {
         (self.edges, rest)
     }
 
+    /// The same page with other items in the place of its own.
+    ///
+    /// # Errors
+    /// What `replace` gives for any of them.
+    pub fn try_map<U>(self, mut replace: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
+        let edges = self.edges.into_iter().map(|(cursor, item)| Ok((cursor, replace(item)?)));
+        Ok(Page {
+            edges: edges.collect::<Result<_>>()?,
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            count: self.count,
+        })
+    }
+
     /// A page whose items are all there is.
     #[must_use]
     pub fn whole(items: Vec<T>) -> Self {
@@ -100,6 +114,8 @@ fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<O
     cursor
         .map(|cursor| {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+            // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
+            let bytes = bytes.filter(|bytes| !bytes.windows(6).any(|part| part == br"\u0000"));
             let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
         })

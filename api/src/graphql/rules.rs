@@ -84,10 +84,11 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
         return Some(*rule);
     }
     let list = [("Connection", "edges nodes pageInfo totalCount"), ("Edge", "cursor node")];
-    let (suffix, _) = list.iter().find(|(suffix, fields)| {
-        owner.ends_with(suffix) && fields.split(' ').any(|known| known == field)
-    })?;
-    rule(&format!("{}.id", owner.strip_suffix(suffix)?)).or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
+    let (suffix, _) = list
+        .iter()
+        .find(|(suffix, fields)| owner.ends_with(suffix) && fields.split(' ').any(|known| known == field))?;
+    rule(&format!("{}.id", owner.strip_suffix(suffix)?))
+        .or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
 }
 
 /// Refuses an operation with the first field that its caller may not have.

@@ -17,7 +17,7 @@ pub use actions::{Action, allowed_actions};
 pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
 pub use create::{Create, create};
-pub(crate) use create::reference;
+pub(crate) use create::{Offer, Wanted, reference, require_free};
 pub use intake::AnswerInput;
 pub use policy::{Quote, quote};
 pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};

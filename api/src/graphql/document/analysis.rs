@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_graphql::parser::types::{
-    ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet,
+    Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet, Type,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
@@ -64,6 +65,7 @@ pub(super) fn analyse(
     }
     let mut reader =
         Reader { document, types, limits, coordinates: BTreeSet::new(), introspects: false, seen: HashSet::new() };
+    reader.variables(operation)?;
     reader.set(types.root(operation.ty), &operation.selection_set.node)?;
     let Reader { coordinates, introspects, .. } = reader;
     let name = name.map(ToString::to_string);
@@ -73,11 +75,7 @@ pub(super) fn analyse(
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// Calls `visit` for every field of the root selection, fragments expanded. The measure has bounded how many there are.
-fn roots<'a>(
-    fragments: &'a Fragments,
-    set: &'a SelectionSet,
-    visit: &mut impl FnMut(&'a Positioned<async_graphql::parser::types::Field>),
-) {
+fn roots<'a>(fragments: &'a Fragments, set: &'a SelectionSet, visit: &mut impl FnMut(&'a Positioned<Field>)) {
     for selection in &set.items {
         match &selection.node {
             Selection::Field(field) => visit(field),
@@ -128,9 +126,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn set(&mut self, parent: Option<&'a Name>, set: &'a SelectionSet) -> Result<(), Refusal> {
         for selection in &set.items {
-            for directive in selection.node.directives() {
-                self.directive(directive)?;
-            }
+            self.directives(selection.node.directives())?;
             match &selection.node {
                 Selection::Field(field) => self.field(parent, field)?,
                 Selection::InlineFragment(inline) => {
@@ -150,12 +146,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn field(
-        &mut self,
-        parent: Option<&'a Name>,
-        field: &'a Positioned<async_graphql::parser::types::Field>,
-    ) -> Result<(), Refusal> {
+    fn field(&mut self, parent: Option<&'a Name>, field: &'a Positioned<Field>) -> Result<(), Refusal> {
         let node = &field.node;
+        if node.name.node == "__typename" {
+            return self.typename(field);
+        }
         self.introspects |= is_introspection(node);
         if let Some(parent) = parent {
             self.coordinates.insert(format!("{parent}.{}", node.name.node));
@@ -174,26 +169,54 @@ impl<'a> Reader<'a> {
         self.set(known.map(|known| innermost(&known.ty)), &node.selection_set.node)
     }
 
-    /// `@skip` and `@include` are the only directives that the library runs; both take `if: Boolean!`.
-    fn directive(&self, directive: &'a Positioned<async_graphql::parser::types::Directive>) -> Result<(), Refusal> {
-        let wrong = |value: &&Positioned<Value>| !matches!(value.node, Value::Boolean(_) | Value::Variable(_));
-        match directive.node.name.node.as_str() {
-            "skip" | "include" => directive.node.get_argument("if").filter(wrong).map_or(Ok(()), |value| {
-                Err(invalid(
-                    "Argument \"if\" has an invalid value: Expected a value of type \"Boolean!\".".into(),
-                    value.pos,
-                ))
-            }),
-            _ => Ok(()),
+    /// The library looks at directives only where it looks at fields, which leaves out `__typename` and variables.
+    fn directives(&self, directives: &'a [Positioned<Directive>]) -> Result<(), Refusal> {
+        let mut names = HashSet::new();
+        for directive in directives {
+            let name = &directive.node.name.node;
+            if !self.types.has_directive(name) {
+                return Err(invalid(format!("Unknown directive \"@{name}\"."), directive.pos));
+            }
+            if !names.insert(name) {
+                return Err(invalid(
+                    format!("The directive \"@{name}\" can only be used once at this location."),
+                    directive.pos,
+                ));
+            }
+            let condition = directive.node.get_argument("if");
+            if matches!(name.as_str(), "skip" | "include")
+                && condition.is_none_or(|value| !matches!(value.node, Value::Boolean(_) | Value::Variable(_)))
+            {
+                let message = format!("The directive \"@{name}\" needs an argument \"if\" of type \"Boolean!\".");
+                return Err(invalid(message, directive.pos));
+            }
         }
+        Ok(())
     }
 
-    fn literal(
-        &self,
-        name: &Name,
-        ty: &async_graphql::parser::types::Type,
-        value: &Positioned<Value>,
-    ) -> Result<(), Refusal> {
+    /// `__typename` is a leaf without arguments on every type; the library does not look at it.
+    fn typename(&self, field: &Positioned<Field>) -> Result<(), Refusal> {
+        if !field.node.arguments.is_empty() {
+            return Err(invalid("\"__typename\" takes no arguments.".into(), field.pos));
+        }
+        if !field.node.selection_set.node.items.is_empty() {
+            return Err(invalid("\"__typename\" must not have a selection: it is a String.".into(), field.pos));
+        }
+        Ok(())
+    }
+
+    fn variables(&self, operation: &'a OperationDefinition) -> Result<(), Refusal> {
+        self.directives(&operation.directives)?;
+        let mut directives = operation.variable_definitions.iter().flat_map(|variable| &variable.node.directives);
+        directives.next().map_or(Ok(()), |directive| {
+            Err(invalid(
+                format!("Directive \"@{}\" may not be used on a variable.", directive.node.name.node),
+                directive.pos,
+            ))
+        })
+    }
+
+    fn literal(&self, name: &Name, ty: &Type, value: &Positioned<Value>) -> Result<(), Refusal> {
         input::check(self.types, ty, &value.node, Origin::Document).map_err(|wrong| {
             invalid(format!("Argument \"{name}{}\" has an invalid value: {}", wrong.path, wrong.message), value.pos)
         })

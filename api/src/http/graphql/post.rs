@@ -109,7 +109,8 @@ async fn run<E: Executor, G: Gate>(
 ) -> Result<Response, Fault> {
     let allowance = ready.allowance;
     let subscribes = ready.kind == OperationType::Subscription;
-    let media = accepted.json.filter(|_| !accepted.prefers_events && !(subscribes && accepted.events));
+    let streams = accepted.prefers_events || (subscribes && accepted.events);
+    let media = accepted.json.filter(|_| !streams);
     let mut response = match media {
         None => sse::respond(endpoint, ready, viewer),
         Some(media) if subscribes => {
@@ -129,12 +130,8 @@ fn executed(media: Media, answer: Answer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.content_type());
-    let control = answer.cache_control;
-    // `public` is the default of a field that says nothing, so only an age makes an answer cacheable.
-    if answer.is_ok
-        && control.public
-        && control.max_age > 0
-        && let Ok(value) = HeaderValue::try_from(format!("public, max-age={}", control.max_age))
+    if let Some(time) = answer.public_for
+        && let Ok(value) = HeaderValue::try_from(format!("public, max-age={}", time.as_secs()))
     {
         headers.insert(CACHE_CONTROL, value);
     }

@@ -3,9 +3,10 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{CacheControl, Executor, Request, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -42,6 +43,7 @@ pub(super) struct Ready {
     pub(super) kind: OperationType,
     pub(super) allowance: Option<Allowance>,
     request: Request,
+    public_for: Option<Duration>,
     requested: u64,
     meter: CostMeter,
 }
@@ -49,8 +51,8 @@ pub(super) struct Ready {
 /// The answer of a query or a mutation.
 pub(super) struct Answer {
     pub(super) body: Bytes,
-    pub(super) cache_control: CacheControl,
-    pub(super) is_ok: bool,
+    /// How long anyone may keep it.
+    pub(super) public_for: Option<Duration>,
 }
 
 impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
@@ -68,7 +70,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         request.set_parsed_query(document);
         let meter = CostMeter::default();
         let request = self.gate.equip(request.data(meter.clone()), viewer, caller);
-        Ok(Ready { kind: analysis.kind, allowance, request, requested: prepared.cost, meter })
+        let public_for = self.gate.public_for(analysis);
+        Ok(Ready { kind: analysis.kind, allowance, request, public_for, requested: prepared.cost, meter })
     }
 
     /// # Errors
@@ -83,7 +86,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     /// 503 where too much is running already; 500 where a resolver panicked.
     pub(super) async fn execute(&self, ready: Ready) -> Result<Answer, Fault> {
         let permit = self.permit()?;
-        let Ready { kind, allowance, request, requested, meter } = ready;
+        let Ready { kind, allowance, request, public_for, requested, meter } = ready;
         let engine = self.engine.clone();
         let run = async move {
             let _permit = permit;
@@ -106,7 +109,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 "Internal server error.",
             ));
         };
-        Ok(write(response, requested, &meter, allowance.as_ref()))
+        let public_for = public_for.filter(|_| kind == OperationType::Query && response.is_ok());
+        Ok(Answer { body: write(response, requested, &meter, allowance.as_ref()), public_for })
     }
 
     /// Runs a subscription: one written answer for each event.
@@ -118,7 +122,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 Response::from_errors(vec![coded("INTERNAL_SERVER_ERROR", "Internal server error.")])
             })
         });
-        stream.map(move |response| write(response, requested, &meter, allowance.as_ref()).body)
+        stream.map(move |response| write(response, requested, &meter, allowance.as_ref()))
     }
 
     /// Runs any operation as a stream of answers, as sockets and event streams carry them.
@@ -137,13 +141,12 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     }
 }
 
-fn write(mut response: Response, requested: u64, meter: &CostMeter, allowance: Option<&Allowance>) -> Answer {
+fn write(mut response: Response, requested: u64, meter: &CostMeter, allowance: Option<&Allowance>) -> Bytes {
     response::mask(
         &mut response.errors,
         |error| warn!(error.message, error.path = ?error.path, "a field failed without a code"),
     );
     let metered = meter.0.load(Ordering::Relaxed);
     let cost = Cost { requested, metered, bucket: allowance.map(|allowance| allowance.bucket) };
-    let body = response::write(&response, cost);
-    Answer { body, cache_control: response.cache_control, is_ok: response.is_ok() }
+    response::write(&response, cost)
 }

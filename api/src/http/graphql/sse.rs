@@ -25,7 +25,8 @@ const COMMENT: &[u8] = b":\n\n";
 
 /// A document that is not run: its errors as the one event.
 pub(super) fn refused(errors: &[ServerError]) -> Response {
-    let mut body = BytesMut::from(&next(&response::write_errors(errors))[..]);
+    let mut body = BytesMut::from(COMMENT);
+    body.put_slice(&next(&response::write_errors(errors)));
     body.put_slice(COMPLETE);
     with_headers(Body::from(body.freeze()))
 }
