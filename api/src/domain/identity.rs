@@ -223,8 +223,9 @@ pub fn role_name(role: Role) -> &'static str {
 /// # Errors
 /// When the database fails.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
-    let user = match user::Entity::find_by_subject(&identity.issuer, &identity.subject).one(app.db.read()).await? {
-        Some(user) if !differs(&user, identity) => user,
+    let known = user::Entity::find_by_subject(&identity.issuer, &identity.subject).find_also_related(coach::Entity);
+    let (user, coach_id) = match known.one(app.db.read()).await? {
+        Some((user, coach)) if !differs(&user, identity) => (user, coach.map(|coach| coach.id)),
         _ => {
             let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
             let now = app.clock.now();
@@ -236,11 +237,10 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
                 .await?
         }
     };
-    let coach = coach::Entity::find_by_user(user.id).one(app.db.read()).await?;
     Ok(Viewer::Person(Person {
         user_id: user.id,
         role: user.role,
-        coach_id: coach.map(|coach| coach.id),
+        coach_id,
         suspended: user.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
@@ -258,7 +258,13 @@ fn differs(user: &user::Model, identity: &Identity) -> bool {
         || identity.name.as_ref().is_some_and(|name| *name != user.display_name)
 }
 
-async fn keep(txn: &Txn, identity: &Identity, now: DateTime<Utc>, correlation_id: &str) -> Result<user::Model> {
+/// The account, and the coach profile of a person who has one.
+async fn keep(
+    txn: &Txn,
+    identity: &Identity,
+    now: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<(user::Model, Option<Uuid>)> {
     let fresh = user::ActiveModel {
         id: Set(entity::new_id()),
         issuer: Set(identity.issuer.clone()),
@@ -294,10 +300,11 @@ async fn keep(txn: &Txn, identity: &Identity, now: DateTime<Utc>, correlation_id
     if claims_bookings {
         job::enqueue(txn, &Job::ClaimBookings { user_id: user.id }, now, correlation_id).await?;
     }
-    if user.role == Role::Coach {
-        super::coach::ensure_profile(txn, &user, now).await?;
-    }
-    Ok(user)
+    let coach = match user.role {
+        Role::Coach => Some(super::coach::ensure_profile(txn, &user, now).await?),
+        _ => coach::Entity::find_by_user(user.id).one(&**txn).await?,
+    };
+    Ok((user, coach.map(|coach| coach.id)))
 }
 
 fn known_zone(zone: Option<&str>) -> &str {
