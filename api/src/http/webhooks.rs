@@ -1,4 +1,6 @@
 //! stub
-use std::sync::Arc;
 use crate::app::App;
-pub fn router(_app: Arc<App>) -> axum::Router { axum::Router::new() }
+use std::sync::Arc;
+pub fn router(_app: Arc<App>) -> axum::Router {
+    axum::Router::new()
+}

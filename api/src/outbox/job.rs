@@ -5,7 +5,9 @@ use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement,
+};
 
 use crate::db::Txn;
 use crate::domain::Result;
