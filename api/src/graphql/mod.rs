@@ -13,11 +13,14 @@ pub mod id;
 pub mod loaders;
 mod money;
 mod node;
+mod note;
 mod payload;
 pub mod rules;
 pub mod scalars;
+mod schedule;
 pub mod schema;
 mod session;
+mod slot;
 mod user;
 mod viewer;
 
