@@ -18,6 +18,8 @@ use super::document::{Reason, Refusal, TypeTable};
 
 /// The most errors of one document that are told: a document made of mistakes earns no long answer.
 const MOST_ERRORS: usize = 5;
+/// The library repeats values of the document in its messages, however long they are.
+const LONGEST_MESSAGE: usize = 400;
 /// The library's own depth guard counts fragments as levels and runs after ours, which is stricter.
 const RECURSION: usize = 128;
 
@@ -118,6 +120,7 @@ impl<E> Engine<E> {
         {
             message.truncate(end);
         }
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
         let mut refusal = Refusal::new(Reason::ValidationFailed, message);
         refusal.locations = error.locations;
         refusal.into()

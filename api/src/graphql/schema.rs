@@ -6,12 +6,14 @@ use async_graphql::{MergedObject, MergedSubscription};
 
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
+use super::delivery::DeliveryMutation;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
 use super::note::NoteMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery};
 use super::session::{SessionMutation, SessionQuery};
 use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
+use super::user::UserMutation;
 use super::viewer::ViewerQuery;
 use crate::app::App;
 
@@ -39,6 +41,8 @@ pub struct Mutation(
     CoachMutation,
     EventTypeMutation,
     ScheduleMutation,
+    DeliveryMutation,
+    UserMutation,
 );
 
 /// Watching, over WebSocket (graphql-transport-ws) or server-sent events.

@@ -5,12 +5,13 @@ use async_graphql::{Context, ID, MergedObject, Object};
 use super::booking::{AdminBookings, ViewerBookings};
 use super::coach::ViewerCoach;
 use super::context::{app, caller};
+use super::delivery::AdminDeliveries;
 use super::error::Result;
 use super::id::Kind;
 use super::scalars::DateTime;
 use super::session::{AdminSessions, ViewerSessions};
 use super::slot::ViewerHolds;
-use super::user::User;
+use super::user::{AdminUsers, User};
 use crate::domain::identity;
 
 /// The caller, and what is theirs.
@@ -19,7 +20,7 @@ pub struct Viewer(ViewerAccount, ViewerCoach, ViewerBookings, ViewerSessions, Vi
 
 /// Everything, for staff.
 #[derive(MergedObject, Default)]
-pub struct Admin(AdminBookings, AdminSessions);
+pub struct Admin(AdminBookings, AdminSessions, AdminDeliveries, AdminUsers);
 
 /// Who calls.
 #[derive(Default)]

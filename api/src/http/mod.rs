@@ -8,6 +8,7 @@ pub mod graphql;
 pub mod health;
 pub mod metrics;
 pub mod observe;
+pub mod page;
 pub mod rate_limit;
 pub mod refusal;
 pub mod request_id;

@@ -1,8 +1,8 @@
 //! Coaches: the directory, and their profiles.
 
-mod input;
-mod mutation;
-mod object;
+pub mod input;
+pub mod mutation;
+pub mod object;
 
 use async_graphql::{Context, ID, Object, OneofObject};
 

@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_graphql::parser::types::{
-    ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection, SelectionSet,
+    BaseType, Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet, Type, VariableDefinition,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
@@ -13,7 +14,7 @@ use super::limits::Limits;
 use super::measure::{Measure, is_introspection};
 use super::parse::invalid;
 use super::refusal::{Reason, Refusal};
-use super::types::{TypeTable, innermost};
+use super::types::{Input, TypeTable, innermost};
 
 /// The facts about one operation that do not depend on its variables.
 #[derive(Clone, Debug)]
@@ -62,8 +63,16 @@ pub(super) fn analyse(
     if operation.ty == OperationType::Subscription {
         single_field(document, operation)?;
     }
-    let mut reader =
-        Reader { document, types, limits, coordinates: BTreeSet::new(), introspects: false, seen: HashSet::new() };
+    let mut reader = Reader {
+        document,
+        types,
+        limits,
+        declared: &operation.variable_definitions,
+        coordinates: BTreeSet::new(),
+        introspects: false,
+        seen: HashSet::new(),
+    };
+    reader.variables(operation)?;
     reader.set(types.root(operation.ty), &operation.selection_set.node)?;
     let Reader { coordinates, introspects, .. } = reader;
     let name = name.map(ToString::to_string);
@@ -73,11 +82,7 @@ pub(super) fn analyse(
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 /// Calls `visit` for every field of the root selection, fragments expanded. The measure has bounded how many there are.
-fn roots<'a>(
-    fragments: &'a Fragments,
-    set: &'a SelectionSet,
-    visit: &mut impl FnMut(&'a Positioned<async_graphql::parser::types::Field>),
-) {
+fn roots<'a>(fragments: &'a Fragments, set: &'a SelectionSet, visit: &mut impl FnMut(&'a Positioned<Field>)) {
     for selection in &set.items {
         match &selection.node {
             Selection::Field(field) => visit(field),
@@ -120,6 +125,7 @@ struct Reader<'a> {
     document: &'a ExecutableDocument,
     types: &'a TypeTable,
     limits: &'a Limits,
+    declared: &'a [Positioned<VariableDefinition>],
     coordinates: BTreeSet<String>,
     introspects: bool,
     seen: HashSet<&'a Name>,
@@ -128,9 +134,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn set(&mut self, parent: Option<&'a Name>, set: &'a SelectionSet) -> Result<(), Refusal> {
         for selection in &set.items {
-            for directive in selection.node.directives() {
-                self.directive(directive)?;
-            }
+            self.directives(selection.node.directives())?;
             match &selection.node {
                 Selection::Field(field) => self.field(parent, field)?,
                 Selection::InlineFragment(inline) => {
@@ -150,12 +154,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn field(
-        &mut self,
-        parent: Option<&'a Name>,
-        field: &'a Positioned<async_graphql::parser::types::Field>,
-    ) -> Result<(), Refusal> {
+    fn field(&mut self, parent: Option<&'a Name>, field: &'a Positioned<Field>) -> Result<(), Refusal> {
         let node = &field.node;
+        if node.name.node == "__typename" {
+            return self.typename(field);
+        }
         self.introspects |= is_introspection(node);
         if let Some(parent) = parent {
             self.coordinates.insert(format!("{parent}.{}", node.name.node));
@@ -168,33 +171,79 @@ impl<'a> Reader<'a> {
                 page(&name.node, size.as_u64(), self.limits).map_err(|wrong| wrong.at(value.pos))?;
             }
             if let Some(input) = known.and_then(|known| known.arguments.get(&name.node)) {
-                self.literal(&name.node, &input.ty, value)?;
+                self.argument(&name.node, input, value)?;
             }
         }
         self.set(known.map(|known| innermost(&known.ty)), &node.selection_set.node)
     }
 
-    /// `@skip` and `@include` are the only directives that the library runs; both take `if: Boolean!`.
-    fn directive(&self, directive: &'a Positioned<async_graphql::parser::types::Directive>) -> Result<(), Refusal> {
-        let wrong = |value: &&Positioned<Value>| !matches!(value.node, Value::Boolean(_) | Value::Variable(_));
-        match directive.node.name.node.as_str() {
-            "skip" | "include" => directive.node.get_argument("if").filter(wrong).map_or(Ok(()), |value| {
-                Err(invalid(
-                    "Argument \"if\" has an invalid value: Expected a value of type \"Boolean!\".".into(),
-                    value.pos,
-                ))
-            }),
-            _ => Ok(()),
+    /// The library looks at directives only where it looks at fields, which leaves out `__typename` and variables.
+    fn directives(&self, directives: &'a [Positioned<Directive>]) -> Result<(), Refusal> {
+        let mut names = HashSet::new();
+        for directive in directives {
+            let name = &directive.node.name.node;
+            if !self.types.has_directive(name) {
+                return Err(invalid(format!("Unknown directive \"@{name}\"."), directive.pos));
+            }
+            if !names.insert(name) {
+                return Err(invalid(
+                    format!("The directive \"@{name}\" can only be used once at this location."),
+                    directive.pos,
+                ));
+            }
+            if matches!(name.as_str(), "skip" | "include") {
+                self.condition(directive)?;
+            }
         }
+        Ok(())
     }
 
-    fn literal(
-        &self,
-        name: &Name,
-        ty: &async_graphql::parser::types::Type,
-        value: &Positioned<Value>,
-    ) -> Result<(), Refusal> {
-        input::check(self.types, ty, &value.node, Origin::Document).map_err(|wrong| {
+    fn condition(&self, directive: &'a Positioned<Directive>) -> Result<(), Refusal> {
+        let boolean = Type { base: BaseType::Named(Name::new("Boolean")), nullable: false };
+        let Some(value) = directive.node.get_argument("if") else {
+            return Err(invalid(
+                format!("The directive \"@{}\" needs an argument \"if\".", directive.node.name.node),
+                directive.pos,
+            ));
+        };
+        self.argument(&Name::new("if"), &Input { ty: boolean, required: true }, value)
+    }
+
+    /// `__typename` is a leaf without arguments on every type; the library does not look at it.
+    fn typename(&self, field: &Positioned<Field>) -> Result<(), Refusal> {
+        if !field.node.arguments.is_empty() {
+            return Err(invalid("\"__typename\" takes no arguments.".into(), field.pos));
+        }
+        if !field.node.selection_set.node.items.is_empty() {
+            return Err(invalid("\"__typename\" must not have a selection: it is a String.".into(), field.pos));
+        }
+        Ok(())
+    }
+
+    fn variables(&self, operation: &'a OperationDefinition) -> Result<(), Refusal> {
+        self.directives(&operation.directives)?;
+        for variable in &operation.variable_definitions {
+            let variable = &variable.node;
+            if let Some(directive) = variable.directives.first() {
+                let message = format!("The directive \"@{}\" may not be used on a variable.", directive.node.name.node);
+                return Err(invalid(message, directive.pos));
+            }
+            if let Some(default) = &variable.default_value {
+                let value = default.node.clone().into_value();
+                input::check(self.types, &variable.var_type.node, &value, Origin::Document(&[])).map_err(|wrong| {
+                    let name = &variable.name.node;
+                    invalid(
+                        format!("Variable \"${name}{}\" has an invalid default: {}", wrong.path, wrong.message),
+                        default.pos,
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn argument(&self, name: &Name, input: &Input, value: &Positioned<Value>) -> Result<(), Refusal> {
+        input::check_place(self.types, input, &value.node, Origin::Document(self.declared)).map_err(|wrong| {
             invalid(format!("Argument \"{name}{}\" has an invalid value: {}", wrong.path, wrong.message), value.pos)
         })
     }

@@ -50,6 +50,9 @@ pub(super) struct Token<'a> {
     pub(super) pos: Pos,
 }
 
+/// The specification sets no bound; errors, logs and caches repeat names.
+const LONGEST_NAME: usize = 200;
+
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -89,7 +92,7 @@ impl<'a> Lexer<'a> {
                 Kind::Spread
             }
             '"' => self.string()?,
-            'a'..='z' | 'A'..='Z' | '_' => Kind::Name(self.take(|c| c.is_ascii_alphanumeric() || c == '_')),
+            'a'..='z' | 'A'..='Z' | '_' => Kind::Name(self.name(pos)?),
             '-' | '0'..='9' => self.number()?,
             other => return Err(syntax(format!("Unexpected character {}.", describe_char(other)), pos)),
         };
@@ -116,12 +119,21 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn take(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
-        let start = self.at;
-        while self.peek().is_some_and(&belongs) {
-            self.step();
+    /// Passes the bytes that belong, all of them ASCII and none of them a line ending.
+    fn take(&mut self, belongs: impl Fn(u8) -> bool) -> &'a str {
+        let rest = self.rest();
+        let length = rest.bytes().position(|byte| !belongs(byte)).unwrap_or(rest.len());
+        self.at += length;
+        self.pos.column += length;
+        &rest[..length]
+    }
+
+    fn name(&mut self, pos: Pos) -> Result<&'a str, Refusal> {
+        let name = self.take(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match name.len() {
+            ..=LONGEST_NAME => Ok(name),
+            _ => Err(syntax(format!("A name may have {LONGEST_NAME} characters at most."), pos)),
         }
-        &self.text[start..self.at]
     }
 
     fn skip_ignored(&mut self) {
@@ -129,7 +141,9 @@ impl<'a> Lexer<'a> {
             match c {
                 ' ' | '\t' | '\n' | '\r' | ',' | '\u{feff}' => self.step(),
                 '#' => {
-                    self.take(|c| c != '\n' && c != '\r');
+                    while self.peek().is_some_and(|c| c != '\n' && c != '\r') {
+                        self.step();
+                    }
                 }
                 _ => return,
             }
@@ -167,7 +181,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn digits(&mut self) -> Result<&'a str, Refusal> {
-        let digits = self.take(|c| c.is_ascii_digit());
+        let digits = self.take(|byte| byte.is_ascii_digit());
         if !digits.is_empty() {
             return Ok(digits);
         }

@@ -64,6 +64,7 @@ pub struct TypeTable {
     types: HashMap<Name, Known>,
     roots: HashMap<&'static str, Name>,
     scalars: HashMap<String, ScalarCheck>,
+    directives: HashSet<Name>,
 }
 
 impl TypeTable {
@@ -72,7 +73,8 @@ impl TypeTable {
     /// # Panics
     /// If the text is not SDL, which would be a fault of the schema itself and shows at start-up.
     pub fn from_sdl(sdl: &str) -> Self {
-        let mut table = Self { types: HashMap::new(), roots: HashMap::new(), scalars: HashMap::new() };
+        let directives = HashSet::from(["skip", "include"].map(Name::new));
+        let mut table = Self { types: HashMap::new(), roots: HashMap::new(), scalars: HashMap::new(), directives };
         for text in [sdl, INTROSPECTION] {
             let document = parse_schema(text).expect("a schema prints SDL that parses");
             document.definitions.into_iter().for_each(|definition| table.define(definition));
@@ -122,7 +124,9 @@ impl TypeTable {
                 };
                 self.types.insert(ty.node.name.node, known);
             }
-            TypeSystemDefinition::Directive(_) => {}
+            TypeSystemDefinition::Directive(directive) => {
+                self.directives.insert(directive.node.name.node);
+            }
         }
     }
 
@@ -153,6 +157,10 @@ impl TypeTable {
             Known::Fields { fields, .. } => fields.get(field),
             _ => None,
         }
+    }
+
+    pub(super) fn has_directive(&self, name: &str) -> bool {
+        self.directives.contains(name)
     }
 
     pub(super) fn scalar_check(&self, name: &str) -> Option<ScalarCheck> {

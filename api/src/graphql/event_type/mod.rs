@@ -1,8 +1,8 @@
 //! Event types: what can be booked with a coach.
 
-mod input;
-mod mutation;
-mod object;
+pub mod input;
+pub mod mutation;
+pub mod object;
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 

@@ -1,8 +1,8 @@
 //! Schedules: a coach's hours.
 
-mod input;
-mod mutation;
-mod object;
+pub mod input;
+pub mod mutation;
+pub mod object;
 
 use async_graphql::{Context, ID, Object};
 

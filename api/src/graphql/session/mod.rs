@@ -1,7 +1,7 @@
 //! Sessions: the meetings that confirmed bookings lead to.
 
-mod mutation;
-mod object;
+pub mod mutation;
+pub mod object;
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::session::Status;

@@ -1,7 +1,7 @@
 //! Free time, and holding some of it.
 
-mod free;
-mod hold;
+pub mod free;
+pub mod hold;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::NaiveDate;

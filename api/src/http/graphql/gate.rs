@@ -57,8 +57,20 @@ pub trait Gate: Send + Sync + 'static {
     /// Puts what resolvers need into the request: the viewer, loaders, the correlation id.
     fn equip(&self, request: Request, viewer: &Self::Viewer, caller: &Caller) -> Request;
 
-    /// Asked for a place for a socket, first for its address (without a viewer), then for its viewer. The place is free again when the
-    /// seat is dropped.
+    /// How long anyone may keep the answer, if it is the same for everybody. The library's own cache hints do not say: there a field
+    /// without a hint takes over the hint of its neighbour.
+    fn public_for(&self, analysis: &Analysis) -> Option<Duration> {
+        let _ = analysis;
+        None
+    }
+
+    /// Told when a query or a mutation has been run: how long it took, and whether it was without errors.
+    fn ran(&self, analysis: &Analysis, took: Duration, is_ok: bool) {
+        let _ = (analysis, took, is_ok);
+    }
+
+    /// Asked for a place for a socket, first for its address (without a viewer), then for its viewer; and for a place for an event
+    /// stream of a subscription (with its viewer). The place is free again when the seat is dropped.
     ///
     /// # Errors
     /// Too many sockets.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_graphql::{Value as ConstValue, Variables};
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -39,21 +39,36 @@ pub(super) struct Members {
     pub(super) document_id: Value,
 }
 
+/// What is read of a body that is too large, and thrown away: a client that is still sending when the connection closes does not get to
+/// see the answer.
+const DRAINED: usize = 32 << 20;
+
 /// Reads the body, within a size and a time.
 ///
 /// # Errors
 /// 413, 408, or 400 if the client stopped in the middle.
 pub(super) async fn read_body(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Fault> {
+    tokio::time::timeout(time, read(headers, body, limit)).await.unwrap_or_else(|_| Err(Fault::slow_body()))
+}
+
+async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Fault> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+    // A client that asks before it sends takes no for an answer.
+    if announced.is_some_and(|length| length > limit && (length > DRAINED || headers.contains_key(EXPECT))) {
         return Err(Fault::too_large(limit));
     }
-    match tokio::time::timeout(time, Limited::new(body, limit).collect()).await {
-        Err(_) => Err(Fault::slow_body()),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::too_large(limit)),
-        Ok(Err(_)) => Err(Fault::malformed("The request body broke off.")),
+    let (mut whole, mut seen) = (BytesMut::with_capacity(announced.unwrap_or_default().min(limit)), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(Fault::malformed("The request body broke off.")) };
+        let Ok(data) = frame.into_data() else { continue };
+        seen += data.len();
+        if seen <= limit {
+            whole.extend_from_slice(&data);
+        } else if seen > DRAINED {
+            break;
+        }
     }
+    if seen > limit { Err(Fault::too_large(limit)) } else { Ok(whole.freeze()) }
 }
 
 impl Params {

@@ -3,13 +3,15 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{CacheControl, Executor, Request, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::{Instrument, error, warn};
 
 use super::endpoint::GraphqlEndpoint;
@@ -17,6 +19,7 @@ use super::fault::{Fault, coded};
 use super::gate::{Allowance, Caller, Gate};
 use super::request::Params;
 use super::response::{self, Cost};
+use crate::graphql::document::Document;
 
 /// Points that resolvers add for work that cannot be seen in the answer: rows of a leaf they rendered themselves, calls to a provider.
 /// It is among the request's data.
@@ -41,7 +44,9 @@ pub(super) enum Stopped {
 pub(super) struct Ready {
     pub(super) kind: OperationType,
     pub(super) allowance: Option<Allowance>,
+    document: Arc<Document>,
     request: Request,
+    public_for: Option<Duration>,
     requested: u64,
     meter: CostMeter,
 }
@@ -49,16 +54,24 @@ pub(super) struct Ready {
 /// The answer of a query or a mutation.
 pub(super) struct Answer {
     pub(super) body: Bytes,
-    pub(super) cache_control: CacheControl,
-    pub(super) is_ok: bool,
+    /// How long anyone may keep it.
+    pub(super) public_for: Option<Duration>,
 }
 
 impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
-    /// Finds and judges the document, then asks the gate.
-    pub(super) async fn ready(&self, params: Params, viewer: &G::Viewer, caller: &Caller) -> Result<Ready, Stopped> {
+    /// Finds and judges the document, then asks the gate. `fits` says whether the way it came may carry this kind of operation: what it
+    /// refuses is not counted against any limit.
+    pub(super) async fn ready(
+        &self,
+        params: Params,
+        viewer: &G::Viewer,
+        caller: &Caller,
+        fits: impl FnOnce(OperationType) -> Result<(), Stopped> + Send,
+    ) -> Result<Ready, Stopped> {
         let prepared =
             self.documents.prepare(params.asked, params.variables, &self.engine).await.map_err(Stopped::Refused)?;
         let analysis = &prepared.document.analysis;
+        fits(analysis.kind)?;
         self.gate.authorise(viewer, analysis).map_err(|refusal| Stopped::Refused(vec![refusal.into()]))?;
         let admitted = self.gate.admit(viewer, caller, analysis, prepared.cost).await;
         let allowance = admitted.map_err(|limited| Stopped::Fault(limited.into()))?;
@@ -68,7 +81,9 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         request.set_parsed_query(document);
         let meter = CostMeter::default();
         let request = self.gate.equip(request.data(meter.clone()), viewer, caller);
-        Ok(Ready { kind: analysis.kind, allowance, request, requested: prepared.cost, meter })
+        let public_for = self.gate.public_for(analysis);
+        let (kind, requested, document) = (analysis.kind, prepared.cost, prepared.document);
+        Ok(Ready { kind, allowance, document, request, public_for, requested, meter })
     }
 
     /// # Errors
@@ -83,7 +98,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     /// 503 where too much is running already; 500 where a resolver panicked.
     pub(super) async fn execute(&self, ready: Ready) -> Result<Answer, Fault> {
         let permit = self.permit()?;
-        let Ready { kind, allowance, request, requested, meter } = ready;
+        let Ready { kind, allowance, document, request, public_for, requested, meter } = ready;
+        let began = Instant::now();
         let engine = self.engine.clone();
         let run = async move {
             let _permit = permit;
@@ -98,6 +114,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 Err(_) => Ok(Response::from_errors(vec![coded("EXECUTION_TIMEOUT", "The operation took too long.")])),
             }
         };
+        self.gate.ran(&document.analysis, began.elapsed(), finished.as_ref().is_ok_and(Response::is_ok));
         let Ok(response) = finished else {
             error!("a resolver panicked");
             return Err(Fault::new(
@@ -106,7 +123,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 "Internal server error.",
             ));
         };
-        Ok(write(response, requested, &meter, allowance.as_ref()))
+        let public_for = public_for.filter(|_| kind == OperationType::Query && response.is_ok());
+        Ok(Answer { body: write(response, requested, &meter, allowance.as_ref()), public_for })
     }
 
     /// Runs a subscription: one written answer for each event.
@@ -118,7 +136,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 Response::from_errors(vec![coded("INTERNAL_SERVER_ERROR", "Internal server error.")])
             })
         });
-        stream.map(move |response| write(response, requested, &meter, allowance.as_ref()).body)
+        stream.map(move |response| write(response, requested, &meter, allowance.as_ref()))
     }
 
     /// Runs any operation as a stream of answers, as sockets and event streams carry them.
@@ -137,13 +155,12 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     }
 }
 
-fn write(mut response: Response, requested: u64, meter: &CostMeter, allowance: Option<&Allowance>) -> Answer {
+fn write(mut response: Response, requested: u64, meter: &CostMeter, allowance: Option<&Allowance>) -> Bytes {
     response::mask(
         &mut response.errors,
         |error| warn!(error.message, error.path = ?error.path, "a field failed without a code"),
     );
     let metered = meter.0.load(Ordering::Relaxed);
     let cost = Cost { requested, metered, bucket: allowance.map(|allowance| allowance.bucket) };
-    let body = response::write(&response, cost);
-    Answer { body, cache_control: response.cache_control, is_ok: response.is_ok() }
+    response::write(&response, cost)
 }

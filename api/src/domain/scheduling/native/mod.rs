@@ -35,6 +35,11 @@ mod openings;
 mod slots;
 mod terms;
 
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 
 pub use hours::{Day, Hours, HoursError, Override, WeeklyRule};

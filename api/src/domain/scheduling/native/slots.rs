@@ -14,8 +14,8 @@ use super::{Hours, Interval, Slot, Terms};
 /// `busy` may be in any order and overlap itself: bookings and holds as their claims, see [`Terms::claim`], and outside events as they are.
 /// It has to cover the claims of all sessions that start in `range`, which reach beyond it by the length and the buffers.
 ///
-/// The work grows with the range and the number of busy intervals, so a range that a client chooses needs a limit first.
-/// Terms that fail [`Terms::check`] have no slots.
+/// The work grows with the range and the number of busy intervals. It ends ten years (3660 days) after the first instant that range, notice and
+/// window allow, so that no range makes it endless. Terms that fail [`Terms::check`] have no slots.
 pub fn slots(hours: &Hours, terms: &Terms, busy: &[Interval], range: Interval, now: DateTime<Utc>) -> Vec<Slot> {
     upcoming(hours, terms, busy, range, now).collect()
 }
@@ -38,6 +38,9 @@ pub fn offers(hours: &Hours, terms: &Terms, busy: &[Interval], start: DateTime<U
     let Some(until) = start.checked_add_signed(TimeDelta::nanoseconds(1)) else { return false };
     upcoming(hours, terms, busy, Interval { from: start, until }, now).next().is_some()
 }
+
+/// How far a search goes: hours that never fit the length would otherwise be searched to the end of the calendar.
+const FARTHEST: i64 = 3660 * DAY;
 
 /// A walk along open time. Instants and durations are in seconds.
 struct Search {
@@ -76,7 +79,10 @@ impl Search {
             .max(days.0.saturating_sub(1).saturating_mul(DAY))
             .max(clock::FIRST);
         let last_end = clock::LAST - buffer_after;
-        let latest = clock::ceil(range.until).min(days.1.saturating_add(2).saturating_mul(DAY)).min(last_end - length);
+        let latest = clock::ceil(range.until)
+            .min(days.1.saturating_add(2).saturating_mul(DAY))
+            .min(earliest.saturating_add(FARTHEST))
+            .min(last_end - length);
         if earliest >= latest {
             return None;
         }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Executor;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -22,6 +23,9 @@ use super::operations::{Event, Operations, Step};
 use super::outbox::Outbox;
 use super::protocol::{self, Closing, Incoming, outgoing};
 
+/// For the client to find our close frame while it is still sending what we no longer read.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How far the client has come.
 enum Phase<V> {
     Silent { deadline: Pin<Box<Sleep>> },
@@ -39,7 +43,11 @@ struct Session<V> {
 enum End {
     /// We close.
     Closing(Closing),
-    /// The client closed, or is gone.
+    /// We close, and cannot read what the client is still sending.
+    Unread(Closing),
+    /// The client closes.
+    Closed,
+    /// The client is gone.
     Gone,
 }
 
@@ -98,11 +106,9 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         let Self { endpoint, incoming, outbox, operations, phase, _counted, .. } = self;
         // Whatever the client was promised or has taken is released before the farewell, which may take its time.
         drop((operations, phase));
-        if let End::Closing(closing) = end {
-            let farewell = say_goodbye(incoming, outbox, closing);
-            // A client that does not answer is left without one.
-            let _ = tokio::time::timeout(endpoint.bounds.close_time, farewell).await;
-        }
+        let farewell = say_goodbye(incoming, outbox, end);
+        // A client that does not answer is left without one.
+        let _ = tokio::time::timeout(endpoint.bounds.close_time, farewell).await;
     }
 
     /// Waits for the next thing to happen and deals with it. Every branch may be dropped while another one is taken.
@@ -147,7 +153,8 @@ impl<E: Executor, G: Gate> Connection<E, G> {
 
     fn on_message(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let message = match message {
-            None | Some(Ok(Message::Close(_))) => return Err(End::Gone),
+            None => return Err(End::Gone),
+            Some(Ok(Message::Close(_))) => return Err(End::Closed),
             Some(Err(error)) => return Err(broken(&error)),
             Some(Ok(message)) => message,
         };
@@ -203,7 +210,7 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         }
         let (endpoint, caller, viewer) = (Arc::clone(&self.endpoint), self.caller.clone(), session.viewer.clone());
         let events = async move {
-            match endpoint.ready(params, &viewer, &caller).await {
+            match endpoint.ready(params, &viewer, &caller, |_| Ok(())).await {
                 Ok(ready) => endpoint.answers(ready).map(Event::Next).boxed(),
                 Err(stopped) => {
                     let errors = match stopped {
@@ -251,7 +258,7 @@ impl<V> Phase<V> {
 /// What the other side did to the WebSocket protocol itself.
 fn broken(error: &axum::Error) -> End {
     match std::error::Error::source(error).and_then(|source| source.downcast_ref()) {
-        Some(Error::Capacity(_)) => Closing::too_big().into(),
+        Some(Error::Capacity(_)) => End::Unread(Closing::too_big()),
         Some(Error::Utf8(_)) => Closing::new(1007, "Text must be UTF-8").into(),
         Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => End::Gone,
         Some(Error::Protocol(_)) => Closing::new(1002, "WebSocket protocol error").into(),
@@ -259,24 +266,29 @@ fn broken(error: &axum::Error) -> End {
     }
 }
 
-/// Sends the close frame after what was queued before it, and waits for the other side to close too: a connection that is cut while
-/// something of it is unread loses what is still on its way.
+/// Ends the WebSocket handshake the way it began: both sides say it. A connection that is cut while something is unread or unsent loses
+/// what is on its way, the close frame included.
 async fn say_goodbye(
     mut incoming: SplitStream<WebSocket>,
     mut outbox: Outbox<SplitSink<WebSocket, Message>>,
-    closing: Closing,
+    end: End,
 ) {
-    let frame = CloseFrame { code: closing.code, reason: closing.reason.as_ref().into() };
-    outbox.push(Message::Close(Some(frame)));
-    if outbox.flush().await.is_err() {
-        return;
-    }
-    loop {
-        match incoming.next().await {
-            Some(Ok(_)) => {}
-            // The rest of what was too big stays unread: give the other side the time to read our close frame at least.
-            Some(Err(error)) if matches!(broken(&error), End::Closing(_)) => std::future::pending().await,
-            None | Some(Err(_)) => return,
+    let (closing, unread) = match end {
+        End::Gone => return,
+        // The library answers a close frame while it reads on.
+        End::Closed => (None, false),
+        End::Closing(closing) => (Some(closing), false),
+        End::Unread(closing) => (Some(closing), true),
+    };
+    if let Some(closing) = closing {
+        let frame = CloseFrame { code: closing.code, reason: closing.reason.as_ref().into() };
+        outbox.push(Message::Close(Some(frame)));
+        if outbox.flush().await.is_err() {
+            return;
         }
     }
+    if unread {
+        tokio::time::sleep(LINGER).await;
+    }
+    while let Some(Ok(_)) = incoming.next().await {}
 }
