@@ -44,6 +44,8 @@ pub enum Kind {
     Reinstated,
     /// Who came and who did not.
     AttendanceMarked,
+    /// The client has rated the session.
+    SessionRated,
     /// The session began.
     SessionStarted,
     /// The person it was made for has signed up.
@@ -56,6 +58,8 @@ pub enum Kind {
     Merged,
     /// Place or link changed.
     LocationChanged,
+    /// More became known about it: who it is for, what was answered, what it costs.
+    DetailsChanged,
 }
 
 /// Which kind of actor did something.

@@ -104,6 +104,17 @@ impl Error {
         Self::Invalid(vec![Violation::at(path, message)])
     }
 
+    /// The refusal of a second use of a name, as a conflict about the field at `path`; any other fault stays what it is. `column` is the
+    /// part of the name of the guard that both databases have in common.
+    pub(crate) fn or_taken(error: DbErr, column: &str, path: &str) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(guard)) if guard.contains(column) => {
+                Conflict::Taken(path.split('.').map(str::to_owned).collect()).into()
+            }
+            _ => error.into(),
+        }
+    }
+
     /// Somebody else changed the row first: the transaction is to be run again.
     pub(crate) fn lost_race() -> Self {
         Self::internal("a booking", LostRace("it was changed by another transaction".to_owned()))

@@ -4,10 +4,18 @@ mod audit;
 pub mod booking;
 pub mod coach;
 mod error;
+pub mod event_type;
+pub mod hold;
 pub mod identity;
+pub mod job;
 pub mod money;
+pub mod note;
 pub mod page;
+pub mod schedule;
 pub mod scheduling;
+pub mod session;
+pub mod slots;
+mod text;
 mod viewer;
 pub mod webhook;
 

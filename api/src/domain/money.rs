@@ -1,72 +1,151 @@
-//! Exact amounts: whole minor units inside, decimals outside.
+//! Amounts of money: exact decimals outside, whole minor units inside.
 
 use rust_decimal::Decimal;
 
-/// ISO 4217 currencies whose number of decimals is not two.
-const DECIMALS: [(&str, u32); 24] = [
+/// Currencies whose minor unit is not a hundredth, by ISO 4217: code and number of decimals.
+const OTHER_DIGITS: &[(&str, u32)] = &[
+    ("BHD", 3),
     ("BIF", 0),
+    ("CLF", 4),
     ("CLP", 0),
     ("DJF", 0),
     ("GNF", 0),
+    ("IQD", 3),
     ("ISK", 0),
+    ("JOD", 3),
     ("JPY", 0),
     ("KMF", 0),
     ("KRW", 0),
+    ("KWD", 3),
+    ("LYD", 3),
+    ("OMR", 3),
     ("PYG", 0),
     ("RWF", 0),
+    ("TND", 3),
     ("UGX", 0),
     ("UYI", 0),
+    ("UYW", 4),
     ("VND", 0),
     ("VUV", 0),
     ("XAF", 0),
     ("XOF", 0),
     ("XPF", 0),
-    ("BHD", 3),
-    ("IQD", 3),
-    ("JOD", 3),
-    ("KWD", 3),
-    ("LYD", 3),
-    ("OMR", 3),
-    ("TND", 3),
 ];
 
-/// How many decimals a currency has.
+/// Currencies with two decimals, by ISO 4217. Funds codes and metals are left out: nobody pays a session with them.
+const TWO_DIGITS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP \
+    CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS \
+    KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN \
+    PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS \
+    UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG";
+
+/// Number of decimals that amounts of the currency have; `None` for what is not the code of a currency in use.
 #[must_use]
-pub fn decimals(currency: &str) -> u32 {
-    DECIMALS.iter().find(|(code, _)| *code == currency).map_or(2, |(_, decimals)| *decimals)
+pub fn digits(currency: &str) -> Option<u32> {
+    if let Some((_, digits)) = OTHER_DIGITS.iter().find(|(code, _)| *code == currency) {
+        return Some(*digits);
+    }
+    TWO_DIGITS.split_ascii_whitespace().any(|code| code == currency).then_some(2)
 }
 
-/// The amount in units of the currency.
+/// Why an amount cannot stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not the code of a currency in use.
+    #[error("must be an ISO 4217 currency code in capitals")]
+    UnknownCurrency,
+    /// Finer than the currency can be paid in.
+    #[error("must have at most {0} decimals in this currency")]
+    TooFine(u32),
+    /// More than can be kept.
+    #[error("is too large")]
+    TooLarge,
+}
+
+/// The amount in whole minor units, for example cents.
+///
+/// # Errors
+/// When the currency is unknown, or the amount has more decimals than the currency or is out of range. Nothing is ever rounded.
+pub fn to_minor(amount: Decimal, currency: &str) -> Result<i64, MoneyError> {
+    let digits = digits(currency).ok_or(MoneyError::UnknownCurrency)?;
+    let amount = amount.normalize();
+    if amount.scale() > digits {
+        return Err(MoneyError::TooFine(digits));
+    }
+    let units = amount.mantissa().checked_mul(10_i128.pow(digits - amount.scale())).ok_or(MoneyError::TooLarge)?;
+    i64::try_from(units).map_err(|_| MoneyError::TooLarge)
+}
+
+/// The amount with all the decimals of its currency. Two decimals for a currency that is not known any more.
 #[must_use]
 pub fn from_minor(minor: i64, currency: &str) -> Decimal {
-    Decimal::new(minor, decimals(currency))
+    Decimal::new(minor, digits(currency).unwrap_or(2))
 }
 
-/// The amount in minor units; `None` when it has more decimals than the currency, or is too large to count.
-#[must_use]
-pub fn to_minor(amount: Decimal, currency: &str) -> Option<i64> {
-    let minor = amount.checked_mul(Decimal::from(10_i64.pow(decimals(currency))))?;
-    if minor.fract().is_zero() { minor.trunc().try_into().ok() } else { None }
+/// A price as a client gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// In units of the currency.
+    pub amount: Decimal,
+    /// ISO 4217.
+    pub currency: String,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn minor(amount: &str, currency: &str) -> Result<i64, MoneyError> {
+        to_minor(amount.parse().expect("a literal number"), currency)
+    }
+
     #[test]
-    fn amounts_go_there_and_back_exactly() {
-        for (minor, currency, shown) in
-            [(4990, "USD", "49.90"), (500, "JPY", "500"), (1234, "KWD", "1.234"), (0, "EUR", "0.00")]
+    fn every_currency_has_the_decimals_of_the_standard() {
+        for (currency, expected) in [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("ISK", 0), ("HUF", 2)]
         {
-            assert_eq!(from_minor(minor, currency).to_string(), shown);
-            assert_eq!(to_minor(shown.parse().expect("a decimal"), currency), Some(minor));
+            assert_eq!(digits(currency), Some(expected), "{currency}");
+        }
+        for unknown in ["", "eur", "EURO", "XXX", "XAU", "DEM", "E R", "EUR USD"] {
+            assert_eq!(digits(unknown), None, "{unknown:?}");
         }
     }
 
     #[test]
-    fn what_a_currency_cannot_pay_is_no_amount() {
-        for (amount, currency) in [("0.001", "USD"), ("0.5", "JPY"), ("99999999999999999999", "USD")] {
-            assert_eq!(to_minor(amount.parse().expect("a decimal"), currency), None, "{amount} {currency}");
+    fn no_code_is_listed_twice_or_misspelt() {
+        let mut codes: Vec<&str> = TWO_DIGITS.split_ascii_whitespace().collect();
+        codes.extend(OTHER_DIGITS.iter().map(|(code, _)| *code));
+        assert!(codes.iter().all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())));
+        let all = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), all);
+    }
+
+    #[test]
+    fn amounts_become_minor_units_exactly_or_not_at_all() {
+        assert_eq!(minor("12.34", "EUR"), Ok(1_234));
+        assert_eq!(minor("12.3", "EUR"), Ok(1_230));
+        assert_eq!(minor("12.3400000", "EUR"), Ok(1_234));
+        assert_eq!(minor("12.345", "EUR"), Err(MoneyError::TooFine(2)));
+        assert_eq!(minor("1200", "JPY"), Ok(1_200));
+        assert_eq!(minor("1200.0", "JPY"), Ok(1_200));
+        assert_eq!(minor("0.5", "JPY"), Err(MoneyError::TooFine(0)));
+        assert_eq!(minor("0.001", "KWD"), Ok(1));
+        assert_eq!(minor("-1", "USD"), Ok(-100));
+        assert_eq!(minor("1", "usd"), Err(MoneyError::UnknownCurrency));
+        assert_eq!(minor("92233720368547758.07", "USD"), Ok(i64::MAX));
+        assert_eq!(minor("92233720368547758.08", "USD"), Err(MoneyError::TooLarge));
+        assert_eq!(to_minor(Decimal::MAX, "CLF"), Err(MoneyError::TooLarge));
+    }
+
+    #[test]
+    fn an_amount_survives_the_way_in_and_out() {
+        for (units, currency, written) in
+            [(5, "EUR", "0.05"), (120_000, "KWD", "120.000"), (-7, "JPY", "-7"), (0, "USD", "0.00")]
+        {
+            let amount = from_minor(units, currency);
+            assert_eq!(amount.to_string(), written);
+            assert_eq!(to_minor(amount, currency), Ok(units));
         }
     }
 }

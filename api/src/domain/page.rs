@@ -58,6 +58,20 @@ impl<T> Page<T> {
         (self.edges, rest)
     }
 
+    /// The same page with other items in the place of its own.
+    ///
+    /// # Errors
+    /// What `replace` gives for any of them.
+    pub fn try_map<U>(self, mut replace: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
+        let edges = self.edges.into_iter().map(|(cursor, item)| Ok((cursor, replace(item)?)));
+        Ok(Page {
+            edges: edges.collect::<Result<_>>()?,
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            count: self.count,
+        })
+    }
+
     /// A page whose items are all there is.
     #[must_use]
     pub fn whole(items: Vec<T>) -> Self {
@@ -100,10 +114,41 @@ fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<O
     cursor
         .map(|cursor| {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+            // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
+            let bytes = bytes.filter(|bytes| !bytes.windows(6).any(|part| part == br"\u0000"));
             let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
             key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
         })
         .transpose()
+}
+
+/// The first page of `query` from rows that were read together with those of other lists: its first ones, one more than `size` where there
+/// are more.
+pub(super) fn first<E, M, K>(query: Select<E>, size: usize, mut rows: Vec<M>, key: impl Fn(&M) -> K) -> Page<M>
+where
+    E: EntityTrait<Model = M>,
+    M: ModelTrait<Entity = E> + FromQueryResult + Send + Sync + 'static,
+    K: Serialize,
+{
+    let has_next = rows.len() > size;
+    rows.truncate(size);
+    Page {
+        edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
+        has_next,
+        has_previous: false,
+        count: counting(query),
+    }
+}
+
+fn counting<E, M>(query: Select<E>) -> Count
+where
+    E: EntityTrait<Model = M>,
+    M: FromQueryResult + Send + Sync + 'static,
+{
+    Box::new(move |db| {
+        let query = query.clone();
+        Box::pin(async move { Ok(query.count(db).await?) })
+    })
 }
 
 /// In which direction a list runs.
@@ -165,9 +210,6 @@ where
         edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
         has_next: if from_end { is_before } else { more },
         has_previous: if from_end { more } else { is_after },
-        count: Box::new(move |db| {
-            let query = query.clone();
-            Box::pin(async move { Ok(query.count(db).await?) })
-        }),
+        count: counting(query),
     })
 }

@@ -28,16 +28,34 @@ use Rule::{Admin, Anyone, Coach, SignedIn};
 
 /// The rules: a type, who may read it, and which of its fields.
 pub const RULES: &[(&str, Rule, &str)] = &[
-    ("Query", Anyone, "node viewer booking admin"),
+    ("Query", Anyone, "node viewer booking admin session"),
+    ("Query", Anyone, "coach coaches specialties eventType slots freeCoaches"),
+    ("Query", Coach, "schedule"),
     ("Mutation", SignedIn, "createBooking rescheduleBooking cancelBooking"),
-    ("Mutation", Coach, "approveBooking rejectBooking"),
+    ("Mutation", SignedIn, "createHold releaseHold rateSession createNote updateNote deleteNote"),
+    ("Mutation", Coach, "approveBooking rejectBooking markAttendance startSession completeSession"),
+    ("Mutation", Coach, "updateCoachProfile createEventType updateEventType archiveEventType"),
+    ("Mutation", Coach, "createSchedule updateSchedule deleteSchedule setScheduleOverrides"),
+    ("Mutation", Admin, "setEventTypeHosts"),
+    ("Mutation", Admin, "recordPayment replayWebhook replayJob suspendUser reinstateUser"),
     ("Subscription", SignedIn, "bookingEvents"),
     ("PageInfo", Anyone, "hasNextPage hasPreviousPage startCursor endCursor"),
     ("UserError", Anyone, "code message field boundary"),
     ("Money", Anyone, "amount currency"),
     ("Node", Anyone, "id"),
-    ("Viewer", SignedIn, "id user tokenExpiresAt bookings verificationBooking"),
-    ("Admin", Admin, "bookings"),
+    ("Viewer", SignedIn, "id user tokenExpiresAt coach bookings verificationBooking sessions holds"),
+    ("Admin", Admin, "bookings sessions webhookDeliveries deadJobs users"),
+    (
+        "WebhookDelivery",
+        Admin,
+        "id provider trigger uid status failure booking correlationId sentAt receivedAt processedAt",
+    ),
+    ("Job", Admin, "id kind status attempts lastError runAt correlationId"),
+    ("RecordPaymentPayload", Admin, "booking userErrors"),
+    ("ReplayWebhookPayload", Admin, "webhookDelivery userErrors"),
+    ("ReplayJobPayload", Admin, "job userErrors"),
+    ("SuspendUserPayload", Admin, "user userErrors"),
+    ("ReinstateUserPayload", Admin, "user userErrors"),
     ("User", SignedIn, "id displayName email timeZone role isSuspended createdAt"),
     ("CancellationPolicy", Anyone, "maxMoves tiers"),
     ("CancellationTier", Anyone, "hoursBefore refundPercent"),
@@ -64,6 +82,56 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("CancelBookingPayload", SignedIn, "booking userErrors"),
     ("ApproveBookingPayload", Coach, "booking userErrors"),
     ("RejectBookingPayload", Coach, "booking userErrors"),
+    (
+        "Coach",
+        Anyone,
+        "id handle displayName headline biography avatarUrl timeZone specialties isListed isAcceptingBookings scheduler eventTypes \
+         startingPrice schedules viewerCanEdit version createdAt updatedAt",
+    ),
+    (
+        "EventType",
+        Anyone,
+        "id coach hosts slug title description kind visibility lengthMinutes lengthsMinutes price bufferBeforeMinutes \
+         bufferAfterMinutes minimumNoticeMinutes slotIntervalMinutes bookingWindow locationKind locationValue questions \
+         cancellationPolicy requiresApproval seats schedule availability viewerCanEdit version createdAt updatedAt",
+    ),
+    ("BookingWindow", Anyone, "kind days from until"),
+    ("IntakeQuestion", Anyone, "key label kind isRequired options"),
+    ("Availability", Anyone, "coach eventType slots days verifiedAt source"),
+    ("AvailabilityDay", Anyone, "date slots"),
+    ("Slot", Anyone, "startsAt endsAt startsAtLocal endsAtLocal"),
+    ("FreeCoaches", Anyone, "coaches isComplete verifiedAt source"),
+    ("FreeCoach", Anyone, "coach eventType slots"),
+    ("Hold", SignedIn, "id eventType coach startsAt endsAt expiresAt createdAt"),
+    ("CreateHoldPayload", SignedIn, "hold userErrors"),
+    ("ReleaseHoldPayload", SignedIn, "releasedHoldId userErrors"),
+    ("Schedule", Coach, "id coach name timeZone isDefault weeklyHours overrides version createdAt updatedAt"),
+    ("WeeklyHours", Coach, "weekday from until"),
+    ("ScheduleOverride", Coach, "date hours"),
+    ("LocalTimeRange", Coach, "from until"),
+    (
+        "Session",
+        SignedIn,
+        "id booking status coachAttendance clientAttendance startedAt endedAt joinUrl rating notes viewerCanAddNote version \
+         createdAt updatedAt",
+    ),
+    ("Note", SignedIn, "id session author body visibility viewerCanEdit version createdAt updatedAt"),
+    ("RateSessionPayload", SignedIn, "session userErrors"),
+    ("CreateNotePayload", SignedIn, "note userErrors"),
+    ("UpdateNotePayload", SignedIn, "note userErrors"),
+    ("DeleteNotePayload", SignedIn, "deletedNoteId userErrors"),
+    ("MarkAttendancePayload", Coach, "session userErrors"),
+    ("StartSessionPayload", Coach, "session userErrors"),
+    ("CompleteSessionPayload", Coach, "session userErrors"),
+    ("UpdateCoachProfilePayload", Coach, "coach userErrors"),
+    ("CreateEventTypePayload", Coach, "eventType userErrors"),
+    ("UpdateEventTypePayload", Coach, "eventType userErrors"),
+    ("ArchiveEventTypePayload", Coach, "eventType userErrors"),
+    ("SetEventTypeHostsPayload", Admin, "eventType userErrors"),
+    ("CreateSchedulePayload", Coach, "schedule userErrors"),
+    ("UpdateSchedulePayload", Coach, "schedule userErrors"),
+    ("DeleteSchedulePayload", Coach, "deletedScheduleId userErrors"),
+    ("SetScheduleOverridesPayload", Coach, "schedule userErrors"),
 ];
 
 static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
@@ -84,10 +152,11 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
         return Some(*rule);
     }
     let list = [("Connection", "edges nodes pageInfo totalCount"), ("Edge", "cursor node")];
-    let (suffix, _) = list.iter().find(|(suffix, fields)| {
-        owner.ends_with(suffix) && fields.split(' ').any(|known| known == field)
-    })?;
-    rule(&format!("{}.id", owner.strip_suffix(suffix)?)).or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
+    let (suffix, _) = list
+        .iter()
+        .find(|(suffix, fields)| owner.ends_with(suffix) && fields.split(' ').any(|known| known == field))?;
+    rule(&format!("{}.id", owner.strip_suffix(suffix)?))
+        .or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
 }
 
 /// Refuses an operation with the first field that its caller may not have.

@@ -1,5 +1,6 @@
 //! The only road to a changed booking: the table of transitions, the version, the line of history and the session, in one transaction.
 
+use chrono::TimeDelta;
 use entity::booking::{self, Model, Status};
 use entity::booking_event::Kind;
 use entity::{Json, session};
@@ -42,9 +43,42 @@ pub(crate) async fn apply(
     let mut changed = booking.clone();
     edit(&mut changed);
     changed.status = status;
+    if !status.is_active() {
+        // It takes no time any more, so nothing can be in its way.
+        changed.conflict = None;
+    }
     changed.version = booking.version + 1;
     changed.updated_at = act.now;
 
+    write(txn, booking, &changed).await?;
+    follow_with_session(txn, act, &changed).await?;
+    outbox::record(txn, line(act, &changed, event.kind(), Some(booking), reason)).await?;
+    Ok(changed)
+}
+
+/// Writes down that something happened around a booking that changes nothing of its own but the version, with what it was: facts about
+/// its session, for example.
+///
+/// # Errors
+/// As [`apply`].
+pub(crate) async fn note(
+    txn: &Txn,
+    act: &Act,
+    booking: &Model,
+    kind: Kind,
+    (before, after): (Json, Json),
+) -> Result<Model> {
+    let mut changed = booking.clone();
+    changed.version = booking.version + 1;
+    changed.updated_at = act.now;
+    write(txn, booking, &changed).await?;
+    let line = line(act, &changed, kind, Some(booking), None);
+    outbox::record(txn, outbox::BookingEvent { before: Some(before), after: Some(after), ..line }).await?;
+    Ok(changed)
+}
+
+/// Writes the row, unless somebody else was first.
+async fn write(txn: &Txn, booking: &Model, changed: &Model) -> Result<()> {
     let mut row = changed.clone().into_active_model().reset_all();
     row.id = Unchanged(booking.id);
     let written = booking::Entity::update_many()
@@ -53,12 +87,7 @@ pub(crate) async fn apply(
         .filter(booking::Column::Version.eq(booking.version))
         .exec(&**txn)
         .await?;
-    if written.rows_affected != 1 {
-        return Err(Error::lost_race());
-    }
-    follow_with_session(txn, act, &changed).await?;
-    outbox::record(txn, line(act, &changed, event.kind(), Some(booking), reason)).await?;
-    Ok(changed)
+    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost_race()) }
 }
 
 fn impossible(status: Status, event: Event) -> String {
@@ -71,6 +100,9 @@ fn impossible(status: Status, event: Event) -> String {
     }
 }
 
+/// How long before its booked start a session may be begun.
+pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
+
 /// Keeps the session in step with its booking: it exists from the first confirmation on, and never stands without its booking.
 async fn follow_with_session(txn: &Txn, act: &Act, booking: &Model) -> Result<()> {
     use session::Status as At;
@@ -78,7 +110,9 @@ async fn follow_with_session(txn: &Txn, act: &Act, booking: &Model) -> Result<()
     let found = session::Entity::find_by_booking(booking.id).one(&**txn).await?;
     let wanted = match (booking.status, found.as_ref().map(|session| session.status)) {
         (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
-        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => At::Completed,
+        // Begun a little early, and then moved away.
+        (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > act.now + EARLIEST_START => At::Upcoming,
+        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => outcome(found.as_ref()),
         (status, Some(At::Upcoming | At::InProgress | At::Completed | At::NoShow))
             if !matches!(status, Status::Confirmed | Status::Completed) =>
         {
@@ -94,7 +128,7 @@ async fn follow_with_session(txn: &Txn, act: &Act, booking: &Model) -> Result<()
             coach_attendance: Set(session::Attendance::Unknown),
             client_attendance: Set(session::Attendance::Unknown),
             started_at: Set(None),
-            ended_at: Set((wanted == At::Completed).then_some(booking.ends_at)),
+            ended_at: Set(is_over(wanted).then_some(booking.ends_at)),
             rating: Set(None),
             version: Set(1),
             created_at: Set(act.now),
@@ -108,11 +142,31 @@ async fn follow_with_session(txn: &Txn, act: &Act, booking: &Model) -> Result<()
     row.status = Set(wanted);
     row.version = Set(session.version + 1);
     row.updated_at = Set(act.now);
-    if wanted == At::Completed && session.ended_at.is_none() {
+    if wanted == At::Upcoming {
+        row.coach_attendance = Set(session::Attendance::Unknown);
+        row.client_attendance = Set(session::Attendance::Unknown);
+        (row.started_at, row.ended_at) = (Set(None), Set(None));
+    }
+    if is_over(wanted) && session.ended_at.is_none() {
         row.ended_at = Set(Some(booking.ends_at));
     }
     row.update(&**txn).await?;
     Ok(())
+}
+
+/// How a session that is over went, by what is known of who came.
+pub(crate) fn outcome(session: Option<&session::Model>) -> session::Status {
+    let absent = session::Attendance::Absent;
+    match session {
+        Some(session) if session.coach_attendance == absent || session.client_attendance == absent => {
+            session::Status::NoShow
+        }
+        _ => session::Status::Completed,
+    }
+}
+
+fn is_over(status: session::Status) -> bool {
+    matches!(status, session::Status::Completed | session::Status::NoShow)
 }
 
 fn line(

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Act, Caller, Conflict, Error, Result, check};
+use crate::domain::{Act, Caller, Conflict, Error, Result, Violation, check};
 
 /// What to book.
 #[derive(Clone, Debug, Serialize)]
@@ -85,28 +85,13 @@ struct Order {
 impl Order {
     async fn prepare(txn: &Txn, user_id: Uuid, input: Create, now: DateTime<Utc>) -> Result<Self> {
         let client = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-        let event_type = event_type::Entity::find_by_id(input.event_type_id)
-            .filter(event_type::Column::Visibility.ne(Visibility::Archived))
-            .one(&**txn)
-            .await?
-            .ok_or(Error::NotFound("event type"))?;
-        let coach = host(txn, &event_type, input.coach_id).await?;
-        if !coach.accepts_bookings {
-            return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
-        }
-        if coach.user_id == Some(user_id) {
-            return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
-        }
-        let length = input.length_minutes.unwrap_or(event_type.length_minutes);
-        let mut violations = Vec::new();
-        if !event_type.lengths.0.contains(&length) {
-            let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
-            violations
-                .push(crate::domain::Violation::at("lengthMinutes", format!("must be one of: {}", lengths.join(", "))));
-        }
-        if input.starts_at <= now {
-            violations.push(crate::domain::Violation::at("startsAt", "must be in the future"));
-        }
+        let wanted = Wanted {
+            event_type_id: input.event_type_id,
+            coach_id: input.coach_id,
+            starts_at: input.starts_at,
+            length_minutes: input.length_minutes,
+        };
+        let (Offer { coach, event_type, length }, mut violations) = wanted.find(txn, user_id, now).await?;
         let answers = intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
             violations.extend(found);
             entity::booking::Answers::default()
@@ -194,6 +179,56 @@ impl Order {
             created_at: now,
             updated_at: now,
         })
+    }
+}
+
+/// A slot that somebody wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) event_type_id: Uuid,
+    pub(crate) coach_id: Option<Uuid>,
+    pub(crate) starts_at: DateTime<Utc>,
+    pub(crate) length_minutes: Option<i32>,
+}
+
+/// Who would give the session, and what kind of session it is.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub(crate) coach: coach::Model,
+    pub(crate) event_type: event_type::Model,
+    /// In minutes.
+    pub(crate) length: i32,
+}
+
+impl Wanted {
+    /// What is on offer to this person, and what is wrong with the values of the wish. The coach's row is locked from here on.
+    ///
+    /// # Errors
+    /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is the person.
+    pub(crate) async fn find(self, txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<(Offer, Vec<Violation>)> {
+        let event_type = event_type::Entity::find_by_id(self.event_type_id)
+            .filter(event_type::Column::Visibility.ne(Visibility::Archived))
+            .one(&**txn)
+            .await?
+            .ok_or(Error::NotFound("event type"))?;
+        let coach = host(txn, &event_type, self.coach_id).await?;
+        if !coach.accepts_bookings {
+            return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+        }
+        if coach.user_id == Some(user_id) {
+            return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
+        }
+        scheduling::require_readable(&coach)?;
+        let length = self.length_minutes.unwrap_or(event_type.length_minutes);
+        let mut violations = Vec::new();
+        if !event_type.lengths.0.contains(&length) {
+            let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
+            violations.push(Violation::at("lengthMinutes", format!("must be one of: {}", lengths.join(", "))));
+        }
+        if self.starts_at <= now {
+            violations.push(Violation::at("startsAt", "must be in the future"));
+        }
+        Ok((Offer { coach, event_type, length }, violations))
     }
 }
 

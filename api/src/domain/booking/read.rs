@@ -100,7 +100,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn condition(self, person: &Person) -> Result<Condition> {
+    pub(crate) fn condition(self, person: &Person) -> Result<Condition> {
         let as_client = Column::ClientId.eq(person.user_id);
         let as_coach = person.coach_id.map(|id| Column::CoachId.eq(id));
         match (self, as_coach) {

@@ -3,4 +3,4 @@
 pub mod native;
 mod source;
 
-pub use source::{Availability, Except, Source, load, load_many, terms};
+pub use source::{Availability, Except, Source, load, load_many, require_readable, terms};

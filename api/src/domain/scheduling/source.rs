@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
+use entity::coach::Scheduler;
 use entity::event_type::WindowKind;
 use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
-use crate::domain::{Error, Result};
+use crate::domain::{Conflict, Error, Result};
 
 /// Where an answer about free time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -43,6 +44,19 @@ impl Availability {
     #[must_use]
     pub fn would_offer(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         offers(&self.hours, terms, &[], start, now)
+    }
+}
+
+/// Refuses a coach whose time is kept by a scheduler that cannot be asked: no free time is ever made up.
+///
+/// # Errors
+/// `InvalidState` unless the built-in scheduler owns the coach's time.
+pub fn require_readable(coach: &coach::Model) -> Result<()> {
+    match coach.scheduler {
+        Scheduler::Native => Ok(()),
+        Scheduler::CalCom | Scheduler::Google | Scheduler::Calendly => {
+            Err(Conflict::InvalidState("this coach's calendar cannot be read yet".to_owned()).into())
+        }
     }
 }
 

@@ -1,16 +1,16 @@
 //! Bookings: what clients see of them, and what they can do with them.
 
-mod event;
-mod input;
-mod mutation;
-mod object;
-mod subscription;
+pub mod event;
+pub mod input;
+pub mod mutation;
+pub mod object;
+pub mod subscription;
 
 use async_graphql::{Context, ID, Object};
 
 pub use event::BookingEvent;
 pub use mutation::BookingMutation;
-pub use object::Booking;
+pub use object::{Booking, CancellationPolicy};
 pub use subscription::BookingSubscription;
 
 use super::connection::{Connection, page};

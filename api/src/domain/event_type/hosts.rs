@@ -1,0 +1,93 @@
+//! Further coaches who give the sessions of an event type.
+
+use entity::event_type_host::{ActiveModel, Column, Entity};
+use entity::{Uuid, coach, event_type};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::no_event_type;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::text::Problems;
+use crate::domain::{Caller, Conflict, Result, audit};
+
+/// Most coaches who give one type of session.
+const MOST: usize = 50;
+
+/// The coaches who give the sessions of an event type: its owner first, then the others in the order they were set.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hosts(app: &App, event_type: &event_type::Model) -> Result<Vec<coach::Model>> {
+    let rows = Entity::find()
+        .filter(Column::EventTypeId.eq(event_type.id))
+        .order_by_asc(Column::Position)
+        .order_by_asc(Column::CoachId)
+        .all(app.db.read())
+        .await?;
+    let others = rows.into_iter().map(|row| row.coach_id).filter(|id| *id != event_type.coach_id);
+    let ids: Vec<Uuid> = std::iter::once(event_type.coach_id).chain(others).collect();
+    let mut coaches = crate::domain::coach::find_many(app, &ids).await?;
+    coaches.sort_by_key(|coach| ids.iter().position(|id| *id == coach.id));
+    Ok(coaches)
+}
+
+/// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer another one's time.
+///
+/// # Errors
+/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or are named twice.
+pub async fn set_hosts(
+    app: &App,
+    caller: &Caller,
+    event_type_id: Uuid,
+    coach_ids: Vec<Uuid>,
+    version: Option<i64>,
+) -> Result<event_type::Model> {
+    let admin = caller.require_admin()?.user_id;
+    let mut problems = Problems::default();
+    problems.require(coach_ids.len() <= MOST, "coachIds", format!("at most {MOST}"));
+    for (index, id) in coach_ids.iter().enumerate().take(MOST) {
+        problems.require(!coach_ids[..index].contains(id), &format!("coachIds.{index}"), "is listed twice");
+    }
+    problems.finish()?;
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    app.db
+        .write(move |txn| {
+            let (coach_ids, correlation_id) = (coach_ids.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let found = event_type::Entity::find_by_id(event_type_id).lock_exclusive().one(&**txn).await?;
+                let found = found.ok_or_else(no_event_type)?;
+                if version.is_some_and(|version| version != found.version) {
+                    return Err(Conflict::Stale.into());
+                }
+                replace(txn, &found, coach_ids).await?;
+                let subject = format!("eventType_{}", event_type_id.simple());
+                audit::record(txn, Some(admin), "event_type.hosts", &subject, now, &correlation_id).await?;
+                let row = event_type::ActiveModel {
+                    id: sea_orm::ActiveValue::Unchanged(found.id),
+                    version: Set(found.version + 1),
+                    updated_at: Set(now),
+                    ..Default::default()
+                };
+                Ok(sea_orm::ActiveModelTrait::update(row, &**txn).await?)
+            })
+        })
+        .await
+}
+
+async fn replace(txn: &Txn, event_type: &event_type::Model, coach_ids: Vec<Uuid>) -> Result<()> {
+    let known = coach::Entity::find().filter(coach::Column::Id.is_in(coach_ids.iter().copied()));
+    let mut problems = Problems::default();
+    let is_complete = known.count(&**txn).await? == coach_ids.len() as u64;
+    problems.require(is_complete, "coachIds", "there is no such coach");
+    problems.finish()?;
+    Entity::delete_many().filter(Column::EventTypeId.eq(event_type.id)).exec(&**txn).await?;
+    let others = coach_ids.into_iter().filter(|id| *id != event_type.coach_id);
+    let rows = std::iter::once(event_type.coach_id).chain(others).zip(0..).map(|(coach_id, position)| ActiveModel {
+        event_type_id: Set(event_type.id),
+        coach_id: Set(coach_id),
+        position: Set(position),
+    });
+    Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Keeping a slot for a client while they fill in a form or pay.
+
+use chrono::{DateTime, Utc};
+use entity::slot_hold::{ActiveModel, Column, Entity, Model};
+use entity::{Uuid, user};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+
+use super::booking::{Offer, Wanted, require_free};
+use super::scheduling::{self, Except};
+use super::{Caller, Conflict, Error, Result, check};
+use crate::app::App;
+use crate::db::Txn;
+
+/// Most slots that one person holds at a time: holding all of a coach's day must not be for free.
+const MOST: u64 = 3;
+
+/// Which slot.
+#[derive(Clone, Copy, Debug)]
+pub struct Create {
+    pub event_type_id: Uuid,
+    /// One of the type's hosts; its owner when left out.
+    pub coach_id: Option<Uuid>,
+    pub starts_at: DateTime<Utc>,
+    /// One of the type's lengths; its default when left out.
+    pub length_minutes: Option<i32>,
+}
+
+/// Holds a free slot for the caller: for a while nobody else can book or hold it. A person holds one slot of each coach; a new hold takes
+/// the place of the one before.
+///
+/// # Errors
+/// `SlotTaken` or `SlotNotOffered`; `NotFound` for what cannot be booked; `InvalidState` for a coach who takes no bookings, for oneself,
+/// and beyond three slots at a time; `Invalid` for values that cannot stand.
+pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
+    let user_id = caller.require_person()?.user_id;
+    let now = app.clock.now();
+    let (id, expires_at) = (entity::new_id(), now + app.deadlines.hold);
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                // One person's holds are counted one after the other. Whoever only refers to the account does not wait.
+                let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
+                account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+                let Create { event_type_id, coach_id, starts_at, length_minutes } = input;
+                let wanted = Wanted { event_type_id, coach_id, starts_at, length_minutes };
+                let (offer, violations) = wanted.find(txn, user_id, now).await?;
+                check(violations)?;
+                make_room(txn, user_id, offer.coach.id, now).await?;
+                place(txn, offer, starts_at, user_id, (id, now, expires_at)).await
+            })
+        })
+        .await
+}
+
+/// Drops what the new hold replaces, and refuses one too many.
+async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let replaced = Condition::any().add(Column::CoachId.eq(coach_id)).add(Column::ExpiresAt.lte(now));
+    Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(replaced).exec(&**txn).await?;
+    if Entity::find().filter(Column::UserId.eq(user_id)).count(&**txn).await? >= MOST {
+        let message = format!("you already hold {MOST} slots; book or release one first");
+        return Err(Conflict::InvalidState(message).into());
+    }
+    Ok(())
+}
+
+async fn place(
+    txn: &Txn,
+    offer: Offer,
+    starts_at: DateTime<Utc>,
+    user_id: Uuid,
+    (id, now, expires_at): (Uuid, DateTime<Utc>, DateTime<Utc>),
+) -> Result<Model> {
+    let terms = scheduling::terms(&offer.event_type, offer.length)?;
+    require_free(txn, &offer.coach, &offer.event_type, &terms, starts_at, Except::default(), now).await?;
+    let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+    let row = ActiveModel {
+        id: Set(id),
+        coach_id: Set(offer.coach.id),
+        event_type_id: Set(offer.event_type.id),
+        user_id: Set(user_id),
+        starts_at: Set(starts_at),
+        ends_at: Set(starts_at + terms.length),
+        busy_from: Set(claim.from),
+        busy_until: Set(claim.until),
+        expires_at: Set(expires_at),
+        created_at: Set(now),
+    };
+    Ok(row.insert(&**txn).await?)
+}
+
+/// Gives a held slot back before its time.
+///
+/// # Errors
+/// `NotFound` for anyone else's hold and for one that is gone.
+pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> {
+    let user_id = caller.require_person()?.user_id;
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                let own = Entity::delete_many().filter(Column::Id.eq(hold_id)).filter(Column::UserId.eq(user_id));
+                match own.exec(&**txn).await?.rows_affected {
+                    0 => Err(no_hold()),
+                    _ => Ok(hold_id),
+                }
+            })
+        })
+        .await
+}
+
+/// The caller's own hold, while it lasts.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
+    let user_id = caller.require_person()?.user_id;
+    let own =
+        Entity::find_by_id(hold_id).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(app.clock.now()));
+    own.one(app.db.read()).await?.ok_or_else(no_hold)
+}
+
+/// The slots that the caller holds, earliest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
+    let user_id = caller.require_person()?.user_id;
+    let live = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(app.clock.now()));
+    let mut holds = live.all(app.db.read()).await?;
+    holds.sort_by_key(|hold| (hold.starts_at, hold.id));
+    Ok(holds)
+}
+
+fn no_hold() -> Error {
+    Error::NotFound("hold")
+}

@@ -1,0 +1,174 @@
+//! Writing notes.
+
+use entity::note::{ActiveModel, Column, Entity, Model, Visibility};
+use entity::{Uuid, booking, session};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
+
+use super::no_note;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::side;
+use crate::domain::text::Problems;
+use crate::domain::{Caller, Conflict, Error, Person, Result};
+
+/// Most characters of a note.
+const LONGEST: usize = 20_000;
+/// Most notes of one person on one session.
+const MOST: u64 = 200;
+
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct Create {
+    pub session_id: Uuid,
+    /// Markdown, 1 to 20,000 characters.
+    pub body: String,
+    pub visibility: Visibility,
+}
+
+/// What to change. What is `None` stays.
+#[derive(Clone, Debug)]
+pub struct Update {
+    pub note_id: Uuid,
+    pub body: Option<String>,
+    pub visibility: Option<Visibility>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Writes a note on a session. The coach and the client of its booking may.
+///
+/// # Errors
+/// `NotFound` for a session in which the caller takes no part, `Forbidden` for staff, `Invalid` for a body that is empty or too long,
+/// `InvalidState` beyond 200 notes.
+pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    check(Some(&input.body))?;
+    let (id, now) = (entity::new_id(), app.clock.now());
+    app.db
+        .write(move |txn| {
+            let (person, input) = (person.clone(), input.clone());
+            Box::pin(async move {
+                require_party(txn, &person, input.session_id).await?;
+                let own = Entity::find()
+                    .filter(Column::SessionId.eq(input.session_id))
+                    .filter(Column::AuthorId.eq(person.user_id));
+                if own.count(&**txn).await? >= MOST {
+                    let message = format!("you have written {MOST} notes on this session; delete one first");
+                    return Err(Conflict::InvalidState(message).into());
+                }
+                let row = ActiveModel {
+                    id: Set(id),
+                    session_id: Set(input.session_id),
+                    author_id: Set(person.user_id),
+                    visibility: Set(input.visibility),
+                    body: Set(input.body),
+                    version: Set(1),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
+                Ok(row.insert(&**txn).await?)
+            })
+        })
+        .await
+}
+
+/// Changes a note of the caller's own.
+///
+/// # Errors
+/// `NotFound` for a note that the caller may not read, `Forbidden` for another author's, `Invalid` for a body that is empty or too long,
+/// `Stale` when it was changed since the caller read it.
+pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    check(input.body.as_deref())?;
+    let now = app.clock.now();
+    app.db
+        .write(move |txn| {
+            let (person, input) = (person.clone(), input.clone());
+            Box::pin(async move {
+                let note = lock_own(txn, &person, input.note_id, input.version).await?;
+                let version = note.version;
+                let mut row = note.into_active_model();
+                if let Some(body) = input.body {
+                    row.body = Set(body);
+                }
+                if let Some(visibility) = input.visibility {
+                    row.visibility = Set(visibility);
+                }
+                row.version = Set(version + 1);
+                row.updated_at = Set(now);
+                Ok(row.update(&**txn).await?)
+            })
+        })
+        .await
+}
+
+/// Deletes a note of the caller's own, for good; gives what it was.
+///
+/// # Errors
+/// As [`update`].
+pub async fn delete(app: &App, caller: &Caller, note_id: Uuid, version: Option<i64>) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    app.db
+        .write(move |txn| {
+            let person = person.clone();
+            Box::pin(async move {
+                let note = lock_own(txn, &person, note_id, version).await?;
+                Entity::delete_by_id(note_id).exec(&**txn).await?;
+                Ok(note)
+            })
+        })
+        .await
+}
+
+/// The person's own note. That a note exists is told only to those who may read it.
+async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) -> Result<Model> {
+    let note = Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_note)?;
+    if note.author_id != person.user_id {
+        let is_readable =
+            note.visibility == Visibility::Shared && require_sight(txn, person, note.session_id).await.is_ok();
+        return Err(if is_readable { Error::Forbidden("only its author may change a note") } else { no_note() });
+    }
+    match version {
+        Some(version) if version != note.version => Err(Conflict::Stale.into()),
+        _ => Ok(note),
+    }
+}
+
+/// The booking of a session that the person may see.
+async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
+    let no_session = || Error::NotFound("session");
+    let session = session::Entity::find_by_id(session_id).one(&**txn).await?.ok_or_else(no_session)?;
+    let booking = booking::Entity::find_by_id(session.booking_id).one(&**txn).await?.ok_or_else(no_session)?;
+    side(person, &booking).map_err(|_| no_session())?;
+    Ok(booking)
+}
+
+/// Refuses anyone who takes no part in the session.
+async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<()> {
+    let booking = require_sight(txn, person, session_id).await?;
+    let is_party = booking.client_id == Some(person.user_id) || person.is_coach(booking.coach_id);
+    if is_party { Ok(()) } else { Err(Error::Forbidden("only the coach and the client write notes")) }
+}
+
+fn check(body: Option<&str>) -> Result<()> {
+    let mut problems = Problems::default();
+    if let Some(body) = body {
+        problems.lines("body", body, 1, LONGEST);
+    }
+    problems.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_has_1_to_20_000_characters() {
+        check(Some("ü")).expect("one character");
+        check(Some(&"ü".repeat(LONGEST))).expect("as many as there may be");
+        for bad in ["", " \n", "a\0", &"ü".repeat(LONGEST + 1)] {
+            assert!(matches!(check(Some(bad)), Err(Error::Invalid(_))));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What people write on sessions: for themselves, or for both sides.
+
+mod edit;
+mod read;
+
+pub use edit::{Create, Update, create, delete, update};
+pub use read::{first_page, get, list, list_by_sessions};
+
+use super::Error;
+
+/// `NotFound`, for a note that the caller may not know of.
+fn no_note() -> Error {
+    Error::NotFound("note")
+}

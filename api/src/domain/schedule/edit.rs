@@ -1,0 +1,260 @@
+//! Making, changing and deleting schedules.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use entity::Uuid;
+use entity::coach::Model as Coach;
+use entity::event_type::{self, Visibility};
+use entity::schedule::{self, ActiveModel, Entity, Model, Weekly};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+
+use super::{lock, note_hours, note_if_staff};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::coach::{self, acting_for};
+use crate::domain::scheduling::native::{Hours, WeeklyRule};
+use crate::domain::text::Problems;
+use crate::domain::{Caller, Conflict, Result};
+
+/// Most schedules that a coach has.
+const MOST: u64 = 50;
+/// Most rules of a week.
+const MOST_RULES: usize = 100;
+
+/// What to make.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// The caller's own profile when left out.
+    pub coach_id: Option<Uuid>,
+    /// 1 to 100 characters.
+    pub name: String,
+    pub time_zone: Tz,
+    pub weekly: Vec<WeeklyRule>,
+    /// Whether event types without a schedule follow it. A coach's first one becomes the default in any case.
+    pub is_default: bool,
+}
+
+/// What to change. What is `None` stays; the rules are replaced as a whole.
+#[derive(Clone, Debug)]
+pub struct Update {
+    pub schedule_id: Uuid,
+    pub name: Option<String>,
+    pub time_zone: Option<Tz>,
+    pub weekly: Option<Vec<WeeklyRule>>,
+    /// Makes it the default. Another one has to become the default for this one not to be.
+    pub is_default: Option<bool>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Makes a schedule for the caller; staff make them for anyone.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong, `NotFound` for another coach, `InvalidState` when there are 50 already.
+pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
+    let (person, coach_id) = acting_for(caller, input.coach_id)?;
+    check(Some(&input.name), Some(&input.weekly))?;
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    let id = entity::new_id();
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            Box::pin(async move {
+                let coach = coach::lock(txn, coach_id).await?;
+                let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
+                if others >= MOST {
+                    return Err(Conflict::InvalidState(format!("a coach has at most {MOST} schedules")).into());
+                }
+                let row = ActiveModel {
+                    id: Set(id),
+                    coach_id: Set(coach_id),
+                    name: Set(input.name.trim().to_owned()),
+                    time_zone: Set(input.time_zone.name().to_owned()),
+                    weekly: Set(stored(input.weekly)),
+                    version: Set(1),
+                    created_at: Set(now),
+                    updated_at: Set(now),
+                };
+                let row = row.insert(&**txn).await?;
+                if input.is_default || coach.default_schedule_id.is_none() {
+                    make_default(txn, coach, id, now).await?;
+                }
+                note_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
+                Ok(row)
+            })
+        })
+        .await
+}
+
+/// Changes a schedule of the caller's; staff change anyone's. Bookings made before stay where they are.
+///
+/// # Errors
+/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for taking the default away without another one.
+pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    check(input.name.as_deref(), input.weekly.as_deref())?;
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            Box::pin(async move {
+                let (found, coach) = lock(txn, &person, input.schedule_id).await?;
+                if input.version.is_some_and(|version| version != found.version) {
+                    return Err(Conflict::Stale.into());
+                }
+                let is_default = coach.default_schedule_id == Some(found.id);
+                match input.is_default {
+                    Some(true) if !is_default => make_default(txn, coach, found.id, now).await?,
+                    Some(false) if is_default => return Err(needs_a_default().into()),
+                    _ => {}
+                }
+                let row = store(txn, found, input, now).await?;
+                note_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
+                Ok(row)
+            })
+        })
+        .await
+}
+
+async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Result<Model> {
+    let version = found.version;
+    let mut row = found.into_active_model();
+    if let Some(name) = input.name {
+        row.name = Set(name.trim().to_owned());
+    }
+    if let Some(zone) = input.time_zone {
+        row.time_zone = Set(zone.name().to_owned());
+    }
+    if let Some(weekly) = input.weekly {
+        row.weekly = Set(stored(weekly));
+    }
+    row.version = Set(version + 1);
+    row.updated_at = Set(now);
+    Ok(row.update(&**txn).await?)
+}
+
+/// Deletes a schedule with its overrides. Archived event types that followed it fall back to the default.
+///
+/// # Errors
+/// `NotFound` for another coach's; `InvalidState` for the default one and for one that event types on offer follow.
+pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Model> {
+    let person = caller.require_person()?.clone();
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let (mut found, coach) = lock(txn, &person, schedule_id).await?;
+                if coach.default_schedule_id == Some(schedule_id) {
+                    return Err(needs_a_default().into());
+                }
+                release_event_types(txn, schedule_id, now).await?;
+                Entity::delete_by_id(schedule_id).exec(&**txn).await?;
+                found.updated_at = now;
+                note_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
+                Ok(found)
+            })
+        })
+        .await
+}
+
+/// Takes the schedule away from archived event types; one on offer stands in the way.
+async fn release_event_types(txn: &Txn, schedule_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    use event_type::Column as E;
+
+    let offered = event_type::Entity::find()
+        .filter(E::ScheduleId.eq(schedule_id))
+        .filter(E::Visibility.ne(Visibility::Archived))
+        .count(&**txn)
+        .await?;
+    if offered > 0 {
+        let message = format!("{offered} event types follow this schedule; give them another one first");
+        return Err(Conflict::InvalidState(message).into());
+    }
+    event_type::Entity::update_many()
+        .col_expr(E::ScheduleId, Expr::value(Option::<Uuid>::None))
+        .col_expr(E::Version, Expr::col(E::Version).add(1))
+        .col_expr(E::UpdatedAt, Expr::value(now))
+        .filter(E::ScheduleId.eq(schedule_id))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+fn needs_a_default() -> Conflict {
+    Conflict::InvalidState("this is the default schedule; make another one the default first".to_owned())
+}
+
+async fn make_default(txn: &Txn, coach: Coach, schedule_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let version = coach.version;
+    let mut row = coach.into_active_model();
+    row.default_schedule_id = Set(Some(schedule_id));
+    row.version = Set(version + 1);
+    row.updated_at = Set(now);
+    row.update(&**txn).await?;
+    Ok(())
+}
+
+fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
+    let mut problems = Problems::default();
+    if let Some(name) = name {
+        problems.line("name", name, 100);
+    }
+    if let Some(weekly) = weekly {
+        problems.require(weekly.len() <= MOST_RULES, "weeklyHours", format!("at most {MOST_RULES}"));
+        let weekly = weekly.iter().copied().take(MOST_RULES).collect();
+        // The zone plays no part: rules are wall-clock times.
+        let hours = Hours { zone: Tz::UTC, weekly, overrides: Vec::new() };
+        note_hours(&mut problems, "weeklyHours", hours.check());
+    }
+    problems.finish()
+}
+
+/// As the table keeps them: by weekday and start.
+fn stored(mut weekly: Vec<WeeklyRule>) -> Weekly {
+    weekly.sort_by_key(|rule| (rule.weekday.number_from_monday(), rule.from));
+    let rules = weekly.into_iter().map(|rule| schedule::WeeklyRule {
+        weekday: u8::try_from(rule.weekday.number_from_monday()).expect("a week has seven days"),
+        from: rule.from.get(),
+        until: rule.until.get(),
+    });
+    Weekly(rules.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::scheduling::native::Minute;
+    use chrono::Weekday;
+
+    fn rule(weekday: Weekday, from: u16, until: u16) -> WeeklyRule {
+        let minute = |hour| Minute::at(hour, 0).expect("an hour of the day");
+        WeeklyRule { weekday, from: minute(from), until: minute(until) }
+    }
+
+    #[test]
+    fn rules_are_kept_by_weekday_and_start_with_monday_as_1() {
+        let rules = vec![rule(Weekday::Sun, 9, 10), rule(Weekday::Mon, 13, 24), rule(Weekday::Mon, 0, 12)];
+        let kept: Vec<_> = stored(rules).0.iter().map(|rule| (rule.weekday, rule.from, rule.until)).collect();
+        assert_eq!(kept, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
+    }
+
+    #[test]
+    fn name_and_hours_are_checked_together() {
+        let weekly = [rule(Weekday::Tue, 9, 12), rule(Weekday::Tue, 11, 13), rule(Weekday::Wed, 9, 9)];
+        let Err(crate::domain::Error::Invalid(found)) = check(Some(" "), Some(&weekly)) else { panic!("it is wrong") };
+        let told: Vec<_> =
+            found.iter().map(|violation| (violation.field.join("."), violation.message.as_str())).collect();
+        assert_eq!(told[0], ("name".to_owned(), "must not be empty"));
+        assert_eq!(told[1], ("weeklyHours".to_owned(), "Tuesday: 09:00-12:00 and 11:00-13:00 overlap"));
+        assert!(told[2].1.starts_with("Wednesday: 09:00-09:00 must end after it starts"), "{told:?}");
+        assert_eq!(told.len(), 3);
+    }
+
+    #[test]
+    fn a_week_without_any_hours_is_a_schedule() {
+        check(Some("Sabbatical"), Some(&[])).expect("closed all week");
+    }
+}

@@ -1,0 +1,52 @@
+//! Weekly hours of a coach, and the dates on which they do not hold.
+
+mod edit;
+mod overrides;
+mod read;
+
+pub use edit::{Create, Update, create, delete, update};
+pub use overrides::{DayHours, SetOverrides, set_overrides};
+pub use read::{find_many, get, list, overrides_of};
+
+use entity::Uuid;
+use entity::coach::Model as Coach;
+use entity::schedule::{Entity, Model};
+use sea_orm::{EntityTrait, QuerySelect};
+
+use super::coach::manages;
+use super::scheduling::native::HoursError;
+use super::text::Problems;
+use super::{Error, Person, Result, audit, coach};
+use crate::db::Txn;
+
+/// `NotFound`, for a schedule that the caller may not know of.
+fn no_schedule() -> Error {
+    Error::NotFound("schedule")
+}
+
+/// A schedule that the person may change, and its coach. Nobody else changes either before the transaction ends.
+async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, Coach)> {
+    let found = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_schedule)?;
+    if !manages(person, found.coach_id) {
+        return Err(no_schedule());
+    }
+    let coach = coach::lock(txn, found.coach_id).await?;
+    let found = Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_schedule)?;
+    Ok((found, coach))
+}
+
+/// Notes what is wrong with hours, in words that name the day.
+fn note_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<HoursError>>) {
+    for error in checked.err().unwrap_or_default() {
+        problems.add(path, error.to_string());
+    }
+}
+
+/// Staff leave a trace when they change what is a coach's.
+async fn note_if_staff(txn: &Txn, person: &Person, action: &str, row: &Model, correlation_id: &str) -> Result<()> {
+    if person.is_coach(row.coach_id) {
+        return Ok(());
+    }
+    let subject = format!("schedule_{}", row.id.simple());
+    audit::record(txn, Some(person.user_id), action, &subject, row.updated_at, correlation_id).await
+}

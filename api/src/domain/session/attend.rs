@@ -1,0 +1,191 @@
+//! What the coach says of a session: it begins, it is over, and who came.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{self, Model as Booking};
+use entity::booking_event::{ActorKind, Kind};
+use entity::session::{Attendance, Model, Status};
+use entity::{Json, Uuid};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel};
+use serde_json::json;
+
+use super::read::Held;
+use super::{lock, no_session};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::change::{EARLIEST_START, apply, note, outcome};
+use crate::domain::booking::state::Event;
+use crate::domain::text::Problems;
+use crate::domain::{Act, Caller, Conflict, Error, Person, Result};
+
+/// Who came. At least one side; what is left out stays.
+#[derive(Clone, Copy, Debug)]
+pub struct MarkAttendance {
+    pub session_id: Uuid,
+    /// PRESENT or ABSENT.
+    pub coach: Option<Attendance>,
+    /// PRESENT or ABSENT.
+    pub client: Option<Attendance>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Says who came, from the booked start on. A session that is over is a NO_SHOW when either side was absent, and COMPLETED otherwise; one
+/// that goes on gets its outcome when it ends.
+///
+/// # Errors
+/// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client, `InvalidState` before the start and for a session
+/// whose booking no longer stands, `Stale` when it was changed since the caller read it.
+pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
+    let mut problems = Problems::default();
+    let is_given = input.coach.is_some() || input.client.is_some();
+    problems.require(is_given, "clientAttendance", "say who came: give at least one side");
+    for (path, attendance) in [("coachAttendance", input.coach), ("clientAttendance", input.client)] {
+        problems.require(attendance != Some(Attendance::Unknown), path, "must be PRESENT or ABSENT");
+    }
+    problems.finish()?;
+    decide(app, caller, input.session_id, input.version, Deed::Mark(input)).await
+}
+
+/// Begins a session, from 15 minutes before its booked start on.
+///
+/// # Errors
+/// As [`mark_attendance`]; `InvalidState` also when it is too early, or not UPCOMING.
+pub async fn start(app: &App, caller: &Caller, session_id: Uuid, version: Option<i64>) -> Result<Held> {
+    decide(app, caller, session_id, version, Deed::Start).await
+}
+
+/// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was absent, and so is its booking COMPLETED.
+///
+/// # Errors
+/// As [`mark_attendance`]; `InvalidState` also when it is over already.
+pub async fn complete(app: &App, caller: &Caller, session_id: Uuid, version: Option<i64>) -> Result<Held> {
+    let held = decide(app, caller, session_id, version, Deed::Complete).await?;
+    app.metrics.booking("completed");
+    Ok(held)
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Mark(MarkAttendance),
+    Start,
+    Complete,
+}
+
+async fn decide(app: &App, caller: &Caller, id: Uuid, version: Option<i64>, deed: Deed) -> Result<Held> {
+    let person = caller.require_person()?.clone();
+    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let (session, booking) = lock(txn, &person, id, version).await?;
+                let act = Act::person(coach_side(&person, &booking)?, &person, &correlation_id, now);
+                let held = match deed {
+                    Deed::Mark(input) => mark(txn, &act, session, &booking, input).await?,
+                    Deed::Start => begin(txn, &act, session, &booking).await?,
+                    Deed::Complete => end(txn, &act, session, &booking).await?,
+                };
+                Ok(held)
+            })
+        })
+        .await
+}
+
+/// As what the person runs the session: its coach, or staff.
+fn coach_side(person: &Person, booking: &Booking) -> Result<ActorKind> {
+    if person.is_coach(booking.coach_id) {
+        Ok(ActorKind::Coach)
+    } else if person.is_admin() {
+        Ok(ActorKind::Admin)
+    } else if booking.client_id == Some(person.user_id) {
+        Err(Error::Forbidden("only the coach may do this"))
+    } else {
+        Err(no_session())
+    }
+}
+
+async fn mark(txn: &Txn, act: &Act, session: Model, booking: &Booking, input: MarkAttendance) -> Result<Held> {
+    require_begun(&session, booking, act.now)?;
+    let before = who_came(&session);
+    let mut marked = session.clone();
+    marked.coach_attendance = input.coach.unwrap_or(session.coach_attendance);
+    marked.client_attendance = input.client.unwrap_or(session.client_attendance);
+    if matches!(marked.status, Status::Completed | Status::NoShow) {
+        marked.status = outcome(Some(&marked));
+    }
+    let session = store(txn, session, marked, act.now).await?;
+    let facts = (before, who_came(&session));
+    let booking = note(txn, act, booking, Kind::AttendanceMarked, facts).await?;
+    Ok(Held { session, booking })
+}
+
+async fn begin(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Result<Held> {
+    let is_ready = session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
+    if !is_ready {
+        return Err(refused(&session, "begun"));
+    }
+    if act.now < booking.starts_at - EARLIEST_START {
+        let message = format!("a session can be begun from {} minutes before its start", EARLIEST_START.num_minutes());
+        return Err(Conflict::InvalidState(message).into());
+    }
+    let mut begun = session.clone();
+    begun.status = Status::InProgress;
+    begun.started_at = Some(act.now);
+    let before = json!({ "sessionStatus": session.status.to_value() });
+    let session = store(txn, session, begun, act.now).await?;
+    let after = json!({ "sessionStatus": session.status.to_value() });
+    let booking = note(txn, act, booking, Kind::SessionStarted, (before, after)).await?;
+    Ok(Held { session, booking })
+}
+
+async fn end(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Result<Held> {
+    require_begun(&session, booking, act.now)?;
+    if !matches!(session.status, Status::Upcoming | Status::InProgress) {
+        return Err(refused(&session, "completed"));
+    }
+    let mut over = session.clone();
+    over.status = outcome(Some(&session));
+    over.ended_at = Some(act.now);
+    // Before the booking, which would otherwise give its session the booked end.
+    let session = store(txn, session, over, act.now).await?;
+    let booking = apply(txn, act, booking, Event::Ended, None, |_| ()).await?;
+    Ok(Held { session, booking })
+}
+
+fn require_begun(session: &Model, booking: &Booking, now: DateTime<Utc>) -> Result<()> {
+    if session.status == Status::Canceled {
+        return Err(refused(session, "changed"));
+    }
+    if now < booking.starts_at {
+        return Err(Conflict::InvalidState("the session has not begun yet".to_owned()).into());
+    }
+    Ok(())
+}
+
+fn refused(session: &Model, done: &str) -> Error {
+    let name = session.status.to_value().to_lowercase().replace('_', " ");
+    Conflict::InvalidState(format!("a session that is {name} cannot be {done}")).into()
+}
+
+/// What history keeps of it.
+fn who_came(session: &Model) -> Json {
+    json!({
+        "sessionStatus": session.status.to_value(),
+        "coachAttendance": session.coach_attendance.to_value(),
+        "clientAttendance": session.client_attendance.to_value(),
+    })
+}
+
+async fn store(txn: &Txn, before: Model, mut after: Model, now: DateTime<Utc>) -> Result<Model> {
+    (after.version, after.updated_at) = (before.version + 1, now);
+    let mut row = before.into_active_model();
+    row.status = Set(after.status);
+    row.coach_attendance = Set(after.coach_attendance);
+    row.client_attendance = Set(after.client_attendance);
+    row.started_at = Set(after.started_at);
+    row.ended_at = Set(after.ended_at);
+    row.version = Set(after.version);
+    row.updated_at = Set(now);
+    Ok(row.update(&**txn).await?)
+}

@@ -1,0 +1,63 @@
+//! What the client thinks of a session.
+
+use entity::Uuid;
+use entity::booking_event::{ActorKind, Kind};
+use entity::session::Status;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use serde_json::json;
+
+use super::lock;
+use super::read::Held;
+use crate::app::App;
+use crate::domain::booking::change::note;
+use crate::domain::text::Problems;
+use crate::domain::{Act, Caller, Conflict, Error, Result};
+
+/// A rating.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    pub session_id: Uuid,
+    /// 1 to 5.
+    pub rating: i32,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Rates a completed session; a second rating takes the place of the first.
+///
+/// # Errors
+/// `NotFound` for anyone but those who take part and staff, `Forbidden` for anyone but the client, `InvalidState` unless it is COMPLETED,
+/// `Invalid` for a rating out of range, `Stale` when it was changed since the caller read it.
+pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
+    let person = caller.require_person()?.clone();
+    let mut problems = Problems::default();
+    problems.range("rating", input.rating, 1, 5);
+    problems.finish()?;
+    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
+    app.db
+        .write(move |txn| {
+            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            Box::pin(async move {
+                let (session, booking) = lock(txn, &person, input.session_id, input.version).await?;
+                if booking.client_id != Some(person.user_id) {
+                    return Err(Error::Forbidden("only the client may rate a session"));
+                }
+                if session.status != Status::Completed {
+                    let message = "only a completed session can be rated".to_owned();
+                    return Err(Conflict::InvalidState(message).into());
+                }
+                let (before, version) = (json!({ "rating": session.rating }), session.version);
+                let mut row = session.into_active_model();
+                row.rating = Set(Some(input.rating));
+                row.version = Set(version + 1);
+                row.updated_at = Set(now);
+                let session = row.update(&**txn).await?;
+                let act = Act::person(ActorKind::Client, &person, &correlation_id, now);
+                let facts = (before, json!({ "rating": input.rating }));
+                let booking = note(txn, &act, &booking, Kind::SessionRated, facts).await?;
+                Ok(Held { session, booking })
+            })
+        })
+        .await
+}

@@ -1,0 +1,152 @@
+//! Free time.
+
+mod free;
+
+pub use free::{FreeCoach, FreeCoaches, FreeFilter, free_coaches};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::event_type::Visibility;
+use entity::{Uuid, coach, event_type, event_type_host};
+use sea_orm::EntityTrait;
+
+use super::coach::require;
+use super::scheduling::native::{Interval, Slot};
+use super::scheduling::{self, Except, Source};
+use super::text::Problems;
+use super::{Caller, Conflict, Error, Result, booking};
+use crate::app::App;
+
+/// Longest stretch that is searched at once.
+const LONGEST: TimeDelta = TimeDelta::days(62);
+
+/// Which slots.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    pub event_type_id: Uuid,
+    /// One of the type's hosts; its owner when left out.
+    pub coach_id: Option<Uuid>,
+    /// Slots start in the stretch; at most 62 days.
+    pub range: Interval,
+    /// One of the type's lengths; its default when left out.
+    pub length_minutes: Option<i32>,
+    /// A booking that is to be moved: its own time counts as free, and its length is kept.
+    pub moving: Option<Uuid>,
+}
+
+/// An answer about free time.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    pub coach: coach::Model,
+    pub event_type: event_type::Model,
+    /// Earliest first.
+    pub slots: Vec<Slot>,
+    /// When the answer was true.
+    pub verified_at: DateTime<Utc>,
+    pub source: Source,
+}
+
+/// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time counts as free.
+///
+/// # Errors
+/// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or a length that makes no sense;
+/// `InvalidState` for a coach who takes no bookings or whose calendar cannot be read: never an empty list instead of an error.
+pub async fn slots(app: &App, caller: &Caller, query: Query) -> Result<Slots> {
+    let now = app.clock.now();
+    let db = app.db.read();
+    let event_type = event_type::Entity::find_by_id(query.event_type_id)
+        .one(db)
+        .await?
+        .filter(|found| found.visibility != Visibility::Archived || query.moving.is_some())
+        .ok_or(Error::NotFound("event type"))?;
+    let moving = match query.moving {
+        Some(id) => Some(moving(app, caller, id, &event_type).await?),
+        None => None,
+    };
+    let wanted = moving.as_ref().map(|booking| booking.coach_id).or(query.coach_id);
+    let coach = host(app, &event_type, wanted).await?;
+    if !coach.accepts_bookings && moving.is_none() {
+        return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+    }
+    scheduling::require_readable(&coach)?;
+
+    let length = match &moving {
+        Some(booking) => i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
+            .map_err(|error| Error::internal("a booking's length", error))?,
+        None => query.length_minutes.unwrap_or(event_type.length_minutes),
+    };
+    check(&query, length, &event_type, moving.is_some())?;
+    let terms = scheduling::terms(&event_type, length)?;
+    let user_id = caller.find_person().map(|person| person.user_id);
+    let except = Except { booking_id: moving.map(|booking| booking.id), user_id };
+    let availability = scheduling::load(db, &coach, &event_type, query.range, except, now).await?;
+    let slots = availability.slots(&terms, query.range, now);
+    Ok(Slots { coach, event_type, slots, verified_at: now, source: Source::Native })
+}
+
+fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bool) -> Result<()> {
+    let mut problems = Problems::default();
+    check_range(&mut problems, "range", query.range, LONGEST);
+    if !is_move && !event_type.lengths.0.contains(&length) {
+        let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
+        problems.add("lengthMinutes", format!("must be one of: {}", lengths.join(", ")));
+    }
+    problems.finish()
+}
+
+/// Notes what is wrong with a stretch of time.
+fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: TimeDelta) {
+    let until = format!("{path}.until");
+    problems.require(range.from < range.until, &until, "must be after the start of the stretch");
+    let is_short = range.until - range.from <= longest;
+    problems.require(is_short, &until, format!("must be at most {} days after the start", longest.num_days()));
+}
+
+/// The booking to be moved, when it is the caller's and of this type.
+async fn moving(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    event_type: &event_type::Model,
+) -> Result<entity::booking::Model> {
+    // A visitor has no bookings; asking for one is asking for somebody else's.
+    let booking = match booking::get(app, caller, id).await {
+        Err(Error::Unauthenticated) => return Err(Error::NotFound("booking")),
+        found => found?,
+    };
+    if booking.event_type_id != event_type.id {
+        return Err(Error::invalid("bookingId", "this booking is of another event type"));
+    }
+    Ok(booking)
+}
+
+/// The coach whose time is asked for: one of the hosts.
+async fn host(app: &App, event_type: &event_type::Model, wanted: Option<Uuid>) -> Result<coach::Model> {
+    let db = app.db.read();
+    let coach_id = wanted.unwrap_or(event_type.coach_id);
+    if coach_id != event_type.coach_id {
+        let host = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(db).await?;
+        host.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
+    }
+    require(db, coach_id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong_with(from: &str, until: &str) -> Vec<String> {
+        let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
+        let mut problems = Problems::default();
+        check_range(&mut problems, "range", Interval { from: instant(from), until: instant(until) }, LONGEST);
+        problems.paths()
+    }
+
+    #[test]
+    fn a_stretch_has_a_length_up_to_62_days() {
+        assert!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
+        assert!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
+        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"), ["range.until"]);
+        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
+        assert_eq!(wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
+    }
+}
