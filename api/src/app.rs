@@ -36,6 +36,8 @@ pub struct App {
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
     pub cal_com: crate::domain::webhook::CalComSecrets,
+    /// Deliveries on their way into the database.
+    pub inbox: crate::domain::webhook::Inbox,
     pub metrics: Arc<Metrics>,
     /// Work that must not be cut off by a client that goes away; a shutdown waits for it.
     pub tasks: TaskTracker,

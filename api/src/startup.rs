@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::identity::{LocalIssuer, TokenVerifier};
-use crate::domain::webhook::CalComSecrets;
+use crate::domain::webhook::{CalComSecrets, Inbox};
 use crate::http::metrics::Metrics;
 use crate::outbox::listen::Live;
 
@@ -68,6 +68,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         tokens,
         cal_com: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
         metrics: Metrics::new(),
+        inbox: Inbox::default(),
         tasks: TaskTracker::new(),
     }))
 }

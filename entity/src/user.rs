@@ -40,7 +40,16 @@ pub struct Model {
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
+pub enum Relation {
+    #[sea_orm(has_one = "crate::coach::Entity")]
+    Coach,
+}
+
+impl Related<crate::coach::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Coach.def()
+    }
+}
 
 impl ActiveModelBehavior for ActiveModel {}
 

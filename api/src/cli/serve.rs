@@ -1,6 +1,5 @@
 //! `courtside serve` and `courtside worker`.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,6 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::http::graphql::Lifecycle;
 use crate::http::serve::{self, ServeLimits};
+use crate::domain::identity::role_name;
+use crate::http::page::{Page, Token};
 use crate::http::shutdown::StopSignals;
 use crate::http::{health::Readiness, router};
 use crate::startup::{self, Failure};
@@ -31,13 +32,15 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let background = start_background(&app, &shutdown);
     let readiness = router::readiness(&app);
     let lifecycle = Lifecycle { shutdown: shutdown.clone(), tracker: app.tasks.clone() };
-    let routes = router::router(&app, &config, lifecycle, readiness.clone())?;
+    let tokens = ready_tokens(&app, &config).await?;
+    let page = (!tokens.is_empty()).then(|| Page { tokens: tokens.clone() });
+    let routes = router::router(&app, &config, lifecycle, readiness.clone(), page)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, started_ms = began.elapsed().as_millis(), "Listening");
-    if config.environment == Environment::Development {
-        greet(&app, &config).await?;
+    if !tokens.is_empty() {
+        greet(&config, &tokens);
     }
 
     tokio::spawn(signals.stop(readiness, shutdown.clone(), config.http.drain));
@@ -88,16 +91,24 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     })
 }
 
+/// In development, a token for each role; otherwise none.
+async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure> {
+    let mut tokens = Vec::new();
+    if config.environment == Environment::Development && config.clerk.is_none() {
+        for role in [Role::Client, Role::Coach, Role::Admin] {
+            let token = token::sign(&app.db, role, None, &app.clock).await?;
+            tokens.push(Token { label: role_name(role).to_owned(), role: role_name(role).to_owned(), token });
+        }
+    }
+    Ok(tokens)
+}
+
 /// Tells a developer where to look and whom to be.
-async fn greet(app: &App, config: &Config) -> Result<(), Failure> {
+fn greet(config: &Config, tokens: &[Token]) {
     let mut text = format!("\n  Courtside is ready: {}\n\n", config.public_url);
-    for (role, name) in [(Role::Client, "client"), (Role::Coach, "coach"), (Role::Admin, "admin")] {
-        let token = token::sign(&app.db, role, None, &app.clock).await?;
-        text.push_str(&format!("  {name:<7} {token}\n"));
+    for Token { role, token, .. } in tokens {
+        text.push_str(&format!("  {role:<7} {token}\n"));
     }
     text.push_str("\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n");
-    if std::io::stderr().is_terminal() || config.clerk.is_none() {
-        complain(&text);
-    }
-    Ok(())
+    complain(&text);
 }

@@ -9,10 +9,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use providers::clerk;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::page::{self, Direction, Page, PageInput};
 use super::{Error, Person, Result, Viewer};
 use crate::app::App;
 use crate::db::{Db, Txn};
@@ -223,8 +224,9 @@ pub fn role_name(role: Role) -> &'static str {
 /// # Errors
 /// When the database fails.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
-    let user = match user::Entity::find_by_subject(&identity.issuer, &identity.subject).one(app.db.read()).await? {
-        Some(user) if !differs(&user, identity) => user,
+    let known = user::Entity::find_by_subject(&identity.issuer, &identity.subject).find_also_related(coach::Entity);
+    let (user, coach_id) = match known.one(app.db.read()).await? {
+        Some((user, coach)) if !differs(&user, identity) => (user, coach.map(|coach| coach.id)),
         _ => {
             let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
             let now = app.clock.now();
@@ -236,11 +238,10 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
                 .await?
         }
     };
-    let coach = coach::Entity::find_by_user(user.id).one(app.db.read()).await?;
     Ok(Viewer::Person(Person {
         user_id: user.id,
         role: user.role,
-        coach_id: coach.map(|coach| coach.id),
+        coach_id,
         suspended: user.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
@@ -258,7 +259,13 @@ fn differs(user: &user::Model, identity: &Identity) -> bool {
         || identity.name.as_ref().is_some_and(|name| *name != user.display_name)
 }
 
-async fn keep(txn: &Txn, identity: &Identity, now: DateTime<Utc>, correlation_id: &str) -> Result<user::Model> {
+/// The account, and the coach profile of a person who has one.
+async fn keep(
+    txn: &Txn,
+    identity: &Identity,
+    now: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<(user::Model, Option<Uuid>)> {
     let fresh = user::ActiveModel {
         id: Set(entity::new_id()),
         issuer: Set(identity.issuer.clone()),
@@ -294,10 +301,11 @@ async fn keep(txn: &Txn, identity: &Identity, now: DateTime<Utc>, correlation_id
     if claims_bookings {
         job::enqueue(txn, &Job::ClaimBookings { user_id: user.id }, now, correlation_id).await?;
     }
-    if user.role == Role::Coach {
-        super::coach::ensure_profile(txn, &user, now).await?;
-    }
-    Ok(user)
+    let coach = match user.role {
+        Role::Coach => Some(super::coach::ensure_profile(txn, &user, now).await?),
+        _ => coach::Entity::find_by_user(user.id).one(&**txn).await?,
+    };
+    Ok((user, coach.map(|coach| coach.id)))
 }
 
 fn known_zone(zone: Option<&str>) -> &str {
@@ -314,6 +322,25 @@ pub const LOCAL_TOKEN_LIFE: TimeDelta = TimeDelta::hours(24);
 pub async fn get_own_account(app: &App, caller: &super::Caller) -> Result<user::Model> {
     let id = caller.require_person()?.user_id;
     user::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)
+}
+
+/// All accounts, the newest first; those with an address, when one is given.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
+pub async fn list(
+    app: &App,
+    caller: &super::Caller,
+    email: Option<String>,
+    page: &PageInput,
+) -> Result<Page<user::Model>> {
+    caller.require_admin()?;
+    let mut query = user::Entity::find();
+    if let Some(email) = email {
+        query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
+    }
+    let order = ((user::Column::CreatedAt, user::Column::Id), Direction::Descending);
+    page::cut(app.db.read(), query, page, order, |row: &user::Model| (row.created_at, row.id)).await
 }
 
 /// Whether the caller's rights are still what they were when they connected.

@@ -7,6 +7,7 @@ mod error;
 pub mod event_type;
 pub mod hold;
 pub mod identity;
+pub mod job;
 pub mod money;
 pub mod note;
 pub mod page;

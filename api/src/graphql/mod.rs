@@ -2,23 +2,25 @@
 //! the domain is called, and its answer is shown.
 
 pub mod booking;
-mod coach;
-mod connection;
-mod context;
+pub mod coach;
+pub mod connection;
+pub mod context;
+pub mod delivery;
 pub mod document;
 pub mod engine;
 pub mod error;
-mod event_type;
+pub mod event_type;
 pub mod id;
 pub mod loaders;
-mod money;
-mod node;
-mod payload;
+pub mod money;
+pub mod node;
+pub mod payload;
+mod raw;
 pub mod rules;
 pub mod scalars;
 pub mod schema;
-mod session;
-mod user;
-mod viewer;
+pub mod session;
+pub mod user;
+pub mod viewer;
 
 pub use schema::{Schema, schema, sdl};

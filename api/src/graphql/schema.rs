@@ -5,7 +5,9 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, MergedSubscription};
 
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
+use super::delivery::DeliveryMutation;
 use super::node::NodeQuery;
+use super::user::UserMutation;
 use super::viewer::ViewerQuery;
 use crate::app::App;
 
@@ -15,7 +17,7 @@ pub struct Query(NodeQuery, ViewerQuery, BookingQuery);
 
 /// Changing. Each mutation takes one input and gives a payload: the thing it changed, or why it did nothing.
 #[derive(MergedObject, Default)]
-pub struct Mutation(BookingMutation);
+pub struct Mutation(BookingMutation, DeliveryMutation, UserMutation);
 
 /// Watching, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default)]

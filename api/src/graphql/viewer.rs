@@ -4,10 +4,11 @@ use async_graphql::{Context, ID, MergedObject, Object};
 
 use super::booking::{AdminBookings, ViewerBookings};
 use super::context::{app, caller};
+use super::delivery::AdminDeliveries;
 use super::error::Result;
 use super::id::Kind;
 use super::scalars::DateTime;
-use super::user::User;
+use super::user::{AdminUsers, User};
 use crate::domain::identity;
 
 /// The caller, and what is theirs.
@@ -16,7 +17,7 @@ pub struct Viewer(ViewerAccount, ViewerBookings);
 
 /// Everything, for staff.
 #[derive(MergedObject, Default)]
-pub struct Admin(AdminBookings);
+pub struct Admin(AdminBookings, AdminDeliveries, AdminUsers);
 
 /// Who calls.
 #[derive(Default)]

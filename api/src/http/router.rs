@@ -15,6 +15,7 @@ use axum::{Extension, Router};
 use super::gate::{AppGate, Quotas};
 use super::graphql::{self, ClientAddress, Gauges, GraphqlEndpoint, Lifecycle, Origins};
 use super::health::{self, Readiness};
+use super::page::{self, Page};
 use super::{client_address, metrics, observe, request_id, webhooks};
 use crate::app::App;
 use crate::config::Config;
@@ -24,11 +25,17 @@ use crate::graphql::schema;
 use crate::startup::Failure;
 use crate::worker;
 
-/// Every route of the server. `lifecycle` is how its sockets are told to stop.
+/// Every route of the server. `lifecycle` is how its sockets are told to stop; `page` is the one for developers, if it is wanted.
 ///
 /// # Errors
 /// When the manifest of persisted documents cannot be read.
-pub fn router(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, readiness: Readiness) -> Result<Router, Failure> {
+pub fn router(
+    app: &Arc<App>,
+    config: &Config,
+    lifecycle: Lifecycle,
+    readiness: Readiness,
+    page: Option<Page>,
+) -> Result<Router, Failure> {
     let gauges = Gauges::default();
     let graphql = graphql_routes(app, config, lifecycle, gauges.clone())?;
     let router = Router::new()
@@ -38,6 +45,10 @@ pub fn router(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, readiness: 
         .merge(graphql)
         .merge(webhooks::router(Arc::clone(app)))
         .merge(health::routes(readiness));
+    let router = match page {
+        Some(page) => router.merge(page::router(page)),
+        None => router,
+    };
     Ok(router
         .layer(middleware::from_fn_with_state(config.http.trusted_proxies, address))
         .layer(middleware::from_fn_with_state(Arc::clone(&app.metrics), observe::observe))

@@ -32,13 +32,26 @@ impl BookingEvent {
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
         let was_active = self.status_before.is_some_and(Status::is_active);
-        let gave_time_back = was_active && (!self.status_after.is_active() || self.kind == Kind::Moved);
+        let frees_its_time = matches!(self.kind, Kind::Moved | Kind::ConflictFound) || !self.status_after.is_active();
+        let gave_time_back = was_active && frees_its_time;
         if gave_time_back { vec![Job::SettleConflicts { coach_id: self.coach_id }] } else { Vec::new() }
     }
 }
 
 /// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as long as nothing else uses it.
 const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
+
+/// Waits for every transaction that writes history and makes later ones wait, until this one ends. Whoever reads bookings in order to
+/// decide over several of them does this first: what was read then stays true. Costs nothing in SQLite, which has one writer anyway.
+///
+/// # Errors
+/// When the database fails.
+pub async fn enter(txn: &Txn) -> Result<()> {
+    if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
+        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})")).await?;
+    }
+    Ok(())
+}
 
 /// Appends a line of history and the work that follows from it.
 ///
@@ -49,9 +62,7 @@ const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
 /// # Errors
 /// When the database fails.
 pub async fn record(txn: &Txn, event: BookingEvent) -> Result<()> {
-    if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
-        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})")).await?;
-    }
+    enter(txn).await?;
     let jobs = event.jobs();
     let act = event.act;
     entity::booking_event::Entity::insert(ActiveModel {

@@ -5,7 +5,9 @@ use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement,
+};
 
 use crate::db::Txn;
 use crate::domain::Result;
@@ -41,7 +43,7 @@ impl Job {
     }
 
     /// A new job replaces the waiting one with the same key.
-    fn dedupe_key(self) -> String {
+    pub(crate) fn dedupe_key(self) -> String {
         format!("{}:{}", self.kind(), self.subject_id())
     }
 
@@ -69,7 +71,18 @@ const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
 /// # Errors
 /// When the database fails.
 pub async fn enqueue(txn: &Txn, job: &Job, run_at: DateTime<Utc>, correlation_id: &str) -> Result<()> {
-    let row = ActiveModel {
+    enqueue_all(txn, &[(*job, run_at, correlation_id)]).await
+}
+
+/// Puts much work down in one statement: each job with when it is to be done and its correlation id. No two may be the same.
+///
+/// # Errors
+/// When the database fails.
+pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let row = |&(job, run_at, correlation_id): &(Job, DateTime<Utc>, &str)| ActiveModel {
         id: Set(entity::new_id()),
         kind: Set(job.kind().to_owned()),
         subject_id: Set(job.subject_id()),
@@ -87,7 +100,7 @@ pub async fn enqueue(txn: &Txn, job: &Job, run_at: DateTime<Utc>, correlation_id
         .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
         .update_columns([Column::RunAt, Column::CorrelationId])
         .to_owned();
-    Entity::insert(row).on_conflict(replace).exec_without_returning(&**txn).await?;
+    Entity::insert_many(jobs.iter().map(row)).on_conflict(replace).exec_without_returning(&**txn).await?;
     txn.wake_jobs();
     Ok(())
 }

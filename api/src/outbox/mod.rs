@@ -4,5 +4,5 @@ pub mod event;
 pub mod job;
 pub mod listen;
 
-pub use event::{BookingEvent, record};
+pub use event::{BookingEvent, enter, record};
 pub use job::Job;

@@ -7,7 +7,7 @@ use entity::note::{self, Visibility};
 use entity::session::{self, Attendance};
 use entity::{coach, event_type, user};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::people::People;
 use crate::db::Txn;

@@ -43,6 +43,10 @@ pub(crate) async fn apply(
     let mut changed = booking.clone();
     edit(&mut changed);
     changed.status = status;
+    if !status.is_active() {
+        // It takes no time any more, so nothing can be in its way.
+        changed.conflict = None;
+    }
     changed.version = booking.version + 1;
     changed.updated_at = act.now;
 

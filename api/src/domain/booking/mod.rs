@@ -1,27 +1,38 @@
 //! Bookings: one file per use case, around the table of transitions ([`state`]) and the only road to a change ([`change`]).
 
 mod actions;
+pub(crate) mod adopt;
 mod approve;
 mod cancel;
 pub(crate) mod change;
+mod claim;
 mod create;
+pub(crate) mod derive;
 mod idempotency;
 mod intake;
+mod payment;
 mod policy;
+mod presence;
 mod read;
 mod reschedule;
+mod road;
+mod stand;
 pub mod state;
+pub(crate) mod statement;
 mod sweep;
 
 pub use actions::{Action, allowed_actions};
 pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
+pub use claim::claim;
 pub use create::{Create, create};
 pub(crate) use create::{Offer, Wanted, reference, require_free};
 pub use intake::AnswerInput;
+pub use payment::record_payment;
 pub use policy::{Quote, quote};
 pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};
 pub use reschedule::{Reschedule, reschedule};
+pub use stand::settle_conflicts;
 pub use sweep::sweep;
 
 use entity::booking::Model;
@@ -33,12 +44,6 @@ use super::{Person, Result};
 ///
 /// # Errors
 /// `NotFound` when the person has no part in it.
-pub async fn settle_conflicts(_: &crate::app::App, _: entity::Uuid) -> Result<()> {
-    Ok(())
-}
-pub async fn claim(_: &crate::app::App, _: entity::Uuid) -> Result<()> {
-    Ok(())
-}
 pub(crate) fn side(person: &Person, booking: &Model) -> Result<ActorKind> {
     if booking.client_id == Some(person.user_id) {
         Ok(ActorKind::Client)

@@ -90,6 +90,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Canceled, On::Reinstated, At::Scheduled),
     (At::Rejected, On::Reinstated, At::Scheduled),
     (At::Expired, On::Reinstated, At::Scheduled),
+    // A session that is over may be moved at the scheduler: it is still to come then.
+    (At::Completed, On::Reinstated, At::Scheduled),
     (At::Initiated, On::Merged, At::Abandoned),
     (At::Scheduled, On::Merged, At::Abandoned),
     (At::PaymentPending, On::Merged, At::Abandoned),
@@ -202,7 +204,7 @@ mod tests {
                 (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
-            At::Completed => &[(On::CanceledElsewhere, At::Canceled)],
+            At::Completed => &[(On::CanceledElsewhere, At::Canceled), (On::Reinstated, At::Scheduled)],
             At::Abandoned => {
                 &[(On::Paid, At::Confirmed), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)]
             }

@@ -9,10 +9,12 @@ pub use profile::{UpdateProfile, update_profile};
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
-use entity::coach::{ActiveModel, Entity, Model, Scheduler};
-use entity::user;
+use entity::coach::{ActiveModel, Column, Entity, Model, Scheduler};
+use entity::{connection, user};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::{Caller, Error, Person, Result};
 use crate::db::Txn;
@@ -59,13 +61,21 @@ pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
     Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_coach)
 }
 
-/// The profile of an account with the role of a coach; made, unlisted, when it is missing.
+/// The profile of an account with the role of a coach: the one that was imported for their verified address, else a new, unlisted one.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn ensure_profile(txn: &Txn, user: &user::Model, now: DateTime<Utc>) -> Result<Model> {
     if let Some(coach) = Entity::find_by_user(user.id).one(&**txn).await? {
         return Ok(coach);
+    }
+    if let Some(imported) = imported(txn, user).await? {
+        let version = imported.version + 1;
+        let mut row = imported.into_active_model();
+        row.user_id = Set(Some(user.id));
+        row.version = Set(version);
+        row.updated_at = Set(now);
+        return Ok(row.update(&**txn).await?);
     }
     let id = entity::new_id();
     let coach = ActiveModel {
@@ -86,4 +96,16 @@ pub(crate) async fn ensure_profile(txn: &Txn, user: &user::Model, now: DateTime<
         updated_at: Set(now),
     };
     Ok(coach.insert(&**txn).await?)
+}
+
+/// The profile that was made for a provider's account with the same address, before its owner signed up here.
+async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
+    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else { return Ok(None) };
+    let links = connection::Entity::find().filter(connection::Column::ExternalEmail.eq(email)).all(&**txn).await?;
+    let orphans = Entity::find()
+        .filter(Column::Id.is_in(links.iter().map(|link| link.coach_id)))
+        .filter(Column::UserId.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id);
+    Ok(orphans.one(&**txn).await?)
 }

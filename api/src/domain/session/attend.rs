@@ -61,7 +61,7 @@ pub async fn start(app: &App, caller: &Caller, session_id: Uuid, version: Option
 /// As [`mark_attendance`]; `InvalidState` also when it is over already.
 pub async fn complete(app: &App, caller: &Caller, session_id: Uuid, version: Option<i64>) -> Result<Held> {
     let held = decide(app, caller, session_id, version, Deed::Complete).await?;
-    app.metrics.booking_changed("completed");
+    app.metrics.booking("completed");
     Ok(held)
 }
 

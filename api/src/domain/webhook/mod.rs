@@ -1,12 +1,18 @@
-//! stub
-use crate::{app::App, domain::Result};
-use entity::Uuid;
-#[derive(Debug, Default)]
-pub struct CalComSecrets;
-impl CalComSecrets { pub fn new(_: Vec<secrecy::SecretString>) -> Self { Self } }
-pub async fn project(_: &App, _: Uuid) -> Result<()> {
-    Ok(())
-}
-pub async fn give_up(_: &App, _: Uuid, _: &str) -> Result<()> {
-    Ok(())
-}
+//! What providers tell us: stored first, exactly as it came, and answered; understood later, in a job.
+
+mod admin;
+mod chain;
+mod inbox;
+mod parties;
+mod project;
+mod telling;
+
+pub use admin::{list, replay};
+pub use inbox::{CalComSecrets, Inbox, Receipt, Refusal, receive_cal_com};
+pub use project::{give_up, project};
+
+/// Cal.com's name in tables, metrics and logs.
+pub(crate) const PROVIDER: &str = "calcom";
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 //! Bookings: what clients see of them, and what they can do with them.
 
-mod event;
-mod input;
-mod mutation;
-mod object;
-mod subscription;
+pub mod event;
+pub mod input;
+pub mod mutation;
+pub mod object;
+pub mod subscription;
 
 use async_graphql::{Context, ID, Object};
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_graphql::parser::types::{
-    Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, Type,
+    BaseType, Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
+    SelectionSet, Type, VariableDefinition,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
@@ -14,7 +14,7 @@ use super::limits::Limits;
 use super::measure::{Measure, is_introspection};
 use super::parse::invalid;
 use super::refusal::{Reason, Refusal};
-use super::types::{TypeTable, innermost};
+use super::types::{Input, TypeTable, innermost};
 
 /// The facts about one operation that do not depend on its variables.
 #[derive(Clone, Debug)]
@@ -63,8 +63,15 @@ pub(super) fn analyse(
     if operation.ty == OperationType::Subscription {
         single_field(document, operation)?;
     }
-    let mut reader =
-        Reader { document, types, limits, coordinates: BTreeSet::new(), introspects: false, seen: HashSet::new() };
+    let mut reader = Reader {
+        document,
+        types,
+        limits,
+        declared: &operation.variable_definitions,
+        coordinates: BTreeSet::new(),
+        introspects: false,
+        seen: HashSet::new(),
+    };
     reader.variables(operation)?;
     reader.set(types.root(operation.ty), &operation.selection_set.node)?;
     let Reader { coordinates, introspects, .. } = reader;
@@ -118,6 +125,7 @@ struct Reader<'a> {
     document: &'a ExecutableDocument,
     types: &'a TypeTable,
     limits: &'a Limits,
+    declared: &'a [Positioned<VariableDefinition>],
     coordinates: BTreeSet<String>,
     introspects: bool,
     seen: HashSet<&'a Name>,
@@ -163,7 +171,7 @@ impl<'a> Reader<'a> {
                 page(&name.node, size.as_u64(), self.limits).map_err(|wrong| wrong.at(value.pos))?;
             }
             if let Some(input) = known.and_then(|known| known.arguments.get(&name.node)) {
-                self.literal(&name.node, &input.ty, value)?;
+                self.argument(&name.node, input, value)?;
             }
         }
         self.set(known.map(|known| innermost(&known.ty)), &node.selection_set.node)
@@ -183,15 +191,22 @@ impl<'a> Reader<'a> {
                     directive.pos,
                 ));
             }
-            let condition = directive.node.get_argument("if");
-            if matches!(name.as_str(), "skip" | "include")
-                && condition.is_none_or(|value| !matches!(value.node, Value::Boolean(_) | Value::Variable(_)))
-            {
-                let message = format!("The directive \"@{name}\" needs an argument \"if\" of type \"Boolean!\".");
-                return Err(invalid(message, directive.pos));
+            if matches!(name.as_str(), "skip" | "include") {
+                self.condition(directive)?;
             }
         }
         Ok(())
+    }
+
+    fn condition(&self, directive: &'a Positioned<Directive>) -> Result<(), Refusal> {
+        let boolean = Type { base: BaseType::Named(Name::new("Boolean")), nullable: false };
+        let Some(value) = directive.node.get_argument("if") else {
+            return Err(invalid(
+                format!("The directive \"@{}\" needs an argument \"if\".", directive.node.name.node),
+                directive.pos,
+            ));
+        };
+        self.argument(&Name::new("if"), &Input { ty: boolean, required: true }, value)
     }
 
     /// `__typename` is a leaf without arguments on every type; the library does not look at it.
@@ -207,17 +222,28 @@ impl<'a> Reader<'a> {
 
     fn variables(&self, operation: &'a OperationDefinition) -> Result<(), Refusal> {
         self.directives(&operation.directives)?;
-        let mut directives = operation.variable_definitions.iter().flat_map(|variable| &variable.node.directives);
-        directives.next().map_or(Ok(()), |directive| {
-            Err(invalid(
-                format!("Directive \"@{}\" may not be used on a variable.", directive.node.name.node),
-                directive.pos,
-            ))
-        })
+        for variable in &operation.variable_definitions {
+            let variable = &variable.node;
+            if let Some(directive) = variable.directives.first() {
+                let message = format!("The directive \"@{}\" may not be used on a variable.", directive.node.name.node);
+                return Err(invalid(message, directive.pos));
+            }
+            if let Some(default) = &variable.default_value {
+                let value = default.node.clone().into_value();
+                input::check(self.types, &variable.var_type.node, &value, Origin::Document(&[])).map_err(|wrong| {
+                    let name = &variable.name.node;
+                    invalid(
+                        format!("Variable \"${name}{}\" has an invalid default: {}", wrong.path, wrong.message),
+                        default.pos,
+                    )
+                })?;
+            }
+        }
+        Ok(())
     }
 
-    fn literal(&self, name: &Name, ty: &Type, value: &Positioned<Value>) -> Result<(), Refusal> {
-        input::check(self.types, ty, &value.node, Origin::Document).map_err(|wrong| {
+    fn argument(&self, name: &Name, input: &Input, value: &Positioned<Value>) -> Result<(), Refusal> {
+        input::check_place(self.types, input, &value.node, Origin::Document(self.declared)).map_err(|wrong| {
             invalid(format!("Argument \"{name}{}\" has an invalid value: {}", wrong.path, wrong.message), value.pos)
         })
     }

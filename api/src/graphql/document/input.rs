@@ -1,16 +1,18 @@
 //! Whether a value may stand where a type is asked for (specification, sections 3.5 to 3.12: input coercion).
 
-use async_graphql::Name;
-use async_graphql::parser::types::{BaseType, Type};
+use async_graphql::parser::types::{BaseType, Type, VariableDefinition};
+use async_graphql::{Name, Positioned, Value as ConstValue};
 use async_graphql_value::Value;
 use async_graphql_value::indexmap::IndexMap;
 
 use super::types::{Input, Known, TypeTable};
 
-/// Where a value came from: an enum value is a bare name in a document and a string in JSON.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    Document,
+/// Where a value came from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// A document, whose operation declares these variables. An enum value is a bare name there.
+    Document(&'a [Positioned<VariableDefinition>]),
+    /// JSON, where an enum value is a string.
     Json,
 }
 
@@ -32,10 +34,24 @@ impl Mismatch {
     }
 }
 
-/// Checks one value. Variables inside it are left to the rule that compares their types with their places.
-pub(super) fn check(types: &TypeTable, ty: &Type, value: &Value, origin: Origin) -> Result<(), Mismatch> {
+/// Checks a value that stands where `place` is asked for.
+pub(super) fn check_place(types: &TypeTable, place: &Input, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
+    match (value, origin) {
+        (Value::Variable(name), Origin::Document(variables)) => {
+            let has_default = !place.ty.nullable && !place.required;
+            usage(name, variables, &place.ty, has_default)
+        }
+        _ => check(types, &place.ty, value, origin),
+    }
+}
+
+/// Checks one value.
+pub(super) fn check(types: &TypeTable, ty: &Type, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
     match (&ty.base, value) {
-        (_, Value::Variable(_)) => Ok(()),
+        (_, Value::Variable(name)) => match origin {
+            Origin::Document(variables) => usage(name, variables, ty, false),
+            Origin::Json => Ok(()),
+        },
         (_, Value::Null) if ty.nullable => Ok(()),
         (_, Value::Null) => Err(Mismatch::new(format!("Expected a value of type \"{ty}\", found null."))),
         (BaseType::List(item), Value::List(values)) => {
@@ -49,7 +65,41 @@ pub(super) fn check(types: &TypeTable, ty: &Type, value: &Value, origin: Origin)
     }
 }
 
-fn named(types: &TypeTable, name: &Name, value: &Value, origin: Origin) -> Result<(), Mismatch> {
+/// Whether a variable may be used in a place (specification, section 5.8.5). The library compares only the innermost names.
+fn usage(
+    name: &Name,
+    variables: &[Positioned<VariableDefinition>],
+    ty: &Type,
+    has_default: bool,
+) -> Result<(), Mismatch> {
+    let Some(variable) = variables.iter().find(|variable| variable.node.name.node == *name) else { return Ok(()) };
+    let variable = &variable.node;
+    let never_null =
+        has_default || variable.default_value.as_ref().is_some_and(|default| default.node != ConstValue::Null);
+    let mut given = variable.var_type.node.clone();
+    if never_null {
+        given.nullable = false;
+    }
+    if fits(&given, ty) {
+        return Ok(());
+    }
+    let message = format!(
+        "Variable \"${name}\" of type \"{}\" used in position expecting type \"{ty}\".",
+        variable.var_type.node
+    );
+    Err(Mismatch::new(message))
+}
+
+fn fits(given: &Type, wanted: &Type) -> bool {
+    (wanted.nullable || !given.nullable)
+        && match (&given.base, &wanted.base) {
+            (BaseType::Named(given), BaseType::Named(wanted)) => given == wanted,
+            (BaseType::List(given), BaseType::List(wanted)) => fits(given, wanted),
+            _ => false,
+        }
+}
+
+fn named(types: &TypeTable, name: &Name, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
     let fits = match (types.get(name), name.as_str()) {
         (Some(Known::Enum(values)), _) => {
             return enumeration(name, values.contains(choice(value, origin)), value, origin);
@@ -71,15 +121,15 @@ fn named(types: &TypeTable, name: &Name, value: &Value, origin: Origin) -> Resul
     }
 }
 
-fn choice(value: &Value, origin: Origin) -> &str {
+fn choice<'a>(value: &'a Value, origin: Origin<'_>) -> &'a str {
     match (value, origin) {
-        (Value::Enum(name), Origin::Document) => name,
+        (Value::Enum(name), Origin::Document(_)) => name,
         (Value::String(name), Origin::Json) => name,
         _ => "",
     }
 }
 
-fn enumeration(name: &Name, known: bool, value: &Value, origin: Origin) -> Result<(), Mismatch> {
+fn enumeration(name: &Name, known: bool, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
     match choice(value, origin) {
         _ if known => Ok(()),
         "" => Err(Mismatch::new(format!("Enum \"{name}\" cannot represent {}.", shown(value)))),
@@ -93,7 +143,7 @@ fn object(
     fields: &std::collections::HashMap<Name, Input>,
     one_of: bool,
     value: &Value,
-    origin: Origin,
+    origin: Origin<'_>,
 ) -> Result<(), Mismatch> {
     let Value::Object(given) = value else {
         return Err(Mismatch::new(format!(
@@ -105,7 +155,7 @@ fn object(
         let Some(input) = fields.get(key) else {
             return Err(Mismatch::new(format!("Field \"{}\" is not defined by type \"{name}\".", clip(key))));
         };
-        check(types, &input.ty, value, origin).map_err(|wrong| wrong.within(&format!(".{key}")))?;
+        check_place(types, input, value, origin).map_err(|wrong| wrong.within(&format!(".{key}")))?;
     }
     let mut missing: Vec<_> =
         fields.iter().filter(|(key, input)| input.required && !given.contains_key(*key)).collect();
@@ -148,8 +198,6 @@ fn clip(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::Value as ConstValue;
-
     use super::*;
 
     fn verdict(ty: &str, json: serde_json::Value) -> Result<(), String> {

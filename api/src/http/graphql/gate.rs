@@ -64,8 +64,13 @@ pub trait Gate: Send + Sync + 'static {
         None
     }
 
-    /// Asked for a place for a socket, first for its address (without a viewer), then for its viewer. The place is free again when the
-    /// seat is dropped.
+    /// Told when a query or a mutation has been run: how long it took, and whether it was without errors.
+    fn ran(&self, analysis: &Analysis, took: Duration, is_ok: bool) {
+        let _ = (analysis, took, is_ok);
+    }
+
+    /// Asked for a place for a socket, first for its address (without a viewer), then for its viewer; and for a place for an event
+    /// stream of a subscription (with its viewer). The place is free again when the seat is dropped.
     ///
     /// # Errors
     /// Too many sockets.

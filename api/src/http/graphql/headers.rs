@@ -110,7 +110,7 @@ pub(super) fn finish(mut response: Response, request: &HeaderMap, caller: &Calle
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(VARY, HeaderValue::from_static("accept, origin"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Origin"));
     if let Ok(id) = HeaderValue::from_str(&caller.request_id) {
         headers.insert(REQUEST_ID, id);
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use async_graphql::Executor;
 use async_graphql::parser::types::OperationType;
+use async_graphql::{Executor, ServerError};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -13,7 +13,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::GraphqlEndpoint;
 use super::fault::{Fault, rate_limit};
-use super::gate::{Caller, Gate};
+use super::gate::{Caller, Gate, Seat};
 use super::negotiate::{self, Accepted, Media};
 use super::request::{Params, read_body};
 use super::run::{Answer, Ready, Stopped};
@@ -90,35 +90,41 @@ async fn answer<E: Executor, G: Gate>(
         let bounds = &endpoint.bounds;
         Params::from_json(&read_body(&parts.headers, body, bounds.message, bounds.body_time).await?)?
     };
-    match endpoint.ready(params, &viewer, caller).await {
+    let fits = |kind| match (kind, accepted.json) {
+        (OperationType::Mutation, _) if is_get => Err(Stopped::Fault(Fault::method("POST"))),
+        (OperationType::Subscription, Some(_)) if !accepted.events => Err(Stopped::Refused(vec![no_events()])),
+        _ => Ok(()),
+    };
+    match endpoint.ready(params, &viewer, caller, fits).await {
         Err(Stopped::Fault(fault)) => Err(fault),
         Err(Stopped::Refused(errors)) => Ok(match accepted.json.filter(|_| !accepted.prefers_events) {
             Some(media) => request_errors(media, response::write_errors(&errors)),
             None => sse::refused(&errors),
         }),
-        Ok(ready) if is_get && ready.kind == OperationType::Mutation => Err(Fault::method("POST")),
-        Ok(ready) => run(endpoint, ready, &viewer, accepted).await,
+        Ok(ready) => run(endpoint, ready, &viewer, caller, accepted).await,
     }
+}
+
+fn no_events() -> ServerError {
+    let message = "A subscription needs an event stream (`accept: text/event-stream`) or a WebSocket.";
+    Refusal::new(Reason::TransportMismatch, message).into()
 }
 
 async fn run<E: Executor, G: Gate>(
     endpoint: &Arc<GraphqlEndpoint<E, G>>,
     ready: Ready,
     viewer: &G::Viewer,
+    caller: &Caller,
     accepted: Accepted,
 ) -> Result<Response, Fault> {
     let allowance = ready.allowance;
     let subscribes = ready.kind == OperationType::Subscription;
-    let streams = accepted.prefers_events || (subscribes && accepted.events);
-    let media = accepted.json.filter(|_| !streams);
-    let mut response = match media {
-        None => sse::respond(endpoint, ready, viewer),
-        Some(media) if subscribes => {
-            let message = "A subscription needs an event stream (`accept: text/event-stream`) or a WebSocket.";
-            let refusal = Refusal::new(Reason::TransportMismatch, message);
-            request_errors(media, response::write_errors(&[refusal.into()]))
-        }
+    let mut response = match accepted.json.filter(|_| !accepted.prefers_events && !subscribes) {
         Some(media) => executed(media, endpoint.execute(ready).await?),
+        None => {
+            let seat = if subscribes { endpoint.gate.seat(Some(viewer), caller)? } else { Seat(None) };
+            sse::respond(endpoint, ready, viewer, seat)
+        }
     };
     for (name, value) in allowance.iter().flat_map(rate_limit) {
         response.headers_mut().insert(name, value);

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tracing::{Instrument, error, warn};
 
 use super::endpoint::GraphqlEndpoint;
@@ -18,6 +19,7 @@ use super::fault::{Fault, coded};
 use super::gate::{Allowance, Caller, Gate};
 use super::request::Params;
 use super::response::{self, Cost};
+use crate::graphql::document::Document;
 
 /// Points that resolvers add for work that cannot be seen in the answer: rows of a leaf they rendered themselves, calls to a provider.
 /// It is among the request's data.
@@ -42,6 +44,7 @@ pub(super) enum Stopped {
 pub(super) struct Ready {
     pub(super) kind: OperationType,
     pub(super) allowance: Option<Allowance>,
+    document: Arc<Document>,
     request: Request,
     public_for: Option<Duration>,
     requested: u64,
@@ -56,11 +59,19 @@ pub(super) struct Answer {
 }
 
 impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
-    /// Finds and judges the document, then asks the gate.
-    pub(super) async fn ready(&self, params: Params, viewer: &G::Viewer, caller: &Caller) -> Result<Ready, Stopped> {
+    /// Finds and judges the document, then asks the gate. `fits` says whether the way it came may carry this kind of operation: what it
+    /// refuses is not counted against any limit.
+    pub(super) async fn ready(
+        &self,
+        params: Params,
+        viewer: &G::Viewer,
+        caller: &Caller,
+        fits: impl FnOnce(OperationType) -> Result<(), Stopped> + Send,
+    ) -> Result<Ready, Stopped> {
         let prepared =
             self.documents.prepare(params.asked, params.variables, &self.engine).await.map_err(Stopped::Refused)?;
         let analysis = &prepared.document.analysis;
+        fits(analysis.kind)?;
         self.gate.authorise(viewer, analysis).map_err(|refusal| Stopped::Refused(vec![refusal.into()]))?;
         let admitted = self.gate.admit(viewer, caller, analysis, prepared.cost).await;
         let allowance = admitted.map_err(|limited| Stopped::Fault(limited.into()))?;
@@ -71,7 +82,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         let meter = CostMeter::default();
         let request = self.gate.equip(request.data(meter.clone()), viewer, caller);
         let public_for = self.gate.public_for(analysis);
-        Ok(Ready { kind: analysis.kind, allowance, request, public_for, requested: prepared.cost, meter })
+        let (kind, requested, document) = (analysis.kind, prepared.cost, prepared.document);
+        Ok(Ready { kind, allowance, document, request, public_for, requested, meter })
     }
 
     /// # Errors
@@ -86,7 +98,8 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     /// 503 where too much is running already; 500 where a resolver panicked.
     pub(super) async fn execute(&self, ready: Ready) -> Result<Answer, Fault> {
         let permit = self.permit()?;
-        let Ready { kind, allowance, request, public_for, requested, meter } = ready;
+        let Ready { kind, allowance, document, request, public_for, requested, meter } = ready;
+        let began = Instant::now();
         let engine = self.engine.clone();
         let run = async move {
             let _permit = permit;
@@ -101,6 +114,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 Err(_) => Ok(Response::from_errors(vec![coded("EXECUTION_TIMEOUT", "The operation took too long.")])),
             }
         };
+        self.gate.ran(&document.analysis, began.elapsed(), finished.as_ref().is_ok_and(Response::is_ok));
         let Ok(response) = finished else {
             error!("a resolver panicked");
             return Err(Fault::new(

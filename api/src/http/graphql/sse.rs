@@ -15,7 +15,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::endpoint::{Counted, GraphqlEndpoint};
 use super::fault::coded;
-use super::gate::{Gate, SessionEnd};
+use super::gate::{Gate, Seat, SessionEnd};
 use super::response;
 use super::run::Ready;
 
@@ -37,6 +37,7 @@ pub(super) fn respond<E: Executor, G: Gate>(
     endpoint: &Arc<GraphqlEndpoint<E, G>>,
     ready: Ready,
     viewer: &G::Viewer,
+    seat: Seat,
 ) -> Response {
     let period = endpoint.bounds.heartbeat;
     let mut heartbeat = tokio::time::interval_at(Instant::now() + period, period);
@@ -47,6 +48,7 @@ pub(super) fn respond<E: Executor, G: Gate>(
         session_end: endpoint.gate.session_end(viewer),
         shutdown: Box::pin(endpoint.lifecycle.shutdown.clone().cancelled_owned()),
         _counted: Counted::new(&endpoint.gauges.operations),
+        _seat: seat,
     };
     let opening = stream::iter([Bytes::from_static(COMMENT)]);
     let rest = stream::unfold(Some(events), |events| async { events?.step().await });
@@ -59,6 +61,7 @@ struct Events {
     session_end: BoxFuture<'static, SessionEnd>,
     shutdown: std::pin::Pin<Box<WaitForCancellationFutureOwned>>,
     _counted: Counted,
+    _seat: Seat,
 }
 
 impl Events {

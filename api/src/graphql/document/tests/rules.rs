@@ -38,7 +38,18 @@ async fn rules_that_the_library_lacks_are_kept() {
         ),
         ("{people(tags:[1]){name}}", "Argument \"tags[0]\""),
         ("{at(id:\"x\"){name}}", "Argument \"id\" has an invalid value"),
-        ("{me@include(if:1){name}}", "needs an argument \"if\""),
+        ("{me@include(if:1){name}}", "Argument \"if\" has an invalid value"),
+        (
+            "query($a:Boolean){me@include(if:$a){name}}",
+            "of type \"Boolean\" used in position expecting type \"Boolean!\"",
+        ),
+        ("query($a:String){people(first:$a){name}}", "of type \"String\" used in position expecting type \"Int\""),
+        (
+            "query($a:[String]){people(tags:$a){name}}",
+            "of type \"[String]\" used in position expecting type \"[String!]\"",
+        ),
+        ("query($a:String){people(tags:[$a]){name}}", "Argument \"tags[0]\""),
+        ("query($a:Int=\"x\"){people(first:$a){name}}", "Variable \"$a\" has an invalid default"),
         ("{me@include{name}}", "needs an argument \"if\""),
         ("{__typename@aa@aa}", "Unknown directive \"@aa\""),
         ("{__typename@skip(if:true)@skip(if:false)}", "only be used once"),
@@ -52,6 +63,8 @@ async fn rules_that_the_library_lacks_are_kept() {
     prepare("{friend{me{name}} friend{me{age}} ...f} fragment f on Query{friend{me{name}}}")
         .await
         .expect("fields that merge");
+    let fitting = "query($a:[String!]!,$b:String=\"x\",$c:Boolean=true){people(tags:$a){name} b:people(tags:[$b])@skip(if:$c){name}}";
+    assert_refused(prepare(fitting).await, "BAD_USER_INPUT", "\"$a\" of required type");
 }
 
 #[tokio::test]

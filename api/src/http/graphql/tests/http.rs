@@ -123,7 +123,7 @@ async fn answers_carry_what_they_should() {
         ("x-request-id", "trace-1"),
         ("x-content-type-options", "nosniff"),
         ("cache-control", "no-store"),
-        ("vary", "accept, origin"),
+        ("vary", "Accept, Origin"),
         ("access-control-allow-origin", "https://app.example.com"),
         ("ratelimit-limit", "10"),
         ("ratelimit-remaining", "4"),

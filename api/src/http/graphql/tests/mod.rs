@@ -4,3 +4,4 @@ mod http;
 mod sockets;
 mod streams;
 mod toy;
+mod wire;

@@ -3,110 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use http::Request;
-use serde_json::{Value, json};
-use tokio::io::DuplexStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{self, Message};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::super::Bounds;
 use super::toy::Toy;
+use super::wire::handshake;
 use crate::graphql::engine::Exposure;
-
-struct Socket(WebSocketStream<DuplexStream>);
-
-fn handshake() -> http::request::Builder {
-    Request::get("ws://courtside/graphql/ws")
-        .header("host", "courtside")
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-}
-
-impl Toy {
-    async fn try_open(&self, request: http::request::Builder, buffer: usize) -> Result<Socket, tungstenite::Error> {
-        let request = request.body(()).expect("a request");
-        Ok(Socket(tokio_tungstenite::client_async(request, self.connect(buffer)).await?.0))
-    }
-
-    async fn open(&self) -> Socket {
-        let request = handshake().header("sec-websocket-protocol", "graphql-transport-ws");
-        self.try_open(request, 64 * 1024).await.expect("an open socket")
-    }
-
-    async fn acknowledged(&self, payload: Value) -> Socket {
-        let mut socket = self.open().await;
-        socket.send(json!({"type": "connection_init", "payload": payload})).await;
-        assert_eq!(socket.next().await, json!({"type": "connection_ack"}));
-        socket
-    }
-
-    async fn status(&self, request: http::request::Builder) -> u16 {
-        match self.try_open(request, 64 * 1024).await.map(drop) {
-            Err(tungstenite::Error::Http(response)) => response.status().as_u16(),
-            other => panic!("expected an HTTP answer, got {other:?}"),
-        }
-    }
-}
-
-impl Socket {
-    async fn say(&mut self, message: Message) {
-        self.0.send(message).await.expect("an open socket");
-    }
-
-    async fn send(&mut self, message: Value) {
-        self.say(Message::text(message.to_string())).await;
-    }
-
-    async fn subscribe(&mut self, id: &str, query: &str) {
-        self.send(json!({"id": id, "type": "subscribe", "payload": {"query": query}})).await;
-    }
-
-    async fn next(&mut self) -> Value {
-        loop {
-            match self.0.next().await.expect("an open socket").expect("a message") {
-                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
-                Message::Ping(_) | Message::Pong(_) => {}
-                other => panic!("unexpected {other:?}"),
-            }
-        }
-    }
-
-    /// What the socket says until it is closed, and how it is closed.
-    async fn closed(mut self) -> (Vec<Value>, u16, String) {
-        let mut said = Vec::new();
-        while let Some(message) = self.0.next().await {
-            match message.expect("a clean end") {
-                Message::Text(text) => said.push(serde_json::from_str(&text).expect("JSON")),
-                Message::Close(frame) => {
-                    let frame = frame.expect("a reason");
-                    // Reading on answers the close, and ends when the server has seen the answer.
-                    while self.0.next().await.is_some() {}
-                    return (said, frame.code.into(), frame.reason.to_string());
-                }
-                _ => {}
-            }
-        }
-        panic!("the socket ended without a close frame after {said:?}");
-    }
-
-    #[track_caller]
-    fn assert_closed(self, code: u16, reason: &str) -> impl Future<Output = ()> {
-        let reason = reason.to_owned();
-        async move {
-            let (said, found, text) = self.closed().await;
-            assert_eq!((said, found, text), (Vec::new(), code, reason));
-        }
-    }
-
-    /// Shows that nothing else was said: a ping is answered first.
-    async fn assert_silent(&mut self) {
-        self.send(json!({"type": "ping"})).await;
-        assert_eq!(self.next().await, json!({"type": "pong"}));
-    }
-}
 
 #[tokio::test]
 async fn only_one_protocol_and_listed_pages_get_in() {

@@ -145,7 +145,12 @@ async fn a_stop_or_a_hang_up_ends_a_stream_without_a_complete() {
             .await
             .unwrap_or_else(|never| match never {})
     };
-    drop(open().await);
+    // The gate has three seats.
+    let all = [open().await, open().await, open().await];
+    let refused = toy.send(post("/graphql/stream", &[], body("subscription{forever}"))).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "RATE_LIMITED"));
+    assert_eq!(toy.gauges.operations.load(Ordering::SeqCst), 3);
+    drop(all);
     assert_eq!(toy.gauges.operations.load(Ordering::SeqCst), 0);
     let response = open().await;
     toy.lifecycle.shutdown.cancel();

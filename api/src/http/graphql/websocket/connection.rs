@@ -210,7 +210,7 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         }
         let (endpoint, caller, viewer) = (Arc::clone(&self.endpoint), self.caller.clone(), session.viewer.clone());
         let events = async move {
-            match endpoint.ready(params, &viewer, &caller).await {
+            match endpoint.ready(params, &viewer, &caller, |_| Ok(())).await {
                 Ok(ready) => endpoint.answers(ready).map(Event::Next).boxed(),
                 Err(stopped) => {
                     let errors = match stopped {

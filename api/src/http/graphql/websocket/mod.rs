@@ -22,7 +22,7 @@ use connection::Connection;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 /// What a socket keeps ready for reading and for writing. There are many sockets, and most are idle.
-const BUFFER: usize = 4 * 1024;
+const BUFFER: usize = 1024;
 /// A message that is too big is still read up to so many times its limit, so that the client gets to see why the socket is closed.
 const READABLE: usize = 8;
 

@@ -1,0 +1,82 @@
+//! Bookings that were made for an address before its owner signed up.
+
+use entity::booking::{Column, Conflict, Entity, Model};
+use entity::booking_event::{ActorKind, Kind, Source};
+use entity::{Uuid, user};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::change::apply;
+use super::stand::rank_of;
+use super::stand::{self, Verdict};
+use super::state::Event;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::{Act, Result};
+
+/// Gives a person the bookings that were made for their verified address. One that overlaps another of theirs is theirs as well, and marked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
+    let now = app.clock.now();
+    app.db
+        .write(move |txn| {
+            Box::pin(async move {
+                crate::outbox::enter(txn).await?;
+                let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else { return Ok(()) };
+                let act = Act {
+                    by: ActorKind::Client,
+                    actor_id: Some(user_id),
+                    source: Source::Api,
+                    correlation_id: format!("claim-{}", user_id.simple()),
+                    now,
+                };
+                claim_all(txn, &act, &user).await
+            })
+        })
+        .await
+}
+
+async fn claim_all(txn: &Txn, act: &Act, user: &user::Model) -> Result<()> {
+    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else { return Ok(()) };
+    let unclaimed = Entity::find_real()
+        .filter(Column::ClientEmail.eq(email))
+        .filter(Column::ClientId.is_null())
+        .order_by_asc(Column::Id)
+        .all(&**txn)
+        .await?;
+    for booking in unclaimed {
+        take(txn, act, &booking, user.id).await?;
+    }
+    Ok(())
+}
+
+async fn take(txn: &Txn, act: &Act, booking: &Model, user_id: Uuid) -> Result<()> {
+    let claimed = Event::Noted(Kind::Claimed);
+    let proposed = Model { client_id: Some(user_id), ..booking.clone() };
+    let conflict = conflict(txn, act, &proposed).await?;
+    let booking = apply(txn, act, booking, claimed, None, |row| {
+        row.client_id = Some(user_id);
+        row.conflict = conflict.or(row.conflict);
+    })
+    .await?;
+    if let Some(conflict) = conflict.filter(|found| proposed.conflict != Some(*found)) {
+        let found = Event::Noted(Kind::ConflictFound);
+        apply(txn, act, &booking, found, None, |row| row.conflict = Some(conflict)).await?;
+    }
+    Ok(())
+}
+
+async fn conflict(txn: &Txn, act: &Act, proposed: &Model) -> Result<Option<Conflict>> {
+    if !proposed.status.is_active() {
+        return Ok(None);
+    }
+    let rank = rank_of(txn, proposed.id).await?;
+    match stand::judge(txn, proposed, rank).await? {
+        Verdict::Yields(conflict) => Ok(Some(conflict)),
+        Verdict::Stands { giving_way } => {
+            stand::give_way(txn, act, giving_way).await?;
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a scheduler says about the session itself: that it began, and who did not come.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{Model, Status};
+use entity::booking_event::Kind;
+use entity::session::{self, Attendance};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::change::apply;
+use super::derive::Derived;
+use super::state::Event;
+use crate::db::Txn;
+use crate::domain::{Act, Result};
+
+/// Carries over to the session what is new about it.
+pub(super) async fn follow(
+    txn: &Txn,
+    act: &Act,
+    booking: Model,
+    before: Option<&Derived>,
+    after: &Derived,
+) -> Result<Model> {
+    let said = |derived: &Derived| (derived.uid.clone(), derived.target, derived.has_started, derived.absent);
+    if before.is_some_and(|before| said(before) == said(after)) {
+        return Ok(booking);
+    }
+    let Some(session) = session::Entity::find_by_booking(booking.id).one(&**txn).await? else { return Ok(booking) };
+    let Some(wanted) = wanted(&booking, &session, after) else { return Ok(booking) };
+    let is = Wanted {
+        status: session.status,
+        client: session.client_attendance,
+        started_at: session.started_at,
+        ended_at: session.ended_at,
+    };
+    if wanted == is {
+        return Ok(booking);
+    }
+    let mut booking = booking;
+    if wanted.started_at != is.started_at && wanted.started_at.is_some() {
+        booking = apply(txn, act, &booking, Event::Noted(Kind::SessionStarted), None, |_| ()).await?;
+    }
+    if wanted.client != is.client {
+        booking = apply(txn, act, &booking, Event::Noted(Kind::AttendanceMarked), None, |_| ()).await?;
+    }
+    let version = session.version + 1;
+    let mut row = session.into_active_model();
+    row.status = Set(wanted.status);
+    row.client_attendance = Set(wanted.client);
+    row.started_at = Set(wanted.started_at);
+    row.ended_at = Set(wanted.ended_at);
+    row.version = Set(version);
+    row.updated_at = Set(act.now);
+    row.update(&**txn).await?;
+    Ok(booking)
+}
+
+#[derive(PartialEq)]
+struct Wanted {
+    status: session::Status,
+    client: Attendance,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// What the session of a booking in this state is to be; `None` where there is nothing to say about it.
+fn wanted(booking: &Model, session: &session::Model, after: &Derived) -> Option<Wanted> {
+    let is_absent = after.absent == Some(true);
+    let status = match booking.status {
+        Status::Completed if is_absent || session.coach_attendance == Attendance::Absent => session::Status::NoShow,
+        Status::Completed => session::Status::Completed,
+        Status::Confirmed if after.has_started => session::Status::InProgress,
+        Status::Confirmed => session::Status::Upcoming,
+        _ => return None,
+    };
+    Some(Wanted {
+        status,
+        client: if is_absent { Attendance::Absent } else { Attendance::Unknown },
+        started_at: after.has_started.then_some(booking.starts_at),
+        ended_at: (booking.status == Status::Completed).then(|| session.ended_at.unwrap_or(booking.ends_at)),
+    })
+}

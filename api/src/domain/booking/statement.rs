@@ -1,0 +1,149 @@
+//! What a scheduler has said about one of its booking uids, kept in our words.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use entity::booking::Answer;
+use serde::{Deserialize, Serialize};
+
+/// A booking was made and is certain.
+pub(crate) const CREATED: &str = "BOOKING_CREATED";
+/// It waits for the coach.
+pub(crate) const REQUESTED: &str = "BOOKING_REQUESTED";
+/// It took the place of an earlier uid.
+pub(crate) const RESCHEDULED: &str = "BOOKING_RESCHEDULED";
+/// It is off.
+pub(crate) const CANCELED: &str = "BOOKING_CANCELLED";
+/// The coach declined.
+pub(crate) const REJECTED: &str = "BOOKING_REJECTED";
+/// A payment at the scheduler began.
+pub(crate) const PAYMENT_BEGUN: &str = "BOOKING_PAYMENT_INITIATED";
+/// It was paid at the scheduler.
+pub(crate) const PAID: &str = "BOOKING_PAID";
+/// Its start has passed.
+pub(crate) const STARTED: &str = "MEETING_STARTED";
+/// Its end has passed.
+pub(crate) const ENDED: &str = "MEETING_ENDED";
+/// Somebody did not come; the address follows after a colon, since each person is marked for themselves.
+pub(crate) const NO_SHOW: &str = "BOOKING_NO_SHOW_UPDATED";
+
+/// Where a booking stands in the scheduler's own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Standing {
+    Accepted,
+    Pending,
+    Canceled,
+    Rejected,
+}
+
+/// One message, reduced to what may follow from it. What it did not say is absent, and absent does not mean unset.
+///
+/// No `Debug` outside of tests: it names people.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Statement {
+    /// When the scheduler wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) previous_uid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lineage_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<Standing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) starts_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ends_at: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<Offer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) organizer: Option<Organizer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attendee: Option<Attendee>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) location: Option<String>,
+    /// Always http or https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) video_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) price_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requires_approval: Option<bool>,
+    /// Places in the meeting, where places are booked one by one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seats: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) answers: Vec<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Address of whoever did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) no_show: Option<bool>,
+}
+
+/// What was booked.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Offer {
+    pub(crate) id: Option<i64>,
+    pub(crate) slug: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) length_minutes: Option<i64>,
+}
+
+/// Whose calendar it is in.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Organizer {
+    pub(crate) id: Option<i64>,
+    pub(crate) name: Option<String>,
+    /// As the person knows it, lower-cased.
+    pub(crate) email: Option<String>,
+    pub(crate) username: Option<String>,
+    pub(crate) time_zone: Option<String>,
+}
+
+/// Who booked.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Attendee {
+    /// Lower-cased.
+    pub(crate) email: String,
+    pub(crate) name: Option<String>,
+    pub(crate) time_zone: Option<String>,
+}
+
+/// The latest statement of each kind about one uid.
+pub(crate) type Said = BTreeMap<String, Statement>;
+
+/// Takes a statement in: of two of the same kind the later one stays. Doing so is idempotent and commutes, so that neither the order in
+/// which messages come nor how often they come can change what the whole says. Gives whether it changed anything.
+pub(crate) fn merge(said: &mut Said, kind: String, statement: Statement) -> bool {
+    match said.get(&kind) {
+        Some(known) if weight(known) >= weight(&statement) => false,
+        _ => {
+            said.insert(kind, statement);
+            true
+        }
+    }
+}
+
+/// Later is heavier. The same instant happens when one change is sent twice; then the text decides, so that every order agrees.
+fn weight(statement: &Statement) -> (Option<DateTime<Utc>>, String) {
+    let text = serde_json::to_string(statement).expect("a statement has text keys and plain values");
+    (statement.at, text)
+}

@@ -1,0 +1,65 @@
+//! Deliveries in the hands of staff.
+
+use entity::Uuid;
+use entity::job;
+use entity::webhook_delivery::{ActiveModel, Column, Entity, Model, Status};
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::app::App;
+use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::{Caller, Error, Result, audit};
+use crate::outbox::Job;
+use crate::outbox::job::enqueue;
+
+/// Deliveries, the newest first; those of one status, or all.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
+pub async fn list(app: &App, caller: &Caller, status: Option<Status>, page: &PageInput) -> Result<Page<Model>> {
+    caller.require_admin()?;
+    let mut query = Entity::find();
+    if let Some(status) = status {
+        query = query.filter(Column::Status.eq(status));
+    }
+    let order = ((Column::ReceivedAt, Column::Id), Direction::Descending);
+    page::cut(app.db.read(), query, page, order, |row: &Model| (row.received_at, row.id)).await
+}
+
+/// Has a delivery understood again, as if it had just come. What it has already brought about is not brought about twice.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound`.
+pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Model> {
+    let admin = caller.require_admin()?.user_id;
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    app.db
+        .write(move |txn| {
+            let correlation_id = correlation_id.clone();
+            Box::pin(async move {
+                let known = Entity::find_by_id(delivery_id).one(&**txn).await?;
+                let known = known.ok_or(Error::NotFound("webhook delivery"))?;
+                let row = ActiveModel {
+                    id: Unchanged(known.id),
+                    status: Set(Status::Received),
+                    failure: Set(None),
+                    processed_at: Set(None),
+                    ..Default::default()
+                };
+                let delivery = row.update(&**txn).await?;
+                let work = Job::ProjectDelivery { delivery_id };
+                // The dead job is what is being replayed: it does not stay behind as if it were still to be looked at.
+                job::Entity::delete_many()
+                    .filter(job::Column::Kind.eq(work.kind()))
+                    .filter(job::Column::SubjectId.eq(delivery_id))
+                    .filter(job::Column::Status.eq(job::Status::Dead))
+                    .exec(&**txn)
+                    .await?;
+                enqueue(txn, &work, now, &correlation_id).await?;
+                let subject = format!("webhook_delivery_{}", delivery_id.simple());
+                audit::record(txn, Some(admin), "webhook.replay", &subject, now, &correlation_id).await?;
+                Ok(delivery)
+            })
+        })
+        .await
+}

@@ -1,0 +1,241 @@
+//! Where deliveries come in: opened, stored, answered.
+//!
+//! An answer of 200 is a promise, so it is given after the commit and not before. A commit waits for the disk, and a provider sends many
+//! deliveries at once; therefore everything that waits at that moment is stored in one transaction.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use entity::Uuid;
+use entity::webhook_delivery::{ActiveModel, Column, Entity, Status};
+use http::HeaderMap;
+use providers::cal_com::webhook::{self as cal_com, OpenError};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::oneshot;
+
+use super::PROVIDER;
+use crate::app::App;
+use crate::db::{Db, Txn};
+use crate::domain::{Error, Result};
+use crate::outbox::{Job, job};
+
+/// Most deliveries in one transaction: what fits into one statement on both databases, and into a moment.
+const BATCH: usize = 256;
+
+/// The secrets that Cal.com may sign with: several while one replaces another, none while Cal.com is not set up.
+#[derive(Clone, Default)]
+pub struct CalComSecrets(Vec<SecretString>);
+
+impl CalComSecrets {
+    /// The secrets in use. Empty ones are left out: they would let anybody sign.
+    #[must_use]
+    pub fn new(secrets: Vec<SecretString>) -> Self {
+        Self(secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()).collect())
+    }
+
+    /// Whether Cal.com is set up.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for CalComSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CalComSecrets({})", self.0.len())
+    }
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is stored, and its work is waiting.
+    Stored,
+    /// The same was stored before; nothing was done.
+    Duplicate,
+}
+
+/// Why a delivery was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No secret is configured, so nothing can be told from a forgery.
+    #[error("no webhook secret is configured")]
+    NotConfigured,
+    /// Nothing shows that Cal.com sent it.
+    #[error(transparent)]
+    NotGenuine(OpenError),
+    /// It could not be stored; it is to be sent again.
+    #[error("the delivery could not be stored: {0}")]
+    NotStored(Arc<Error>),
+}
+
+impl Refusal {
+    /// A stable label for metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => OpenError::NotConfigured.reason(),
+            Self::NotGenuine(error) => error.reason(),
+            Self::NotStored(_) => "not_stored",
+        }
+    }
+}
+
+/// Takes a delivery of Cal.com in: one row and its job, once, however often and in how many copies it comes.
+///
+/// # Errors
+/// See [`Refusal`]. Nothing has changed then.
+pub async fn receive_cal_com(
+    app: &App,
+    headers: &HeaderMap,
+    raw: Bytes,
+    correlation_id: &str,
+) -> Result<Receipt, Refusal> {
+    let received = async {
+        let delivery = open(app, headers, &raw)?;
+        let (trigger, sent_at) = (delivery.trigger, delivery.created_at);
+        let receipt = app.inbox.store(&app.db, row(app, delivery, &raw, correlation_id)).await?;
+        Ok((receipt, trigger.as_str(), sent_at))
+    };
+    let received: Result<_, Refusal> = received.await;
+    match &received {
+        Ok((Receipt::Stored, trigger, sent_at)) => {
+            let lag = sent_at.and_then(|sent_at| (app.clock.now() - sent_at).to_std().ok());
+            app.metrics.webhook_accepted(PROVIDER, trigger, lag);
+        }
+        Ok((Receipt::Duplicate, trigger, _)) => app.metrics.webhook_duplicate(PROVIDER, trigger),
+        Err(refusal) => app.metrics.webhook_refused(PROVIDER, refusal.reason()),
+    }
+    received.map(|(receipt, ..)| receipt)
+}
+
+fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
+    if !app.cal_com.is_configured() {
+        return Err(Refusal::NotConfigured);
+    }
+    cal_com::open(&app.cal_com.0, headers, raw).map_err(|error| match error {
+        OpenError::NotConfigured => Refusal::NotConfigured,
+        error => Refusal::NotGenuine(error),
+    })
+}
+
+fn row(app: &App, delivery: cal_com::Delivery, raw: &Bytes, correlation_id: &str) -> Row {
+    Row {
+        id: entity::new_id(),
+        dedupe_key: delivery.dedupe_key.clone(),
+        row: ActiveModel {
+            provider: Set(PROVIDER.to_owned()),
+            dedupe_key: Set(delivery.dedupe_key),
+            // A body that is not Cal.com's may name its trigger with a NUL, which PostgreSQL's text cannot hold.
+            trigger: Set(delivery.trigger_name.replace('\0', "\u{fffd}")),
+            uid: Set(delivery.uid),
+            body: Set(raw.to_vec()),
+            status: Set(Status::Received),
+            booking_id: Set(None),
+            failure: Set(None),
+            correlation_id: Set(correlation_id.to_owned()),
+            sent_at: Set(delivery.created_at),
+            received_at: Set(app.clock.now()),
+            processed_at: Set(None),
+            ..ActiveModel::default()
+        },
+        correlation_id: correlation_id.to_owned(),
+    }
+}
+
+/// A delivery on its way into the table.
+#[derive(Clone, Debug)]
+struct Row {
+    id: Uuid,
+    dedupe_key: String,
+    row: ActiveModel,
+    correlation_id: String,
+}
+
+type Answer = Result<Receipt, Refusal>;
+
+/// Deliveries that wait to be stored.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    waiting: Mutex<Vec<(Row, oneshot::Sender<Answer>)>>,
+    storing: tokio::sync::Mutex<()>,
+}
+
+impl Inbox {
+    /// Stores a delivery together with whatever else is waiting. Whoever comes first stores for all that have come by then; those who come
+    /// meanwhile are the next batch. The answer comes after the commit.
+    async fn store(&self, db: &Db, row: Row) -> Answer {
+        let (answer, mut answered) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((row, answer));
+        loop {
+            let turn = self.storing.lock().await;
+            match answered.try_recv() {
+                Ok(answer) => return answer,
+                Err(oneshot::error::TryRecvError::Empty) => self.store_batch(db).await,
+                // Whoever was storing it is gone: nothing is known to be stored.
+                Err(oneshot::error::TryRecvError::Closed) => {
+                    let gone = Error::internal("a webhook", "its batch was abandoned");
+                    return Err(Refusal::NotStored(Arc::new(gone)));
+                }
+            }
+            drop(turn);
+        }
+    }
+
+    async fn store_batch(&self, db: &Db) {
+        let batch: Vec<_> = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let size = waiting.len().min(BATCH);
+            waiting.drain(..size).collect()
+        };
+        let (mut rows, answers): (Vec<Row>, Vec<_>) = batch
+            .into_iter()
+            .map(|(row, answer)| ((row.id, row), answer))
+            .map(|((id, row), answer)| (row, (id, answer)))
+            .unzip();
+        // Two processes that store the same rows in the same order wait for each other, in another order they may lock each other out.
+        rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
+        let rows: Arc<[Row]> = rows.into();
+        let stored = db
+            .write(move |txn| {
+                let rows = Arc::clone(&rows);
+                Box::pin(async move { insert(txn, &rows).await })
+            })
+            .await
+            .map_err(Arc::new);
+        for (id, answer) in answers {
+            // A sender that has gone away misses the answer, not the effect.
+            let _ = answer.send(match &stored {
+                Ok(stored) if stored.contains(&id) => Ok(Receipt::Stored),
+                Ok(_) => Ok(Receipt::Duplicate),
+                Err(error) => Err(Refusal::NotStored(Arc::clone(error))),
+            });
+        }
+    }
+}
+
+/// Stores what is new, with its jobs; gives the ids of what was new.
+async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
+    let once = OnConflict::columns([Column::Provider, Column::DedupeKey]).do_nothing().to_owned();
+    let models = rows.iter().map(|row| ActiveModel { id: Set(row.id), ..row.row.clone() });
+    let mut query = Entity::insert_many(models).on_conflict(once).into_query();
+    query.returning_col(Column::Id);
+    let new = txn.query_all(&query).await?;
+    let new = new.iter().map(|row| Uuid::try_get_by_index(row, 0)).collect::<Result<HashSet<_>, _>>();
+    let new = new.map_err(|error| Error::internal("a webhook", sea_orm::DbErr::from(error)))?;
+    let jobs: Vec<_> = rows
+        .iter()
+        .filter(|row| new.contains(&row.id))
+        .map(|row| {
+            let received_at = row.row.received_at.clone().unwrap();
+            (Job::ProjectDelivery { delivery_id: row.id }, received_at, row.correlation_id.as_str())
+        })
+        .collect();
+    job::enqueue_all(txn, &jobs).await?;
+    Ok(new)
+}

@@ -1,0 +1,182 @@
+//! From a stored delivery to its effect, in one transaction.
+//!
+//! What comes is written down as facts first, then the booking is derived from all the facts there are. That is why order, repetition and
+//! gaps do not matter: the same facts give the same booking. Where Cal.com itself leaves gaps, so do we until its truth is read back:
+//! cancelling a whole series sends one message, for its first occurrence; the others stay as they are here.
+
+use chrono::{DateTime, Utc};
+use entity::booking_event::{ActorKind, Source};
+use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
+use entity::{Uuid, booking, provider_booking};
+use providers::cal_com::webhook::{Event, parse};
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
+
+use super::PROVIDER;
+use super::chain::{self, Chain, Earlier, Key};
+use super::telling::tell;
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::adopt::{adopt, merge_into, settle_around};
+use crate::domain::booking::derive::derive;
+use crate::domain::{Act, Conflict, Error, Result};
+use crate::outbox;
+
+/// Longest failure that is kept with a delivery.
+const FAILURE: usize = 500;
+
+/// Turns a stored delivery into what it says. Doing it again changes nothing.
+///
+/// # Errors
+/// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
+pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
+    let now = app.clock.now();
+    app.db.write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now).await.map_err(again) })).await
+}
+
+/// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
+fn again(error: Error) -> Error {
+    match error {
+        Error::Conflict(Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists) => {
+            Error::lost_race()
+        }
+        error => error,
+    }
+}
+
+async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    outbox::enter(txn).await?;
+    let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
+    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(()) };
+    let outcome = match parse(&delivery.body) {
+        Ok(event) => take_effect(txn, event, &delivery, now).await?,
+        Err(error) => Outcome { status: Status::Dead, booking_id: None, failure: Some(error.to_string()) },
+    };
+    close(txn, delivery.id, outcome, now).await
+}
+
+/// Where a delivery ends.
+struct Outcome {
+    status: Status,
+    booking_id: Option<Uuid>,
+    failure: Option<String>,
+}
+
+impl Outcome {
+    fn of(status: Status, booking_id: Option<Uuid>) -> Self {
+        Self { status, booking_id, failure: None }
+    }
+}
+
+async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Result<()> {
+    let row = ActiveModel {
+        id: Unchanged(id),
+        status: Set(outcome.status),
+        booking_id: Set(outcome.booking_id),
+        failure: Set(outcome.failure.map(|failure| failure.chars().take(FAILURE).collect())),
+        processed_at: Set(Some(now)),
+        ..Default::default()
+    };
+    row.update(&**txn).await?;
+    Ok(())
+}
+
+async fn take_effect(txn: &Txn, event: Event, delivery: &Model, now: DateTime<Utc>) -> Result<Outcome> {
+    match event {
+        Event::Unknown { .. } => Ok(Outcome::of(Status::Unknown, None)),
+        Event::OtherBooking { booking_uid, .. } => {
+            let booking_id = match booking_uid {
+                Some(uid) => booking_of(txn, &uid).await?,
+                None => None,
+            };
+            Ok(Outcome::of(Status::Ignored, booking_id))
+        }
+        Event::Booking { .. } | Event::NoShow { .. } | Event::Meeting { .. } => {
+            let act = Act {
+                by: ActorKind::Provider,
+                actor_id: None,
+                source: Source::Webhook,
+                correlation_id: delivery.correlation_id.clone(),
+                now,
+            };
+            let (touched, earlier) = chain::take_in(txn, tell(event, delivery.sent_at), now).await?;
+            let mut booking_id = None;
+            for key in touched {
+                booking_id = settle(txn, &act, &key, &earlier).await?.or(booking_id);
+            }
+            let booking_id = match (booking_id, &delivery.uid) {
+                (None, Some(uid)) => booking_of(txn, uid).await?,
+                (found, _) => found,
+            };
+            Ok(Outcome::of(Status::Processed, booking_id))
+        }
+        _ => Ok(Outcome::of(Status::Ignored, None)),
+    }
+}
+
+/// The booking that a uid belongs to; of a group, any of its seats.
+async fn booking_of(txn: &Txn, uid: &str) -> Result<Option<Uuid>> {
+    use provider_booking::Column;
+
+    let row = provider_booking::Entity::find()
+        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Uid.eq(uid))
+        .filter(Column::BookingId.is_not_null())
+        .one(&**txn)
+        .await?;
+    Ok(row.and_then(|row| row.booking_id))
+}
+
+/// Brings the booking of one chain where its facts say. Gives `None` while they say too little.
+async fn settle(txn: &Txn, act: &Act, key: &Key, earlier: &Earlier) -> Result<Option<Uuid>> {
+    let mut chain = Chain::load(txn, key, act.now).await?;
+    let mut records = chain.bookings(txn).await?.into_iter();
+    let eldest = records.next();
+    let before = eldest.as_ref().and_then(|booking| derive(&chain.before(earlier, booking.id)));
+    let Some(after) = derive(&chain.now()) else { return Ok(None) };
+    let Some(parties) = super::parties::find_or_import(txn, &after, act.now).await? else { return Ok(None) };
+
+    if let Some(eldest) = &eldest {
+        for second in records {
+            merge_into(txn, act, &second, eldest.id).await?;
+            redirect(txn, act, second.id, eldest.id).await?;
+        }
+        chain.belongs_to(txn, eldest.id, act.now).await?;
+    }
+    let was = eldest.as_ref().map(|booking| booking.version);
+    let booking = adopt(txn, act, eldest, before.as_ref(), &after, &parties).await?;
+    chain.belongs_to(txn, booking.id, act.now).await?;
+    if was != Some(booking.version) {
+        settle_around(txn, act, &booking).await?;
+    }
+    Ok(Some(booking.id))
+}
+
+/// Whatever was merged into a booking that is itself merged now follows it.
+async fn redirect(txn: &Txn, act: &Act, from: Uuid, to: Uuid) -> Result<()> {
+    let followers = booking::Entity::find().filter(booking::Column::MergedInto.eq(from)).all(&**txn).await?;
+    for follower in followers {
+        merge_into(txn, act, &follower, to).await?;
+    }
+    Ok(())
+}
+
+/// Marks a delivery whose job has been given up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(app: &App, delivery_id: Uuid, error: &str) -> Result<()> {
+    let row = ActiveModel {
+        status: Set(Status::Dead),
+        failure: Set(Some(error.chars().take(FAILURE).collect())),
+        processed_at: Set(Some(app.clock.now())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(row)
+        .filter(webhook_delivery::Column::Id.eq(delivery_id))
+        .filter(webhook_delivery::Column::Status.eq(Status::Received))
+        .exec(app.db.write_one())
+        .await?;
+    Ok(())
+}
