@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
+use super::document::TypeTable;
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::delivery::DeliveryMutation;
 use super::node::NodeQuery;
@@ -29,6 +30,25 @@ pub const PROVIDER_MUTATIONS: &[&str] =
 
 /// Mutations that count against the limit on bookings.
 pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "holdSlot"];
+
+/// Has values of our own scalars checked before anything runs.
+#[must_use]
+pub fn check_scalars(types: TypeTable) -> TypeTable {
+    use super::scalars::{
+        CurrencyCode, DateTime, Decimal, EmailAddress, EventCursor, IdempotencyKey, LocalDate, LocalTime, TimeZone, Url,
+    };
+    types
+        .check_scalar::<CurrencyCode>()
+        .check_scalar::<DateTime>()
+        .check_scalar::<Decimal>()
+        .check_scalar::<EmailAddress>()
+        .check_scalar::<EventCursor>()
+        .check_scalar::<IdempotencyKey>()
+        .check_scalar::<LocalDate>()
+        .check_scalar::<LocalTime>()
+        .check_scalar::<TimeZone>()
+        .check_scalar::<Url>()
+}
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;

@@ -59,7 +59,7 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let development = !config.environment.is_production();
     let exposure = Exposure { introspection: development, suggestions: development };
     let data = Arc::clone(app);
-    let engine = Engine::new(move || schema::builder().data(Arc::clone(&data)), exposure, |types| types);
+    let engine = Engine::new(move || schema::builder().data(Arc::clone(&data)), exposure, schema::check_scalars);
     let allow_list = match &config.http.persisted_documents {
         None => None,
         Some(path) => {
@@ -71,6 +71,8 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let policy = Policy {
         limits: Limits {
             provider_mutations: schema::PROVIDER_MUTATIONS.iter().map(ToString::to_string).collect(),
+            // An editor sends all that is in it, and names what to run.
+            operations: if development { 20 } else { 1 },
             ..Limits::default()
         },
         introspection: development,
