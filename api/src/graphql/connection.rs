@@ -7,6 +7,7 @@ use async_graphql::{Context, InputObject, Object, OutputType, SimpleObject, Type
 use super::context::app;
 use super::error::Result;
 use crate::domain::page::{Page, PageInput};
+use crate::domain::scheduling::native::Interval;
 
 /// Paging state of a connection.
 #[derive(Clone, Debug, SimpleObject)]
@@ -117,4 +118,10 @@ pub struct TimeRangeInput {
     pub from: super::scalars::DateTime,
     /// First instant after it.
     pub until: super::scalars::DateTime,
+}
+
+impl TimeRangeInput {
+    pub(crate) fn read(self) -> Interval {
+        Interval { from: self.from.0, until: self.until.0 }
+    }
 }

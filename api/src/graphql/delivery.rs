@@ -127,7 +127,9 @@ impl AdminDeliveries {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only those that stand there.")] status: Option<Status>,
-        #[graphql(desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned.")]
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
@@ -141,7 +143,9 @@ impl AdminDeliveries {
     async fn dead_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned.")]
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,

@@ -14,12 +14,15 @@ pub mod id;
 pub mod loaders;
 pub mod money;
 pub mod node;
+pub mod note;
 pub mod payload;
 mod raw;
 pub mod rules;
 pub mod scalars;
+pub mod schedule;
 pub mod schema;
 pub mod session;
+pub mod slot;
 pub mod user;
 pub mod viewer;
 

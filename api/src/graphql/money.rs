@@ -23,6 +23,13 @@ pub struct MoneyInput {
     pub currency: CurrencyCode,
 }
 
+impl MoneyInput {
+    /// The price that it says. Whether the currency has such amounts, the domain tells.
+    pub(crate) fn read(self) -> money::Price {
+        money::Price { amount: self.amount.0, currency: self.currency.0 }
+    }
+}
+
 impl Money {
     /// From the smallest units of the currency.
     pub(crate) fn new(minor: i64, currency: &str) -> Self {

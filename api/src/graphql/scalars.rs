@@ -102,6 +102,11 @@ impl ScalarType for TimeZone {
 }
 
 impl TimeZone {
+    /// An instant on the clocks of the zone, as RFC 3339 with its offset.
+    pub(crate) fn local(self, instant: Instant) -> String {
+        instant.with_timezone(&self.0).to_rfc3339_opts(SecondsFormat::Secs, false)
+    }
+
     /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone database.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.parse().unwrap_or(Tz::UTC))

@@ -6,19 +6,45 @@ use async_graphql::{MergedObject, MergedSubscription};
 
 use super::document::TypeTable;
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
+use super::coach::{CoachMutation, CoachQuery};
 use super::delivery::DeliveryMutation;
+use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
+use super::note::NoteMutation;
+use super::schedule::{ScheduleMutation, ScheduleQuery};
+use super::session::{SessionMutation, SessionQuery};
+use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
 use super::user::UserMutation;
 use super::viewer::ViewerQuery;
 use crate::app::App;
 
 /// Reading.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, ViewerQuery, BookingQuery);
+pub struct Query(
+    NodeQuery,
+    ViewerQuery,
+    CoachQuery,
+    EventTypeQuery,
+    ScheduleQuery,
+    SlotQuery,
+    FreeCoachQuery,
+    BookingQuery,
+    SessionQuery,
+);
 
 /// Changing. Each mutation takes one input and gives a payload: the thing it changed, or why it did nothing.
 #[derive(MergedObject, Default)]
-pub struct Mutation(BookingMutation, DeliveryMutation, UserMutation);
+pub struct Mutation(
+    BookingMutation,
+    HoldMutation,
+    SessionMutation,
+    NoteMutation,
+    CoachMutation,
+    EventTypeMutation,
+    ScheduleMutation,
+    DeliveryMutation,
+    UserMutation,
+);
 
 /// Watching, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default)]

@@ -67,7 +67,9 @@ impl AdminUsers {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only accounts with this address.")] email: Option<EmailAddress>,
-        #[graphql(desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned.")]
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
         first: Option<i32>,
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,

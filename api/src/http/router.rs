@@ -82,10 +82,8 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let origins = Origins::new(config.http.cors_origins.iter().cloned().chain([config.public_url.clone()]));
     let origins = if development { origins.and_loopback() } else { origins };
     let gate = AppGate::new(Arc::clone(app), Quotas::new(config.rate_limits));
-    let endpoint = GraphqlEndpoint::new(engine, gate, policy)
-        .with_origins(origins)
-        .with_lifecycle(lifecycle)
-        .with_gauges(gauges);
+    let endpoint =
+        GraphqlEndpoint::new(engine, gate, policy).with_origins(origins).with_lifecycle(lifecycle).with_gauges(gauges);
     Ok(graphql::router(endpoint))
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Resul
         let (past, coming) = (offers[index % offers.len()], offers[(index + 3) % offers.len()]);
         for weeks in [1, 3] {
             let made = now - TimeDelta::days(7 * weeks + 5);
-            let booking = book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
+            let booking =
+                book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
             complete(txn, &booking, &past.0, client).await?;
         }
         let start = free_slot(txn, coming, now + TimeDelta::days(2), now).await?;
