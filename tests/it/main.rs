@@ -3,5 +3,7 @@
 mod architecture;
 mod booking;
 mod database;
+mod event_stream;
+mod identity;
 mod schema;
 mod statements;
