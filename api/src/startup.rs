@@ -57,7 +57,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
     };
     let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     Ok(Arc::new(App {
-        live: Live::new(db.clone()),
+        live: Live::open(db.clone()).await?,
         db,
         clock,
         deadlines: Deadlines {
