@@ -1,3 +1,5 @@
 //! Courtside driven over its own wire, as its users do. One binary, a file for each noun.
 
+mod architecture;
 mod booking;
+mod schema;

@@ -65,9 +65,10 @@ pub(super) async fn find(
 }
 
 /// The free slots of one coach for one event type.
+#[derive(async_graphql::Description)]
 pub struct Availability(slots::Slots);
 
-#[Object]
+#[Object(use_type_description)]
 impl Availability {
     /// Whose time it is.
     async fn coach(&self) -> Coach {
@@ -118,10 +119,10 @@ pub struct AvailabilityDay {
 }
 
 /// A free time. No object: it has no id and may be gone a moment later.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, async_graphql::Description)]
 pub struct Slot(native::Slot);
 
-#[Object]
+#[Object(use_type_description)]
 impl Slot {
     /// Start.
     async fn starts_at(&self) -> DateTime {
