@@ -16,7 +16,7 @@ pub mod money;
 pub mod node;
 pub mod note;
 pub mod payload;
-mod raw;
+pub mod raw;
 pub mod rules;
 pub mod scalars;
 pub mod schedule;

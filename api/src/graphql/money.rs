@@ -9,9 +9,9 @@ use crate::domain::money;
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Money {
     /// The amount in units of the currency, with as many decimals as the currency has.
-    amount: Decimal,
+    pub(super) amount: Decimal,
     /// The currency.
-    currency: CurrencyCode,
+    pub(super) currency: CurrencyCode,
 }
 
 /// An exact amount of money as input.

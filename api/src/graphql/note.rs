@@ -15,7 +15,7 @@ use crate::domain::{self, note, session};
 
 /// Something written on a session.
 pub struct Note {
-    row: Model,
+    pub(super) row: Model,
     /// Its session, where the way here led over one.
     session: Option<Session>,
 }

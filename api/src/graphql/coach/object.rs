@@ -1,7 +1,5 @@
 //! What clients see of a coach.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Lookahead, Object, SelectionField, Value};
 use entity::coach::{Model, Scheduler};
 use entity::event_type;
@@ -11,7 +9,7 @@ use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
 use crate::domain::page::PageInput;
 use crate::domain::schedule;
-use crate::graphql::connection::{Connection, page};
+use crate::graphql::connection::{Connection, FetchedAlong, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
@@ -26,12 +24,17 @@ use crate::graphql::schedule::Schedule;
 pub struct Coach {
     pub(crate) row: Model,
     /// The first public event types and how many were asked for, fetched for the whole list at once.
-    event_types: Option<(usize, Arc<[event_type::Model]>)>,
+    event_types: FetchedAlong<event_type::Model>,
 }
 
 impl Coach {
     pub(crate) fn new(row: Model) -> Self {
-        Self { row, event_types: None }
+        Self { row, event_types: FetchedAlong::default() }
+    }
+
+    /// The first public event types, where one page of them was asked for along with the whole list.
+    pub(crate) fn first_event_types(&self) -> Option<&[event_type::Model]> {
+        self.event_types.nodes()
     }
 }
 
@@ -94,7 +97,6 @@ impl Coach {
     }
 
     /// What can be booked with this coach, by title.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn event_types(
         &self,
         ctx: &Context<'_>,
@@ -111,11 +113,9 @@ impl Coach {
         let shown = if include_hidden { Shown::All } else { Shown::Public };
         let is_first = after.is_none() && last.is_none() && before.is_none() && shown == Shown::Public;
         let page = page(first, after, last, before);
-        let rows = match &self.event_types {
-            Some((size, rows)) if is_first && page.size()? == (*size as u64, false) => {
-                first_page(self.row.id, *size, rows.to_vec())
-            }
-            _ => list_by_coach(app(ctx), caller(ctx), self.row.id, shown, &page).await?,
+        let rows = match self.event_types.page(&page)?.filter(|_| is_first) {
+            Some((size, rows)) => first_page(self.row.id, size, rows.to_vec()),
+            None => list_by_coach(app(ctx), caller(ctx), self.row.id, shown, &page).await?,
         };
         Ok(Connection::new(rows, |row| EventType::new(row).with_coach(self.clone())))
     }
@@ -182,7 +182,7 @@ pub(crate) async fn fetch_along<'c>(
         let mut found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
         for coach in &mut coaches {
             let rows = found.remove(&coach.row.id).unwrap_or_default();
-            coach.event_types = Some((size, rows.into()));
+            coach.event_types.set(size, rows);
         }
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! What clients see of a session.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, Lookahead, Object};
 use entity::note::{self, Visibility};
 use entity::session::{Attendance, Model, Status};
@@ -11,7 +9,7 @@ use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
 use crate::domain::session::Held;
 use crate::graphql::booking::Booking;
 use crate::graphql::coach::first_page_size;
-use crate::graphql::connection::{Connection, page};
+use crate::graphql::connection::{Connection, FetchedAlong, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
@@ -25,12 +23,17 @@ pub struct Session {
     pub(crate) row: Model,
     pub(crate) booking: booking::Model,
     /// The newest notes and how many were asked for, fetched for the whole list at once.
-    notes: Option<(usize, Arc<[note::Model]>)>,
+    notes: FetchedAlong<note::Model>,
 }
 
 impl Session {
     pub(crate) fn new(row: Model, booking: booking::Model) -> Self {
-        Self { row, booking, notes: None }
+        Self { row, booking, notes: FetchedAlong::default() }
+    }
+
+    /// The newest notes, where one page of them was asked for along with the whole list.
+    pub(crate) fn first_notes(&self) -> Option<&[note::Model]> {
+        self.notes.nodes()
     }
 
     pub(crate) fn of(held: Held) -> Self {
@@ -86,7 +89,6 @@ impl Session {
     }
 
     /// Notes that the viewer may read, newest first: their own, and those that are shared.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn notes(
         &self,
         ctx: &Context<'_>,
@@ -102,11 +104,9 @@ impl Session {
         let is_first = after.is_none() && last.is_none() && before.is_none() && visibility.is_none();
         let page = page(first, after, last, before);
         let person = caller(ctx).require_person()?;
-        let rows = match &self.notes {
-            Some((size, rows)) if is_first && page.size()? == (*size as u64, false) => {
-                first_page(person.user_id, self.row.id, *size, rows.to_vec())
-            }
-            _ => list_notes(app(ctx), caller(ctx), self.row.id, visibility, &page).await?,
+        let rows = match self.notes.page(&page)?.filter(|_| is_first) {
+            Some((size, rows)) => first_page(person.user_id, self.row.id, size, rows.to_vec()),
+            None => list_notes(app(ctx), caller(ctx), self.row.id, visibility, &page).await?,
         };
         Ok(Connection::new(rows, |row| Note::new(row).with_session(self.clone())))
     }
@@ -153,7 +153,7 @@ pub(crate) async fn fetch_along<'s>(
         ctx.data_unchecked::<Loaders>().load_many(authors).await?;
     }
     for session in &mut sessions {
-        session.notes = Some((size, found.remove(&session.row.id).unwrap_or_default().into()));
+        session.notes.set(size, found.remove(&session.row.id).unwrap_or_default());
     }
     Ok(())
 }
