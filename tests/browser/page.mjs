@@ -13,7 +13,16 @@ import { chromium } from "playwright-core";
 
 const [server = "http://127.0.0.1:8080", pictures] = process.argv.slice(2);
 const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const PATIENCE = 15_000;
 
 const results = { passed: 0, failed: 0 };
@@ -37,7 +46,10 @@ function require(condition, message) {
 const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
 const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, timezoneId: "Europe/Berlin" });
 // Offline but for the server itself.
-await context.route((url) => url.origin !== new URL(server).origin, (route) => route.abort());
+await context.route(
+  (url) => url.origin !== new URL(server).origin,
+  (route) => route.abort(),
+);
 const page = await context.newPage();
 page.setDefaultTimeout(PATIENCE);
 // Keeps the page's sockets and what it says on them, so that a check can cut one.
@@ -57,7 +69,10 @@ await page.addInitScript(() => {
 });
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(error.message));
-page.on("console", (message) => /Content.Security.Policy|Uncaught/i.test(message.text()) && complaints.push(message.text()));
+page.on(
+  "console",
+  (message) => /Content.Security.Policy|Uncaught/i.test(message.text()) && complaints.push(message.text()),
+);
 
 const notice = page.locator("#notice");
 const events = page.locator("#events > li");
@@ -104,7 +119,10 @@ await check("the page of our own takes over when the CDN cannot be reached", asy
 });
 
 await check("a client's token is ready", async () => {
-  const role = await page.locator("#who option", { hasText: /client/i }).first().getAttribute("value");
+  const role = await page
+    .locator("#who option", { hasText: /client/i })
+    .first()
+    .getAttribute("value");
   await page.locator("#who").selectOption(role);
 });
 
@@ -117,7 +135,8 @@ await check("reads free slots in the browser's zone", async () => {
   slots = (await answerTo("Free slots in my zone")).slots.days.flatMap((day) => day.slots);
   const { timeZone } = JSON.parse(await page.locator("#variables").inputValue());
   require(timeZone === "Europe/Berlin", `asked for ${timeZone}`);
-  require(slots.length > 1 && slots.every((slot) => /\+0[12]:00$/.test(slot.startsAtLocal)), `slots: ${JSON.stringify(slots.slice(0, 3))}`);
+  require(slots.length > 1 &&
+    slots.every((slot) => /\+0[12]:00$/.test(slot.startsAtLocal)), `slots: ${JSON.stringify(slots.slice(0, 3))}`);
 });
 
 for (const transport of ["WebSocket", "SSE"]) {
@@ -144,7 +163,9 @@ await check("moves it to the second slot, and both streams hear of it", async ()
   const before = await eventsWith(booking.id).count();
   const moved = await bookingOf("Move it", "rescheduleBooking");
   require(moved.id === booking.id && moved.startsAt === slots[1].startsAt, JSON.stringify(moved));
-  await eventsWith(booking.id).nth(before + 1).waitFor();
+  await eventsWith(booking.id)
+    .nth(before + 1)
+    .waitFor();
 });
 
 await check("cancels while the socket is cut, and no event is missed", async () => {
@@ -153,7 +174,9 @@ await check("cancels while the socket is cut, and no event is missed", async () 
   const canceled = await bookingOf("Cancel it", "cancelBooking");
   require(canceled.status === "CANCELED", JSON.stringify(canceled));
   await eventsWith(booking.id).filter({ hasText: "CANCELED" }).nth(1).waitFor();
-  const resumed = await page.evaluate(() => window.said.findLast((message) => message.type === "subscribe").payload.variables);
+  const resumed = await page.evaluate(
+    () => window.said.findLast((message) => message.type === "subscribe").payload.variables,
+  );
   require(resumed.after === last, `went on after ${resumed.after}, not ${last}`);
 });
 
@@ -211,7 +234,9 @@ await check("fits a phone", async () => {
   await picture("phone");
 });
 
-await check("the browser had nothing to complain about", async () => require(complaints.length === 0, complaints.join("\n")));
+await check("the browser had nothing to complain about", async () =>
+  require(complaints.length === 0, complaints.join("\n")),
+);
 
 await browser.close();
 console.log(`${results.passed} passed, ${results.failed} failed`);

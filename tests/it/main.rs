@@ -1,1 +1,3 @@
+//! Courtside driven over its own wire, as its users do. One binary, a file for each noun.
 
+mod booking;

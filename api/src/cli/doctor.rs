@@ -28,10 +28,13 @@ async fn check(config: Config) -> Result<(), Failure> {
         report.line("sign-in", sign_in(&config, db).await);
     }
     let secrets = config.calcom_webhook_secrets.len();
-    report.line("Cal.com webhooks", Ok(match secrets {
-        0 => "off (CALCOM_WEBHOOK_SECRETS is not set)".to_owned(),
-        count => format!("on, {count} secret{}", if count == 1 { "" } else { "s" }),
-    }));
+    report.line(
+        "Cal.com webhooks",
+        Ok(match secrets {
+            0 => "off (CALCOM_WEBHOOK_SECRETS is not set)".to_owned(),
+            count => format!("on, {count} secret{}", if count == 1 { "" } else { "s" }),
+        }),
+    );
     report.end()
 }
 

@@ -18,7 +18,12 @@ use crate::startup::{self, Failure};
 use crate::{graphql, seed};
 
 #[derive(Parser)]
-#[command(name = "courtside", version, about = "The back end of a coaching marketplace", args_conflicts_with_subcommands = true)]
+#[command(
+    name = "courtside",
+    version,
+    about = "The back end of a coaching marketplace",
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -72,17 +77,13 @@ pub fn main() -> ExitCode {
     };
     match cli.command {
         Some(Command::Schema) => print(&graphql::sdl()),
-        Some(Command::EnvDoc { example }) => {
-            print(&if example { config::env_example() } else { config::env_doc() })
-        }
+        Some(Command::EnvDoc { example }) => print(&if example { config::env_example() } else { config::env_doc() }),
         Some(Command::Serve(settings)) => with(&settings, serve::run),
         None => with(&cli.settings, serve::run),
         Some(Command::Worker(settings)) => with(&settings, serve::work),
         Some(Command::Migrate(settings)) => with(&settings, migrate),
         Some(Command::Seed(settings)) => with(&settings, fill),
-        Some(Command::Token { settings, role, user }) => {
-            with(&settings, move |config| token::run(config, role, user))
-        }
+        Some(Command::Token { settings, role, user }) => with(&settings, move |config| token::run(config, role, user)),
         Some(Command::Doctor(settings)) => doctor::main(&settings),
     }
 }

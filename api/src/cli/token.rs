@@ -42,9 +42,7 @@ pub(super) async fn run(config: Config, role: RoleName, user: Option<String>) ->
 /// A token for a person of the local issuer: the one of that name, or the first with the role, or somebody new.
 pub(super) async fn sign(db: &Db, role: Role, name: Option<&str>, clock: &Clock) -> Result<String, Failure> {
     let now = clock.now();
-    let local = user::Entity::find()
-        .filter(user::Column::Issuer.eq(LOCAL_ISSUER))
-        .filter(user::Column::Role.eq(role));
+    let local = user::Entity::find().filter(user::Column::Issuer.eq(LOCAL_ISSUER)).filter(user::Column::Role.eq(role));
     let named = match name {
         Some(name) => local.filter(user::Column::Subject.eq(subject(name))),
         None => local,

@@ -9,10 +9,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use providers::clerk;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::page::{self, Direction, Page, PageInput};
 use super::{Error, Person, Result, Viewer};
 use crate::app::App;
 use crate::db::{Db, Txn};
@@ -321,6 +322,25 @@ pub const LOCAL_TOKEN_LIFE: TimeDelta = TimeDelta::hours(24);
 pub async fn get_own_account(app: &App, caller: &super::Caller) -> Result<user::Model> {
     let id = caller.require_person()?.user_id;
     user::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)
+}
+
+/// All accounts, the newest first; those with an address, when one is given.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
+pub async fn list(
+    app: &App,
+    caller: &super::Caller,
+    email: Option<String>,
+    page: &PageInput,
+) -> Result<Page<user::Model>> {
+    caller.require_admin()?;
+    let mut query = user::Entity::find();
+    if let Some(email) = email {
+        query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
+    }
+    let order = ((user::Column::CreatedAt, user::Column::Id), Direction::Descending);
+    page::cut(app.db.read(), query, page, order, |row: &user::Model| (row.created_at, row.id)).await
 }
 
 /// Whether the caller's rights are still what they were when they connected.

@@ -122,6 +122,35 @@ fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<O
         .transpose()
 }
 
+/// The first page of `query` from rows that were read together with those of other lists: its first ones, one more than `size` where there
+/// are more.
+pub(super) fn first<E, M, K>(query: Select<E>, size: usize, mut rows: Vec<M>, key: impl Fn(&M) -> K) -> Page<M>
+where
+    E: EntityTrait<Model = M>,
+    M: ModelTrait<Entity = E> + FromQueryResult + Send + Sync + 'static,
+    K: Serialize,
+{
+    let has_next = rows.len() > size;
+    rows.truncate(size);
+    Page {
+        edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
+        has_next,
+        has_previous: false,
+        count: counting(query),
+    }
+}
+
+fn counting<E, M>(query: Select<E>) -> Count
+where
+    E: EntityTrait<Model = M>,
+    M: FromQueryResult + Send + Sync + 'static,
+{
+    Box::new(move |db| {
+        let query = query.clone();
+        Box::pin(async move { Ok(query.count(db).await?) })
+    })
+}
+
 /// In which direction a list runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -181,9 +210,6 @@ where
         edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
         has_next: if from_end { is_before } else { more },
         has_previous: if from_end { more } else { is_after },
-        count: Box::new(move |db| {
-            let query = query.clone();
-            Box::pin(async move { Ok(query.count(db).await?) })
-        }),
+        count: counting(query),
     })
 }

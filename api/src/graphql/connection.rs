@@ -1,12 +1,15 @@
 //! Lists in pages, after the Relay cursor connections specification.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, Object, OutputType, SimpleObject, TypeName};
 
 use super::context::app;
 use super::error::Result;
+use super::raw::{Fast, FastList, WriteFields};
 use crate::domain::page::{Page, PageInput};
+use crate::domain::scheduling::native::Interval;
 
 /// Paging state of a connection.
 #[derive(Clone, Debug, SimpleObject)]
@@ -48,29 +51,29 @@ impl<T: OutputType> TypeName for Connection<T> {
 
 /// One item in a page.
 #[Object(name_type)]
-impl<T: OutputType> Edge<T> {
+impl<T: OutputType + WriteFields> Edge<T> {
     /// Opaque cursor of this edge.
     async fn cursor(&self) -> &str {
         &self.cursor
     }
 
     /// The item itself.
-    async fn node(&self) -> &T {
-        &self.node
+    async fn node(&self) -> Fast<'_, T> {
+        Fast(&self.node)
     }
 }
 
 /// A page of a list.
 #[Object(name_type)]
-impl<T: OutputType> Connection<T> {
+impl<T: OutputType + WriteFields> Connection<T> {
     /// Edges of this page, in order.
     async fn edges(&self) -> &[Edge<T>] {
         &self.edges
     }
 
     /// The items of this page, for clients that need no cursors.
-    async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> FastList<'_, T> {
+        FastList(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Cursors of this page.
@@ -105,6 +108,39 @@ impl<T> Connection<T> {
     }
 }
 
+/// The first items of a list inside another list, fetched for the whole outer list at once: as many as were asked for, and one more
+/// that tells whether there are more.
+#[derive(Clone)]
+pub(crate) struct FetchedAlong<T>(Option<(usize, Arc<[T]>)>);
+
+impl<T> Default for FetchedAlong<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> FetchedAlong<T> {
+    /// Keeps what was fetched. Asked for twice in different sizes, it stands for neither.
+    pub(crate) fn set(&mut self, size: usize, rows: Vec<T>) {
+        self.0 = match self.0 {
+            Some((other, _)) if other != size => Some((usize::MAX, Arc::new([]))),
+            _ => Some((size, rows.into())),
+        };
+    }
+
+    /// What was fetched, if it is this page; and its size.
+    pub(crate) fn page(&self, page: &PageInput) -> Result<Option<(usize, &[T])>> {
+        let wanted = page.size()?;
+        Ok(self.0.as_ref().filter(|(size, _)| wanted == (*size as u64, false)).map(|(size, rows)| (*size, &**rows)))
+    }
+
+    /// The items of the page that was asked for.
+    pub(crate) fn nodes(&self) -> Option<&[T]> {
+        let (size, rows) = self.0.as_ref().filter(|(size, _)| *size != usize::MAX)?;
+        Some(&rows[..rows.len().min(*size)])
+    }
+}
+
 /// Which page: the arguments that every connection takes.
 pub(crate) fn page(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> PageInput {
     PageInput { first, after, last, before }
@@ -117,4 +153,10 @@ pub struct TimeRangeInput {
     pub from: super::scalars::DateTime,
     /// First instant after it.
     pub until: super::scalars::DateTime,
+}
+
+impl TimeRangeInput {
+    pub(crate) fn read(self) -> Interval {
+        Interval { from: self.from.0, until: self.until.0 }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use entity::{Uuid, coach, event_type, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -26,11 +27,17 @@ pub fn loaders(app: Arc<App>) -> Loaders {
 
 /// A statement failed for everyone who waited for it.
 #[derive(Clone, Debug)]
-pub struct LoadError(Arc<sea_orm::DbErr>);
+pub struct LoadError(Arc<str>);
+
+impl<E: std::error::Error> From<E> for LoadError {
+    fn from(error: E) -> Self {
+        Self(error.to_string().into())
+    }
+}
 
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
-        domain::Error::internal("loading rows", error.0.to_string()).into()
+        domain::Error::internal("loading rows", error.0.as_ref()).into()
     }
 }
 
@@ -47,8 +54,7 @@ macro_rules! load_by {
             async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, Self::Value>, LoadError> {
                 let ids = keys.iter().map(|key| key.0);
                 let column = $entity::Column::$column;
-                let rows = $entity::Entity::find().filter(column.is_in(ids)).all(self.0.db.read()).await;
-                let rows = rows.map_err(|error| LoadError(Arc::new(error)))?;
+                let rows = $entity::Entity::find().filter(column.is_in(ids)).all(self.0.db.read()).await?;
                 Ok(rows.into_iter().map(|row| ($key(load_by!(@key row $column)), row)).collect())
             }
         }
@@ -61,3 +67,44 @@ load_by!(CoachById, "A coach.", coach, Id);
 load_by!(EventTypeById, "An event type.", event_type, Id);
 load_by!(UserById, "A user.", user, Id);
 load_by!(SessionByBooking, "The session of a booking.", session, BookingId);
+
+/// The specialties of a coach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SpecialtiesOf(pub Uuid);
+
+impl Loader<SpecialtiesOf> for Rows {
+    type Value = Vec<String>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[SpecialtiesOf]) -> Result<HashMap<SpecialtiesOf, Vec<String>>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut found = domain::coach::specialties_of(&self.0, &ids).await?;
+        // Also those of a coach without any, so that they are not looked for again.
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+    }
+}
+
+/// The lowest price of a coach, in minor units with its currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PriceFrom(pub Uuid);
+
+impl Loader<PriceFrom> for Rows {
+    type Value = (i64, String);
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[PriceFrom]) -> Result<HashMap<PriceFrom, (i64, String)>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let found = domain::event_type::lowest_prices(&self.0, &ids).await?;
+        Ok(found.into_iter().map(|(id, price)| (PriceFrom(id), price)).collect())
+    }
+}
+
+/// Forgets what was read before a change, so that the next mutation of the same request does not show it.
+pub(super) fn forget(ctx: &Context<'_>) {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    loaders.clear::<CoachById>();
+    loaders.clear::<EventTypeById>();
+    loaders.clear::<SessionByBooking>();
+    loaders.clear::<SpecialtiesOf>();
+    loaders.clear::<PriceFrom>();
+}

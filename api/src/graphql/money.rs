@@ -9,9 +9,9 @@ use crate::domain::money;
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Money {
     /// The amount in units of the currency, with as many decimals as the currency has.
-    amount: Decimal,
+    pub(super) amount: Decimal,
     /// The currency.
-    currency: CurrencyCode,
+    pub(super) currency: CurrencyCode,
 }
 
 /// An exact amount of money as input.
@@ -21,6 +21,13 @@ pub struct MoneyInput {
     pub amount: Decimal,
     /// The currency.
     pub currency: CurrencyCode,
+}
+
+impl MoneyInput {
+    /// The price that it says. Whether the currency has such amounts, the domain tells.
+    pub(crate) fn read(self) -> money::Price {
+        money::Price { amount: self.amount.0, currency: self.currency.0 }
+    }
 }
 
 impl Money {

@@ -8,8 +8,12 @@ use super::context::{app, caller};
 use super::error::Result;
 use super::event_type::EventType;
 use super::id::{self, Kind};
+use super::note::Note;
+use super::schedule::Schedule;
 use super::session::Session;
-use crate::domain::{self, booking};
+use super::slot::Hold;
+use crate::domain::coach::{self, Key};
+use crate::domain::{self, booking, event_type, hold, note, schedule, session};
 
 /// Anything with a global id.
 #[derive(Interface)]
@@ -18,6 +22,9 @@ pub enum Node {
     Booking(Box<Booking>),
     Coach(Box<Coach>),
     EventType(Box<EventType>),
+    Hold(Box<Hold>),
+    Note(Box<Note>),
+    Schedule(Box<Schedule>),
     Session(Box<Session>),
 }
 
@@ -30,9 +37,22 @@ impl NodeQuery {
     /// The object with this id; null when there is none or the caller may not see it.
     async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>> {
         let Some((kind, key)) = id::parse(&id) else { return Ok(None) };
+        let (app, caller) = (app(ctx), caller(ctx));
         let found = match kind {
-            Kind::Booking => {
-                booking::get(app(ctx), caller(ctx), key).await.map(|row| Node::Booking(Box::new(Booking::new(row))))
+            Kind::Booking => booking::get(app, caller, key).await.map(|row| Node::Booking(Box::new(Booking::new(row)))),
+            Kind::Coach => {
+                coach::get(app, caller, &Key::Id(key)).await.map(|row| Node::Coach(Box::new(Coach::new(row))))
+            }
+            Kind::EventType => {
+                event_type::get(app, caller, key).await.map(|row| Node::EventType(Box::new(EventType::new(row))))
+            }
+            Kind::Hold => hold::get(app, caller, key).await.map(|row| Node::Hold(Box::new(Hold::new(row)))),
+            Kind::Note => note::get(app, caller, key).await.map(|row| Node::Note(Box::new(Note::new(row)))),
+            Kind::Schedule => {
+                schedule::get(app, caller, key).await.map(|row| Node::Schedule(Box::new(Schedule::new(row))))
+            }
+            Kind::Session => {
+                session::get(app, caller, key).await.map(|held| Node::Session(Box::new(Session::of(held))))
             }
             _ => return Ok(None),
         };

@@ -26,6 +26,8 @@ fn refuse<T: InputType>(message: String) -> InputValueError<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DateTime(pub Instant);
 
+/// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
+/// normalised; what is finer than a millisecond is cut off.
 #[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -56,6 +58,7 @@ pub fn instant(instant: Instant) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalDate(pub NaiveDate);
 
+/// A calendar date without a zone, YYYY-MM-DD.
 #[Scalar(name = "LocalDate", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
 impl ScalarType for LocalDate {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -75,6 +78,7 @@ impl ScalarType for LocalDate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalTime(pub Minute);
 
+/// A wall-clock time without a zone, HH:MM. 24:00 is the end of the day.
 #[Scalar(name = "LocalTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
 impl ScalarType for LocalTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -90,6 +94,7 @@ impl ScalarType for LocalTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeZone(pub Tz);
 
+/// A name of the IANA time zone database, for example America/New_York.
 #[Scalar(name = "TimeZone", specified_by_url = "https://www.iana.org/time-zones")]
 impl ScalarType for TimeZone {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -102,6 +107,11 @@ impl ScalarType for TimeZone {
 }
 
 impl TimeZone {
+    /// An instant on the clocks of the zone, as RFC 3339 with its offset.
+    pub(crate) fn local(self, instant: Instant) -> String {
+        instant.with_timezone(&self.0).to_rfc3339_opts(SecondsFormat::Secs, false)
+    }
+
     /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone database.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.parse().unwrap_or(Tz::UTC))
@@ -112,6 +122,7 @@ impl TimeZone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
+/// An exact decimal number as a string, for example 49.90.
 #[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -128,6 +139,7 @@ impl ScalarType for Decimal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CurrencyCode(pub String);
 
+/// An ISO 4217 currency code, for example USD.
 #[Scalar(name = "CurrencyCode", specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -144,6 +156,7 @@ impl ScalarType for CurrencyCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailAddress(pub String);
 
+/// An email address. At most 254 characters.
 #[Scalar(
     name = "EmailAddress",
     specified_by_url = "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address"
@@ -167,6 +180,7 @@ impl ScalarType for EmailAddress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub String);
 
+/// An absolute URL.
 #[Scalar(name = "URL", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -188,6 +202,8 @@ impl ScalarType for Url {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub String);
 
+/// Chosen by the client, 16 to 128 printable ASCII characters, best a UUID. Kept for 24 hours per person and mutation: the same key with
+/// the same input gives the same answer and one effect, with another input the user error IDEMPOTENCY_KEY_REUSED.
 #[Scalar(
     name = "IdempotencyKey",
     specified_by_url = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"
@@ -210,6 +226,7 @@ impl ScalarType for IdempotencyKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventCursor(pub i64);
 
+/// An opaque position in the stream of events, to go on from after a reconnect.
 #[Scalar(name = "EventCursor", specified_by_url = "https://relay.dev/graphql/connections.htm#sec-Cursor")]
 impl ScalarType for EventCursor {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -5,17 +5,46 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, MergedSubscription};
 
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
+use super::coach::{CoachMutation, CoachQuery};
+use super::delivery::DeliveryMutation;
+use super::document::TypeTable;
+use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
+use super::note::NoteMutation;
+use super::schedule::{ScheduleMutation, ScheduleQuery};
+use super::session::{SessionMutation, SessionQuery};
+use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
+use super::user::UserMutation;
 use super::viewer::ViewerQuery;
 use crate::app::App;
 
 /// Reading.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, ViewerQuery, BookingQuery);
+pub struct Query(
+    NodeQuery,
+    ViewerQuery,
+    CoachQuery,
+    EventTypeQuery,
+    ScheduleQuery,
+    SlotQuery,
+    FreeCoachQuery,
+    BookingQuery,
+    SessionQuery,
+);
 
 /// Changing. Each mutation takes one input and gives a payload: the thing it changed, or why it did nothing.
 #[derive(MergedObject, Default)]
-pub struct Mutation(BookingMutation);
+pub struct Mutation(
+    BookingMutation,
+    HoldMutation,
+    SessionMutation,
+    NoteMutation,
+    CoachMutation,
+    EventTypeMutation,
+    ScheduleMutation,
+    DeliveryMutation,
+    UserMutation,
+);
 
 /// Watching, over WebSocket (graphql-transport-ws) or server-sent events.
 #[derive(MergedSubscription, Default)]
@@ -26,7 +55,26 @@ pub const PROVIDER_MUTATIONS: &[&str] =
     &["createBooking", "rescheduleBooking", "cancelBooking", "approveBooking", "rejectBooking"];
 
 /// Mutations that count against the limit on bookings.
-pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "holdSlot"];
+pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];
+
+/// Has values of our own scalars checked before anything runs.
+#[must_use]
+pub fn check_scalars(types: TypeTable) -> TypeTable {
+    use super::scalars::{
+        CurrencyCode, DateTime, Decimal, EmailAddress, EventCursor, IdempotencyKey, LocalDate, LocalTime, TimeZone, Url,
+    };
+    types
+        .check_scalar::<CurrencyCode>()
+        .check_scalar::<DateTime>()
+        .check_scalar::<Decimal>()
+        .check_scalar::<EmailAddress>()
+        .check_scalar::<EventCursor>()
+        .check_scalar::<IdempotencyKey>()
+        .check_scalar::<LocalDate>()
+        .check_scalar::<LocalTime>()
+        .check_scalar::<TimeZone>()
+        .check_scalar::<Url>()
+}
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -40,9 +88,13 @@ pub fn schema(app: Arc<App>) -> Schema {
 /// The schema in the definition language, as clients generate code from it.
 #[must_use]
 pub fn sdl() -> String {
-    builder()
-        .finish()
-        .sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    builder().finish().sdl_with_options(
+        async_graphql::SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items()
+            .include_specified_by(),
+    )
 }
 
 /// What the schema is built from, before it has an application.

@@ -1,11 +1,15 @@
 //! People.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, InputObject, Object};
 use entity::user::{Model, Role};
 
-use super::context::caller;
+use super::connection::{Connection, page};
+use super::context::{app, caller};
+use super::error::Result;
 use super::id::Kind;
+use super::payload::payload;
 use super::scalars::{DateTime, EmailAddress, TimeZone};
+use crate::domain::{self, identity};
 
 /// A person with an account.
 pub struct User(pub(crate) Model);
@@ -50,4 +54,69 @@ impl User {
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
+}
+
+/// People, for staff.
+#[derive(Default)]
+pub struct AdminUsers;
+
+#[Object]
+impl AdminUsers {
+    /// All accounts, in the order in which they were made, the newest first.
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only accounts with this address.")] email: Option<EmailAddress>,
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<User>> {
+        let email = email.map(|email| email.0);
+        let rows = identity::list(app(ctx), caller(ctx), email, &page(first, after, last, before)).await?;
+        Ok(Connection::new(rows, User))
+    }
+}
+
+/// Input of suspendUser and reinstateUser.
+#[derive(InputObject)]
+pub struct UserInput {
+    /// The person.
+    pub user_id: ID,
+}
+
+payload!(SuspendUserPayload, "Result of suspendUser.", user: User, "The person.");
+payload!(ReinstateUserPayload, "Result of reinstateUser.", user: User, "The person.");
+
+/// Changing accounts.
+#[derive(Default)]
+pub struct UserMutation;
+
+#[Object]
+impl UserMutation {
+    /// End a person's rights at once, also on open sockets. Bookings stay as they are.
+    async fn suspend_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] input: UserInput,
+    ) -> Result<SuspendUserPayload> {
+        SuspendUserPayload::new(set_suspended(ctx, &input, true).await, User)
+    }
+
+    /// Give a suspended person their rights back.
+    async fn reinstate_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom.")] input: UserInput,
+    ) -> Result<ReinstateUserPayload> {
+        ReinstateUserPayload::new(set_suspended(ctx, &input, false).await, User)
+    }
+}
+
+async fn set_suspended(ctx: &Context<'_>, input: &UserInput, suspended: bool) -> domain::Result<Model> {
+    let id = Kind::User.key("userId", &input.user_id)?;
+    identity::set_suspended(app(ctx), caller(ctx), id, suspended).await
 }

@@ -3,20 +3,24 @@
 use async_graphql::{Context, ID, MergedObject, Object};
 
 use super::booking::{AdminBookings, ViewerBookings};
+use super::coach::ViewerCoach;
 use super::context::{app, caller};
+use super::delivery::AdminDeliveries;
 use super::error::Result;
 use super::id::Kind;
 use super::scalars::DateTime;
-use super::user::User;
+use super::session::{AdminSessions, ViewerSessions};
+use super::slot::ViewerHolds;
+use super::user::{AdminUsers, User};
 use crate::domain::identity;
 
 /// The caller, and what is theirs.
 #[derive(MergedObject, Default)]
-pub struct Viewer(ViewerAccount, ViewerBookings);
+pub struct Viewer(ViewerAccount, ViewerCoach, ViewerBookings, ViewerSessions, ViewerHolds);
 
 /// Everything, for staff.
 #[derive(MergedObject, Default)]
-pub struct Admin(AdminBookings);
+pub struct Admin(AdminBookings, AdminSessions, AdminDeliveries, AdminUsers);
 
 /// Who calls.
 #[derive(Default)]

@@ -7,8 +7,9 @@ use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use futures_util::future::BoxFuture;
 
-use super::graphql::{Allowance, AuthError, Caller as Origin, Gate, Limited, SessionEnd};
+use super::graphql::{Allowance, AuthError, Caller as Origin, Gate, Limited, Seat, SessionEnd};
 use super::rate_limit::{Key, RateLimiter};
+use super::seats::{Holder, Seats};
 use crate::app::App;
 use crate::config::RateLimits;
 use crate::domain::identity::{self, TokenProblem};
@@ -25,6 +26,7 @@ pub struct AppGate {
     app: Arc<App>,
     quotas: Quotas,
     started: Instant,
+    seats: Seats,
 }
 
 /// How often one person, or one address without a person, may ask.
@@ -48,7 +50,7 @@ impl AppGate {
     /// A gate of the application.
     #[must_use]
     pub fn new(app: Arc<App>, quotas: Quotas) -> Self {
-        Self { app, quotas, started: Instant::now() }
+        Self { app, quotas, started: Instant::now(), seats: Seats::default() }
     }
 
     /// Takes one from a bucket; what is left of it, or how long to wait.
@@ -128,6 +130,25 @@ impl Gate for AppGate {
             allowance = Some(self.take(("bookings", limiter), key)?);
         }
         Ok(allowance)
+    }
+
+    fn ran(&self, analysis: &Analysis, took: Duration, is_ok: bool) {
+        let outcome = if is_ok { "ok" } else { "error" };
+        self.app.metrics.operation(analysis.name.as_deref().unwrap_or("anonymous"), outcome, took);
+        // The root fields of one operation run side by side: each is told the time of the whole.
+        for field in &analysis.root_fields {
+            self.app.metrics.field(field, took);
+        }
+    }
+
+    fn seat(&self, viewer: Option<&Viewer>, origin: &Origin) -> Result<Seat, Limited> {
+        let holder = match (viewer, origin.address) {
+            (Some(Viewer::Person(person)), _) => Holder::Person(person.user_id),
+            (_, Some(address)) => Holder::Address(address),
+            _ => return Ok(Seat(None)),
+        };
+        let taken = self.seats.take(holder).ok_or(Limited { retry_after: Duration::from_secs(30), allowance: None })?;
+        Ok(Seat(Some(Box::new(taken))))
     }
 
     fn equip(&self, request: Request, viewer: &Viewer, origin: &Origin) -> Request {

@@ -13,6 +13,7 @@ pub mod rate_limit;
 pub mod refusal;
 pub mod request_id;
 pub mod router;
+mod seats;
 pub mod serve;
 pub mod shutdown;
 pub mod webhooks;

@@ -59,7 +59,7 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let development = !config.environment.is_production();
     let exposure = Exposure { introspection: development, suggestions: development };
     let data = Arc::clone(app);
-    let engine = Engine::new(move || schema::builder().data(Arc::clone(&data)), exposure, |types| types);
+    let engine = Engine::new(move || schema::builder().data(Arc::clone(&data)), exposure, schema::check_scalars);
     let allow_list = match &config.http.persisted_documents {
         None => None,
         Some(path) => {
@@ -71,6 +71,8 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let policy = Policy {
         limits: Limits {
             provider_mutations: schema::PROVIDER_MUTATIONS.iter().map(ToString::to_string).collect(),
+            // An editor sends all that is in it, and names what to run.
+            operations: if development { 20 } else { 1 },
             ..Limits::default()
         },
         introspection: development,
@@ -80,10 +82,8 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
     let origins = Origins::new(config.http.cors_origins.iter().cloned().chain([config.public_url.clone()]));
     let origins = if development { origins.and_loopback() } else { origins };
     let gate = AppGate::new(Arc::clone(app), Quotas::new(config.rate_limits));
-    let endpoint = GraphqlEndpoint::new(engine, gate, policy)
-        .with_origins(origins)
-        .with_lifecycle(lifecycle)
-        .with_gauges(gauges);
+    let endpoint =
+        GraphqlEndpoint::new(engine, gate, policy).with_origins(origins).with_lifecycle(lifecycle).with_gauges(gauges);
     Ok(graphql::router(endpoint))
 }
 

@@ -20,11 +20,16 @@ use crate::domain::{Act, Error, Result};
 
 pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Result<()> {
     let offers: Vec<_> = people.offers.iter().filter(|(_, offer)| offer.slug == "coaching-60").collect();
+    // One that is going on now: whoever is its coach can say who came, and end it.
+    let (coach, offer) = offers[0];
+    let begun = now - TimeDelta::minutes(20);
+    book(txn, &(coach.clone(), offer.clone()), &people.clients[2], begun, now - TimeDelta::days(3)).await?;
     for (index, client) in people.clients.iter().enumerate() {
         let (past, coming) = (offers[index % offers.len()], offers[(index + 3) % offers.len()]);
         for weeks in [1, 3] {
             let made = now - TimeDelta::days(7 * weeks + 5);
-            let booking = book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
+            let booking =
+                book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
             complete(txn, &booking, &past.0, client).await?;
         }
         let start = free_slot(txn, coming, now + TimeDelta::days(2), now).await?;

@@ -36,25 +36,76 @@ struct Profile {
 const WEEKDAYS: &[u8] = &[1, 2, 3, 4, 5];
 
 const COACHES: [Profile; 7] = [
-    Profile { name: "Nora Whitfield", headline: "Listing presentations that win", zone: "America/New_York",
-        specialties: &["listings", "negotiation"], hours: &[(WEEKDAYS, 540, 1020)], price: 0, currency: "USD", approval: false },
-    Profile { name: "Marcus Bell", headline: "From first call to signed buyer", zone: "America/Los_Angeles",
-        specialties: &["buyers", "prospecting"], hours: &[(WEEKDAYS, 480, 720), (WEEKDAYS, 780, 1020)], price: 12_000,
-        currency: "USD", approval: false },
-    Profile { name: "Eleanor Hughes", headline: "Luxury homes, calm clients", zone: "Europe/London",
-        specialties: &["luxury", "negotiation"], hours: &[(&[1, 2, 3, 4], 600, 1080)], price: 9_500, currency: "GBP",
-        approval: true },
-    Profile { name: "Jonas Keller", headline: "Systems for teams that grow", zone: "Europe/Berlin",
-        specialties: &["teams", "operations"], hours: &[(WEEKDAYS, 510, 990)], price: 8_900, currency: "EUR", approval: false },
-    Profile { name: "Priya Raman", headline: "Social media for agents", zone: "Asia/Kolkata",
-        specialties: &["marketing", "prospecting"], hours: &[(&[2, 3, 4, 5, 6], 630, 1170)], price: 0, currency: "USD",
-        approval: false },
-    Profile { name: "Liam O'Connor", headline: "Auctions without nerves", zone: "Australia/Sydney",
-        specialties: &["auctions", "negotiation"], hours: &[(WEEKDAYS, 420, 900)], price: 15_000, currency: "AUD",
-        approval: false },
-    Profile { name: "Grace Kim", headline: "Mindset and steady habits", zone: "America/Chicago",
-        specialties: &["mindset"], hours: &[(WEEKDAYS, 1080, 1320), (&[6], 540, 780)], price: 0, currency: "USD",
-        approval: false },
+    Profile {
+        name: "Nora Whitfield",
+        headline: "Listing presentations that win",
+        zone: "America/New_York",
+        specialties: &["listings", "negotiation"],
+        hours: &[(WEEKDAYS, 540, 1020)],
+        price: 0,
+        currency: "USD",
+        approval: false,
+    },
+    Profile {
+        name: "Marcus Bell",
+        headline: "From first call to signed buyer",
+        zone: "America/Los_Angeles",
+        specialties: &["buyers", "prospecting"],
+        hours: &[(WEEKDAYS, 480, 720), (WEEKDAYS, 780, 1020)],
+        price: 12_000,
+        currency: "USD",
+        approval: false,
+    },
+    Profile {
+        name: "Eleanor Hughes",
+        headline: "Luxury homes, calm clients",
+        zone: "Europe/London",
+        specialties: &["luxury", "negotiation"],
+        hours: &[(&[1, 2, 3, 4], 600, 1080)],
+        price: 9_500,
+        currency: "GBP",
+        approval: true,
+    },
+    Profile {
+        name: "Jonas Keller",
+        headline: "Systems for teams that grow",
+        zone: "Europe/Berlin",
+        specialties: &["teams", "operations"],
+        hours: &[(WEEKDAYS, 510, 990)],
+        price: 8_900,
+        currency: "EUR",
+        approval: false,
+    },
+    Profile {
+        name: "Priya Raman",
+        headline: "Social media for agents",
+        zone: "Asia/Kolkata",
+        specialties: &["marketing", "prospecting"],
+        hours: &[(&[2, 3, 4, 5, 6], 630, 1170)],
+        price: 0,
+        currency: "USD",
+        approval: false,
+    },
+    Profile {
+        name: "Liam O'Connor",
+        headline: "Auctions without nerves",
+        zone: "Australia/Sydney",
+        specialties: &["auctions", "negotiation"],
+        hours: &[(WEEKDAYS, 420, 900)],
+        price: 15_000,
+        currency: "AUD",
+        approval: false,
+    },
+    Profile {
+        name: "Grace Kim",
+        headline: "Mindset and steady habits",
+        zone: "America/Chicago",
+        specialties: &["mindset"],
+        hours: &[(WEEKDAYS, 1080, 1320), (&[6], 540, 780)],
+        price: 0,
+        currency: "USD",
+        approval: false,
+    },
 ];
 
 const CLIENTS: [(&str, &str); 3] =
@@ -72,7 +123,8 @@ pub(super) async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<People> {
     let mut offers = Vec::new();
     for profile in &COACHES {
         let coach = add_coach(txn, profile, now).await?;
-        offers.extend(add_event_types(txn, profile, &coach, now).await?.into_iter().map(|offer| (coach.clone(), offer)));
+        offers
+            .extend(add_event_types(txn, profile, &coach, now).await?.into_iter().map(|offer| (coach.clone(), offer)));
     }
     Ok(People { clients, offers })
 }
@@ -127,9 +179,10 @@ async fn add_coach(txn: &Txn, profile: &Profile, now: DateTime<Utc>) -> Result<c
 }
 
 async fn add_schedule(txn: &Txn, profile: &Profile, id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    let rules = profile.hours.iter().flat_map(|&(days, from, until)| {
-        days.iter().map(move |&weekday| WeeklyRule { weekday, from, until })
-    });
+    let rules = profile
+        .hours
+        .iter()
+        .flat_map(|&(days, from, until)| days.iter().map(move |&weekday| WeeklyRule { weekday, from, until }));
     let row = schedule::Model {
         id,
         coach_id,

@@ -61,6 +61,8 @@ pub(crate) struct Derived {
     pub(crate) number: Option<i64>,
     pub(crate) target: Target,
     pub(crate) approval: Approval,
+    /// Whether it was ever more than a request.
+    pub(crate) was_certain: bool,
     pub(crate) has_started: bool,
     /// Whether the attendee stayed away, where somebody said.
     pub(crate) absent: Option<bool>,
@@ -131,6 +133,7 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         number: tip.number,
         target,
         approval: approval(tip, target),
+        was_certain: chain.iter().any(|node| accepted(node)),
         has_started: meeting(tip, STARTED),
         absent: attendee.as_ref().and_then(|attendee| tip.find(&no_show(&attendee.email))?.no_show),
         starts_at: times.0,

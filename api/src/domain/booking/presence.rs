@@ -21,11 +21,18 @@ pub(super) async fn follow(
     before: Option<&Derived>,
     after: &Derived,
 ) -> Result<Model> {
-    let said = |derived: &Derived| (derived.uid.clone(), derived.target, derived.has_started, derived.absent);
+    let said = |derived: &Derived| {
+        (derived.uid.clone(), derived.target, derived.was_certain, derived.has_started, derived.absent)
+    };
     if before.is_some_and(|before| said(before) == said(after)) {
         return Ok(booking);
     }
-    let Some(session) = session::Entity::find_by_booking(booking.id).one(&**txn).await? else { return Ok(booking) };
+    let Some(session) = session::Entity::find_by_booking(booking.id).one(&**txn).await? else {
+        if after.was_certain {
+            missed(txn, act, &booking).await?;
+        }
+        return Ok(booking);
+    };
     let Some(wanted) = wanted(&booking, &session, after) else { return Ok(booking) };
     let is = Wanted {
         status: session.status,
@@ -53,6 +60,26 @@ pub(super) async fn follow(
     row.updated_at = Set(act.now);
     row.update(&**txn).await?;
     Ok(booking)
+}
+
+/// The session of a booking whose confirmation came after its end: it has one like any other that was confirmed once.
+async fn missed(txn: &Txn, act: &Act, booking: &Model) -> Result<()> {
+    session::ActiveModel {
+        id: Set(entity::new_id()),
+        booking_id: Set(booking.id),
+        status: Set(session::Status::Canceled),
+        coach_attendance: Set(Attendance::Unknown),
+        client_attendance: Set(Attendance::Unknown),
+        started_at: Set(None),
+        ended_at: Set(None),
+        rating: Set(None),
+        version: Set(1),
+        created_at: Set(act.now),
+        updated_at: Set(act.now),
+    }
+    .insert(&**txn)
+    .await?;
+    Ok(())
 }
 
 #[derive(PartialEq)]

@@ -115,11 +115,11 @@ impl CoachFilter {
     fn condition(&self) -> Result<Condition> {
         let mut problems = Problems::default();
         if let Some(search) = &self.search {
-            problems.lines("search", search, 0, LONGEST_SEARCH);
+            problems.lines("filter.search", search, 0, LONGEST_SEARCH);
             let most = format!("must have at most {MOST_WORDS} words");
-            problems.require(search.split_whitespace().count() <= MOST_WORDS, "search", most);
+            problems.require(search.split_whitespace().count() <= MOST_WORDS, "filter.search", most);
         }
-        check_specialties(&mut problems, self.specialties.as_deref());
+        check_specialties(&mut problems, "filter.specialties", self.specialties.as_deref());
         let most = check_max_price(&mut problems, self.max_price.as_ref());
         problems.finish()?;
 
@@ -131,12 +131,12 @@ impl CoachFilter {
     }
 }
 
-/// Notes what is wrong with the specialties of a filter.
-pub(in crate::domain) fn check_specialties(problems: &mut Problems, keys: Option<&[String]>) {
+/// Notes what is wrong with specialties at a path.
+pub(in crate::domain) fn check_specialties(problems: &mut Problems, path: &str, keys: Option<&[String]>) {
     let keys = keys.unwrap_or_default();
-    problems.require(keys.len() <= MOST_SPECIALTIES, "specialties", format!("at most {MOST_SPECIALTIES}"));
+    problems.require(keys.len() <= MOST_SPECIALTIES, path, format!("at most {MOST_SPECIALTIES}"));
     for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
-        problems.slug(&format!("specialties.{index}"), key);
+        problems.slug(&format!("{path}.{index}"), key);
     }
 }
 
@@ -148,9 +148,9 @@ pub(in crate::domain) fn check_max_price<'p>(
     let price = price?;
     match money::to_minor(price.amount, &price.currency) {
         Ok(minor) if minor >= 0 => return Some((minor, &price.currency)),
-        Ok(_) => problems.add("maxPrice.amount", "must not be negative"),
-        Err(error @ money::MoneyError::UnknownCurrency) => problems.add("maxPrice.currency", error.to_string()),
-        Err(error) => problems.add("maxPrice.amount", error.to_string()),
+        Ok(_) => problems.add("filter.maxPrice.amount", "must not be negative"),
+        Err(error @ money::MoneyError::UnknownCurrency) => problems.add("filter.maxPrice.currency", error.to_string()),
+        Err(error) => problems.add("filter.maxPrice.amount", error.to_string()),
     }
     None
 }
@@ -244,6 +244,6 @@ mod tests {
         };
         let Err(crate::domain::Error::Invalid(found)) = filter.condition() else { panic!("it makes no sense") };
         let paths: Vec<String> = found.iter().map(|violation| violation.field.join(".")).collect();
-        assert_eq!(paths, ["search", "specialties.1", "maxPrice.amount"]);
+        assert_eq!(paths, ["filter.search", "filter.specialties.1", "filter.maxPrice.amount"]);
     }
 }

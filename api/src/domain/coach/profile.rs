@@ -86,7 +86,7 @@ fn check(input: &UpdateProfile) -> Result<()> {
     if let Some(Some(url)) = &input.avatar_url {
         problems.https("avatarUrl", url);
     }
-    check_specialties(&mut problems, input.specialties.as_deref());
+    check_specialties(&mut problems, "specialties", input.specialties.as_deref());
     let keys = input.specialties.as_deref().unwrap_or_default();
     for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
         problems.require(!keys[..index].contains(key), &format!("specialties.{index}"), "is listed twice");

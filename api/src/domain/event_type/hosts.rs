@@ -82,18 +82,12 @@ async fn replace(txn: &Txn, event_type: &event_type::Model, coach_ids: Vec<Uuid>
     problems.require(is_complete, "coachIds", "there is no such coach");
     problems.finish()?;
     Entity::delete_many().filter(Column::EventTypeId.eq(event_type.id)).exec(&**txn).await?;
-    let rows: Vec<ActiveModel> = coach_ids
-        .into_iter()
-        .filter(|id| *id != event_type.coach_id)
-        .zip(1..)
-        .map(|(coach_id, position)| ActiveModel {
-            event_type_id: Set(event_type.id),
-            coach_id: Set(coach_id),
-            position: Set(position),
-        })
-        .collect();
-    if !rows.is_empty() {
-        Entity::insert_many(rows).exec_without_returning(&**txn).await?;
-    }
+    let others = coach_ids.into_iter().filter(|id| *id != event_type.coach_id);
+    let rows = std::iter::once(event_type.coach_id).chain(others).zip(0..).map(|(coach_id, position)| ActiveModel {
+        event_type_id: Set(event_type.id),
+        coach_id: Set(coach_id),
+        position: Set(position),
+    });
+    Entity::insert_many(rows).exec_without_returning(&**txn).await?;
     Ok(())
 }

@@ -76,6 +76,14 @@ fn visible(caller: &Caller, found: Option<Model>) -> Result<Model> {
         .ok_or_else(no_event_type)
 }
 
+/// The first page of a coach's public event types from its first rows, one more than the page has where there are more: the same page as
+/// [`list_by_coach`] gives, from [`first_public_by_coaches`].
+#[must_use]
+pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
+    let query = Entity::find_public().filter(Column::CoachId.eq(coach_id));
+    page::first(query, size, rows, |row: &Model| (row.title.clone(), row.id))
+}
+
 /// These event types, archived or not: for whoever got their ids from something that they may see, such as a booking.
 ///
 /// # Errors

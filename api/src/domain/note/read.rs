@@ -32,6 +32,14 @@ pub async fn list(
     page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await
 }
 
+/// The first page of the notes on a session from its newest rows, one more than the page has where there are more: the same page as
+/// [`list`] gives, from [`list_by_sessions`].
+#[must_use]
+pub fn first_page(user_id: Uuid, session_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
+    let query = Entity::find_readable_by(user_id).filter(Column::SessionId.eq(session_id));
+    page::first(query, size, rows, |row: &Model| (row.created_at, row.id))
+}
+
 /// A note that the caller may read.
 ///
 /// # Errors

@@ -140,8 +140,8 @@ impl FreeFilter {
     /// The most coaches and the most slots for each.
     fn check(&self) -> Result<(usize, usize)> {
         let mut problems = Problems::default();
-        check_range(&mut problems, self.range, LONGEST);
-        check_specialties(&mut problems, self.specialties.as_deref());
+        check_range(&mut problems, "filter.range", self.range, LONGEST);
+        check_specialties(&mut problems, "filter.specialties", self.specialties.as_deref());
         check_max_price(&mut problems, self.max_price.as_ref());
         problems.range("limit", self.limit, 1, 50);
         problems.range("slotsPerCoach", self.slots_per_coach, 1, 20);
@@ -168,7 +168,10 @@ mod tests {
         };
         let Err(Error::Invalid(found)) = filter.check() else { panic!("it makes no sense") };
         let paths: Vec<String> = found.iter().map(|violation| violation.field.join(".")).collect();
-        assert_eq!(paths, ["until", "specialties.0", "maxPrice.currency", "limit", "slotsPerCoach"]);
+        assert_eq!(
+            paths,
+            ["filter.range.until", "filter.specialties.0", "filter.maxPrice.currency", "limit", "slotsPerCoach"]
+        );
         let good = FreeFilter { limit: 50, slots_per_coach: 20, specialties: None, max_price: None, ..filter };
         let good = FreeFilter { range: Interval { from, until: from + TimeDelta::days(7) }, ..good };
         assert_eq!(good.check().ok(), Some((50, 20)));

@@ -85,7 +85,7 @@ pub async fn slots(app: &App, caller: &Caller, query: Query) -> Result<Slots> {
 
 fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bool) -> Result<()> {
     let mut problems = Problems::default();
-    check_range(&mut problems, query.range, LONGEST);
+    check_range(&mut problems, "range", query.range, LONGEST);
     if !is_move && !event_type.lengths.0.contains(&length) {
         let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
         problems.add("lengthMinutes", format!("must be one of: {}", lengths.join(", ")));
@@ -94,10 +94,11 @@ fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bo
 }
 
 /// Notes what is wrong with a stretch of time.
-fn check_range(problems: &mut Problems, range: Interval, longest: TimeDelta) {
-    problems.require(range.from < range.until, "until", "must be after the start of the stretch");
+fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: TimeDelta) {
+    let until = format!("{path}.until");
+    problems.require(range.from < range.until, &until, "must be after the start of the stretch");
     let is_short = range.until - range.from <= longest;
-    problems.require(is_short, "until", format!("must be at most {} days after the start", longest.num_days()));
+    problems.require(is_short, &until, format!("must be at most {} days after the start", longest.num_days()));
 }
 
 /// The booking to be moved, when it is the caller's and of this type.
@@ -136,7 +137,7 @@ mod tests {
     fn wrong_with(from: &str, until: &str) -> Vec<String> {
         let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
         let mut problems = Problems::default();
-        check_range(&mut problems, Interval { from: instant(from), until: instant(until) }, LONGEST);
+        check_range(&mut problems, "range", Interval { from: instant(from), until: instant(until) }, LONGEST);
         problems.paths()
     }
 
@@ -144,8 +145,8 @@ mod tests {
     fn a_stretch_has_a_length_up_to_62_days() {
         assert!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
         assert!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
-        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"), ["until"]);
-        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"), ["until"]);
-        assert_eq!(wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"), ["until"]);
+        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"), ["range.until"]);
+        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
+        assert_eq!(wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
     }
 }

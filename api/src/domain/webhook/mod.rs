@@ -15,4 +15,4 @@ pub use project::{give_up, project};
 pub(crate) const PROVIDER: &str = "calcom";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

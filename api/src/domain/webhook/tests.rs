@@ -8,3 +8,6 @@ mod lab;
 mod meaning;
 mod people;
 mod staff;
+
+pub(crate) use captures::{Capture, numbered};
+pub(crate) use lab::Lab;

@@ -147,6 +147,13 @@ impl CancelBookingInput {
     }
 }
 
+/// Input of recordPayment.
+#[derive(Clone, Debug, InputObject)]
+pub struct RecordPaymentInput {
+    /// A booking for which a payment is due.
+    pub booking_id: ID,
+}
+
 /// Input of approveBooking.
 #[derive(Clone, Debug, InputObject)]
 pub struct ApproveBookingInput {

@@ -10,7 +10,7 @@ use async_graphql::{Context, ID, Object};
 
 pub use event::BookingEvent;
 pub use mutation::BookingMutation;
-pub use object::Booking;
+pub use object::{Booking, CancellationPolicy};
 pub use subscription::BookingSubscription;
 
 use super::connection::{Connection, page};

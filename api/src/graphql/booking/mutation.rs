@@ -3,7 +3,8 @@
 use async_graphql::{Context, Object};
 
 use super::input::{
-    ApproveBookingInput, CancelBookingInput, CreateBookingInput, RejectBookingInput, RescheduleBookingInput,
+    ApproveBookingInput, CancelBookingInput, CreateBookingInput, RecordPaymentInput, RejectBookingInput,
+    RescheduleBookingInput,
 };
 use super::object::Booking;
 use crate::domain::{self, booking};
@@ -16,6 +17,7 @@ payload!(CreateBookingPayload, "Result of createBooking.", booking: Booking, "Th
 payload!(RescheduleBookingPayload, "Result of rescheduleBooking.", booking: Booking, "The booking at its new time.");
 payload!(CancelBookingPayload, "Result of cancelBooking.", booking: Booking, "The cancelled booking.");
 payload!(ApproveBookingPayload, "Result of approveBooking.", booking: Booking, "The booking.");
+payload!(RecordPaymentPayload, "Result of recordPayment.", booking: Booking, "The confirmed booking.");
 payload!(RejectBookingPayload, "Result of rejectBooking.", booking: Booking, "The rejected booking.");
 
 /// Changing bookings.
@@ -76,6 +78,20 @@ impl BookingMutation {
         }
         .await;
         ApproveBookingPayload::new(done, Booking::new)
+    }
+
+    /// Record that a booking was paid outside of any payment provider, for example in cash: it is confirmed.
+    async fn record_payment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which booking.")] input: RecordPaymentInput,
+    ) -> Result<RecordPaymentPayload> {
+        let done: domain::Result<_> = async {
+            let id = Kind::Booking.key("bookingId", &input.booking_id)?;
+            booking::record_payment(app(ctx), caller(ctx), id).await
+        }
+        .await;
+        RecordPaymentPayload::new(done, Booking::new)
     }
 
     /// Say no to a booking that waits for the coach.

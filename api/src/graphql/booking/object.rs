@@ -26,9 +26,9 @@ use crate::graphql::user::User;
 pub struct Booking {
     pub(crate) row: Model,
     /// What was asked for with it, fetched for the whole list at once.
-    pub(super) coach: Option<Coach>,
-    pub(super) event_type: Option<EventType>,
-    pub(super) session: Option<Option<Session>>,
+    pub(crate) coach: Option<Coach>,
+    pub(crate) event_type: Option<EventType>,
+    pub(crate) session: Option<Option<Session>>,
 }
 
 impl Booking {

@@ -83,8 +83,12 @@ impl Rendered {
 }
 
 /// Whether the browser believes that it speaks to this machine. A foreign name that is made to resolve to 127.0.0.1 (DNS rebinding) would
-/// let the page behind that name read the tokens; it cannot change the `Host` that its requests carry.
+/// let the page behind that name read the tokens; it cannot change the `Host` that its requests carry. What comes through a proxy may be
+/// from anywhere, whatever host the proxy asks for.
 fn is_for_loopback(request: &HeaderMap) -> bool {
+    if ["forwarded", "x-forwarded-for", "x-forwarded-host"].iter().any(|name| request.contains_key(*name)) {
+        return false;
+    }
     let mut hosts = request.get_all(HOST).iter();
     let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else { return false };
     let name = match host.rsplit_once(':') {

@@ -32,7 +32,8 @@ function setUpEditor(editor) {
     if (event.key !== "Tab" || event.shiftKey || leaving) return;
     event.preventDefault();
     // The deprecated call is the only one that keeps the browser's undo.
-    if (!document.execCommand("insertText", false, "  ")) editor.setRangeText("  ", editor.selectionStart, editor.selectionEnd, "end");
+    if (!document.execCommand("insertText", false, "  "))
+      editor.setRangeText("  ", editor.selectionStart, editor.selectionEnd, "end");
   });
 }
 
@@ -54,7 +55,8 @@ function readOperation() {
   } catch (error) {
     return tell(`The variables are not JSON: ${error.message}`, "bad");
   }
-  if (variables === null || typeof variables !== "object" || Array.isArray(variables)) return tell("The variables must be a JSON object.", "bad");
+  if (variables === null || typeof variables !== "object" || Array.isArray(variables))
+    return tell("The variables must be a JSON object.", "bad");
   const { text, missing } = fill(variables);
   if (missing.length) return tell(missing.join("\n"), "bad");
   if (written !== "{}") byId("variables").value = text;
@@ -101,7 +103,15 @@ function watch(operation) {
   const overSse = byId("sse").checked;
   const state = make("span", { className: "state" });
   const stop = make("button", { type: "button", textContent: "Stop", ariaLabel: `Stop ${name}` });
-  const row = make("li", {}, make("strong", { textContent: name }), ` over ${overSse ? "SSE" : "WebSocket"}: `, state, " ", stop);
+  const row = make(
+    "li",
+    {},
+    make("strong", { textContent: name }),
+    ` over ${overSse ? "SSE" : "WebSocket"}: `,
+    state,
+    " ",
+    stop,
+  );
   byId("streams").append(row);
   const finish = subscribe(operation, currentToken(), overSse, {
     next: (result) => {
@@ -124,13 +134,21 @@ function gist({ data }) {
   const { kind, change, booking } = Object.values(data ?? {})[0] ?? {};
   const { statusBefore: before, statusAfter: after = booking?.status } = change ?? {};
   const step = before && before !== after ? `${before} → ${after}` : after;
-  const start = booking?.startsAt && `starts ${new Date(booking.startsAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}`;
+  const start =
+    booking?.startsAt &&
+    `starts ${new Date(booking.startsAt).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}`;
   return [change?.kind ?? kind, step, start].filter(Boolean).join(" · ");
 }
 
 /** Puts an event on top. */
 function showEvent(name, result, problem = describeErrors(result?.errors)) {
-  const summary = make("summary", {}, make("time", { textContent: new Date().toLocaleTimeString() }), ` ${problem || gist(result)} `, make("span", { className: "state", textContent: name }));
+  const summary = make(
+    "summary",
+    {},
+    make("time", { textContent: new Date().toLocaleTimeString() }),
+    ` ${problem || gist(result)} `,
+    make("span", { className: "state", textContent: name }),
+  );
   const detail = make("pre", { textContent: result ? JSON.stringify(result, null, 2) : problem });
   const item = make("li", { className: problem ? "bad" : "" }, make("details", {}, summary, detail));
   byId("events").prepend(item);

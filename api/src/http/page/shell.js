@@ -17,7 +17,9 @@ function make(tag, properties = {}, ...children) {
 function setUpTokens() {
   const picker = byId("who");
   picker.append(new Option("Anonymous", ""));
-  TOKENS.forEach(({ label, role }, index) => picker.append(new Option(label === role ? role : `${label} (${role})`, index)));
+  TOKENS.forEach(({ label, role }, index) =>
+    picker.append(new Option(label === role ? role : `${label} (${role})`, index)),
+  );
   picker.append(new Option("Pasted token…", "pasted"));
   picker.onchange = () => {
     byId("pasted-row").hidden = picker.value !== "pasted";
@@ -48,7 +50,8 @@ function valuesAt(value, [step, ...rest]) {
   if (value === null || value === undefined) return [];
   if (step === undefined) return [value];
   if (step === "*") return Array.isArray(value) ? value.flatMap((item) => valuesAt(item, rest)) : [];
-  if (step.startsWith("!")) return valuesAt(Array.isArray(value) ? value.filter((item) => !item[step.slice(1)]) : null, ["*", ...rest]);
+  if (step.startsWith("!"))
+    return valuesAt(Array.isArray(value) ? value.filter((item) => !item[step.slice(1)]) : null, ["*", ...rest]);
   return valuesAt(value[step], rest);
 }
 
@@ -67,7 +70,10 @@ function valueOf(name) {
   const [, base, amount, unit] = /^(now|date)(?:([+-]\d+)([mhd])?)?$/.exec(name) ?? [];
   const shifted = new Date(Date.now() + Number(amount ?? 0) * UNITS[unit ?? "d"]);
   if (base === "now") return shifted.toISOString();
-  if (base === "date") return [shifted.getFullYear(), shifted.getMonth() + 1, shifted.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  if (base === "date")
+    return [shifted.getFullYear(), shifted.getMonth() + 1, shifted.getDate()]
+      .map((part) => String(part).padStart(2, "0"))
+      .join("-");
   if (name === "key") return crypto.randomUUID?.() ?? `key-${Date.now()}-${Math.random()}`;
   if (name === "timeZone") return Intl.DateTimeFormat().resolvedOptions().timeZone;
   return known.get(name);
@@ -79,7 +85,11 @@ function fill(variables) {
   const text = JSON.stringify(variables, null, 2).replace(/"\{\{([^{}"]+)\}\}"/g, (whole, name) => {
     const value = valueOf(name);
     if (value !== undefined) return JSON.stringify(value);
-    missing.add(LESSONS[name] ? `{{${name}}} comes from the answer to “${LESSONS[name].from}”: run that first.` : `Nobody knows {{${name}}}.`);
+    missing.add(
+      LESSONS[name]
+        ? `{{${name}}} comes from the answer to “${LESSONS[name].from}”: run that first.`
+        : `Nobody knows {{${name}}}.`,
+    );
     return whole;
   });
   return { text, missing: [...missing] };

@@ -7,7 +7,9 @@ function fetchFile({ url, integrity }) {
   const isStyle = url.endsWith(".css");
   const common = { integrity, crossOrigin: "anonymous" };
   // Not async: scripts that are added by a script otherwise run in the order in which they arrive.
-  const element = isStyle ? make("link", { ...common, rel: "stylesheet", href: url }) : make("script", { ...common, async: false, src: url });
+  const element = isStyle
+    ? make("link", { ...common, rel: "stylesheet", href: url })
+    : make("script", { ...common, async: false, src: url });
   return new Promise((resolve, reject) => {
     element.onload = resolve;
     element.onerror = () => reject(new Error(`${url} could not be loaded`));
@@ -17,14 +19,22 @@ function fetchFile({ url, integrity }) {
 
 async function loadGraphiql(patience) {
   const files = JSON.parse(byId("graphiql-files").textContent);
-  const late = new Promise((_, reject) => patience && setTimeout(() => reject(new Error("the CDN did not answer in time")), patience));
+  const late = new Promise(
+    (_, reject) => patience && setTimeout(() => reject(new Error("the CDN did not answer in time")), patience),
+  );
   await Promise.race([Promise.all(files.map(fetchFile)), late]);
 }
 
 /** GraphiQL's way to the server: the same transport as ours. A subscription becomes an async iterable. */
 function fetcher({ query, variables, operationName }, { documentAST } = {}) {
-  const definition = documentAST?.definitions.find((one) => one.kind === "OperationDefinition" && (!operationName || one.name?.value === operationName));
-  const operation = { query, variables: JSON.parse(fill(variables ?? {}).text), ...(operationName && { operationName }) };
+  const definition = documentAST?.definitions.find(
+    (one) => one.kind === "OperationDefinition" && (!operationName || one.name?.value === operationName),
+  );
+  const operation = {
+    query,
+    variables: JSON.parse(fill(variables ?? {}).text),
+    ...(operationName && { operationName }),
+  };
   if ((definition?.operation ?? kindOf(query)) === "subscription") return iterate(operation);
   return post(operation, currentToken()).then(({ body, text, status }) => {
     if (body?.data) learn(body.data);
@@ -34,7 +44,8 @@ function fetcher({ query, variables, operationName }, { documentAST } = {}) {
 
 async function* iterate(operation) {
   const waiting = [];
-  let wake, ended = false;
+  let wake,
+    ended = false;
   const put = (item) => (waiting.push(item), wake?.());
   const stop = subscribe(operation, currentToken(), false, {
     next: (result) => (learn(result.data ?? {}), put(result)),
@@ -57,7 +68,10 @@ function startGraphiql() {
   const place = byId("graphiql");
   place.hidden = false;
   const root = ReactDOM.createRoot(place);
-  const show = (given) => root.render(React.createElement(GraphiQL, { fetcher, shouldPersistHeaders: false, isHeadersEditorEnabled: false, ...given }));
+  const show = (given) =>
+    root.render(
+      React.createElement(GraphiQL, { fetcher, shouldPersistHeaders: false, isHeadersEditorEnabled: false, ...given }),
+    );
   const first = EXAMPLES[0];
   show({ defaultQuery: first.query.join("\n") });
   return (example, { text }) => show({ query: example.query, variables: text });
@@ -65,7 +79,8 @@ function startGraphiql() {
 
 setUpTokens();
 const asked = new URLSearchParams(location.search);
-let choose, why = "";
+let choose,
+  why = "";
 if (!asked.has("own")) {
   try {
     await loadGraphiql(asked.has("graphiql") ? 0 : PATIENCE);

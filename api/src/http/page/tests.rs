@@ -82,6 +82,11 @@ async fn tokens_are_told_to_this_machine_only() {
     }
     let request = Request::builder().uri("/").header(HOST, "localhost").header(HOST, "evil.test").body(Body::empty());
     assert!(!is_for_loopback(request.expect("the request is plain").headers()), "two hosts");
+    for name in ["forwarded", "x-forwarded-for", "x-forwarded-host"] {
+        let request =
+            Request::builder().uri("/").header(HOST, "localhost").header(name, "127.0.0.1").body(Body::empty());
+        assert!(!is_for_loopback(request.expect("the request is plain").headers()), "{name}");
+    }
 }
 
 #[test]

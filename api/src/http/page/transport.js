@@ -13,7 +13,7 @@ class TransportError extends Error {}
 /** "query", "mutation", "subscription", or "" for what is none of them: the first operation of a document. */
 function kindOf(query) {
   let text = query.replace(/"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#.*/g, "");
-  for (let before = ""; before !== text; ) {
+  for (let before = ""; before !== text;) {
     before = text;
     text = text.replace(/\([^()]*\)/g, " ").replace(/\{[^{}]*\}/g, " ; ");
   }
@@ -43,7 +43,11 @@ async function post(operation, token) {
   } catch (error) {
     throw new TransportError(unreachable(error));
   }
-  const answer = { status: response.status, statusText: response.statusText, retryAfter: response.headers.get("retry-after") };
+  const answer = {
+    status: response.status,
+    statusText: response.statusText,
+    retryAfter: response.headers.get("retry-after"),
+  };
   const millis = performance.now() - started;
   return { ...answer, millis, bytes: new TextEncoder().encode(text).length, body: parseJson(text), text };
 }
@@ -68,7 +72,11 @@ function parseJson(text) {
 function subscribe(operation, token, overSse, on) {
   const connect = overSse ? connectSse : connectSocket;
   const resumes = /\$after\s*:/.test(operation.query);
-  let cursor, close, timer, attempt = 0, over = false;
+  let cursor,
+    close,
+    timer,
+    attempt = 0,
+    over = false;
 
   const end = (problem) => {
     if (over) return;
@@ -109,7 +117,9 @@ function connectSocket(operation, token, on) {
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, "graphql-transport-ws");
   const say = (message) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
-  let ping, silence, quiet = false;
+  let ping,
+    silence,
+    quiet = false;
 
   // A connection that died without a farewell is only noticed by asking.
   const ask = () => {
@@ -185,7 +195,8 @@ async function* events(body) {
     rest = blocks.pop();
     for (const block of blocks) {
       const lines = block.split(/\r?\n/);
-      const field = (name) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
+      const field = (name) =>
+        lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trimStart());
       yield { event: field("event").at(-1) ?? "message", data: field("data").join("\n") };
     }
   }

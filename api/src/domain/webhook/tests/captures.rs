@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The secret that deliveries of our own making are signed with.
-pub(super) const SECRET: &str = "whsec-lab-oauth-client";
+pub(crate) const SECRET: &str = "whsec-lab-oauth-client";
 
 #[derive(Deserialize)]
 struct File {
@@ -28,11 +28,11 @@ struct Recorded {
 
 /// One delivery, ready to be sent.
 #[derive(Clone)]
-pub(super) struct Capture {
-    pub(super) name: String,
-    pub(super) secret: Option<String>,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Capture {
+    pub(crate) name: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
@@ -56,18 +56,18 @@ static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
 });
 
 /// Every delivery that carries a signature.
-pub(super) fn signed() -> Vec<Capture> {
+pub(crate) fn signed() -> Vec<Capture> {
     ALL.iter().filter(|capture| capture.secret.is_some()).cloned().collect()
 }
 
 /// The deliveries with these numbers.
-pub(super) fn numbered(numbers: &[&str]) -> Vec<Capture> {
+pub(crate) fn numbered(numbers: &[&str]) -> Vec<Capture> {
     let find = |number: &&str| ALL.iter().find(|capture| capture.name.starts_with(*number)).expect("a capture").clone();
     numbers.iter().map(find).collect()
 }
 
 /// Every secret that the recorded deliveries are signed with.
-pub(super) fn secrets() -> Vec<secrecy::SecretString> {
+pub(crate) fn secrets() -> Vec<secrecy::SecretString> {
     let mut secrets: Vec<_> = ALL.iter().filter_map(|capture| capture.secret.clone()).collect();
     secrets.sort();
     secrets.dedup();
@@ -75,26 +75,26 @@ pub(super) fn secrets() -> Vec<secrecy::SecretString> {
 }
 
 impl Capture {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a recorded body is JSON")
     }
 
     /// The same delivery with another body, signed anew.
-    pub(super) fn with(&self, body: Vec<u8>) -> Self {
+    pub(crate) fn with(&self, body: Vec<u8>) -> Self {
         let mut headers = self.headers.clone();
         headers.insert("x-cal-signature-256", HeaderValue::from_str(&signature(SECRET, &body)).expect("hexadecimal"));
         Self { name: self.name.clone(), secret: Some(SECRET.to_owned()), headers, body: body.into() }
     }
 
     /// The same delivery, changed.
-    pub(super) fn edited(&self, edit: impl FnOnce(&mut Value)) -> Self {
+    pub(crate) fn edited(&self, edit: impl FnOnce(&mut Value)) -> Self {
         let mut json = self.json();
         edit(&mut json);
         self.with(serde_json::to_vec(&json).expect("JSON"))
     }
 
     /// The same delivery as another account would have got it: other host, other uids, the same numbers.
-    pub(super) fn of_account(&self, account: usize) -> Self {
+    pub(crate) fn of_account(&self, account: usize) -> Self {
         self.edited(|json| {
             for pointer in ["/payload/organizer/id", "/userId"] {
                 if let Some(id) = json.pointer_mut(pointer) {
@@ -127,7 +127,7 @@ fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 /// Every order of `items`.
-pub(super) fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+pub(crate) fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     if items.is_empty() {
         return vec![Vec::new()];
     }

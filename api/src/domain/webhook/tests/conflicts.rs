@@ -6,6 +6,9 @@ use entity::booking_event::Kind;
 use entity::coach::Scheduler;
 use entity::event_type;
 use entity::user::Role;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
@@ -84,6 +87,13 @@ async fn a_client_cannot_be_in_two_places() {
         [None, None, COACH],
         "who is nobody's client yet is in nobody's way"
     );
+}
+
+/// Two reasons at once: the same one is told, whichever was there first.
+#[tokio::test]
+async fn the_reason_does_not_depend_on_the_order() {
+    let both = [booking(1, 0, 7, "c@x.io"), booking(3, 0, 8, "a@x.io"), booking(5, 30, 7, "a@x.io")];
+    assert_eq!(in_every_order(&both, &["a@x.io"]).await, [None, None, COACH]);
 }
 
 #[tokio::test]
@@ -175,4 +185,60 @@ async fn what_was_canceled_here_is_not_brought_back_by_a_repetition() {
     assert_eq!(lab.bookings().await[0].status, Status::Canceled);
     lab.post(&numbered(&["013"]).remove(0)).await;
     assert_eq!(lab.bookings().await[0].status, Status::Confirmed, "a new word of the scheduler counts");
+}
+
+/// A busy week of two hosts and three people, made up: bookings on top of each other, moved, canceled and declined.
+fn crowd(dice: &mut StdRng) -> Vec<Capture> {
+    let mut deliveries = Vec::new();
+    let mut number = 0;
+    for _ in 0..6 {
+        let (host, client) = (dice.random_range(7..9), ["a@x.io", "b@x.io", "c@x.io"][dice.random_range(0..3)]);
+        number += 1;
+        let mut last = booking(number, 15 * dice.random_range(0..12), host, client);
+        deliveries.push(last.clone());
+        for _ in 0..dice.random_range(0..3) {
+            let before = number;
+            number += 1;
+            last = booking(number, 15 * dice.random_range(0..12), host, client).edited(|json| {
+                json["triggerEvent"] = "BOOKING_RESCHEDULED".into();
+                json["payload"]["rescheduleUid"] = format!("uid-{before}").into();
+            });
+            deliveries.push(last.clone());
+        }
+        if dice.random_bool(0.3) {
+            deliveries.push(canceled(&last));
+        }
+    }
+    deliveries
+}
+
+#[tokio::test]
+async fn crowds_end_in_one_state_in_every_order() {
+    let mut conflicts = 0;
+    for seed in 0..12 {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let mut deliveries = crowd(&mut dice);
+        let mut expected: Option<Vec<String>> = None;
+        for _ in 0..5 {
+            let lab = Lab::open().await;
+            // A second look at the same clients: those who have signed up before, and those who do so in the middle.
+            lab.sign_in("a@x.io", Role::Client).await;
+            let half = deliveries.len() / 2;
+            for (index, delivery) in deliveries.iter().enumerate() {
+                lab.receive(delivery).await;
+                if dice.random_bool(0.5) {
+                    lab.run_jobs().await;
+                }
+                if index == half {
+                    lab.sign_in("b@x.io", Role::Client).await;
+                }
+            }
+            lab.run_jobs().await;
+            let state = lab.state().await;
+            conflicts += state.iter().filter(|booking| booking.contains("conflict Some")).count();
+            assert_eq!(expected.get_or_insert_with(|| state.clone()), &state, "seed {seed}");
+            deliveries.shuffle(&mut dice);
+        }
+    }
+    assert!(conflicts > 50, "the crowds are dense enough to prove something: {conflicts}");
 }

@@ -52,6 +52,17 @@ async fn a_chain_told_by_two_subscribers() {
     assert_says(&state, &[&["CANCELED", "2026-12-01 14:00:00 UTC"]]);
 }
 
+/// Messages that never came: the calendar id still tells that both ends are one booking.
+#[tokio::test]
+async fn a_chain_with_gaps() {
+    let state = in_every_order(&numbered(&["001", "022"])).await;
+    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 2", "Listing"]]);
+    let state = in_every_order(&numbered(&["001", "019", "022"])).await;
+    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 3"]]);
+    let state = in_every_order(&numbered(&["022"])).await;
+    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 1"]]);
+}
+
 #[tokio::test]
 async fn requests() {
     let state = in_every_order(&numbered(&["038", "040", "147"])).await;

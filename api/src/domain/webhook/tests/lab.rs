@@ -20,9 +20,9 @@ use crate::worker::run_due;
 /// A server to make databases on, for example `postgres://postgres@127.0.0.1:5432`; SQLite files without it.
 const POSTGRES: Option<&str> = option_env!("COURTSIDE_TEST_POSTGRES");
 
-pub(super) struct Lab {
-    pub(super) app: Arc<App>,
-    pub(super) clock: StoppedClock,
+pub(crate) struct Lab {
+    pub(crate) app: Arc<App>,
+    pub(crate) clock: StoppedClock,
     file: Option<std::path::PathBuf>,
 }
 
@@ -49,7 +49,12 @@ async fn database() -> (String, Option<std::path::PathBuf>) {
 }
 
 impl Lab {
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(secrets()).await
+    }
+
+    /// With other secrets than those of the recorded deliveries.
+    pub(crate) async fn open_with(secrets: Vec<secrecy::SecretString>) -> Self {
         let (url, file) = database().await;
         let db = Db::connect(&DbOptions { url, connections: 4 }).await.expect("an open database");
         db.migrate().await.expect("tables");
@@ -61,7 +66,7 @@ impl Lab {
             db,
             clock: Clock::Stopped(clock.clone()),
             deadlines: Deadlines::default(),
-            cal_com: CalComSecrets::new(secrets()),
+            cal_com: CalComSecrets::new(secrets),
             inbox: Inbox::default(),
             metrics: crate::http::metrics::Metrics::new(),
             tasks: TaskTracker::new(),
@@ -69,31 +74,31 @@ impl Lab {
         Self { app: Arc::new(app), clock, file }
     }
 
-    pub(super) async fn receive(&self, capture: &Capture) -> Receipt {
+    pub(crate) async fn receive(&self, capture: &Capture) -> Receipt {
         receive_cal_com(&self.app, &capture.headers, capture.body.clone(), "test").await.expect("a genuine delivery")
     }
 
     /// Runs jobs until none is due. Fails when one is given back.
-    pub(super) async fn run_jobs(&self) {
+    pub(crate) async fn run_jobs(&self) {
         while run_due(&self.app).await.expect("the jobs can be read") > 0 {}
         let left = job::Entity::find().all(self.app.db.read()).await.expect("the jobs can be read");
         assert_eq!(left, [], "every job runs");
     }
 
-    pub(super) async fn post(&self, capture: &Capture) {
+    pub(crate) async fn post(&self, capture: &Capture) {
         self.receive(capture).await;
         self.run_jobs().await;
     }
 
     /// Somebody with a verified address signs in; what follows from it is done.
-    pub(super) async fn sign_in(&self, email: &str, role: user::Role) -> Caller {
+    pub(crate) async fn sign_in(&self, email: &str, role: user::Role) -> Caller {
         let caller = self.sign_in_only(email, role).await;
         self.run_jobs().await;
         caller
     }
 
     /// Somebody with a verified address signs in; what follows from it waits.
-    pub(super) async fn sign_in_only(&self, email: &str, role: user::Role) -> Caller {
+    pub(crate) async fn sign_in_only(&self, email: &str, role: user::Role) -> Caller {
         let identity = Identity {
             issuer: "test".to_owned(),
             subject: email.to_owned(),
@@ -108,28 +113,28 @@ impl Lab {
         Caller { viewer, correlation_id: "test".to_owned() }
     }
 
-    pub(super) async fn bookings(&self) -> Vec<booking::Model> {
+    pub(crate) async fn bookings(&self) -> Vec<booking::Model> {
         let all = booking::Entity::find_real()
             .order_by_asc(booking::Column::StartsAt)
             .order_by_asc(booking::Column::ClientEmail);
         all.all(self.app.db.read()).await.expect("bookings")
     }
 
-    pub(super) async fn deliveries(&self) -> Vec<webhook_delivery::Model> {
+    pub(crate) async fn deliveries(&self) -> Vec<webhook_delivery::Model> {
         webhook_delivery::Entity::find().all(self.app.db.read()).await.expect("deliveries")
     }
 
-    pub(super) async fn history(&self, booking_id: Uuid) -> Vec<booking_event::Model> {
+    pub(crate) async fn history(&self, booking_id: Uuid) -> Vec<booking_event::Model> {
         let lines = booking_event::Entity::find_by_booking(booking_id).order_by_asc(booking_event::Column::Seq);
         lines.all(self.app.db.read()).await.expect("history")
     }
 
-    pub(super) async fn lines(&self) -> u64 {
+    pub(crate) async fn lines(&self) -> u64 {
         booking_event::Entity::find().count(self.app.db.read()).await.expect("history")
     }
 
     /// Everything that a client could see of the bookings of a Cal.com account, without ids and without when it was written.
-    pub(super) async fn state_of(&self, account: &str) -> Vec<String> {
+    pub(crate) async fn state_of(&self, account: &str) -> Vec<String> {
         let db = self.app.db.read();
         let link = connection::Entity::find_by_external("calcom", account).one(db).await.expect("connections");
         let Some(link) = link else { return Vec::new() };
@@ -143,7 +148,7 @@ impl Lab {
     }
 
     /// As [`Self::state_of`], of everybody.
-    pub(super) async fn state(&self) -> Vec<String> {
+    pub(crate) async fn state(&self) -> Vec<String> {
         let mut state = Vec::new();
         for booking in self.bookings().await {
             state.push(self.describe(&booking).await);
@@ -191,7 +196,7 @@ impl Lab {
     }
 }
 
-pub(super) fn user_id(caller: &Caller) -> Uuid {
+pub(crate) fn user_id(caller: &Caller) -> Uuid {
     match &caller.viewer {
         Viewer::Person(person) => person.user_id,
         Viewer::Anonymous => panic!("nobody"),

@@ -12,48 +12,53 @@ use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 use bytes::Bytes;
 
+mod fields;
+
 /// An object that can write some of its fields at once.
-pub(crate) trait WriteFields: OutputType {
+pub trait WriteFields: Sync {
+    /// The object's name in the schema.
+    fn name() -> Cow<'static, str>;
+
     /// Writes the value of a field, if it is at hand. Nothing may have been written when this gives false.
     fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool;
 }
 
 /// JSON in the making.
-pub(crate) struct Writer<'a> {
+pub struct Writer<'a> {
     out: Vec<u8>,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn null(&mut self) -> bool {
+    pub fn null(&mut self) -> bool {
         self.out.extend_from_slice(b"null");
         true
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> bool {
+    pub fn text(&mut self, text: &str) -> bool {
         serde_json::to_writer(&mut self.out, text).expect("text can be written to memory");
         true
     }
 
     /// A value of an enum or an id: needs no escaping.
-    pub(crate) fn word(&mut self, word: &str) -> bool {
+    pub fn word(&mut self, word: &str) -> bool {
         self.out.push(b'"');
         self.out.extend_from_slice(word.as_bytes());
         self.out.push(b'"');
         true
     }
 
-    pub(crate) fn number(&mut self, number: i64) -> bool {
+    pub fn number(&mut self, number: i64) -> bool {
         serde_json::to_writer(&mut self.out, &number).expect("a number can be written to memory");
         true
     }
 
-    pub(crate) fn boolean(&mut self, value: bool) -> bool {
+    pub fn boolean(&mut self, value: bool) -> bool {
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
         true
     }
 
-    pub(crate) fn text_or_null(&mut self, text: Option<&str>) -> bool {
+    pub fn text_or_null(&mut self, text: Option<&str>) -> bool {
         match text {
             Some(text) => self.text(text),
             None => self.null(),
@@ -61,16 +66,12 @@ impl<'a> Writer<'a> {
     }
 
     /// An object with the selection of a field.
-    pub(crate) fn object<T: WriteFields>(&mut self, node: &T, field: &Field) -> bool {
+    pub fn object<T: WriteFields>(&mut self, node: &T, field: &Field) -> bool {
         self.selection(node, &field.selection_set.node)
     }
 
     /// A list of objects with the selection of a field.
-    pub(crate) fn list<'n, T: WriteFields + 'n>(
-        &mut self,
-        nodes: impl IntoIterator<Item = &'n T>,
-        field: &Field,
-    ) -> bool {
+    pub fn list<'n, T: WriteFields + 'n>(&mut self, nodes: impl IntoIterator<Item = &'n T>, field: &Field) -> bool {
         let start = self.out.len();
         self.out.push(b'[');
         for (index, node) in nodes.into_iter().enumerate() {
@@ -110,7 +111,7 @@ impl<'a> Writer<'a> {
                 let fragment = fragments.get(&spread.node.fragment_name.node).map(|fragment| &fragment.node);
                 fragment.is_some_and(|fragment| {
                     spread.node.directives.is_empty()
-                        && fragment.type_condition.node.on.node == *T::type_name()
+                        && fragment.type_condition.node.on.node == *T::name()
                         && self.fields(node, &fragment.selection_set.node, seen)
                 })
             }
@@ -130,16 +131,16 @@ impl<'a> Writer<'a> {
         self.word(key);
         self.out.push(b':');
         if field.name.node == "__typename" {
-            return self.word(&T::type_name());
+            return self.word(&T::name());
         }
         node.write_field(field, self)
     }
 }
 
 /// An object that writes itself where it can, and is asked field by field where it cannot.
-pub(crate) struct Fast<'n, T>(pub(crate) &'n T);
+pub struct Fast<'n, T>(pub(crate) &'n T);
 
-impl<T: WriteFields> OutputType for Fast<'_, T> {
+impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -158,9 +159,9 @@ impl<T: WriteFields> OutputType for Fast<'_, T> {
 }
 
 /// A list whose objects write themselves, all at once.
-pub(crate) struct FastList<'n, T>(pub(crate) Vec<&'n T>);
+pub struct FastList<'n, T>(pub(crate) Vec<&'n T>);
 
-impl<T: WriteFields> OutputType for FastList<'_, T> {
+impl<T: WriteFields + OutputType> OutputType for FastList<'_, T> {
     fn type_name() -> Cow<'static, str> {
         <Vec<&T>>::type_name()
     }

@@ -1,0 +1,48 @@
+//! Payments that staff record by hand: cash, a transfer, a card terminal.
+
+use entity::Uuid;
+use entity::booking::{Model, Status};
+use entity::booking_event::ActorKind;
+use entity::payment;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::change::apply;
+use super::state::Event;
+use crate::app::App;
+use crate::domain::{Act, Caller, Conflict, Result};
+
+/// Records that a booking was paid outside of any provider: it is confirmed.
+///
+/// # Errors
+/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` unless a payment is due.
+pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
+    let admin = caller.require_admin()?.clone();
+    let act = Act::person(ActorKind::Admin, &admin, &caller.correlation_id, app.clock.now());
+    app.db
+        .write(move |txn| {
+            let act = act.clone();
+            Box::pin(async move {
+                let booking = super::read::require(&**txn, booking_id).await?;
+                if !matches!(booking.status, Status::PaymentPending | Status::PaymentFailed) {
+                    return Err(Conflict::InvalidState("no payment is due for this booking".to_owned()).into());
+                }
+                let paid = payment::Model {
+                    id: entity::new_id(),
+                    booking_id,
+                    status: payment::Status::Succeeded,
+                    amount_minor: booking.price_minor,
+                    refunded_minor: 0,
+                    currency: booking.currency.clone(),
+                    provider: None,
+                    provider_payment_id: None,
+                    paid_at: Some(act.now),
+                    failure: None,
+                    created_at: act.now,
+                    updated_at: act.now,
+                };
+                paid.into_active_model().reset_all().insert(&**txn).await?;
+                apply(txn, &act, &booking, Event::Paid, None, |row| row.payment_deadline = None).await
+            })
+        })
+        .await
+}

@@ -1,0 +1,203 @@
+//! What clients see of a coach.
+
+use async_graphql::{Context, ID, Lookahead, Object, SelectionField, Value};
+use entity::coach::{Model, Scheduler};
+use entity::event_type;
+
+use crate::domain;
+use crate::domain::coach::is_managed_by;
+use crate::domain::event_type::{Shown, first_page, list_by_coach};
+use crate::domain::page::PageInput;
+use crate::domain::schedule;
+use crate::graphql::connection::{Connection, FetchedAlong, page};
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::Result;
+use crate::graphql::event_type::EventType;
+use crate::graphql::id::Kind;
+use crate::graphql::loaders::{Loaders, PriceFrom, SpecialtiesOf};
+use crate::graphql::money::Money;
+use crate::graphql::scalars::{DateTime, TimeZone, Url};
+use crate::graphql::schedule::Schedule;
+
+/// The public profile of a coach.
+#[derive(Clone)]
+pub struct Coach {
+    pub(crate) row: Model,
+    /// The first public event types and how many were asked for, fetched for the whole list at once.
+    event_types: FetchedAlong<event_type::Model>,
+}
+
+impl Coach {
+    pub(crate) fn new(row: Model) -> Self {
+        Self { row, event_types: FetchedAlong::default() }
+    }
+
+    /// The first public event types, where one page of them was asked for along with the whole list.
+    pub(crate) fn first_event_types(&self) -> Option<&[event_type::Model]> {
+        self.event_types.nodes()
+    }
+}
+
+#[Object]
+impl Coach {
+    /// Global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Coach.id(self.row.id)
+    }
+
+    /// Part of the public address of the profile, unique.
+    async fn handle(&self) -> &str {
+        &self.row.handle
+    }
+
+    /// Name as shown to clients.
+    async fn display_name(&self) -> &str {
+        &self.row.display_name
+    }
+
+    /// One line under the name.
+    async fn headline(&self) -> Option<&str> {
+        self.row.headline.as_deref()
+    }
+
+    /// About the coach, as Markdown.
+    async fn biography(&self) -> Option<&str> {
+        self.row.biography.as_deref()
+    }
+
+    /// Picture.
+    async fn avatar_url(&self) -> Option<Url> {
+        self.row.avatar_url.clone().map(Url)
+    }
+
+    /// Zone the coach lives in.
+    async fn time_zone(&self) -> TimeZone {
+        TimeZone::stored(&self.row.time_zone)
+    }
+
+    /// Fields of work, as stable keys such as negotiation, in the order of the alphabet.
+    async fn specialties(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
+        let found = ctx.data_unchecked::<Loaders>().load_one(SpecialtiesOf(self.row.id)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Whether the directory shows the profile.
+    async fn is_listed(&self) -> bool {
+        self.row.listed
+    }
+
+    /// Whether new bookings are taken at all.
+    async fn is_accepting_bookings(&self) -> bool {
+        self.row.accepts_bookings
+    }
+
+    /// Who owns the coach's time.
+    async fn scheduler(&self) -> Scheduler {
+        self.row.scheduler
+    }
+
+    /// What can be booked with this coach, by title.
+    async fn event_types(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Also unlisted and archived ones; only for the coach and staff.", default)]
+        include_hidden: bool,
+    ) -> Result<Connection<EventType>> {
+        let shown = if include_hidden { Shown::All } else { Shown::Public };
+        let is_first = after.is_none() && last.is_none() && before.is_none() && shown == Shown::Public;
+        let page = page(first, after, last, before);
+        let rows = match self.event_types.page(&page)?.filter(|_| is_first) {
+            Some((size, rows)) => first_page(self.row.id, size, rows.to_vec()),
+            None => list_by_coach(app(ctx), caller(ctx), self.row.id, shown, &page).await?,
+        };
+        Ok(Connection::new(rows, |row| EventType::new(row).with_coach(self.clone())))
+    }
+
+    /// Lowest price among the public event types that cost something, in the currency that most of them are in; null when all are free.
+    async fn starting_price(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
+        let found = ctx.data_unchecked::<Loaders>().load_one(PriceFrom(self.row.id)).await?;
+        Ok(found.map(|(minor, currency)| Money::new(minor, &currency)))
+    }
+
+    /// The coach's hours, by name; null unless the caller is the coach or staff. A short list that is not paged: at most 50.
+    async fn schedules(&self, ctx: &Context<'_>) -> Result<Option<Vec<Schedule>>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        let rows = schedule::list(app(ctx), caller(ctx), Some(self.row.id)).await?;
+        Ok(Some(rows.into_iter().map(|row| Schedule::new(row).with_coach(self.clone())).collect()))
+    }
+
+    /// Whether the viewer may edit this profile.
+    async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
+        is_managed_by(caller(ctx), self.row.id)
+    }
+
+    /// Grows by one with each change; give it back on update.
+    async fn version(&self) -> i64 {
+        self.row.version
+    }
+
+    /// When the profile was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// Last change of the profile.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+/// Fetches what the selection asks for along with the coaches: one statement for each kind of thing, however many coaches.
+pub(crate) async fn fetch_along<'c>(
+    ctx: &Context<'_>,
+    asked: Lookahead<'_>,
+    coaches: impl IntoIterator<Item = &'c mut Coach>,
+) -> Result<()> {
+    let mut coaches: Vec<_> = coaches.into_iter().collect();
+    if coaches.is_empty() || !asked.exists() {
+        return Ok(());
+    }
+    let loaders = ctx.data_unchecked::<Loaders>();
+    let ids: Vec<_> = coaches.iter().map(|coach| coach.row.id).collect();
+    // Into the loaders' memory, where the fields find it.
+    if asked.field("specialties").exists() {
+        loaders.load_many(ids.iter().map(|id| SpecialtiesOf(*id))).await?;
+    }
+    if asked.field("startingPrice").exists() {
+        loaders.load_many(ids.iter().map(|id| PriceFrom(*id))).await?;
+    }
+    if let [asked] = asked.field("eventTypes").selection_fields()[..]
+        && let Some(size) = first_page_size(asked)
+    {
+        let most = size as u64 + 1;
+        let mut found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
+        for coach in &mut coaches {
+            let rows = found.remove(&coach.row.id).unwrap_or_default();
+            coach.event_types.set(size, rows);
+        }
+    }
+    Ok(())
+}
+
+/// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is wrong with it is told by its resolver.
+pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
+    let arguments = asked.arguments().ok()?;
+    let mut page = PageInput::default();
+    for (name, value) in arguments {
+        match (name.as_str(), value) {
+            ("first", Value::Number(first)) => page.first = Some(i32::try_from(first.as_i64()?).ok()?),
+            (_, Value::Null | Value::Boolean(false)) => {}
+            _ => return None,
+        }
+    }
+    page.size().ok().and_then(|(size, _)| usize::try_from(size).ok())
+}

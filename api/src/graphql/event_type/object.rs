@@ -1,0 +1,237 @@
+//! What clients see of an event type.
+
+use async_graphql::{Context, ID, Object, SimpleObject};
+use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, Model, Question, Visibility, WindowKind};
+
+use crate::domain::coach::is_managed_by;
+use crate::domain::{event_type, schedule};
+use crate::graphql::booking::CancellationPolicy;
+use crate::graphql::coach::Coach;
+use crate::graphql::connection::TimeRangeInput;
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::Result;
+use crate::graphql::id::Kind;
+use crate::graphql::loaders::{CoachById, Loaders};
+use crate::graphql::money::Money;
+use crate::graphql::scalars::{DateTime, LocalDate};
+use crate::graphql::schedule::Schedule;
+use crate::graphql::slot::{self, Availability};
+
+/// Something that can be booked with a coach.
+#[derive(Clone)]
+pub struct EventType {
+    pub(crate) row: Model,
+    /// Its coach, where the way here led over one.
+    coach: Option<Coach>,
+}
+
+impl EventType {
+    pub(crate) fn new(row: Model) -> Self {
+        Self { row, coach: None }
+    }
+
+    pub(crate) fn with_coach(self, coach: Coach) -> Self {
+        Self { coach: Some(coach), ..self }
+    }
+}
+
+#[Object]
+impl EventType {
+    /// Global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::EventType.id(self.row.id)
+    }
+
+    /// The coach who offers it.
+    async fn coach(&self, ctx: &Context<'_>) -> Option<Result<Coach>> {
+        if let Some(coach) = &self.coach {
+            return Some(Ok(coach.clone()));
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await;
+        found.map(|row| row.map(Coach::new)).map_err(Into::into).transpose()
+    }
+
+    /// Everyone who gives its sessions: the coach who offers it, then the others.
+    async fn hosts(&self, ctx: &Context<'_>) -> Result<Vec<Coach>> {
+        let rows = event_type::hosts(app(ctx), &self.row).await?;
+        Ok(rows.into_iter().map(Coach::new).collect())
+    }
+
+    /// Part of the public address, unique per coach.
+    async fn slug(&self) -> &str {
+        &self.row.slug
+    }
+
+    /// Name.
+    async fn title(&self) -> &str {
+        &self.row.title
+    }
+
+    /// What it is about, as Markdown.
+    async fn description(&self) -> Option<&str> {
+        self.row.description.as_deref()
+    }
+
+    /// What its bookings are for.
+    async fn kind(&self) -> EventTypeKind {
+        self.row.kind
+    }
+
+    /// Whether and where it is shown.
+    async fn visibility(&self) -> Visibility {
+        self.row.visibility
+    }
+
+    /// Default length in minutes.
+    async fn length_minutes(&self) -> i32 {
+        self.row.length_minutes
+    }
+
+    /// All lengths that the client may choose from, in minutes, ascending; the default is among them.
+    async fn lengths_minutes(&self) -> &[i32] {
+        &self.row.lengths.0
+    }
+
+    /// Price; null when free.
+    async fn price(&self) -> Option<Money> {
+        Money::price(self.row.price_minor, &self.row.currency)
+    }
+
+    /// Free time kept before the start, in minutes.
+    async fn buffer_before_minutes(&self) -> i32 {
+        self.row.buffer_before_minutes
+    }
+
+    /// Free time kept after the end, in minutes.
+    async fn buffer_after_minutes(&self) -> i32 {
+        self.row.buffer_after_minutes
+    }
+
+    /// Shortest time between booking and start, in minutes.
+    async fn minimum_notice_minutes(&self) -> i32 {
+        self.row.minimum_notice_minutes
+    }
+
+    /// Distance of starts in minutes; null means the length.
+    async fn slot_interval_minutes(&self) -> Option<i32> {
+        self.row.slot_interval_minutes
+    }
+
+    /// How far ahead it can be booked.
+    async fn booking_window(&self) -> BookingWindow {
+        BookingWindow {
+            kind: self.row.window_kind,
+            days: self.row.window_days,
+            from: self.row.window_from.map(LocalDate),
+            until: self.row.window_until.map(LocalDate),
+        }
+    }
+
+    /// The way to meet.
+    async fn location_kind(&self) -> LocationKind {
+        self.row.location_kind
+    }
+
+    /// Link, phone number or address; null unless the caller is the coach or staff. Clients find it on their booking.
+    async fn location_value(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.row.location_value.as_deref().filter(|_| is_managed_by(caller(ctx), self.row.coach_id))
+    }
+
+    /// Questions that are asked when booking, in their order.
+    async fn questions(&self) -> Vec<IntakeQuestion> {
+        self.row.questions.0.iter().cloned().map(IntakeQuestion::new).collect()
+    }
+
+    /// What cancelling gives back, and how often a booking may be moved.
+    async fn cancellation_policy(&self) -> CancellationPolicy {
+        CancellationPolicy::new(&self.row.policy)
+    }
+
+    /// Whether the coach accepts each booking by hand.
+    async fn requires_approval(&self) -> bool {
+        self.row.requires_approval
+    }
+
+    /// Most clients in one slot; 1 is one-to-one.
+    async fn seats(&self) -> i32 {
+        self.row.seats
+    }
+
+    /// The hours it follows; null for the coach's default schedule, and for anyone but the coach and staff.
+    async fn schedule(&self, ctx: &Context<'_>) -> Option<Result<Schedule>> {
+        let id = self.row.schedule_id.filter(|_| is_managed_by(caller(ctx), self.row.coach_id))?;
+        let found = schedule::get(app(ctx), caller(ctx), id).await;
+        Some(found.map(Schedule::new).map_err(Into::into))
+    }
+
+    /// Its free slots, as the query slots gives them.
+    async fn availability(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Slots start in this stretch; at most 62 days.")] range: TimeRangeInput,
+        #[graphql(desc = "One of the lengths; the default when left out.")] length_minutes: Option<i32>,
+        #[graphql(desc = "One of the hosts; the coach who offers it when left out.")] coach_id: Option<ID>,
+    ) -> Option<Result<Availability>> {
+        Some(slot::find(ctx, self.row.id, coach_id, range, length_minutes, None).await)
+    }
+
+    /// Whether the viewer may edit it.
+    async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
+        is_managed_by(caller(ctx), self.row.coach_id)
+    }
+
+    /// Grows by one with each change; give it back on update.
+    async fn version(&self) -> i64 {
+        self.row.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// Last change.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+/// How far ahead an event type can be booked, in the zone of the coach's hours.
+#[derive(SimpleObject)]
+pub struct BookingWindow {
+    /// How it is limited.
+    kind: WindowKind,
+    /// Calendar days after today; only with DAYS.
+    days: Option<i32>,
+    /// First day; only with RANGE.
+    from: Option<LocalDate>,
+    /// Last day; only with RANGE.
+    until: Option<LocalDate>,
+}
+
+/// A question that is asked when booking.
+#[derive(SimpleObject)]
+pub struct IntakeQuestion {
+    /// Stable within the event type.
+    key: String,
+    /// The question.
+    label: String,
+    /// Kind of answer.
+    kind: AnswerKind,
+    /// Whether an answer is needed.
+    is_required: bool,
+    /// What can be chosen; empty unless it is a choice.
+    options: Vec<String>,
+}
+
+impl IntakeQuestion {
+    fn new(question: Question) -> Self {
+        Self {
+            key: question.key,
+            label: question.label,
+            kind: question.kind,
+            is_required: question.required,
+            options: question.options,
+        }
+    }
+}

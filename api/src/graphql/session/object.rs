@@ -1,0 +1,159 @@
+//! What clients see of a session.
+
+use async_graphql::{Context, ID, Lookahead, Object};
+use entity::note::{self, Visibility};
+use entity::session::{Attendance, Model, Status};
+use entity::{Uuid, booking};
+
+use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
+use crate::domain::session::Held;
+use crate::graphql::booking::Booking;
+use crate::graphql::coach::first_page_size;
+use crate::graphql::connection::{Connection, FetchedAlong, page};
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::Result;
+use crate::graphql::id::Kind;
+use crate::graphql::loaders::{Loaders, UserById};
+use crate::graphql::note::Note;
+use crate::graphql::scalars::{DateTime, Url};
+
+/// The meeting that a confirmed booking leads to.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) row: Model,
+    pub(crate) booking: booking::Model,
+    /// The newest notes and how many were asked for, fetched for the whole list at once.
+    notes: FetchedAlong<note::Model>,
+}
+
+impl Session {
+    pub(crate) fn new(row: Model, booking: booking::Model) -> Self {
+        Self { row, booking, notes: FetchedAlong::default() }
+    }
+
+    /// The newest notes, where one page of them was asked for along with the whole list.
+    pub(crate) fn first_notes(&self) -> Option<&[note::Model]> {
+        self.notes.nodes()
+    }
+
+    pub(crate) fn of(held: Held) -> Self {
+        Self::new(held.session, held.booking)
+    }
+}
+
+#[Object]
+impl Session {
+    /// Global id.
+    pub(crate) async fn id(&self) -> ID {
+        Kind::Session.id(self.row.id)
+    }
+
+    /// The booking that led to it.
+    async fn booking(&self) -> Booking {
+        Booking::new(self.booking.clone())
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> Status {
+        self.row.status
+    }
+
+    /// Whether the coach came.
+    async fn coach_attendance(&self) -> Attendance {
+        self.row.coach_attendance
+    }
+
+    /// Whether the client came.
+    async fn client_attendance(&self) -> Attendance {
+        self.row.client_attendance
+    }
+
+    /// When it really began.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.row.started_at.map(DateTime)
+    }
+
+    /// When it really ended; its booked end, where nobody has said.
+    async fn ended_at(&self) -> Option<DateTime> {
+        self.row.ended_at.map(DateTime)
+    }
+
+    /// Link to join; null until there is one, and once the booking no longer stands.
+    async fn join_url(&self) -> Option<Url> {
+        self.booking.join_url.clone().filter(|_| self.booking.status.is_active()).map(Url)
+    }
+
+    /// The client's rating, 1 to 5.
+    async fn rating(&self) -> Option<i32> {
+        self.row.rating
+    }
+
+    /// Notes that the viewer may read, newest first: their own, and those that are shared.
+    async fn notes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Items from the start, 1 to 100. Give first or last, not both; without either, 20 are returned."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only with this visibility.")] visibility: Option<Visibility>,
+    ) -> Result<Connection<Note>> {
+        let is_first = after.is_none() && last.is_none() && before.is_none() && visibility.is_none();
+        let page = page(first, after, last, before);
+        let person = caller(ctx).require_person()?;
+        let rows = match self.notes.page(&page)?.filter(|_| is_first) {
+            Some((size, rows)) => first_page(person.user_id, self.row.id, size, rows.to_vec()),
+            None => list_notes(app(ctx), caller(ctx), self.row.id, visibility, &page).await?,
+        };
+        Ok(Connection::new(rows, |row| Note::new(row).with_session(self.clone())))
+    }
+
+    /// Whether the viewer may write notes: the coach and the client may.
+    async fn viewer_can_add_note(&self, ctx: &Context<'_>) -> bool {
+        caller(ctx).find_person().is_some_and(|person| {
+            self.booking.client_id == Some(person.user_id) || person.is_coach(self.booking.coach_id)
+        })
+    }
+
+    /// Grows by one with each change; give it back on changes.
+    async fn version(&self) -> i64 {
+        self.row.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// Last change.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+/// Fetches what the selection asks for along with the sessions: one statement for each kind of thing, however many sessions.
+pub(crate) async fn fetch_along<'s>(
+    ctx: &Context<'_>,
+    asked: Lookahead<'_>,
+    sessions: impl IntoIterator<Item = &'s mut Session>,
+) -> Result<()> {
+    let mut sessions: Vec<_> = sessions.into_iter().collect();
+    let [notes] = asked.field("notes").selection_fields()[..] else { return Ok(()) };
+    let Some(size) = first_page_size(notes).filter(|_| !sessions.is_empty()) else { return Ok(()) };
+
+    let ids: Vec<Uuid> = sessions.iter().map(|session| session.row.id).collect();
+    let mut found = list_by_sessions(app(ctx), caller(ctx), &ids, size as u64 + 1).await?;
+    let lines = asked.field("notes");
+    if [lines.field("nodes"), lines.field("edges").field("node")].iter().any(|note| note.field("author").exists()) {
+        // Into the loader's memory, where the field finds them.
+        let authors: Vec<_> = found.values().flatten().map(|note| UserById(note.author_id)).collect();
+        ctx.data_unchecked::<Loaders>().load_many(authors).await?;
+    }
+    for session in &mut sessions {
+        session.notes.set(size, found.remove(&session.row.id).unwrap_or_default());
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! One running application.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use courtside::app::App;
+use courtside::clock::{Clock, StoppedClock};
+use courtside::config::{Config, Parts};
+use courtside::db::{Db, DbOptions};
+use courtside::domain::booking;
+use courtside::domain::identity::TokenVerifier;
+use courtside::http::graphql::Lifecycle;
+use courtside::http::serve::{self, ServeLimits, ShutdownReport};
+use courtside::http::{health::Readiness, router};
+use courtside::{startup, worker};
+use entity::job;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::db::{Contents, On, TestDb, close};
+use crate::statements::Statements;
+
+/// When every test begins: a Monday morning in UTC, before anybody in the Americas is up.
+pub const START: &str = "2026-11-23T08:00:00Z";
+
+/// An instant.
+///
+/// # Panics
+/// When the text is none.
+#[must_use]
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// What is special about an application.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    settings: Parts,
+    bare: bool,
+    tokens: Option<TokenVerifier>,
+}
+
+impl Setup {
+    /// A setting, by the name of its environment variable.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Without the demo data.
+    #[must_use]
+    pub fn bare(self) -> Self {
+        Self { bare: true, ..self }
+    }
+
+    /// Somebody else than the local issuer vouches for callers.
+    #[must_use]
+    pub fn tokens(self, tokens: TokenVerifier) -> Self {
+        Self { tokens: Some(tokens), ..self }
+    }
+
+    /// Starts it, with a database of its own.
+    pub async fn start(self, on: On) -> TestApp {
+        let contents = if self.bare { Contents::Tables } else { Contents::Demo };
+        let db = TestDb::with(on, contents).await;
+        let clock = StoppedClock::at(at(START));
+        TestApp::over(db.url().to_owned(), Some(db), clock, self).await
+    }
+}
+
+/// The settings of an application over that database.
+pub(crate) fn config(url: &str, setup: &Setup) -> Config {
+    let usual = [
+        ("DATABASE_URL", url),
+        ("DATABASE_POOL", "6"),
+        ("LISTEN", "127.0.0.1:0"),
+        ("RATE_LIMIT_BOOKINGS_PER_MINUTE", "0"),
+        ("DEMO_DATA", "false"),
+    ];
+    let mut parts: Parts = usual.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    parts.extend(setup.settings.clone());
+    Config::from_parts(&parts).unwrap_or_else(|problems| panic!("settings of a test: {problems:?}"))
+}
+
+/// A running application. End it with [`TestApp::finish`], which [`crate::both!`] does by itself.
+pub struct TestApp {
+    /// The application itself, for what cannot be done over the wire.
+    pub app: Arc<App>,
+    /// Its clock, which stands still until it is moved.
+    pub clock: StoppedClock,
+    /// The SQL that it runs.
+    pub statements: Statements,
+    /// Where it listens.
+    pub address: SocketAddr,
+    pub(crate) http: reqwest::Client,
+    url: String,
+    setup: Setup,
+    db: Option<TestDb>,
+    stop: CancellationToken,
+    serving: Option<JoinHandle<ShutdownReport>>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl TestApp {
+    /// An application on SQLite with the demo data.
+    pub async fn start() -> Self {
+        Self::start_on(On::Sqlite).await
+    }
+
+    /// An application with the demo data.
+    pub async fn start_on(on: On) -> Self {
+        Setup::default().start(on).await
+    }
+
+    /// A second process, as it were, on the same database and at the same time.
+    pub async fn beside(&self) -> Self {
+        Self::over(self.url.clone(), None, self.clock.clone(), self.setup.clone()).await
+    }
+
+    async fn over(url: String, owned: Option<TestDb>, clock: StoppedClock, setup: Setup) -> Self {
+        let config = config(&url, &setup);
+        let statements = Statements::default();
+        let (counted, options) = (statements.clone(), DbOptions { url: url.clone(), connections: 6 });
+        let db = Db::connect_counted(&options, move |sql| counted.add(sql)).await;
+        let db = db.unwrap_or_else(|error| panic!("{url}: {error}"));
+        let mut app = startup::build(&config, db, Clock::Stopped(clock.clone())).await.expect("nothing is missing");
+        if let Some(tokens) = &setup.tokens {
+            Arc::get_mut(&mut app).expect("nobody else has it yet").tokens = tokens.clone();
+        }
+        let stop = CancellationToken::new();
+        let lifecycle = Lifecycle { shutdown: stop.clone(), tracker: app.tasks.clone() };
+        let readiness: Readiness = router::readiness(&app);
+        let routes = router::router(&app, &config, lifecycle, readiness, None).expect("the settings name no files");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let deadline = Duration::from_secs(20);
+        let serving = tokio::spawn(serve::run(listener, routes, ServeLimits::default(), stop.clone(), deadline));
+        let (live, until) = (Arc::clone(&app.live), stop.clone());
+        let listening = tokio::spawn(async move { live.run(until).await });
+        let (serving, listening) = (Some(serving), Some(listening));
+        let http = http_client();
+        Self { app, clock, statements, address, http, url, setup, db: owned, stop, serving, listening }
+    }
+
+    /// The current instant.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Its database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.app.db
+    }
+
+    /// `http://address/path`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Does the work whose time has come, and the work that follows from it.
+    pub async fn run_jobs(&self) {
+        while worker::run_due(&self.app).await.expect("the database answers") > 0 {}
+    }
+
+    /// Lets time do to bookings what it does, and what follows from it; gives the number of bookings changed.
+    pub async fn sweep(&self) -> u64 {
+        let changed = booking::sweep(&self.app).await.expect("the database answers");
+        self.run_jobs().await;
+        changed
+    }
+
+    /// The figure of `/metrics` whose line begins like that; 0 when there is none.
+    pub async fn figure(&self, name: &str) -> f64 {
+        let text = self.http.get(self.url("/metrics")).send().await.expect("it serves").text().await.expect("text");
+        let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Stops serving, as a signal would, and waits until everything is closed.
+    pub async fn stop(&mut self) -> Option<ShutdownReport> {
+        self.stop.cancel();
+        let report = match self.serving.take() {
+            Some(serving) => Some(serving.await.expect("the server does not panic")),
+            None => None,
+        };
+        if let Some(listening) = self.listening.take() {
+            listening.await.expect("following the history does not panic");
+        }
+        self.app.tasks.close();
+        self.app.tasks.wait().await;
+        report
+    }
+
+    /// Ends the test: everything is stopped, and no work was left undone.
+    ///
+    /// # Panics
+    /// When there are jobs that are due, or were given up.
+    pub async fn finish(mut self) {
+        crate::soon("stopping", self.stop()).await;
+        if let Some(db) = self.db.take() {
+            let undone = self.undone().await;
+            assert!(undone.is_empty(), "work was left undone: {undone:?}");
+            close(&self.app.db).await;
+            db.remove().await;
+        } else {
+            close(&self.app.db).await;
+        }
+    }
+
+    async fn undone(&self) -> Vec<(String, job::Status, Option<String>)> {
+        let due = Condition::any()
+            .add(job::Column::Status.ne(job::Status::Waiting))
+            .add(job::Column::RunAt.lte(self.clock.now()));
+        let jobs = job::Entity::find().filter(due).all(self.app.db.read()).await.expect("the database answers");
+        jobs.into_iter().map(|job| (job.kind, job.status, job.last_error)).collect()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        let forgotten = self.serving.is_some() && !std::thread::panicking();
+        assert!(!forgotten, "a TestApp is ended with `finish`, which looks for work that was left undone");
+    }
+}
+
+fn http_client() -> reqwest::Client {
+    // Whoever is first; it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("plain HTTP to the loopback needs nothing of the machine")
+}
