@@ -57,7 +57,8 @@ impl Deliveries {
 
     /// The delivery of that number, sent now.
     pub(crate) fn get(&self, target: Target, number: u32) -> Delivery {
-        let (lane, row) = if self.organizer.is_some() { (0, number) } else { (number % ORGANIZERS, number / ORGANIZERS) };
+        let (lane, row) =
+            if self.organizer.is_some() { (0, number) } else { (number % ORGANIZERS, number / ORGANIZERS) };
         let account = self.first_number + u64::from(lane);
         let uid = format!("{}{number:010}", self.prefix);
         let starts_at = self.first_start + TimeDelta::hours(i64::from(row));

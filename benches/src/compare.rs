@@ -38,8 +38,11 @@ pub(crate) struct Options {
 const CLIENT: u32 = 707;
 
 /// What is compared: a name, the question, its path at the limit, and whether the caller has signed in.
-const CONTESTS: [(&str, Query, &str, bool); 3] =
-    [("q1_visitor", Query::Q1, "/q1", false), ("q1_client", Query::Q1, "/q1", true), ("q2_client", Query::Q2, "/q2", true)];
+const CONTESTS: [(&str, Query, &str, bool); 3] = [
+    ("q1_visitor", Query::Q1, "/q1", false),
+    ("q1_client", Query::Q1, "/q1", true),
+    ("q2_client", Query::Q2, "/q2", true),
+];
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if !options.database_url.starts_with("postgres") {
@@ -60,7 +63,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             complain(&format!("{name}: turn {round} of {}\n", options.rounds));
             for (server, path, outcomes) in [(&limit, path, &mut limits), (&courtside, GRAPHQL, &mut courtsides)] {
                 let requests = Requests::new(server.target, path, token.clone(), query);
-                let outcome = measure(server.target, requests, options.connections, seconds, Some(server.pid())).await?;
+                let outcome =
+                    measure(server.target, requests, options.connections, seconds, Some(server.pid())).await?;
                 if let Some(error) = outcome.first_error {
                     return Err(format!("{name} at {path}: {} errors, first: {error}", outcome.errors).into());
                 }
@@ -96,7 +100,10 @@ async fn start_limit(options: &Options, token: &str, courtside: Target) -> Resul
     ];
     let launch = Launch {
         binary: std::env::current_exe()?,
-        arguments: ["limit".to_owned()].into_iter().chain(arguments.map(|(name, value)| format!("{name}={value}"))).collect(),
+        arguments: ["limit".to_owned()]
+            .into_iter()
+            .chain(arguments.map(|(name, value)| format!("{name}={value}")))
+            .collect(),
         environment: Vec::new(),
     };
     let limit = launch.start().await?;
@@ -122,15 +129,15 @@ fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
         return Ok(());
     }
     let at = courtsides.iter().zip(limits).take_while(|(one, other)| one == other).count();
-    let near = |body: &[u8]| String::from_utf8_lossy(&body[at.saturating_sub(60)..body.len().min(at + 60)]).into_owned();
+    let near =
+        |body: &[u8]| String::from_utf8_lossy(&body[at.saturating_sub(60)..body.len().min(at + 60)]).into_owned();
     Err(format!("{path}: the answers differ at byte {at}: …{}… against …{}…", near(courtsides), near(limits)).into())
 }
 
 /// Medians of the turns.
 fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outcome]) {
-    let middle = |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| {
-        median(&outcomes.iter().map(figure).collect::<Vec<_>>())
-    };
+    let middle =
+        |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| median(&outcomes.iter().map(figure).collect::<Vec<_>>());
     let per_second: fn(&Outcome) -> f64 = |outcome| outcome.per_second;
     let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu_us.unwrap_or_default();
     let p99: fn(&Outcome) -> f64 = |outcome| outcome.timings.quantile_ms(0.99);

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use courtside::db::Db;
 use sea_orm::{ConnectionTrait, Statement};
 
+use crate::Failure;
 use crate::calcom::{Deliveries, Delivery};
 use crate::database::{self, Scratch};
 use crate::report::{Report, complain};
 use crate::server::{Launch, Server};
 use crate::webhooks::{drain, send, statuses};
-use crate::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -89,11 +89,7 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
         let known = statuses(db, &series.prefix).await?;
         answered += sent.acknowledged.len();
         lost += sent.acknowledged.iter().filter(|uid| !known.contains_key(*uid)).count();
-        complain(&format!(
-            "round {round}: killed after {} answers, {} stored\n",
-            sent.acknowledged.len(),
-            known.len()
-        ));
+        complain(&format!("round {round}: killed after {} answers, {} stored\n", sent.acknowledged.len(), known.len()));
         // All of it comes once more: what was never answered for the first time, the rest as a copy.
         let again = send(server.target, &series.deliveries, options.senders).await?;
         if again.acknowledged.len() != series.deliveries.len() {
@@ -143,11 +139,9 @@ fn lines_of_each(effects: &HashMap<String, Effect>, series: &Series) -> Result<i
 
 /// Bookings beyond one for each attendee; each webhook has an attendee of its own.
 async fn second_bookings(db: &Db, series: &Series) -> Result<i64, Failure> {
-    let made = database::count(
-        db,
-        &format!("select count(*) from booking where client_email like '{}%' and merged_into is null", series.prefix),
-    );
-    Ok(made.await? - series.deliveries.len() as i64)
+    let made =
+        format!("select count(*) from booking where client_email like '{}%' and merged_into is null", series.prefix);
+    Ok(database::count(db, &made).await? - series.deliveries.len() as i64)
 }
 
 #[derive(Default)]

@@ -48,7 +48,10 @@ pub(crate) struct Scratch {
 enum Place {
     Folder(PathBuf),
     /// The name of the database, and where to say that it is to go.
-    Cluster { name: String, admin_url: String },
+    Cluster {
+        name: String,
+        admin_url: String,
+    },
 }
 
 impl Scratch {

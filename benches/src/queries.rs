@@ -20,11 +20,11 @@ pub(crate) const Q2: &str = "{ viewer { bookings(first:20) { nodes { id referenc
     session { id status notes(first:3) { nodes { id body visibility createdAt } } } } } } }";
 
 /// One coach.
-const Q3: &str = "query($id: ID!) { coach(id: $id) { id handle displayName headline timeZone } }";
+const Q3: &str = "query($id: ID!) { coach(by: { id: $id }) { id handle displayName headline timeZone } }";
 
 /// Free time of an offer.
-const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) { slots(eventTypeId: $id, from: $from, until: $until) \
-    { days { date slots { startsAt endsAt } } } }";
+const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) { slots(eventTypeId: $id, \
+    range: { from: $from, until: $until }) { slots { startsAt endsAt } } }";
 
 /// Books a slot.
 pub(crate) const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) \

@@ -102,7 +102,8 @@ async fn report(
     report.add("bookings_stored", stored);
     report.add("overlaps", overlaps);
     report.print();
-    let is_right = one_winner == options.rounds as usize && others == 0 && overlaps == 0 && stored == options.rounds.into();
+    let is_right =
+        one_winner == options.rounds as usize && others == 0 && overlaps == 0 && stored == i64::from(options.rounds);
     if is_right { Ok(()) } else { Err("the races did not end as they must".into()) }
 }
 

@@ -43,7 +43,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     wait_for(options.url, options.count).await?;
     let with_all = process::resident_kib(options.pid)?;
 
-    stream::iter(sockets).map(|socket| Ok(socket.close())).try_buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+    stream::iter(sockets)
+        .map(|socket| Ok(socket.close()))
+        .try_buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
     wait_for(options.url, 0).await?;
     let after = process::resident_kib(options.pid)?;
 

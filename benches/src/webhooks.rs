@@ -49,7 +49,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 
     let known = statuses(&db, &series.prefix).await?;
     let lost = sent.acknowledged.iter().filter(|uid| !known.contains_key(*uid)).count();
-    let idle = sent.acknowledged.iter().filter(|uid| known.get(*uid).is_some_and(|status| *status != Status::Processed));
+    let idle =
+        sent.acknowledged.iter().filter(|uid| known.get(*uid).is_some_and(|status| *status != Status::Processed));
     let idle = idle.count();
     let mut report = Report::new("webhooks");
     report.add("senders", options.senders);

@@ -133,7 +133,9 @@ fn note(id: u32, place: u32, number: u32, booked: &booking::Model) -> note::Mode
         session_id: ids::session(number),
         author_id: if by_client { client } else { ids::coach_account(coach_of(number)) },
         visibility: if place == 2 { Visibility::Private } else { Visibility::Shared },
-        body: format!("Note {place} on session {number}.\nNext time: two recent listings, and the \"numbers\" behind them."),
+        body: format!(
+            "Note {place} on session {number}.\nNext time: two recent listings, and the \"numbers\" behind them."
+        ),
         version: 1,
         created_at: at,
         updated_at: at,
