@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::identity::{LocalIssuer, TokenVerifier};
 use crate::domain::webhook::{CalComSecrets, Inbox};
-use crate::http::metrics::Metrics;
+use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 
 /// Why the server could not start, for the operator.

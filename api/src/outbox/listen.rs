@@ -15,7 +15,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
-use crate::domain::Result;
+use crate::error::Result;
 
 /// How many events a follower may be behind before it reads from the table again.
 const BUFFER: usize = 1024;

@@ -68,7 +68,7 @@ impl Lab {
             deadlines: Deadlines::default(),
             cal_com: CalComSecrets::new(secrets),
             inbox: Inbox::default(),
-            metrics: crate::http::metrics::Metrics::new(),
+            metrics: crate::metrics::Metrics::new(),
             tasks: TaskTracker::new(),
         };
         Self { app: Arc::new(app), clock, file }
