@@ -2,4 +2,6 @@
 
 mod architecture;
 mod booking;
+mod database;
 mod schema;
+mod statements;

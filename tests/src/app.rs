@@ -159,6 +159,12 @@ impl TestApp {
         &self.app.db
     }
 
+    /// Where its database is, as in `DATABASE_URL`.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.url
+    }
+
     /// `http://address/path`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
