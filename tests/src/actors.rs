@@ -169,7 +169,6 @@ impl<'a> Actor<'a> {
     }
 
     /// Any request to a path.
-    #[must_use]
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.app.http.request(method, self.app.url(path));
         match &self.token {

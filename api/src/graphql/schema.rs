@@ -55,7 +55,7 @@ pub const PROVIDER_MUTATIONS: &[&str] =
     &["createBooking", "rescheduleBooking", "cancelBooking", "approveBooking", "rejectBooking"];
 
 /// Mutations that count against the limit on bookings.
-pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "holdSlot"];
+pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];
 
 /// Has values of our own scalars checked before anything runs.
 #[must_use]

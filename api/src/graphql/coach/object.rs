@@ -97,7 +97,6 @@ impl Coach {
     }
 
     /// What can be booked with this coach, by title.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn event_types(
         &self,
         ctx: &Context<'_>,

@@ -89,7 +89,6 @@ impl Session {
     }
 
     /// Notes that the viewer may read, newest first: their own, and those that are shared.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn notes(
         &self,
         ctx: &Context<'_>,

@@ -27,7 +27,6 @@ pub struct SlotQuery;
 impl SlotQuery {
     /// The free slots of an event type. The caller's own hold counts as free. CONFLICT when the coach takes no bookings or the calendar
     /// cannot be read: an empty list always means that nothing is free.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn slots(
         &self,
         ctx: &Context<'_>,
