@@ -24,8 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What requests and jobs are given, and the settings it is made from.
     ("app", &["clock", "db", "domain", "metrics", "outbox"]),
     ("telemetry", &["config"]),
-    ("config", &[]),
     ("clock", &[]),
+    ("config", &[]),
+    ("error", &[]),
+    ("metrics", &[]),
     ("lib", &[]),
 ];
 
@@ -34,7 +36,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("providers", &["domain", "startup"]),
     ("migration", &["db"]),
     ("sqlx", &["outbox"]),
-    ("axum", &["http"]),
+    ("axum", &["http", "metrics"]),
     // Providers are called by their own crate alone.
     ("reqwest", &[]),
 ];

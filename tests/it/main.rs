@@ -5,5 +5,6 @@ mod booking;
 mod database;
 mod event_stream;
 mod identity;
+mod process;
 mod schema;
 mod statements;
