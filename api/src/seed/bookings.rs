@@ -24,8 +24,6 @@ pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Resul
     let (coach, offer) = offers[0];
     let begun = now - TimeDelta::minutes(20);
     book(txn, &(coach.clone(), offer.clone()), &people.clients[2], begun, now - TimeDelta::days(3)).await?;
-    let soon = free_slot(txn, offers[0], now + TimeDelta::days(3), now).await?;
-    book(txn, offers[0], &people.clients[1], soon, now).await?;
     for (index, client) in people.clients.iter().enumerate() {
         let (past, coming) = (offers[index % offers.len()], offers[(index + 3) % offers.len()]);
         for weeks in [1, 3] {
