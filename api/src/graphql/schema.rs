@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
-use super::document::TypeTable;
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
 use super::delivery::DeliveryMutation;
+use super::document::TypeTable;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
 use super::note::NoteMutation;

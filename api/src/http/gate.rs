@@ -8,8 +8,8 @@ use async_graphql::parser::types::OperationType;
 use futures_util::future::BoxFuture;
 
 use super::graphql::{Allowance, AuthError, Caller as Origin, Gate, Limited, Seat, SessionEnd};
-use super::seats::{Holder, Seats};
 use super::rate_limit::{Key, RateLimiter};
+use super::seats::{Holder, Seats};
 use crate::app::App;
 use crate::config::RateLimits;
 use crate::domain::identity::{self, TokenProblem};

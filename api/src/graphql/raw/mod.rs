@@ -71,11 +71,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A list of objects with the selection of a field.
-    pub fn list<'n, T: WriteFields + 'n>(
-        &mut self,
-        nodes: impl IntoIterator<Item = &'n T>,
-        field: &Field,
-    ) -> bool {
+    pub fn list<'n, T: WriteFields + 'n>(&mut self, nodes: impl IntoIterator<Item = &'n T>, field: &Field) -> bool {
         let start = self.out.len();
         self.out.push(b'[');
         for (index, node) in nodes.into_iter().enumerate() {
