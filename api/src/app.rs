@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::domain::identity::TokenVerifier;
-use crate::http::metrics::Metrics;
+use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 
 /// Deadlines that an operator may set.

@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
-use crate::domain::{Error, Result};
+use crate::error::{Error, Result};
 
 /// The channel on which processes that share a PostgreSQL database tell each other of commits.
 pub(crate) const CHANNEL: &str = "courtside";

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::identity::{LocalIssuer, TokenVerifier};
 use crate::domain::webhook::{CalComSecrets, Inbox};
-use crate::http::metrics::Metrics;
+use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 
 /// Why the server could not start, for the operator.
@@ -57,7 +57,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
     };
     let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     Ok(Arc::new(App {
-        live: Live::new(db.clone()),
+        live: Live::open(db.clone()).await?,
         db,
         clock,
         deadlines: Deadlines {

@@ -4,6 +4,7 @@ mod approval;
 mod ending;
 mod idempotency;
 mod life;
+mod race;
 mod refusal;
 mod verification;
 

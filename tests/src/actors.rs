@@ -1,5 +1,7 @@
 //! Who does something.
 
+use std::sync::LazyLock;
+
 use chrono::TimeDelta;
 use courtside::domain::identity::{Identity, LOCAL_ISSUER, TokenVerifier};
 use entity::user::{self, Role};
@@ -119,6 +121,15 @@ impl TestApp {
     }
 }
 
+/// The type of the one argument of a mutation, as the schema has it.
+fn input_type(mutation: &str) -> String {
+    static SDL: LazyLock<String> = LazyLock::new(courtside::graphql::sdl);
+    let mutations = SDL.split("type Mutation {").nth(1).expect("there are mutations");
+    let field = mutations.split(&format!("\n\t{mutation}(")).nth(1).unwrap_or_else(|| panic!("no {mutation}"));
+    let input = field.split("input: ").nth(1).expect("a mutation takes one input");
+    input.chars().take_while(|letter| letter.is_alphanumeric()).collect()
+}
+
 impl<'a> Actor<'a> {
     /// What they show.
     #[must_use]
@@ -150,7 +161,7 @@ impl<'a> Actor<'a> {
 
     /// Runs a mutation of one `input`, asking for `fields` of its payload besides the user errors.
     pub async fn mutate(&self, name: &str, input: Value, fields: &str) -> Answer {
-        let input_type = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
+        let input_type = input_type(name);
         let query = format!(
             "mutation($input: {input_type}!) {{ {name}(input: $input) {{ {fields} userErrors {{ code message field }} }} }}"
         );
@@ -158,7 +169,6 @@ impl<'a> Actor<'a> {
     }
 
     /// Any request to a path.
-    #[must_use]
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.app.http.request(method, self.app.url(path));
         match &self.token {

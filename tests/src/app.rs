@@ -135,7 +135,7 @@ impl TestApp {
         let stop = CancellationToken::new();
         let lifecycle = Lifecycle { shutdown: stop.clone(), tracker: app.tasks.clone() };
         let readiness: Readiness = router::readiness(&app);
-        let routes = router::router(&app, &config, lifecycle, readiness).expect("the settings name no files");
+        let routes = router::router(&app, &config, lifecycle, readiness, None).expect("the settings name no files");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let deadline = Duration::from_secs(20);
@@ -157,6 +157,12 @@ impl TestApp {
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.app.db
+    }
+
+    /// Where its database is, as in `DATABASE_URL`.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.url
     }
 
     /// `http://address/path`.

@@ -116,6 +116,7 @@ fn start() -> Option<Cluster> {
     for setting in SETTINGS {
         leashed.args(["-c", setting]);
     }
+    #[expect(clippy::zombie_processes, reason = "it ends with the leash, at the end of the test process")]
     let mut child = leashed
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

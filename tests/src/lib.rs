@@ -11,6 +11,11 @@
 //! }
 //! ```
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests are callers from outside: they send requests and read the environment"
+)]
+
 mod actors;
 mod answer;
 mod app;

@@ -3,7 +3,6 @@
 mod audit;
 pub mod booking;
 pub mod coach;
-mod error;
 pub mod event_type;
 pub mod hold;
 pub mod identity;
@@ -19,5 +18,6 @@ mod text;
 mod viewer;
 pub mod webhook;
 
-pub use error::{Conflict, Error, Result, Violation, check};
-pub use viewer::{Act, Caller, Person, Viewer};
+pub use crate::error::{Conflict, Error, Result, Violation, check};
+pub use crate::outbox::Act;
+pub use viewer::{Caller, Person, Viewer};

@@ -5,7 +5,8 @@ use entity::Uuid;
 use entity::booking_event::{ActorKind, Source};
 use entity::user::Role;
 
-use super::error::{Error, Result};
+use crate::error::{Error, Result};
+use crate::outbox::Act;
 
 /// Who calls.
 #[derive(Clone, Debug, Default)]
@@ -88,24 +89,7 @@ impl Person {
     }
 }
 
-/// One deed: who does it, from where, and when. Every line of history is written from it.
-#[derive(Clone, Debug)]
-pub struct Act {
-    pub by: ActorKind,
-    /// The person, where the actor is one.
-    pub actor_id: Option<Uuid>,
-    pub source: Source,
-    pub correlation_id: String,
-    pub now: DateTime<Utc>,
-}
-
 impl Act {
-    /// A deed of the system itself.
-    #[must_use]
-    pub fn system(source: Source, correlation_id: &str, now: DateTime<Utc>) -> Self {
-        Self { by: ActorKind::System, actor_id: None, source, correlation_id: correlation_id.to_owned(), now }
-    }
-
     /// A deed of a person through this API.
     #[must_use]
     pub fn person(by: ActorKind, person: &Person, correlation_id: &str, now: DateTime<Utc>) -> Self {

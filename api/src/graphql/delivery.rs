@@ -14,9 +14,10 @@ use super::scalars::DateTime;
 use crate::domain::{self, booking, job, webhook};
 
 /// One signed request that a provider sent us.
+#[derive(async_graphql::Description)]
 pub struct WebhookDelivery(Model);
 
-#[Object]
+#[Object(use_type_description)]
 impl WebhookDelivery {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {
@@ -76,9 +77,10 @@ impl WebhookDelivery {
 }
 
 /// A piece of work.
+#[derive(async_graphql::Description)]
 pub struct Job(JobRow);
 
-#[Object]
+#[Object(use_type_description)]
 impl Job {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {

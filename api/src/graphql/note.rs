@@ -14,6 +14,7 @@ use super::user::User;
 use crate::domain::{self, note, session};
 
 /// Something written on a session.
+#[derive(async_graphql::Description)]
 pub struct Note {
     pub(super) row: Model,
     /// Its session, where the way here led over one.
@@ -30,7 +31,7 @@ impl Note {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Note {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {

@@ -23,10 +23,16 @@ fn refuse<T: InputType>(message: String) -> InputValueError<T> {
 
 /// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
 /// normalised; what is finer than a millisecond is cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, async_graphql::Description)]
 pub struct DateTime(pub Instant);
 
-#[Scalar(name = "DateTime", specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+/// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
+/// normalised; what is finer than a millisecond is cut off.
+#[Scalar(
+    name = "DateTime",
+    specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html",
+    use_type_description
+)]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
@@ -53,10 +59,15 @@ pub fn instant(instant: Instant) -> String {
 }
 
 /// A calendar date without a zone, YYYY-MM-DD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, async_graphql::Description)]
 pub struct LocalDate(pub NaiveDate);
 
-#[Scalar(name = "LocalDate", specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html")]
+/// A calendar date without a zone, YYYY-MM-DD.
+#[Scalar(
+    name = "LocalDate",
+    specified_by_url = "https://scalars.graphql.org/andimarek/local-date.html",
+    use_type_description
+)]
 impl ScalarType for LocalDate {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
@@ -72,10 +83,15 @@ impl ScalarType for LocalDate {
 }
 
 /// A wall-clock time without a zone, HH:MM. 24:00 is the end of the day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, async_graphql::Description)]
 pub struct LocalTime(pub Minute);
 
-#[Scalar(name = "LocalTime", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6")]
+/// A wall-clock time without a zone, HH:MM. 24:00 is the end of the day.
+#[Scalar(
+    name = "LocalTime",
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6",
+    use_type_description
+)]
 impl ScalarType for LocalTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, "a time as HH:MM", |text| text.parse().ok().map(Self)).map_err(refuse)
@@ -87,10 +103,11 @@ impl ScalarType for LocalTime {
 }
 
 /// A name of the IANA time zone database, for example America/New_York.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct TimeZone(pub Tz);
 
-#[Scalar(name = "TimeZone", specified_by_url = "https://www.iana.org/time-zones")]
+/// A name of the IANA time zone database, for example America/New_York.
+#[Scalar(name = "TimeZone", specified_by_url = "https://www.iana.org/time-zones", use_type_description)]
 impl ScalarType for TimeZone {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, "a name of the IANA time zone database", |text| Tz::from_str(text).ok().map(Self)).map_err(refuse)
@@ -114,10 +131,11 @@ impl TimeZone {
 }
 
 /// An exact decimal number as a string, for example 49.90.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct Decimal(pub rust_decimal::Decimal);
 
-#[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6")]
+/// An exact decimal number as a string, for example 49.90.
+#[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6", use_type_description)]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, "a decimal number in a string", |text| rust_decimal::Decimal::from_str_exact(text).ok().map(Self))
@@ -130,10 +148,15 @@ impl ScalarType for Decimal {
 }
 
 /// An ISO 4217 currency code, for example USD.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct CurrencyCode(pub String);
 
-#[Scalar(name = "CurrencyCode", specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html")]
+/// An ISO 4217 currency code, for example USD.
+#[Scalar(
+    name = "CurrencyCode",
+    specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html",
+    use_type_description
+)]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         let is_code = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -146,12 +169,14 @@ impl ScalarType for CurrencyCode {
 }
 
 /// An email address. At most 254 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct EmailAddress(pub String);
 
+/// An email address. At most 254 characters.
 #[Scalar(
     name = "EmailAddress",
-    specified_by_url = "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address"
+    specified_by_url = "https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address",
+    use_type_description
 )]
 impl ScalarType for EmailAddress {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -169,10 +194,11 @@ impl ScalarType for EmailAddress {
 }
 
 /// An absolute URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct Url(pub String);
 
-#[Scalar(name = "URL", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986")]
+/// An absolute URL.
+#[Scalar(name = "URL", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986", use_type_description)]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
@@ -190,12 +216,15 @@ impl ScalarType for Url {
 
 /// Chosen by the client, 16 to 128 printable ASCII characters, best a UUID. Kept for 24 hours per person and mutation: the same key with
 /// the same input gives the same answer and one effect, with another input the user error IDEMPOTENCY_KEY_REUSED.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct IdempotencyKey(pub String);
 
+/// Chosen by the client, 16 to 128 printable ASCII characters, best a UUID. Kept for 24 hours per person and mutation: the same key with
+/// the same input gives the same answer and one effect, with another input the user error IDEMPOTENCY_KEY_REUSED.
 #[Scalar(
     name = "IdempotencyKey",
-    specified_by_url = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"
+    specified_by_url = "https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/",
+    use_type_description
 )]
 impl ScalarType for IdempotencyKey {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -212,10 +241,15 @@ impl ScalarType for IdempotencyKey {
 }
 
 /// An opaque position in the stream of events, to go on from after a reconnect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Description)]
 pub struct EventCursor(pub i64);
 
-#[Scalar(name = "EventCursor", specified_by_url = "https://relay.dev/graphql/connections.htm#sec-Cursor")]
+/// An opaque position in the stream of events, to go on from after a reconnect.
+#[Scalar(
+    name = "EventCursor",
+    specified_by_url = "https://relay.dev/graphql/connections.htm#sec-Cursor",
+    use_type_description
+)]
 impl ScalarType for EventCursor {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| text.strip_prefix('e')?.parse().ok().filter(|seq| *seq >= 0).map(Self);

@@ -55,7 +55,7 @@ pub const PROVIDER_MUTATIONS: &[&str] =
     &["createBooking", "rescheduleBooking", "cancelBooking", "approveBooking", "rejectBooking"];
 
 /// Mutations that count against the limit on bookings.
-pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "holdSlot"];
+pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];
 
 /// Has values of our own scalars checked before anything runs.
 #[must_use]
@@ -88,9 +88,13 @@ pub fn schema(app: Arc<App>) -> Schema {
 /// The schema in the definition language, as clients generate code from it.
 #[must_use]
 pub fn sdl() -> String {
-    builder()
-        .finish()
-        .sdl_with_options(async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    builder().finish().sdl_with_options(
+        async_graphql::SDLExportOptions::new()
+            .sorted_fields()
+            .sorted_arguments()
+            .sorted_enum_items()
+            .include_specified_by(),
+    )
 }
 
 /// What the schema is built from, before it has an application.

@@ -12,9 +12,10 @@ use super::scalars::{DateTime, EmailAddress, TimeZone};
 use crate::domain::{self, identity};
 
 /// A person with an account.
+#[derive(async_graphql::Description)]
 pub struct User(pub(crate) Model);
 
-#[Object]
+#[Object(use_type_description)]
 impl User {
     /// Global id.
     async fn id(&self) -> ID {

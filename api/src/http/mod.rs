@@ -6,7 +6,6 @@ mod connection;
 pub mod gate;
 pub mod graphql;
 pub mod health;
-pub mod metrics;
 pub mod observe;
 pub mod page;
 pub mod rate_limit;

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use http::{Method, StatusCode};
 use tracing::{Instrument as _, Span, field};
 
-use super::metrics::Metrics;
+use crate::metrics::Metrics;
 use super::refusal::refusal_and_close;
 use super::request_id::RequestId;
 

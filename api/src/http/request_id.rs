@@ -42,9 +42,11 @@ impl Default for RequestId {
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let brought = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let id = brought.and_then(RequestId::find).unwrap_or_default();
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
     let value = HeaderValue::from_str(id.as_str()).expect("an id holds letters, digits and `._-` only");
+    // Whoever reads the header further in finds the same id as whoever reads the extension.
+    request.headers_mut().insert(X_REQUEST_ID, value.clone());
+    request.extensions_mut().insert(id);
+    let mut response = next.run(request).await;
     response.headers_mut().insert(X_REQUEST_ID, value);
     response
 }

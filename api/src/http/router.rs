@@ -16,12 +16,13 @@ use super::gate::{AppGate, Quotas};
 use super::graphql::{self, ClientAddress, Gauges, GraphqlEndpoint, Lifecycle, Origins};
 use super::health::{self, Readiness};
 use super::page::{self, Page};
-use super::{client_address, metrics, observe, request_id, webhooks};
+use super::{client_address, observe, request_id, webhooks};
 use crate::app::App;
 use crate::config::Config;
 use crate::graphql::document::{AllowList, Limits, Policy};
 use crate::graphql::engine::{Engine, Exposure};
 use crate::graphql::schema;
+use crate::metrics;
 use crate::startup::Failure;
 use crate::worker;
 

@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::job::{self, Job};
 use crate::db::Txn;
-use crate::domain::{Act, Result};
+use super::act::Act;
+use crate::error::Result;
 
 /// One line of history, before it has its place in the stream.
 #[derive(Clone, Debug)]

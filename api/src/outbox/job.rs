@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use crate::db::Txn;
-use crate::domain::Result;
+use crate::error::Result;
 
 /// A piece of work. Doing it twice is doing it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
-use crate::domain::Result;
+use crate::error::Result;
 
 /// How many events a follower may be behind before it reads from the table again.
 const BUFFER: usize = 1024;
@@ -68,10 +68,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// Follows a database from its present end on.
-    #[must_use]
-    pub fn new(db: Db) -> Arc<Self> {
-        Arc::new(Self { db, head: AtomicI64::new(-1), news: broadcast::channel(BUFFER).0 })
+    /// Follows a database from its present end on. Whoever follows it later has read at least up to there from the table.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open(db: Db) -> Result<Arc<Self>> {
+        let head = AtomicI64::new(end(&db).await?);
+        Ok(Arc::new(Self { db, head, news: broadcast::channel(BUFFER).0 }))
     }
 
     /// Reads what is new and hands it out, until told to stop.
@@ -124,10 +127,6 @@ impl Live {
 
     async fn read_news(&self) -> Result<()> {
         let mut head = self.head.load(Ordering::Acquire);
-        if head < 0 {
-            head = self.end().await?;
-            self.head.store(head, Ordering::Release);
-        }
         loop {
             let news = page(&self.db, Condition::all(), head).await?;
             let Some(last) = news.last() else { return Ok(()) };
@@ -149,15 +148,7 @@ impl Live {
     /// # Errors
     /// When the database fails.
     pub async fn end(&self) -> Result<i64> {
-        let newest = Entity::find()
-            .select_only()
-            .column(Column::Seq)
-            .order_by_desc(Column::Seq)
-            .limit(1)
-            .into_tuple::<i64>()
-            .one(self.db.read())
-            .await?;
-        Ok(newest.unwrap_or(0))
+        end(&self.db).await
     }
 
     /// Everything after `cursor` that the filter lets through, in order, then what comes.
@@ -215,6 +206,11 @@ impl Follower {
             }
         }
     }
+}
+
+async fn end(db: &Db) -> Result<i64> {
+    let newest = Entity::find().select_only().column(Column::Seq).order_by_desc(Column::Seq).limit(1);
+    Ok(newest.into_tuple::<i64>().one(db.read()).await?.unwrap_or(0))
 }
 
 async fn page(db: &Db, filter: Condition, after: i64) -> Result<Vec<Model>> {

@@ -37,6 +37,8 @@ create table booking (
     check (busy_from <= starts_at and busy_until >= ends_at)
 ){strict}
 ;;
+create index booking_start on booking (starts_at, id)
+;;
 create index booking_coach on booking (coach_id, starts_at, id)
 ;;
 create index booking_coach_busy on booking (coach_id, busy_until, busy_from)

@@ -15,6 +15,8 @@ create table "user" (
 ;;
 create index user_email on "user" (email)
 ;;
+create index user_created on "user" (created_at, id)
+;;
 create table coach (
     id {uuid} not null primary key,
     user_id {uuid} unique references "user" (id),

@@ -195,7 +195,7 @@ fn line(
 /// What history keeps of a booking: nothing personal beyond who it is for.
 fn facts(booking: &Model) -> Map<String, Json> {
     let facts = json!({
-        "status": booking.status.clone().into_wire(),
+        "status": booking.status.into_wire(),
         "startsAt": booking.starts_at,
         "endsAt": booking.ends_at,
         "clientId": booking.client_id,

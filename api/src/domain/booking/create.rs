@@ -6,6 +6,7 @@ use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::event_type::{self, Visibility};
 use entity::{Uuid, coach, event_type_host, slot_hold, user};
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
@@ -249,7 +250,7 @@ pub(crate) async fn host(txn: &Txn, event_type: &event_type::Model, wanted: Opti
         hosts.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
     }
     // Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
-    let coach = coach::Entity::find_by_id(coach_id).lock_exclusive().one(&**txn).await?;
+    let coach = coach::Entity::find_by_id(coach_id).lock(LockType::NoKeyUpdate).one(&**txn).await?;
     coach.ok_or(Error::NotFound("coach"))
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use entity::booking::Model as Booking;
 use entity::session::{Column, Entity, Model, Status};
 use entity::{Uuid, booking};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::no_session;
@@ -48,15 +48,20 @@ pub async fn list(
     let person = caller.require_person()?;
     let statuses = filter.statuses.as_ref().map(|statuses| Column::Status.is_in(statuses.iter().copied()));
     let sessions = Query::select()
-        .column(Column::BookingId)
+        .expr(Expr::val(1))
         .from(Entity)
-        .cond_where(Condition::all().add_option(statuses))
+        // Asked for each booking in turn: SQLite would read all sessions before the first row of a list.
+        .cond_where(
+            Condition::all()
+                .add(Expr::col((Entity, Column::BookingId)).equals((booking::Entity, B::Id)))
+                .add_option(statuses),
+        )
         .to_owned();
     let times = Condition::all()
         .add_option(filter.starts_from.map(|from| B::StartsAt.gte(from)))
         .add_option(filter.starts_before.map(|before| B::StartsAt.lt(before)));
     let query =
-        booking::Entity::find_real().filter(scope.condition(person)?).filter(times).filter(B::Id.in_subquery(sessions));
+        booking::Entity::find_real().filter(scope.condition(person)?).filter(times).filter(Expr::exists(sessions));
     let order = ((B::StartsAt, B::Id), Direction::Ascending);
     let bookings = page::cut(app.db.read(), query, page, order, |row: &Booking| (row.starts_at, row.id)).await?;
     let ids: Vec<Uuid> = bookings.edges.iter().map(|(_, booking)| booking.id).collect();

@@ -10,9 +10,10 @@ use crate::graphql::scalars::{DateTime, EventCursor};
 use crate::graphql::user::User;
 
 /// Something that happened to a booking. Never changes, never goes away.
+#[derive(async_graphql::Description)]
 pub struct BookingEvent(pub(crate) Model);
 
-#[Object]
+#[Object(use_type_description)]
 impl BookingEvent {
     /// Its place in the stream: give it as `after` to go on from here.
     async fn cursor(&self) -> EventCursor {

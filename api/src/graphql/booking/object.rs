@@ -23,6 +23,7 @@ use crate::graphql::session::{self, Session};
 use crate::graphql::user::User;
 
 /// One client, one event type, one time. Moving it keeps its identity.
+#[derive(async_graphql::Description)]
 pub struct Booking {
     pub(crate) row: Model,
     /// What was asked for with it, fetched for the whole list at once.
@@ -93,7 +94,7 @@ pub(crate) async fn fetch_along<'b>(
     Ok(())
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Booking {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {

@@ -70,6 +70,9 @@ impl BookingSubscription {
         let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
         let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
         let (cursor, snapshot) = match after {
+            Some(after) if after.0 > app.live.end().await? => {
+                return Err(Error::invalid("after", "is no cursor of this stream"));
+            }
             Some(after) => (after.0, None),
             None => {
                 // The cursor first: what happens between the two is told twice rather than never.

@@ -20,7 +20,7 @@ use crate::graphql::scalars::{DateTime, TimeZone, Url};
 use crate::graphql::schedule::Schedule;
 
 /// The public profile of a coach.
-#[derive(Clone)]
+#[derive(Clone, async_graphql::Description)]
 pub struct Coach {
     pub(crate) row: Model,
     /// The first public event types and how many were asked for, fetched for the whole list at once.
@@ -38,7 +38,7 @@ impl Coach {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Coach {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {
@@ -97,7 +97,6 @@ impl Coach {
     }
 
     /// What can be booked with this coach, by title.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn event_types(
         &self,
         ctx: &Context<'_>,

@@ -18,7 +18,7 @@ use crate::graphql::schedule::Schedule;
 use crate::graphql::slot::{self, Availability};
 
 /// Something that can be booked with a coach.
-#[derive(Clone)]
+#[derive(Clone, async_graphql::Description)]
 pub struct EventType {
     pub(crate) row: Model,
     /// Its coach, where the way here led over one.
@@ -35,7 +35,7 @@ impl EventType {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl EventType {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {

@@ -53,6 +53,7 @@ impl Weekday {
 }
 
 /// Weekly hours of a coach, with the dates on which they do not hold. Only the coach and staff see it: clients see slots.
+#[derive(async_graphql::Description)]
 pub struct Schedule {
     row: Model,
     /// Its coach, where the way here led over one.
@@ -77,7 +78,7 @@ impl Schedule {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Schedule {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {

@@ -18,7 +18,7 @@ use crate::graphql::note::Note;
 use crate::graphql::scalars::{DateTime, Url};
 
 /// The meeting that a confirmed booking leads to.
-#[derive(Clone)]
+#[derive(Clone, async_graphql::Description)]
 pub struct Session {
     pub(crate) row: Model,
     pub(crate) booking: booking::Model,
@@ -41,7 +41,7 @@ impl Session {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Session {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {
@@ -89,7 +89,6 @@ impl Session {
     }
 
     /// Notes that the viewer may read, newest first: their own, and those that are shared.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn notes(
         &self,
         ctx: &Context<'_>,

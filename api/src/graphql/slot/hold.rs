@@ -14,6 +14,7 @@ use crate::graphql::payload::payload;
 use crate::graphql::scalars::DateTime;
 
 /// A slot kept for one client while they fill in a form: until it expires nobody else can book or hold it. Only the client sees it.
+#[derive(async_graphql::Description)]
 pub struct Hold(Model);
 
 impl Hold {
@@ -22,7 +23,7 @@ impl Hold {
     }
 }
 
-#[Object]
+#[Object(use_type_description)]
 impl Hold {
     /// Global id; createBooking takes it.
     pub(crate) async fn id(&self) -> ID {

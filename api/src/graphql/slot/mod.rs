@@ -27,7 +27,6 @@ pub struct SlotQuery;
 impl SlotQuery {
     /// The free slots of an event type. The caller's own hold counts as free. CONFLICT when the coach takes no bookings or the calendar
     /// cannot be read: an empty list always means that nothing is free.
-    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn slots(
         &self,
         ctx: &Context<'_>,
@@ -66,9 +65,10 @@ pub(super) async fn find(
 }
 
 /// The free slots of one coach for one event type.
+#[derive(async_graphql::Description)]
 pub struct Availability(slots::Slots);
 
-#[Object]
+#[Object(use_type_description)]
 impl Availability {
     /// Whose time it is.
     async fn coach(&self) -> Coach {
@@ -119,10 +119,10 @@ pub struct AvailabilityDay {
 }
 
 /// A free time. No object: it has no id and may be gone a moment later.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, async_graphql::Description)]
 pub struct Slot(native::Slot);
 
-#[Object]
+#[Object(use_type_description)]
 impl Slot {
     /// Start.
     async fn starts_at(&self) -> DateTime {

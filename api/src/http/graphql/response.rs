@@ -156,7 +156,7 @@ pub(super) fn mask(errors: &mut [ServerError], mut report: impl FnMut(&ServerErr
             coded("BAD_USER_INPUT", std::mem::take(&mut error.message))
         } else {
             report(error);
-            coded("INTERNAL_SERVER_ERROR", "Internal server error.")
+            coded("INTERNAL", "Internal server error.")
         };
         (error.message, error.extensions) = (replacement.message, replacement.extensions);
     }

@@ -119,7 +119,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
             error!("a resolver panicked");
             return Err(Fault::new(
                 http::StatusCode::INTERNAL_SERVER_ERROR,
-                "INTERNAL_SERVER_ERROR",
+                "INTERNAL",
                 "Internal server error.",
             ));
         };
@@ -133,7 +133,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         let stream = AssertUnwindSafe(self.engine.stream(request)).catch_unwind().map(|event| {
             event.unwrap_or_else(|_| {
                 error!("a subscription panicked");
-                Response::from_errors(vec![coded("INTERNAL_SERVER_ERROR", "Internal server error.")])
+                Response::from_errors(vec![coded("INTERNAL", "Internal server error.")])
             })
         });
         stream.map(move |response| write(response, requested, &meter, allowance.as_ref()))

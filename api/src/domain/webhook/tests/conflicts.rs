@@ -89,6 +89,13 @@ async fn a_client_cannot_be_in_two_places() {
     );
 }
 
+/// Two reasons at once: the same one is told, whichever was there first.
+#[tokio::test]
+async fn the_reason_does_not_depend_on_the_order() {
+    let both = [booking(1, 0, 7, "c@x.io"), booking(3, 0, 8, "a@x.io"), booking(5, 30, 7, "a@x.io")];
+    assert_eq!(in_every_order(&both, &["a@x.io"]).await, [None, None, COACH]);
+}
+
 #[tokio::test]
 async fn signing_up_late_ends_in_the_same_conflict() {
     let lab = Lab::open().await;

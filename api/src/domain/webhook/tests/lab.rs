@@ -62,13 +62,13 @@ impl Lab {
         let clock = StoppedClock::at(start);
         let app = App {
             tokens: TokenVerifier::Local(LocalIssuer::open(&db).await.expect("a key")),
-            live: Live::new(db.clone()),
+            live: Live::open(db.clone()).await.expect("a database that was just opened answers"),
             db,
             clock: Clock::Stopped(clock.clone()),
             deadlines: Deadlines::default(),
             cal_com: CalComSecrets::new(secrets),
             inbox: Inbox::default(),
-            metrics: crate::http::metrics::Metrics::new(),
+            metrics: crate::metrics::Metrics::new(),
             tasks: TaskTracker::new(),
         };
         Self { app: Arc::new(app), clock, file }

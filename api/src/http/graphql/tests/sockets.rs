@@ -160,7 +160,7 @@ async fn operations_of_every_kind_run_beside_each_other() {
     assert_eq!(socket.next().await["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN");
     assert_eq!(socket.next().await["type"], "complete");
     socket.subscribe("panic", "{panic(really:true)}").await;
-    assert_eq!(socket.next().await["payload"]["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR");
+    assert_eq!(socket.next().await["payload"]["errors"][0]["extensions"]["code"], "INTERNAL");
     assert_eq!(socket.next().await["type"], "complete");
     assert_eq!(toy.gauges.operations.load(Ordering::SeqCst), 1);
     drop(socket);

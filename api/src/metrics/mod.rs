@@ -86,8 +86,8 @@ impl Metrics {
         let webhook_lag = timed(r, "webhook_lag", "From a provider's event to its being stored here", lag);
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
-        let sockets = counted(r, "sockets", "WebSockets and event streams open");
-        let subscriptions = counted(r, "subscriptions", "Subscriptions live");
+        let sockets = counted(r, "sockets", "WebSockets open");
+        let subscriptions = counted(r, "subscriptions", "Operations on WebSockets and event streams");
         let bookings = counted(r, "bookings", "What happened to bookings");
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");

@@ -1,0 +1,117 @@
+//! `bench limit`: what the same answers cost at least: a handler of axum, one statement of sqlx, rows written as JSON by hand.
+//!
+//! There is no GraphQL in it: each answer has a path of its own, and the body of the request is read and ignored. `--tail-…` is what the
+//! other server writes behind `data`, so that both give the same bytes.
+
+mod bookings;
+mod directory;
+mod json;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
+use entity::Uuid;
+use sea_orm::sqlx::PgPool;
+use sea_orm::sqlx::postgres::PgPoolOptions;
+use subtle::ConstantTimeEq as _;
+use tokio::net::TcpListener;
+
+use crate::Failure;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// A PostgreSQL database that `seed-load` has filled.
+    #[arg(long)]
+    database_url: String,
+    /// A loopback address.
+    #[arg(long, env = "LISTEN")]
+    listen: SocketAddr,
+    /// The one bearer token there is.
+    #[arg(long)]
+    token: String,
+    /// Whose it is.
+    #[arg(long)]
+    user: Uuid,
+    /// As many as Courtside has on this machine.
+    #[arg(long, default_value_t = 8)]
+    connections: u32,
+    /// What follows `data` in the answer to Q1.
+    #[arg(long, default_value = "}")]
+    tail_q1: String,
+    /// What follows `data` in the answer to Q2.
+    #[arg(long, default_value = "}")]
+    tail_q2: String,
+}
+
+struct Limit {
+    pool: PgPool,
+    bearer: String,
+    user: Uuid,
+    tail_q1: String,
+    tail_q2: String,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    if !options.listen.ip().is_loopback() {
+        return Err(format!("{} is not a loopback address", options.listen).into());
+    }
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections)
+        .test_before_acquire(false)
+        .connect(&options.database_url)
+        .await?;
+    let limit = Arc::new(Limit {
+        pool,
+        bearer: format!("Bearer {}", options.token),
+        user: options.user,
+        tail_q1: options.tail_q1,
+        tail_q2: options.tail_q2,
+    });
+    let routes = Router::new()
+        .route("/q1", post(q1))
+        .route("/q2", post(q2))
+        .route("/healthz", get(async || "ok"))
+        .with_state(limit);
+    let listener = TcpListener::bind(options.listen).await?.tap_io(|stream| {
+        // Without it the second half of an answer may wait for the first to be acknowledged.
+        let _ = stream.set_nodelay(true);
+    });
+    Ok(axum::serve(listener, routes).await?)
+}
+
+impl Limit {
+    /// Whether the caller is who the token says; a visitor has none.
+    fn knows(&self, headers: &HeaderMap) -> Option<bool> {
+        let given = headers.get(AUTHORIZATION)?;
+        Some(given.as_bytes().ct_eq(self.bearer.as_bytes()).into())
+    }
+}
+
+async fn q1(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
+    if limit.knows(&headers) == Some(false) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    answer(directory::write(&limit.pool, &limit.tail_q1).await)
+}
+
+async fn q2(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
+    if limit.knows(&headers) != Some(true) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    answer(bookings::write(&limit.pool, limit.user, &limit.tail_q2).await)
+}
+
+fn answer(written: sea_orm::sqlx::Result<Vec<u8>>) -> Response {
+    match written {
+        Ok(body) => ([(CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

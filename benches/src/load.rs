@@ -1,0 +1,149 @@
+//! `bench load`: the next request of a connection leaves when the answer to the last one is there.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::http::{Connection, Target};
+use crate::queries::{GRAPHQL, Query, Requests};
+use crate::report::{Report, rounded};
+use crate::stats::{Sorted, Timings};
+use crate::{Failure, process};
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The server, as http://127.0.0.1:8080.
+    #[arg(long)]
+    url: Target,
+    /// A bearer token; none for a visitor.
+    #[arg(long)]
+    token: Option<String>,
+    #[arg(long, value_enum)]
+    query: Query,
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// The server's process, to measure its time on the processors.
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    pub(crate) per_second: f64,
+    /// Time on the processors for each request, in microseconds.
+    pub(crate) cpu_us: Option<f64>,
+    pub(crate) timings: Sorted,
+    pub(crate) requests: usize,
+    pub(crate) errors: usize,
+    /// The first answer that was not what it should have been.
+    pub(crate) first_error: Option<String>,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let requests = Requests::new(options.url, GRAPHQL, options.token, options.query);
+    let seconds = Duration::try_from_secs_f64(options.seconds)?;
+    let outcome = measure(options.url, requests, options.connections, seconds, options.pid).await?;
+    let mut report = Report::new("load");
+    report.add("query", format!("{:?}", options.query).to_lowercase());
+    report.add("connections", options.connections);
+    outcome.tell(&mut report);
+    report.print();
+    Ok(())
+}
+
+impl Outcome {
+    fn tell(&self, report: &mut Report) {
+        report.add("requests", self.requests);
+        report.add("requests_per_second", rounded(self.per_second));
+        self.timings.tell(report);
+        report.add("server_cpu_us_per_request", self.cpu_us.map_or(Value::Null, |us| rounded(us).into()));
+        report.add("errors", self.errors);
+        if let Some(error) = &self.first_error {
+            report.add("first_error", error.as_str());
+        }
+    }
+}
+
+/// Asks for `seconds`, after half a second that does not count.
+///
+/// # Errors
+/// When the server cannot be reached or a connection breaks.
+pub(crate) async fn measure(
+    target: Target,
+    requests: Requests,
+    connections: usize,
+    seconds: Duration,
+    pid: Option<u32>,
+) -> Result<Outcome, Failure> {
+    let requests = Arc::new(requests);
+    let from = Instant::now() + Duration::from_millis(500);
+    let until = from + seconds;
+    let mut asking = JoinSet::new();
+    for _ in 0..connections {
+        asking.spawn(ask(target, Arc::clone(&requests), from, until));
+    }
+    tokio::time::sleep_until(from.into()).await;
+    let cpu_before = pid.map(process::cpu_time).transpose()?;
+    tokio::time::sleep_until(until.into()).await;
+    let cpu_after = pid.map(process::cpu_time).transpose()?;
+
+    let mut all = Asked::default();
+    while let Some(asked) = asking.join_next().await {
+        let asked = asked??;
+        all.timings.append(asked.timings);
+        all.errors += asked.errors;
+        all.first_error = all.first_error.or(asked.first_error);
+    }
+    let requests = all.timings.len();
+    let cpu_us = cpu_after.zip(cpu_before).map(|(after, before)| (after - before).as_secs_f64() * 1e6);
+    Ok(Outcome {
+        per_second: requests as f64 / seconds.as_secs_f64(),
+        cpu_us: cpu_us.map(|us| us / requests.max(1) as f64),
+        timings: all.timings.sorted(),
+        requests,
+        errors: all.errors,
+        first_error: all.first_error,
+    })
+}
+
+#[derive(Default)]
+struct Asked {
+    timings: Timings,
+    errors: usize,
+    first_error: Option<String>,
+}
+
+async fn ask(target: Target, requests: Arc<Requests>, from: Instant, until: Instant) -> std::io::Result<Asked> {
+    let mut connection = Connection::open(target).await?;
+    let (mut asked, mut expected, mut made) = (Asked::default(), None::<Vec<u8>>, Vec::new());
+    loop {
+        let request = requests.next(&mut made);
+        let began = Instant::now();
+        if began >= until {
+            return Ok(asked);
+        }
+        let answer = connection.send(request).await?;
+        let ended = Instant::now();
+        // Looking into an answer costs more than comparing it with one that was looked into.
+        let is_good = match &expected {
+            Some(expected) => answer.body == expected,
+            None => requests.is_good(answer.status, answer.body),
+        };
+        if is_good && expected.is_none() && requests.is_steady() {
+            expected = Some(answer.body.to_vec());
+        }
+        if !is_good {
+            asked.errors += 1;
+            asked.first_error.get_or_insert_with(|| {
+                String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned()
+            });
+        }
+        if began >= from && ended <= until {
+            asked.timings.push(ended - began);
+        }
+    }
+}

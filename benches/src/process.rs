@@ -1,0 +1,31 @@
+//! What the system knows of a process.
+
+use std::time::Duration;
+
+use crate::Failure;
+
+/// Clock ticks of `/proc` a second: a constant of Linux's interface to programs, whatever the kernel's own rate.
+const TICKS: u64 = 100;
+
+/// Time on a processor so far, in user space and in the kernel; in steps of 10 ms.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the name in parentheses, which may hold anything; the third is what follows its last parenthesis.
+    let after_name = stat.rsplit_once(')').ok_or("no name in /proc/stat")?.1;
+    let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+    let ticks = |index: usize| -> Result<u64, Failure> { Ok(fields.get(index).ok_or("a short /proc/stat")?.parse()?) };
+    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS))
+}
+
+/// Resident memory in KiB.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn resident_kib(pid: u32) -> Result<u64, Failure> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/status")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}

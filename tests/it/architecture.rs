@@ -1,0 +1,224 @@
+//! The house: arrows are imports, and they only go down.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Every arrow there may be: a part of `api/src`, and the parts that it may import.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    // Everything is put together here.
+    ("cli", &["app", "clock", "config", "db", "domain", "graphql", "http", "seed", "startup", "telemetry", "worker"]),
+    ("startup", &["app", "clock", "config", "db", "domain", "http", "outbox"]),
+    // The three ways in, and the demo data.
+    ("http", &["app", "config", "domain", "graphql", "startup", "worker"]),
+    ("graphql", &["app", "domain", "outbox"]),
+    ("worker", &["app", "domain", "outbox"]),
+    ("seed", &["app", "db", "domain"]),
+    // Every rule.
+    ("domain", &["app", "db", "outbox"]),
+    // The ways out. What they take of the domain is in `WORDS`.
+    ("outbox", &["db", "domain"]),
+    ("db", &["domain"]),
+    // What requests and jobs are given, and the settings it is made from.
+    ("app", &["clock", "db", "domain", "http", "outbox"]),
+    ("telemetry", &["config"]),
+    ("config", &[]),
+    ("clock", &[]),
+    ("lib", &[]),
+];
+
+/// What the ways out may know of the domain: its words for failure, and who does something.
+const WORDS: [&str; 3] = ["Act", "Error", "Result"];
+
+/// Crates that not every part may use.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("providers", &["domain", "startup"]),
+    ("migration", &["db"]),
+    ("sqlx", &["outbox"]),
+    ("axum", &["http"]),
+    // Providers are called by their own crate alone.
+    ("reqwest", &[]),
+];
+
+/// A source file without its comments and unit tests.
+struct Source {
+    /// The part of the house that it belongs to.
+    part: String,
+    /// The module that it is.
+    module: Vec<String>,
+    path: PathBuf,
+    text: String,
+}
+
+#[test]
+fn arrows_only_go_down() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src") {
+        let (_, may) = ARROWS
+            .iter()
+            .find(|(part, _)| *part == source.part)
+            .unwrap_or_else(|| panic!("`{}` is a new part of the house: say what it may import", source.part));
+        for other in source.imports() {
+            if other != source.part && !may.contains(&other.as_str()) {
+                wrong.push(format!("{}: {} -> {other}", source.path.display(), source.part));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_ways_out_know_the_words_of_the_domain_and_no_rule() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src") {
+        let words: &[&str] = match source.part.as_str() {
+            "outbox" | "db" => &WORDS,
+            _ => continue,
+        };
+        for word in source.names_after("crate::domain::") {
+            if !words.contains(&word.as_str()) {
+                wrong.push(format!("{}: {word}", source.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn foreign_crates_stay_where_they_belong() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src") {
+        for (name, parts) in FOREIGN {
+            if !source.names_after(&format!("{name}::")).is_empty() && !parts.contains(&source.part.as_str()) {
+                wrong.push(format!("{}: {name}", source.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_rules_and_the_demo_data_open_transactions() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src") {
+        let opens = source.text.contains(".write(move |") || source.text.contains(".begin");
+        if opens && !["domain", "seed", "db"].contains(&source.part.as_str()) {
+            wrong.push(source.path.display().to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_the_clock_asks_the_machine_for_the_time() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src").into_iter().chain(sources("providers/src")) {
+        if source.text.contains("Utc::now()") && source.part != "clock" {
+            wrong.push(source.path.display().to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_crates_below_do_not_know_what_is_above() {
+    for (name, not) in [
+        ("entity", &["courtside", "migration", "providers", "axum"][..]),
+        ("migration", &["courtside", "providers", "axum"]),
+        ("providers", &["courtside", "entity", "migration", "sea-orm", "async-graphql", "axum"]),
+    ] {
+        let manifest = read(&root().join(name).join("Cargo.toml"));
+        for dependency in not {
+            let named = manifest.lines().any(|line| line.split(['.', ' ', '=']).next() == Some(dependency));
+            assert!(!named, "{name} depends on {dependency}");
+        }
+    }
+}
+
+impl Source {
+    fn new(base: &Path, path: PathBuf) -> Self {
+        let inside = path.strip_prefix(base).expect("it was found below").with_extension("");
+        let mut module: Vec<_> = inside.iter().map(|step| step.to_string_lossy().into_owned()).collect();
+        let part = module[0].clone();
+        if module.last().is_some_and(|last| last == "mod") {
+            module.pop();
+        }
+        let text = read(&path);
+        // Unit tests stand at the end of a file.
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let text = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        Self { part, module, path, text }
+    }
+
+    /// The parts of the house that it names.
+    fn imports(&self) -> BTreeSet<String> {
+        // From a module, as many steps up as it is deep lead to the crate itself.
+        let up = "super::".repeat(self.module.len());
+        self.names_after("crate::").into_iter().chain(self.names_after(&up)).collect()
+    }
+
+    /// The names that follow a path: one, or those in braces.
+    fn names_after(&self, path: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (place, _) in self.text.match_indices(path) {
+            let before = self.text[..place].chars().next_back();
+            if before.is_some_and(|letter| letter.is_alphanumeric() || "_:.".contains(letter)) {
+                continue;
+            }
+            let rest = &self.text[place + path.len()..];
+            match rest.strip_prefix('{') {
+                Some(list) => names.extend(listed(list)),
+                None => names.extend(first_name(rest)),
+            }
+        }
+        names
+    }
+}
+
+fn first_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The first name of each entry of a list in braces, which may hold lists itself.
+fn listed(list: &str) -> Vec<String> {
+    let (mut depth, mut entries) = (0, vec![String::new()]);
+    for letter in list.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => entries.push(String::new()),
+            letter => entries.last_mut().expect("it begins with one").push(letter),
+        }
+    }
+    entries.iter().filter_map(|entry| first_name(entry.trim())).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it is a member of the workspace").to_owned()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn sources(below: &str) -> Vec<Source> {
+    let base = root().join(below);
+    let (mut found, mut directories) = (Vec::new(), vec![base.clone()]);
+    while let Some(directory) = directories.pop() {
+        let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        for entry in entries {
+            let path = entry.expect("the directory is there").path();
+            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let is_test = name == "tests" || name.ends_with("_tests");
+            if path.is_dir() && !is_test {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
+                found.push(Source::new(&base, path));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "nothing below {below}");
+    found
+}

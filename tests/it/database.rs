@@ -1,0 +1,5 @@
+//! What the database itself holds, whoever writes to it.
+
+mod guard;
+mod migration;
+mod plan;

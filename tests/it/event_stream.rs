@@ -1,0 +1,271 @@
+//! Watching live: in order, without gaps, however slow, wherever the change was made, and no longer than allowed.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::booking_event;
+use entity::user::Role;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use serde_json::{Value, json};
+use tests::{Actor, Live, Said, TestApp, at, both, until};
+
+use crate::booking::{MINE, cancel, create, id_of, reschedule};
+
+both![
+    a_stream_goes_on_where_it_stopped,
+    a_slow_reader_loses_nothing,
+    what_another_process_did_is_seen_too,
+    a_socket_ends_with_its_token,
+    an_event_stream_ends_with_its_token,
+    a_socket_ends_with_the_rights_of_its_account,
+    what_is_over_is_counted_no_more,
+    one_booking_and_a_coach_can_be_watched,
+    others_cannot_watch,
+];
+
+/// The cursors of the next so many changes.
+async fn cursors(live: &mut Live, count: usize) -> Vec<String> {
+    let mut cursors = Vec::new();
+    for _ in 0..count {
+        let message = live.next().await;
+        assert_eq!(message["kind"], "CHANGE", "{message}");
+        cursors.push(message["cursor"].as_str().expect("a cursor is text").to_owned());
+    }
+    cursors
+}
+
+/// The cursors of what happened to a person's bookings after a cursor, as the database has them.
+async fn written(app: &TestApp, name: &str, after: &str) -> Vec<String> {
+    let id = Some(app.user(name).await.id);
+    let after: i64 = after.trim_start_matches('e').parse().expect("a cursor of ours");
+    let lines = app.history().await.into_iter().filter(|line| line.client_id == id && line.seq > after);
+    lines.map(|line| format!("e{}", line.seq)).collect()
+}
+
+async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
+    let (maria, james) = (app.client("maria"), app.client("james"));
+    let offer = app.offer("nora", "coaching-60").await;
+    let mut live = maria.subscribe(MINE, json!({})).await;
+    let snapshot = live.next().await;
+    assert_eq!(snapshot["kind"], "SNAPSHOT", "the state comes first");
+    assert_eq!(snapshot["bookings"].as_array().map(Vec::len), Some(1), "the coming booking of the demo data");
+    let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let seen = cursors(&mut live, 2).await;
+    live.close().await;
+
+    // Meanwhile nobody listens, and others book too.
+    id_of(&create(&james, &offer.order(at("2026-11-25T17:00:00Z"))).await);
+    for hour in [20, 19, 20] {
+        reschedule(&maria, &id, &format!("2026-11-25T{hour}:00:00Z")).await.ok();
+    }
+    for transport in 0..2 {
+        let resumed = json!({ "after": seen[1] });
+        let mut live = match transport {
+            0 => maria.subscribe(MINE, resumed).await,
+            _ => maria.stream(MINE, resumed).await,
+        };
+        let expected = written(app, "maria", &seen[1]).await;
+        assert_eq!(expected.len(), 4 + transport, "the confirmation, three moves, and the cancellation");
+        assert_eq!(cursors(&mut live, expected.len()).await, expected);
+        if transport == 0 {
+            cancel(&maria, &id).await.ok();
+            assert_eq!(cursors(&mut live, 1).await, written(app, "maria", expected.last().expect("four")).await);
+        }
+        live.close().await;
+    }
+    app.run_jobs().await;
+}
+
+/// More than any buffer between the database and the reader holds.
+const MANY: usize = 1500;
+const LARGE: usize = 12 * 1024;
+
+async fn a_slow_reader_loses_nothing(app: &TestApp) {
+    let maria = app.client("maria");
+    let query = "subscription { bookingEvents(mine: true) { cursor kind change { reason } } }";
+    let mut live = maria.subscribe(query, json!({})).await;
+    let mut last = live.next().await["cursor"].as_str().expect("a cursor is text").to_owned();
+    let booking =
+        app.bookings().await.into_iter().find(|row| row.status.is_active() && row.client_name == "Maria Santos");
+    let booking = booking.expect("maria has a coming booking in the demo data");
+    for _ in 0..MANY / 50 {
+        let line = booking_event::Model {
+            seq: 0,
+            booking_id: booking.id,
+            coach_id: booking.coach_id,
+            client_id: booking.client_id,
+            kind: booking_event::Kind::LocationChanged,
+            actor_kind: booking_event::ActorKind::System,
+            actor_id: None,
+            source: booking_event::Source::Seed,
+            correlation_id: "slow".to_owned(),
+            version: booking.version,
+            status_before: Some(booking.status),
+            status_after: booking.status,
+            before: None,
+            after: None,
+            reason: Some("x".repeat(LARGE)),
+            occurred_at: app.now(),
+        };
+        let lines = (0..50).map(|_| {
+            let mut row = line.clone().into_active_model().reset_all();
+            row.seq = sea_orm::NotSet;
+            row
+        });
+        booking_event::Entity::insert_many(lines)
+            .exec_without_returning(app.db().write_one())
+            .await
+            .expect("sound rows");
+        app.db().wake().events.notify_waiters();
+    }
+    let expected = written(app, "maria", &last).await;
+    assert_eq!(expected.len(), MANY);
+    for cursor in expected {
+        let message = live.next().await;
+        assert_eq!(message["cursor"], json!(cursor), "after {last}");
+        assert_eq!(message["change"]["reason"].as_str().map(str::len), Some(LARGE));
+        last = cursor;
+    }
+    live.close().await;
+}
+
+async fn what_another_process_did_is_seen_too(app: &TestApp) {
+    let other = app.beside().await;
+    let offer = app.offer("nora", "coaching-60").await;
+    let mut here = app.client("maria").subscribe(MINE, json!({})).await;
+    let mut there = other.client("maria").subscribe(MINE, json!({})).await;
+    here.next().await;
+    there.next().await;
+    let id = id_of(&create(&other.client("maria"), &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    reschedule(&app.client("maria"), &id, "2026-11-25T19:00:00Z").await.ok();
+    cancel(&other.coach("nora"), &id).await.ok();
+    let seen = cursors(&mut here, 5).await;
+    assert_eq!(seen, cursors(&mut there, 5).await);
+    assert_eq!(Some(seen), written(app, "maria", "e0").await.rchunks(5).next().map(<[String]>::to_vec));
+    here.close().await;
+    there.close().await;
+    app.run_jobs().await;
+    other.finish().await;
+}
+
+/// A person whose token has a moment left: as the clock stands still, it is looked at every second.
+fn short_lived<'a>(app: &'a TestApp, name: &str) -> Actor<'a> {
+    app.bearer(&app.token(name, Role::Client, TimeDelta::seconds(1)))
+}
+
+async fn a_socket_ends_with_its_token(app: &TestApp) {
+    let maria = short_lived(app, "maria");
+    let mut live = maria.subscribe(MINE, json!({})).await;
+    live.next().await;
+    app.clock.advance(TimeDelta::seconds(1));
+    let Said::Closed(code, reason) = live.said().await else { panic!("the socket outlived its token") };
+    assert_eq!(code, 4403, "{reason}");
+    let answer = maria.gql("{ viewer { id } }", json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (401, Some("UNAUTHENTICATED")));
+}
+
+async fn an_event_stream_ends_with_its_token(app: &TestApp) {
+    let mut live = short_lived(app, "maria").stream(MINE, json!({})).await;
+    live.next().await;
+    app.clock.advance(TimeDelta::seconds(1));
+    let Said::Next(last) = live.said().await else { panic!("the stream outlived its token") };
+    assert_eq!(last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{last}");
+    assert_eq!(live.said().await, Said::Complete);
+}
+
+async fn a_socket_ends_with_the_rights_of_its_account(app: &TestApp) {
+    let mut live = short_lived(app, "maria").subscribe(MINE, json!({})).await;
+    live.next().await;
+    let mut row = app.user("maria").await.into_active_model();
+    row.suspended_at = sea_orm::Set(Some(app.now()));
+    row.update(app.db().write_one()).await.expect("the row is there");
+    let Said::Closed(code, reason) = live.said().await else { panic!("the socket outlived the rights") };
+    assert_eq!(code, 4403, "{reason}");
+    let mut again = app.client("maria").socket().await;
+    again.subscribe("1", MINE, json!({})).await;
+    let tests::Frame::Message(refused) = again.frame().await else { panic!("no answer") };
+    assert_eq!(refused["type"], "error");
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
+    again.close().await;
+}
+
+async fn what_is_over_is_counted_no_more(app: &TestApp) {
+    let maria = app.client("maria");
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(maria.subscribe(MINE, json!({})).await);
+        open.push(maria.stream(MINE, json!({})).await);
+    }
+    for live in &mut open {
+        live.next().await;
+    }
+    assert_eq!(app.figure("courtside_subscriptions ").await, 10.0);
+    assert!(app.figure("courtside_sockets ").await >= 5.0);
+    for (index, live) in open.into_iter().enumerate() {
+        // Half of them say good-bye, half are just gone.
+        if index % 4 < 2 { live.close().await } else { drop(live) }
+    }
+    for figure in ["courtside_subscriptions ", "courtside_sockets "] {
+        until(figure, || async { app.figure(figure).await == 0.0 }).await;
+    }
+}
+
+async fn one_booking_and_a_coach_can_be_watched(app: &TestApp) {
+    let (maria, nora) = (app.client("maria"), app.coach("nora"));
+    let offer = app.offer("nora", "coaching-60").await;
+    let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let one = "subscription($id: ID!) { bookingEvents(bookingId: $id) { cursor kind booking { id } change { kind } } }";
+    let coach = "subscription($id: ID!) { bookingEvents(coachId: $id) { cursor kind booking { id } change { kind } } }";
+    let mut watching = vec![
+        maria.subscribe(one, json!({ "id": id })).await,
+        nora.subscribe(one, json!({ "id": id })).await,
+        nora.subscribe(coach, json!({ "id": offer.coach_id() })).await,
+        app.admin().subscribe(coach, json!({ "id": offer.coach_id() })).await,
+    ];
+    for live in &mut watching {
+        assert_eq!(live.next().await["kind"], "SNAPSHOT");
+    }
+    id_of(&create(&app.client("james"), &offer.order(at("2026-11-25T17:00:00Z"))).await);
+    reschedule(&maria, &id, "2026-11-25T20:00:00Z").await.ok();
+    for (index, mut live) in watching.into_iter().enumerate() {
+        let mut kinds = Vec::new();
+        while kinds.last() != Some(&json!("MOVED")) {
+            let message = live.next().await;
+            assert!(index >= 2 || message["booking"]["id"] == json!(id), "somebody else's booking: {message}");
+            kinds.push(message["change"]["kind"].clone());
+        }
+        assert_eq!(kinds.len(), if index < 2 { 1 } else { 4 }, "{kinds:?}");
+        live.close().await;
+    }
+    app.run_jobs().await;
+}
+
+async fn others_cannot_watch(app: &TestApp) {
+    let offer = app.offer("nora", "coaching-60").await;
+    let id = id_of(&create(&app.client("maria"), &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let one = "subscription($id: ID!) { bookingEvents(bookingId: $id) { cursor } }";
+    let coach = "subscription($id: ID!) { bookingEvents(coachId: $id) { cursor } }";
+    let missing = "booking_00000000000000000000000000000000";
+    for (actor, query, id, code) in [
+        (app.client("james"), one, id.as_str(), "NOT_FOUND"),
+        (app.client("james"), one, missing, "NOT_FOUND"),
+        (app.coach("marcus"), one, id.as_str(), "NOT_FOUND"),
+        (app.coach("marcus"), coach, &offer.coach_id(), "NOT_FOUND"),
+        (app.client("maria"), coach, &offer.coach_id(), "NOT_FOUND"),
+        (app.visitor(), one, id.as_str(), "UNAUTHENTICATED"),
+        (app.visitor(), coach, &offer.coach_id(), "UNAUTHENTICATED"),
+    ] {
+        let mut live = actor.subscribe(query, json!({ "id": id })).await;
+        let errors = match live.said().await {
+            Said::Refused(errors) => errors,
+            Said::Next(answer) => answer["errors"].clone(),
+            said => panic!("{said:?}"),
+        };
+        assert_eq!(errors[0]["extensions"]["code"], json!(code), "{errors}");
+        live.close().await;
+    }
+    let none = app.client("maria").subscribe("subscription { bookingEvents { cursor } }", json!({})).await.said().await;
+    assert!(matches!(&none, Said::Next(Value::Object(answer)) if !answer["errors"].is_null()), "{none:?}");
+    until("sockets are closed", || async { app.figure("courtside_sockets ").await == 0.0 }).await;
+    tokio::time::timeout(Duration::from_secs(5), app.app.live.end()).await.expect("it answers").expect("it answers");
+}

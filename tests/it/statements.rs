@@ -1,0 +1,103 @@
+//! How many SQL statements an operation takes: as many for two rows as for twenty.
+
+use chrono::TimeDelta;
+use entity::note::Visibility;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use serde_json::json;
+use tests::{Actor, TestApp, at, both};
+
+use crate::booking::{create, id_of};
+
+both![lists_take_as_many_statements_however_long_they_are];
+
+/// An operation, by whom, and the most statements that it may take.
+const OPERATIONS: &[(&str, &str, usize)] = &[
+    (
+        "client",
+        "{ viewer { bookings(first: 50) { pageInfo { hasNextPage } edges { cursor } nodes {
+            id status startsAt allowedActions coach { id displayName } eventType { id title }
+            client { displayName } session { id status notes(first: 3) { nodes { id body author { displayName } } } }
+        } } } }",
+        9,
+    ),
+    (
+        "client",
+        "{ viewer { sessions(first: 50) { nodes { id booking { id coach { id } } notes { nodes { id } } } } } }",
+        8,
+    ),
+    (
+        "coach",
+        "{ viewer { bookings(role: COACH, first: 50) { totalCount nodes { id client { displayName } session { id } } } } }",
+        8,
+    ),
+    (
+        "visitor",
+        "{ coaches(first: 50) { nodes { id displayName specialties startingPrice { amount }
+            eventTypes(first: 5) { nodes { id title price { amount } } } } } }",
+        6,
+    ),
+    (
+        "admin",
+        "{ admin { bookings(first: 50) { nodes { id coach { id user: displayName } client { email } eventType { title } } } } }",
+        8,
+    ),
+];
+
+async fn lists_take_as_many_statements_however_long_they_are(app: &TestApp) {
+    let few = counts(app).await;
+    grow(app).await;
+    let many = counts(app).await;
+    for (((_, query, most), few), many) in OPERATIONS.iter().zip(&few).zip(&many) {
+        assert!(few.1 < many.1 || query.contains("coaches("), "the list did not grow: {query}");
+        assert_eq!(few.0.len(), many.0.len(), "{query}\n{:#?}", many.0);
+        assert!(many.0.len() <= *most, "{} statements for {query}\n{:#?}", many.0.len(), many.0);
+    }
+}
+
+/// The statements of each operation, and how many nodes it gave.
+async fn counts(app: &TestApp) -> Vec<(Vec<String>, usize)> {
+    let mut counts = Vec::new();
+    for (who, query, _) in OPERATIONS {
+        let actor = match *who {
+            "client" => app.client("maria"),
+            "coach" => app.coach("nora"),
+            "admin" => app.admin(),
+            _ => app.visitor(),
+        };
+        // Once before: what is read once for all requests does not count.
+        actor.gql(query, json!({})).await.ok();
+        let (answer, statements) = app.statements.of(actor.gql(query, json!({}))).await;
+        counts.push((statements, answer.ok().data.to_string().matches("\"id\"").count()));
+    }
+    counts
+}
+
+/// Ten more bookings of maria with nora, each with a session and notes of both.
+async fn grow(app: &TestApp) {
+    let (maria, nora) = (app.client("maria"), app.coach("nora"));
+    let offer = app.offer("nora", "coaching-60").await;
+    for number in 0..10 {
+        let start = at("2026-11-24T14:00:00Z") + TimeDelta::days(number / 4) + TimeDelta::hours(2 * (number % 4));
+        let id = id_of(&create(&maria, &offer.order(start)).await);
+        for actor in [&maria, &nora] {
+            note(app, actor, &id).await;
+        }
+    }
+}
+
+async fn note(app: &TestApp, author: &Actor<'_>, booking: &str) {
+    let name = author.gql("{ viewer { user { displayName } } }", json!({})).await.text("/viewer/user/displayName");
+    let author = app.user(&name.split(' ').next().unwrap_or_default().to_lowercase()).await;
+    let session = app.session_of(booking).await.expect("a confirmed booking has a session");
+    let row = entity::note::Model {
+        id: entity::new_id(),
+        session_id: session.id,
+        author_id: author.id,
+        visibility: Visibility::Shared,
+        body: "What we talked about.".to_owned(),
+        version: 1,
+        created_at: app.now(),
+        updated_at: app.now(),
+    };
+    row.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row");
+}
