@@ -111,13 +111,9 @@ async fn a_profile_that_is_not_listed_is_there_for_its_coach_and_staff(app: &Tes
     for friend in [nora, app.admin()] {
         assert_eq!(friend.gql(query, handle.clone()).await.at("/coach/displayName"), "Nora Whitfield");
     }
-    let booked =
-        app.client("maria").gql("{ viewer { bookings(first: 1) { nodes { coach { displayName } } } } }", json!({}));
-    assert_eq!(
-        booked.await.at("/viewer/bookings/nodes/0/coach/displayName"),
-        "Nora Whitfield",
-        "who booked still sees her"
-    );
+    let query = "{ viewer { bookings(first: 1) { nodes { coach { displayName } } } } }";
+    let booked = app.client("maria").gql(query, json!({})).await;
+    assert_eq!(booked.at("/viewer/bookings/nodes/0/coach/displayName"), "Nora Whitfield", "who booked still sees her");
 }
 
 async fn a_coach_changes_the_own_profile(app: &TestApp) {
@@ -134,9 +130,9 @@ async fn a_coach_changes_the_own_profile(app: &TestApp) {
     assert_eq!(answer.at("/updateCoachProfile/coach"), &expected);
     let stale = update(&nora, json!({ "displayName": "Nobody", "version": 1 })).await;
     assert_eq!(stale.user_errors(), ["VERSION_CONFLICT"]);
-    let again =
-        app.visitor().gql("{ coach(by: { handle: \"nora\" }) { displayName headline specialties } }", json!({}));
-    assert_eq!(again.await.at("/coach/displayName"), "Nora W.");
+    let query = "{ coach(by: { handle: \"nora\" }) { displayName headline specialties } }";
+    let again = app.visitor().gql(query, json!({})).await;
+    assert_eq!(again.at("/coach/displayName"), "Nora W.");
 }
 
 async fn everything_wrong_with_a_profile_is_told_at_once(app: &TestApp) {
@@ -150,7 +146,7 @@ async fn everything_wrong_with_a_profile_is_told_at_once(app: &TestApp) {
     assert_eq!(answer.fields(), expected);
     assert_eq!(app.profile("nora").await, before);
     let wild = app.coach("nora").mutate("updateCoachProfile", json!({ "timeZone": "Mars/Olympus" }), PROFILE).await;
-    assert_eq!(wild.status, 400);
+    assert_eq!((wild.code(), &wild.data), (Some("BAD_USER_INPUT"), &Value::Null));
 }
 
 async fn somebody_elses_profile_cannot_be_changed(app: &TestApp) {

@@ -238,7 +238,7 @@ async fn a_coachs_page_shows_what_is_public(app: &TestApp) {
     assert_eq!(public.at("/coach/eventTypes/pageInfo/hasNextPage"), true);
     let own = nora.gql(query, json!({ "hidden": true })).await;
     assert_eq!(own.at("/coach/eventTypes/totalCount"), 3);
-    let direct =
-        app.visitor().gql("query($id: ID!) { eventType(by: { id: $id }) { title } }", json!({ "id": offer.id() }));
-    assert_eq!(direct.await.at("/eventType/title"), "Introduction", "whoever knows the address");
+    let query = "query($id: ID!) { eventType(by: { id: $id }) { title } }";
+    let direct = app.visitor().gql(query, json!({ "id": offer.id() })).await;
+    assert_eq!(direct.at("/eventType/title"), "Introduction", "whoever knows the address");
 }

@@ -31,7 +31,7 @@ fn held(answer: &Answer) -> String {
 async fn is_free(actor: &Actor<'_>, offer: &Offer, start: &str) -> bool {
     let query =
         "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) { slots { startsAt } } }";
-    let range = json!({ "from": start, "until": tests::at(start) + TimeDelta::minutes(1) });
+    let range = json!({ "from": start, "until": at(start) + TimeDelta::minutes(1) });
     let answer = actor.gql(query, json!({ "id": offer.id(), "range": range })).await;
     answer.at("/slots/slots") != &json!([])
 }
