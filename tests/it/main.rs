@@ -9,6 +9,7 @@ mod event_type;
 mod hold;
 mod identity;
 mod note;
+mod process;
 mod schedule;
 mod schema;
 mod session;

@@ -238,7 +238,7 @@ impl Drop for TestApp {
     }
 }
 
-fn http_client() -> reqwest::Client {
+pub(crate) fn http_client() -> reqwest::Client {
     // Whoever is first; it is the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()

@@ -22,6 +22,7 @@ mod app;
 mod cluster;
 mod db;
 mod live;
+pub mod process;
 mod scratch;
 mod socket;
 mod sse;

@@ -235,7 +235,7 @@ impl Wanted {
 
 /// Nothing but the price stands between the booking and its confirmation.
 pub(super) async fn settle_price(txn: &Txn, act: &Act, booking: &Model, deadline: DateTime<Utc>) -> Result<Model> {
-    if booking.price_minor == 0 {
+    if booking.price_minor == 0 || super::payment::is_paid(txn, booking.id).await? {
         return apply(txn, act, booking, Event::Confirmed, None, |_| ()).await;
     }
     let deadline = deadline.min(booking.starts_at);

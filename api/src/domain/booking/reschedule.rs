@@ -83,7 +83,9 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
         .one(&**txn)
         .await?
         .ok_or_else(|| Error::internal("a booking", "without its event type"))?;
-    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && booking.status == Status::Confirmed;
+    // A coach's word was given for one time: for another it is asked for again, also when the payment is still missing.
+    let approved = [Status::Confirmed, Status::PaymentPending, Status::PaymentFailed].contains(&booking.status);
+    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && approved;
     let event = if asks_again { Event::MovedForApproval } else { Event::Moved };
     let length = (booking.ends_at - booking.starts_at).num_minutes();
     let length = i32::try_from(length).map_err(|error| Error::internal("a booking's length", error))?;
@@ -103,6 +105,7 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
         booking.moves += 1;
         if asks_again {
             booking.approval = Approval::Pending;
+            booking.payment_deadline = None;
         }
     })
     .await?;

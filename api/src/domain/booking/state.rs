@@ -67,6 +67,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Canceled, On::Paid, At::Confirmed),
     (At::Abandoned, On::Refunded, At::Refunded),
     (At::Canceled, On::Refunded, At::Refunded),
+    (At::Rejected, On::Refunded, At::Refunded),
+    (At::Expired, On::Refunded, At::Refunded),
     (At::Initiated, On::Canceled, At::Canceled),
     (At::Scheduled, On::Canceled, At::Canceled),
     (At::PaymentPending, On::Canceled, At::Canceled),
@@ -85,6 +87,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Confirmed, On::Moved, At::Confirmed),
     (At::Scheduled, On::MovedForApproval, At::Scheduled),
     (At::Confirmed, On::MovedForApproval, At::Scheduled),
+    (At::PaymentPending, On::MovedForApproval, At::Scheduled),
+    (At::PaymentFailed, On::MovedForApproval, At::Scheduled),
     // Only a scheduler's own word brings a booking back.
     (At::Abandoned, On::Reinstated, At::Scheduled),
     (At::Canceled, On::Reinstated, At::Scheduled),

@@ -68,11 +68,10 @@ pub(crate) async fn fetch_along<'b>(
     let loaders = ctx.data_unchecked::<Loaders>();
     if asked.field("coach").exists() {
         let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
-        let mut found = loaders.load_many(ids).await?;
+        let found = loaders.load_many(ids).await?;
         for booking in &mut bookings {
             booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
         }
-        found.clear();
     }
     if asked.field("eventType").exists() {
         let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
@@ -80,6 +79,10 @@ pub(crate) async fn fetch_along<'b>(
         for booking in &mut bookings {
             booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
         }
+    }
+    if asked.field("client").exists() {
+        // Into the loaders' memory, where the field finds them.
+        loaders.load_many(bookings.iter().filter_map(|booking| booking.row.client_id.map(UserById))).await?;
     }
     if asked.field("session").exists() {
         let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
