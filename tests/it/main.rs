@@ -6,5 +6,6 @@ mod database;
 mod event_stream;
 mod identity;
 mod process;
+mod rules;
 mod schema;
 mod statements;
