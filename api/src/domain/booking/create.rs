@@ -219,6 +219,7 @@ impl Wanted {
         if coach.user_id == Some(user_id) {
             return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
         }
+        require_good_standing(txn, &coach).await?;
         scheduling::require_readable(&coach)?;
         let length = self.length_minutes.unwrap_or(event_type.length_minutes);
         let mut violations = Vec::new();
@@ -230,6 +231,18 @@ impl Wanted {
             violations.push(Violation::at("startsAt", "must be in the future"));
         }
         Ok((Offer { coach, event_type, length }, violations))
+    }
+}
+
+/// A suspended coach cannot be booked.
+async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
+    let Some(user_id) = coach.user_id else { return Ok(()) };
+    let account = user::Entity::find_by_id(user_id).one(&**txn).await?;
+    match account {
+        Some(account) if account.suspended_at.is_some() => {
+            Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -249,7 +262,11 @@ pub(crate) async fn host(txn: &Txn, event_type: &event_type::Model, wanted: Opti
         let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(&**txn).await?;
         hosts.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
     }
-    // Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
+    lock_coach(txn, coach_id).await
+}
+
+/// Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
+pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
     let coach = coach::Entity::find_by_id(coach_id).lock(LockType::NoKeyUpdate).one(&**txn).await?;
     coach.ok_or(Error::NotFound("coach"))
 }

@@ -11,7 +11,6 @@ use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Act, Caller, Conflict, Result};
-use crate::outbox;
 
 /// Whether the money for a booking is here.
 ///
@@ -35,8 +34,7 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
         .write(move |txn| {
             let act = act.clone();
             Box::pin(async move {
-                outbox::enter(txn).await?;
-                let booking = super::read::require(&**txn, booking_id).await?;
+                let booking = super::read::take(txn, booking_id).await?;
                 if !matches!(booking.status, Status::PaymentPending | Status::PaymentFailed) {
                     return Err(Conflict::InvalidState("no payment is due for this booking".to_owned()).into());
                 }

@@ -190,6 +190,7 @@ mod tests {
                 (On::Canceled, At::Canceled),
                 (On::StartPassed, At::Expired),
                 (On::Moved, At::PaymentPending),
+                (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
             At::PaymentFailed => &[
@@ -199,6 +200,7 @@ mod tests {
                 (On::Canceled, At::Canceled),
                 (On::StartPassed, At::Expired),
                 (On::Moved, At::PaymentFailed),
+                (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
             At::Confirmed => &[
@@ -214,8 +216,10 @@ mod tests {
             }
             At::Canceled => &[(On::Paid, At::Confirmed), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
             At::Refunded => &[],
-            At::Rejected => &[(On::Reinstated, At::Scheduled)],
-            At::Expired => &[(On::CanceledElsewhere, At::Canceled), (On::Reinstated, At::Scheduled)],
+            At::Rejected => &[(On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
+            At::Expired => {
+                &[(On::CanceledElsewhere, At::Canceled), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)]
+            }
         }
     }
 

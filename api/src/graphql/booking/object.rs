@@ -197,11 +197,12 @@ impl Booking {
     }
 
     /// Where it takes place.
-    async fn location(&self) -> BookingLocation {
+    async fn location(&self, ctx: &Context<'_>) -> BookingLocation {
+        let shown = booking::shows_place(caller(ctx), &self.row);
         BookingLocation {
             kind: self.row.location_kind,
-            value: self.row.location_value.clone(),
-            join_url: self.row.join_url.clone().filter(|_| self.row.status.is_active()).map(Url),
+            value: self.row.location_value.clone().filter(|_| shown),
+            join_url: self.row.join_url.clone().filter(|_| shown).map(Url),
         }
     }
 
@@ -334,9 +335,9 @@ impl Booking {
 pub struct BookingLocation {
     /// The way to meet.
     kind: LocationKind,
-    /// Link, address or number; null where the system makes the link.
+    /// Link, address or number; null where the system makes the link, and for the client unless the booking is confirmed.
     value: Option<String>,
-    /// Link to join; null until there is one, and once the booking no longer stands.
+    /// Link to join; null until there is one, for the client until the booking is confirmed, and once it no longer stands.
     join_url: Option<Url>,
 }
 
