@@ -1,7 +1,7 @@
 //! What Cal.com tells us by itself.
 //!
 //! [`open`] is the only way in: it checks the signature over the exact bytes before anything is read, and returns just
-//! enough to store the delivery once. [`parse`] reads the stored bytes later, in a job, into an [`Event`].
+//! enough to store the delivery once. [`parse()`] reads the stored bytes later, in a job, into an [`Event`].
 //!
 //! What Cal.com does not promise, and the caller must therefore not assume:
 //!

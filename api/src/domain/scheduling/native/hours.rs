@@ -49,7 +49,7 @@ pub enum HoursError {
 impl Hours {
     /// Finds everything that is wrong with the hours, weekly rules first, then overrides by date.
     ///
-    /// Slots of hours that fail are still well defined, see [`super::slots`]: a backwards range is closed, ranges that overlap are
+    /// Slots of hours that fail are still well defined, see [`super::slots()`]: a backwards range is closed, ranges that overlap are
     /// united, and overrides of one date add up.
     ///
     /// # Errors
