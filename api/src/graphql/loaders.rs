@@ -20,10 +20,14 @@ pub struct Rows(Arc<App>);
 /// The loader of a request.
 pub type Loaders = DataLoader<Rows, HashMapCache>;
 
-/// The loader of one request. It waits only until whoever is about to ask has asked.
+/// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so this is paid on seldom ways only; it
+/// is long enough for all items of a list to have asked.
+const DELAY: Duration = Duration::from_millis(1);
+
+/// The loader of one request.
 #[must_use]
 pub fn loaders(app: Arc<App>) -> Loaders {
-    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(Duration::ZERO)
+    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY)
 }
 
 /// A statement failed for everyone who waited for it.
