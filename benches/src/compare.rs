@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use courtside::db::Db;
 use entity::user::Role;
 use serde_json::json;
 
 use crate::http::{Connection, Target};
-use crate::load::{Outcome, measure};
+use crate::load::{Outcome, Watched, measure};
 use crate::people::Issuer;
 use crate::queries::{GRAPHQL, Q1, Q2, Query, Requests, request};
 use crate::report::{Report, complain, rounded};
 use crate::seed::{client_subject, ids};
 use crate::server::{Launch, Server};
 use crate::stats::median;
-use crate::{Failure, database};
+use crate::{Failure, database, process};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -52,6 +53,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let token = Issuer::open(&db).await?.token(&client_subject(CLIENT), Role::Client)?;
     let courtside = Launch::courtside(&options.binary, &options.database_url).start().await?;
     let limit = start_limit(&options, &token, courtside.target).await?;
+    let database = cluster(&db).await?;
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
 
     let mut report = Report::new("compare");
@@ -63,8 +65,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             complain(&format!("{name}: turn {round} of {}\n", options.rounds));
             for (server, path, outcomes) in [(&limit, path, &mut limits), (&courtside, GRAPHQL, &mut courtsides)] {
                 let requests = Requests::new(server.target, path, token.clone(), query);
-                let outcome =
-                    measure(server.target, requests, options.connections, seconds, Some(server.pid())).await?;
+                let watched = Watched { server: Some(server.pid()), database };
+                let outcome = measure(server.target, requests, options.connections, seconds, watched).await?;
                 if let Some(error) = outcome.first_error {
                     return Err(format!("{name} at {path}: {} errors, first: {error}", outcome.errors).into());
                 }
@@ -76,6 +78,12 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     report.print();
     limit.stop().await?;
     courtside.stop().await
+}
+
+/// The process that has started those of the database, if it runs on this machine.
+async fn cluster(db: &Db) -> Result<Option<u32>, Failure> {
+    let own = u32::try_from(database::count(db, "select pg_backend_pid()::bigint").await?)?;
+    Ok(process::parent(own).ok())
 }
 
 /// The limit, writing the very bytes that Courtside writes.
@@ -140,10 +148,12 @@ fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outco
         |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| median(&outcomes.iter().map(figure).collect::<Vec<_>>());
     let per_second: fn(&Outcome) -> f64 = |outcome| outcome.per_second;
     let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu_us.unwrap_or_default();
+    let database_cpu: fn(&Outcome) -> f64 = |outcome| outcome.database_cpu_us.unwrap_or_default();
     let p99: fn(&Outcome) -> f64 = |outcome| outcome.timings.quantile_ms(0.99);
     for (server, outcomes) in [("limit", limits), ("courtside", courtsides)] {
         report.add(format!("{name}_{server}_requests_per_second"), rounded(middle(outcomes, per_second)));
         report.add(format!("{name}_{server}_cpu_us"), rounded(middle(outcomes, cpu)));
+        report.add(format!("{name}_{server}_database_cpu_us"), rounded(middle(outcomes, database_cpu)));
         report.add(format!("{name}_{server}_p99_ms"), rounded(middle(outcomes, p99)));
     }
     report.add(format!("{name}_ratio"), rounded(middle(courtsides, per_second) / middle(limits, per_second)));

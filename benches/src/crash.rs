@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use courtside::db::Db;
 use sea_orm::{ConnectionTrait, Statement};
@@ -13,7 +14,7 @@ use crate::calcom::{Deliveries, Delivery};
 use crate::database::{self, Scratch};
 use crate::report::{Report, complain};
 use crate::server::{Launch, Server};
-use crate::webhooks::{drain, send, statuses};
+use crate::webhooks::{Answered, Sent, drain, send, statuses};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -67,31 +68,23 @@ impl Series {
 
 async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Result<(), Failure> {
     let mut server = launch.start().await?;
-    // Once without a kill: how long it takes, and how much history a booking has.
+    // Once without a kill: how much history a booking has.
     let control = Series::new(&server, options.webhooks)?;
-    let began = Instant::now();
-    send(server.target, &control.deliveries, options.senders).await?;
-    let undisturbed = began.elapsed();
+    send(server.target, &control.deliveries, options.senders, &Answered::default()).await?;
     drain(db, &control.prefix, PATIENCE).await?;
     let expected = lines_of_each(&effects(db, &control.prefix).await?, &control)?;
 
     let (mut answered, mut lost, mut all) = (0, 0, vec![control]);
     for round in 1..=options.rounds {
         let series = Series::new(&server, options.webhooks)?;
-        let sending = tokio::spawn({
-            let (target, deliveries, senders) = (server.target, Arc::clone(&series.deliveries), options.senders);
-            async move { send(target, &deliveries, senders).await }
-        });
-        tokio::time::sleep(undisturbed.mul_f64(rand::random_range(0.05..0.95))).await;
-        server.kill().await?;
-        let sent = sending.await??;
+        let sent = send_and_kill(options, server, &series).await?;
         server = launch.start().await?;
         let known = statuses(db, &series.prefix).await?;
         answered += sent.acknowledged.len();
         lost += sent.acknowledged.iter().filter(|uid| !known.contains_key(*uid)).count();
         complain(&format!("round {round}: killed after {} answers, {} stored\n", sent.acknowledged.len(), known.len()));
         // All of it comes once more: what was never answered for the first time, the rest as a copy.
-        let again = send(server.target, &series.deliveries, options.senders).await?;
+        let again = send(server.target, &series.deliveries, options.senders, &Answered::default()).await?;
         if again.acknowledged.len() != series.deliveries.len() {
             return Err(format!("{} were refused after the restart", again.refused).into());
         }
@@ -105,6 +98,23 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
     }
     server.stop().await?;
     tell(options, db, (answered, lost), &found)
+}
+
+/// Sends a series to a server that is killed after any number of answers, and up to five milliseconds.
+async fn send_and_kill(options: &Options, server: Server, series: &Series) -> Result<Sent, Failure> {
+    let (answered, after) = (Answered::default(), rand::random_range(0..options.webhooks as usize));
+    let sending = tokio::spawn({
+        let (target, deliveries, senders) = (server.target, Arc::clone(&series.deliveries), options.senders);
+        let answered = Arc::clone(&answered);
+        async move { send(target, &deliveries, senders, &answered).await }
+    });
+    // A server that refuses to answer would be waited for for ever.
+    while answered.load(Ordering::Relaxed) < after && !sending.is_finished() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_micros(rand::random_range(0..5_000))).await;
+    server.kill().await?;
+    sending.await?
 }
 
 /// What the database has of one uid.

@@ -34,8 +34,10 @@ pub(crate) struct Options {
 /// What came of it.
 pub(crate) struct Outcome {
     pub(crate) per_second: f64,
-    /// Time on the processors for each request, in microseconds.
+    /// The server's time on the processors for each request, in microseconds.
     pub(crate) cpu_us: Option<f64>,
+    /// The same of the database, in processes of its own.
+    pub(crate) database_cpu_us: Option<f64>,
     pub(crate) timings: Sorted,
     pub(crate) requests: usize,
     pub(crate) errors: usize,
@@ -46,7 +48,8 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let requests = Requests::new(options.url, GRAPHQL, options.token, options.query);
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
-    let outcome = measure(options.url, requests, options.connections, seconds, options.pid).await?;
+    let watched = Watched { server: options.pid, database: None };
+    let outcome = measure(options.url, requests, options.connections, seconds, watched).await?;
     let mut report = Report::new("load");
     report.add("query", format!("{:?}", options.query).to_lowercase());
     report.add("connections", options.connections);
@@ -68,6 +71,21 @@ impl Outcome {
     }
 }
 
+/// Processes whose time on the processors is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    pub(crate) server: Option<u32>,
+    /// The process that has started all of the database's.
+    pub(crate) database: Option<u32>,
+}
+
+impl Watched {
+    fn look(self) -> Result<[Option<Duration>; 2], Failure> {
+        let database = self.database.map(process::cpu_time_of_children);
+        Ok([self.server.map(process::cpu_time).transpose()?, database.transpose()?])
+    }
+}
+
 /// Asks for `seconds`, after half a second that does not count.
 ///
 /// # Errors
@@ -77,7 +95,7 @@ pub(crate) async fn measure(
     requests: Requests,
     connections: usize,
     seconds: Duration,
-    pid: Option<u32>,
+    watched: Watched,
 ) -> Result<Outcome, Failure> {
     let requests = Arc::new(requests);
     let from = Instant::now() + Duration::from_millis(500);
@@ -87,9 +105,9 @@ pub(crate) async fn measure(
         asking.spawn(ask(target, Arc::clone(&requests), from, until));
     }
     tokio::time::sleep_until(from.into()).await;
-    let cpu_before = pid.map(process::cpu_time).transpose()?;
+    let before = watched.look()?;
     tokio::time::sleep_until(until.into()).await;
-    let cpu_after = pid.map(process::cpu_time).transpose()?;
+    let after = watched.look()?;
 
     let mut all = Asked::default();
     while let Some(asked) = asking.join_next().await {
@@ -99,10 +117,14 @@ pub(crate) async fn measure(
         all.first_error = all.first_error.or(asked.first_error);
     }
     let requests = all.timings.len();
-    let cpu_us = cpu_after.zip(cpu_before).map(|(after, before)| (after - before).as_secs_f64() * 1e6);
+    let each = |place: usize| {
+        let took = after[place]?.saturating_sub(before[place]?);
+        Some(took.as_secs_f64() * 1e6 / requests.max(1) as f64)
+    };
     Ok(Outcome {
         per_second: requests as f64 / seconds.as_secs_f64(),
-        cpu_us: cpu_us.map(|us| us / requests.max(1) as f64),
+        cpu_us: each(0),
+        database_cpu_us: each(1),
         timings: all.timings.sorted(),
         requests,
         errors: all.errors,

@@ -12,12 +12,47 @@ const TICKS: u64 = 100;
 /// # Errors
 /// When there is no such process.
 pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Failure> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is the name in parentheses, which may hold anything; the third is what follows its last parenthesis.
-    let after_name = stat.rsplit_once(')').ok_or("no name in /proc/stat")?.1;
-    let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
-    let ticks = |index: usize| -> Result<u64, Failure> { Ok(fields.get(index).ok_or("a short /proc/stat")?.parse()?) };
-    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 1000 / TICKS))
+    Ok(Stat::read(pid)?.cpu_time)
+}
+
+/// Time on a processor so far of the processes that a process has started and that still run; zero when there are none.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn cpu_time_of_children(parent: u32) -> Result<Duration, Failure> {
+    let pids = std::fs::read_dir("/proc")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    // A process may end between being listed and being read.
+    let children = pids.filter_map(|pid| Stat::read(pid).ok()).filter(|stat| stat.parent == parent);
+    Ok(children.map(|stat| stat.cpu_time).sum())
+}
+
+/// The process that has started another one.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn parent(pid: u32) -> Result<u32, Failure> {
+    Ok(Stat::read(pid)?.parent)
+}
+
+/// What is used of `/proc/PID/stat`.
+struct Stat {
+    parent: u32,
+    cpu_time: Duration,
+}
+
+impl Stat {
+    fn read(pid: u32) -> Result<Self, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The second field is the name in parentheses, which may hold anything; the third is what follows its last parenthesis.
+        let after_name = stat.rsplit_once(')').ok_or("no name in /proc/stat")?.1;
+        let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
+        let number =
+            |index: usize| -> Result<u64, Failure> { Ok(fields.get(index).ok_or("a short /proc/stat")?.parse()?) };
+        Ok(Self {
+            parent: u32::try_from(number(1)?)?,
+            cpu_time: Duration::from_millis((number(11)? + number(12)?) * 1000 / TICKS),
+        })
+    }
 }
 
 /// Resident memory in KiB.

@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     // Made beforehand: signing shares the processors with the server.
     let deliveries: Arc<[Delivery]> = (0..options.count).map(|number| series.get(options.url, number)).collect();
     let began = Instant::now();
-    let sent = send(options.url, &deliveries, options.senders).await?;
+    let sent = send(options.url, &deliveries, options.senders, &Answered::default()).await?;
     let took = began.elapsed();
     let drained = drain(&db, &series.prefix, Duration::from_secs(options.drain_seconds)).await?;
 
@@ -65,6 +65,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if lost + idle > 0 { Err("deliveries that were acknowledged had no effect".into()) } else { Ok(()) }
 }
 
+/// How many answers have come so far.
+pub(crate) type Answered = Arc<AtomicUsize>;
+
 /// What came back.
 pub(crate) struct Sent {
     /// Uids of those answered with 200.
@@ -78,18 +81,24 @@ pub(crate) struct Sent {
 ///
 /// # Errors
 /// When no connection can be opened at all.
-pub(crate) async fn send(target: Target, deliveries: &Arc<[Delivery]>, senders: usize) -> Result<Sent, Failure> {
+pub(crate) async fn send(
+    target: Target,
+    deliveries: &Arc<[Delivery]>,
+    senders: usize,
+    answered: &Answered,
+) -> Result<Sent, Failure> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut sending = JoinSet::new();
     for _ in 0..senders {
         let mut connection = Connection::open(target).await?;
-        let (deliveries, next) = (Arc::clone(deliveries), Arc::clone(&next));
+        let (deliveries, next, answered) = (Arc::clone(deliveries), Arc::clone(&next), Arc::clone(answered));
         sending.spawn(async move {
             let mut sent = Sent { acknowledged: Vec::new(), refused: 0, timings: Timings::default() };
             while let Some(delivery) = deliveries.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let began = Instant::now();
                 let Ok(answer) = connection.send(&delivery.request).await else { break };
                 sent.timings.push(began.elapsed());
+                answered.fetch_add(1, Ordering::Relaxed);
                 match answer.status {
                     200 => sent.acknowledged.push(delivery.uid.clone()),
                     _ => sent.refused += 1,
