@@ -16,7 +16,7 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
-use crate::error::{Error, Result};
+use crate::error::{Conflict, Error, Result};
 
 /// The channel on which processes that share a PostgreSQL database tell each other of commits.
 pub(crate) const CHANNEL: &str = "courtside";
@@ -191,6 +191,8 @@ impl Db {
                 Err(error) if error.is_lost_race() && attempt < ATTEMPTS => {
                     tokio::time::sleep(Duration::from_millis(u64::from(rand::random_range(1..=8 * attempt)))).await;
                 }
+                // Whoever was first, again and again, has changed what this one had read.
+                Err(error) if error.is_lost_race() => return Err(Conflict::Stale.into()),
                 outcome => return outcome,
             }
         }

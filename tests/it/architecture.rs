@@ -16,9 +16,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("seed", &["app", "db", "domain"]),
     // Every rule.
     ("domain", &["app", "db", "error", "metrics", "outbox"]),
-    // The ways out.
+    // The ways out, and the words for failure that all of them use.
     ("outbox", &["db", "error"]),
     ("db", &["error"]),
+    ("error", &[]),
+    ("metrics", &[]),
     // What requests and jobs are given, and the settings it is made from.
     ("app", &["clock", "db", "domain", "metrics", "outbox"]),
     ("telemetry", &["config"]),

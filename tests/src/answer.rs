@@ -72,6 +72,22 @@ impl Answer {
         errors.iter().map(|error| error["code"].as_str().expect("a code is a name")).collect()
     }
 
+    /// The fields at fault by the user errors of the one mutation in it, as paths with dots.
+    ///
+    /// # Panics
+    /// When it has errors, or is no answer of a mutation.
+    #[must_use]
+    pub fn fields(&self) -> Vec<String> {
+        let payload = self.ok().data.as_object().and_then(|data| data.values().next());
+        let errors = payload.and_then(|payload| payload["userErrors"].as_array());
+        let errors = errors.unwrap_or_else(|| panic!("no userErrors in {}", self.data));
+        let path = |error: &Value| {
+            let steps = error["field"].as_array().map(Vec::as_slice).unwrap_or_default();
+            steps.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")
+        };
+        errors.iter().map(path).collect()
+    }
+
     /// Why nothing came of it: the code of an error, or of a user error.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {

@@ -120,7 +120,6 @@ impl Served {
     }
 
     /// A request to it.
-    #[must_use]
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.address))
     }

@@ -87,7 +87,17 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     let (app, shutdown) = (Arc::clone(app), shutdown.clone());
     tokio::spawn(async move {
         let live = Arc::clone(&app.live);
-        tokio::join!(live.run(shutdown.clone()), worker::run(app, shutdown));
+        // Apart, so that what befalls one does not stop the other.
+        let told = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { live.run(shutdown).await }
+        });
+        let worked = tokio::spawn(worker::run(app, shutdown));
+        for ended in [told.await, worked.await] {
+            if let Err(error) = ended {
+                tracing::error!(%error, "background work ended by itself");
+            }
+        }
     })
 }
 

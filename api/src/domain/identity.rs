@@ -241,7 +241,8 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
     Ok(Viewer::Person(Person {
         user_id: user.id,
         role: user.role,
-        coach_id,
+        // A profile without the role of a coach gives no rights.
+        coach_id: coach_id.filter(|_| user.role != Role::Client),
         suspended: user.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
@@ -251,10 +252,15 @@ fn email(identity: &Identity) -> Option<String> {
     identity.email.as_ref().map(|email| email.trim().to_lowercase())
 }
 
-/// What a token says wins over what we have; what it does not say stays.
+/// A token that names no role is a client's: whoever lost a role must not keep it here.
+fn role_of(identity: &Identity) -> Role {
+    identity.role.unwrap_or(Role::Client)
+}
+
+/// What a token says wins over what we have; what it does not say stays, but for the role.
 fn differs(user: &user::Model, identity: &Identity) -> bool {
     let email = email(identity);
-    identity.role.is_some_and(|role| role != user.role)
+    role_of(identity) != user.role
         || (email.is_some() && (email != user.email || identity.email_verified != user.email_verified))
         || identity.name.as_ref().is_some_and(|name| *name != user.display_name)
 }
@@ -295,7 +301,7 @@ async fn keep(
         None => user.display_name.clone(),
     });
     row.email = Set(email);
-    row.role = Set(identity.role.unwrap_or(user.role));
+    row.role = Set(role_of(identity));
     row.updated_at = Set(now);
     let user = row.update(&**txn).await?;
     if claims_bookings {

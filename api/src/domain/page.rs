@@ -110,13 +110,23 @@ fn encode(key: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("keys are instants, ids, numbers and text"))
 }
 
+/// Whether the instants in a key are such as both databases can hold: a cursor may be made up.
+fn is_sane(key: &[u8]) -> bool {
+    let values: Vec<serde_json::Value> = serde_json::from_slice(key).unwrap_or_default();
+    let instants = values.iter().filter_map(|value| value.as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    let mut years = instants.map(|instant| chrono::Datelike::year(&instant));
+    years.all(|year| (1970..=9998).contains(&year))
+        && !key.contains(&0)
+        && !key.windows(6).any(|text| text == b"\\u0000")
+}
+
 fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<Option<K>> {
     cursor
         .map(|cursor| {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
             // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
             let bytes = bytes.filter(|bytes| !bytes.windows(6).any(|part| part == br"\u0000"));
-            let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let key = bytes.filter(|bytes| is_sane(bytes)).and_then(|bytes| serde_json::from_slice(&bytes).ok());
             key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
         })
         .transpose()

@@ -84,18 +84,18 @@ impl Loader<SpecialtiesOf> for Rows {
     }
 }
 
-/// The lowest price of a coach, in minor units with its currency.
+/// The lowest price of a coach, in minor units with its currency; none when everything is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PriceFrom(pub Uuid);
 
 impl Loader<PriceFrom> for Rows {
-    type Value = (i64, String);
+    type Value = Option<(i64, String)>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[PriceFrom]) -> Result<HashMap<PriceFrom, (i64, String)>, LoadError> {
+    async fn load(&self, keys: &[PriceFrom]) -> Result<HashMap<PriceFrom, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let found = domain::event_type::lowest_prices(&self.0, &ids).await?;
-        Ok(found.into_iter().map(|(id, price)| (PriceFrom(id), price)).collect())
+        let mut found = domain::event_type::lowest_prices(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0))).collect())
     }
 }
 

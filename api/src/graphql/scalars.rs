@@ -252,7 +252,11 @@ pub struct EventCursor(pub i64);
 )]
 impl ScalarType for EventCursor {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let read = |text: &str| text.strip_prefix('e')?.parse().ok().filter(|seq| *seq >= 0).map(Self);
+        let read = |text: &str| {
+            let seq: i64 = text.strip_prefix('e')?.parse().ok().filter(|seq| *seq >= 0)?;
+            // Only as we write it.
+            (text == format!("e{seq}")).then_some(Self(seq))
+        };
         text(&value, "a cursor of this stream", read).map_err(refuse)
     }
 

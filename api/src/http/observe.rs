@@ -11,9 +11,9 @@ use futures_util::FutureExt as _;
 use http::{Method, StatusCode};
 use tracing::{Instrument as _, Span, field};
 
-use crate::metrics::Metrics;
 use super::refusal::refusal_and_close;
 use super::request_id::RequestId;
+use crate::metrics::Metrics;
 
 /// What clients that went away before their answer are counted as, after nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;

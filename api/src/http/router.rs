@@ -22,7 +22,6 @@ use crate::config::Config;
 use crate::graphql::document::{AllowList, Limits, Policy};
 use crate::graphql::engine::{Engine, Exposure};
 use crate::graphql::schema;
-use crate::metrics;
 use crate::startup::Failure;
 use crate::worker;
 
@@ -142,7 +141,8 @@ async fn figures(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
     let (open, idle) = app.db.connections();
     app.metrics.database_connections("open", u64::from(open));
     app.metrics.database_connections("idle", idle as u64);
-    metrics::handler(State(Arc::clone(&app.metrics))).await.into_response()
+    let text = app.metrics.text();
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
 }
 
 async fn sdl() -> Response {

@@ -9,9 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -254,9 +251,4 @@ fn class(status: StatusCode) -> &'static str {
         400..500 => "4xx",
         _ => "5xx",
     }
-}
-
-/// `GET /metrics`.
-pub async fn handler(State(metrics): State<Arc<Metrics>>) -> Response {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.text()).into_response()
 }

@@ -6,9 +6,9 @@ use entity::{Json, Uuid};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
+use super::act::Act;
 use super::job::{self, Job};
 use crate::db::Txn;
-use super::act::Act;
 use crate::error::Result;
 
 /// One line of history, before it has its place in the stream.

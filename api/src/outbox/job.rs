@@ -62,7 +62,7 @@ impl Job {
 /// How often a job is tried before it is given up.
 pub const MAX_ATTEMPTS: i32 = 10;
 /// How long a worker may take; after that another one may take the job over.
-pub const LEASE: TimeDelta = TimeDelta::seconds(60);
+pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
 const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
 

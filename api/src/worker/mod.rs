@@ -63,13 +63,19 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize> {
     for row in due {
         running.spawn(run_one(Arc::clone(app), row));
     }
-    running.join_all().await;
+    while let Some(ran) = running.join_next().await {
+        if let Err(error) = ran {
+            // Its lease runs out, and it is tried again until its attempts are used up.
+            tracing::error!(%error, "a job ended without an outcome");
+        }
+    }
     Ok(count)
 }
 
 async fn run_one(app: Arc<App>, row: Model) {
     let started = Instant::now();
     let outcome = match Job::from_row(&row) {
+        _ if row.attempts > job::MAX_ATTEMPTS => Err(Error::internal("a job", "it never came to an end")),
         Some(job) => dispatch(&app, job).await,
         None => Err(Error::internal("a job", "its kind is not known to this version")),
     };

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::ActorKind;
+use entity::coach::Scheduler;
 
 use super::state::{self, Event};
 use crate::domain::Caller;
@@ -25,6 +26,16 @@ pub enum Action {
     MarkAttendance,
 }
 
+/// Whether the caller may know where the session takes place: its coach and staff while it stands, its client once it is confirmed.
+#[must_use]
+pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
+    match super::side_of(caller, booking) {
+        None => false,
+        Some(ActorKind::Client) => booking.status == Status::Confirmed,
+        Some(_) => booking.status.is_active(),
+    }
+}
+
 /// What the caller may do with the booking at `now`. The mutations decide by the same rules, and have the last word.
 #[must_use]
 pub fn allowed_actions(caller: &Caller, booking: &Model, now: DateTime<Utc>) -> Vec<Action> {
@@ -33,12 +44,13 @@ pub fn allowed_actions(caller: &Caller, booking: &Model, now: DateTime<Utc>) -> 
     let begun = booking.starts_at <= now;
     let waits = booking.status == Status::Scheduled && booking.approval == Approval::Pending;
     let moves_left = booking.policy.max_moves.is_none_or(|most| !client || booking.moves < most);
+    let ours = booking.scheduler == Scheduler::Native;
     let can = |event| state::next(booking.status, event).is_some();
     [
-        (Action::Cancel, can(Event::Canceled) && !(client && begun)),
-        (Action::Reschedule, can(Event::Moved) && !begun && moves_left),
-        (Action::Approve, waits && !client),
-        (Action::Reject, waits && !client),
+        (Action::Cancel, ours && can(Event::Canceled) && !(client && begun)),
+        (Action::Reschedule, ours && can(Event::Moved) && !begun && moves_left),
+        (Action::Approve, ours && waits && !client && !begun),
+        (Action::Reject, ours && waits && !client && !begun),
         (Action::Pay, client && can(Event::Paid) && booking.status.is_active()),
         (Action::MarkAttendance, !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed)),
     ]

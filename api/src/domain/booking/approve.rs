@@ -6,6 +6,7 @@ use entity::booking_event::{ActorKind, Kind};
 
 use super::change::{apply, no_booking};
 use super::create::settle_price;
+use super::intake::check_reason;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -32,6 +33,7 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
 /// # Errors
 /// As [`approve`].
 pub async fn reject(app: &App, caller: &Caller, booking_id: Uuid, reason: Option<String>) -> Result<Model> {
+    check_reason(reason.as_deref())?;
     decide(app, caller, booking_id, move |txn, act, booking| {
         let reason = reason.clone();
         Box::pin(async move { apply(txn, act, booking, Event::RejectedByCoach, reason, |_| ()).await })
@@ -51,7 +53,8 @@ where
         .write(move |txn| {
             let (person, correlation_id, decision) = (person.clone(), correlation_id.clone(), decision.clone());
             Box::pin(async move {
-                let booking = super::read::require(&**txn, booking_id).await?;
+                let booking = super::read::take(txn, booking_id).await?;
+                super::read::require_ours(&booking)?;
                 let side = match super::side(&person, &booking)? {
                     ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
                     ActorKind::Client if person.is_admin() => ActorKind::Admin,
@@ -60,6 +63,9 @@ where
                 };
                 if booking.status != Status::Scheduled || booking.approval != Approval::Pending {
                     return Err(Conflict::InvalidState("the booking does not wait for approval".to_owned()).into());
+                }
+                if booking.starts_at <= now {
+                    return Err(Conflict::InvalidState("its time has passed".to_owned()).into());
                 }
                 decision(txn, &Act::person(side, &person, &correlation_id, now), &booking).await
             })

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::change::apply;
 use super::idempotency::{self, Claim};
+use super::intake::check_reason;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -28,6 +29,7 @@ pub struct Cancel {
 /// caller read it.
 pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
     let person = caller.require_person()?.clone();
+    check_reason(input.reason.as_deref())?;
     let now = app.clock.now();
     let request_hash = idempotency::key(person.user_id, "cancelBooking", key, &input)?.request_hash;
     let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
@@ -38,13 +40,12 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
             let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
             let (person, correlation_id) = (person.clone(), correlation_id.clone());
             Box::pin(async move {
-                let booking = super::read::require(&**txn, input.booking_id).await?;
+                let booking = super::read::take(txn, input.booking_id).await?;
                 let side = super::side(&person, &booking)?;
                 let key =
                     idempotency::Key { user_id: person.user_id, operation: "cancelBooking", key: &key, request_hash };
                 if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
-                    // As it is now: whoever was first has changed it since it was read above.
-                    return Ok((super::read::require(&**txn, booking.id).await?, false));
+                    return Ok((booking, false));
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
                 Ok((take_back(txn, &act, &booking, input).await?, true))
@@ -61,6 +62,7 @@ async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Resu
     if input.version.is_some_and(|version| version != booking.version) {
         return Err(Conflict::Stale.into());
     }
+    super::read::require_ours(booking)?;
     if act.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= act.now {
         return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
     }

@@ -19,6 +19,8 @@ use crate::outbox;
 /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it.
 pub(crate) async fn initiate(txn: &Txn, act: &Act, booking: Model) -> Result<Model> {
     debug_assert_eq!((booking.status, booking.version), (Status::Initiated, 1));
+    // Before the row: whoever waits for the row's time must not hold what its history waits for.
+    outbox::enter(txn).await?;
     let booking = booking.into_active_model().reset_all().insert(&**txn).await?;
     outbox::record(txn, line(act, &booking, Kind::Initiated, None, None)).await?;
     Ok(booking)

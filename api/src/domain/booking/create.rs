@@ -6,6 +6,7 @@ use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::event_type::{self, Visibility};
 use entity::{Uuid, coach, event_type_host, slot_hold, user};
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
@@ -218,6 +219,7 @@ impl Wanted {
         if coach.user_id == Some(user_id) {
             return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
         }
+        require_good_standing(txn, &coach).await?;
         scheduling::require_readable(&coach)?;
         let length = self.length_minutes.unwrap_or(event_type.length_minutes);
         let mut violations = Vec::new();
@@ -232,9 +234,21 @@ impl Wanted {
     }
 }
 
+/// A suspended coach cannot be booked.
+async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
+    let Some(user_id) = coach.user_id else { return Ok(()) };
+    let account = user::Entity::find_by_id(user_id).one(&**txn).await?;
+    match account {
+        Some(account) if account.suspended_at.is_some() => {
+            Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Nothing but the price stands between the booking and its confirmation.
 pub(super) async fn settle_price(txn: &Txn, act: &Act, booking: &Model, deadline: DateTime<Utc>) -> Result<Model> {
-    if booking.price_minor == 0 {
+    if booking.price_minor == 0 || super::payment::is_paid(txn, booking.id).await? {
         return apply(txn, act, booking, Event::Confirmed, None, |_| ()).await;
     }
     let deadline = deadline.min(booking.starts_at);
@@ -248,8 +262,12 @@ pub(crate) async fn host(txn: &Txn, event_type: &event_type::Model, wanted: Opti
         let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(&**txn).await?;
         hosts.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
     }
-    // Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
-    let coach = coach::Entity::find_by_id(coach_id).lock_exclusive().one(&**txn).await?;
+    lock_coach(txn, coach_id).await
+}
+
+/// Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
+pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
+    let coach = coach::Entity::find_by_id(coach_id).lock(LockType::NoKeyUpdate).one(&**txn).await?;
     coach.ok_or(Error::NotFound("coach"))
 }
 

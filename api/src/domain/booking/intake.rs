@@ -7,6 +7,7 @@ use entity::event_type::{AnswerKind, Question, Questions};
 use serde::Serialize;
 
 use crate::domain::Violation;
+use crate::domain::text::Problems;
 
 /// One answer as given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,8 +16,24 @@ pub struct AnswerInput {
     pub values: Vec<String>,
 }
 
+/// The longest number that anyone needs.
+const LONGEST_NUMBER: usize = 40;
+
+/// A reason as given: at most 500 characters, none of them odd.
+///
+/// # Errors
+/// `Invalid` at `reason`.
+pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
+    let mut problems = Problems::default();
+    problems.lines("reason", reason.unwrap_or_default(), 0, 500);
+    problems.finish()
+}
+
 /// The answers with their questions, or everything that is wrong with them.
 pub(super) fn check(questions: &Questions, given: &[AnswerInput]) -> Result<Answers, Vec<Violation>> {
+    if given.len() > questions.0.len() {
+        return Err(vec![Violation::at("answers", "there are more answers than questions")]);
+    }
     let mut violations = Vec::new();
     let mut by_key = HashMap::new();
     for (index, answer) in given.iter().enumerate() {
@@ -54,6 +71,13 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
     if one && values.len() != 1 {
         return Some("exactly one value is needed".to_owned());
     }
+    if values.len() > question.options.len().max(1) {
+        return Some("there are more values than options".to_owned());
+    }
+    let is_odd = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
+    if values.iter().any(|value| value.contains(is_odd)) {
+        return Some("must not contain control characters".to_owned());
+    }
     let longest = if question.kind == AnswerKind::LongText { 5_000 } else { 500 };
     values.iter().find_map(|value| match question.kind {
         AnswerKind::ShortText | AnswerKind::LongText => {
@@ -64,7 +88,8 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
         }
         AnswerKind::Boolean => (value != "true" && value != "false").then(|| "must be true or false".to_owned()),
         AnswerKind::Number => {
-            value.parse::<rust_decimal::Decimal>().is_err().then(|| "must be a decimal number".to_owned())
+            let is_number = value.len() <= LONGEST_NUMBER && value.parse::<rust_decimal::Decimal>().is_ok();
+            (!is_number).then(|| "must be a decimal number".to_owned())
         }
     })
 }

@@ -21,7 +21,7 @@ pub mod state;
 pub(crate) mod statement;
 mod sweep;
 
-pub use actions::{Action, allowed_actions};
+pub use actions::{Action, allowed_actions, shows_place};
 pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
 pub use claim::claim;

@@ -4,12 +4,24 @@ use entity::Uuid;
 use entity::booking::{Model, Status};
 use entity::booking_event::ActorKind;
 use entity::payment;
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::change::apply;
 use super::state::Event;
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::{Act, Caller, Conflict, Result};
+
+/// Whether the money for a booking is here.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn is_paid(txn: &Txn, booking_id: Uuid) -> Result<bool> {
+    let paid = payment::Entity::find()
+        .filter(payment::Column::BookingId.eq(booking_id))
+        .filter(payment::Column::Status.eq(payment::Status::Succeeded));
+    Ok(paid.one(&**txn).await?.is_some())
+}
 
 /// Records that a booking was paid outside of any provider: it is confirmed.
 ///
@@ -22,13 +34,13 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
         .write(move |txn| {
             let act = act.clone();
             Box::pin(async move {
-                let booking = super::read::require(&**txn, booking_id).await?;
+                let booking = super::read::take(txn, booking_id).await?;
                 if !matches!(booking.status, Status::PaymentPending | Status::PaymentFailed) {
                     return Err(Conflict::InvalidState("no payment is due for this booking".to_owned()).into());
                 }
                 let paid = payment::Model {
                     id: entity::new_id(),
-                    booking_id,
+                    booking_id: booking.id,
                     status: payment::Status::Succeeded,
                     amount_minor: booking.price_minor,
                     refunded_minor: 0,

@@ -4,13 +4,16 @@ use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::{self, ActorKind};
+use entity::coach::Scheduler;
 use entity::event_type::Kind;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::change::no_booking;
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::page::{self, Direction, Page, PageInput};
-use crate::domain::{Caller, Error, Person, Result};
+use crate::domain::{Caller, Conflict, Error, Person, Result};
+use crate::outbox;
 
 /// Which bookings. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +47,20 @@ pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model
         Some(id) => Entity::find_by_id(id).one(db).await?.ok_or_else(no_booking),
         None => Ok(booking),
     }
+}
+
+/// The booking, to be changed: nobody else changes any booking until the transaction ends, so what is read here stays true.
+pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
+    outbox::enter(txn).await?;
+    require(&**txn, id).await
+}
+
+/// Refuses to change a booking that another scheduler keeps: here alone it would be changed for us and not for them.
+pub(crate) fn require_ours(booking: &Model) -> Result<()> {
+    if booking.scheduler == Scheduler::Native {
+        return Ok(());
+    }
+    Err(Conflict::InvalidState("this booking is kept by the coach's own calendar: change it there".to_owned()).into())
 }
 
 /// As which side the caller sees a booking; `None` when they have no part in it.

@@ -8,8 +8,9 @@ use sea_orm::EntityTrait;
 use serde::Serialize;
 
 use super::change::apply;
-use super::create::{host, require_free};
+use super::create::{host, lock_coach, require_free};
 use super::idempotency::{self, Claim};
+use super::intake::check_reason;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -33,6 +34,7 @@ pub struct Reschedule {
 /// `Stale` when it was changed since the caller read it.
 pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule) -> Result<Model> {
     let person = caller.require_person()?.clone();
+    check_reason(input.reason.as_deref())?;
     let now = app.clock.now();
     let request_hash = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?.request_hash;
     let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
@@ -43,8 +45,11 @@ pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule
             let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
             let (person, correlation_id) = (person.clone(), correlation_id.clone());
             Box::pin(async move {
-                let booking = super::read::require(&**txn, input.booking_id).await?;
-                let side = super::side(&person, &booking)?;
+                let found = super::read::require(&**txn, input.booking_id).await?;
+                let side = super::side(&person, &found)?;
+                // Always the coach first, then the history: two who wait for each other would wait in vain.
+                lock_coach(txn, found.coach_id).await?;
+                let booking = super::read::take(txn, input.booking_id).await?;
                 let key = idempotency::Key {
                     user_id: person.user_id,
                     operation: "rescheduleBooking",
@@ -52,8 +57,7 @@ pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule
                     request_hash,
                 };
                 if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
-                    // As it is now: whoever was first has changed it since it was read above.
-                    return Ok((super::read::require(&**txn, booking.id).await?, false));
+                    return Ok((booking, false));
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
                 Ok((move_to(txn, &act, &booking, input).await?, true))
@@ -70,6 +74,7 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
     if input.version.is_some_and(|version| version != booking.version) {
         return Err(Conflict::Stale.into());
     }
+    super::read::require_ours(booking)?;
     if input.starts_at <= act.now {
         return Err(Error::invalid("startsAt", "must be in the future"));
     }
@@ -83,7 +88,9 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
         .one(&**txn)
         .await?
         .ok_or_else(|| Error::internal("a booking", "without its event type"))?;
-    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && booking.status == Status::Confirmed;
+    // A coach's word was given for one time: for another it is asked for again, also when the payment is still missing.
+    let approved = [Status::Confirmed, Status::PaymentPending, Status::PaymentFailed].contains(&booking.status);
+    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && approved;
     let event = if asks_again { Event::MovedForApproval } else { Event::Moved };
     let length = (booking.ends_at - booking.starts_at).num_minutes();
     let length = i32::try_from(length).map_err(|error| Error::internal("a booking's length", error))?;
@@ -103,6 +110,7 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
         booking.moves += 1;
         if asks_again {
             booking.approval = Approval::Pending;
+            booking.payment_deadline = None;
         }
     })
     .await?;

@@ -67,6 +67,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Canceled, On::Paid, At::Confirmed),
     (At::Abandoned, On::Refunded, At::Refunded),
     (At::Canceled, On::Refunded, At::Refunded),
+    (At::Rejected, On::Refunded, At::Refunded),
+    (At::Expired, On::Refunded, At::Refunded),
     (At::Initiated, On::Canceled, At::Canceled),
     (At::Scheduled, On::Canceled, At::Canceled),
     (At::PaymentPending, On::Canceled, At::Canceled),
@@ -85,6 +87,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Confirmed, On::Moved, At::Confirmed),
     (At::Scheduled, On::MovedForApproval, At::Scheduled),
     (At::Confirmed, On::MovedForApproval, At::Scheduled),
+    (At::PaymentPending, On::MovedForApproval, At::Scheduled),
+    (At::PaymentFailed, On::MovedForApproval, At::Scheduled),
     // Only a scheduler's own word brings a booking back.
     (At::Abandoned, On::Reinstated, At::Scheduled),
     (At::Canceled, On::Reinstated, At::Scheduled),
@@ -186,6 +190,7 @@ mod tests {
                 (On::Canceled, At::Canceled),
                 (On::StartPassed, At::Expired),
                 (On::Moved, At::PaymentPending),
+                (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
             At::PaymentFailed => &[
@@ -195,6 +200,7 @@ mod tests {
                 (On::Canceled, At::Canceled),
                 (On::StartPassed, At::Expired),
                 (On::Moved, At::PaymentFailed),
+                (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
             At::Confirmed => &[
@@ -210,8 +216,10 @@ mod tests {
             }
             At::Canceled => &[(On::Paid, At::Confirmed), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
             At::Refunded => &[],
-            At::Rejected => &[(On::Reinstated, At::Scheduled)],
-            At::Expired => &[(On::CanceledElsewhere, At::Canceled), (On::Reinstated, At::Scheduled)],
+            At::Rejected => &[(On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
+            At::Expired => {
+                &[(On::CanceledElsewhere, At::Canceled), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)]
+            }
         }
     }
 

@@ -21,11 +21,17 @@ const ROUND: u64 = 200;
 pub async fn sweep(app: &App) -> Result<u64> {
     let now = app.clock.now();
     let mut changed = 0;
+    let mut last = Uuid::nil();
     loop {
-        let due = due(app, now).await?;
+        let due = due(app, now, last).await?;
         let found = due.len() as u64;
         for id in due {
-            changed += u64::from(settle(app, id, now).await?);
+            last = id;
+            match settle(app, id, now).await {
+                Ok(did) => changed += u64::from(did),
+                // One that cannot be settled does not keep the others waiting.
+                Err(error) => tracing::warn!(booking.id = %id, %error, "time could not move a booking on"),
+            }
         }
         if found < ROUND {
             return Ok(changed);
@@ -33,7 +39,7 @@ pub async fn sweep(app: &App) -> Result<u64> {
     }
 }
 
-async fn due(app: &App, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+async fn due(app: &App, now: DateTime<Utc>, after: Uuid) -> Result<Vec<Uuid>> {
     let over = Column::Status.eq(Status::Confirmed).and(Column::EndsAt.lte(now - app.deadlines.completion_grace));
     let unpaid = [Status::PaymentPending, Status::PaymentFailed];
     let unpaid = Column::Status.is_in(unpaid).and(Column::PaymentDeadline.lte(now));
@@ -42,6 +48,7 @@ async fn due(app: &App, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     Ok(Entity::find()
         .filter(Condition::any().add(over).add(unpaid).add(begun))
         .filter(Column::MergedInto.is_null())
+        .filter(Column::Id.gt(after))
         .select_only()
         .column(Column::Id)
         .order_by_asc(Column::Id)
@@ -74,7 +81,7 @@ async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
         .write(move |txn| {
             let act = act.clone();
             Box::pin(async move {
-                let booking = super::read::require(&**txn, id).await?;
+                let booking = super::read::take(txn, id).await?;
                 let Some(event) = event(&booking, now, over_before) else { return Ok(false) };
                 apply(txn, &act, &booking, event, None, |booking| booking.payment_deadline = None).await?;
                 Ok(true)

@@ -11,11 +11,12 @@ pub use read::{Held, SessionFilter, find_by_bookings, find_many, get, list};
 use entity::booking::Model as Booking;
 use entity::session::{Entity, Model};
 use entity::{Uuid, booking};
-use sea_orm::{EntityTrait, QuerySelect};
+use sea_orm::EntityTrait;
 
 use super::booking::side;
 use super::{Conflict, Error, Person, Result};
 use crate::db::Txn;
+use crate::outbox;
 
 /// `NotFound`, for a session that the caller may not know of.
 fn no_session() -> Error {
@@ -23,10 +24,11 @@ fn no_session() -> Error {
 }
 
 /// A session in which the person takes part, or staff's, with its booking. Nobody else changes either before the transaction ends: all
-/// changes of a session go through its booking's row, which is locked before the session is read for good.
+/// changes of bookings and sessions wait for each other where history is written.
 async fn lock(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) -> Result<(Model, Booking)> {
     let found = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_session)?;
-    let booking = booking::Entity::find_by_id(found.booking_id).lock_exclusive().one(&**txn).await?;
+    outbox::enter(txn).await?;
+    let booking = booking::Entity::find_by_id(found.booking_id).one(&**txn).await?;
     let booking = booking.ok_or_else(|| Error::internal("a session", "without its booking"))?;
     side(person, &booking).map_err(|_| no_session())?;
     let session = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_session)?;

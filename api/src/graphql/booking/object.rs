@@ -68,11 +68,10 @@ pub(crate) async fn fetch_along<'b>(
     let loaders = ctx.data_unchecked::<Loaders>();
     if asked.field("coach").exists() {
         let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
-        let mut found = loaders.load_many(ids).await?;
+        let found = loaders.load_many(ids).await?;
         for booking in &mut bookings {
             booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
         }
-        found.clear();
     }
     if asked.field("eventType").exists() {
         let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
@@ -80,6 +79,10 @@ pub(crate) async fn fetch_along<'b>(
         for booking in &mut bookings {
             booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
         }
+    }
+    if asked.field("client").exists() {
+        // Into the loaders' memory, where the field finds them.
+        loaders.load_many(bookings.iter().filter_map(|booking| booking.row.client_id.map(UserById))).await?;
     }
     if asked.field("session").exists() {
         let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
@@ -192,11 +195,12 @@ impl Booking {
     }
 
     /// Where it takes place.
-    async fn location(&self) -> BookingLocation {
+    async fn location(&self, ctx: &Context<'_>) -> BookingLocation {
+        let shown = booking::shows_place(caller(ctx), &self.row);
         BookingLocation {
             kind: self.row.location_kind,
-            value: self.row.location_value.clone(),
-            join_url: self.row.join_url.clone().filter(|_| self.row.status.is_active()).map(Url),
+            value: self.row.location_value.clone().filter(|_| shown),
+            join_url: self.row.join_url.clone().filter(|_| shown).map(Url),
         }
     }
 
@@ -329,9 +333,9 @@ impl Booking {
 pub struct BookingLocation {
     /// The way to meet.
     kind: LocationKind,
-    /// Link, address or number; null where the system makes the link.
+    /// Link, address or number; null where the system makes the link, and for the client unless the booking is confirmed.
     value: Option<String>,
-    /// Link to join; null until there is one, and once the booking no longer stands.
+    /// Link to join; null until there is one, for the client until the booking is confirmed, and once it no longer stands.
     join_url: Option<Url>,
 }
 

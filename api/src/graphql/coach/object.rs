@@ -123,7 +123,7 @@ impl Coach {
     /// Lowest price among the public event types that cost something, in the currency that most of them are in; null when all are free.
     async fn starting_price(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
         let found = ctx.data_unchecked::<Loaders>().load_one(PriceFrom(self.row.id)).await?;
-        Ok(found.map(|(minor, currency)| Money::new(minor, &currency)))
+        Ok(found.flatten().map(|(minor, currency)| Money::new(minor, &currency)))
     }
 
     /// The coach's hours, by name; null unless the caller is the coach or staff. A short list that is not paged: at most 50.

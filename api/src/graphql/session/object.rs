@@ -5,6 +5,7 @@ use entity::note::{self, Visibility};
 use entity::session::{Attendance, Model, Status};
 use entity::{Uuid, booking};
 
+use crate::domain::booking::shows_place;
 use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
 use crate::domain::session::Held;
 use crate::graphql::booking::Booking;
@@ -79,8 +80,8 @@ impl Session {
     }
 
     /// Link to join; null until there is one, and once the booking no longer stands.
-    async fn join_url(&self) -> Option<Url> {
-        self.booking.join_url.clone().filter(|_| self.booking.status.is_active()).map(Url)
+    async fn join_url(&self, ctx: &Context<'_>) -> Option<Url> {
+        self.booking.join_url.clone().filter(|_| shows_place(caller(ctx), &self.booking)).map(Url)
     }
 
     /// The client's rating, 1 to 5.

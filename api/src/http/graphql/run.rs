@@ -117,11 +117,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         self.gate.ran(&document.analysis, began.elapsed(), finished.as_ref().is_ok_and(Response::is_ok));
         let Ok(response) = finished else {
             error!("a resolver panicked");
-            return Err(Fault::new(
-                http::StatusCode::INTERNAL_SERVER_ERROR,
-                "INTERNAL",
-                "Internal server error.",
-            ));
+            return Err(Fault::new(http::StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Internal server error."));
         };
         let public_for = public_for.filter(|_| kind == OperationType::Query && response.is_ok());
         Ok(Answer { body: write(response, requested, &meter, allowance.as_ref()), public_for })

@@ -1,0 +1,196 @@
+//! The directory, and profiles.
+
+use serde_json::{Value, json};
+use tests::{Actor, Answer, TestApp, both};
+
+both![
+    the_directory_shows_listed_coaches_by_name,
+    a_search_finds_words_wherever_they_stand,
+    a_filter_by_price_minds_the_currency,
+    pages_go_forwards_and_backwards,
+    a_profile_that_is_not_listed_is_there_for_its_coach_and_staff,
+    a_coach_changes_the_own_profile,
+    everything_wrong_with_a_profile_is_told_at_once,
+    somebody_elses_profile_cannot_be_changed,
+    a_handle_belongs_to_one_coach,
+    staff_leave_a_trace,
+    a_list_of_coaches_costs_few_statements,
+];
+
+const PROFILE: &str = "coach { handle displayName headline biography specialties isListed version }";
+
+async fn update(actor: &Actor<'_>, input: Value) -> Answer {
+    actor.mutate("updateCoachProfile", input, PROFILE).await
+}
+
+/// The first names of coaches that a filter finds, in the order of the answer.
+async fn found(app: &TestApp, filter: Value) -> Vec<String> {
+    let query =
+        "query($filter: CoachFilter) { coaches(filter: $filter, first: 100) { nodes { displayName } totalCount } }";
+    let answer = app.visitor().gql(query, json!({ "filter": filter })).await;
+    let nodes = answer.at("/coaches/nodes").as_array().expect("a list").clone();
+    assert_eq!(answer.at("/coaches/totalCount"), nodes.len());
+    let first = |node: &Value| node["displayName"].as_str().expect("a name").split(' ').next().unwrap_or("").to_owned();
+    nodes.iter().map(first).collect()
+}
+
+async fn the_directory_shows_listed_coaches_by_name(app: &TestApp) {
+    let everyone = ["Eleanor", "Grace", "Jonas", "Liam", "Marcus", "Nora", "Priya"];
+    assert_eq!(found(app, Value::Null).await, everyone);
+    let answer = app.visitor().gql("{ specialties }", json!({})).await;
+    let specialties = answer.at("/specialties").as_array().expect("a list");
+    assert!(specialties.contains(&json!("negotiation")) && specialties.is_sorted_by_key(|key| key.as_str()));
+}
+
+async fn a_search_finds_words_wherever_they_stand(app: &TestApp) {
+    assert_eq!(found(app, json!({ "search": "LUXURY calm" })).await, ["Eleanor"]);
+    assert_eq!(found(app, json!({ "search": "kim" })).await, ["Grace"]);
+    assert_eq!(found(app, json!({ "search": "auctions" })).await, ["Liam"]);
+    assert_eq!(found(app, json!({ "search": "o'connor" })).await, ["Liam"]);
+    assert_eq!(
+        found(app, json!({ "specialties": ["negotiation", "mindset"] })).await,
+        ["Eleanor", "Grace", "Liam", "Nora"]
+    );
+    assert_eq!(found(app, json!({ "specialties": ["negotiation"], "search": "luxury" })).await, ["Eleanor"]);
+    // Wildcards of SQL, and what would end a string there.
+    for nothing in ["%", "_______", "\\", "';--", "100%"] {
+        assert_eq!(found(app, json!({ "search": nothing })).await, Vec::<String>::new(), "{nothing}");
+    }
+    let query = "query($filter: CoachFilter) { coaches(filter: $filter) { nodes { id } } }";
+    let filter = json!({ "search": "a\u{0}b", "specialties": ["Two Words"], "maxPrice": { "amount": "0.001", "currency": "USD" } });
+    let refused = app.visitor().gql(query, json!({ "filter": filter })).await;
+    assert_eq!(refused.code(), Some("BAD_USER_INPUT"));
+    let fields = json!(["filter.search", "filter.specialties.0", "filter.maxPrice.amount"]);
+    assert_eq!(refused.errors[0]["extensions"]["fields"], fields);
+}
+
+async fn a_filter_by_price_minds_the_currency(app: &TestApp) {
+    for coach in ["nora", "marcus", "eleanor", "jonas", "priya", "liam", "grace"] {
+        app.edit_offer(&app.offer(coach, "intro-20").await, |row| row.price_minor = 1_000_000).await;
+    }
+    let free = ["Grace", "Nora", "Priya"];
+    assert_eq!(found(app, json!({ "maxPrice": { "amount": "0", "currency": "EUR" } })).await, free);
+    let affordable = found(app, json!({ "maxPrice": { "amount": "89.00", "currency": "EUR" } })).await;
+    assert_eq!(
+        affordable,
+        ["Grace", "Jonas", "Nora", "Priya"],
+        "89 euros are enough for Jonas, and say nothing of pounds"
+    );
+    assert_eq!(found(app, json!({ "maxPrice": { "amount": "88.99", "currency": "EUR" } })).await, free);
+}
+
+async fn pages_go_forwards_and_backwards(app: &TestApp) {
+    let query = "query($first: Int, $after: String, $last: Int, $before: String) {
+        coaches(first: $first, after: $after, last: $last, before: $before) {
+            edges { cursor node { displayName } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
+    let visitor = app.visitor();
+    let first = visitor.gql(query, json!({ "first": 3 })).await;
+    assert_eq!(first.at("/coaches/pageInfo/hasNextPage"), true);
+    let next = visitor.gql(query, json!({ "first": 10, "after": first.at("/coaches/pageInfo/endCursor") })).await;
+    assert_eq!(next.at("/coaches/edges/0/node/displayName"), "Liam O'Connor");
+    assert_eq!(next.at("/coaches/pageInfo/hasNextPage"), false);
+    let back = visitor.gql(query, json!({ "last": 2, "before": next.at("/coaches/pageInfo/startCursor") })).await;
+    assert_eq!(back.at("/coaches/edges/0/node/displayName"), "Grace Kim");
+    assert_eq!(back.at("/coaches/pageInfo/hasPreviousPage"), true);
+    // Not cursors of this list, the second with a NUL in it.
+    for cursor in ["xyz", "WyJcdTAwMDAiLCIwMTkzMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDAiXQ"] {
+        let refused = visitor.gql(query, json!({ "first": 1, "after": cursor })).await;
+        assert_eq!(refused.code(), Some("BAD_USER_INPUT"), "{cursor}");
+    }
+}
+
+async fn a_profile_that_is_not_listed_is_there_for_its_coach_and_staff(app: &TestApp) {
+    let nora = app.coach("nora");
+    update(&nora, json!({ "isListed": false })).await.ok();
+    assert!(!found(app, Value::Null).await.contains(&"Nora".to_owned()));
+    let query = "query($handle: String!) { coach(by: { handle: $handle }) { displayName } }";
+    let handle = json!({ "handle": "nora-whitfield" });
+    for stranger in [app.visitor(), app.client("maria"), app.coach("marcus")] {
+        assert_eq!(stranger.gql(query, handle.clone()).await.code(), Some("NOT_FOUND"));
+    }
+    for friend in [nora, app.admin()] {
+        assert_eq!(friend.gql(query, handle.clone()).await.at("/coach/displayName"), "Nora Whitfield");
+    }
+    let query = "{ viewer { bookings(first: 1) { nodes { coach { displayName } } } } }";
+    let booked = app.client("maria").gql(query, json!({})).await;
+    assert_eq!(booked.at("/viewer/bookings/nodes/0/coach/displayName"), "Nora Whitfield", "who booked still sees her");
+}
+
+async fn a_coach_changes_the_own_profile(app: &TestApp) {
+    let nora = app.coach("nora");
+    let input = json!({
+        "displayName": " Nora W. ", "headline": null, "biography": "# Hello", "specialties": ["teams", "listings"],
+        "handle": "nora", "avatarUrl": "https://example.com/nora.png", "timeZone": "Europe/Paris", "version": 1,
+    });
+    let answer = update(&nora, input).await;
+    let expected = json!({
+        "handle": "nora", "displayName": "Nora W.", "headline": null, "biography": "# Hello",
+        "specialties": ["listings", "teams"], "isListed": true, "version": 2,
+    });
+    assert_eq!(answer.at("/updateCoachProfile/coach"), &expected);
+    let stale = update(&nora, json!({ "displayName": "Nobody", "version": 1 })).await;
+    assert_eq!(stale.user_errors(), ["VERSION_CONFLICT"]);
+    let query = "{ coach(by: { handle: \"nora\" }) { displayName headline specialties } }";
+    let again = app.visitor().gql(query, json!({})).await;
+    assert_eq!(again.at("/coach/displayName"), "Nora W.");
+}
+
+async fn everything_wrong_with_a_profile_is_told_at_once(app: &TestApp) {
+    let before = app.profile("nora").await;
+    let input = json!({
+        "displayName": "", "handle": "Nora!", "headline": "two\nlines", "biography": "a".repeat(10_001),
+        "avatarUrl": "http://example.com/nora.png", "specialties": ["teams", "teams", "<script>"],
+    });
+    let answer = app.coach("nora").mutate("updateCoachProfile", input, PROFILE).await;
+    let expected = ["displayName", "handle", "headline", "biography", "avatarUrl", "specialties.2", "specialties.1"];
+    assert_eq!(answer.fields(), expected);
+    assert_eq!(app.profile("nora").await, before);
+    let wild = app.coach("nora").mutate("updateCoachProfile", json!({ "timeZone": "Mars/Olympus" }), PROFILE).await;
+    assert_eq!((wild.code(), &wild.data), (Some("BAD_USER_INPUT"), &Value::Null));
+}
+
+async fn somebody_elses_profile_cannot_be_changed(app: &TestApp) {
+    let nora = app.offer("nora", "intro-20").await.coach_id();
+    let input = json!({ "coachId": nora, "displayName": "Mallory" });
+    assert_eq!(update(&app.coach("marcus"), input.clone()).await.user_errors(), ["NOT_FOUND"]);
+    assert_eq!(update(&app.client("maria"), input.clone()).await.code(), Some("FORBIDDEN"));
+    assert_eq!(update(&app.visitor(), input).await.code(), Some("UNAUTHENTICATED"));
+    assert_eq!(update(&app.admin(), json!({ "displayName": "Whose?" })).await.user_errors(), ["INVALID"]);
+    let query = "query($id: ID!) { coach(by: { id: $id }) { schedules { id } eventTypes(includeHidden: true) { nodes { id } } } }";
+    let refused = app.coach("marcus").gql(query, json!({ "id": nora })).await;
+    assert_eq!(refused.refusal().as_deref(), Some("FORBIDDEN"));
+    assert_eq!(app.profile("nora").await.display_name, "Nora Whitfield");
+}
+
+async fn a_handle_belongs_to_one_coach(app: &TestApp) {
+    let answer = update(&app.coach("nora"), json!({ "handle": "marcus-bell" })).await;
+    assert_eq!(answer.user_errors(), ["TAKEN"]);
+    assert_eq!(answer.at("/updateCoachProfile/userErrors/0/field"), &json!(["handle"]));
+}
+
+async fn staff_leave_a_trace(app: &TestApp) {
+    use sea_orm::EntityTrait;
+
+    let id = app.offer("nora", "intro-20").await.coach_id();
+    update(&app.coach("nora"), json!({ "isAcceptingBookings": true })).await.ok();
+    let answer = update(&app.admin(), json!({ "coachId": id, "isListed": false })).await;
+    assert_eq!(answer.at("/updateCoachProfile/coach/isListed"), false);
+    let traces = entity::audit_log::Entity::find().all(app.db().read()).await.expect("the database answers");
+    let traces: Vec<_> = traces.iter().map(|trace| (trace.action.as_str(), trace.subject.as_str())).collect();
+    assert_eq!(traces, [("coach.update", id.as_str())]);
+}
+
+async fn a_list_of_coaches_costs_few_statements(app: &TestApp) {
+    let query = "query($first: Int!) { coaches(first: $first) { nodes { displayName specialties startingPrice { amount currency }
+        eventTypes(first: 5) { nodes { title price { amount } coach { displayName } } pageInfo { hasNextPage } } } } }";
+    let visitor = app.visitor();
+    let mut counts = Vec::new();
+    for first in [1, 7] {
+        let asking = visitor.gql(query, json!({ "first": first }));
+        let (answer, statements) = app.statements.of(asking).await;
+        assert_eq!(answer.at("/coaches/nodes").as_array().map(Vec::len), Some(first));
+        assert_eq!(answer.at("/coaches/nodes/0/eventTypes/nodes/0/coach/displayName"), "Eleanor Hughes");
+        counts.push(statements.iter().filter(|sql| sql.contains("coach")).count());
+    }
+    assert_eq!(counts, [4, 4], "coaches, specialties, prices, event types: however many coaches");
+}
