@@ -15,6 +15,8 @@ both![
     a_handle_belongs_to_one_coach,
     staff_leave_a_trace,
     a_list_of_coaches_costs_few_statements,
+    what_staff_see_of_many_coaches_costs_few_statements,
+    a_coach_of_several_bookings_shows_the_same_in_each,
 ];
 
 const PROFILE: &str = "coach { handle displayName headline biography specialties isListed version }";
@@ -193,4 +195,38 @@ async fn a_list_of_coaches_costs_few_statements(app: &TestApp) {
         counts.push(statements.iter().filter(|sql| sql.contains("coach")).count());
     }
     assert_eq!(counts, [4, 4], "coaches, specialties, prices, event types: however many coaches");
+}
+
+async fn what_staff_see_of_many_coaches_costs_few_statements(app: &TestApp) {
+    let query = "query($first: Int!) { coaches(first: $first) { nodes {
+        schedules { name isDefault overrides { date } }
+        eventTypes(first: 5) { nodes { slug hosts { displayName } schedule { name } } } } } }";
+    let admin = app.admin();
+    for offer in ["nora", "marcus", "eleanor"] {
+        let offer = app.offer(offer, "intro-20").await;
+        app.edit_offer(&offer, |row| row.schedule_id = offer.coach.default_schedule_id).await;
+    }
+    let mut counts = Vec::new();
+    for first in [2, 7] {
+        let (answer, statements) = app.statements.of(admin.gql(query, json!({ "first": first }))).await;
+        let nodes = answer.at("/coaches/nodes").as_array().expect("a list");
+        assert_eq!(nodes.len(), first);
+        for node in nodes {
+            assert_eq!(node["schedules"][0]["isDefault"], true);
+            assert_eq!(node["schedules"][0]["overrides"].as_array().map(Vec::len), Some(2));
+            assert_eq!(node["eventTypes"]["nodes"][0]["hosts"].as_array().map(Vec::len), Some(1));
+        }
+        counts.push(statements.len());
+    }
+    assert!(counts[1] <= counts[0] + 1, "{counts:?}");
+    let client = app.client("maria").gql(query, json!({ "first": 1 })).await;
+    assert_eq!(client.code(), Some("FORBIDDEN"), "hours are nobody else's to see");
+}
+
+async fn a_coach_of_several_bookings_shows_the_same_in_each(app: &TestApp) {
+    let query = "{ viewer { bookings(first: 2) { nodes { coach { handle specialties eventTypes(first: 1) { nodes { title } } } } } } }";
+    let answer = app.client("maria").gql(query, json!({})).await;
+    let (first, second) = (answer.at("/viewer/bookings/nodes/0"), answer.at("/viewer/bookings/nodes/1"));
+    assert_eq!(first["coach"]["eventTypes"]["nodes"], json!([{ "title": "Coaching session" }]));
+    assert_eq!(first, second);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use entity::{Uuid, coach, event_type, session, user};
+use chrono::NaiveDate;
+use entity::{Uuid, coach, event_type, schedule, schedule_override, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
@@ -19,10 +20,14 @@ pub struct Rows(Arc<App>);
 /// The loader of a request.
 pub type Loaders = DataLoader<Rows, HashMapCache>;
 
-/// The loader of one request. It waits only until whoever is about to ask has asked.
+/// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so this is paid on seldom ways only; it
+/// is long enough for all items of a list to have asked.
+const DELAY: Duration = Duration::from_millis(1);
+
+/// The loader of one request.
 #[must_use]
 pub fn loaders(app: Arc<App>) -> Loaders {
-    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(Duration::ZERO)
+    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY)
 }
 
 /// A statement failed for everyone who waited for it.
@@ -65,6 +70,7 @@ macro_rules! load_by {
 
 load_by!(CoachById, "A coach.", coach, Id);
 load_by!(EventTypeById, "An event type.", event_type, Id);
+load_by!(ScheduleById, "A schedule.", schedule, Id);
 load_by!(UserById, "A user.", user, Id);
 load_by!(SessionByBooking, "The session of a booking.", session, BookingId);
 
@@ -99,6 +105,65 @@ impl Loader<PriceFrom> for Rows {
     }
 }
 
+/// The schedules of a coach, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SchedulesOf(pub Uuid);
+
+impl Loader<SchedulesOf> for Rows {
+    type Value = Vec<schedule::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[SchedulesOf]) -> Result<HashMap<SchedulesOf, Self::Value>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut found = domain::schedule::list_by_coaches(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+    }
+}
+
+/// The overrides of a schedule from one day to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct OverridesOf {
+    pub schedule_id: Uuid,
+    pub from: NaiveDate,
+    pub until: NaiveDate,
+}
+
+impl Loader<OverridesOf> for Rows {
+    type Value = Vec<schedule_override::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[OverridesOf]) -> Result<HashMap<OverridesOf, Self::Value>, LoadError> {
+        // Almost always one stretch of days for all of them.
+        let mut by_days: HashMap<(NaiveDate, NaiveDate), Vec<Uuid>> = HashMap::new();
+        for key in keys {
+            by_days.entry((key.from, key.until)).or_default().push(key.schedule_id);
+        }
+        let mut all = HashMap::new();
+        for ((from, until), ids) in by_days {
+            let mut found = domain::schedule::overrides_of(&self.0, &ids, from, until).await?;
+            all.extend(ids.into_iter().map(|schedule_id| {
+                (OverridesOf { schedule_id, from, until }, found.remove(&schedule_id).unwrap_or_default())
+            }));
+        }
+        Ok(all)
+    }
+}
+
+/// Everyone who gives the sessions of an event type, in order; its owner may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HostsOf(pub Uuid);
+
+impl Loader<HostsOf> for Rows {
+    type Value = Vec<coach::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[HostsOf]) -> Result<HashMap<HostsOf, Self::Value>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut found = domain::event_type::hosts(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+    }
+}
+
 /// Forgets what was read before a change, so that the next mutation of the same request does not show it.
 pub(super) fn forget(ctx: &Context<'_>) {
     let loaders = ctx.data_unchecked::<Loaders>();
@@ -107,4 +172,8 @@ pub(super) fn forget(ctx: &Context<'_>) {
     loaders.clear::<SessionByBooking>();
     loaders.clear::<SpecialtiesOf>();
     loaders.clear::<PriceFrom>();
+    loaders.clear::<ScheduleById>();
+    loaders.clear::<SchedulesOf>();
+    loaders.clear::<OverridesOf>();
+    loaders.clear::<HostsOf>();
 }

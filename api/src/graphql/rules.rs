@@ -93,7 +93,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         Anyone,
         "id coach hosts slug title description kind visibility lengthMinutes lengthsMinutes price bufferBeforeMinutes \
          bufferAfterMinutes minimumNoticeMinutes slotIntervalMinutes bookingWindow locationKind locationValue questions \
-         cancellationPolicy requiresApproval seats schedule availability viewerCanEdit version createdAt updatedAt",
+         cancellationPolicy requiresApproval seats schedule viewerCanEdit version createdAt updatedAt",
     ),
     ("BookingWindow", Anyone, "kind days from until"),
     ("IntakeQuestion", Anyone, "key label kind isRequired options"),

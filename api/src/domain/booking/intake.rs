@@ -16,6 +16,8 @@ pub struct AnswerInput {
     pub values: Vec<String>,
 }
 
+/// More answers than any event type has questions.
+const MOST_ANSWERS: usize = 100;
 /// The longest number that anyone needs.
 const LONGEST_NUMBER: usize = 40;
 
@@ -31,8 +33,8 @@ pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
 
 /// The answers with their questions, or everything that is wrong with them.
 pub(super) fn check(questions: &Questions, given: &[AnswerInput]) -> Result<Answers, Vec<Violation>> {
-    if given.len() > questions.0.len() {
-        return Err(vec![Violation::at("answers", "there are more answers than questions")]);
+    if given.len() > MOST_ANSWERS {
+        return Err(vec![Violation::at("answers", format!("at most {MOST_ANSWERS} answers"))]);
     }
     let mut violations = Vec::new();
     let mut by_key = HashMap::new();

@@ -1,5 +1,7 @@
 //! Further coaches who give the sessions of an event type.
 
+use std::collections::HashMap;
+
 use entity::event_type_host::{ActiveModel, Column, Entity};
 use entity::{Uuid, coach, event_type};
 use sea_orm::ActiveValue::Set;
@@ -14,22 +16,26 @@ use crate::domain::{Caller, Conflict, Result, audit};
 /// Most coaches who give one type of session.
 const MOST: usize = 50;
 
-/// The coaches who give the sessions of an event type: its owner first, then the others in the order they were set.
+/// The coaches who give the sessions of these event types, in the order they were set. One that was never set has its owner alone, who is
+/// not among them then.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn hosts(app: &App, event_type: &event_type::Model) -> Result<Vec<coach::Model>> {
+pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<coach::Model>>> {
     let rows = Entity::find()
-        .filter(Column::EventTypeId.eq(event_type.id))
+        .filter(Column::EventTypeId.is_in(event_type_ids.iter().copied()))
         .order_by_asc(Column::Position)
         .order_by_asc(Column::CoachId)
         .all(app.db.read())
         .await?;
-    let others = rows.into_iter().map(|row| row.coach_id).filter(|id| *id != event_type.coach_id);
-    let ids: Vec<Uuid> = std::iter::once(event_type.coach_id).chain(others).collect();
-    let mut coaches = crate::domain::coach::find_many(app, &ids).await?;
-    coaches.sort_by_key(|coach| ids.iter().position(|id| *id == coach.id));
-    Ok(coaches)
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.coach_id).collect();
+    let coaches = crate::domain::coach::find_many(app, &ids).await?;
+    let coaches: HashMap<Uuid, coach::Model> = coaches.into_iter().map(|coach| (coach.id, coach)).collect();
+    let mut hosts: HashMap<Uuid, Vec<coach::Model>> = HashMap::new();
+    for row in rows {
+        hosts.entry(row.event_type_id).or_default().extend(coaches.get(&row.coach_id).cloned());
+    }
+    Ok(hosts)
 }
 
 /// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer another one's time.

@@ -9,17 +9,21 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::no_schedule;
 use crate::app::App;
-use crate::domain::coach::{acting_for, manages};
+use crate::domain::coach::manages;
 use crate::domain::{Caller, Result};
 
-/// A coach's schedules by name; the caller's own when no coach is named. A short list that is not paged: at most 50.
+/// The schedules of these coaches by name, at most 50 of each: for whoever may change what is theirs.
 ///
 /// # Errors
-/// `NotFound` for another coach, `Forbidden` for a person who is no coach.
-pub async fn list(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Vec<Model>> {
-    let (_, coach_id) = acting_for(caller, coach_id)?;
-    let query = Entity::find_by_coach(coach_id).order_by_asc(Column::Name).order_by_asc(Column::Id);
-    Ok(query.all(app.db.read()).await?)
+/// When the database fails.
+pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
+    let query = Entity::find().filter(Column::CoachId.is_in(coach_ids.iter().copied()));
+    let rows = query.order_by_asc(Column::Name).order_by_asc(Column::Id).all(app.db.read()).await?;
+    let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
+    for row in rows {
+        found.entry(row.coach_id).or_default().push(row);
+    }
+    Ok(found)
 }
 
 /// A schedule of the caller's; staff see anyone's.
@@ -30,16 +34,6 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
     let found = Entity::find_by_id(id).one(app.db.read()).await?;
     found.filter(|schedule| manages(person, schedule.coach_id)).ok_or_else(no_schedule)
-}
-
-/// What the caller may see of these schedules.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Model>> {
-    let Some(person) = caller.find_person() else { return Ok(Vec::new()) };
-    let found = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(app.db.read()).await?;
-    Ok(found.into_iter().filter(|schedule| manages(person, schedule.coach_id)).collect())
 }
 
 /// The overrides of these schedules by date, from one day to another, both included: for whoever may see the schedules.

@@ -67,10 +67,12 @@ pub struct FreeCoaches {
 pub async fn free_coaches(app: &App, caller: &Caller, filter: &FreeFilter) -> Result<FreeCoaches> {
     let now = app.clock.now();
     let (most_coaches, most_slots) = filter.check()?;
-    let offers = offers(app, filter).await?;
+    let mut offers = offers(app, filter).await?;
     let complete = offers.len() as u64 <= MOST_OFFERS;
-    let pairs: Vec<_> =
-        offers.iter().take(MOST_OFFERS as usize).map(|(coach, event_type)| (coach, event_type)).collect();
+    offers.truncate(MOST_OFFERS as usize);
+    // Nobody can book themselves.
+    offers.retain(|(coach, _)| caller.find_person().is_none_or(|person| !person.is_coach(coach.id)));
+    let pairs: Vec<_> = offers.iter().map(|(coach, event_type)| (coach, event_type)).collect();
     let except = Except { user_id: caller.find_person().map(|person| person.user_id), ..Except::default() };
     let open = if pairs.is_empty() {
         Vec::new()

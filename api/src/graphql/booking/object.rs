@@ -10,7 +10,7 @@ use super::event::BookingEvent;
 use super::input::BookingFilter;
 use crate::domain::booking::{self, Action, Scope};
 use crate::domain::page::PageInput;
-use crate::graphql::coach::Coach;
+use crate::graphql::coach::{self, Coach};
 use crate::graphql::connection::{Connection, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
@@ -72,6 +72,8 @@ pub(crate) async fn fetch_along<'b>(
         for booking in &mut bookings {
             booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
         }
+        let coaches = bookings.iter_mut().filter_map(|booking| booking.coach.as_mut());
+        coach::fetch_along(ctx, asked.field("coach"), coaches).await?;
     }
     if asked.field("eventType").exists() {
         let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));

@@ -8,13 +8,12 @@ use crate::domain;
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
 use crate::domain::page::PageInput;
-use crate::domain::schedule;
 use crate::graphql::connection::{Connection, FetchedAlong, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{Loaders, PriceFrom, SpecialtiesOf};
+use crate::graphql::loaders::{Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, TimeZone, Url};
 use crate::graphql::schedule::Schedule;
@@ -131,7 +130,7 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        let rows = schedule::list(app(ctx), caller(ctx), Some(self.row.id)).await?;
+        let rows = ctx.data_unchecked::<Loaders>().load_one(SchedulesOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(rows.into_iter().map(|row| Schedule::new(row).with_coach(self.clone())).collect()))
     }
 
@@ -175,13 +174,18 @@ pub(crate) async fn fetch_along<'c>(
     if asked.field("startingPrice").exists() {
         loaders.load_many(ids.iter().map(|id| PriceFrom(*id))).await?;
     }
+    if asked.field("schedules").exists() {
+        let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
+        loaders.load_many(managed.map(|id| SchedulesOf(*id))).await?;
+    }
     if let [asked] = asked.field("eventTypes").selection_fields()[..]
         && let Some(size) = first_page_size(asked)
     {
         let most = size as u64 + 1;
-        let mut found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
+        let found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
         for coach in &mut coaches {
-            let rows = found.remove(&coach.row.id).unwrap_or_default();
+            // One coach may be there several times.
+            let rows = found.get(&coach.row.id).cloned().unwrap_or_default();
             coach.event_types.set(size, rows);
         }
     }

@@ -4,18 +4,15 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, Model, Question, Visibility, WindowKind};
 
 use crate::domain::coach::is_managed_by;
-use crate::domain::{event_type, schedule};
 use crate::graphql::booking::CancellationPolicy;
 use crate::graphql::coach::Coach;
-use crate::graphql::connection::TimeRangeInput;
-use crate::graphql::context::{app, caller};
+use crate::graphql::context::caller;
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, Loaders};
+use crate::graphql::loaders::{CoachById, HostsOf, Loaders, ScheduleById};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, LocalDate};
 use crate::graphql::schedule::Schedule;
-use crate::graphql::slot::{self, Availability};
 
 /// Something that can be booked with a coach.
 #[derive(Clone, async_graphql::Description)]
@@ -33,6 +30,14 @@ impl EventType {
     pub(crate) fn with_coach(self, coach: Coach) -> Self {
         Self { coach: Some(coach), ..self }
     }
+
+    async fn owner(&self, ctx: &Context<'_>) -> Result<Option<Coach>> {
+        if self.coach.is_some() {
+            return Ok(self.coach.clone());
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await?;
+        Ok(found.map(Coach::new))
+    }
 }
 
 #[Object(use_type_description)]
@@ -44,17 +49,14 @@ impl EventType {
 
     /// The coach who offers it.
     async fn coach(&self, ctx: &Context<'_>) -> Option<Result<Coach>> {
-        if let Some(coach) = &self.coach {
-            return Some(Ok(coach.clone()));
-        }
-        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await;
-        found.map(|row| row.map(Coach::new)).map_err(Into::into).transpose()
+        self.owner(ctx).await.transpose()
     }
 
     /// Everyone who gives its sessions: the coach who offers it, then the others.
     async fn hosts(&self, ctx: &Context<'_>) -> Result<Vec<Coach>> {
-        let rows = event_type::hosts(app(ctx), &self.row).await?;
-        Ok(rows.into_iter().map(Coach::new).collect())
+        let others = ctx.data_unchecked::<Loaders>().load_one(HostsOf(self.row.id)).await?.unwrap_or_default();
+        let others = others.into_iter().filter(|host| host.id != self.row.coach_id).map(Coach::new);
+        Ok(self.owner(ctx).await?.into_iter().chain(others).collect())
     }
 
     /// Part of the public address, unique per coach.
@@ -160,19 +162,8 @@ impl EventType {
     /// The hours it follows; null for the coach's default schedule, and for anyone but the coach and staff.
     async fn schedule(&self, ctx: &Context<'_>) -> Option<Result<Schedule>> {
         let id = self.row.schedule_id.filter(|_| is_managed_by(caller(ctx), self.row.coach_id))?;
-        let found = schedule::get(app(ctx), caller(ctx), id).await;
-        Some(found.map(Schedule::new).map_err(Into::into))
-    }
-
-    /// Its free slots, as the query slots gives them.
-    async fn availability(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Slots start in this stretch; at most 62 days.")] range: TimeRangeInput,
-        #[graphql(desc = "One of the lengths; the default when left out.")] length_minutes: Option<i32>,
-        #[graphql(desc = "One of the hosts; the coach who offers it when left out.")] coach_id: Option<ID>,
-    ) -> Option<Result<Availability>> {
-        Some(slot::find(ctx, self.row.id, coach_id, range, length_minutes, None).await)
+        let found = ctx.data_unchecked::<Loaders>().load_one(ScheduleById(id)).await;
+        found.map(|row| row.map(Schedule::new)).map_err(Into::into).transpose()
     }
 
     /// Whether the viewer may edit it.

@@ -66,6 +66,7 @@ impl ScheduleMutation {
         #[graphql(desc = "Which dates.")] input: SetScheduleOverridesInput,
     ) -> Result<SetScheduleOverridesPayload> {
         let done = async { schedule::set_overrides(app(ctx), caller(ctx), input.read()?).await }.await;
+        forget(ctx);
         SetScheduleOverridesPayload::new(done, Schedule::new)
     }
 }

@@ -6,13 +6,12 @@ use entity::schedule::{Model, WeeklyRule};
 use entity::schedule_override;
 
 use crate::domain;
-use crate::domain::schedule;
 use crate::domain::scheduling::native::Minute;
 use crate::graphql::coach::Coach;
 use crate::graphql::context::app;
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, Loaders};
+use crate::graphql::loaders::{CoachById, Loaders, OverridesOf};
 use crate::graphql::scalars::{DateTime, LocalDate, LocalTime, TimeZone};
 
 /// Day of the week.
@@ -126,8 +125,9 @@ impl Schedule {
             let message = "must not be before the first day, nor more than 10 years after it";
             return Err(domain::Error::invalid("until", message).into());
         }
-        let mut found = schedule::overrides_of(app(ctx), &[self.row.id], from, until).await?;
-        found.remove(&self.row.id).unwrap_or_default().into_iter().map(ScheduleOverride::new).collect()
+        let key = OverridesOf { schedule_id: self.row.id, from, until };
+        let found = ctx.data_unchecked::<Loaders>().load_one(key).await?;
+        found.unwrap_or_default().into_iter().map(ScheduleOverride::new).collect()
     }
 
     /// Grows by one with each change, also of an override; give it back on update.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use entity::booking::{self, Conflict, Status};
-use entity::booking_event::Kind;
+use entity::booking_event::{Kind, Source};
 use entity::coach::Scheduler;
 use entity::event_type;
 use entity::user::Role;
@@ -11,6 +11,10 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+
+use crate::domain::booking::change::apply;
+use crate::domain::booking::state::Event;
+use crate::domain::{Act, Error};
 
 use super::captures::{Capture, numbered, permutations};
 use super::lab::Lab;
@@ -180,7 +184,21 @@ async fn what_was_canceled_here_is_not_brought_back_by_a_repetition() {
     let ann = lab.sign_in("ann.agent@example.com", Role::Client).await;
     let id = lab.bookings().await[0].id;
     let cancel = crate::domain::booking::Cancel { booking_id: id, reason: None, version: None };
-    crate::domain::booking::cancel(&lab.app, &ann, "a-key-of-at-least-16", cancel).await.expect("hers to cancel");
+    let refused = crate::domain::booking::cancel(&lab.app, &ann, "a-key-of-at-least-16", cancel).await;
+    assert!(
+        matches!(refused, Err(Error::Conflict(crate::domain::Conflict::InvalidState(_)))),
+        "its scheduler keeps it: {refused:?}"
+    );
+    let standing = lab.bookings().await.remove(0);
+    let act = Act::system(Source::Sweeper, "a-test", lab.app.clock.now());
+    lab.app
+        .db
+        .write(move |txn| {
+            let (act, standing) = (act.clone(), standing.clone());
+            Box::pin(async move { apply(txn, &act, &standing, Event::Canceled, None, |_| ()).await.map(|_| ()) })
+        })
+        .await
+        .expect("it can be canceled");
     lab.post(&again).await;
     assert_eq!(lab.bookings().await[0].status, Status::Canceled);
     lab.post(&numbered(&["013"]).remove(0)).await;
