@@ -26,8 +26,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("clock", &[]),
     ("config", &[]),
-    ("error", &[]),
-    ("metrics", &[]),
     ("lib", &[]),
 ];
 

@@ -13,6 +13,7 @@ mod event_stream;
 mod event_type;
 mod hold;
 mod identity;
+mod limits;
 mod note;
 mod process;
 mod rules;

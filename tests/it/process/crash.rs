@@ -1,6 +1,7 @@
 //! Killed at any moment: whatever was answered is there after the restart, once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use entity::{job, webhook_delivery};
@@ -11,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tests::process::{Served, Settings};
-use tests::{On, Scratch, TestDb, both_bare, until};
+use tests::{On, PATIENCE, Scratch, TestDb, both_bare, until};
 use tokio::sync::{Mutex, Notify};
 
 use super::{token, usual};
@@ -23,7 +24,8 @@ const SECRET: &str = "a-secret-of-this-test";
 const ROUNDS: usize = 3;
 /// The server is killed after so many answers, more each round.
 const ANSWERS: usize = 15;
-const WEBHOOKS: usize = 60;
+/// In each round.
+const WEBHOOKS: usize = 40;
 const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) {
     booking { id } userErrors { code } } }";
 
@@ -118,7 +120,7 @@ async fn send_everything(served: &Served, orders: &BTreeMap<String, (String, Val
         if ledger.deliveries.lock().await.contains(&uid) {
             return;
         }
-        let body = delivery(&uid, number);
+        let body = delivery(&uid, round * WEBHOOKS + number);
         let signature = hex::encode(signed(&body));
         let request = served.request(http::Method::POST, "/webhooks/calcom").header("x-cal-signature-256", signature);
         let request = request.header("content-type", "application/json").body(body);
@@ -142,6 +144,10 @@ fn delivery(uid: &str, number: usize) -> Vec<u8> {
     body["payload"]["uid"] = json!(uid);
     body["payload"]["iCalUID"] = json!(format!("{uid}@Cal.com"));
     body["payload"]["bookingId"] = json!(100_000 + number);
+    // Each at a time of its own, so that none is in the way of another.
+    let start = tests::at("2031-03-03T00:00:00Z") + chrono::TimeDelta::hours(number as i64);
+    body["payload"]["startTime"] = json!(start);
+    body["payload"]["endTime"] = json!(start + chrono::TimeDelta::minutes(30));
     serde_json::to_vec(&body).expect("it was JSON")
 }
 
@@ -179,12 +185,15 @@ async fn check(
         .exec(db.write_one())
         .await
         .expect("the database answers");
-    until("deliveries are worked off", || async {
+    let worked_off = until("deliveries are worked off", || async {
         let rows = webhook_delivery::Entity::find().all(db.read()).await.expect("the database answers");
         assert_eq!(rows.len(), answered.len(), "each delivery is stored once");
         rows.iter().all(|row| row.status != webhook_delivery::Status::Received)
-    })
-    .await;
+    });
+    if tokio::time::timeout(PATIENCE - Duration::from_secs(1), worked_off).await.is_err() {
+        let left = job::Entity::find().all(db.read()).await.expect("the database answers");
+        panic!("work is left after the restart: {left:#?}\n{}", served.log());
+    }
     let rows = webhook_delivery::Entity::find().all(db.read()).await.expect("the database answers");
     for uid in &answered {
         let found = rows.iter().filter(|row| row.uid.as_deref() == Some(uid)).count();
