@@ -15,6 +15,7 @@ mod hold;
 mod identity;
 mod note;
 mod process;
+mod rules;
 mod schedule;
 mod schema;
 mod session;

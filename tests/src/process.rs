@@ -22,7 +22,15 @@ fn binary() -> PathBuf {
         let profile = this.ancestors().nth(2).expect("tests are built into a target directory").to_owned();
         let name = profile.file_name().and_then(|name| name.to_str()).unwrap_or("debug");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = std::process::Command::new(cargo)
+        let mut command = std::process::Command::new(cargo);
+        // What cargo tells of the test's own package would make build scripts run again, there and back.
+        for (name, _) in std::env::vars_os() {
+            let told = name.to_str().is_some_and(|name| name.starts_with("CARGO_") && name != "CARGO_HOME");
+            if told {
+                command.env_remove(name);
+            }
+        }
+        let built = command
             .args(["build", "--quiet", "--workspace", "--bin", "courtside"])
             .args(["--profile", if name == "debug" { "dev" } else { name }, "--target-dir"])
             .arg(profile.parent().expect("a profile lies in a target directory"))
