@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::{Actor, Answer, TestApp, at, both};
 
 use crate::booking::{create, id_of};
+use crate::coach::about;
 
 both![
     slots_keep_notice_hours_and_bookings,
@@ -202,8 +203,7 @@ async fn who_is_free_costs_the_same_for_one_coach_and_for_all(app: &TestApp) {
     let mut counts = Vec::new();
     for filter in [json!({ "range": range, "specialties": ["luxury"] }), json!({ "range": range })] {
         let (_, statements) = app.statements.of(free(app, json!({ "filter": filter }))).await;
-        let about = ["coach", "event_type", "schedule", "booking\"", "slot_hold"];
-        counts.push(statements.iter().filter(|sql| about.iter().any(|table| sql.contains(table))).count());
+        counts.push(about(&statements, &["coach", "event_type", "schedule", "booking\"", "slot_hold"]));
     }
     assert_eq!(counts, [6, 6]);
 }

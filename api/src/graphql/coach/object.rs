@@ -11,7 +11,7 @@ use crate::domain::page::PageInput;
 use crate::graphql::connection::{Connection, FetchedAlong, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
-use crate::graphql::event_type::EventType;
+use crate::graphql::event_type::{self as event_types, EventType};
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
 use crate::graphql::money::Money;
@@ -178,11 +178,15 @@ pub(crate) async fn fetch_along<'c>(
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| SchedulesOf(*id))).await?;
     }
-    if let [asked] = asked.field("eventTypes").selection_fields()[..]
-        && let Some(size) = first_page_size(asked)
+    if let [types] = asked.field("eventTypes").selection_fields()[..]
+        && let Some(size) = first_page_size(types)
     {
         let most = size as u64 + 1;
         let found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
+        let asked = asked.field("eventTypes");
+        for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+            event_types::remember_along(ctx, nodes, found.values().flatten()).await?;
+        }
         for coach in &mut coaches {
             // One coach may be there several times.
             let rows = found.get(&coach.row.id).cloned().unwrap_or_default();

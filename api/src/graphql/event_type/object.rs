@@ -1,6 +1,6 @@
 //! What clients see of an event type.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Lookahead, Object, SimpleObject};
 use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, Model, Question, Visibility, WindowKind};
 
 use crate::domain::coach::is_managed_by;
@@ -185,6 +185,23 @@ impl EventType {
     async fn updated_at(&self) -> DateTime {
         DateTime(self.row.updated_at)
     }
+}
+
+/// Reads what the selection asks for along with event types into the loaders' memory, where their fields find it.
+pub(crate) async fn remember_along<'e>(
+    ctx: &Context<'_>,
+    asked: Lookahead<'_>,
+    event_types: impl Iterator<Item = &'e Model> + Clone,
+) -> Result<()> {
+    let loaders = ctx.data_unchecked::<Loaders>();
+    if asked.field("hosts").exists() {
+        loaders.load_many(event_types.clone().map(|row| HostsOf(row.id))).await?;
+    }
+    if asked.field("schedule").exists() {
+        let managed = event_types.filter(|row| is_managed_by(caller(ctx), row.coach_id));
+        loaders.load_many(managed.filter_map(|row| row.schedule_id.map(ScheduleById))).await?;
+    }
+    Ok(())
 }
 
 /// How far ahead an event type can be booked, in the zone of the coach's hours.
