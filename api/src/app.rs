@@ -33,6 +33,8 @@ pub struct App {
     pub db: Db,
     pub clock: Clock,
     pub deadlines: Deadlines,
+    /// What is known of free time in calendars elsewhere.
+    pub slots: crate::domain::scheduling::SlotCache,
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
     pub cal_com: crate::domain::webhook::CalComSecrets,

@@ -87,6 +87,8 @@ pub enum Source {
     Api,
     /// A webhook of a provider.
     Webhook,
+    /// A provider's own records, read back.
+    Reconcile,
     /// A deadline or the end of a session.
     Sweeper,
     /// Demo data.

@@ -22,6 +22,7 @@ pub mod provider_booking;
 pub mod refund;
 pub mod schedule;
 pub mod schedule_override;
+pub mod scheduler_request;
 pub mod session;
 pub mod setting;
 pub mod slot_hold;

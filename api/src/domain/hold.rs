@@ -1,5 +1,7 @@
 //! Keeping a slot for a client while they fill in a form or pay.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::slot_hold::{ActiveModel, Column, Entity, Model};
 use entity::{Uuid, user};
@@ -7,7 +9,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::LockType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
-use super::booking::{Offer, Wanted, require_free};
+use super::booking::{Offer, Offered, Wanted, Wanting, require_free};
 use super::scheduling::{self, Except};
 use super::{Caller, Conflict, Error, Result, check};
 use crate::app::App;
@@ -33,22 +35,24 @@ pub struct Create {
 /// # Errors
 /// `SlotTaken` or `SlotNotOffered`; `NotFound` for what cannot be booked; `InvalidState` for a coach who takes no bookings, for oneself,
 /// and beyond three slots at a time; `Invalid` for values that cannot stand.
-pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
+pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Model> {
     let user_id = caller.require_person()?.user_id;
+    let Create { event_type_id, coach_id, starts_at, length_minutes } = input;
+    let offered = Offered::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
     let now = app.clock.now();
     let (id, expires_at) = (entity::new_id(), now + app.deadlines.hold);
     app.db
         .write(move |txn| {
+            let offered = offered.clone();
             Box::pin(async move {
                 // One person's holds are counted one after the other. Whoever only refers to the account does not wait.
                 let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
                 account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let Create { event_type_id, coach_id, starts_at, length_minutes } = input;
                 let wanted = Wanted { event_type_id, coach_id, starts_at, length_minutes };
                 let (offer, violations) = wanted.find(txn, user_id, now).await?;
                 check(violations)?;
                 make_room(txn, user_id, offer.coach.id, now).await?;
-                place(txn, offer, starts_at, user_id, (id, now, expires_at)).await
+                place(txn, offer, &offered, (starts_at, user_id), (id, now, expires_at)).await
             })
         })
         .await
@@ -68,12 +72,13 @@ async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>)
 async fn place(
     txn: &Txn,
     offer: Offer,
-    starts_at: DateTime<Utc>,
-    user_id: Uuid,
+    offered: &Offered,
+    (starts_at, user_id): (DateTime<Utc>, Uuid),
     (id, now, expires_at): (Uuid, DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
-    require_free(txn, &offer.coach, &offer.event_type, &terms, starts_at, Except::default(), now).await?;
+    let wanted = Wanting { coach: &offer.coach, event_type: &offer.event_type, terms: &terms };
+    require_free(txn, wanted, offered, starts_at, Except::default(), now).await?;
     let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let row = ActiveModel {
         id: Set(id),

@@ -97,7 +97,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ),
     ("BookingWindow", Anyone, "kind days from until"),
     ("IntakeQuestion", Anyone, "key label kind isRequired options"),
-    ("Availability", Anyone, "coach eventType slots days verifiedAt source"),
+    ("Availability", Anyone, "coach eventType slots days verifiedAt source freshness"),
     ("AvailabilityDay", Anyone, "date slots"),
     ("Slot", Anyone, "startsAt endsAt startsAtLocal endsAtLocal"),
     ("FreeCoaches", Anyone, "coaches isComplete verifiedAt source"),

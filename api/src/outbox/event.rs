@@ -1,7 +1,8 @@
 //! What happened to a booking, and which work follows from it.
 
 use entity::booking::Status;
-use entity::booking_event::{ActiveModel, Kind};
+use entity::booking_event::{ActiveModel, Kind, Source};
+use entity::coach::Scheduler;
 use entity::{Json, Uuid};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, EntityTrait};
@@ -25,6 +26,8 @@ pub struct BookingEvent {
     pub before: Option<Json>,
     pub after: Option<Json>,
     pub reason: Option<String>,
+    /// Who keeps the coach's time for this booking.
+    pub scheduler: Scheduler,
     pub act: Act,
 }
 
@@ -35,7 +38,18 @@ impl BookingEvent {
         let was_active = self.status_before.is_some_and(Status::is_active);
         let frees_its_time = matches!(self.kind, Kind::Moved | Kind::ConflictFound) || !self.status_after.is_active();
         let gave_time_back = was_active && frees_its_time;
-        if gave_time_back { vec![Job::SettleConflicts { coach_id: self.coach_id }] } else { Vec::new() }
+        let mut jobs = Vec::new();
+        if gave_time_back {
+            jobs.push(Job::SettleConflicts { coach_id: self.coach_id });
+        }
+        // What was decided here is to be carried out at the scheduler; what it told us, it knows.
+        let is_news_there = !matches!(self.act.source, Source::Webhook | Source::Reconcile);
+        let ends_or_decides =
+            (was_active && !self.status_after.is_active()) || matches!(self.kind, Kind::Approved | Kind::AttendanceMarked);
+        if self.scheduler == Scheduler::CalCom && is_news_there && ends_or_decides {
+            jobs.push(Job::AlignBooking { booking_id: self.booking_id });
+        }
+        jobs
     }
 }
 

@@ -21,6 +21,10 @@ pub enum Job {
     SettleConflicts { coach_id: Uuid },
     /// Give a person the bookings that were made for their address before they signed up.
     ClaimBookings { user_id: Uuid },
+    /// Find out what came of something that was asked of a scheduler, and ask it if nobody has.
+    SeeToRequest { request_id: Uuid },
+    /// Make true at a booking's scheduler what was decided here.
+    AlignBooking { booking_id: Uuid },
 }
 
 impl Job {
@@ -31,6 +35,8 @@ impl Job {
             Self::ProjectDelivery { .. } => "project_delivery",
             Self::SettleConflicts { .. } => "settle_conflicts",
             Self::ClaimBookings { .. } => "claim_bookings",
+            Self::SeeToRequest { .. } => "see_to_request",
+            Self::AlignBooking { .. } => "align_booking",
         }
     }
 
@@ -38,7 +44,9 @@ impl Job {
         match self {
             Self::ProjectDelivery { delivery_id: id }
             | Self::SettleConflicts { coach_id: id }
-            | Self::ClaimBookings { user_id: id } => id,
+            | Self::ClaimBookings { user_id: id }
+            | Self::SeeToRequest { request_id: id }
+            | Self::AlignBooking { booking_id: id } => id,
         }
     }
 
@@ -54,6 +62,8 @@ impl Job {
             "project_delivery" => Some(Self::ProjectDelivery { delivery_id: row.subject_id }),
             "settle_conflicts" => Some(Self::SettleConflicts { coach_id: row.subject_id }),
             "claim_bookings" => Some(Self::ClaimBookings { user_id: row.subject_id }),
+            "see_to_request" => Some(Self::SeeToRequest { request_id: row.subject_id }),
+            "align_booking" => Some(Self::AlignBooking { booking_id: row.subject_id }),
             _ => None,
         }
     }

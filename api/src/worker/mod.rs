@@ -106,6 +106,8 @@ fn job_label(kind: &str) -> &'static str {
         "project_delivery" => "project_delivery",
         "settle_conflicts" => "settle_conflicts",
         "claim_bookings" => "claim_bookings",
+        "see_to_request" => "see_to_request",
+        "align_booking" => "align_booking",
         _ => "unknown",
     }
 }
@@ -115,5 +117,7 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::ProjectDelivery { delivery_id } => webhook::project(app, delivery_id).await,
         Job::SettleConflicts { coach_id } => booking::settle_conflicts(app, coach_id).await,
         Job::ClaimBookings { user_id } => booking::claim(app, user_id).await,
+        Job::SeeToRequest { request_id } => booking::see_to(app, request_id).await,
+        Job::AlignBooking { booking_id } => booking::align(app, booking_id).await,
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::change::{apply, initiate};
 use super::create::reference;
 use super::derive::{Derived, Target};
-use super::presence;
+use super::{own, presence};
 use super::road::road;
 use super::stand::{self, Rank, Verdict};
 use super::state::{self, Event};
@@ -26,6 +26,19 @@ pub(crate) struct Parties {
     pub(crate) event_type: event_type::Model,
     /// None until somebody signs up with the attendee's address.
     pub(crate) client_id: Option<Uuid>,
+}
+
+/// Where a booking was made, and so who has the say over what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// At the scheduler: all of it is the scheduler's to say.
+    Scheduler,
+    /// Here: the scheduler has the say over time and place, and over whether it takes place. The rest is ours.
+    Here {
+        is_paid: bool,
+        /// Until when it is to be paid, should the price be due now.
+        payment_deadline: DateTime<Utc>,
+    },
 }
 
 /// Brings a booking where the scheduler wants it, or makes it. `before` is what the scheduler's words meant when they were last carried out.
@@ -41,17 +54,24 @@ pub(crate) async fn adopt(
     before: Option<&Derived>,
     after: &Derived,
     parties: &Parties,
+    origin: Origin,
 ) -> Result<Model> {
     let act = &deed(act, before, after, parties);
     let is_new = known.is_none();
     let booking = known.map_or_else(|| row(act, after, parties), Ok)?;
     let before = if is_new { None } else { before };
-    let proposed = propose(&booking, before, after, parties, act.now)?;
-    let events = if is_new || has_news(before, after, Derived::decision) {
-        events(&booking, &proposed, after, act.now)
-    } else {
-        Vec::new()
+    let mut proposed = propose(&booking, before, after, parties, act.now)?;
+    let events = match origin {
+        _ if !is_new && !has_news(before, after, Derived::decision) => Vec::new(),
+        Origin::Scheduler => events(&booking, &proposed, after, act.now),
+        Origin::Here { is_paid, .. } => own::events(&booking, &proposed, after, is_paid, act.now),
     };
+    if let Origin::Here { payment_deadline, .. } = origin {
+        proposed = own::keep(&booking, proposed, after);
+        if events.contains(&Event::PaymentDue) {
+            proposed.payment_deadline = Some(payment_deadline.min(proposed.starts_at));
+        }
+    }
     let change = Change { booking, proposed, events, is_new, reason: after.reason.clone() };
     let booking = change.carry_out(txn, act, Rank::of_number(after.number)).await?;
     presence::follow(txn, act, booking, before, after).await
@@ -71,6 +91,10 @@ fn has_news<'d, T: PartialEq>(before: Option<&'d Derived>, after: &'d Derived, o
 
 /// Who did it, where the scheduler names one of the two sides.
 fn deed(act: &Act, before: Option<&Derived>, after: &Derived, parties: &Parties) -> Act {
+    if act.by != ActorKind::Provider {
+        // It was asked for here, and is known better than the scheduler says.
+        return act.clone();
+    }
     let by = after.by.as_deref().filter(|_| has_news(before, after, Derived::decision));
     let is = |email: Option<&str>| email.is_some() && by == email;
     let (by, actor_id) = if is(after.attendee.as_ref().map(|attendee| attendee.email.as_str())) {
@@ -206,9 +230,19 @@ fn group(uid: &str) -> Uuid {
 
 fn events(booking: &Model, proposed: &Model, after: &Derived, now: DateTime<Utc>) -> Vec<Event> {
     let moved = (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at);
-    let mut events = road(booking.status, after.target, moved, proposed.starts_at <= now);
+    let events = road(booking.status, after.target, moved, proposed.starts_at <= now);
+    with_approval(events, booking, proposed, after)
+}
+
+/// Adds what is said about the coach's approval.
+pub(super) fn with_approval(
+    mut events: Vec<Event>,
+    booking: &Model,
+    proposed: &Model,
+    after: &Derived,
+) -> Vec<Event> {
     if booking.approval == Approval::Pending && proposed.approval == Approval::Given {
-        let at = events.iter().position(|event| *event == Event::Confirmed);
+        let at = events.iter().position(|event| matches!(event, Event::Confirmed | Event::PaymentDue));
         at.into_iter().for_each(|at| events.insert(at, Event::Noted(Kind::Approved)));
     }
     if after.target == Target::Requested && !events.is_empty() {

@@ -54,7 +54,7 @@ where
             let (person, correlation_id, decision) = (person.clone(), correlation_id.clone(), decision.clone());
             Box::pin(async move {
                 let booking = super::read::take(txn, booking_id).await?;
-                super::read::require_ours(&booking)?;
+                super::read::require_reachable(txn, &booking).await?;
                 let side = match super::side(&person, &booking)? {
                     ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
                     ActorKind::Client if person.is_admin() => ActorKind::Admin,

@@ -62,7 +62,7 @@ async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Resu
     if input.version.is_some_and(|version| version != booking.version) {
         return Err(Conflict::Stale.into());
     }
-    super::read::require_ours(booking)?;
+    super::read::require_reachable(txn, booking).await?;
     if act.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= act.now {
         return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
     }

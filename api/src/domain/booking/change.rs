@@ -190,6 +190,7 @@ fn line(
         before: old,
         after: new,
         reason,
+        scheduler: booking.scheduler,
         act: act.clone(),
     }
 }

@@ -1,9 +1,12 @@
 //! Booking a slot: our row first, because the database refuses overlaps; then the scheduler; then the price.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
+use entity::coach::Scheduler;
 use entity::event_type::{self, Visibility};
 use entity::{Uuid, coach, event_type_host, slot_hold, user};
 use sea_orm::sea_query::LockType;
@@ -13,6 +16,9 @@ use serde::Serialize;
 use super::change::{apply, initiate};
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
+use super::offered::Offered;
+use super::request::{self, Asked};
+use super::saga;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -44,8 +50,9 @@ pub struct Create {
 /// # Errors
 /// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`, `IdempotencyKeyReused`; `NotFound` for what cannot be
 /// booked; `Invalid` for values that cannot stand.
-pub async fn create(app: &App, caller: &Caller, key: &str, input: Create) -> Result<Model> {
+pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
+    let offered = Offered::find(app, &input).await?;
     let now = app.clock.now();
     let act = Act::person(ActorKind::Client, &person, &caller.correlation_id, now);
     let booking_id = entity::new_id();
@@ -56,6 +63,7 @@ pub async fn create(app: &App, caller: &Caller, key: &str, input: Create) -> Res
         .db
         .write(move |txn| {
             let (act, input, key, request_hash) = (act.clone(), input.clone(), key.clone(), request_hash.clone());
+            let offered = offered.clone();
             Box::pin(async move {
                 let user_id = act.actor_id.expect("a person's deed names the person");
                 let key = idempotency::Key { user_id, operation: "createBooking", key: &key, request_hash };
@@ -63,14 +71,14 @@ pub async fn create(app: &App, caller: &Caller, key: &str, input: Create) -> Res
                     return Ok((super::read::require(&**txn, id).await?, false));
                 }
                 let order = Order::prepare(txn, user_id, input, now).await?;
-                Ok((order.place(txn, &act, booking_id, deadline).await?, true))
+                Ok((order.place(txn, &act, booking_id, deadline, &offered).await?, true))
             })
         })
         .await?;
     if is_new {
         app.metrics.booking("created");
     }
-    Ok(booking)
+    if booking.status == Status::Initiated || !is_new { saga::outcome(app, booking).await } else { Ok(booking) }
 }
 
 /// A booking that may be made, as far as can be told before it is tried.
@@ -102,14 +110,26 @@ impl Order {
         Ok(Self { input, client, coach, event_type, terms, answers })
     }
 
-    async fn place(self, txn: &Txn, act: &Act, id: Uuid, payment_deadline: DateTime<Utc>) -> Result<Model> {
+    async fn place(
+        self,
+        txn: &Txn,
+        act: &Act,
+        id: Uuid,
+        payment_deadline: DateTime<Utc>,
+        offered: &Offered,
+    ) -> Result<Model> {
         if let Some(hold_id) = self.input.hold_id {
             self.redeem_hold(txn, hold_id, act.now).await?;
         }
         let except = Except { user_id: Some(self.client.id), ..Except::default() };
-        require_free(txn, &self.coach, &self.event_type, &self.terms, self.input.starts_at, except, act.now).await?;
+        let slot = Wanting { coach: &self.coach, event_type: &self.event_type, terms: &self.terms };
+        require_free(txn, slot, offered, self.input.starts_at, except, act.now).await?;
 
         let booking = initiate(txn, act, self.row(id, act.now)?).await?;
+        if booking.scheduler != Scheduler::Native {
+            request::open(txn, act, Asked::booking(&booking)).await?;
+            return Ok(booking);
+        }
         let booking = apply(txn, act, &booking, Event::SchedulerAccepted, None, |_| ()).await?;
         if booking.approval == Approval::Pending {
             return apply(txn, act, &booking, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await;
@@ -220,7 +240,7 @@ impl Wanted {
             return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
         }
         require_good_standing(txn, &coach).await?;
-        scheduling::require_readable(&coach)?;
+        scheduling::require_readable(&**txn, &coach).await?;
         let length = self.length_minutes.unwrap_or(event_type.length_minutes);
         let mut violations = Vec::new();
         if !event_type.lengths.0.contains(&length) {
@@ -271,25 +291,42 @@ pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model
     coach.ok_or(Error::NotFound("coach"))
 }
 
+/// What is wanted of whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanting<'w> {
+    pub(crate) coach: &'w coach::Model,
+    pub(crate) event_type: &'w event_type::Model,
+    pub(crate) terms: &'w Terms,
+}
+
 /// Refuses a start that the coach does not offer or that is no longer free, and says which of the two it is.
 pub(crate) async fn require_free(
     txn: &Txn,
-    coach: &coach::Model,
-    event_type: &event_type::Model,
-    terms: &Terms,
+    wanted: Wanting<'_>,
+    offered: &Offered,
     starts_at: DateTime<Utc>,
     except: Except,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let Wanting { coach, event_type, terms } = wanted;
     let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let range = Interval { from: claim.from, until: claim.until };
     let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
-    if availability.offers(terms, starts_at, now) {
-        Ok(())
-    } else if availability.would_offer(terms, starts_at, now) {
-        Err(Conflict::SlotTaken.into())
-    } else {
-        Err(Conflict::SlotNotOffered.into())
+    let (is_free, is_offered) = match (offered, coach.scheduler) {
+        (Offered::ByHours, Scheduler::Native) => {
+            (availability.offers(terms, starts_at, now), availability.would_offer(terms, starts_at, now))
+        }
+        (Offered::Starts(starts), Scheduler::CalCom) => {
+            let is_offered = starts.contains(&starts_at);
+            (is_offered && !availability.is_busy(range), is_offered)
+        }
+        // The coach has changed schedulers since the start was looked up.
+        _ => return Err(Error::lost_race()),
+    };
+    match (is_free, is_offered) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Conflict::SlotTaken.into()),
+        (false, false) => Err(Conflict::SlotNotOffered.into()),
     }
 }
 

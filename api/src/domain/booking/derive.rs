@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use entity::booking::{Answer, Approval};
 use entity::event_type::LocationKind;
 
-use super::statement::{
-    Attendee, CANCELED, CREATED, ENDED, NO_SHOW, Offer, Organizer, PAID, PAYMENT_BEGUN, REJECTED, REQUESTED,
-    RESCHEDULED, STARTED, Said, Standing, Statement,
+use crate::domain::scheduling::statement::{
+    Attendee, CANCELED, CREATED, ENDED, Offer, Organizer, PAID, PAYMENT_BEGUN, READ, REJECTED, REQUESTED, RESCHEDULED,
+    STARTED, Said, Standing, Statement, no_show,
 };
 
 /// Kinds that describe a booking, the most telling first. Where several say something, the first of them is believed.
-const TELLING: [&str; 7] = [RESCHEDULED, CREATED, REQUESTED, PAID, PAYMENT_BEGUN, REJECTED, CANCELED];
+const TELLING: [&str; 8] = [RESCHEDULED, CREATED, REQUESTED, PAID, PAYMENT_BEGUN, REJECTED, CANCELED, READ];
 
 /// One uid and what was said about it.
 #[derive(Clone, PartialEq, Eq)]
@@ -141,10 +141,7 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         offer: offer(&chain),
         organizer: told().find_map(|statement| statement.organizer.clone()),
         attendee,
-        place: place(
-            told().find_map(|statement| statement.location.as_deref()),
-            told().find_map(|statement| statement.video_url.as_deref()),
-        ),
+        place: whereabouts(tip, told()),
         price_minor: told().find_map(|statement| statement.price_minor).unwrap_or(0).max(0),
         currency: told().find_map(|statement| statement.currency.clone()),
         requires_approval,
@@ -155,11 +152,6 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         reason: decisive.and_then(|statement| statement.reason.clone()),
         by: decisive.and_then(|statement| statement.by.clone()),
     })
-}
-
-/// The kind under which somebody's absence is kept.
-pub(crate) fn no_show(email: &str) -> String {
-    format!("{NO_SHOW}:{email}")
 }
 
 fn target(tip: &Node) -> Option<Target> {
@@ -192,7 +184,8 @@ fn taken_again(tip: &Node) -> bool {
 
 fn accepted(tip: &Node) -> bool {
     let certain = |kind| tip.find(kind).is_some_and(|statement| statement.standing != Some(Standing::Pending));
-    [RESCHEDULED, CREATED, PAID].into_iter().any(certain) || meeting(tip, STARTED) || meeting(tip, ENDED)
+    let is_read_so = tip.find(READ).is_some_and(|statement| statement.standing == Some(Standing::Accepted));
+    [RESCHEDULED, CREATED, PAID].into_iter().any(certain) || is_read_so || meeting(tip, STARTED) || meeting(tip, ENDED)
 }
 
 /// The clock says so of every booking that stood when it was made.
@@ -213,8 +206,8 @@ fn approval(tip: &Node, target: Target) -> Approval {
 /// The statement that brought the booking where it is.
 fn decisive(tip: &Node, target: Target) -> Option<&Statement> {
     match target {
-        Target::Canceled => tip.find(CANCELED),
-        Target::Rejected => tip.find(REJECTED),
+        Target::Canceled => tip.find(CANCELED).or_else(|| tip.find(READ)),
+        Target::Rejected => tip.find(REJECTED).or_else(|| tip.find(READ)),
         Target::Completed => None,
         Target::Requested | Target::Unpaid | Target::Confirmed => tip.telling().next(),
     }
@@ -242,6 +235,15 @@ fn offer(chain: &[&Node]) -> Offer {
         title: same().find_map(|offer| offer.title.clone()),
         length_minutes: same().find_map(|offer| offer.length_minutes),
     }
+}
+
+/// Where to meet. Of a change of place no message tells: the latest reading of the uid that counts is believed first.
+fn whereabouts<'s>(tip: &'s Node, told: impl Iterator<Item = &'s Statement>) -> Place {
+    let mut told = told.filter(|statement| statement.location.is_some() || statement.video_url.is_some());
+    let read = tip.find(READ).filter(|read| read.location.is_some() || read.video_url.is_some());
+    let Some(first) = read.or_else(|| told.next()) else { return place(None, None) };
+    let link = first.video_url.as_deref().or_else(|| told.find_map(|statement| statement.video_url.as_deref()));
+    place(first.location.as_deref(), if read.is_some() { first.video_url.as_deref() } else { link })
 }
 
 /// The scheduler writes links, telephone numbers, addresses and names of apps into one field.

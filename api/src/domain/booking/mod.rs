@@ -2,6 +2,7 @@
 
 mod actions;
 pub(crate) mod adopt;
+mod align;
 mod approve;
 mod cancel;
 pub(crate) mod change;
@@ -10,28 +11,36 @@ mod create;
 pub(crate) mod derive;
 mod idempotency;
 mod intake;
+pub(crate) mod learn;
+mod offered;
+mod own;
 mod payment;
 mod policy;
 mod presence;
 mod read;
 mod reschedule;
 mod road;
+pub(crate) mod request;
+pub(crate) mod saga;
 mod stand;
 pub mod state;
-pub(crate) mod statement;
 mod sweep;
 
 pub use actions::{Action, allowed_actions, shows_place};
+pub use align::align;
 pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
 pub use claim::claim;
 pub use create::{Create, create};
-pub(crate) use create::{Offer, Wanted, reference, require_free};
+pub(crate) use create::{Offer, Wanted, Wanting, reference, require_free};
 pub use intake::AnswerInput;
+pub(crate) use offered::Offered;
 pub use payment::record_payment;
 pub use policy::{Quote, quote};
+pub(crate) use read::find_uid;
 pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};
 pub use reschedule::{Reschedule, reschedule};
+pub use saga::see_to;
 pub use stand::settle_conflicts;
 pub use sweep::sweep;
 

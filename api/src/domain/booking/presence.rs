@@ -102,8 +102,12 @@ fn wanted(booking: &Model, session: &session::Model, after: &Derived) -> Option<
     };
     Some(Wanted {
         status,
-        client: if is_absent { Attendance::Absent } else { Attendance::Unknown },
-        started_at: after.has_started.then_some(booking.starts_at),
+        client: match (after.absent, session.client_attendance) {
+            (Some(true), _) => Attendance::Absent,
+            (Some(false), Attendance::Absent) => Attendance::Unknown,
+            (_, marked_here) => marked_here,
+        },
+        started_at: session.started_at.or_else(|| after.has_started.then_some(booking.starts_at)),
         ended_at: (booking.status == Status::Completed).then(|| session.ended_at.unwrap_or(booking.ends_at)),
     })
 }

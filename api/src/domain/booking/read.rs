@@ -55,9 +55,10 @@ pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
     require(&**txn, id).await
 }
 
-/// Refuses to change a booking that another scheduler keeps: here alone it would be changed for us and not for them.
-pub(crate) fn require_ours(booking: &Model) -> Result<()> {
-    if booking.scheduler == Scheduler::Native {
+/// Refuses to change a booking that another scheduler keeps while we have no access to it: here alone it would be changed for us and not
+/// for them.
+pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> {
+    if booking.scheduler == Scheduler::Native || crate::domain::connection::is_live(&**txn, booking.coach_id).await? {
         return Ok(());
     }
     Err(Conflict::InvalidState("this booking is kept by the coach's own calendar: change it there".to_owned()).into())
@@ -78,6 +79,11 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let booking = require(app.db.read(), id).await?;
     super::side(person, &booking)?;
     Ok(booking)
+}
+
+/// The uid that a booking has at its scheduler, if it is known there.
+pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
+    Ok(super::learn::known(app.db.read(), id).await?.map(|known| known.uid))
 }
 
 /// What the caller may see of these bookings.

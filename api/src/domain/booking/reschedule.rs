@@ -1,16 +1,21 @@
 //! Moving a booking. It keeps its identity.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
+use entity::coach::Scheduler;
 use entity::{Uuid, event_type};
 use sea_orm::EntityTrait;
 use serde::Serialize;
 
 use super::change::apply;
-use super::create::{host, lock_coach, require_free};
+use super::create::{Wanting, host, lock_coach, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
+use super::offered::Offered;
+use super::saga;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -32,9 +37,11 @@ pub struct Reschedule {
 /// # Errors
 /// As for booking; `InvalidState` for a booking that no longer stands or has begun, `Policy` when the client may not move it any more,
 /// `Stale` when it was changed since the caller read it.
-pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule) -> Result<Model> {
+pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Reschedule) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check_reason(input.reason.as_deref())?;
+    let seen = super::read::get(app, caller, input.booking_id).await?;
+    let offered = Offered::for_move(app, &seen, input.starts_at).await?;
     let now = app.clock.now();
     let request_hash = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?.request_hash;
     let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
@@ -43,7 +50,7 @@ pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule
         .db
         .write(move |txn| {
             let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
-            let (person, correlation_id) = (person.clone(), correlation_id.clone());
+            let (person, correlation_id, offered) = (person.clone(), correlation_id.clone(), offered.clone());
             Box::pin(async move {
                 let found = super::read::require(&**txn, input.booking_id).await?;
                 let side = super::side(&person, &found)?;
@@ -57,24 +64,40 @@ pub async fn reschedule(app: &App, caller: &Caller, key: &str, input: Reschedule
                     request_hash,
                 };
                 if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
-                    return Ok((booking, false));
+                    return Ok((Moving::Done(booking), false));
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
-                Ok((move_to(txn, &act, &booking, input).await?, true))
+                Ok((move_to(txn, &act, &booking, input, &offered).await?, true))
             })
         })
         .await?;
     if is_new {
         app.metrics.booking("rescheduled");
     }
-    Ok(booking)
+    match booking {
+        Moving::Done(booking) => saga::after_move(app, booking, is_new).await,
+        Moving::Asked(booking, request_id) => saga::outcome_of_move(app, booking, request_id).await,
+    }
 }
 
-async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Result<Model> {
+/// How far a move has come when it is written down.
+enum Moving {
+    Done(Model),
+    /// It is for the scheduler to grant.
+    Asked(Model, Uuid),
+}
+
+async fn move_to(
+    txn: &Txn,
+    act: &Act,
+    booking: &Model,
+    input: Reschedule,
+    offered: &Offered,
+) -> Result<Moving> {
     if input.version.is_some_and(|version| version != booking.version) {
         return Err(Conflict::Stale.into());
     }
-    super::read::require_ours(booking)?;
+    super::read::require_reachable(txn, booking).await?;
     if input.starts_at <= act.now {
         return Err(Error::invalid("startsAt", "must be in the future"));
     }
@@ -100,7 +123,12 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
     if booking.status.is_active() {
         let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
         let except = Except { booking_id: Some(booking.id), user_id: act.actor_id };
-        require_free(txn, &coach, &event_type, &terms, input.starts_at, except, act.now).await?;
+        let wanted = Wanting { coach: &coach, event_type: &event_type, terms: &terms };
+        require_free(txn, wanted, offered, input.starts_at, except, act.now).await?;
+        if booking.scheduler != Scheduler::Native {
+            let request_id = saga::ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
+            return Ok(Moving::Asked(booking.clone(), request_id));
+        }
     }
     let moved = apply(txn, act, booking, event, input.reason, |booking| {
         booking.starts_at = input.starts_at;
@@ -115,9 +143,10 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule) -> Re
     })
     .await?;
     if asks_again {
-        return apply(txn, act, &moved, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await;
+        let asked = apply(txn, act, &moved, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await?;
+        return Ok(Moving::Done(asked));
     }
-    Ok(moved)
+    Ok(Moving::Done(moved))
 }
 
 /// The policy that was frozen into the booking limits how often its client may move it; coaches and staff are not bound by it.

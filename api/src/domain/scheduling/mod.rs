@@ -1,6 +1,11 @@
 //! Who owns a coach's time. The one place that chooses by scheduler; nothing above it knows which one it is.
 
+pub(crate) mod cal_com;
 pub mod native;
 mod source;
+pub(crate) mod statement;
 
-pub use source::{Availability, Except, Source, load, load_many, require_readable, terms};
+pub(crate) use cal_com::{Calendar, Outcome, Step, Stepped, Wish};
+pub use cal_com::SlotCache;
+pub(crate) use cal_com::{Question, Reading, read};
+pub use source::{Availability, Except, Freshness, Source, load, load_many, require_readable, terms};

@@ -10,7 +10,7 @@ use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
-use crate::domain::{Conflict, Error, Result};
+use crate::domain::{Conflict, Error, Result, connection};
 
 /// Where an answer about free time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -18,6 +18,22 @@ use crate::domain::{Conflict, Error, Result};
 pub enum Source {
     /// The built-in scheduler.
     Native,
+    /// The coach's calendar at Cal.com.
+    CalCom,
+    /// Several of these.
+    Mixed,
+}
+
+/// How far an answer about free time may be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "AvailabilityFreshness")]
+pub enum Freshness {
+    /// It was true a moment ago.
+    Fresh,
+    /// The calendar has not answered lately: this is its last answer, given at `verifiedAt`.
+    Stale,
+    /// As STALE, and for a part of the stretch nothing is known at all: there may be more free time than is shown.
+    Partial,
 }
 
 /// The open and the taken time of one coach over a stretch, for one event type.
@@ -40,6 +56,12 @@ impl Availability {
         offers(&self.hours, terms, &self.busy, start, now)
     }
 
+    /// Whether something of ours takes any of the stretch.
+    #[must_use]
+    pub fn is_busy(&self, stretch: Interval) -> bool {
+        self.busy.iter().any(|busy| busy.from < stretch.until && busy.until > stretch.from)
+    }
+
     /// Whether it could start then if nothing else were booked: tells "taken" from "not offered".
     #[must_use]
     pub fn would_offer(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
@@ -50,10 +72,11 @@ impl Availability {
 /// Refuses a coach whose time is kept by a scheduler that cannot be asked: no free time is ever made up.
 ///
 /// # Errors
-/// `InvalidState` unless the built-in scheduler owns the coach's time.
-pub fn require_readable(coach: &coach::Model) -> Result<()> {
+/// `InvalidState` for a scheduler that cannot be asked, or that we have no access to.
+pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -> Result<()> {
     match coach.scheduler {
         Scheduler::Native => Ok(()),
+        Scheduler::CalCom if connection::is_live(db, coach.id).await? => Ok(()),
         Scheduler::CalCom | Scheduler::Google | Scheduler::Calendly => {
             Err(Conflict::InvalidState("this coach's calendar cannot be read yet".to_owned()).into())
         }

@@ -1,5 +1,8 @@
 //! Who is free then: slots of many coaches in one answer.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::coach::{self, Scheduler};
@@ -7,19 +10,21 @@ use entity::event_type::{self, Kind};
 use sea_orm::sea_query::{ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
-use super::check_range;
+use super::{PATIENCE, check_range, ours_left_out};
 use crate::app::App;
 use crate::domain::coach::{check_max_price, check_specialties, has_specialty};
 use crate::domain::money::Price;
 use crate::domain::scheduling::native::{Interval, Slot, upcoming};
-use crate::domain::scheduling::{self, Availability, Except, Source};
+use crate::domain::scheduling::{self, Availability, Except, Question, Reading, Source};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Result};
+use crate::domain::{Caller, Result, connection};
 
 /// Longest stretch that is searched at once.
 const LONGEST: TimeDelta = TimeDelta::days(7);
 /// Most offers (a coach's event type) that are looked at for one answer.
 const MOST_OFFERS: u64 = 1_000;
+/// Most of them whose calendar is elsewhere: each may cost a call.
+const MOST_ELSEWHERE: usize = 60;
 
 /// Which coaches and when. All given conditions must hold.
 #[derive(Clone, Debug)]
@@ -52,7 +57,7 @@ pub struct FreeCoach {
 pub struct FreeCoaches {
     /// Whoever is free first comes first.
     pub coaches: Vec<FreeCoach>,
-    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter.
+    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter. Nor is a calendar that does not answer.
     pub complete: bool,
     /// When the answer was true.
     pub verified_at: DateTime<Utc>,
@@ -60,15 +65,15 @@ pub struct FreeCoaches {
 }
 
 /// Who of the listed coaches is free in a stretch of time, for one public event type each. Visitors may ask. Coaches whose calendar cannot
-/// be read are left out: nothing is known of their time. Six statements, however many coaches there are.
+/// be read are left out: nothing is known of their time. A fixed number of statements, however many coaches there are.
 ///
 /// # Errors
 /// `Invalid` for a filter that makes no sense.
-pub async fn free_coaches(app: &App, caller: &Caller, filter: &FreeFilter) -> Result<FreeCoaches> {
+pub async fn free_coaches(app: &Arc<App>, caller: &Caller, filter: &FreeFilter) -> Result<FreeCoaches> {
     let now = app.clock.now();
     let (most_coaches, most_slots) = filter.check()?;
     let mut offers = offers(app, filter).await?;
-    let complete = offers.len() as u64 <= MOST_OFFERS;
+    let mut complete = offers.len() as u64 <= MOST_OFFERS;
     offers.truncate(MOST_OFFERS as usize);
     // Nobody can book themselves.
     offers.retain(|(coach, _)| caller.find_person().is_none_or(|person| !person.is_coach(coach.id)));
@@ -80,20 +85,62 @@ pub async fn free_coaches(app: &App, caller: &Caller, filter: &FreeFilter) -> Re
         scheduling::load_many(app.db.read(), &pairs, filter.range, except, now).await?
     };
 
+    let elsewhere = elsewhere(app, &pairs, filter.range).await?;
+    let mut source = Source::Native;
+    let mut verified_at = now;
     let mut found: Vec<FreeCoach> = Vec::new();
-    for ((coach, event_type), availability) in pairs.into_iter().zip(open) {
+    for (index, ((coach, event_type), availability)) in pairs.into_iter().zip(open).enumerate() {
         // Offers come by coach and price: of the types of one coach the first with a slot is taken.
         if found.last().is_some_and(|last| last.coach.id == coach.id) {
             continue;
         }
-        let slots = first_slots(event_type, &availability, filter.range, most_slots, now)?;
+        let slots = if coach.scheduler == Scheduler::Native {
+            first_slots(event_type, &availability, filter.range, most_slots, now)?
+        } else {
+            let Some(reading) = elsewhere.get(&index) else {
+                complete = false;
+                continue;
+            };
+            complete &= reading.is_complete;
+            verified_at = reading.verified_at.map_or(verified_at, |at| at.min(verified_at));
+            source = Source::Mixed;
+            let terms = scheduling::terms(event_type, event_type.length_minutes)?;
+            let mut slots = ours_left_out(reading.starts.clone(), &availability, &terms, now);
+            slots.truncate(most_slots);
+            slots
+        };
         if !slots.is_empty() {
             found.push(FreeCoach { coach: coach.clone(), event_type: event_type.clone(), slots });
         }
     }
     found.sort_by_key(|free| (free.slots[0].starts_at, free.coach.id));
     found.truncate(most_coaches);
-    Ok(FreeCoaches { coaches: found, complete, verified_at: now, source: Source::Native })
+    Ok(FreeCoaches { coaches: found, complete, verified_at, source })
+}
+
+/// What is known of the free time of those whose calendar is elsewhere, by their place among the offers: of each coach only the cheapest
+/// offer is asked for, all at the same time.
+async fn elsewhere(
+    app: &Arc<App>,
+    offers: &[(&coach::Model, &event_type::Model)],
+    range: Interval,
+) -> Result<HashMap<usize, Reading>> {
+    let mut asked = HashSet::new();
+    let first = offers.iter().enumerate().filter(|(_, (coach, _))| coach.scheduler == Scheduler::CalCom);
+    let first = first.filter(|(_, (coach, _))| asked.insert(coach.id)).take(MOST_ELSEWHERE);
+    let readings = first.map(|(index, (coach, event_type))| async move {
+        let question = Question {
+            coach: (*coach).clone(),
+            event_type: (*event_type).clone(),
+            length_minutes: event_type.length_minutes,
+            moving: None,
+            range,
+        };
+        let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+        Ok((index, reading))
+    });
+    let readings: Result<Vec<_>> = futures_util::future::join_all(readings).await.into_iter().collect();
+    Ok(readings?.into_iter().filter(|(_, reading)| reading.verified_at.is_some()).collect())
 }
 
 fn first_slots(
@@ -115,7 +162,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
     let readable = Condition::all()
         .add(C::Listed.eq(true))
         .add(C::AcceptsBookings.eq(true))
-        .add(C::Scheduler.eq(Scheduler::Native))
+        .add(C::Scheduler.eq(Scheduler::Native).or(C::Id.in_subquery(connection::live_coaches())))
         .add_option(filter.specialties.as_deref().filter(|keys| !keys.is_empty()).map(has_specialty));
     let coaches = Query::select().column(C::Id).from(coach::Entity).cond_where(readable).to_owned();
     let mut problems = Problems::default();
@@ -133,7 +180,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
 
     let ids: Vec<Uuid> = types.iter().map(|found| found.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: std::collections::HashMap<Uuid, coach::Model> =
+    let coaches: HashMap<Uuid, coach::Model> =
         coaches.into_iter().map(|coach| (coach.id, coach)).collect();
     Ok(types.into_iter().filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found))).collect())
 }

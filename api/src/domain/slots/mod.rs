@@ -4,18 +4,24 @@ mod free;
 
 pub use free::{FreeCoach, FreeCoaches, FreeFilter, free_coaches};
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::coach::Scheduler;
 use entity::event_type::Visibility;
 use entity::{Uuid, coach, event_type, event_type_host};
 use sea_orm::EntityTrait;
 
 use super::coach::require;
-use super::scheduling::native::{Interval, Slot};
-use super::scheduling::{self, Except, Source};
+use super::scheduling::native::{Interval, Slot, Terms};
+use super::scheduling::{self, Availability, Except, Freshness, Question, Source};
 use super::text::Problems;
 use super::{Caller, Conflict, Error, Result, booking};
 use crate::app::App;
 
+/// How long an answer may take. What is not known by then is not waited for, and the answer says so.
+const PATIENCE: Duration = Duration::from_millis(400);
 /// Longest stretch that is searched at once.
 const LONGEST: TimeDelta = TimeDelta::days(62);
 
@@ -43,14 +49,16 @@ pub struct Slots {
     /// When the answer was true.
     pub verified_at: DateTime<Utc>,
     pub source: Source,
+    pub freshness: Freshness,
 }
 
 /// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time counts as free.
 ///
 /// # Errors
 /// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or a length that makes no sense;
-/// `InvalidState` for a coach who takes no bookings or whose calendar cannot be read: never an empty list instead of an error.
-pub async fn slots(app: &App, caller: &Caller, query: Query) -> Result<Slots> {
+/// `InvalidState` for a coach who takes no bookings or whose calendar cannot be read, `Unavailable` when it does not answer and nothing is
+/// known of it: never an empty list instead of an error.
+pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
     let event_type = event_type::Entity::find_by_id(query.event_type_id)
@@ -67,7 +75,7 @@ pub async fn slots(app: &App, caller: &Caller, query: Query) -> Result<Slots> {
     if !coach.accepts_bookings && moving.is_none() {
         return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
     }
-    scheduling::require_readable(&coach)?;
+    scheduling::require_readable(db, &coach).await?;
 
     let length = match &moving {
         Some(booking) => i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
@@ -77,10 +85,40 @@ pub async fn slots(app: &App, caller: &Caller, query: Query) -> Result<Slots> {
     check(&query, length, &event_type, moving.is_some())?;
     let terms = scheduling::terms(&event_type, length)?;
     let user_id = caller.find_person().map(|person| person.user_id);
-    let except = Except { booking_id: moving.map(|booking| booking.id), user_id };
+    let except = Except { booking_id: moving.as_ref().map(|booking| booking.id), user_id };
     let availability = scheduling::load(db, &coach, &event_type, query.range, except, now).await?;
-    let slots = availability.slots(&terms, query.range, now);
-    Ok(Slots { coach, event_type, slots, verified_at: now, source: Source::Native })
+    if coach.scheduler == Scheduler::Native {
+        let slots = availability.slots(&terms, query.range, now);
+        return Ok(Slots { coach, event_type, slots, verified_at: now, source: Source::Native, freshness: Freshness::Fresh });
+    }
+    let uid = match &moving {
+        Some(booking) => booking::find_uid(app, booking.id).await?,
+        None => None,
+    };
+    let question = Question { coach, event_type, length_minutes: length, moving: uid, range: query.range };
+    let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+    let Question { coach, event_type, .. } = question;
+    let Some(verified_at) = reading.verified_at else {
+        return Err(Error::Unavailable("the coach's calendar does not answer at present"));
+    };
+    let freshness = reading.freshness();
+    let slots = ours_left_out(reading.starts, &availability, &terms, now);
+    Ok(Slots { coach, event_type, slots, verified_at, source: Source::CalCom, freshness })
+}
+
+/// What the calendar offers, less what is taken or held here since it was asked.
+fn ours_left_out(
+    starts: Vec<DateTime<Utc>>,
+    availability: &Availability,
+    terms: &Terms,
+    now: DateTime<Utc>,
+) -> Vec<Slot> {
+    let is_free = |start: &DateTime<Utc>| {
+        *start > now
+            && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim))
+    };
+    let slot = |start: DateTime<Utc>| Slot { starts_at: start, ends_at: start + terms.length };
+    starts.into_iter().filter(is_free).map(slot).collect()
 }
 
 fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bool) -> Result<()> {

@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use super::PROVIDER;
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::app::App;
 use crate::db::{Db, Txn};
 use crate::domain::{Error, Result};

@@ -7,18 +7,15 @@
 use chrono::{DateTime, Utc};
 use entity::booking_event::{ActorKind, Source};
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
-use entity::{Uuid, booking, provider_booking};
+use entity::{Uuid, provider_booking};
 use providers::cal_com::webhook::{Event, parse};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
-use super::PROVIDER;
-use super::chain::{self, Chain, Earlier, Key};
-use super::telling::tell;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::adopt::{adopt, merge_into, settle_around};
-use crate::domain::booking::derive::derive;
+use crate::domain::booking::learn::learn;
+use crate::domain::scheduling::cal_com::{PROVIDER, tell};
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
@@ -31,7 +28,10 @@ const FAILURE: usize = 500;
 /// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
 pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
     let now = app.clock.now();
-    app.db.write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now).await.map_err(again) })).await
+    let deadline = now + app.deadlines.payment;
+    app.db
+        .write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now, deadline).await.map_err(again) }))
+        .await
 }
 
 /// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
@@ -44,12 +44,12 @@ fn again(error: Error) -> Error {
     }
 }
 
-async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Result<()> {
     outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
     let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(()) };
     let outcome = match parse(&delivery.body) {
-        Ok(event) => take_effect(txn, event, &delivery, now).await?,
+        Ok(event) => take_effect(txn, event, &delivery, (now, deadline)).await?,
         Err(error) => Outcome { status: Status::Dead, booking_id: None, failure: Some(error.to_string()) },
     };
     close(txn, delivery.id, outcome, now).await
@@ -81,7 +81,12 @@ async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Res
     Ok(())
 }
 
-async fn take_effect(txn: &Txn, event: Event, delivery: &Model, now: DateTime<Utc>) -> Result<Outcome> {
+async fn take_effect(
+    txn: &Txn,
+    event: Event,
+    delivery: &Model,
+    (now, deadline): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Outcome> {
     match event {
         Event::Unknown { .. } => Ok(Outcome::of(Status::Unknown, None)),
         Event::OtherBooking { booking_uid, .. } => {
@@ -99,11 +104,7 @@ async fn take_effect(txn: &Txn, event: Event, delivery: &Model, now: DateTime<Ut
                 correlation_id: delivery.correlation_id.clone(),
                 now,
             };
-            let (touched, earlier) = chain::take_in(txn, tell(event, delivery.sent_at), now).await?;
-            let mut booking_id = None;
-            for key in touched {
-                booking_id = settle(txn, &act, &key, &earlier).await?.or(booking_id);
-            }
+            let booking_id = learn(txn, &act, tell(event, delivery.sent_at), deadline).await?;
             let booking_id = match (booking_id, &delivery.uid) {
                 (None, Some(uid)) => booking_of(txn, uid).await?,
                 (found, _) => found,
@@ -125,40 +126,6 @@ async fn booking_of(txn: &Txn, uid: &str) -> Result<Option<Uuid>> {
         .one(&**txn)
         .await?;
     Ok(row.and_then(|row| row.booking_id))
-}
-
-/// Brings the booking of one chain where its facts say. Gives `None` while they say too little.
-async fn settle(txn: &Txn, act: &Act, key: &Key, earlier: &Earlier) -> Result<Option<Uuid>> {
-    let mut chain = Chain::load(txn, key, act.now).await?;
-    let mut records = chain.bookings(txn).await?.into_iter();
-    let eldest = records.next();
-    let before = eldest.as_ref().and_then(|booking| derive(&chain.before(earlier, booking.id)));
-    let Some(after) = derive(&chain.now()) else { return Ok(None) };
-    let Some(parties) = super::parties::find_or_import(txn, &after, act.now).await? else { return Ok(None) };
-
-    if let Some(eldest) = &eldest {
-        for second in records {
-            merge_into(txn, act, &second, eldest.id).await?;
-            redirect(txn, act, second.id, eldest.id).await?;
-        }
-        chain.belongs_to(txn, eldest.id, act.now).await?;
-    }
-    let was = eldest.as_ref().map(|booking| booking.version);
-    let booking = adopt(txn, act, eldest, before.as_ref(), &after, &parties).await?;
-    chain.belongs_to(txn, booking.id, act.now).await?;
-    if was != Some(booking.version) {
-        settle_around(txn, act, &booking).await?;
-    }
-    Ok(Some(booking.id))
-}
-
-/// Whatever was merged into a booking that is itself merged now follows it.
-async fn redirect(txn: &Txn, act: &Act, from: Uuid, to: Uuid) -> Result<()> {
-    let followers = booking::Entity::find().filter(booking::Column::MergedInto.eq(from)).all(&**txn).await?;
-    for follower in followers {
-        merge_into(txn, act, &follower, to).await?;
-    }
-    Ok(())
 }
 
 /// Marks a delivery whose job has been given up.

@@ -16,7 +16,7 @@ use super::error::Result;
 use super::event_type::EventType;
 use super::id::Kind;
 use super::scalars::{DateTime, LocalDate, TimeZone};
-use crate::domain::scheduling::{Source, native};
+use crate::domain::scheduling::{Freshness, Source, native};
 use crate::domain::slots;
 
 /// Reading free time.
@@ -101,6 +101,11 @@ impl Availability {
     /// When the answer was true.
     async fn verified_at(&self) -> DateTime {
         DateTime(self.0.verified_at)
+    }
+
+    /// How far it may be relied on. A calendar that does not answer is shown as it last was, never as empty.
+    async fn freshness(&self) -> Freshness {
+        self.0.freshness
     }
 
     /// Where the answer comes from.

@@ -7,8 +7,8 @@ use providers::cal_com::webhook::parse;
 
 use super::captures::{Capture, numbered, permutations};
 use crate::domain::booking::derive::{Derived, Node, Target, derive};
-use crate::domain::booking::statement::{Said, merge};
-use crate::domain::webhook::telling::tell;
+use crate::domain::scheduling::cal_com::tell;
+use crate::domain::scheduling::statement::{Said, merge};
 
 /// What is known after these deliveries: by seat, the uids of the chain.
 fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::booking::Answer;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,12 @@ pub(crate) const STARTED: &str = "MEETING_STARTED";
 pub(crate) const ENDED: &str = "MEETING_ENDED";
 /// Somebody did not come; the address follows after a colon, since each person is marked for themselves.
 pub(crate) const NO_SHOW: &str = "BOOKING_NO_SHOW_UPDATED";
+
+/// The booking as it was read from the scheduler: the latest reading. Readings may be the first to tell of anything, since messages get
+/// lost and some changes are never told.
+pub(crate) const READ: &str = "READ";
+/// Only that the uid took the place of an earlier one.
+pub(crate) const SUCCEEDED: &str = "SUCCEEDED";
 
 /// Where a booking stands in the scheduler's own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +97,9 @@ pub(crate) struct Statement {
     pub(crate) by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) no_show: Option<bool>,
+    /// The request of ours that the scheduler's booking came from, as it carries it along. Copied by the scheduler when it moves one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<Uuid>,
 }
 
 /// What was booked.
@@ -127,6 +137,21 @@ pub(crate) struct Attendee {
     pub(crate) time_zone: Option<String>,
 }
 
+/// One statement and what it is about.
+#[derive(Clone)]
+pub(crate) struct Telling {
+    pub(crate) uid: String,
+    /// The attendee's address where the uid stands for a group, else empty.
+    pub(crate) seat: String,
+    pub(crate) kind: String,
+    pub(crate) statement: Statement,
+}
+
+/// The kind under which somebody's absence is kept.
+pub(crate) fn no_show(email: &str) -> String {
+    format!("{NO_SHOW}:{email}")
+}
+
 /// The latest statement of each kind about one uid.
 pub(crate) type Said = BTreeMap<String, Statement>;
 
@@ -142,8 +167,15 @@ pub(crate) fn merge(said: &mut Said, kind: String, statement: Statement) -> bool
     }
 }
 
-/// Later is heavier. The same instant happens when one change is sent twice; then the text decides, so that every order agrees.
-fn weight(statement: &Statement) -> (Option<DateTime<Utc>>, String) {
+/// Later is heavier. The same instant happens when one change is sent twice; then an end weighs more than a beginning, and then the text
+/// decides, so that every order agrees.
+fn weight(statement: &Statement) -> (Option<DateTime<Utc>>, u8, String) {
     let text = serde_json::to_string(statement).expect("a statement has text keys and plain values");
-    (statement.at, text)
+    let standing = match statement.standing {
+        None => 0,
+        Some(Standing::Pending) => 1,
+        Some(Standing::Accepted) => 2,
+        Some(Standing::Canceled | Standing::Rejected) => 3,
+    };
+    (statement.at, standing, text)
 }

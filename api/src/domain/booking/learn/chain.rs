@@ -6,24 +6,23 @@ use chrono::{DateTime, Utc};
 use entity::provider_booking::{ActiveModel, Column, Entity, Facts, Model};
 use entity::{Uuid, booking};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::PROVIDER;
-use super::telling::Telling;
 use crate::db::Txn;
 use crate::domain::booking::derive::Node;
-use crate::domain::booking::statement::{Said, merge};
+use crate::domain::scheduling::statement::{Said, Telling, merge};
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Error, Result};
 
 /// A uid and the seat in it.
-pub(super) type Key = (String, String);
+pub(in crate::domain::booking) type Key = (String, String);
 
 /// What was known before a delivery was taken in, of the uids that it changed.
 #[derive(Default)]
-pub(super) struct Earlier(HashMap<Key, Option<Model>>);
+pub(in crate::domain::booking) struct Earlier(HashMap<Key, Option<Model>>);
 
 /// The uids of one booking.
-pub(super) struct Chain {
+pub(in crate::domain::booking) struct Chain {
     nodes: Vec<Model>,
     /// What was said about the groups in which these uids are seats, by uid.
     groups: HashMap<String, Model>,
@@ -47,7 +46,7 @@ async fn find(txn: &Txn, uid: &str, seat: &str) -> Result<Option<Model>> {
 }
 
 /// Takes statements in, each at its uid. Gives the seats whose meaning may have changed.
-pub(super) async fn take_in(txn: &Txn, tellings: Vec<Telling>, now: DateTime<Utc>) -> Result<(BTreeSet<Key>, Earlier)> {
+pub(in crate::domain::booking) async fn take_in(txn: &Txn, tellings: Vec<Telling>, now: DateTime<Utc>) -> Result<(BTreeSet<Key>, Earlier)> {
     let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
     for telling in tellings {
         let key = (telling.uid.clone(), telling.seat.clone());
@@ -124,7 +123,7 @@ async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
 impl Chain {
     /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it, and what has the same calendar id. A uid
     /// that is only known from its successor gets a place as well, so that what is said about it later finds its booking.
-    pub(super) async fn load(txn: &Txn, (uid, seat): &Key, now: DateTime<Utc>) -> Result<Self> {
+    pub(in crate::domain::booking) async fn load(txn: &Txn, (uid, seat): &Key, now: DateTime<Utc>) -> Result<Self> {
         let mut uids = BTreeSet::from([uid.clone()]);
         let mut lineages: BTreeSet<String> = BTreeSet::new();
         let nodes = loop {
@@ -147,17 +146,17 @@ impl Chain {
             write(txn, place.clone(), true).await?;
             nodes.push(place);
         }
-        let groups = if seat.is_empty() { HashMap::new() } else { groups(txn, &uids).await? };
+        let groups = if seat.is_empty() { HashMap::new() } else { groups(&**txn, &uids).await? };
         Ok(Self { nodes, groups })
     }
 
     /// What is known now, for [`derive`](crate::domain::booking::derive::derive).
-    pub(super) fn now(&self) -> Vec<Node> {
+    pub(in crate::domain::booking) fn now(&self) -> Vec<Node> {
         self.nodes.iter().map(|row| node(row, self.groups.get(&row.uid))).collect()
     }
 
     /// What was known about one booking before the delivery came.
-    pub(super) fn before(&self, earlier: &Earlier, booking_id: Uuid) -> Vec<Node> {
+    pub(in crate::domain::booking) fn before(&self, earlier: &Earlier, booking_id: Uuid) -> Vec<Node> {
         let was = |row: &Model| earlier.0.get(&key(row)).cloned().unwrap_or_else(|| Some(row.clone()));
         self.nodes
             .iter()
@@ -171,7 +170,7 @@ impl Chain {
     }
 
     /// The bookings that its uids belong to so far, the eldest first. More than one: they were records of the same.
-    pub(super) async fn bookings(&self, txn: &Txn) -> Result<Vec<booking::Model>> {
+    pub(in crate::domain::booking) async fn bookings(&self, txn: &Txn) -> Result<Vec<booking::Model>> {
         let ids: BTreeSet<Uuid> = self.nodes.iter().filter_map(|node| node.booking_id).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -181,17 +180,44 @@ impl Chain {
         Ok(found)
     }
 
-    /// From now on all its uids belong to this booking.
-    pub(super) async fn belongs_to(&mut self, txn: &Txn, booking_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-        for node in self.nodes.iter_mut().filter(|node| node.booking_id != Some(booking_id)) {
-            node.booking_id = Some(booking_id);
-            let mut row = node.clone().into_active_model();
-            row.booking_id = Set(Some(booking_id));
-            row.updated_at = Set(now);
-            row.update(&**txn).await?;
+    /// The uids that came from requests of ours and are not tied to anything yet. A moved booking carries its first request along, and
+    /// follows from the uid it replaced.
+    pub(in crate::domain::booking) fn requests(&self) -> Vec<(String, Uuid)> {
+        let untied = self.nodes.iter().filter(|node| node.booking_id.is_none() && node.previous_uid.is_none());
+        let from = |node: &Model| said(node).into_values().find_map(|statement| statement.request_id);
+        untied.filter_map(|node| Some((node.uid.clone(), from(node)?))).collect()
+    }
+
+    /// From now on a uid belongs to this booking.
+    pub(in crate::domain::booking) async fn ties(
+        &mut self,
+        txn: &Txn,
+        uid: &str,
+        booking_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for node in self.nodes.iter_mut().filter(|node| node.uid == uid) {
+            tie(txn, node, booking_id, now).await?;
         }
         Ok(())
     }
+
+    /// From now on all its uids belong to this booking.
+    pub(in crate::domain::booking) async fn belongs_to(&mut self, txn: &Txn, booking_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+        for node in self.nodes.iter_mut().filter(|node| node.booking_id != Some(booking_id)) {
+            tie(txn, node, booking_id, now).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn tie(txn: &Txn, node: &mut Model, booking_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    node.booking_id = Some(booking_id);
+    let mut row = node.clone().into_active_model();
+    row.booking_id = Set(Some(booking_id));
+    row.updated_at = Set(now);
+    row.update(&**txn).await?;
+    Ok(())
 }
 
 fn node(row: &Model, group: Option<&Model>) -> Node {
@@ -213,12 +239,23 @@ async fn linked(txn: &Txn, seat: &str, uids: &BTreeSet<String>, lineages: &BTree
     Ok(rows.all(&**txn).await?)
 }
 
-async fn groups(txn: &Txn, uids: &BTreeSet<String>) -> Result<HashMap<String, Model>> {
+/// All that is known about one booking, from outside of any change to it.
+pub(in crate::domain::booking) async fn nodes_of(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<Vec<Node>> {
+    let nodes = Entity::find_by_booking(booking_id).all(db).await?;
+    let seated = nodes.iter().filter(|node| !node.seat.is_empty()).map(|node| node.uid.clone()).collect();
+    let groups = groups(db, &seated).await?;
+    Ok(nodes.iter().map(|row| node(row, groups.get(&row.uid))).collect())
+}
+
+async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<HashMap<String, Model>> {
+    if uids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = Entity::find()
         .filter(Column::Provider.eq(PROVIDER))
         .filter(Column::Seat.eq(""))
         .filter(Column::Uid.is_in(uids.clone()))
-        .all(&**txn)
+        .all(db)
         .await?;
     Ok(rows.into_iter().map(|row| (row.uid.clone(), row)).collect())
 }

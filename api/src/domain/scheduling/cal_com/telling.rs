@@ -10,24 +10,16 @@ use providers::cal_com::webhook::{
 };
 use providers::cal_com::{normalised_email, plain_email};
 
-use crate::domain::booking::derive::no_show;
-use crate::domain::booking::statement::{self as kind, Attendee, Offer, Organizer, Standing, Statement};
-
-/// One statement and what it is about.
-pub(super) struct Telling {
-    pub(super) uid: String,
-    /// The attendee's address where the uid stands for a group, else empty.
-    pub(super) seat: String,
-    pub(super) kind: String,
-    pub(super) statement: Statement,
-}
+use crate::domain::scheduling::statement::{
+    self as kind, Attendee, Offer, Organizer, Standing, Statement, Telling, no_show,
+};
 
 /// Slugs of Cal.com's own questions, whose answers are columns of ours or concern other people.
 const OWN_QUESTIONS: [&str; 7] =
     ["name", "email", "attendeePhoneNumber", "location", "title", "guests", "rescheduleReason"];
 
 /// What an event says about bookings; nothing for events that are about something else. `sent_at` is when Cal.com sent it.
-pub(super) fn tell(event: Event, sent_at: Option<DateTime<Utc>>) -> Vec<Telling> {
+pub(crate) fn tell(event: Event, sent_at: Option<DateTime<Utc>>) -> Vec<Telling> {
     match event {
         Event::Booking { kind, booking } => about_booking(kind, &booking),
         Event::Meeting { kind, booking } => vec![about_meeting(kind, &booking)],
@@ -142,6 +134,7 @@ fn statement(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Atte
         reason: booking.cancellation_reason.clone().or_else(|| booking.rejection_reason.clone()),
         by: booking.cancelled_by.as_ref().or(booking.rescheduled_by.as_ref()).map(plain),
         no_show: None,
+        request_id: super::request_id(&booking.metadata),
     }
 }
 

@@ -4,15 +4,15 @@
 use chrono::{DateTime, Utc};
 use entity::coach::{self, Scheduler};
 use entity::event_type::{self, Kind, Lengths, LocationKind, Policy, Questions, Visibility, WindowKind};
-use entity::{Uuid, connection, event_type_host, user};
+use entity::{Uuid, booking, connection, event_type_host, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::PROVIDER;
 use crate::db::Txn;
 use crate::domain::booking::adopt::{Parties, currency};
 use crate::domain::booking::derive::Derived;
-use crate::domain::booking::statement::{Attendee, Organizer};
+use crate::domain::scheduling::cal_com::PROVIDER;
+use crate::domain::scheduling::statement::{Attendee, Organizer};
 use crate::domain::{Error, Result};
 
 /// The parties of a booking; `None` when nobody has said in whose calendar it is.
@@ -24,6 +24,14 @@ pub(super) async fn find_or_import(txn: &Txn, said: &Derived, now: DateTime<Utc>
     let event_type = event_type(txn, said, &coach, now).await?;
     let client_id = client(txn, said.attendee.as_ref()).await?;
     Ok(Some(Parties { coach, event_type, client_id }))
+}
+
+/// The parties of a booking that was made here.
+pub(super) async fn known(txn: &Txn, booking: &booking::Model) -> Result<Parties> {
+    let coach = coach::Entity::find_by_id(booking.coach_id).one(&**txn).await?;
+    let event_type = event_type::Entity::find_by_id(booking.event_type_id).one(&**txn).await?;
+    let (coach, event_type) = coach.zip(event_type).ok_or_else(|| Error::internal("a booking", "without its offer"))?;
+    Ok(Parties { coach, event_type, client_id: booking.client_id })
 }
 
 /// The account's id at Cal.com, or its address where a message leaves the id out.

@@ -1,0 +1,67 @@
+//! What a scheduler may change about a booking that was made here: when and where it takes place, and whether it does. Who booked what,
+//! and for how much, it only repeats; and what ended here it does not bring back.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{Approval, Model, Status};
+
+use super::adopt::with_approval;
+use super::derive::{Derived, Target};
+use super::road::road;
+use super::state::Event;
+
+/// What has to happen to the booking, in order.
+pub(super) fn events(
+    booking: &Model,
+    proposed: &Model,
+    after: &Derived,
+    is_paid: bool,
+    now: DateTime<Utc>,
+) -> Vec<Event> {
+    if !booking.status.is_active() {
+        let ended_well = matches!(booking.status, Status::Completed | Status::Expired);
+        let events = if ended_well && after.target == Target::Canceled { vec![Event::CanceledElsewhere] } else { vec![] };
+        return events;
+    }
+    let moved = (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at);
+    let is_owed = booking.price_minor > 0 && !is_paid;
+    let waits = approval(booking, after) == Approval::Pending;
+    let road = road(booking.status, after.target, moved, proposed.starts_at <= now).into_iter();
+    let events = road.filter_map(|event| match event {
+        // Money is counted here, and the clock ends sessions here.
+        Event::Paid => None,
+        Event::Ended if booking.status != Status::Confirmed => None,
+        Event::Confirmed if waits => None,
+        Event::Confirmed if is_owed => Some(Event::PaymentDue),
+        event => Some(event),
+    });
+    with_approval(events.collect(), booking, proposed, after)
+}
+
+/// The coach's word is asked for where either side asks for it, and given where it was asked for.
+fn approval(booking: &Model, after: &Derived) -> Approval {
+    match (booking.approval, after.approval) {
+        (ours, Approval::NotNeeded) => ours,
+        (Approval::Given, Approval::Pending) if after.target != Target::Requested => Approval::Given,
+        (_, theirs) => theirs,
+    }
+}
+
+/// The proposed booking with all that is ours as it is.
+pub(super) fn keep(booking: &Model, proposed: Model, after: &Derived) -> Model {
+    let ended_here = !booking.status.is_active();
+    Model {
+        starts_at: proposed.starts_at,
+        ends_at: proposed.ends_at,
+        busy_from: proposed.busy_from,
+        busy_until: proposed.busy_until,
+        location_kind: proposed.location_kind,
+        location_value: proposed.location_value,
+        join_url: proposed.join_url,
+        lineage_key: proposed.lineage_key,
+        moves: proposed.moves,
+        approval: if ended_here { booking.approval } else { approval(booking, after) },
+        cancellation_reason: if ended_here { booking.cancellation_reason.clone() } else { proposed.cancellation_reason },
+        canceled_at: if ended_here { booking.canceled_at } else { proposed.canceled_at },
+        ..booking.clone()
+    }
+}

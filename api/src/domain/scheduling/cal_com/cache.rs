@@ -1,0 +1,159 @@
+//! What is known of free time at Cal.com, and since when.
+//!
+//! Their answer takes from a tenth of a second to for ever, and there is a quota. So answers are kept, week by week. One that is new
+//! enough is given as it is; an older one is given as well, while a new one is fetched; only where nothing is known does anyone wait, and
+//! never longer than they want to. Whoever asks for the same week at the same time waits for the same fetch.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
+use tokio::sync::watch;
+
+/// A week, in UTC, is what is fetched at once.
+pub(super) const WINDOW: TimeDelta = TimeDelta::days(7);
+/// An answer that is no older needs no other.
+pub(super) const FRESH: TimeDelta = TimeDelta::seconds(30);
+/// An answer that is older says nothing any more.
+const USELESS: TimeDelta = TimeDelta::hours(24);
+/// After a failure nobody asks again for a while.
+const PAUSE: TimeDelta = TimeDelta::seconds(2);
+/// Weeks that are kept; those that were asked for longest ago go first.
+const MOST: usize = 20_000;
+
+/// Which free time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) event_type: i64,
+    /// Only where there is a choice.
+    pub(super) length: Option<i64>,
+    /// The booking whose own time counts as free.
+    pub(super) moving: Option<String>,
+    /// Weeks since 1970-01-01.
+    pub(super) week: i64,
+}
+
+/// An answer, and when it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) starts: Arc<[DateTime<Utc>]>,
+    pub(super) read_at: DateTime<Utc>,
+}
+
+struct Entry {
+    coach_id: Uuid,
+    known: Option<Known>,
+    /// Something has changed since: it may be shown, but not relied on.
+    doubtful: bool,
+    fetching: Option<watch::Receiver<()>>,
+    not_before: Option<DateTime<Utc>>,
+    used_at: DateTime<Utc>,
+}
+
+/// Weeks of free time.
+#[derive(Default)]
+pub struct SlotCache {
+    weeks: Mutex<HashMap<Key, Entry>>,
+}
+
+/// What a look into the cache gives.
+pub(super) struct Look {
+    pub(super) known: Option<Known>,
+    /// Whether it may be relied on.
+    pub(super) is_fresh: bool,
+    /// Somebody is fetching it.
+    pub(super) fetching: Option<watch::Receiver<()>>,
+    /// It is for the caller to fetch it, and to say so by [`SlotCache::store`] or [`SlotCache::fail`].
+    pub(super) to_fetch: Option<watch::Sender<()>>,
+}
+
+impl SlotCache {
+    fn with<T>(&self, use_it: impl FnOnce(&mut HashMap<Key, Entry>) -> T) -> T {
+        use_it(&mut self.weeks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is known of a week. At most one of those who look at the same time is to fetch it.
+    pub(super) fn look(&self, key: &Key, coach_id: Uuid, now: DateTime<Utc>) -> Look {
+        self.with(|weeks| {
+            if weeks.len() >= MOST && !weeks.contains_key(key) {
+                make_room(weeks);
+            }
+            let entry = weeks.entry(key.clone()).or_insert_with(|| Entry {
+                coach_id,
+                known: None,
+                doubtful: false,
+                fetching: None,
+                not_before: None,
+                used_at: now,
+            });
+            entry.used_at = now;
+            let age = |known: &Known| now - known.read_at;
+            entry.known.take_if(|known| age(known) > USELESS);
+            let is_fresh = !entry.doubtful && entry.known.as_ref().is_some_and(|known| age(known) <= FRESH);
+            // Whoever was fetching may be gone without a word.
+            let fetching = entry.fetching.clone().filter(|fetching| fetching.has_changed().is_ok());
+            let may_fetch = !is_fresh && fetching.is_none() && entry.not_before.is_none_or(|then| then <= now);
+            let (to_fetch, fetching) = if may_fetch {
+                let (sender, receiver) = watch::channel(());
+                entry.fetching = Some(receiver.clone());
+                entry.doubtful = false;
+                (Some(sender), Some(receiver))
+            } else {
+                (None, fetching)
+            };
+            Look { known: entry.known.clone(), is_fresh, fetching, to_fetch }
+        })
+    }
+
+    /// What is known of a week, however old.
+    pub(super) fn known(&self, key: &Key) -> Option<Known> {
+        self.with(|weeks| weeks.get(key)?.known.clone())
+    }
+
+    /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in it.
+    pub(super) fn store(&self, key: &Key, known: Known) {
+        self.with(|weeks| {
+            if let Some(entry) = weeks.get_mut(key) {
+                entry.known = Some(known);
+                entry.fetching = None;
+                entry.not_before = None;
+            }
+        });
+    }
+
+    /// It could not be fetched: what was known before stays.
+    pub(super) fn fail(&self, key: &Key, now: DateTime<Utc>) {
+        self.with(|weeks| {
+            if let Some(entry) = weeks.get_mut(key) {
+                entry.doubtful = true;
+                entry.fetching = None;
+                entry.not_before = Some(now + PAUSE);
+            }
+        });
+    }
+
+    /// Something has changed in a coach's calendar: what is known of it is looked at again before anyone relies on it.
+    pub fn doubt(&self, coach_id: Uuid) {
+        self.with(|weeks| {
+            for entry in weeks.values_mut().filter(|entry| entry.coach_id == coach_id) {
+                entry.doubtful = true;
+            }
+        });
+    }
+}
+
+fn make_room(weeks: &mut HashMap<Key, Entry>) {
+    let mut used: Vec<DateTime<Utc>> = weeks.values().map(|entry| entry.used_at).collect();
+    let tenth = used.len() / 10;
+    let (_, oldest, _) = used.select_nth_unstable(tenth);
+    let oldest = *oldest;
+    weeks.retain(|_, entry| entry.used_at > oldest || entry.fetching.is_some());
+}
+
+/// Waits for a fetch to end, for a while.
+pub(super) async fn wait(mut fetching: watch::Receiver<()>, patience: Duration) {
+    // The sender is dropped at the end, whatever comes of it.
+    let _ = tokio::time::timeout(patience, fetching.changed()).await;
+}

@@ -1,0 +1,295 @@
+//! One coach's calendar at Cal.com, and what can be asked of it.
+
+use std::time::Duration;
+
+use entity::booking::Answer;
+use entity::booking_event::ActorKind;
+use entity::scheduler_request::{Kind, Model as Request};
+use entity::{Uuid, booking, event_type};
+use providers::cal_com::{
+    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, Credential, EventTypeKey, MarkAbsent,
+    NewAttendee, NewBooking, Refusal, Reschedule, Slot, SlotQuery,
+};
+use providers::{Error as Fault, Kind as FaultKind};
+use serde_json::Value;
+
+use super::reading::tell_of;
+use crate::app::App;
+use crate::domain::connection::{self, Access};
+use crate::domain::scheduling::statement::Telling;
+use crate::domain::{Error, Result};
+
+/// A coach's calendar, with the means to act on it.
+pub(crate) struct Calendar {
+    client: Client,
+    access: Access,
+}
+
+/// What is wanted of a calendar.
+pub(crate) struct Wish {
+    pub(crate) request: Request,
+    pub(crate) booking: booking::Model,
+    pub(crate) event_type: event_type::Model,
+}
+
+/// What came of asking.
+pub(crate) enum Outcome {
+    Done(Vec<Telling>),
+    Refused {
+        code: String,
+        /// Cal.com may have done it nevertheless, now or when it was asked before.
+        may_exist: bool,
+    },
+    /// It certainly was not done.
+    NotSent(Fault),
+    /// Nobody knows.
+    Unknown(Fault),
+}
+
+/// Something that was decided here and is to be done there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Cancel { uid: String, reason: Option<String> },
+    Confirm { uid: String },
+    Decline { uid: String, reason: Option<String> },
+    MarkAbsent { uid: String, email: String, absent: bool },
+}
+
+/// What came of a step.
+pub(crate) enum Stepped {
+    /// The booking as it is there now.
+    Told(Vec<Telling>),
+    /// It can never be done.
+    Impossible(&'static str),
+}
+
+impl Step {
+    /// For logs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Cancel { .. } => "cancel",
+            Self::Confirm { .. } => "confirm",
+            Self::Decline { .. } => "decline",
+            Self::MarkAbsent { .. } => "mark_absent",
+        }
+    }
+}
+
+impl Calendar {
+    /// The calendar a booking is in; `None` where we have no access to it.
+    ///
+    /// # Errors
+    /// When the database fails or the access cannot be renewed.
+    pub(crate) async fn of(app: &App, booking: &booking::Model) -> Result<Option<Self>> {
+        Self::of_coach(app, booking.coach_id).await
+    }
+
+    /// As [`of`](Self::of), by the coach.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) async fn of_coach(app: &App, coach_id: Uuid) -> Result<Option<Self>> {
+        let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
+        let access = connection::access(app, coach_id).await?;
+        Ok(access.map(|access| Self { client: client.clone(), access }))
+    }
+
+    /// Asks for a booking, or for another time for one.
+    pub(crate) async fn ask(&self, wish: &Wish) -> Outcome {
+        let done = match wish.request.kind {
+            Kind::Book => self.book(wish).await,
+            Kind::Move => self.reschedule(wish).await,
+            Kind::Undo => return Outcome::Refused { code: "NOTHING_ASKED".to_owned(), may_exist: false },
+        };
+        done.map_or_else(judged, |booking| Outcome::Done(tell_of(&booking)))
+    }
+
+    async fn book(&self, wish: &Wish) -> Result<wire::Booking, Fault> {
+        let booking = &wish.booking;
+        let attendee = NewAttendee {
+            name: booking.client_name.clone(),
+            time_zone: booking.client_time_zone.clone(),
+            email: booking.client_email.clone(),
+            phone_number: None,
+            language: None,
+        };
+        let mut new = NewBooking::new(EventTypeKey::id(their_id(&wish.event_type)?), booking.starts_at, attendee);
+        new.metadata.insert(super::REQUEST.to_owned(), wish.request.id.to_string());
+        new.answers = booking.answers.0.iter().map(answer).collect();
+        let length = (booking.ends_at - booking.starts_at).num_minutes();
+        new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
+        let made = self.access.call(|credential| self.client.create_booking(credential, &new)).await?;
+        Ok(made.into_first())
+    }
+
+    async fn reschedule(&self, wish: &Wish) -> Result<wire::Booking, Fault> {
+        let by = match wish.request.actor_kind {
+            ActorKind::Client => wish.booking.client_email.clone(),
+            _ => self.access.email.clone(),
+        };
+        let mut change = Reschedule::to(wish.request.starts_at);
+        change.rescheduled_by = by;
+        change.reason.clone_from(&wish.request.reason);
+        let uid = wish.request.from_uid.as_deref().unwrap_or_default();
+        self.access.call(|credential| self.client.reschedule_booking(credential, uid, &change)).await
+    }
+
+    /// What there is of a wish in the calendar's own records; nothing if there is nothing.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn find(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
+        match wish.request.kind {
+            Kind::Book => self.find_booked(wish).await,
+            _ => self.find_moved(wish).await,
+        }
+    }
+
+    async fn find_booked(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
+        let filter = BookingFilter {
+            event_type_ids: vec![their_id(&wish.event_type)?],
+            window: BookingWindow {
+                starts_after: Some(wish.booking.starts_at),
+                ends_before: Some(wish.booking.ends_at),
+                ..BookingWindow::default()
+            },
+            take: Some(250),
+            ..BookingFilter::default()
+        };
+        let page = self.access.call(|credential| self.client.list_bookings(credential, &filter)).await?;
+        let is_wish = |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
+        Ok(page.bookings.iter().filter(is_wish).flat_map(tell_of).collect())
+    }
+
+    async fn find_moved(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
+        let uid = wish.request.from_uid.as_deref().unwrap_or_default();
+        let old = self.read(uid).await?;
+        let Some(successor) = &old.rescheduled_to_uid else {
+            let is_off = old.status == wire::BookingStatus::Canceled;
+            return Ok(if is_off { tell_of(&old) } else { Vec::new() });
+        };
+        let new = self.read(successor).await?;
+        Ok(tell_of(&old).into_iter().chain(tell_of(&new)).collect())
+    }
+
+    async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
+        self.access.call(|credential| self.client.get_booking(credential, uid)).await
+    }
+
+    /// Free time.
+    ///
+    /// # Errors
+    /// When it cannot be read within `budget`.
+    pub(crate) async fn slots(&self, query: &SlotQuery, budget: Duration) -> Result<Vec<Slot>, Fault> {
+        let client = self.client.within(budget);
+        self.access.call(|credential| client.list_slots(credential, query)).await
+    }
+
+    /// Ends a booking there, whatever it is; done as well when it has ended before.
+    ///
+    /// # Errors
+    /// When that is not certain.
+    pub(crate) async fn end(&self, uid: &str) -> Result<(), Fault> {
+        let how = Cancel::default();
+        match self.access.call(|credential| self.client.cancel_booking(credential, uid, &how)).await {
+            Ok(_) => Ok(()),
+            Err(fault) if is_over(&fault) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Carries out what was decided here.
+    ///
+    /// # Errors
+    /// When it is not certain that it was done; doing it again is harmless.
+    pub(crate) async fn take(&self, step: &Step) -> Result<Stepped, Fault> {
+        let (uid, done) = match step {
+            Step::Cancel { uid, reason } => {
+                let how = Cancel { reason: reason.clone(), ..Cancel::default() };
+                let done = self.access.call(|credential| self.client.cancel_booking(credential, uid, &how)).await;
+                (uid, done.map(|all| all.into_one(uid)))
+            }
+            Step::Confirm { uid } => {
+                (uid, self.access.call(|credential| self.client.confirm_booking(credential, uid)).await)
+            }
+            Step::Decline { uid, reason } => {
+                let reason = reason.as_deref();
+                (uid, self.access.call(|credential| self.client.decline_booking(credential, uid, reason)).await)
+            }
+            Step::MarkAbsent { uid, email, absent } => {
+                let absence = AttendeeAbsence { email: email.clone(), absent: *absent };
+                let who = MarkAbsent { host: None, attendees: vec![absence] };
+                (uid, self.access.call(|credential| self.client.mark_absent(credential, uid, &who)).await)
+            }
+        };
+        match done {
+            Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
+            Err(fault) => match fault.refusal() {
+                Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
+                Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
+                Some(Refusal::NotOwner | Refusal::Forbidden) => Ok(Stepped::Impossible("forbidden")),
+                // It stands there already, or has gone on: what is there now is read.
+                Some(_) if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict => {
+                    Ok(Stepped::Told(tell_of(&self.read(uid).await?)))
+                }
+                _ => Err(fault),
+            },
+        }
+    }
+}
+
+/// The event type's number at Cal.com.
+pub(super) fn their_id(event_type: &event_type::Model) -> Result<i64, Fault> {
+    let id = event_type.provider_event_type_id.as_deref().and_then(|id| id.parse().ok());
+    id.ok_or_else(|| {
+        Fault::new(providers::Provider::CalCom, FaultKind::NotFound, "the event type is not at Cal.com")
+    })
+}
+
+fn answer(answer: &Answer) -> (String, Value) {
+    use entity::event_type::AnswerKind;
+
+    let one = || answer.values.first().cloned().unwrap_or_default();
+    let value = match answer.kind {
+        AnswerKind::MultipleChoice => Value::from(answer.values.clone()),
+        AnswerKind::Boolean => Value::from(one() == "true"),
+        _ => Value::from(one()),
+    };
+    (answer.key.clone(), value)
+}
+
+fn is_over(fault: &Fault) -> bool {
+    matches!(
+        fault.refusal(),
+        Some(
+            Refusal::AlreadyCanceled
+                | Refusal::AlreadyRescheduled { .. }
+                | Refusal::Ended
+                | Refusal::UnknownBooking
+        )
+    )
+}
+
+/// What an error says about whether it was done.
+fn judged(fault: Fault) -> Outcome {
+    let refused = |code: &str, may_exist| Outcome::Refused { code: code.to_owned(), may_exist };
+    match fault.refusal() {
+        Some(Refusal::SlotTaken | Refusal::AlreadyBooked) => refused("SLOT_TAKEN", true),
+        Some(Refusal::SeatsFull) => refused("SLOT_TAKEN", false),
+        Some(Refusal::InThePast) => refused("IN_THE_PAST", false),
+        Some(Refusal::OutsideWindow) => refused("SLOT_NOT_OFFERED", false),
+        Some(Refusal::AttendeeLimit | Refusal::BookingLimit) => refused("LIMIT_REACHED", false),
+        Some(Refusal::UnknownEventType) => refused("NOT_OFFERED_ANY_MORE", false),
+        Some(Refusal::MissingAnswer { .. } | Refusal::InvalidAnswer { .. }) => refused("ANSWER_REFUSED", false),
+        Some(Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::UnknownBooking) => {
+            refused("CHANGED_MEANWHILE", true)
+        }
+        _ if fault.outcome_unknown() => Outcome::Unknown(fault),
+        _ => match fault.kind {
+            // Not answered at all, or turned away unread: by the credential, the quota, or before it was sent.
+            FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Unauthorized => Outcome::NotSent(fault),
+            FaultKind::NotFound => refused("NOT_OFFERED_ANY_MORE", false),
+            _ => refused("REFUSED", true),
+        },
+    }
+}

@@ -1,0 +1,29 @@
+//! Coaches whose time Cal.com keeps.
+
+mod cache;
+mod calendar;
+mod reading;
+mod slots;
+mod telling;
+
+use std::collections::BTreeMap;
+
+use entity::Uuid;
+
+pub(crate) use calendar::{Calendar, Outcome, Step, Stepped, Wish};
+pub use cache::SlotCache;
+pub(crate) use reading::tell_of;
+pub(crate) use slots::{Question, Reading, read};
+pub(crate) use telling::tell;
+
+/// Under which our requests go along in a booking's metadata.
+const REQUEST: &str = "courtsideRequest";
+
+/// The request of ours that a booking came from. Whoever books in Cal.com's own page may write there what they like, but cannot guess the
+/// id of a request.
+fn request_id(metadata: &BTreeMap<String, String>) -> Option<Uuid> {
+    metadata.get(REQUEST)?.parse().ok()
+}
+
+/// Cal.com's name in tables, metrics and logs.
+pub(crate) const PROVIDER: &str = "calcom";
