@@ -1,0 +1,3 @@
+//! The door, against servers on the loopback.
+
+mod json;
