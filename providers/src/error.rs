@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::cal_com::Refusal;
+
 /// Somebody else's service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
@@ -80,19 +82,28 @@ pub struct Error {
     pub kind: Kind,
     /// What happened, for the operator's eyes.
     pub detail: String,
+    /// Cal.com's reason, where its words are known. `detail` names it too.
+    pub refusal: Option<Refusal>,
     never_happened: bool,
 }
 
 impl Error {
     /// An error of `provider`. Keep secrets and bodies out of `detail`.
     pub fn new(provider: Provider, kind: Kind, detail: impl Into<String>) -> Self {
-        Self { provider, kind, detail: detail.into(), never_happened: false }
+        Self { provider, kind, detail: detail.into(), refusal: None, never_happened: false }
     }
 
     /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
     #[must_use]
     pub(crate) fn never_happened(mut self) -> Self {
         self.never_happened = true;
+        self
+    }
+
+    /// With the reason that the provider gave.
+    #[must_use]
+    pub(crate) fn with_refusal(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
         self
     }
 
