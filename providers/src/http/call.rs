@@ -68,6 +68,9 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// All of it, never longer than the cap.
     pub(crate) body: Bytes,
+    /// This answers a repetition of a write, and an earlier attempt may have happened: a 404 may mean that it is gone
+    /// because we deleted it, and a refusal does not mean that nothing changed.
+    pub(crate) doubtful: bool,
 }
 
 impl Answer {

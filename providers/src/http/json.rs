@@ -21,11 +21,11 @@ impl Client {
     pub(crate) async fn get_json<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
         // Host and path only: queries and user information carry credentials.
         let label = format!("GET {}{}", url.host_str().unwrap_or_default(), url.path());
-        let error = |kind, what: &str| Error::new(self.provider(), kind, format!("{label}: {what}"));
+        let error = |kind, what: &str| Error::new(self.shared.provider, kind, format!("{label}: {what}"));
         let accept = (header::ACCEPT, HeaderValue::from_static("application/json"));
         let headers = HeaderMap::from_iter([accept]);
         let request = Request { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
-        let reply = self.wire().exchange(request, Duration::MAX).await.map_err(|failure| match failure.how {
+        let reply = self.shared.wire.exchange(request, Duration::MAX).await.map_err(|failure| match failure.how {
             How::TooLong => error(Kind::Malformed, &failure.what),
             How::Unreachable => error(Kind::Unavailable, &failure.what).never_happened(),
             How::TimedOut | How::Broken => error(Kind::Unavailable, &failure.what),

@@ -3,6 +3,7 @@
 //! reqwest's defaults are for browsers: no timeout at all, ten redirects, the proxy of the environment and a body of
 //! any size. Here there is none of that.
 
+use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -59,6 +60,13 @@ pub(super) struct Reply {
     pub(super) headers: HeaderMap,
     /// Bodies of redirects and errors are capped as well.
     pub(super) body: Bytes,
+}
+
+/// The status only: the rest is other people's business.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
