@@ -95,7 +95,7 @@ impl Error {
 
     /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
     #[must_use]
-    pub(crate) fn never_happened(mut self) -> Self {
+    pub fn never_happened(mut self) -> Self {
         self.never_happened = true;
         self
     }

@@ -1,0 +1,61 @@
+//! Acting for a coach: with a credential that works, renewed where Cal.com no longer takes it.
+
+use std::future::Future;
+
+use entity::Uuid;
+use providers::cal_com::{Credential, Refusal};
+use providers::{Error as Fault, Kind, Provider};
+
+use crate::app::App;
+use crate::domain::connection::{self, Purpose, Unusable};
+
+/// The means to act for one coach.
+pub(super) struct Access<'a> {
+    pub(super) app: &'a App,
+    pub(super) coach_id: Uuid,
+    pub(super) purpose: Purpose,
+}
+
+impl Access<'_> {
+    /// Makes a call with the coach's credential; once more with a new one when the first is no longer taken.
+    ///
+    /// # Errors
+    /// What the call gives. Without a credential nothing is sent, and the error says so.
+    pub(super) async fn call<T, F>(&self, ask: impl Fn(Credential) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let first = self.once(&ask).await;
+        match first {
+            Err(fault) if is_about_token(&fault) => self.once(&ask).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn once<T, F>(&self, ask: &impl Fn(Credential) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let lent = connection::credential(self.app, self.coach_id, self.purpose).await.map_err(without)?;
+        let outcome = ask(lent.credential.clone()).await;
+        if let Err(fault) = &outcome
+            && let Err(error) = connection::report(self.app, &lent, fault).await
+        {
+            tracing::warn!(%error, "could not keep in mind that a credential was refused");
+        }
+        outcome
+    }
+}
+
+fn is_about_token(fault: &Fault) -> bool {
+    matches!(fault.refusal, Some(Refusal::TokenExpired | Refusal::TokenRevoked))
+}
+
+/// Nothing was sent.
+fn without(why: Unusable) -> Fault {
+    let kind = match why {
+        Unusable::NotConnected | Unusable::Broken(_) => Kind::Unauthorized,
+        Unusable::NotNow(_) | Unusable::Ours(_) => Kind::Unavailable,
+    };
+    Fault::new(Provider::CalCom, kind, why.to_string()).never_happened()
+}

@@ -13,16 +13,17 @@ use providers::cal_com::{
 use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
 
+use super::access::Access;
 use super::reading::tell_of;
 use crate::app::App;
-use crate::domain::connection::{self, Access};
+use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::statement::Telling;
 use crate::domain::{Error, Result};
 
 /// A coach's calendar, with the means to act on it.
-pub(crate) struct Calendar {
-    client: Client,
-    access: Access,
+pub(crate) struct Calendar<'a> {
+    client: &'a Client,
+    access: Access<'a>,
 }
 
 /// What is wanted of a calendar.
@@ -75,23 +76,25 @@ impl Step {
     }
 }
 
-impl Calendar {
+impl<'a> Calendar<'a> {
     /// The calendar a booking is in; `None` where we have no access to it.
     ///
     /// # Errors
     /// When the database fails or the access cannot be renewed.
-    pub(crate) async fn of(app: &App, booking: &booking::Model) -> Result<Option<Self>> {
-        Self::of_coach(app, booking.coach_id).await
+    pub(crate) async fn of(app: &'a App, booking: &booking::Model) -> Result<Option<Self>> {
+        Self::of_coach(app, booking.coach_id, Purpose::Booking).await
     }
 
     /// As [`of`](Self::of), by the coach.
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn of_coach(app: &App, coach_id: Uuid) -> Result<Option<Self>> {
+    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, purpose: Purpose) -> Result<Option<Self>> {
         let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
-        let access = connection::access(app, coach_id).await?;
-        Ok(access.map(|access| Self { client: client.clone(), access }))
+        if !connection::is_live(app.db.write_one(), coach_id).await? {
+            return Ok(None);
+        }
+        Ok(Some(Self { client, access: Access { app, coach_id, purpose } }))
     }
 
     /// Asks for a booking, or for another time for one.
@@ -118,20 +121,26 @@ impl Calendar {
         new.answers = booking.answers.0.iter().map(answer).collect();
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
-        let made = self.access.call(|credential| self.client.create_booking(credential, &new)).await?;
+        let made = self.access.call(|credential| async move { self.client.create_booking(&credential, &new).await }).await?;
         Ok(made.into_first())
     }
 
     async fn reschedule(&self, wish: &Wish) -> Result<wire::Booking, Fault> {
         let by = match wish.request.actor_kind {
             ActorKind::Client => wish.booking.client_email.clone(),
-            _ => self.access.email.clone(),
+            _ => self.owner().await,
         };
         let mut change = Reschedule::to(wish.request.starts_at);
         change.rescheduled_by = by;
         change.reason.clone_from(&wish.request.reason);
         let uid = wish.request.from_uid.as_deref().unwrap_or_default();
-        self.access.call(|credential| self.client.reschedule_booking(credential, uid, &change)).await
+        self.access.call(|credential| async move { self.client.reschedule_booking(&credential, uid, &change).await }).await
+    }
+
+    /// The address of the calendar's owner, as Cal.com knows it.
+    async fn owner(&self) -> Option<String> {
+        let found = connection::find_live(self.access.app, self.access.coach_id).await;
+        found.ok().flatten()?.external_email
     }
 
     /// What there is of a wish in the calendar's own records; nothing if there is nothing.
@@ -156,7 +165,7 @@ impl Calendar {
             take: Some(250),
             ..BookingFilter::default()
         };
-        let page = self.access.call(|credential| self.client.list_bookings(credential, &filter)).await?;
+        let page = self.access.call(|credential| async move { self.client.list_bookings(&credential, &filter).await }).await?;
         let is_wish = |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
         Ok(page.bookings.iter().filter(is_wish).flat_map(tell_of).collect())
     }
@@ -173,7 +182,7 @@ impl Calendar {
     }
 
     async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
-        self.access.call(|credential| self.client.get_booking(credential, uid)).await
+        self.access.call(|credential| async move { self.client.get_booking(&credential, uid).await }).await
     }
 
     /// Free time.
@@ -182,7 +191,7 @@ impl Calendar {
     /// When it cannot be read within `budget`.
     pub(crate) async fn slots(&self, query: &SlotQuery, budget: Duration) -> Result<Vec<Slot>, Fault> {
         let client = self.client.within(budget);
-        self.access.call(|credential| client.list_slots(credential, query)).await
+        self.access.call(|credential| async move { client.list_slots(&credential, query).await }).await
     }
 
     /// Ends a booking there, whatever it is; done as well when it has ended before.
@@ -191,7 +200,7 @@ impl Calendar {
     /// When that is not certain.
     pub(crate) async fn end(&self, uid: &str) -> Result<(), Fault> {
         let how = Cancel::default();
-        match self.access.call(|credential| self.client.cancel_booking(credential, uid, &how)).await {
+        match self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, &how).await }).await {
             Ok(_) => Ok(()),
             Err(fault) if is_over(&fault) => Ok(()),
             Err(fault) => Err(fault),
@@ -206,25 +215,25 @@ impl Calendar {
         let (uid, done) = match step {
             Step::Cancel { uid, reason } => {
                 let how = Cancel { reason: reason.clone(), ..Cancel::default() };
-                let done = self.access.call(|credential| self.client.cancel_booking(credential, uid, &how)).await;
+                let done = self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, &how).await }).await;
                 (uid, done.map(|all| all.into_one(uid)))
             }
             Step::Confirm { uid } => {
-                (uid, self.access.call(|credential| self.client.confirm_booking(credential, uid)).await)
+                (uid, self.access.call(|credential| async move { self.client.confirm_booking(&credential, uid).await }).await)
             }
             Step::Decline { uid, reason } => {
                 let reason = reason.as_deref();
-                (uid, self.access.call(|credential| self.client.decline_booking(credential, uid, reason)).await)
+                (uid, self.access.call(|credential| async move { self.client.decline_booking(&credential, uid, reason).await }).await)
             }
             Step::MarkAbsent { uid, email, absent } => {
                 let absence = AttendeeAbsence { email: email.clone(), absent: *absent };
                 let who = MarkAbsent { host: None, attendees: vec![absence] };
-                (uid, self.access.call(|credential| self.client.mark_absent(credential, uid, &who)).await)
+                (uid, self.access.call(|credential| async move { self.client.mark_absent(&credential, uid, &who).await }).await)
             }
         };
         match done {
             Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
-            Err(fault) => match fault.refusal() {
+            Err(fault) => match &fault.refusal {
                 Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
                 Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
                 Some(Refusal::NotOwner | Refusal::Forbidden) => Ok(Stepped::Impossible("forbidden")),
@@ -260,7 +269,7 @@ fn answer(answer: &Answer) -> (String, Value) {
 
 fn is_over(fault: &Fault) -> bool {
     matches!(
-        fault.refusal(),
+        &fault.refusal,
         Some(
             Refusal::AlreadyCanceled
                 | Refusal::AlreadyRescheduled { .. }
@@ -273,7 +282,7 @@ fn is_over(fault: &Fault) -> bool {
 /// What an error says about whether it was done.
 fn judged(fault: Fault) -> Outcome {
     let refused = |code: &str, may_exist| Outcome::Refused { code: code.to_owned(), may_exist };
-    match fault.refusal() {
+    match &fault.refusal {
         Some(Refusal::SlotTaken | Refusal::AlreadyBooked) => refused("SLOT_TAKEN", true),
         Some(Refusal::SeatsFull) => refused("SLOT_TAKEN", false),
         Some(Refusal::InThePast) => refused("IN_THE_PAST", false),

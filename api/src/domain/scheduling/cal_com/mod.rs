@@ -1,5 +1,6 @@
 //! Coaches whose time Cal.com keeps.
 
+mod access;
 mod cache;
 mod calendar;
 mod reading;

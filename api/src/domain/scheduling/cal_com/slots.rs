@@ -14,6 +14,7 @@ use super::calendar::{Calendar, their_id};
 use crate::app::App;
 use crate::domain::scheduling::Freshness;
 use crate::domain::scheduling::native::Interval;
+use crate::domain::connection::Purpose;
 use crate::domain::{Error, Result};
 
 /// How long the fetch of a week may take; nobody waits for it that long.
@@ -123,7 +124,7 @@ async fn fetch(app: Arc<App>, question: Question, key: Key, done: watch::Sender<
 }
 
 async fn ask(app: &App, question: &Question, key: &Key) -> Result<Vec<DateTime<Utc>>> {
-    let calendar = Calendar::of_coach(app, question.coach.id).await?;
+    let calendar = Calendar::of_coach(app, question.coach.id, Purpose::Slots).await?;
     let calendar = calendar.ok_or_else(|| Error::internal("free time", "the calendar is not connected"))?;
     let at = |week: i64| {
         DateTime::from_timestamp(week * WINDOW.num_seconds(), 0)
