@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::domain::identity::TokenVerifier;
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
+use crate::vault::Vault;
 
 /// Deadlines that an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,10 @@ pub struct App {
     pub slots: crate::domain::scheduling::SlotCache,
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
-    pub cal_com: crate::domain::webhook::CalComSecrets,
+    /// Seals what must not be readable in the database.
+    pub vault: Arc<Vault>,
+    /// What Cal.com may sign its webhooks with.
+    pub webhook_secrets: crate::domain::webhook::CalComSecrets,
     /// Deliveries on their way into the database.
     pub inbox: crate::domain::webhook::Inbox,
     pub metrics: Arc<Metrics>,

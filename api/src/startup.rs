@@ -15,6 +15,7 @@ use crate::domain::identity::{LocalIssuer, TokenVerifier};
 use crate::domain::webhook::{CalComSecrets, Inbox};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
+use crate::vault::{self, Vault};
 
 /// Why the server could not start, for the operator.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -56,6 +57,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         }
     };
     let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    let vault = Arc::new(open_vault(config, &db).await?);
     Ok(Arc::new(App {
         live: Live::open(db.clone()).await?,
         db,
@@ -66,9 +68,25 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
             hold: minutes(config.bookings.hold),
         },
         tokens,
-        cal_com: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
+        vault,
+        webhook_secrets: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
         metrics: Metrics::new(),
         inbox: Inbox::default(),
         tasks: TaskTracker::new(),
     }))
+}
+
+/// The vault: with the keys of the settings, else, in development, with one of the database's own.
+async fn open_vault(config: &Config, db: &Db) -> Result<Vault, Failure> {
+    if let Some(keyring) = &config.encryption_keys {
+        return Ok(Vault::new(keyring.clone()));
+    }
+    if config.environment.is_production() {
+        tracing::warn!(
+            "ENCRYPTION_KEYS is not set: private notes are kept as plain text, and nobody can connect an account"
+        );
+        return Ok(Vault::default());
+    }
+    tracing::warn!("For development only: the encryption key is kept in the database beside what it encrypts");
+    Ok(Vault::new(vault::development_key(db).await?))
 }

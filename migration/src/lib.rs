@@ -10,6 +10,7 @@ pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
 
 mod dialect;
 mod m20261121_000001_initial;
+mod m20261121_000002_connections;
 mod m20261121_000003_scheduler_request;
 
 /// All migrations, oldest first.
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
             Box::new(m20261121_000001_initial::Migration),
+            Box::new(m20261121_000002_connections::Migration),
             Box::new(m20261121_000003_scheduler_request::Migration),
         ]
     }

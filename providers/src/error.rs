@@ -85,18 +85,26 @@ pub struct Error {
     /// Cal.com's reason, where its words are known. `detail` names it too.
     pub refusal: Option<Refusal>,
     never_happened: bool,
+    doubtful: bool,
 }
 
 impl Error {
     /// An error of `provider`. Keep secrets and bodies out of `detail`.
     pub fn new(provider: Provider, kind: Kind, detail: impl Into<String>) -> Self {
-        Self { provider, kind, detail: detail.into(), refusal: None, never_happened: false }
+        Self { provider, kind, detail: detail.into(), refusal: None, never_happened: false, doubtful: false }
     }
 
     /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
     #[must_use]
     pub fn never_happened(mut self) -> Self {
         self.never_happened = true;
+        self
+    }
+
+    /// It is about a repetition of a write, and an earlier attempt may have happened.
+    #[must_use]
+    pub(crate) fn doubtful(mut self, doubtful: bool) -> Self {
+        self.doubtful = doubtful;
         self
     }
 
@@ -117,7 +125,7 @@ impl Error {
     /// writes again. False when it was not sent at all: there was no connection, or we did not even try.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        !self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed)
+        self.doubtful || (!self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
     }
 }
 

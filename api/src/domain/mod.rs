@@ -10,6 +10,7 @@ pub mod job;
 pub mod money;
 pub mod note;
 pub mod page;
+pub mod rotate;
 pub mod schedule;
 pub mod scheduling;
 pub mod session;

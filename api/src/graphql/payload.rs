@@ -33,8 +33,6 @@ pub enum UserErrorCode {
     PolicyViolation,
     /// The key was used before with another input.
     IdempotencyKeyReused,
-    /// A service behind it does not answer at present. Nothing was done; try again.
-    Unavailable,
 }
 
 /// A reason why a mutation did nothing that the caller, or the person behind it, can mend.
@@ -76,7 +74,6 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
                 .collect(),
         ),
         domain::Error::NotFound(_) => one(UserErrorCode::NotFound),
-        domain::Error::Unavailable(_) => one(UserErrorCode::Unavailable),
         domain::Error::Conflict(conflict) => {
             let mut errors = one(match conflict {
                 Conflict::SlotTaken => UserErrorCode::SlotTaken,
@@ -97,7 +94,10 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
             }
             Some(errors)
         }
-        domain::Error::Unauthenticated | domain::Error::Forbidden(_) | domain::Error::Internal { .. } => None,
+        domain::Error::Unauthenticated
+        | domain::Error::Forbidden(_)
+        | domain::Error::Unavailable(_)
+        | domain::Error::Internal { .. } => None,
     }
 }
 

@@ -64,11 +64,6 @@ impl Data {
         let unreadable = total - items.len();
         Ok((items, unreadable))
     }
-
-    /// Whatever it is.
-    pub(super) fn value(self) -> Value {
-        self.value.unwrap_or(Value::Null)
-    }
 }
 
 /// Reads `{"status":"success","data":..}`.
@@ -101,7 +96,13 @@ pub(super) fn read_flat(route: &'static str, answer: Answer) -> Result<Data, Err
 
 /// The document of a 2xx, or the error of anything else.
 fn object(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Error> {
-    let Answer { status, headers, body } = answer;
+    let doubtful = answer.doubtful;
+    document(route, answer).map_err(|error| error.doubtful(doubtful))
+}
+
+fn document(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Error> {
+    let by_status = answer.kind();
+    let Answer { status, headers, body, .. } = answer;
     let document = if is_json(&headers) { serde_json::from_slice(&body).ok() } else { None };
     let code = status.as_u16();
     match (code, document) {
@@ -118,7 +119,7 @@ fn object(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Err
             Err(refused(route, code, kind, Some(&failure), refusal))
         }
         // A gateway in between answered, or half of an answer came.
-        (500..=599, _) => Err(refused(route, code, Kind::Unavailable, None, None)),
+        _ if by_status == Some(Kind::Unavailable) => Err(refused(route, code, Kind::Unavailable, None, None)),
         _ => Err(malformed(route, &format!("{code} and no error of theirs"))),
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::answer::{Data, read};
+use super::answer::{Data, read, read_flat};
 use super::credential::{Credential, prove};
 use super::request::Request;
 use crate::error::{Error, Kind, Provider};
-use crate::http::{self, Bucket, Observer, Policy};
+use crate::http::{self, Answer, Bucket, Observer, Policy};
 
 /// A platform's OAuth client, which owns managed users. Cal.com gives no new ones since December 2025.
 #[derive(Debug, Clone)]
@@ -134,13 +134,22 @@ impl Client {
         &self.shared.app
     }
 
-    /// The one door: proves who asks, names the version of the API, sends, and reads either envelope.
+    /// The one door: proves who asks, names the API's version, sends, and reads either envelope.
     pub(super) async fn call(&self, credential: &Credential, request: Request) -> Result<Data, Error> {
+        let route = request.route;
+        read(route, self.send(credential, request).await?)
+    }
+
+    /// The same for routes that answer without envelope.
+    pub(super) async fn call_flat(&self, credential: &Credential, request: Request) -> Result<Data, Error> {
+        let route = request.route;
+        read_flat(route, self.send(credential, request).await?)
+    }
+
+    async fn send(&self, credential: &Credential, request: Request) -> Result<Answer, Error> {
         let proof = prove(credential, self.shared.platform.as_ref())?;
         let bucket = Bucket { key: &proof.bucket, per_minute: proof.per_minute };
-        let route = request.route;
-        let answer = self.http.send(request.into_call(&self.shared.api, proof.headers, bucket, self.budget)?).await?;
-        read(route, answer)
+        self.http.send(request.into_call(&self.shared.api, proof.headers, bucket, self.budget)?).await
     }
 }
 

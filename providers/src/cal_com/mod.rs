@@ -24,13 +24,22 @@ macro_rules! quiet_debug {
 
 mod answer;
 mod bookings;
+mod calendars;
 mod client;
+mod conferencing;
 mod credential;
 mod email;
+mod event_types;
 mod lax;
+mod oauth;
+mod organizations;
 mod refusal;
+mod registrations;
 mod request;
+mod schedules;
 mod slots;
+mod tokens;
+mod users;
 pub mod webhook;
 
 pub use bookings::{
@@ -38,8 +47,23 @@ pub use bookings::{
     CalendarLink, Cancel, EventTypeKey, Host, ListStatus, Location, MarkAbsent, NewAttendee, NewBooking, NewGuest,
     Page, Reference, Reschedule, SortOrder,
 };
+pub use calendars::{
+    BusyQuery, BusyTime, Calendar, CalendarApp, CalendarKey, Calendars, ConnectUrl, ConnectedCalendar,
+};
 pub use client::{Client, OAuthClient, PlatformClient, Settings, policy};
+pub use conferencing::{ConnectedVideo, DefaultVideo, VideoApp};
 pub use credential::Credential;
 pub use email::{normalised_email, plain_email};
+pub use event_types::{
+    ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DeletedEventType, DestinationCalendar,
+    EventLocation, EventType, EventTypeChange, EventTypeFilter, EventTypeOwner, EventTypeSettings, HorizonRule,
+    NoticeThreshold, PeriodLimits, PrivateLink, PrivateLinkLife, Question, Recurrence, Rescheduling, Seats, Toggle,
+};
+pub use oauth::{CodeVerifier, OAuthClientInfo, OAuthTokens, consent_refused};
+pub use organizations::{Absence, AbsenceChange};
 pub use refusal::Refusal;
+pub use registrations::{WebhookChange, WebhookRegistration, WebhookScope};
+pub use schedules::{DayOverride, Hours, Schedule, ScheduleChange};
 pub use slots::{NewReservation, Reservation, Slot, SlotQuery, SlotTarget};
+pub use tokens::{ApiKeyLife, TokenPair};
+pub use users::{CreatedUser, NewUser, Profile, User, UserChange};
