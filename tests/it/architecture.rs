@@ -33,7 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that not every part may use.
 const FOREIGN: &[(&str, &[&str])] = &[
-    ("providers", &["domain", "startup"]),
+    ("providers", &["app", "domain", "startup"]),
     ("migration", &["db"]),
     ("sqlx", &["outbox"]),
     ("axum", &["http", "metrics"]),

@@ -25,6 +25,12 @@ pub enum Job {
     SeeToRequest { request_id: Uuid },
     /// Make true at a booking's scheduler what was decided here.
     AlignBooking { booking_id: Uuid },
+    /// Read what has changed in a coach's calendar.
+    ReconcileRecent { connection_id: Uuid },
+    /// Read everything that is to come in a coach's calendar.
+    ReconcileAll { connection_id: Uuid },
+    /// See whether a connection still works, and renew it in time.
+    CheckConnection { connection_id: Uuid },
 }
 
 impl Job {
@@ -37,16 +43,22 @@ impl Job {
             Self::ClaimBookings { .. } => "claim_bookings",
             Self::SeeToRequest { .. } => "see_to_request",
             Self::AlignBooking { .. } => "align_booking",
+            Self::ReconcileRecent { .. } => "reconcile_recent",
+            Self::ReconcileAll { .. } => "reconcile_all",
+            Self::CheckConnection { .. } => "check_connection",
         }
     }
 
-    fn subject_id(self) -> Uuid {
+    pub(crate) fn subject_id(self) -> Uuid {
         match self {
             Self::ProjectDelivery { delivery_id: id }
             | Self::SettleConflicts { coach_id: id }
             | Self::ClaimBookings { user_id: id }
             | Self::SeeToRequest { request_id: id }
-            | Self::AlignBooking { booking_id: id } => id,
+            | Self::AlignBooking { booking_id: id }
+            | Self::ReconcileRecent { connection_id: id }
+            | Self::ReconcileAll { connection_id: id }
+            | Self::CheckConnection { connection_id: id } => id,
         }
     }
 
@@ -64,6 +76,9 @@ impl Job {
             "claim_bookings" => Some(Self::ClaimBookings { user_id: row.subject_id }),
             "see_to_request" => Some(Self::SeeToRequest { request_id: row.subject_id }),
             "align_booking" => Some(Self::AlignBooking { booking_id: row.subject_id }),
+            "reconcile_recent" => Some(Self::ReconcileRecent { connection_id: row.subject_id }),
+            "reconcile_all" => Some(Self::ReconcileAll { connection_id: row.subject_id }),
+            "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Error, Result, booking, webhook};
+use crate::domain::{Error, Result, booking, connection, reconcile, webhook};
 use crate::outbox::job::{self, Job};
 
 pub use schedule::{beat, is_alive};
@@ -108,6 +108,9 @@ fn job_label(kind: &str) -> &'static str {
         "claim_bookings" => "claim_bookings",
         "see_to_request" => "see_to_request",
         "align_booking" => "align_booking",
+        "reconcile_recent" => "reconcile_recent",
+        "reconcile_all" => "reconcile_all",
+        "check_connection" => "check_connection",
         _ => "unknown",
     }
 }
@@ -119,5 +122,8 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::ClaimBookings { user_id } => booking::claim(app, user_id).await,
         Job::SeeToRequest { request_id } => booking::see_to(app, request_id).await,
         Job::AlignBooking { booking_id } => booking::align(app, booking_id).await,
+        Job::ReconcileRecent { connection_id } => reconcile::recent(app, connection_id).await.map(drop),
+        Job::ReconcileAll { connection_id } => reconcile::full(app, connection_id).await.map(drop),
+        Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
     }
 }

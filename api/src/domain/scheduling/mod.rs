@@ -5,6 +5,7 @@ pub mod native;
 mod source;
 pub(crate) mod statement;
 
+pub(crate) use cal_com::tell_of;
 pub(crate) use cal_com::{Calendar, Outcome, Step, Stepped, Wish};
 pub use cal_com::SlotCache;
 pub(crate) use cal_com::{Question, Reading, read};

@@ -181,7 +181,32 @@ impl<'a> Calendar<'a> {
         Ok(tell_of(&old).into_iter().chain(tell_of(&new)).collect())
     }
 
-    async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
+    /// A part of the calendar's records.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn list(&self, filter: &BookingFilter) -> Result<wire::Page, Fault> {
+        self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await
+    }
+
+    /// A booking and what it was moved to, if it was.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn trail(&self, uid: &str) -> Result<Vec<wire::Booking>, Fault> {
+        let mut trail = vec![self.read(uid).await?];
+        // A booking that is moved again and again has a long way; what is not followed to its end comes with the next reading.
+        while let Some(next) = trail.last().and_then(|last| last.rescheduled_to_uid.clone()).filter(|_| trail.len() < 8) {
+            trail.push(self.read(&next).await?);
+        }
+        Ok(trail)
+    }
+
+    /// One booking.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
         self.access.call(|credential| async move { self.client.get_booking(&credential, uid).await }).await
     }
 

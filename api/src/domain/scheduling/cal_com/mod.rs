@@ -26,5 +26,4 @@ fn request_id(metadata: &BTreeMap<String, String>) -> Option<Uuid> {
     metadata.get(REQUEST)?.parse().ok()
 }
 
-/// Cal.com's name in tables, metrics and logs.
-pub(crate) const PROVIDER: &str = "calcom";
+pub(crate) use crate::domain::connection::PROVIDER;

@@ -1,0 +1,105 @@
+//! Readings that somebody asks for.
+
+use entity::booking::{self, Status};
+use entity::coach::Scheduler;
+use entity::{Uuid, connection};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::poll::{full, read_all};
+use super::read::{Mode, Report, take_in};
+use crate::app::App;
+use crate::domain::booking::learn;
+use crate::domain::connection::{self as link, PROVIDER, Purpose};
+use crate::domain::scheduling::{Calendar, tell_of};
+use crate::domain::{Caller, Error, Result};
+
+/// Most bookings of a client that are read at once.
+const MOST: u64 = 25;
+
+/// Reads again what the caller takes part in: a coach's whole calendar, a client's bookings that are to come.
+///
+/// # Errors
+/// `Unauthenticated`; `Unavailable` when the calendar does not answer.
+pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
+    let person = caller.require_person()?;
+    let mut report = Report::default();
+    if let Some(coach_id) = person.coach_id
+        && let Some(link) = link::find_live(app, coach_id).await?
+    {
+        report.add(full(app, link.id).await.map_err(not_now)?);
+    }
+    let mine = booking::Entity::find_real()
+        .filter(booking::Column::ClientId.eq(person.user_id))
+        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Status.is_in(Status::ACTIVE))
+        .filter(booking::Column::StartsAt.gt(app.clock.now()))
+        .order_by_asc(booking::Column::StartsAt)
+        .limit(MOST)
+        .all(app.db.read())
+        .await?;
+    for booking in mine {
+        one(app, &booking, &caller.correlation_id, &mut report).await?;
+    }
+    Ok(report)
+}
+
+async fn one(app: &App, booking: &booking::Model, cause: &str, report: &mut Report) -> Result<()> {
+    let Some(known) = learn::known(app.db.read(), booking.id).await? else { return Ok(()) };
+    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, Purpose::Reconcile).await? else { return Ok(()) };
+    let found = match calendar.trail(&known.uid).await {
+        Ok(found) => found,
+        Err(fault) => {
+            tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
+            report.failed += 1;
+            return Ok(());
+        }
+    };
+    report.read += 1;
+    let tellings = found.iter().flat_map(tell_of).collect();
+    report.changes.extend(take_in(app, tellings, cause, Mode::Repair).await?);
+    Ok(())
+}
+
+/// What staff want read.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// One coach's calendar; all that are connected when left out.
+    pub coach_id: Option<Uuid>,
+    /// Tell what would change, and change nothing.
+    pub dry_run: bool,
+}
+
+/// Reads everything that is to come, for staff.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` for a coach without a connected calendar.
+pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
+    caller.require_admin()?;
+    let mut links = connection::Entity::find_live(PROVIDER);
+    if let Some(coach_id) = wanted.coach_id {
+        links = links.filter(connection::Column::CoachId.eq(coach_id));
+    }
+    let links = links.order_by_asc(connection::Column::Id).all(app.db.read()).await?;
+    if links.is_empty() && wanted.coach_id.is_some() {
+        return Err(Error::NotFound("connection"));
+    }
+    let mode = if wanted.dry_run { Mode::Look } else { Mode::Repair };
+    let mut report = Report::default();
+    for link in links {
+        match read_all(app, &link, mode).await {
+            Ok(found) => report.add(found),
+            Err(error) => {
+                tracing::info!(connection.id = %link.id, %error, "a calendar could not be read");
+                report.failed += 1;
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn not_now(error: Error) -> Error {
+    match error {
+        Error::Internal { .. } => Error::Unavailable("the coach's calendar does not answer at present; try again later"),
+        error => error,
+    }
+}

@@ -1,0 +1,177 @@
+//! Following what changes at Cal.com, and looking at everything that is to come.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::booking::{self, Status};
+use entity::coach::Scheduler;
+use entity::{Uuid, connection};
+use providers::cal_com::{self as wire, BookingFilter, BookingSort, BookingWindow, ListStatus, Refusal, SortOrder};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::read::{Mode, Report, take_in};
+use crate::app::App;
+use crate::domain::booking::learn;
+use crate::domain::connection::Purpose;
+use crate::domain::scheduling::{Calendar, tell_of};
+use crate::domain::{Error, Result};
+
+/// What changed a moment before the end of the last reading may not have been in it yet.
+const OVERLAP: TimeDelta = TimeDelta::minutes(2);
+/// How far back the first reading goes.
+const FIRST: TimeDelta = TimeDelta::days(2);
+const PAGE: u32 = 100;
+/// Pages of one reading; what is left comes with the next one.
+const MOST_PAGES: u32 = 40;
+
+/// Reads what has changed in a coach's calendar since it was read last.
+///
+/// # Errors
+/// When it cannot be read; the next reading begins where this one did.
+pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
+    let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
+    let now = app.clock.now();
+    let since = link.sync_cursor.map_or(now - FIRST, |cursor| cursor - OVERLAP);
+    let filter = BookingFilter {
+        window: BookingWindow { updated_after: Some(since), ..BookingWindow::default() },
+        sort: Some((BookingSort::Updated, SortOrder::Ascending)),
+        ..BookingFilter::default()
+    };
+    let mut reader = Reader { app, link: &link, mode: Mode::Repair, report: Report::default(), seen: BTreeSet::new() };
+    let (last, is_whole) = reader.pages(filter).await?;
+    if reader.report.failed == 0 {
+        // Their clock, not ours: with nothing new it stays where it is.
+        let cursor = last.or(link.sync_cursor).unwrap_or(now - OVERLAP);
+        connection::Entity::update_many()
+            .set(connection::ActiveModel { sync_cursor: Set(Some(cursor)), ..Default::default() })
+            .filter(connection::Column::Id.eq(link.id))
+            .exec(app.db.write_one())
+            .await?;
+    }
+    let report = reader.report;
+    app.metrics.reconciled(report.read, report.changes.len());
+    if !report.changes.is_empty() || !is_whole {
+        tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(), is_whole,
+            "a calendar's records were read");
+    }
+    Ok(report)
+}
+
+/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn full(app: &App, connection_id: Uuid) -> Result<Report> {
+    let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
+    let report = read_all(app, &link, Mode::Repair).await?;
+    tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
+        missing = report.missing.len(), "everything to come in a calendar was read");
+    Ok(report)
+}
+
+pub(super) async fn read_all(app: &App, link: &connection::Model, mode: Mode) -> Result<Report> {
+    let filter = BookingFilter {
+        statuses: vec![ListStatus::Upcoming, ListStatus::Unconfirmed],
+        sort: Some((BookingSort::Start, SortOrder::Ascending)),
+        ..BookingFilter::default()
+    };
+    let mut reader = Reader { app, link, mode, report: Report::default(), seen: BTreeSet::new() };
+    reader.pages(filter).await?;
+    for booking in coming(app, link.coach_id).await? {
+        reader.look_for(&booking).await?;
+    }
+    Ok(reader.report)
+}
+
+/// Bookings of a coach that are to come, as far as is known here.
+async fn coming(app: &App, coach_id: Uuid) -> Result<Vec<booking::Model>> {
+    Ok(booking::Entity::find_real()
+        .filter(booking::Column::CoachId.eq(coach_id))
+        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Status.is_in(Status::ACTIVE))
+        .filter(booking::Column::StartsAt.gt(app.clock.now()))
+        .all(app.db.read())
+        .await?)
+}
+
+pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
+    let link = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    Ok(link.filter(|link| link.is_live() && link.health != connection::Health::Broken))
+}
+
+/// One reading of one calendar.
+struct Reader<'a> {
+    app: &'a App,
+    link: &'a connection::Model,
+    mode: Mode,
+    report: Report,
+    seen: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    /// All pages; gives the last change among them, and whether these were all.
+    async fn pages(&mut self, mut filter: BookingFilter) -> Result<(Option<DateTime<Utc>>, bool)> {
+        filter.take = Some(PAGE);
+        let mut last = None;
+        for page in 0..MOST_PAGES {
+            filter.skip = Some(page * PAGE);
+            let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
+            self.report.failed += found.unreadable;
+            for booking in &found.bookings {
+                last = last.max(booking.updated_at);
+                self.take_in(booking).await;
+            }
+            if !found.has_next {
+                return Ok((last, true));
+            }
+        }
+        Ok((last, false))
+    }
+
+    async fn calendar(&self) -> Result<Calendar<'_>> {
+        let calendar = Calendar::of_coach(self.app, self.link.coach_id, Purpose::Reconcile).await?;
+        calendar.ok_or_else(|| Error::internal("a reading", "the calendar is not connected any more"))
+    }
+
+    async fn take_in(&mut self, booking: &wire::Booking) {
+        self.seen.insert(booking.uid.clone());
+        self.report.read += 1;
+        let cause = format!("reconcile-{}", self.link.id.simple());
+        match take_in(self.app, tell_of(booking), &cause, self.mode).await {
+            Ok(change) => self.report.changes.extend(change),
+            Err(error) => {
+                self.report.failed += 1;
+                tracing::warn!(connection.id = %self.link.id, %error, "a booking that was read could not be taken in");
+            }
+        }
+    }
+
+    /// A booking that no list has shown.
+    async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
+        let Some(known) = learn::known(self.app.db.read(), booking.id).await? else { return Ok(()) };
+        if self.seen.contains(&known.uid) {
+            return Ok(());
+        }
+        match self.calendar().await?.read(&known.uid).await {
+            Ok(found) => {
+                self.take_in(&found).await;
+                if let Some(successor) = &found.rescheduled_to_uid
+                    && let Ok(successor) = self.calendar().await?.read(successor).await
+                {
+                    self.take_in(&successor).await;
+                }
+            }
+            Err(fault) if fault.refusal == Some(Refusal::UnknownBooking) => self.report.missing.push(booking.id),
+            Err(fault) => {
+                self.report.failed += 1;
+                tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(fault: providers::Error) -> Error {
+    Error::internal("reading a calendar's records", fault)
+}

@@ -1,0 +1,125 @@
+//! Taking in bookings that were read, one transaction for each, and keeping account of what it changed.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::booking::{self, Status};
+use entity::booking_event::{ActorKind, Source};
+use entity::{Uuid, provider_booking};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::learn::learn;
+use crate::domain::connection::PROVIDER;
+use crate::domain::scheduling::statement::Telling;
+use crate::domain::{Act, Error, Result};
+
+/// What a reading has changed about one booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub booking_id: Uuid,
+    /// None for a booking that was not known here.
+    pub status_before: Option<Status>,
+    pub status_after: Status,
+    pub starts_before: Option<DateTime<Utc>>,
+    pub starts_after: DateTime<Utc>,
+}
+
+/// What came of a reading.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Bookings that were read.
+    pub read: usize,
+    pub changes: Vec<Change>,
+    /// Bookings that could not be read or taken in; they are tried again with the next reading.
+    pub failed: usize,
+    /// Bookings that are known here and that the scheduler knows nothing of.
+    pub missing: Vec<Uuid>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, other: Self) {
+        self.read += other.read;
+        self.changes.extend(other.changes);
+        self.failed += other.failed;
+        self.missing.extend(other.missing);
+    }
+}
+
+/// Whether what is found is made true, or only told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Repair,
+    Look,
+}
+
+/// Takes in one booking that was read; gives what it changed.
+pub(super) async fn take_in(app: &App, tellings: Vec<Telling>, cause: &str, mode: Mode) -> Result<Option<Change>> {
+    let now = app.clock.now();
+    let act = Act {
+        by: ActorKind::Provider,
+        actor_id: None,
+        source: Source::Reconcile,
+        correlation_id: cause.to_owned(),
+        now,
+    };
+    let (tellings, deadline) = (Arc::new(tellings), now + app.deadlines.payment);
+    let outcome = app
+        .db
+        .write(move |txn| {
+            let (act, tellings) = (act.clone(), Arc::clone(&tellings));
+            Box::pin(async move {
+                crate::outbox::enter(txn).await?;
+                let before = known(txn, &tellings).await?;
+                let booking_id = learn(txn, &act, tellings.to_vec(), deadline).await?;
+                let change = match booking_id {
+                    Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
+                    None => None,
+                };
+                match mode {
+                    Mode::Repair => Ok(change),
+                    // Nothing of it stays: the transaction is rolled back.
+                    Mode::Look => Err(Error::internal("a look", Looked(change))),
+                }
+            })
+        })
+        .await;
+    match outcome {
+        Err(Error::Internal { cause, .. }) if mode == Mode::Look && cause.is::<Looked>() => {
+            Ok(cause.downcast::<Looked>().ok().and_then(|looked| looked.0))
+        }
+        outcome => outcome,
+    }
+}
+
+/// What would have changed.
+#[derive(Debug, thiserror::Error)]
+#[error("only looked")]
+struct Looked(Option<Change>);
+
+async fn known(txn: &Txn, tellings: &[Telling]) -> Result<Option<booking::Model>> {
+    let uids: Vec<&str> = tellings.iter().map(|telling| telling.uid.as_str()).collect();
+    let row = provider_booking::Entity::find()
+        .filter(provider_booking::Column::Provider.eq(PROVIDER))
+        .filter(provider_booking::Column::Uid.is_in(uids))
+        .filter(provider_booking::Column::BookingId.is_not_null())
+        .one(&**txn)
+        .await?;
+    match row.and_then(|row| row.booking_id) {
+        Some(id) => Ok(booking::Entity::find_by_id(id).one(&**txn).await?),
+        None => Ok(None),
+    }
+}
+
+fn compare(before: Option<booking::Model>, after: Option<booking::Model>) -> Option<Change> {
+    let after = after?;
+    let is_same = before.as_ref().is_some_and(|before| before.id == after.id && before.version == after.version);
+    (!is_same).then(|| Change {
+        booking_id: after.id,
+        status_before: before.as_ref().map(|before| before.status),
+        status_after: after.status,
+        starts_before: before.as_ref().map(|before| before.starts_at),
+        starts_after: after.starts_at,
+    })
+}
