@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::domain::connection::{Credentials, Redirects};
 use crate::domain::identity::TokenVerifier;
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
@@ -38,6 +39,12 @@ pub struct App {
     pub tokens: TokenVerifier,
     /// Seals what must not be readable in the database.
     pub vault: Arc<Vault>,
+    /// Cal.com's API; none where a coach's tokens could not be kept safe.
+    pub cal_com: Option<providers::cal_com::Client>,
+    /// Credentials in use, and whose turn it is to renew one.
+    pub credentials: Credentials,
+    /// Where browsers may be sent back to.
+    pub redirects: Redirects,
     /// What Cal.com may sign its webhooks with.
     pub webhook_secrets: crate::domain::webhook::CalComSecrets,
     /// Deliveries on their way into the database.

@@ -3,6 +3,7 @@
 mod audit;
 pub mod booking;
 pub mod coach;
+pub mod connection;
 pub mod event_type;
 pub mod hold;
 pub mod identity;
