@@ -105,10 +105,10 @@ fn cal_com_client(config: &Config, vault: &Vault, metrics: &Arc<Metrics>) -> Res
         return Ok(None);
     }
     let settings = &config.cal_com;
-    let platform = settings.platform.as_ref().map(|client| cal_com::PlatformClient {
-        client_id: client.id.clone(),
-        client_secret: client.secret.clone(),
-    });
+    let platform = settings
+        .platform
+        .as_ref()
+        .map(|client| cal_com::PlatformClient { client_id: client.id.clone(), client_secret: client.secret.clone() });
     let oauth = settings.oauth.as_ref().map(|client| cal_com::OAuthClient {
         client_id: client.id.clone(),
         client_secret: Some(client.secret.clone()),

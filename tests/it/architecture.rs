@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("worker", &["app", "domain", "outbox"]),
     ("seed", &["app", "db", "domain"]),
     // Every rule.
-    ("domain", &["app", "clock", "db", "error", "metrics", "outbox", "vault"]),
+    ("domain", &["app", "db", "error", "metrics", "outbox", "vault"]),
     // The ways out, and the words for failure that all of them use.
     ("outbox", &["db", "error"]),
     ("db", &["error"]),

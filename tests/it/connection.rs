@@ -148,9 +148,9 @@ async fn a_key_is_tried_before_it_is_kept(on: On) {
     // One refusal may be a mishap; two, apart from each other, are proof.
     for (refusals, health) in [(1, Health::Ok), (2, Health::Broken)] {
         let lent = lend(&app, &row).await.expect("it is not broken yet");
-        let error = app.app.cal_com.as_ref().expect("it is set up");
+        let client = app.app.cal_com.as_ref().expect("it is set up");
         lab.state().keys.clear();
-        let error = error.get_me(&lent.credential).await.expect_err("the key is gone");
+        let error = client.get_me(&lent.credential).await.expect_err("the key is gone");
         connection::report(&app.app, &lent, &error).await.expect("the database answers");
         connection::report(&app.app, &lent, &error).await.expect("the database answers");
         assert_eq!((only(&app).await.failures, only(&app).await.health), (refusals, health));
@@ -217,7 +217,8 @@ async fn what_was_observed_is_adopted(on: On) {
     app.finish().await;
 }
 
-fn observed(app: &TestApp, coach_id: entity::Uuid, external_id: &str) -> Model {
+/// An account that is known from messages only.
+pub(crate) fn observed(app: &TestApp, coach_id: entity::Uuid, external_id: &str) -> Model {
     Model {
         id: entity::new_id(),
         coach_id,
@@ -276,7 +277,7 @@ async fn an_account_made_here_can_be_deleted(on: On) {
     let app = lab.setup().start(on).await;
     let nora = app.coach("nora");
     let id = provision(&nora).await.at("/provisionCoach/account/id").clone();
-    lab.fail("delete", &[Fault::Down; 8]);
+    lab.fail("delete", &[Fault::Down; 3]);
     let answer = nora.mutate("disconnectAccount", disconnect_input(&id, true), ACCOUNT).await;
     assert_eq!(answer.refusal().as_deref(), Some("PROVIDER_UNAVAILABLE"), "{answer:?}");
     assert!(only(&app).await.is_live(), "nothing has changed");

@@ -126,14 +126,14 @@ pub struct DisconnectAccountInput {
 
 /// Where to send the browser, and until when.
 #[derive(Clone, Debug, SimpleObject)]
-pub struct StartedConnection {
+pub struct ConsentPage {
     /// The provider's page for giving consent. For the coach's own browser: whoever opens it can connect an account with the profile.
     authorize_url: Url,
     /// It works until then, once.
     expires_at: DateTime,
 }
 
-payload!(StartConnectionPayload, "Result of startConnection.", started: StartedConnection, "Where to send the browser.");
+payload!(StartConnectionPayload, "Result of startConnection.", consent_page: ConsentPage, "Where to send the browser.");
 payload!(ConnectWithApiKeyPayload, "Result of connectWithApiKey.", account: ConnectedAccount, "The connected account.");
 payload!(ProvisionCoachPayload, "Result of provisionCoach.", account: ConnectedAccount, "The connected account.");
 payload!(DisconnectAccountPayload, "Result of disconnectAccount.", account: ConnectedAccount, "What was connected.");
@@ -155,7 +155,7 @@ impl ConnectedAccountMutation {
             let start = connection::Start { coach_id, redirect_to: input.redirect_to.0 };
             connection::start(app(ctx), caller(ctx), start).await
         };
-        StartConnectionPayload::new(done.await, |started| StartedConnection {
+        StartConnectionPayload::new(done.await, |started| ConsentPage {
             authorize_url: Url(started.authorize_url),
             expires_at: DateTime(started.expires_at),
         })

@@ -139,8 +139,8 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "id provider kind email username health healthReason action brokenSince consentEndsAt lastOkAt disconnectedAt createdAt \
          updatedAt",
     ),
-    ("StartedConnection", Coach, "authorizeUrl expiresAt"),
-    ("StartConnectionPayload", Coach, "started userErrors"),
+    ("ConsentPage", Coach, "authorizeUrl expiresAt"),
+    ("StartConnectionPayload", Coach, "consentPage userErrors"),
     ("ConnectWithApiKeyPayload", Coach, "account userErrors"),
     ("ProvisionCoachPayload", Coach, "account userErrors"),
     ("DisconnectAccountPayload", Coach, "account userErrors"),

@@ -53,17 +53,16 @@ pub struct Mutation(
 pub struct Subscription(BookingSubscription);
 
 /// Mutations that may call a provider: at most one of them in an operation.
-pub const PROVIDER_MUTATIONS: &[&str] =
-    &[
-        "createBooking",
-        "rescheduleBooking",
-        "cancelBooking",
-        "approveBooking",
-        "rejectBooking",
-        "connectWithApiKey",
-        "provisionCoach",
-        "disconnectAccount",
-    ];
+pub const PROVIDER_MUTATIONS: &[&str] = &[
+    "createBooking",
+    "rescheduleBooking",
+    "cancelBooking",
+    "approveBooking",
+    "rejectBooking",
+    "connectWithApiKey",
+    "provisionCoach",
+    "disconnectAccount",
+];
 
 /// Mutations that count against the limit on bookings.
 pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];

@@ -23,7 +23,7 @@ const CAL_COM: [&str; 2] = ["/oauth/calcom", "/api/cal/oauth/callback"];
 #[derive(Deserialize)]
 struct Returned {
     state: Option<String>,
-    code: Option<SecretString>,
+    code: Option<String>,
 }
 
 /// The routes on which browsers come back from providers.
@@ -49,10 +49,9 @@ async fn cal_com(
     }
     let Some(state) = returned.state else { return answer(StatusCode::BAD_REQUEST, "UNKNOWN_STATE") };
     let correlation_id = request_id.map_or_else(RequestId::new, |Extension(id)| id).as_str().to_owned();
-    let tasks = app.tasks.clone();
+    let (tasks, code) = (app.tasks.clone(), returned.code.map(SecretString::from));
     // On a task of its own: a browser that goes away does not leave an account half connected.
-    let finished =
-        tasks.spawn(async move { connection::finish(&app, &state, returned.code, &correlation_id).await }).await;
+    let finished = tasks.spawn(async move { connection::finish(&app, &state, code, &correlation_id).await }).await;
     let mut response = match finished {
         Ok(Ok(Finished::Back(to))) => match HeaderValue::from_str(&to) {
             Ok(to) => (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response(),

@@ -85,7 +85,8 @@ impl Metrics {
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
         let webhook_lag = timed(r, "webhook_lag", "From a provider's event to its being stored here", lag);
         let provider_calls = timed(r, "provider_call_duration", "Attempts at calls to providers", latency);
-        let breakers = counted(r, "provider_breaker", "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes");
+        let breakers =
+            counted(r, "provider_breaker", "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes");
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
         let sockets = counted(r, "sockets", "WebSockets open");
@@ -189,6 +190,12 @@ impl Metrics {
     pub fn live(&self, sockets: i64, operations: i64) {
         self.sockets.set(sockets);
         self.subscriptions.set(operations);
+    }
+
+    /// One reading of a calendar's records: how many bookings were read, and how many of them were news.
+    pub fn reconciled(&self, read: usize, changed: usize) {
+        self.reconciled.get_or_create(&labels::State { state: "read" }).inc_by(read as u64);
+        self.reconciled.get_or_create(&labels::State { state: "changed" }).inc_by(changed as u64);
     }
 
     /// `event` such as `created`, `canceled`, `rescheduled`.

@@ -41,6 +41,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
         tracing::info!(bookings = changed, "time has moved bookings on");
     }
     connection::sweep(app).await?;
+    reconcile::ensure(app).await?;
     clear(app).await
 }
 

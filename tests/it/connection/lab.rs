@@ -94,9 +94,9 @@ impl Lab {
             let mut words = head.split(' ');
             let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            let bearer = head.lines().find_map(|line| {
-                line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
-            });
+            let bearer = head
+                .lines()
+                .find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("authorization")));
             let bearer = bearer.and_then(|(_, value)| value.strip_prefix("Bearer ")).unwrap_or_default().trim();
             let what = route(method, path);
             let fault = {
@@ -204,7 +204,9 @@ impl State {
                     self.refresh.retain(|_, owner| *owner != id);
                     (200, json!({ "status": "success", "data": user(id, &email) }))
                 }
-                None => refusal(404, "NotFoundException", &format!("User with ID {id} is not part of this OAuth client.")),
+                None => {
+                    refusal(404, "NotFoundException", &format!("User with ID {id} is not part of this OAuth client."))
+                }
             },
             "me" => self.me(bearer),
             "token" => self.token(body),

@@ -52,6 +52,9 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
     assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 0));
     let row = only(&app).await;
     assert_eq!((row.health, row.token_version, row.failures, row.lease), (Health::Ok, 2, 0, None));
+    let lines = entity::audit_log::Entity::find().all(app.db().read()).await.expect("the database answers");
+    let read = lines.iter().filter(|line| line.action == "connection.read_credential").count();
+    assert_eq!(read, 3, "the refresh token once, the new one once in each process");
     other.finish().await;
     app.finish().await;
 }
@@ -131,25 +134,15 @@ async fn an_outage_breaks_nothing(on: On) {
     advance(&app, &lab, TimeDelta::minutes(59));
     lab.fail("refresh", &[Fault::Down; 100]);
     lend(&app, &row).await.expect("the old one");
-    for _ in 0..6 {
+    for _ in 0..3 {
         advance(&app, &lab, TimeDelta::minutes(11));
         assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
         let row = only(&app).await;
         assert_eq!((row.health, row.failures, row.lease), (Health::Ok, 0, None));
     }
     lab.state().faults.clear();
-    // A breaker may stay open for a while after so many failures.
-    let recovered = async {
-        loop {
-            advance(&app, &lab, TimeDelta::minutes(11));
-            match lend(&app, &row).await {
-                Ok(_) => break,
-                Err(Unusable::NotNow(_)) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
-                Err(why) => panic!("{why}"),
-            }
-        }
-    };
-    tests::soon("Cal.com is back", recovered).await;
+    advance(&app, &lab, TimeDelta::minutes(11));
+    lend(&app, &row).await.expect("Cal.com is back");
     app.finish().await;
 }
 

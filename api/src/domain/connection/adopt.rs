@@ -23,7 +23,8 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
             .filter(event_type::Column::Slug.eq(&row.slug))
             .count(&**txn)
             .await?;
-        let slug = if taken == 0 { row.slug.clone() } else { format!("{}-{}", row.slug, &row.id.simple().to_string()[24..]) };
+        let slug =
+            if taken == 0 { row.slug.clone() } else { format!("{}-{}", row.slug, &row.id.simple().to_string()[24..]) };
         let version = row.version + 1;
         let mut row = row.into_active_model();
         row.coach_id = Set(coach.id);

@@ -35,13 +35,14 @@ pub async fn connect_with_api_key(
     }
     let key = SecretString::from(text.to_owned());
     let client = cal_com(app)?;
-    let owner = exchange::me(client, &Credential::api_key(key.clone())).await.map_err(|error| match &error.refusal {
-        Some(Refusal::InvalidApiKey | Refusal::TokenRevoked | Refusal::Forbidden) => {
-            tracing::info!(provider = PROVIDER, "an API key was refused");
-            Error::invalid("apiKey", "Cal.com does not accept this key")
-        }
-        _ => unavailable(&error),
-    })?;
+    let owner =
+        exchange::me(client, &Credential::api_key(key.clone())).await.map_err(|error| match &error.refusal {
+            Some(Refusal::InvalidApiKey | Refusal::TokenRevoked | Refusal::Forbidden) => {
+                tracing::info!(provider = PROVIDER, "an API key was refused");
+                Error::invalid("apiKey", "Cal.com does not accept this key")
+            }
+            _ => unavailable(&error),
+        })?;
     let pair = Pair { access: key, access_expires_at: None, refresh: None, refresh_expires_at: None };
     let by = By { coach_id, actor_id: Some(person.user_id), correlation_id: caller.correlation_id.clone() };
     store::keep(app, by, Account { kind: Kind::ApiKey, owner, pair }).await

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chrono::TimeDelta;
 use entity::Uuid;
-use entity::connection::{ActiveModel, Column, Entity, HealthReason, Health, Kind, Model};
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
 use providers::cal_com::{self, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -207,6 +207,12 @@ async fn lend_as_it_is(app: &App, row: Model, purpose: Purpose) -> Result<Lent, 
 }
 
 async fn opened(app: &App, row: &Model, purpose: Purpose) -> Result<SecretString, Unusable> {
+    if let Some(token) = app.credentials.find(row, purpose) {
+        return Ok(token);
+    }
+    // Of many that come at once, one opens it and says so.
+    let turn = app.credentials.turn(row.id);
+    let _turn = turn.lock().await;
     if let Some(token) = app.credentials.find(row, purpose) {
         return Ok(token);
     }

@@ -7,7 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach;
 use entity::connection::{Kind, Model};
 use providers::cal_com::{
-    Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User, normalised_email, plain_email,
+    Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User, normalised_email,
+    plain_email,
 };
 use providers::{Error, Kind as ErrorKind, Provider};
 use secrecy::SecretString;

@@ -77,8 +77,10 @@ pub async fn sweep(app: &App) -> Result<u64> {
             Box::pin(async move {
                 let seen = ActiveModel { checked_at: Set(Some(now)), ..Default::default() };
                 Entity::update_many().set(seen).filter(Column::Id.is_in(ids.iter().copied())).exec(&**txn).await?;
-                let jobs: Vec<_> =
-                    ids.iter().map(|id| (Job::CheckConnection { connection_id: *id }, now, "connection-sweep")).collect();
+                let jobs: Vec<_> = ids
+                    .iter()
+                    .map(|id| (Job::CheckConnection { connection_id: *id }, now, "connection-sweep"))
+                    .collect();
                 job::enqueue_all(txn, &jobs).await?;
                 Ok(ids.len() as u64)
             })

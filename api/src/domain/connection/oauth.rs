@@ -105,12 +105,7 @@ async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
 ///
 /// # Errors
 /// Only when the database fails; everything else is an outcome.
-pub async fn finish(
-    app: &App,
-    state: &str,
-    code: Option<SecretString>,
-    correlation_id: &str,
-) -> Result<Finished> {
+pub async fn finish(app: &App, state: &str, code: Option<SecretString>, correlation_id: &str) -> Result<Finished> {
     let now = app.clock.now();
     let Some(attempt) = redeem(app, state, now).await? else { return Ok(Finished::Unknown) };
     let back = |outcome: &str| Ok(Finished::Back(redirect::with_outcome(&attempt.redirect_to, outcome)));
@@ -158,11 +153,8 @@ async fn connect(app: &App, attempt: &Model, code: SecretString, correlation_id:
         Some(providers::cal_com::Refusal::InvalidGrant) => Error::invalid("code", "was refused"),
         _ => unavailable(&error),
     })?;
-    let by = By {
-        coach_id: attempt.coach_id,
-        actor_id: Some(attempt.user_id),
-        correlation_id: correlation_id.to_owned(),
-    };
+    let by =
+        By { coach_id: attempt.coach_id, actor_id: Some(attempt.user_id), correlation_id: correlation_id.to_owned() };
     store::keep(app, by, Account { kind: Kind::OAuth, owner, pair }).await?;
     Ok(())
 }
@@ -170,7 +162,8 @@ async fn connect(app: &App, attempt: &Model, code: SecretString, correlation_id:
 /// Rights may have ended between start and finish.
 async fn require_rights(app: &App, attempt: &Model) -> Result<()> {
     let account = entity::user::Entity::find_by_id(attempt.user_id).one(app.db.read()).await?;
-    let account = account.filter(|user| user.suspended_at.is_none()).ok_or(Error::Forbidden("the account has ended"))?;
+    let account =
+        account.filter(|user| user.suspended_at.is_none()).ok_or(Error::Forbidden("the account has ended"))?;
     let coach = entity::coach::Entity::find_by_user(account.id).one(app.db.read()).await?;
     let person = Person {
         user_id: account.id,

@@ -18,7 +18,8 @@ impl Redirects {
     pub fn allows(&self, url: &str) -> bool {
         let Some(wanted) = Address::read(url) else { return false };
         self.0.iter().filter_map(|listed| Address::read(listed)).any(|listed| {
-            listed.origin() == wanted.origin() && (listed.path == "/" || (listed.path == wanted.path && wanted.query.is_none()))
+            listed.origin() == wanted.origin()
+                && (listed.path == "/" || (listed.path == wanted.path && wanted.query.is_none()))
         })
     }
 }
@@ -40,7 +41,8 @@ struct Address {
 impl Address {
     /// Strict: what two parsers might read in two ways is no address.
     fn read(url: &str) -> Option<Self> {
-        let plain = url.len() <= 2000 && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"'`".contains(&byte));
+        let plain =
+            url.len() <= 2000 && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"'`".contains(&byte));
         let uri = Some(url).filter(|_| plain)?.parse::<Uri>().ok()?;
         let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?.to_owned();
         let usual = if scheme == "https" { 443 } else { 80 };

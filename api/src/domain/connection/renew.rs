@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
-use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
@@ -92,13 +92,13 @@ async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>
 
 /// Asks the provider and puts the answer down. On a task of its own: a caller that goes away must not leave a pair that nobody has.
 async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
-    let refresh = match (row.kind, &row.refresh_token) {
-        (_, Some(_)) => {
+    let refresh = match &row.refresh_token {
+        Some(_) => {
             audit::record_reading(app.db.write_one(), &subject(row.id), Purpose::Renewal.as_str(), app.clock.now(), "")
                 .await?;
             Some(token::open_refresh(&app.vault, &row).map_err(|error| unreadable(&error))?)
         }
-        _ => None,
+        None => None,
     };
     let Some(client) = app.cal_com.clone() else { return Err(Unusable::NotConnected) };
     let (db, clock, vault, id) = (app.db.clone(), app.clock.clone(), app.vault.clone(), row.id);
@@ -153,11 +153,16 @@ impl Held {
                 };
                 (row, Ok(()))
             }
-            Ok(Exchanged::Gone) => (broken(free, HealthReason::AccountGone, now), Err(HealthReason::AccountGone.into())),
+            Ok(Exchanged::Gone) => {
+                (broken(free, HealthReason::AccountGone, now), Err(HealthReason::AccountGone.into()))
+            }
             Ok(Exchanged::Refused) => self.refused(free, now),
             Ok(Exchanged::Failed(error)) => {
                 tracing::warn!(connection.id = %self.row.id, %error, "no new token for a connection; trying again later");
-                (ActiveModel { retry_at: Set(Some(now + FIRST_RETRY)), ..free }, Err(Unusable::NotNow(error.to_string())))
+                (
+                    ActiveModel { retry_at: Set(Some(now + FIRST_RETRY)), ..free },
+                    Err(Unusable::NotNow(error.to_string())),
+                )
             }
         };
         let put = Entity::update_many()
@@ -207,12 +212,7 @@ pub(super) fn well(now: DateTime<Utc>, row: ActiveModel) -> ActiveModel {
 }
 
 fn broken(row: ActiveModel, reason: HealthReason, since: DateTime<Utc>) -> ActiveModel {
-    ActiveModel {
-        health: Set(Health::Broken),
-        health_reason: Set(Some(reason)),
-        broken_since: Set(Some(since)),
-        ..row
-    }
+    ActiveModel { health: Set(Health::Broken), health_reason: Set(Some(reason)), broken_since: Set(Some(since)), ..row }
 }
 
 /// 5 s, doubled with each failure, at most 10 minutes.
