@@ -26,11 +26,17 @@ async fn without_a_connection_nothing_happened() {
 
 #[tokio::test]
 async fn without_tls_nothing_happened() {
-    let server = Server::saying([say(200, "", "{}")]).await;
+    // Their greeting is never answered, and the time is up before the connection's own.
+    let server = Server::saying([Then::Hang]).await;
     let mut url = server.url();
     url.set_scheme("https").expect("http and https can be swapped");
     let error = failure(&url, single()).await;
     assert_eq!((error.kind, error.outcome_unknown()), (Kind::Unavailable, false), "{error}");
+    // Without a body we cannot tell, so we do not say.
+    let (client, _) = client(single());
+    let empty = Call { body: Body::Empty, ..call(&url, Safety::Once) };
+    let error = client.send(empty).await.expect_err("nobody answers");
+    assert!(error.outcome_unknown(), "{error}");
 }
 
 #[tokio::test]
@@ -49,6 +55,17 @@ async fn after_a_connection_anything_may_have_happened() {
         let error = failure(&server.url(), single()).await;
         assert_eq!((error.kind, error.outcome_unknown()), (Kind::Unavailable, true), "{name}: {error}");
         assert_eq!(server.connections(), 1, "{name}: a write is not repeated");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_first_took_nothing_along() {
+    let server = Server::saying([Then::ResetAtOnce]).await;
+    for _ in 0..20 {
+        let error = failure(&server.url(), single()).await;
+        // Which of the two comes first is the kernel's choice; what we say of it has to fit.
+        let before_writing = error.detail.contains("operation was canceled");
+        assert_eq!((error.kind, error.outcome_unknown()), (Kind::Unavailable, !before_writing), "{error}");
     }
 }
 
