@@ -54,6 +54,11 @@ fn policy() -> Policy {
     Policy { retries, ..Policy::default() }
 }
 
+/// For tests that fail more often than a provider may.
+fn never_open() -> Breaker {
+    Breaker { consecutive: u32::MAX, calls: u32::MAX, ..Breaker::default() }
+}
+
 fn client(policy: Policy) -> (Client, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let observer = Arc::<Heard>::clone(&heard);
