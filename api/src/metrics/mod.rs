@@ -63,6 +63,7 @@ pub struct Metrics {
     sockets: Gauge,
     subscriptions: Gauge,
     bookings: Family<labels::State, Counter>,
+    reconciled: Family<labels::State, Counter>,
     pool: Family<labels::State, Gauge>,
     rate_limited: Family<labels::State, Counter>,
     resident: Gauge,
@@ -92,6 +93,7 @@ impl Metrics {
         let sockets = counted(r, "sockets", "WebSockets open");
         let subscriptions = counted(r, "subscriptions", "Operations on WebSockets and event streams");
         let bookings = counted(r, "bookings", "What happened to bookings");
+        let reconciled = counted(r, "reconciled_bookings", "Bookings read from schedulers, and how many were news");
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");
         let resident = measured(r, "process_resident_memory", "Memory in use", Unit::Bytes);
@@ -121,6 +123,7 @@ impl Metrics {
             sockets,
             subscriptions,
             bookings,
+            reconciled,
             pool,
             rate_limited,
             resident,
