@@ -25,7 +25,7 @@ pub(super) fn schedule(state: &State, schedule: &Schedule, now: DateTime<Utc>) -
         "id": schedule.id,
         "name": schedule.name,
         "isManaged": false,
-        "workingHours": weekly().map(|row| json!({
+        "workingHours": weekly().filter(|row| row.start < row.end).map(|row| json!({
             "days": row.days, "startTime": row.start, "endTime": row.end, "userId": schedule.owner,
         })).collect::<Vec<_>>(),
         "schedule": rows.iter().enumerate().map(|(index, row)| json!({
@@ -43,7 +43,6 @@ pub(super) fn schedule(state: &State, schedule: &Schedule, now: DateTime<Utc>) -
         "isDefault": default == Some(schedule.id),
         "dateOverrides": rows.iter().filter_map(|row| {
             let date = row.date.as_ref()?;
-            // The server has not shown overrides in this list unless the schedule is the default one.
             Some(json!({ "ranges": [{ "start": at(date, row.start), "end": at(date, row.end) }] }))
         }).collect::<Vec<_>>(),
         "readOnly": false,

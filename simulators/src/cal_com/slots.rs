@@ -40,9 +40,10 @@ fn list(state: &State, call: &Call, names: [&str; 2]) -> Answer {
     let length = call.number("duration").map_or(event_type.length(), |minutes| minutes as i64);
     let except = call.param("bookingUidToReschedule");
     let ranges = call.param("format") == Some("range");
-    // Whole days of the zone: what lies before the asked start on its day comes too.
-    let first = from.min(to).with_timezone(&zone).date_naive();
-    let range = Span { start: midnight(first, zone), end: to };
+    // A rolling window goes by whole days of the zone: what lies before the asked start on its day comes too.
+    let rolls = event_type.fields["bookingWindow"]["rolling"] == true;
+    let first = midnight(from.min(to).with_timezone(&zone).date_naive(), zone);
+    let range = Span { start: if rolls || to < from { first } else { from }, end: to };
     let mut days = Map::new();
     for start in state.starts(event_type, length, range, (call.now, zone), except) {
         let day = start.with_timezone(&zone).format("%Y-%m-%d").to_string();

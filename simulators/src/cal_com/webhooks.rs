@@ -78,8 +78,9 @@ pub(super) fn serve(state: &mut State, call: &Call, scope: &Scope, parts: &[&str
 fn list(state: &State, call: &Call, scope: &Scope) -> Answer {
     let take = call.number("take").unwrap_or(250).min(250) as usize;
     let skip = call.number("skip").unwrap_or(0) as usize;
-    let own = state.webhooks.iter().filter(|webhook| webhook.scope == *scope);
-    ok(own.skip(skip).take(take).map(shown).collect::<Vec<_>>())
+    let mut own: Vec<&Webhook> = state.webhooks.iter().filter(|webhook| webhook.scope == *scope).collect();
+    own.sort_by(|one, other| one.id.cmp(&other.id));
+    ok(own.into_iter().skip(skip).take(take).map(shown).collect::<Vec<_>>())
 }
 
 fn find(state: &State, scope: &Scope, id: &str) -> Result<usize, Failure> {

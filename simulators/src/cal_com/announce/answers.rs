@@ -22,7 +22,12 @@ pub(super) fn responses(state: &State, booking: &Booking, style: Style, seat: Op
             "email" => attendee.map(|attendee| attendee.email.clone().into()),
             "location" if style == Style::Asked => Some(json!({ "value": booking.location, "optionValue": "" })),
             "location" if seat.is_some() => Some(json!({ "value": booking.location, "optionValue": booking.location })),
-            "guests" if booking.seated => Some(json!(booking.guests)),
+            "guests" if booking.seated && style == Style::Asked => Some(json!(booking.guests)),
+            "guests" if booking.seated => {
+                let own = attendee.map(|attendee| attendee.id);
+                let others = booking.attendees.iter().filter(|other| Some(other.id) != own);
+                Some(others.map(|other| Value::from(other.email.as_str())).collect())
+            }
             "notes" if booking.seated && style == Style::Stored => Some("".into()),
             "rescheduleReason" | "title" => None,
             slug => booking.responses.get(slug).cloned(),

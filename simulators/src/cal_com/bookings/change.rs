@@ -98,6 +98,7 @@ impl State {
             copy.absent = false;
             if guest {
                 copy.name.clear();
+                copy.time_zone.clone_from(&old.attendees[0].time_zone);
             }
             attendees.push(copy);
         }

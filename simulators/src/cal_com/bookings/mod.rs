@@ -57,8 +57,11 @@ fn get(state: &State, uid: &str) -> Answer {
 }
 
 impl State {
-    /// The bookings of a recurrence, oldest first.
+    /// The bookings of a recurrence by their starts.
     pub(super) fn series(&self, uid: &str) -> Vec<&Booking> {
-        self.bookings.values().filter(|booking| booking.recurring_uid.as_deref() == Some(uid)).collect()
+        let own = self.bookings.values().filter(|booking| booking.recurring_uid.as_deref() == Some(uid));
+        let mut own: Vec<&Booking> = own.collect();
+        own.sort_by_key(|booking| booking.start);
+        own
     }
 }

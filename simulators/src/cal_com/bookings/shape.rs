@@ -23,7 +23,11 @@ pub(in crate::cal_com) fn shown(state: &State, booking: &Booking) -> Value {
         shown["guests"] = json!(booking.guests);
     }
     match &booking.recurring_uid {
-        Some(uid) => shown["recurringBookingUid"] = uid.clone().into(),
+        Some(uid) => {
+            shown["recurringBookingUid"] = uid.clone().into();
+            // One of a series does not say where it went.
+            shown.as_object_mut().expect("a booking is an object").remove("rescheduledToUid");
+        }
         None => shown["rescheduledByEmail"] = booking.rescheduled_by.clone().into(),
     }
     shown
