@@ -16,7 +16,7 @@ use crate::fault::{Fault, Times};
 pub(super) async fn answer(shared: &Arc<Shared>, call: &Call) -> Reply {
     let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let answer = match (call.method.as_str(), parts.as_slice()) {
-        ("GET", ["_faults"]) => ok(shared.faults.list().iter().map(|fault| shown_fault(fault)).collect::<Vec<_>>()),
+        ("GET", ["_faults"]) => ok(shared.faults.list().iter().map(shown_fault).collect::<Vec<_>>()),
         ("POST", ["_faults"]) => call.json().and_then(|body| set_faults(shared, body)),
         ("DELETE", ["_faults"]) => {
             shared.faults.clear();

@@ -96,10 +96,10 @@ fn refuse_taken(state: &State, owner: u64, slug: &str, except: Option<u64>) -> R
 
 /// The schedule must be the owner's, and what video happens on must be connected.
 fn check(state: &State, owner: u64, body: &Value) -> Result<(), Failure> {
-    if let Some(id) = body["scheduleId"].as_u64() {
-        if state.schedules.get(&id).is_none_or(|schedule| schedule.owner != owner) {
-            return Err(Failure::not_found(format!("User with ID={owner} does not own schedule with ID={id}")));
-        }
+    if let Some(id) = body["scheduleId"].as_u64()
+        && state.schedules.get(&id).is_none_or(|schedule| schedule.owner != owner)
+    {
+        return Err(Failure::not_found(format!("User with ID={owner} does not own schedule with ID={id}")));
     }
     let locations = body["locations"].as_array().into_iter().flatten();
     for integration in locations.filter_map(|location| location["integration"].as_str()) {

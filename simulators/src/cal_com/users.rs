@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::auth::Caller;
 use super::call::Call;
@@ -226,7 +226,7 @@ pub(super) fn shown(user: &User) -> Value {
 
 /// What is kept with a user, the default app included; absent rather than empty.
 pub(super) fn metadata(user: &User) -> Option<Value> {
-    let mut metadata = user.metadata.clone().unwrap_or_else(Map::new);
+    let mut metadata = user.metadata.clone().unwrap_or_default();
     if let Some(app) = &user.default_app {
         metadata.insert("defaultConferencingApp".to_owned(), json!({ "appSlug": app }));
     }

@@ -154,8 +154,8 @@ impl State {
         let host = &self.users[&event_type.owner];
         let pending = event_type.needs_confirmation();
         let title = format!("{} between {} and {}", event_type.text("title"), host.name, order.name);
-        let (host, confirms) = (host.id, pending.then(|| ()));
-        let one_time_password = confirms.map(|()| self.uuid());
+        let host = host.id;
+        let one_time_password = if pending { Some(self.uuid()) } else { None };
         let Place { stored, .. } = &order.place;
         Booking {
             id: 0,

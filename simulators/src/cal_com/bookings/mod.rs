@@ -23,7 +23,7 @@ use super::state::{Booking, State};
 
 pub(super) async fn route(shared: &Arc<Shared>, call: &Call, parts: &[&str]) -> Option<Answer> {
     match (call.version, call.method.as_str(), parts) {
-        (Version::V20240415, "POST", []) => return Some(call.json().and_then(|body| refuse_new_body(body))),
+        (Version::V20240415, "POST", []) => return Some(call.json().and_then(refuse_new_body)),
         (Version::V20240813, ..) => {}
         _ => return None,
     }
