@@ -56,6 +56,7 @@ async fn main() -> io::Result<()> {
     };
     if ready {
         let tokens = tokens(&clerk);
+        connect(port, tokens["coach"].as_str().unwrap_or_default(), &api_key).await?;
         announce(&json!({
             "gateway": gateway,
             "calcom": cal.url(),
@@ -69,7 +70,8 @@ async fn main() -> io::Result<()> {
         }
     }
     server.kill().await?;
-    std::fs::remove_dir_all(&folder)
+    std::fs::remove_dir_all(&folder)?;
+    if ready { Ok(()) } else { Err(io::Error::other("the sandbox did not come up")) }
 }
 
 /// The server's program. It lies beside this one; what cargo started has cargo bring it up to date.
@@ -120,6 +122,7 @@ fn serve(
         .env("CALCOM_ORGANIZATION_ID", organization)
         .env("CALCOM_OAUTH_CLIENT_ID", OAUTH_CLIENT)
         .env("CALCOM_OAUTH_CLIENT_SECRET", OAUTH_SECRET)
+        .env("OAUTH_REDIRECTS", ORIGIN)
         .stdout(Stdio::from(io::stderr()))
         .kill_on_drop(true)
         .spawn()
@@ -133,12 +136,31 @@ async fn answers(port: u16) {
 }
 
 async fn is_ready(port: u16) -> io::Result<bool> {
+    let head = format!("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    Ok(ask(port, &head).await?.starts_with("HTTP/1.1 200"))
+}
+
+/// Connects the demo coach with the API key of their account at the stand-in. What comes of it is for people to read.
+async fn connect(port: u16, token: &str, api_key: &str) -> io::Result<()> {
+    let mutation =
+        "mutation($key: String!) { connectWithApiKey(input: { apiKey: $key }) { userErrors { code message } } }";
+    let body = json!({ "query": mutation, "variables": { "key": api_key } }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = ask(port, &request).await?;
+    eprintln!("Connecting the demo coach: {}", answer.split("\r\n\r\n").nth(1).unwrap_or_default());
+    Ok(())
+}
+
+async fn ask(port: u16, request: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).await?;
-    Ok(head.ends_with(b" 200"))
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 /// Sessions of a day for one of each role.
