@@ -243,3 +243,23 @@ async fn a_quota_is_refused_above_its_limit_and_opens_again() {
     bench.cal.clock().advance(TimeDelta::seconds(61));
     assert_eq!(bench.call("GET", "/v2/me", "2024-08-13", None).await.expect("an answer").status, 200);
 }
+
+#[tokio::test]
+async fn subscribers_hear_first_and_of_a_cancellation_before_it_is_written() {
+    let bench = Bench::set_up(Limits::off()).await;
+    let subscriber = Subscriber::listen().await;
+    bench.subscribe(&subscriber).await;
+    let booked = bench.book(FREE).await.expect("an answer");
+    assert_eq!(subscriber.take().len(), 1, "the webhook of a creation comes before its answer");
+    let uid = booked.body["data"]["uid"].as_str().expect("a uid");
+    subscriber.busy.send_replace(true);
+    let path = format!("/v2/bookings/{uid}/cancel");
+    let cancelling = bench.call("POST", &path, "2024-08-13", Some(json!({})));
+    tokio::pin!(cancelling);
+    assert!(timeout(Duration::from_millis(100), &mut cancelling).await.is_err(), "it did not wait for the subscriber");
+    assert_eq!(subscriber.take().len(), 1);
+    assert_eq!(bench.standing().len(), 1, "the row changed before the subscriber answered");
+    subscriber.busy.send_replace(false);
+    assert_eq!(cancelling.await.expect("an answer").status, 200);
+    assert_eq!(bench.standing().len(), 0);
+}

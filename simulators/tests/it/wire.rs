@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// What came back.
 pub(crate) struct Answer {
@@ -70,6 +71,8 @@ pub(crate) struct Delivered {
 pub(crate) struct Subscriber {
     pub(crate) url: String,
     delivered: Arc<Mutex<Vec<Delivered>>>,
+    /// Whether it lets senders wait for their answers.
+    pub(crate) busy: watch::Sender<bool>,
 }
 
 impl Subscriber {
@@ -77,19 +80,20 @@ impl Subscriber {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let delivered = Arc::new(Mutex::new(Vec::new()));
-        let kept = delivered.clone();
+        let busy = watch::Sender::new(false);
+        let (kept, working) = (delivered.clone(), busy.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let kept = kept.clone();
+                let (kept, working) = (kept.clone(), working.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| keep(kept.clone(), request));
+                    let service = service_fn(move |request| keep(kept.clone(), working.subscribe(), request));
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });
             }
         });
-        Self { url, delivered }
+        Self { url, delivered, busy }
     }
 
     /// What arrived since the last time.
@@ -100,11 +104,13 @@ impl Subscriber {
 
 async fn keep(
     kept: Arc<Mutex<Vec<Delivered>>>,
+    mut busy: watch::Receiver<bool>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("a whole body").to_bytes();
     let delivered = Delivered { path: head.uri.path().to_owned(), headers: head.headers, body };
     kept.lock().expect("nobody panics while holding it").push(delivered);
+    let _ = busy.wait_for(|busy| !busy).await;
     Ok(Response::new(Full::new(Bytes::new())))
 }
