@@ -7,6 +7,7 @@
 
 mod architecture;
 mod booking;
+mod cal_com;
 mod coach;
 mod connection;
 mod database;

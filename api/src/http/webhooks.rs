@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
+use crate::domain::connection;
 use crate::domain::webhook::{self, Receipt, Refusal};
 use crate::http::body_limit::{self, BodyLimits};
 use crate::http::request_id::RequestId;
@@ -54,7 +55,7 @@ async fn cal_com(
         Ok(body) => body,
         // Where a limit ended it, the limit's own answer takes the place of this one.
         Err(_) => {
-            app.metrics.webhook_refused(webhook::PROVIDER, "unreadable");
+            app.metrics.webhook_refused(connection::PROVIDER, "unreadable");
             return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST");
         }
     };
@@ -64,7 +65,7 @@ async fn cal_com(
     let stored = tasks.spawn(async move {
         let outcome = webhook::receive_cal_com(&app, &headers, body, &correlation_id).await;
         if let Err(refusal @ Refusal::NotStored(_)) = &outcome {
-            tracing::error!(provider = webhook::PROVIDER, correlation_id, error = %refusal, "a webhook could not be stored");
+            tracing::error!(provider = connection::PROVIDER, correlation_id, error = %refusal, "a webhook could not be stored");
         }
         outcome
     });

@@ -271,7 +271,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Known> {
 }
 
 /// An answer was lost: the scheduler's records know.
-async fn look(app: &App, calendar: &Calendar, wish: &Wish) -> Result<Known> {
+async fn look(app: &App, calendar: &Calendar<'_>, wish: &Wish) -> Result<Known> {
     let (now, request) = (app.clock.now(), &wish.request);
     match calendar.find(wish).await {
         Ok(found) if !found.is_empty() => Ok(Known::Told(found)),

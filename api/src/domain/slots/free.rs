@@ -102,7 +102,7 @@ pub async fn free_coaches(app: &Arc<App>, caller: &Caller, filter: &FreeFilter) 
                 continue;
             };
             complete &= reading.is_complete;
-            verified_at = reading.verified_at.map_or(verified_at, |at| at.min(verified_at));
+            verified_at = reading.verified_at.map_or(verified_at, |at| Ord::min(at, verified_at));
             source = Source::Mixed;
             let terms = scheduling::terms(event_type, event_type.length_minutes)?;
             let mut slots = ours_left_out(reading.starts.clone(), &availability, &terms, now);

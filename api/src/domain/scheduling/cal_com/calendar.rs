@@ -7,7 +7,7 @@ use entity::booking_event::ActorKind;
 use entity::scheduler_request::{Kind, Model as Request};
 use entity::{Uuid, booking, event_type};
 use providers::cal_com::{
-    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, Credential, EventTypeKey, MarkAbsent,
+    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey, MarkAbsent,
     NewAttendee, NewBooking, Refusal, Reschedule, Slot, SlotQuery,
 };
 use providers::{Error as Fault, Kind as FaultKind};
@@ -121,7 +121,8 @@ impl<'a> Calendar<'a> {
         new.answers = booking.answers.0.iter().map(answer).collect();
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
-        let made = self.access.call(|credential| async move { self.client.create_booking(&credential, &new).await }).await?;
+        let new = &new;
+        let made = self.access.call(|credential| async move { self.client.create_booking(&credential, new).await }).await?;
         Ok(made.into_first())
     }
 
@@ -133,8 +134,8 @@ impl<'a> Calendar<'a> {
         let mut change = Reschedule::to(wish.request.starts_at);
         change.rescheduled_by = by;
         change.reason.clone_from(&wish.request.reason);
-        let uid = wish.request.from_uid.as_deref().unwrap_or_default();
-        self.access.call(|credential| async move { self.client.reschedule_booking(&credential, uid, &change).await }).await
+        let (uid, change) = (wish.request.from_uid.as_deref().unwrap_or_default(), &change);
+        self.access.call(|credential| async move { self.client.reschedule_booking(&credential, uid, change).await }).await
     }
 
     /// The address of the calendar's owner, as Cal.com knows it.
@@ -155,7 +156,7 @@ impl<'a> Calendar<'a> {
     }
 
     async fn find_booked(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
-        let filter = BookingFilter {
+        let filter = &BookingFilter {
             event_type_ids: vec![their_id(&wish.event_type)?],
             window: BookingWindow {
                 starts_after: Some(wish.booking.starts_at),
@@ -165,7 +166,7 @@ impl<'a> Calendar<'a> {
             take: Some(250),
             ..BookingFilter::default()
         };
-        let page = self.access.call(|credential| async move { self.client.list_bookings(&credential, &filter).await }).await?;
+        let page = self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await?;
         let is_wish = |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
         Ok(page.bookings.iter().filter(is_wish).flat_map(tell_of).collect())
     }
@@ -215,7 +216,7 @@ impl<'a> Calendar<'a> {
     /// # Errors
     /// When it cannot be read within `budget`.
     pub(crate) async fn slots(&self, query: &SlotQuery, budget: Duration) -> Result<Vec<Slot>, Fault> {
-        let client = self.client.within(budget);
+        let client = &self.client.within(budget);
         self.access.call(|credential| async move { client.list_slots(&credential, query).await }).await
     }
 
@@ -224,8 +225,8 @@ impl<'a> Calendar<'a> {
     /// # Errors
     /// When that is not certain.
     pub(crate) async fn end(&self, uid: &str) -> Result<(), Fault> {
-        let how = Cancel::default();
-        match self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, &how).await }).await {
+        let how = &Cancel::default();
+        match self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await }).await {
             Ok(_) => Ok(()),
             Err(fault) if is_over(&fault) => Ok(()),
             Err(fault) => Err(fault),
@@ -239,8 +240,8 @@ impl<'a> Calendar<'a> {
     pub(crate) async fn take(&self, step: &Step) -> Result<Stepped, Fault> {
         let (uid, done) = match step {
             Step::Cancel { uid, reason } => {
-                let how = Cancel { reason: reason.clone(), ..Cancel::default() };
-                let done = self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, &how).await }).await;
+                let how = &Cancel { reason: reason.clone(), ..Cancel::default() };
+                let done = self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await }).await;
                 (uid, done.map(|all| all.into_one(uid)))
             }
             Step::Confirm { uid } => {
@@ -252,8 +253,8 @@ impl<'a> Calendar<'a> {
             }
             Step::MarkAbsent { uid, email, absent } => {
                 let absence = AttendeeAbsence { email: email.clone(), absent: *absent };
-                let who = MarkAbsent { host: None, attendees: vec![absence] };
-                (uid, self.access.call(|credential| async move { self.client.mark_absent(&credential, uid, &who).await }).await)
+                let who = &MarkAbsent { host: None, attendees: vec![absence] };
+                (uid, self.access.call(|credential| async move { self.client.mark_absent(&credential, uid, who).await }).await)
             }
         };
         match done {

@@ -1,0 +1,7 @@
+//! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
+
+mod booking;
+mod faults;
+mod lab;
+mod reconcile;
+mod slots;

@@ -1,0 +1,171 @@
+//! A coach of the demo data whose calendar is at a stand-in for Cal.com.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::coach::Scheduler;
+use entity::{booking, event_type};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use serde_json::{Value, json};
+use simulators::cal_com::{self, StandIn};
+use tests::{Answer, On, Setup, START, TestApp, at};
+
+pub(super) const SECRET: &str = "whsec-of-the-lab";
+pub(super) const CLIENT: &str = "clientofthelab00000000000";
+pub(super) const COACH: &str = "nora";
+
+/// What there is of a booking on both sides.
+pub(super) struct Lab {
+    pub(super) app: TestApp,
+    pub(super) cal: StandIn,
+    pub(super) clock: simulators::Clock,
+    pub(super) offer: tests::Offer,
+    /// The coach's key at the stand-in.
+    pub(super) api_key: String,
+}
+
+/// What is special about the event type there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Special {
+    pub(super) needs_approval: bool,
+    pub(super) price_minor: i64,
+}
+
+impl Lab {
+    pub(super) async fn start(on: On) -> Self {
+        Self::with(on, Special::default()).await
+    }
+
+    pub(super) async fn with(on: On, special: Special) -> Self {
+        let clock = simulators::Clock::at(at(START));
+        let options = cal_com::Options {
+            clock: clock.clone(),
+            client_id: CLIENT.to_owned(),
+            client_secret: "secret-of-the-lab".to_owned(),
+            ..cal_com::Options::default()
+        };
+        let cal = cal_com::start(options).await.expect("a free loopback port");
+        let app = Setup::default()
+            .setting("CALCOM_API_URL", &cal.url())
+            .setting("CALCOM_APP_URL", &cal.url())
+            .setting("CALCOM_CLIENT_ID", CLIENT)
+            .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
+            .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+            .start(on)
+            .await;
+        let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
+        let offer = app.offer(COACH, "coaching-60").await;
+        let mut lab = Self { app, cal, clock, offer, api_key };
+        lab.connect(special).await;
+        lab
+    }
+
+    /// Connects the coach, and puts one event type and a webhook there.
+    async fn connect(&mut self, special: Special) {
+        let input = json!({ "apiKey": self.api_key });
+        let answer = self.app.coach(COACH).mutate("connectWithApiKey", input, "account { health }").await;
+        assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
+        let mut body = json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
+        if special.needs_approval {
+            body["confirmationPolicy"] = json!({ "type": "always", "blockUnconfirmedBookingsInBooker": true });
+        }
+        let made = self.post("/v2/event-types", "2024-06-14", body).await;
+        let event_type_id = made["data"]["id"].as_i64().expect("it was made");
+        let hook = json!({
+            "active": true,
+            "subscriberUrl": self.app.url("/webhooks/calcom"),
+            "secret": SECRET,
+            "triggers": ["BOOKING_CREATED", "BOOKING_REQUESTED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED",
+                "BOOKING_REJECTED", "BOOKING_NO_SHOW_UPDATED"],
+        });
+        self.post("/v2/webhooks", "2024-08-13", hook).await;
+
+        let mut coach = self.offer.coach.clone().into_active_model();
+        coach.scheduler = sea_orm::ActiveValue::Set(Scheduler::CalCom);
+        coach.update(self.app.db().write_one()).await.expect("the row is sound");
+        let edit = |row: &mut event_type::Model| {
+            row.provider = Some("calcom".to_owned());
+            row.provider_event_type_id = Some(event_type_id.to_string());
+            row.requires_approval = special.needs_approval;
+            row.price_minor = special.price_minor;
+            row.lengths = event_type::Lengths(vec![60]);
+            row.length_minutes = 60;
+            row.questions = event_type::Questions::default();
+        };
+        self.app.edit_offer(&self.offer, edit).await;
+        self.offer = self.app.offer(COACH, "coaching-60").await;
+        self.cal.reset_requests();
+    }
+
+    /// Something that the coach does by Cal.com's API, past us.
+    pub(super) async fn post(&self, path: &str, version: &str, body: Value) -> Value {
+        let request = reqwest::Client::new()
+            .post(format!("{}{path}", self.cal.url()))
+            .bearer_auth(&self.api_key)
+            .header("cal-api-version", version)
+            .json(&body);
+        let answer = request.send().await.expect("it serves");
+        let status = answer.status();
+        let value: Value = answer.json().await.expect("JSON");
+        assert!(status.is_success(), "{path}: {status} {value}");
+        value
+    }
+
+    pub(super) async fn book(&self, start: &str) -> Answer {
+        let fields = "booking { id status startsAt } ";
+        self.app.client("maria").mutate("createBooking", self.offer.order(at(start)), fields).await
+    }
+
+    pub(super) async fn booked(&self, start: &str) -> String {
+        let answer = self.book(start).await;
+        assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
+        answer.at("/createBooking/booking/id").as_str().expect("an id").to_owned()
+    }
+
+    /// Time passes on both sides.
+    pub(super) fn advance(&self, by: TimeDelta) {
+        self.app.clock.advance(by);
+        self.clock.advance(by);
+    }
+
+    /// Lets time pass in steps, and everything happen that it brings, until nothing is open any more or `most` has passed.
+    pub(super) async fn settle(&self, most: TimeDelta) {
+        let until = self.app.now() + most;
+        loop {
+            self.cal.flush_webhooks().await;
+            courtside::domain::reconcile::ensure(&self.app.app).await.expect("the database answers");
+            self.app.run_jobs().await;
+            if self.app.now() >= until {
+                return;
+            }
+            self.advance(TimeDelta::seconds(10));
+        }
+    }
+
+    /// Bookings that take time there.
+    pub(super) fn live_there(&self) -> Vec<cal_com::Booking> {
+        self.cal.bookings().into_iter().filter(|booking| ["accepted", "pending"].contains(&booking.status.as_str())).collect()
+    }
+
+    /// The two sides agree: what is active here stands there, once, at the same time; and nothing else does.
+    pub(super) async fn agree(&self) -> Result<(), String> {
+        let here: Vec<booking::Model> = self
+            .app
+            .bookings()
+            .await
+            .into_iter()
+            .filter(|row| row.scheduler == Scheduler::CalCom && row.status.is_active() && row.merged_into.is_none())
+            .collect();
+        let there = self.live_there();
+        if let Some(open) = here.iter().find(|row| row.status == booking::Status::Initiated) {
+            return Err(format!("{} is still open", open.reference));
+        }
+        let times = |mut times: Vec<DateTime<Utc>>| {
+            times.sort();
+            times
+        };
+        let (ours, theirs) = (
+            times(here.iter().map(|row| row.starts_at).collect()),
+            times(there.iter().map(|booking| booking.start).collect()),
+        );
+        if ours == theirs { Ok(()) } else { Err(format!("here {ours:?}, there {theirs:?}")) }
+    }
+}
