@@ -11,7 +11,7 @@ use entity::booking::{Column, Conflict, Entity, Model, Status};
 use entity::booking_event::{Kind as Line, Source};
 use entity::event_type::Kind;
 use entity::{Uuid, provider_booking};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
 use super::change::apply;
@@ -144,7 +144,7 @@ async fn ranks(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uui
     for (id, number) in numbers {
         let known = ranks.entry(id).or_insert(Rank::Unnumbered);
         *known = match (*known, number) {
-            (Rank::Numbered(known), Some(number)) => Rank::Numbered(known.max(number)),
+            (Rank::Numbered(known), Some(number)) => Rank::Numbered(Ord::max(known, number)),
             (Rank::Numbered(known), None) => Rank::Numbered(known),
             (_, number) => Rank::of_number(number),
         };
@@ -183,16 +183,18 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
 
 /// As [`settle_conflicts`], inside a transaction that has entered the history.
 pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
-    let clients = Query::select()
-        .column(Column::ClientId)
-        .from(Entity)
-        .and_where(Column::CoachId.eq(coach_id))
-        .and_where(Column::ClientId.is_not_null())
+    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients may be many.
+    let other = Alias::new("other");
+    let shares_a_client = Query::select()
+        .expr(Expr::val(1))
+        .from_as(Entity, other.clone())
+        .and_where(Expr::col((other.clone(), Column::CoachId)).eq(coach_id))
+        .and_where(Expr::col((other, Column::ClientId)).equals((Entity, Column::ClientId)))
         .to_owned();
     let waiting = Entity::find_real()
         .filter(Column::Conflict.is_not_null())
         .filter(Column::Status.is_in(Status::ACTIVE))
-        .filter(Condition::any().add(Column::CoachId.eq(coach_id)).add(Column::ClientId.in_subquery(clients)))
+        .filter(Condition::any().add(Column::CoachId.eq(coach_id)).add(Expr::exists(shares_a_client)))
         .all(&**txn)
         .await?;
     if waiting.is_empty() {
