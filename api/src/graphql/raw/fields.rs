@@ -17,6 +17,7 @@ use crate::graphql::money::Money;
 use crate::graphql::note::Note;
 use crate::graphql::scalars;
 use crate::graphql::session::Session;
+use crate::graphql::slot::Slot;
 use crate::graphql::user::User;
 
 impl Writer<'_> {
@@ -62,6 +63,20 @@ impl WriteFields for Money {
         match field.name.node.as_str() {
             "amount" => to.word(&self.amount.0.to_string()),
             "currency" => to.text(&self.currency.0),
+            _ => false,
+        }
+    }
+}
+
+impl WriteFields for Slot {
+    fn name() -> Cow<'static, str> {
+        "Slot".into()
+    }
+
+    fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool {
+        match field.name.node.as_str() {
+            "startsAt" => to.instant(self.0.starts_at),
+            "endsAt" => to.instant(self.0.ends_at),
             _ => false,
         }
     }

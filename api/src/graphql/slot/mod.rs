@@ -15,6 +15,7 @@ use super::context::{app, caller};
 use super::error::Result;
 use super::event_type::EventType;
 use super::id::Kind;
+use super::raw::FastList;
 use super::scalars::{DateTime, LocalDate, TimeZone};
 use crate::domain::scheduling::{Source, native};
 use crate::domain::slots;
@@ -61,12 +62,14 @@ pub(super) async fn find(
         length_minutes,
         moving: Kind::Booking.find_key("bookingId", booking_id.as_ref())?,
     };
-    Ok(Availability(slots::slots(app(ctx), caller(ctx), query).await?))
+    let found = slots::slots(app(ctx), caller(ctx), query).await?;
+    let slots = found.slots.iter().copied().map(Slot).collect();
+    Ok(Availability(found, slots))
 }
 
 /// The free slots of one coach for one event type.
 #[derive(async_graphql::Description)]
-pub struct Availability(slots::Slots);
+pub struct Availability(slots::Slots, Vec<Slot>);
 
 #[Object(use_type_description)]
 impl Availability {
@@ -81,8 +84,8 @@ impl Availability {
     }
 
     /// The slots, earliest first. One may be gone a moment later: createBooking and createHold have the last word.
-    async fn slots(&self) -> Vec<Slot> {
-        self.0.slots.iter().copied().map(Slot).collect()
+    async fn slots(&self) -> FastList<'_, Slot> {
+        FastList(self.1.iter().collect())
     }
 
     /// The same slots, day by day: one entry for each day that has one, in order.
@@ -120,7 +123,7 @@ pub struct AvailabilityDay {
 
 /// A free time. No object: it has no id and may be gone a moment later.
 #[derive(Clone, Copy, async_graphql::Description)]
-pub struct Slot(native::Slot);
+pub struct Slot(pub(super) native::Slot);
 
 #[Object(use_type_description)]
 impl Slot {
