@@ -5,7 +5,7 @@ use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
 use entity::{Uuid, coach};
 use sea_orm::ActiveValue::Set;
 use sea_orm::QuerySelect as _;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
 
 use super::token::Pair;
 use super::{PROVIDER, invalid_state, renew};
