@@ -7,9 +7,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::domain::connection::{Credentials, Redirects};
 use crate::domain::identity::TokenVerifier;
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
+use crate::vault::Vault;
 
 /// Deadlines that an operator may set.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +37,16 @@ pub struct App {
     pub deadlines: Deadlines,
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
-    pub cal_com: crate::domain::webhook::CalComSecrets,
+    /// Seals what must not be readable in the database.
+    pub vault: Arc<Vault>,
+    /// Cal.com's API; none where a coach's tokens could not be kept safe.
+    pub cal_com: Option<providers::cal_com::Client>,
+    /// Credentials in use, and whose turn it is to renew one.
+    pub credentials: Credentials,
+    /// Where browsers may be sent back to.
+    pub redirects: Redirects,
+    /// What Cal.com may sign its webhooks with.
+    pub webhook_secrets: crate::domain::webhook::CalComSecrets,
     /// Deliveries on their way into the database.
     pub inbox: crate::domain::webhook::Inbox,
     pub metrics: Arc<Metrics>,

@@ -26,6 +26,9 @@ pub enum Error {
     /// The state of things does not allow it.
     #[error("{0}")]
     Conflict(#[from] Conflict),
+    /// Somebody else's service does not answer. Nothing was done; it may be tried again.
+    #[error("{0}")]
+    Unavailable(&'static str),
     /// A fault of ours. What it is goes to the log, never to the caller.
     #[error("{what}: {cause}")]
     Internal {

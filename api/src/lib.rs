@@ -18,4 +18,5 @@ pub mod outbox;
 pub mod seed;
 pub mod startup;
 pub mod telemetry;
+pub mod vault;
 pub mod worker;

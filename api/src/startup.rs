@@ -1,9 +1,11 @@
 //! From settings to a running server.
 
+mod observer;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use providers::clerk;
+use providers::{cal_com, clerk};
 use secrecy::ExposeSecret as _;
 use tokio_util::task::TaskTracker;
 
@@ -11,10 +13,12 @@ use crate::app::{App, Deadlines};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
+use crate::domain::connection::{Credentials, Redirects};
 use crate::domain::identity::{LocalIssuer, TokenVerifier};
 use crate::domain::webhook::{CalComSecrets, Inbox};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
+use crate::vault::{self, Vault};
 
 /// Why the server could not start, for the operator.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -56,7 +60,12 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         }
     };
     let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    let vault = Arc::new(open_vault(config, &db).await?);
+    let metrics = Metrics::new();
     Ok(Arc::new(App {
+        cal_com: cal_com_client(config, &vault, &metrics)?,
+        credentials: Credentials::default(),
+        redirects: Redirects::new(config.oauth_redirects.clone()),
         live: Live::open(db.clone()).await?,
         db,
         clock,
@@ -66,9 +75,52 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
             hold: minutes(config.bookings.hold),
         },
         tokens,
-        cal_com: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
-        metrics: Metrics::new(),
+        vault,
+        webhook_secrets: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
+        metrics,
         inbox: Inbox::default(),
         tasks: TaskTracker::new(),
     }))
+}
+
+/// The vault: with the keys of the settings, else, in development, with one of the database's own.
+async fn open_vault(config: &Config, db: &Db) -> Result<Vault, Failure> {
+    if let Some(keyring) = &config.encryption_keys {
+        return Ok(Vault::new(keyring.clone()));
+    }
+    if config.environment.is_production() {
+        tracing::warn!(
+            "ENCRYPTION_KEYS is not set: private notes are kept as plain text, and nobody can connect an account"
+        );
+        return Ok(Vault::default());
+    }
+    tracing::warn!("For development only: the encryption key is kept in the database beside what it encrypts");
+    Ok(Vault::new(vault::development_key(db).await?))
+}
+
+/// Who speaks to Cal.com. Without a vault nobody does: there would be no place to keep a token.
+fn cal_com_client(config: &Config, vault: &Vault, metrics: &Arc<Metrics>) -> Result<Option<cal_com::Client>, Failure> {
+    if !vault.is_open() {
+        return Ok(None);
+    }
+    let settings = &config.cal_com;
+    let platform = settings
+        .platform
+        .as_ref()
+        .map(|client| cal_com::PlatformClient { client_id: client.id.clone(), client_secret: client.secret.clone() });
+    let oauth = settings.oauth.as_ref().map(|client| cal_com::OAuthClient {
+        client_id: client.id.clone(),
+        client_secret: Some(client.secret.clone()),
+        redirect_uri: format!("{}/oauth/calcom", config.public_url),
+        scopes: Vec::new(),
+    });
+    let settings = cal_com::Settings {
+        api_url: settings.api_url.clone(),
+        app_url: settings.app_url.clone(),
+        platform,
+        oauth,
+        organization_id: settings.organization_id,
+        policy: cal_com::policy(),
+    };
+    Ok(Some(cal_com::Client::new(settings, Arc::new(observer::Told(Arc::clone(metrics))))?))
 }

@@ -17,6 +17,7 @@ pub mod event_type_host;
 pub mod idempotency_key;
 pub mod job;
 pub mod note;
+pub mod oauth_attempt;
 pub mod payment;
 pub mod provider_booking;
 pub mod refund;
@@ -27,6 +28,7 @@ pub mod setting;
 pub mod slot_hold;
 pub mod user;
 pub mod webhook_delivery;
+pub mod webhook_registration;
 pub mod worker_beat;
 
 pub use sea_orm::entity::prelude::{Date, DateTimeUtc, Json, Uuid};

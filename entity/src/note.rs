@@ -23,8 +23,10 @@ pub struct Model {
     /// The account that wrote it.
     pub author_id: Uuid,
     pub visibility: Visibility,
-    /// Markdown.
+    /// Markdown; sealed when there is a `body_key`.
     pub body: String,
+    /// The name of the key under which the body is sealed; none when it is plain text.
+    pub body_key: Option<String>,
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

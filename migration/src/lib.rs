@@ -10,6 +10,7 @@ pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
 
 mod dialect;
 mod m20261121_000001_initial;
+mod m20261121_000002_connections;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -18,6 +19,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_initial::Migration)]
+        vec![Box::new(m20261121_000001_initial::Migration), Box::new(m20261121_000002_connections::Migration)]
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::cal_com::Refusal;
+
 /// Somebody else's service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
@@ -80,12 +82,37 @@ pub struct Error {
     pub kind: Kind,
     /// What happened, for the operator's eyes.
     pub detail: String,
+    /// Cal.com's reason, where its words are known. `detail` names it too.
+    pub refusal: Option<Refusal>,
+    never_happened: bool,
+    doubtful: bool,
 }
 
 impl Error {
     /// An error of `provider`. Keep secrets and bodies out of `detail`.
     pub fn new(provider: Provider, kind: Kind, detail: impl Into<String>) -> Self {
-        Self { provider, kind, detail: detail.into() }
+        Self { provider, kind, detail: detail.into(), refusal: None, never_happened: false, doubtful: false }
+    }
+
+    /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
+    #[must_use]
+    pub(crate) fn never_happened(mut self) -> Self {
+        self.never_happened = true;
+        self
+    }
+
+    /// It is about a repetition of a write, and an earlier attempt may have happened.
+    #[must_use]
+    pub(crate) fn doubtful(mut self, doubtful: bool) -> Self {
+        self.doubtful = doubtful;
+        self
+    }
+
+    /// With the reason that the provider gave.
+    #[must_use]
+    pub(crate) fn with_refusal(mut self, refusal: Option<Refusal>) -> Self {
+        self.refusal = refusal;
+        self
     }
 
     pub(crate) fn malformed(provider: Provider, detail: impl Into<String>) -> Self {
@@ -94,10 +121,11 @@ impl Error {
 
     /// After a write: may it have happened although we got an error?
     ///
-    /// True when no answer, or no sensible answer, came back. The caller must then look before it writes again.
+    /// True when it was sent and no answer, or no sensible answer, came back. The caller must then look before it
+    /// writes again. False when it was not sent at all: there was no connection, or we did not even try.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::Malformed)
+        self.doubtful || (!self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
     }
 }
 
@@ -119,6 +147,7 @@ mod tests {
         }
         for kind in [Kind::Unavailable, Kind::Malformed] {
             assert!(Error::new(Provider::CalCom, kind, "").outcome_unknown(), "{kind:?}");
+            assert!(!Error::new(Provider::CalCom, kind, "").never_happened().outcome_unknown(), "{kind:?}");
         }
     }
 

@@ -14,12 +14,12 @@
 //! - No decision reads the machine's clock: "now" is an argument, so a test can stop it.
 //! - No secret, token, body or personal datum appears in an error, in `Debug` output or in a log line.
 //!
-//! Everything that leaves the process goes through one private module, `http`, which sets the timeouts, refuses
-//! redirects and caps bodies.
+//! Everything that leaves the process goes through one module, [`http`], which sets the timeouts, refuses redirects,
+//! caps bodies, stays within quotas and stops asking who does not answer.
 
 pub mod cal_com;
 pub mod clerk;
 mod error;
-mod http;
+pub mod http;
 
 pub use error::{Error, Kind, Provider};

@@ -8,30 +8,32 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // Everything is put together here.
     ("cli", &["app", "clock", "config", "db", "domain", "graphql", "http", "seed", "startup", "telemetry", "worker"]),
-    ("startup", &["app", "clock", "config", "db", "domain", "metrics", "outbox"]),
+    ("startup", &["app", "clock", "config", "db", "domain", "metrics", "outbox", "vault"]),
     // The three ways in, and the demo data.
     ("http", &["app", "config", "domain", "graphql", "metrics", "startup", "worker"]),
     ("graphql", &["app", "domain", "outbox"]),
     ("worker", &["app", "domain", "outbox"]),
     ("seed", &["app", "db", "domain"]),
     // Every rule.
-    ("domain", &["app", "db", "error", "metrics", "outbox"]),
+    ("domain", &["app", "db", "error", "metrics", "outbox", "vault"]),
     // The ways out, and the words for failure that all of them use.
     ("outbox", &["db", "error"]),
     ("db", &["error"]),
     ("error", &[]),
     ("metrics", &[]),
     // What requests and jobs are given, and the settings it is made from.
-    ("app", &["clock", "db", "domain", "metrics", "outbox"]),
+    ("app", &["clock", "db", "domain", "metrics", "outbox", "vault"]),
     ("telemetry", &["config"]),
     ("clock", &[]),
-    ("config", &[]),
+    // What must not be readable in the database.
+    ("vault", &["db", "error"]),
+    ("config", &["vault"]),
     ("lib", &[]),
 ];
 
 /// Crates that not every part may use.
 const FOREIGN: &[(&str, &[&str])] = &[
-    ("providers", &["domain", "startup"]),
+    ("providers", &["app", "domain", "startup"]),
     ("migration", &["db"]),
     ("sqlx", &["outbox"]),
     ("axum", &["http", "metrics"]),

@@ -8,6 +8,7 @@
 mod architecture;
 mod booking;
 mod coach;
+mod connection;
 mod database;
 mod event_stream;
 mod event_type;

@@ -122,6 +122,11 @@ impl TestApp {
         Self::over(self.url.clone(), None, self.clock.clone(), self.setup.clone()).await
     }
 
+    /// The same with other settings.
+    pub async fn beside_as(&self, setup: Setup) -> Self {
+        Self::over(self.url.clone(), None, self.clock.clone(), setup).await
+    }
+
     async fn over(url: String, owned: Option<TestDb>, clock: StoppedClock, setup: Setup) -> Self {
         let config = config(&url, &setup);
         let statements = Statements::default();

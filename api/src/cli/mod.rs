@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
+use crate::domain::rotate;
 use crate::startup::{self, Failure};
 use crate::{graphql, seed};
 
@@ -41,6 +42,8 @@ enum Command {
     Migrate(SettingArgs),
     /// Fill an empty database with demo data.
     Seed(SettingArgs),
+    /// Encrypt everything anew that is not under the first of ENCRYPTION_KEYS. Safe beside a running server; may be cut off and run again.
+    RotateKeys(SettingArgs),
     /// Print a bearer token of the local issuer.
     Token {
         #[command(flatten)]
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Some(Command::Worker(settings)) => with(&settings, serve::work),
         Some(Command::Migrate(settings)) => with(&settings, migrate),
         Some(Command::Seed(settings)) => with(&settings, fill),
+        Some(Command::RotateKeys(settings)) => with(&settings, rotate_keys),
         Some(Command::Token { settings, role, user }) => with(&settings, move |config| token::run(config, role, user)),
         Some(Command::Doctor(settings)) => doctor::main(&settings),
     }
@@ -140,4 +144,19 @@ async fn fill(config: Config) -> Result<(), Failure> {
     let made = seed::run(&app).await?;
     complain(if made { "Demo data is in place.\n" } else { "The database already has coaches: nothing was added.\n" });
     Ok(())
+}
+
+async fn rotate_keys(config: Config) -> Result<(), Failure> {
+    let db = startup::open_database(&config).await?;
+    let app = startup::build(&config, db, Clock::System).await?;
+    let done = rotate::rotate(&app).await?;
+    print(&format!(
+        "tokens {}, webhook secrets {}, notes {}, unreadable {}\n",
+        done.tokens, done.webhook_secrets, done.notes, done.unreadable
+    ));
+    if done.unreadable == 0 {
+        return Ok(());
+    }
+    Err(format!("{} values are under keys that ENCRYPTION_KEYS does not hold; they are as they were", done.unreadable)
+        .into())
 }

@@ -76,7 +76,7 @@ async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
     let db = startup::open_database(config).await?;
     let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
     let app = startup::build(config, db, Clock::System).await?;
-    let alone = config.clerk.is_none() && config.calcom_webhook_secrets.is_empty();
+    let alone = config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && !config.cal_com.is_configured();
     if config.demo_data.unwrap_or(is_new && alone) && seed::run(&app).await? {
         tracing::info!("Demo data is in place");
     }

@@ -1,6 +1,7 @@
 //! Settings of the server: read once, checked whole, then passed down as values. Nothing else looks at the environment.
 
 mod args;
+mod cal_com;
 mod documents;
 mod parse;
 mod reader;
@@ -16,10 +17,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use args::{EXIT_USAGE, SettingArgs, report};
+pub use cal_com::{CalCom, ClientCredential};
 pub use documents::{env_doc, env_example};
 use reader::Reader;
 pub use reader::{Parts, Problem};
 pub use settings::{Fallback, SETTINGS, Setting};
+
+use crate::vault::{Key, Keyring};
 
 /// Whether comforts for developers are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,11 @@ pub struct Config {
     pub role_claim: Vec<String>,
     /// The newest first. Empty: Cal.com's webhooks are refused.
     pub calcom_webhook_secrets: Vec<SecretString>,
+    pub cal_com: CalCom,
+    /// URLs and origins to which a browser may be sent back.
+    pub oauth_redirects: Vec<String>,
+    /// `None`: made up in development, missing in production.
+    pub encryption_keys: Option<Keyring>,
     /// `None`: on for a new database when no provider is configured.
     pub demo_data: Option<bool>,
     pub logs: Logs,
@@ -143,6 +152,9 @@ impl Config {
         let database = Database::read(reader);
         let role_claim = reader.read("CLERK_ROLE_CLAIM", parse::claim_path);
         let calcom_webhook_secrets = reader.list("CALCOM_WEBHOOK_SECRETS", parse::webhook_secret);
+        let cal_com = CalCom::read(reader, environment);
+        let oauth_redirects = reader.list("OAUTH_REDIRECTS", |text| parse::url(text, true));
+        let encryption_keys = read_keys(reader, listen, environment);
         let demo_data = reader.read("DEMO_DATA", parse::boolean);
         let logs = Logs::read(reader);
         let http = Http::read(reader);
@@ -156,6 +168,9 @@ impl Config {
             clerk,
             role_claim: role_claim?,
             calcom_webhook_secrets,
+            cal_com: cal_com?,
+            oauth_redirects,
+            encryption_keys,
             demo_data,
             logs: logs?,
             http: http?,
@@ -188,6 +203,24 @@ fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Opti
         }
     }
     environment.ok()
+}
+
+/// The keys, and the rule that tokens of others are not kept in plain sight.
+fn read_keys(reader: &mut Reader<'_>, listen: Option<SocketAddr>, environment: Option<Environment>) -> Option<Keyring> {
+    let keys = reader.list("ENCRYPTION_KEYS", Key::parse);
+    if let Some(id) = Keyring::repeated_id(&keys) {
+        reader.problem("ENCRYPTION_KEYS", format!("has two keys with the id `{id}`"));
+    }
+    let local = environment == Some(Environment::Development)
+        && listen.is_none_or(|listen| listen.ip().is_loopback())
+        && reader.given("PUBLIC_URL").is_none_or(parse::is_loopback_url);
+    if !local && reader.given("ENCRYPTION_KEYS").is_none() && cal_com::is_configured(reader) {
+        reader.problem(
+            "ENCRYPTION_KEYS",
+            "is required with credentials of Cal.com: coaches' tokens are kept in the database",
+        );
+    }
+    Keyring::new(keys)
 }
 
 fn read_public_url(

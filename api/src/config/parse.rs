@@ -124,6 +124,19 @@ pub(super) fn webhook_secret(text: &str) -> Result<SecretString, String> {
     Ok(text.into())
 }
 
+/// Whether a URL leads to this machine only.
+pub(super) fn is_loopback_url(text: &str) -> bool {
+    text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_loopback_host))
+}
+
+/// An id or a secret of a client at a provider, as it was copied from there.
+pub(super) fn credential(text: &str) -> Result<String, String> {
+    if text.len() < 4 || text.bytes().any(|byte| byte.is_ascii_whitespace() || !byte.is_ascii_graphic()) {
+        return Err("must be at least 4 visible characters without spaces".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 pub(super) fn is_loopback_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -18,6 +18,12 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<Problem> {
 const ISSUER: (&str, &str) = ("CLERK_ISSUER", "https://clerk.example.com");
 const PARTIES: (&str, &str) = ("CLERK_AUTHORIZED_PARTIES", "https://app.example.com, http://localhost:3000");
 
+const CLIENT: (&str, &str) = ("CALCOM_CLIENT_ID", "client");
+const SECRET: (&str, &str) = ("CALCOM_CLIENT_SECRET", "canary-client-secret");
+const BACK: (&str, &str) = ("OAUTH_REDIRECTS", "https://app.example.com");
+const TWICE: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const KEYS: (&str, &str) = ("ENCRYPTION_KEYS", "b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+
 #[test]
 fn nothing_set_is_a_development_server_on_loopback() {
     let config = config(&[]);
@@ -103,6 +109,11 @@ fn single_wrong_values_are_named() {
         ("CALCOM_WEBHOOK_SECRETS", "no-secret-provided"),
         ("CALCOM_WEBHOOK_SECRETS", "short"),
         ("CALCOM_WEBHOOK_SECRETS", ","),
+        ("CALCOM_API_URL", "api.cal.com"),
+        ("CALCOM_APP_URL", "https://app.cal.com/?a=b"),
+        ("ENCRYPTION_KEYS", "abc"),
+        ("ENCRYPTION_KEYS", "a:c2hvcnQ="),
+        ("OAUTH_REDIRECTS", "app.example.com"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("RUST_LOG", "courtside=loud"),
@@ -139,12 +150,53 @@ fn combinations_are_checked() {
         (&[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES], &["CLERK_ISSUER"]),
         (&[ISSUER, ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*")], &["CLERK_AUTHORIZED_PARTIES"; 2]),
         (&[ISSUER, PARTIES, ("PUBLIC_URL", "http://api.example.com")], &["PUBLIC_URL"]),
+        (&[("CALCOM_CLIENT_ID", "client")], &["CALCOM_CLIENT_SECRET"]),
+        (&[("CALCOM_CLIENT_SECRET", "secret")], &["CALCOM_CLIENT_ID"]),
+        (&[("CALCOM_OAUTH_CLIENT_ID", "client"), BACK], &["CALCOM_OAUTH_CLIENT_SECRET"]),
+        (&[("CALCOM_OAUTH_CLIENT_SECRET", "secret")], &["CALCOM_OAUTH_CLIENT_ID"]),
+        (&[("CALCOM_OAUTH_CLIENT_ID", "client"), ("CALCOM_OAUTH_CLIENT_SECRET", "secret")], &["OAUTH_REDIRECTS"]),
+        (&[("CALCOM_ORGANIZATION_ID", "7")], &["CALCOM_CLIENT_ID"]),
+        (&[ISSUER, PARTIES, CLIENT, SECRET], &["ENCRYPTION_KEYS"]),
+        (&[ISSUER, PARTIES, ("CALCOM_CLIENT_ID", "client")], &["CALCOM_CLIENT_SECRET", "ENCRYPTION_KEYS"]),
+        (
+            &[ISSUER, PARTIES, ("ENVIRONMENT", "development"), ("LISTEN", "0.0.0.0:80"), CLIENT, SECRET],
+            &["ENCRYPTION_KEYS"],
+        ),
+        (&[("PUBLIC_URL", "http://tunnel.example.com"), CLIENT, SECRET], &["ENCRYPTION_KEYS"]),
+        (&[("ENCRYPTION_KEYS", TWICE)], &["ENCRYPTION_KEYS"]),
     ];
     for (pairs, expected) in table {
         let named: Vec<_> = problems(pairs).iter().map(|problem| problem.variable).collect();
         assert_eq!(named, *expected, "{pairs:?}");
     }
     config(&[("CLERK_ISSUER", "http://127.0.0.1:4000"), PARTIES]);
+    config(&[CLIENT, SECRET]);
+    config(&[ISSUER, PARTIES, CLIENT, SECRET, KEYS]);
+}
+
+#[test]
+fn cal_com_is_read_and_shows_no_secret() {
+    let plain = config(&[]);
+    assert_eq!(plain.cal_com.api_url, "https://api.cal.com");
+    assert_eq!(plain.cal_com.app_url, "https://app.cal.com");
+    assert!(plain.cal_com.platform.is_none() && plain.cal_com.oauth.is_none() && plain.encryption_keys.is_none());
+    let config = config(&[
+        CLIENT,
+        SECRET,
+        BACK,
+        KEYS,
+        ("CALCOM_API_URL", "http://127.0.0.1:5000/"),
+        ("CALCOM_ORGANIZATION_ID", "17"),
+        ("CALCOM_OAUTH_CLIENT_ID", "oauth"),
+        ("CALCOM_OAUTH_CLIENT_SECRET", "canary-oauth-secret"),
+    ]);
+    assert_eq!(config.cal_com.api_url, "http://127.0.0.1:5000", "without the slash");
+    assert_eq!(config.cal_com.organization_id, Some(17));
+    let platform = config.cal_com.platform.as_ref().expect("it is configured");
+    assert_eq!((platform.id.as_str(), platform.secret.expose_secret()), ("client", SECRET.1));
+    assert_eq!(config.oauth_redirects, ["https://app.example.com"]);
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("canary") && !shown.contains("AAECAw"), "{shown}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::audit_log::ActiveModel;
-use sea_orm::ActiveModelTrait;
 use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveModelTrait, DatabaseConnection};
+use serde_json::json;
 
 use super::Result;
 use crate::db::Txn;
@@ -31,6 +32,31 @@ pub(crate) async fn record(
         occurred_at: Set(now),
     }
     .insert(&**txn)
+    .await?;
+    Ok(())
+}
+
+/// Writes down that a secret is about to be read, and for what, before it is. There is no transaction: reading changes nothing.
+///
+/// # Errors
+/// When the database fails. Then the secret is not to be read.
+pub(crate) async fn record_reading(
+    db: &DatabaseConnection,
+    subject: &str,
+    purpose: &'static str,
+    now: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<()> {
+    ActiveModel {
+        id: Set(entity::new_id()),
+        actor_id: Set(None),
+        action: Set("connection.read_credential".to_owned()),
+        subject: Set(subject.to_owned()),
+        detail: Set(Some(json!({ "purpose": purpose }))),
+        correlation_id: Set(correlation_id.to_owned()),
+        occurred_at: Set(now),
+    }
+    .insert(db)
     .await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod audit;
 pub mod booking;
 pub mod coach;
+pub mod connection;
 pub mod event_type;
 pub mod hold;
 pub mod identity;
@@ -10,6 +11,7 @@ pub mod job;
 pub mod money;
 pub mod note;
 pub mod page;
+pub mod rotate;
 pub mod schedule;
 pub mod scheduling;
 pub mod session;

@@ -38,6 +38,7 @@ pub fn code(error: &domain::Error) -> &'static str {
         domain::Error::NotFound(_) => "NOT_FOUND",
         domain::Error::Invalid(_) => "BAD_USER_INPUT",
         domain::Error::Conflict(_) => "CONFLICT",
+        domain::Error::Unavailable(_) => "PROVIDER_UNAVAILABLE",
         domain::Error::Internal { .. } => "INTERNAL",
     }
 }

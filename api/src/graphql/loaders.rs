@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use chrono::NaiveDate;
-use entity::{Uuid, coach, event_type, schedule, schedule_override, session, user};
+use entity::{Uuid, coach, connection, event_type, schedule, schedule_override, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
@@ -120,6 +120,21 @@ impl Loader<SchedulesOf> for Rows {
     }
 }
 
+/// The connected accounts of a coach, the newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionsOf(pub Uuid);
+
+impl Loader<ConnectionsOf> for Rows {
+    type Value = Vec<connection::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[ConnectionsOf]) -> Result<HashMap<ConnectionsOf, Self::Value>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut found = domain::connection::list_by_coaches(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+    }
+}
+
 /// The overrides of a schedule from one day to another, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OverridesOf {
@@ -174,6 +189,7 @@ pub(super) fn forget(ctx: &Context<'_>) {
     loaders.clear::<PriceFrom>();
     loaders.clear::<ScheduleById>();
     loaders.clear::<SchedulesOf>();
+    loaders.clear::<ConnectionsOf>();
     loaders.clear::<OverridesOf>();
     loaders.clear::<HostsOf>();
 }

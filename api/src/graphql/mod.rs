@@ -3,6 +3,7 @@
 
 pub mod booking;
 pub mod coach;
+pub mod connected_account;
 pub mod connection;
 pub mod context;
 pub mod delivery;

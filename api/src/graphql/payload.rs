@@ -94,7 +94,10 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
             }
             Some(errors)
         }
-        domain::Error::Unauthenticated | domain::Error::Forbidden(_) | domain::Error::Internal { .. } => None,
+        domain::Error::Unauthenticated
+        | domain::Error::Forbidden(_)
+        | domain::Error::Unavailable(_)
+        | domain::Error::Internal { .. } => None,
     }
 }
 

@@ -36,6 +36,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("Mutation", Coach, "approveBooking rejectBooking markAttendance startSession completeSession"),
     ("Mutation", Coach, "updateCoachProfile createEventType updateEventType archiveEventType"),
     ("Mutation", Coach, "createSchedule updateSchedule deleteSchedule setScheduleOverrides"),
+    ("Mutation", Coach, "startConnection connectWithApiKey provisionCoach disconnectAccount"),
     ("Mutation", Admin, "setEventTypeHosts"),
     ("Mutation", Admin, "recordPayment replayWebhook replayJob suspendUser reinstateUser"),
     ("Subscription", SignedIn, "bookingEvents"),
@@ -86,7 +87,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "Coach",
         Anyone,
         "id handle displayName headline biography avatarUrl timeZone specialties isListed isAcceptingBookings scheduler eventTypes \
-         startingPrice schedules viewerCanEdit version createdAt updatedAt",
+         startingPrice schedules connectedAccounts viewerCanEdit version createdAt updatedAt",
     ),
     (
         "EventType",
@@ -132,6 +133,17 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("UpdateSchedulePayload", Coach, "schedule userErrors"),
     ("DeleteSchedulePayload", Coach, "deletedScheduleId userErrors"),
     ("SetScheduleOverridesPayload", Coach, "schedule userErrors"),
+    (
+        "ConnectedAccount",
+        Coach,
+        "id provider kind email username health healthReason action brokenSince consentEndsAt lastOkAt disconnectedAt createdAt \
+         updatedAt",
+    ),
+    ("ConsentPage", Coach, "authorizeUrl expiresAt"),
+    ("StartConnectionPayload", Coach, "consentPage userErrors"),
+    ("ConnectWithApiKeyPayload", Coach, "account userErrors"),
+    ("ProvisionCoachPayload", Coach, "account userErrors"),
+    ("DisconnectAccountPayload", Coach, "account userErrors"),
 ];
 
 static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {

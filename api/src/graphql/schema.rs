@@ -6,6 +6,7 @@ use async_graphql::{MergedObject, MergedSubscription};
 
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
+use super::connected_account::ConnectedAccountMutation;
 use super::delivery::DeliveryMutation;
 use super::document::TypeTable;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
@@ -42,6 +43,7 @@ pub struct Mutation(
     CoachMutation,
     EventTypeMutation,
     ScheduleMutation,
+    ConnectedAccountMutation,
     DeliveryMutation,
     UserMutation,
 );
@@ -51,8 +53,16 @@ pub struct Mutation(
 pub struct Subscription(BookingSubscription);
 
 /// Mutations that may call a provider: at most one of them in an operation.
-pub const PROVIDER_MUTATIONS: &[&str] =
-    &["createBooking", "rescheduleBooking", "cancelBooking", "approveBooking", "rejectBooking"];
+pub const PROVIDER_MUTATIONS: &[&str] = &[
+    "createBooking",
+    "rescheduleBooking",
+    "cancelBooking",
+    "approveBooking",
+    "rejectBooking",
+    "connectWithApiKey",
+    "provisionCoach",
+    "disconnectAccount",
+];
 
 /// Mutations that count against the limit on bookings.
 pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];

@@ -6,6 +6,7 @@ mod connection;
 pub mod gate;
 pub mod graphql;
 pub mod health;
+pub mod oauth;
 pub mod observe;
 pub mod page;
 pub mod rate_limit;

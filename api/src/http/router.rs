@@ -16,7 +16,7 @@ use super::gate::{AppGate, Quotas};
 use super::graphql::{self, ClientAddress, Gauges, GraphqlEndpoint, Lifecycle, Origins};
 use super::health::{self, Readiness};
 use super::page::{self, Page};
-use super::{client_address, observe, request_id, webhooks};
+use super::{client_address, oauth, observe, request_id, webhooks};
 use crate::app::App;
 use crate::config::Config;
 use crate::graphql::document::{AllowList, Limits, Policy};
@@ -44,6 +44,7 @@ pub fn router(
         .with_state((Arc::clone(app), gauges))
         .merge(graphql)
         .merge(webhooks::router(Arc::clone(app)))
+        .merge(oauth::router(Arc::clone(app)))
         .merge(health::routes(readiness));
     let router = match page {
         Some(page) => router.merge(page::router(page)),

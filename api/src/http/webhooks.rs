@@ -47,7 +47,7 @@ async fn cal_com(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    if !app.cal_com.is_configured() {
+    if !app.webhook_secrets.is_configured() {
         return refused(&Refusal::NotConfigured);
     }
     let body = match body {

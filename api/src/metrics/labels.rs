@@ -39,6 +39,19 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
 }
 
+/// A call to somebody else's service: the template of its route, never the path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Call {
+    pub(super) provider: &'static str,
+    pub(super) route: Arc<str>,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Provider {
+    pub(super) provider: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct State {
     pub(super) state: &'static str,

@@ -18,7 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
-use labels::{Build, Delivery, Name, Names, Outcome, Refusal, Request};
+use labels::{Build, Call, Delivery, Name, Names, Outcome, Refusal, Request};
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -55,6 +55,9 @@ pub struct Metrics {
     webhooks_duplicate: Family<Delivery, Counter>,
     webhooks_refused: Family<Refusal, Counter>,
     webhook_lag: Histograms<Delivery>,
+    provider_routes: Names,
+    provider_calls: Histograms<Call>,
+    breakers: Family<labels::Provider, Gauge>,
     jobs_waiting: Family<labels::State, Gauge>,
     job_seconds: Histograms<Outcome>,
     sockets: Gauge,
@@ -81,6 +84,9 @@ impl Metrics {
         let webhooks_duplicate = counted(r, "webhooks_duplicate", "Deliveries known already");
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
         let webhook_lag = timed(r, "webhook_lag", "From a provider's event to its being stored here", lag);
+        let provider_calls = timed(r, "provider_call_duration", "Attempts at calls to providers", latency);
+        let breakers =
+            counted(r, "provider_breaker", "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes");
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
         let sockets = counted(r, "sockets", "WebSockets open");
@@ -107,6 +113,9 @@ impl Metrics {
             webhooks_duplicate,
             webhooks_refused,
             webhook_lag,
+            provider_routes: Names::new(NAMES),
+            provider_calls,
+            breakers,
             jobs_waiting,
             job_seconds,
             sockets,
@@ -154,6 +163,17 @@ impl Metrics {
 
     pub fn webhook_refused(&self, provider: &'static str, reason: &'static str) {
         self.webhooks_refused.get_or_create(&Refusal { provider, reason }).inc();
+    }
+
+    /// One attempt at a call. `route` is a template such as `GET /v2/bookings/{uid}`; `outcome` one of few words.
+    pub fn provider_call(&self, provider: &'static str, route: &str, outcome: &'static str, took: Duration) {
+        let labels = Call { provider, route: self.provider_routes.get(&route.replace(' ', ":")), outcome };
+        self.provider_calls.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Whether calls to a provider are held back: 0 no, 1 trying, 2 yes.
+    pub fn breaker(&self, provider: &'static str, level: i64) {
+        self.breakers.get_or_create(&labels::Provider { provider }).set(level);
     }
 
     /// How many jobs are in that state now.

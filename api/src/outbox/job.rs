@@ -21,6 +21,8 @@ pub enum Job {
     SettleConflicts { coach_id: Uuid },
     /// Give a person the bookings that were made for their address before they signed up.
     ClaimBookings { user_id: Uuid },
+    /// See whether a connection still works, and renew it in time.
+    CheckConnection { connection_id: Uuid },
 }
 
 impl Job {
@@ -31,6 +33,7 @@ impl Job {
             Self::ProjectDelivery { .. } => "project_delivery",
             Self::SettleConflicts { .. } => "settle_conflicts",
             Self::ClaimBookings { .. } => "claim_bookings",
+            Self::CheckConnection { .. } => "check_connection",
         }
     }
 
@@ -38,7 +41,8 @@ impl Job {
         match self {
             Self::ProjectDelivery { delivery_id: id }
             | Self::SettleConflicts { coach_id: id }
-            | Self::ClaimBookings { user_id: id } => id,
+            | Self::ClaimBookings { user_id: id }
+            | Self::CheckConnection { connection_id: id } => id,
         }
     }
 
@@ -54,6 +58,7 @@ impl Job {
             "project_delivery" => Some(Self::ProjectDelivery { delivery_id: row.subject_id }),
             "settle_conflicts" => Some(Self::SettleConflicts { coach_id: row.subject_id }),
             "claim_bookings" => Some(Self::ClaimBookings { user_id: row.subject_id }),
+            "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
             _ => None,
         }
     }

@@ -141,6 +141,7 @@ async fn complete(txn: &Txn, booking: &Model, coach: &coach::Model, client: &use
             author_id,
             visibility,
             body: body.to_owned(),
+            body_key: None,
             version: 1,
             created_at: at,
             updated_at: at,

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Error, Result, booking, webhook};
+use crate::domain::{Error, Result, booking, connection, webhook};
 use crate::outbox::job::{self, Job};
 
 pub use schedule::{beat, is_alive};
@@ -106,6 +106,7 @@ fn job_label(kind: &str) -> &'static str {
         "project_delivery" => "project_delivery",
         "settle_conflicts" => "settle_conflicts",
         "claim_bookings" => "claim_bookings",
+        "check_connection" => "check_connection",
         _ => "unknown",
     }
 }
@@ -115,5 +116,6 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::ProjectDelivery { delivery_id } => webhook::project(app, delivery_id).await,
         Job::SettleConflicts { coach_id } => booking::settle_conflicts(app, coach_id).await,
         Job::ClaimBookings { user_id } => booking::claim(app, user_id).await,
+        Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
     }
 }

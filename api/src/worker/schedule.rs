@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Result, booking};
+use crate::domain::{Result, booking, connection};
 
 const ROUND: Duration = Duration::from_secs(5);
 /// After so long without a sign of life a worker counts as gone.
@@ -40,6 +40,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     if changed > 0 {
         tracing::info!(bookings = changed, "time has moved bookings on");
     }
+    connection::sweep(app).await?;
     clear(app).await
 }
 

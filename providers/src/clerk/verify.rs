@@ -11,7 +11,7 @@ use super::jwks::{Keys, Patience, span};
 use super::recent::{Entry, Recent, fingerprint};
 use super::token::Parts;
 use crate::error::{Error, Kind, Provider};
-use crate::http::{Client, Limits};
+use crate::http::{Client, Limits, Policy, Unobserved};
 
 /// Whose tokens are believed, and for how long things are kept.
 #[derive(Debug, Clone)]
@@ -174,12 +174,14 @@ impl Verifier {
             retry_interval: span(config.retry_interval),
             missing_for: TimeDelta::seconds(60),
         };
+        let policy = Policy { limits, ..Policy::default() };
+        let client = Client::new(Provider::Clerk, policy, Arc::new(Unobserved))?;
         Ok(Self {
             issuer: config.issuer,
             authorized_parties: config.authorized_parties.into_iter().collect(),
             leeway: span(config.leeway),
             max_token_bytes: config.max_token_bytes,
-            keys: Arc::new(Keys::new(Client::new(Provider::Clerk, limits)?, url, patience)),
+            keys: Arc::new(Keys::new(client, url, patience)),
             recent: Recent::new(config.remembered_tokens),
         })
     }

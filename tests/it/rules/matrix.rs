@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use courtside::graphql::id::Kind;
 use courtside::graphql::rules::{self, Rule};
-use entity::{Uuid, job, webhook_delivery};
+use entity::{Uuid, connection, job, webhook_delivery};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use tests::{Actor, Answer, Live, Said, TestApp, at, both};
@@ -34,7 +34,7 @@ struct Who<'a> {
 type Things = BTreeMap<&'static str, String>;
 
 /// Things with parties: to anyone else they look like none at all.
-const PRIVATE: [&str; 5] = ["booking", "session", "note", "hold", "schedule"];
+const PRIVATE: [&str; 6] = ["booking", "session", "note", "hold", "schedule", "connection"];
 
 /// Words that only the parties of the others' things may read.
 const SECRETS: [&str; 3] = ["secret-note-of-james", "secret-answer-of-james", "james@courtside.example"];
@@ -67,7 +67,7 @@ async fn nobody_reaches_beyond_their_rights(app: &TestApp) {
 /// The fields of a root, those last that take things away.
 fn in_order(root: &str) -> Vec<&'static Value> {
     let mut fields: Vec<_> = members(type_named(root), "fields").collect();
-    let ends = ["cancel", "reject", "delete", "archive", "release", "suspend"];
+    let ends = ["cancel", "reject", "delete", "archive", "release", "disconnect", "suspend"];
     fields.sort_by_key(|field| ends.iter().any(|end| name(field).starts_with(end)));
     fields
 }
@@ -231,12 +231,25 @@ async fn things(app: &TestApp, client: &str, coach: &str, start: &str) -> Things
         ("schedule", Kind::Schedule.id(schedule).to_string()),
         ("eventType", offer.id()),
         ("coach", offer.coach_id()),
+        ("connection", Kind::Connection.id(connection(app, offer.coach.id).await).to_string()),
         ("user", Kind::User.id(app.user("grace").await.id).to_string()),
         ("webhookDelivery", Kind::WebhookDelivery.id(delivery(app).await).to_string()),
         ("job", Kind::Job.id(dead_job(app).await).to_string()),
     ]
     .into_iter()
     .collect()
+}
+
+/// An account that is connected, with a key that nobody will ever send.
+async fn connection(app: &TestApp, coach_id: Uuid) -> Uuid {
+    let id = entity::new_id();
+    let row = connection::Model {
+        kind: connection::Kind::ApiKey,
+        access_token: Some("v1.development.AAAA".to_owned()),
+        ..crate::connection::observed(app, coach_id, &id.to_string())
+    };
+    let row = row.into_active_model().reset_all().insert(app.db().write_one()).await;
+    row.expect("a sound row").id
 }
 
 async fn delivery(app: &TestApp) -> Uuid {
@@ -295,9 +308,10 @@ async fn state(app: &TestApp) -> String {
     let offers = entity::event_type::Entity::find().all(db).await.expect("the database answers");
     let coaches = entity::coach::Entity::find().all(db).await.expect("the database answers");
     let users = entity::user::Entity::find().all(db).await.expect("the database answers");
+    let accounts = connection::Entity::find().all(db).await.expect("the database answers");
     let history = app.history().await.len();
     format!(
-        "{:?}{notes:?}{holds:?}{sessions:?}{schedules:?}{offers:?}{coaches:?}{users:?}{history}",
+        "{:?}{accounts:?}{notes:?}{holds:?}{sessions:?}{schedules:?}{offers:?}{coaches:?}{users:?}{history}",
         app.bookings().await
     )
 }

@@ -1,11 +1,13 @@
 //! Writing notes.
 
+use std::sync::Arc;
+
 use entity::note::{ActiveModel, Column, Entity, Model, Visibility};
 use entity::{Uuid, booking, session};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
 
-use super::no_note;
+use super::{no_note, seal};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::side;
@@ -45,9 +47,12 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
     let person = caller.require_person()?.clone();
     check(Some(&input.body))?;
     let (id, now) = (entity::new_id(), app.clock.now());
-    app.db
+    let (body, body_key) = seal::seal(&app.vault, id, input.visibility, &input.body)?;
+    let row = app
+        .db
         .write(move |txn| {
             let (person, input) = (person.clone(), input.clone());
+            let (body, body_key) = (body.clone(), body_key.clone());
             Box::pin(async move {
                 require_party(txn, &person, input.session_id).await?;
                 let own = Entity::find()
@@ -62,7 +67,8 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     session_id: Set(input.session_id),
                     author_id: Set(person.user_id),
                     visibility: Set(input.visibility),
-                    body: Set(input.body),
+                    body: Set(body),
+                    body_key: Set(body_key),
                     version: Set(1),
                     created_at: Set(now),
                     updated_at: Set(now),
@@ -70,7 +76,8 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 Ok(row.insert(&**txn).await?)
             })
         })
-        .await
+        .await?;
+    seal::open(&app.vault, row)
 }
 
 /// Changes a note of the caller's own.
@@ -81,26 +88,28 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.body.as_deref())?;
-    let now = app.clock.now();
-    app.db
+    let (now, vault) = (app.clock.now(), Arc::clone(&app.vault));
+    let row = app
+        .db
         .write(move |txn| {
-            let (person, input) = (person.clone(), input.clone());
+            let (person, input, vault) = (person.clone(), input.clone(), Arc::clone(&vault));
             Box::pin(async move {
-                let note = lock_own(txn, &person, input.note_id, input.version).await?;
+                let note = seal::open(&vault, lock_own(txn, &person, input.note_id, input.version).await?)?;
+                let body = input.body.unwrap_or_else(|| note.body.clone());
+                let visibility = input.visibility.unwrap_or(note.visibility);
+                let (body, body_key) = seal::seal(&vault, note.id, visibility, &body)?;
                 let version = note.version;
                 let mut row = note.into_active_model();
-                if let Some(body) = input.body {
-                    row.body = Set(body);
-                }
-                if let Some(visibility) = input.visibility {
-                    row.visibility = Set(visibility);
-                }
+                row.body = Set(body);
+                row.body_key = Set(body_key);
+                row.visibility = Set(visibility);
                 row.version = Set(version + 1);
                 row.updated_at = Set(now);
                 Ok(row.update(&**txn).await?)
             })
         })
-        .await
+        .await?;
+    seal::open(&app.vault, row)
 }
 
 /// Deletes a note of the caller's own, for good; gives what it was.

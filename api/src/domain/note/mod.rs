@@ -2,6 +2,7 @@
 
 mod edit;
 mod read;
+mod seal;
 
 pub use edit::{Create, Update, create, delete, update};
 pub use read::{first_page, get, list, list_by_sessions};

@@ -7,7 +7,7 @@ use entity::note::{Column, Entity, Model, Visibility};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 
-use super::no_note;
+use super::{no_note, seal};
 use crate::app::App;
 use crate::domain::page::{self, Direction, Page, PageInput};
 use crate::domain::{Caller, Error, Result, session};
@@ -29,7 +29,8 @@ pub async fn list(
         .filter(Column::SessionId.eq(session_id))
         .filter(Condition::all().add_option(visibility.map(|visibility| Column::Visibility.eq(visibility))));
     let order = ((Column::CreatedAt, Column::Id), Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await
+    let rows = page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await?;
+    rows.try_map(|row| seal::open(&app.vault, row))
 }
 
 /// The first page of the notes on a session from its newest rows, one more than the page has where there are more: the same page as
@@ -51,7 +52,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     match session::get(app, caller, note.session_id).await {
         Err(Error::NotFound(_)) => Err(no_note()),
         Err(error) => Err(error),
-        Ok(_) => Ok(note),
+        Ok(_) => seal::open(&app.vault, note),
     }
 }
 
@@ -90,7 +91,7 @@ pub async fn list_by_sessions(
         .await?;
     let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
     for row in rows {
-        found.entry(row.session_id).or_default().push(row);
+        found.entry(row.session_id).or_default().push(seal::open(&app.vault, row)?);
     }
     Ok(found)
 }

@@ -115,10 +115,10 @@ pub async fn receive_cal_com(
 }
 
 fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
-    if !app.cal_com.is_configured() {
+    if !app.webhook_secrets.is_configured() {
         return Err(Refusal::NotConfigured);
     }
-    cal_com::open(&app.cal_com.0, headers, raw).map_err(|error| match error {
+    cal_com::open(&app.webhook_secrets.0, headers, raw).map_err(|error| match error {
         OpenError::NotConfigured => Refusal::NotConfigured,
         error => Refusal::NotGenuine(error),
     })

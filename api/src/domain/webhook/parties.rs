@@ -61,8 +61,10 @@ async fn coach(txn: &Txn, organizer: &Organizer, account: &str, now: DateTime<Ut
         external_email: Set(organizer.email.clone()),
         external_username: Set(organizer.username.clone()),
         health: Set(connection::Health::Observed),
+        kind: Set(connection::Kind::Observed),
         created_at: Set(now),
         updated_at: Set(now),
+        ..Default::default()
     }
     .insert(&**txn)
     .await?;

@@ -8,12 +8,13 @@ use crate::domain;
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
 use crate::domain::page::PageInput;
+use crate::graphql::connected_account::ConnectedAccount;
 use crate::graphql::connection::{Connection, FetchedAlong, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
+use crate::graphql::loaders::{ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, TimeZone, Url};
 use crate::graphql::schedule::Schedule;
@@ -134,6 +135,16 @@ impl Coach {
         Ok(Some(rows.into_iter().map(|row| Schedule::new(row).with_coach(self.clone())).collect()))
     }
 
+    /// The accounts at providers that are connected, the newest first; null unless the caller is the coach or staff. A short list that is
+    /// not paged: one for each provider.
+    async fn connected_accounts(&self, ctx: &Context<'_>) -> Result<Option<Vec<ConnectedAccount>>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        let rows = ctx.data_unchecked::<Loaders>().load_one(ConnectionsOf(self.row.id)).await?.unwrap_or_default();
+        Ok(Some(rows.into_iter().map(ConnectedAccount).collect()))
+    }
+
     /// Whether the viewer may edit this profile.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
         is_managed_by(caller(ctx), self.row.id)
@@ -177,6 +188,10 @@ pub(crate) async fn fetch_along<'c>(
     if asked.field("schedules").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| SchedulesOf(*id))).await?;
+    }
+    if asked.field("connectedAccounts").exists() {
+        let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
+        loaders.load_many(managed.map(|id| ConnectionsOf(*id))).await?;
     }
     if let [types] = asked.field("eventTypes").selection_fields()[..]
         && let Some(size) = first_page_size(types)

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::lax;
 use super::signature::{OpenError, check};
 use super::trigger::Trigger;
+use crate::cal_com::lax;
 
 /// Longer ids and names are not Cal.com's, and have no place in an index.
 const MAX_UID: usize = 200;

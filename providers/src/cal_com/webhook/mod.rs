@@ -15,7 +15,6 @@
 
 mod delivery;
 mod event;
-mod lax;
 mod parse;
 mod signature;
 mod trigger;

@@ -10,9 +10,9 @@ use super::event::{
     Answer, AnswerValue, Attendee, AttendeeNoShow, Booking, BookingTrigger, Event, EventType, MeetingSnapshot,
     MeetingTrigger, Organizer, OutOfOffice, Status,
 };
-use super::lax::{FromValue, Lax, object};
 use super::trigger::Trigger;
 use super::wire;
+use crate::cal_com::lax::{FromValue, Lax, object};
 use crate::error::{Error, Provider};
 
 /// Reads a delivery that [`super::open`] has accepted.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::lax::{FromValue, Lax, object};
+use crate::cal_com::lax::{FromValue, Lax, object};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]

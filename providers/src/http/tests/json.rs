@@ -1,10 +1,16 @@
-//! The door, against a server on the loopback that answers whatever bytes a test gives it.
+//! Reading one document, from a server that answers whatever bytes a test gives it.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use crate::error::{Error, Kind, Provider};
+use crate::http::{Client, Limits, Policy, Unobserved};
 
 /// Answers every connection with `answer` and closes it, or never answers if it is empty.
 async fn server(answer: &'static [u8]) -> Url {
@@ -30,7 +36,8 @@ async fn server(answer: &'static [u8]) -> Url {
 }
 
 fn client(limits: Limits) -> Client {
-    Client::new(Provider::Clerk, limits).expect("the machine has root certificates")
+    Client::new(Provider::Clerk, Policy { limits, ..Policy::default() }, Arc::new(Unobserved))
+        .expect("the machine has root certificates")
 }
 
 async fn refused(answer: &'static [u8], limits: Limits) -> Error {
@@ -121,7 +128,7 @@ fn the_environments_proxy_is_not_used() {
     // The environment belongs to the process, so this takes another one.
     let this = std::env::current_exe().expect("tests are a program");
     let output = std::process::Command::new(this)
-        .args(["--exact", "http::tests::reads_json_over_plain_http"])
+        .args(["--exact", "http::tests::json::reads_json_over_plain_http"])
         .envs(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
         .env_remove("no_proxy")
         .env_remove("NO_PROXY")

@@ -1,0 +1,81 @@
+//! How to reach Cal.com, and as whom.
+
+use secrecy::SecretString;
+
+use super::reader::Reader;
+use super::{Environment, parse};
+
+/// Where Cal.com is, and who we are to it.
+#[derive(Clone, Debug)]
+pub struct CalCom {
+    /// Without a slash at its end, and without `/v2`.
+    pub api_url: String,
+    /// Without a slash at its end.
+    pub app_url: String,
+    /// Makes accounts for coaches.
+    pub platform: Option<ClientCredential>,
+    /// Asks coaches for their consent.
+    pub oauth: Option<ClientCredential>,
+    pub organization_id: Option<i64>,
+}
+
+/// What a client at a provider is known by.
+#[derive(Clone, Debug)]
+pub struct ClientCredential {
+    pub id: String,
+    pub secret: SecretString,
+}
+
+/// Everything that is a credential.
+const CREDENTIALS: [&str; 4] =
+    ["CALCOM_CLIENT_ID", "CALCOM_CLIENT_SECRET", "CALCOM_OAUTH_CLIENT_ID", "CALCOM_OAUTH_CLIENT_SECRET"];
+
+/// Whether any credential is given, complete or not.
+pub(super) fn is_configured(reader: &Reader<'_>) -> bool {
+    CREDENTIALS.iter().any(|name| reader.given(name).is_some())
+}
+
+impl CalCom {
+    pub(super) fn read(reader: &mut Reader<'_>, environment: Option<Environment>) -> Option<Self> {
+        // A developer's own Cal.com may be another container on the same machine.
+        let plain = environment == Some(Environment::Development);
+        let address = |reader: &mut Reader<'_>, name| {
+            let url = reader.read(name, |text| parse::url(text, plain))?;
+            Some(url.trim_end_matches('/').to_owned())
+        };
+        let api_url = address(reader, "CALCOM_API_URL");
+        let app_url = address(reader, "CALCOM_APP_URL");
+        let platform = client(reader, "CALCOM_CLIENT_ID", "CALCOM_CLIENT_SECRET");
+        let organization_id = reader.number("CALCOM_ORGANIZATION_ID", 1..=u32::MAX);
+        if organization_id.is_some() && reader.given("CALCOM_CLIENT_ID").is_none() {
+            reader.problem("CALCOM_CLIENT_ID", "is required with `CALCOM_ORGANIZATION_ID`");
+        }
+        let oauth = client(reader, "CALCOM_OAUTH_CLIENT_ID", "CALCOM_OAUTH_CLIENT_SECRET");
+        if oauth.is_some() && reader.given("OAUTH_REDIRECTS").is_none() {
+            reader.problem(
+                "OAUTH_REDIRECTS",
+                "is required with `CALCOM_OAUTH_CLIENT_ID`: coaches who come back must be sent somewhere",
+            );
+        }
+        let organization_id = organization_id.map(i64::from);
+        Some(Self { api_url: api_url?, app_url: app_url?, platform, oauth, organization_id })
+    }
+
+    /// Whether we are anybody to Cal.com.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        self.platform.is_some() || self.oauth.is_some()
+    }
+}
+
+/// A client that is configured whole; half of one is a problem.
+fn client(reader: &mut Reader<'_>, id: &'static str, secret: &'static str) -> Option<ClientCredential> {
+    for (present, missing) in [(id, secret), (secret, id)] {
+        if reader.given(present).is_some() && reader.given(missing).is_none() {
+            reader.problem(missing, format!("is required with `{present}`"));
+        }
+    }
+    let id = reader.read(id, parse::credential);
+    let secret = reader.read(secret, parse::credential);
+    Some(ClientCredential { id: id?, secret: secret?.into() })
+}

@@ -1,0 +1,261 @@
+//! A credential that works, for whoever needs to act for a coach.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use chrono::TimeDelta;
+use entity::Uuid;
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
+use providers::cal_com::{self, Refusal};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use secrecy::SecretString;
+use tokio::sync::Mutex as Turn;
+
+use super::{invalid_state, read, renew, token};
+use crate::app::App;
+use crate::domain::{Error, audit};
+use crate::vault::VaultError;
+
+/// A token that ends sooner than this is replaced before it is used: a call may take 20 s, and clocks differ.
+pub(super) const EARLY: TimeDelta = TimeDelta::seconds(90);
+
+/// What a credential is read for. It goes into the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    Booking,
+    Slots,
+    Reconcile,
+    Schedule,
+    EventType,
+    Calendar,
+    Webhook,
+    Health,
+    /// Getting a new pair, or giving the old one back.
+    Renewal,
+}
+
+impl Purpose {
+    /// Its name in the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Booking => "booking",
+            Self::Slots => "slots",
+            Self::Reconcile => "reconcile",
+            Self::Schedule => "schedule",
+            Self::EventType => "event_type",
+            Self::Calendar => "calendar",
+            Self::Webhook => "webhook",
+            Self::Health => "health",
+            Self::Renewal => "renewal",
+        }
+    }
+}
+
+/// A credential to make calls with, until one of them says that it is no longer good: see [`report`].
+#[derive(Clone, Debug)]
+pub struct Lent {
+    pub connection_id: Uuid,
+    pub coach_id: Uuid,
+    /// The account's id at the provider.
+    pub external_id: String,
+    pub credential: cal_com::Credential,
+    /// Which pair of tokens it is of.
+    version: i64,
+}
+
+/// Why there is no credential.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The coach has no account connected.
+    #[error("no Cal.com account is connected")]
+    NotConnected,
+    /// The coach must do something first.
+    #[error("the connection with Cal.com is broken")]
+    Broken(HealthReason),
+    /// A new token is needed, and cannot be had at the moment. Worth another try later.
+    #[error("Cal.com gives no new token at present: {0}")]
+    NotNow(String),
+    #[error(transparent)]
+    Ours(#[from] Error),
+}
+
+impl From<sea_orm::DbErr> for Unusable {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl From<Unusable> for Error {
+    fn from(why: Unusable) -> Self {
+        match why {
+            Unusable::NotConnected => invalid_state("this coach has no Cal.com account connected"),
+            Unusable::Broken(_) => invalid_state("this coach's connection with Cal.com is broken"),
+            Unusable::NotNow(_) => Self::Unavailable("Cal.com does not answer at present; try again later"),
+            Unusable::Ours(error) => error,
+        }
+    }
+}
+
+/// Opened tokens, for as long as they are current; and whose turn it is to get a new one. Every opening is written to the audit log once
+/// for each purpose, so the log has a line for each credential that was read and what for, not one for each request.
+#[derive(Default)]
+pub struct Credentials {
+    held: Mutex<HashMap<Uuid, Held>>,
+    turns: Mutex<HashMap<Uuid, Weak<Turn<()>>>>,
+}
+
+struct Held {
+    version: i64,
+    token: SecretString,
+    told: BTreeSet<Purpose>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+impl Credentials {
+    fn find(&self, row: &Model, purpose: Purpose) -> Option<SecretString> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = held.get(&row.id).filter(|entry| entry.version == row.token_version)?;
+        entry.told.contains(&purpose).then(|| entry.token.clone())
+    }
+
+    fn keep(&self, row: &Model, purpose: Purpose, token: &SecretString) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || Held { version: row.token_version, token: token.clone(), told: BTreeSet::new() };
+        let entry = held.entry(row.id).or_insert_with(fresh);
+        if entry.version != row.token_version {
+            *entry = fresh();
+        }
+        entry.told.insert(purpose);
+    }
+
+    pub(super) fn forget(&self, connection_id: Uuid) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
+    }
+
+    /// The turn of this process at a connection: one caller asks the database and the provider, the others wait for what it brings.
+    pub(super) fn turn(&self, connection_id: Uuid) -> Arc<Turn<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(&connection_id).and_then(Weak::upgrade) {
+            return turn;
+        }
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::new(Turn::new(()));
+        turns.insert(connection_id, Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// A working credential of a coach. A token that has ended, or is about to, is replaced first: once, however many ask, here and in other
+/// processes.
+///
+/// # Errors
+/// See [`Unusable`].
+pub async fn credential(app: &App, coach_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+    let row = read::find_live(app, coach_id).await?.ok_or(Unusable::NotConnected)?;
+    lend(app, row, purpose).await
+}
+
+/// The same, of a connection.
+///
+/// # Errors
+/// See [`Unusable`].
+pub async fn credential_of(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+    let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    lend(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose).await
+}
+
+/// Also of a connection that counts as broken: a key that was refused may be good again.
+pub(super) async fn lend_for_check(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+    let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    lend_as_it_is(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose).await
+}
+
+async fn lend(app: &App, row: Model, purpose: Purpose) -> Result<Lent, Unusable> {
+    if row.health == Health::Broken {
+        return Err(Unusable::Broken(row.health_reason.unwrap_or(HealthReason::ConsentRefused)));
+    }
+    lend_as_it_is(app, row, purpose).await
+}
+
+async fn lend_as_it_is(app: &App, row: Model, purpose: Purpose) -> Result<Lent, Unusable> {
+    let now = app.clock.now();
+    let ends = row.access_expires_at;
+    let row = if ends.is_none_or(|ends| ends > now + EARLY) {
+        row
+    } else {
+        match renew::renew(app, &row, renew::When::Usual).await {
+            Ok(row) => row,
+            // It was early: the old one is good for this call yet.
+            Err(Unusable::NotNow(_)) if ends.is_some_and(|ends| ends > now + EARLY / 3) => row,
+            Err(why) => return Err(why),
+        }
+    };
+    let token = opened(app, &row, purpose).await?;
+    let credential = match row.kind {
+        Kind::ApiKey => cal_com::Credential::api_key(token),
+        _ => cal_com::Credential::access_token(token),
+    };
+    let (connection_id, coach_id, version) = (row.id, row.coach_id, row.token_version);
+    Ok(Lent { connection_id, coach_id, external_id: row.external_id, credential, version })
+}
+
+async fn opened(app: &App, row: &Model, purpose: Purpose) -> Result<SecretString, Unusable> {
+    if let Some(token) = app.credentials.find(row, purpose) {
+        return Ok(token);
+    }
+    // Of many that come at once, one opens it and says so.
+    let turn = app.credentials.turn(row.id);
+    let _turn = turn.lock().await;
+    if let Some(token) = app.credentials.find(row, purpose) {
+        return Ok(token);
+    }
+    let subject = subject(row.id);
+    let now = app.clock.now();
+    audit::record_reading(app.db.write_one(), &subject, purpose.as_str(), now, "").await?;
+    let token = token::open_access(&app.vault, row).map_err(|error| unreadable(&error))?;
+    app.credentials.keep(row, purpose, &token);
+    Ok(token)
+}
+
+/// The global id of a connection, for the audit log.
+pub(super) fn subject(connection_id: Uuid) -> String {
+    format!("connection_{}", connection_id.simple())
+}
+
+/// A value that does not open is a fault of ours, not the coach's: the key may come back with the next start.
+pub(super) fn unreadable(error: &VaultError) -> Unusable {
+    Unusable::Ours(Error::internal("opening a token", error.clone()))
+}
+
+/// Tells that a call made with a credential failed. When the provider no longer takes the token, the next [`credential`] is a new one;
+/// any other failure changes nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn report(app: &App, lent: &Lent, error: &providers::Error) -> Result<(), Error> {
+    match error.refusal {
+        Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
+        Some(Refusal::InvalidApiKey) => return renew::refused_key(app, lent.connection_id, lent.version).await,
+        _ => return Ok(()),
+    }
+    let row = Entity::find_by_id(lent.connection_id).one(app.db.read()).await?;
+    let Some(row) = row.filter(|row| row.is_live() && row.token_version == lent.version) else { return Ok(()) };
+    if row.kind == Kind::ApiKey {
+        return renew::refused_key(app, lent.connection_id, lent.version).await;
+    }
+    // Every process sees that it has ended, and whoever asks next gets a new one.
+    Entity::update_many()
+        .set(ActiveModel { access_expires_at: Set(Some(app.clock.now())), ..Default::default() })
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::TokenVersion.eq(row.token_version))
+        .exec(app.db.write_one())
+        .await?;
+    Ok(())
+}

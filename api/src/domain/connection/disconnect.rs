@@ -1,0 +1,88 @@
+//! Ending a connection.
+
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+use super::{cal_com, credential, exchange, invalid_state, read, unavailable};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::{Caller, Error, Result, audit};
+
+/// What to end.
+#[derive(Clone, Debug)]
+pub struct Disconnect {
+    pub connection_id: Uuid,
+    /// What becomes of the account.
+    pub account: AccountFate,
+}
+
+/// What becomes of the account at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountFate {
+    Kept,
+    /// Deleted there for good, with its bookings. Only accounts that the platform made can be.
+    Deleted,
+}
+
+/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings stay.
+///
+/// # Errors
+/// `NotFound` for another coach's, `InvalidState` for an account that cannot be deleted, `Unavailable` when the provider does not delete
+/// it: then nothing has changed.
+pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result<Model> {
+    let row = read::get_managed(app, caller, input.connection_id).await?;
+    let actor = caller.require_person()?.user_id;
+    if !row.is_live() {
+        return Err(invalid_state("it is not connected"));
+    }
+    if input.account == AccountFate::Deleted {
+        delete_account(app, &row).await?;
+    }
+    let (now, id, correlation_id) = (app.clock.now(), row.id, caller.correlation_id.clone());
+    let row = app
+        .db
+        .write(move |txn| {
+            let correlation_id = correlation_id.clone();
+            Box::pin(async move {
+                erase(txn, id, now).await?;
+                let subject = credential::subject(id);
+                audit::record(txn, Some(actor), "connection.disconnect", &subject, now, &correlation_id).await?;
+                Entity::find_by_id(id).one(&**txn).await?.ok_or(Error::NotFound("connection"))
+            })
+        })
+        .await?;
+    app.credentials.forget(id);
+    Ok(row)
+}
+
+/// Takes the tokens off a row, and with them every way to act.
+pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let erased = ActiveModel {
+        access_token: Set(None),
+        refresh_token: Set(None),
+        access_expires_at: Set(None),
+        refresh_expires_at: Set(None),
+        lease: Set(None),
+        leased_until: Set(None),
+        health: Set(Health::Observed),
+        health_reason: Set(None),
+        broken_since: Set(None),
+        failures: Set(0),
+        retry_at: Set(None),
+        disconnected_at: Set(Some(now)),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    Entity::update_many().set(erased).filter(Column::Id.eq(id)).exec(&**txn).await?;
+    Ok(())
+}
+
+async fn delete_account(app: &App, row: &Model) -> Result<()> {
+    if row.kind != Kind::ManagedUser {
+        return Err(invalid_state("only accounts that were made here can be deleted"));
+    }
+    exchange::delete_user(cal_com(app)?, &row.external_id).await.map_err(|error| unavailable(&error))
+}

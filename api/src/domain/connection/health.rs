@@ -1,0 +1,148 @@
+//! Looking after connections, so that what is about to end is renewed, or told of while there is time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::credential::{Purpose, Unusable};
+use super::{PROVIDER, cal_com, exchange, renew};
+use crate::app::App;
+use crate::domain::Result;
+use crate::outbox::{Job, job};
+
+/// How often a connection is looked at when nobody uses it.
+const EVERY: TimeDelta = TimeDelta::hours(24);
+/// And when it is broken or ends soon.
+const OFTEN: TimeDelta = TimeDelta::hours(6);
+/// A consent that ends sooner than this is renewed; while that does not work, its coach is warned.
+const SOON: TimeDelta = TimeDelta::days(7);
+/// Connections put down to be looked at in one round.
+const MOST: u64 = 100;
+
+/// What mends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
+#[graphql(name = "ConnectionAction")]
+pub enum Action {
+    /// Connect the account again: the coach gives their consent once more.
+    Reconnect,
+    /// Make a new key at Cal.com, and connect with it.
+    ReplaceKey,
+    /// Have a new account made.
+    Provision,
+}
+
+/// The action that mends a connection which is not well; `None` when nothing is to be done.
+#[must_use]
+pub fn action(row: &Model) -> Option<Action> {
+    match (row.health_reason?, row.kind) {
+        (HealthReason::KeyRefused, _) => Some(Action::ReplaceKey),
+        (HealthReason::AccountGone | HealthReason::ConsentRefused, Kind::ManagedUser) => Some(Action::Provision),
+        (HealthReason::ConsentEnding | HealthReason::ConsentRefused | HealthReason::AccountGone, _) => {
+            Some(Action::Reconnect)
+        }
+    }
+}
+
+/// Puts down to be looked at what is due; gives how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep(app: &App) -> Result<u64> {
+    if app.cal_com.is_none() {
+        return Ok(0);
+    }
+    let now = app.clock.now();
+    let restless = Condition::any().add(Column::Health.ne(Health::Ok)).add(Column::RefreshExpiresAt.lt(now + SOON));
+    let due = Condition::any()
+        .add(Column::CheckedAt.is_null())
+        .add(Column::CheckedAt.lt(now - EVERY))
+        .add(Condition::all().add(restless).add(Column::CheckedAt.lt(now - OFTEN)));
+    let ids: Vec<Uuid> = Entity::find_live(PROVIDER)
+        .select_only()
+        .column(Column::Id)
+        .filter(due)
+        .order_by_asc(Column::CheckedAt)
+        .limit(MOST)
+        .into_tuple()
+        .all(app.db.read())
+        .await?;
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    app.db
+        .write(move |txn| {
+            let ids = ids.clone();
+            Box::pin(async move {
+                let seen = ActiveModel { checked_at: Set(Some(now)), ..Default::default() };
+                Entity::update_many().set(seen).filter(Column::Id.is_in(ids.iter().copied())).exec(&**txn).await?;
+                let jobs: Vec<_> = ids
+                    .iter()
+                    .map(|id| (Job::CheckConnection { connection_id: *id }, now, "connection-sweep"))
+                    .collect();
+                job::enqueue_all(txn, &jobs).await?;
+                Ok(ids.len() as u64)
+            })
+        })
+        .await
+}
+
+/// Looks at a connection: renews a consent that ends soon, and asks the provider whose the credential is.
+///
+/// # Errors
+/// When the database fails. What the provider says is an outcome, and kept.
+pub async fn check(app: &App, connection_id: Uuid) -> Result<()> {
+    let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    let Some(row) = row.filter(Model::is_live) else { return Ok(()) };
+    let now = app.clock.now();
+    let ends_soon = row.refresh_expires_at.is_some_and(|ends| ends < now + SOON);
+    if row.kind != Kind::ApiKey && (ends_soon || row.health == Health::Broken) {
+        match renew::renew(app, &row, renew::When::Check).await {
+            Ok(_) => {}
+            Err(Unusable::NotNow(_)) if ends_soon && row.health == Health::Ok => return warn(app, &row, now).await,
+            Err(Unusable::Ours(error)) => return Err(error),
+            Err(_) => return Ok(()),
+        }
+    }
+    ask(app, connection_id).await
+}
+
+/// The coach is told while there is time: the consent ends soon, and could not be renewed.
+async fn warn(app: &App, row: &Model, now: DateTime<Utc>) -> Result<()> {
+    tracing::warn!(connection.id = %row.id, "a connection ends soon and could not be renewed");
+    let ending = ActiveModel {
+        health: Set(Health::Expiring),
+        health_reason: Set(Some(HealthReason::ConsentEnding)),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    put(app, row, ending).await
+}
+
+async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
+    let lent = match super::credential::lend_for_check(app, connection_id, Purpose::Health).await {
+        Ok(lent) => lent,
+        Err(Unusable::Ours(error)) => return Err(error),
+        Err(_) => return Ok(()),
+    };
+    match exchange::me(cal_com(app)?, &lent.credential).await {
+        Ok(_) => {
+            let Some(row) = Entity::find_by_id(connection_id).one(app.db.read()).await? else { return Ok(()) };
+            put(app, &row, renew::well(app.clock.now(), ActiveModel::default())).await
+        }
+        Err(error) => super::report(app, &lent, &error).await,
+    }
+}
+
+/// Changes the row unless it has new tokens meanwhile.
+async fn put(app: &App, row: &Model, change: ActiveModel) -> Result<()> {
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(row.id))
+        .filter(Column::TokenVersion.eq(row.token_version))
+        .filter(Column::DisconnectedAt.is_null())
+        .exec(app.db.write_one())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Finding connections.
+
+use std::collections::HashMap;
+
+use entity::Uuid;
+use entity::connection::{Column, Entity, Kind, Model};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+
+use super::PROVIDER;
+use crate::app::App;
+use crate::domain::coach::manages;
+use crate::domain::{Caller, Error, Result};
+
+/// The connection through which we may act for a coach.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
+    Ok(Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach_id)).one(app.db.read()).await?)
+}
+
+/// The accounts of a coach that are connected, the newest first; without those that are only known from messages. For the coach and staff.
+///
+/// # Errors
+/// `NotFound` for a coach whom the caller does not manage, `Unauthenticated`.
+pub async fn list_by_coach(app: &App, caller: &Caller, coach_id: Uuid) -> Result<Vec<Model>> {
+    if !manages(caller.require_person()?, coach_id) {
+        return Err(Error::NotFound("coach"));
+    }
+    Ok(list_by_coaches(app, &[coach_id]).await?.remove(&coach_id).unwrap_or_default())
+}
+
+/// The same of several coaches in one statement, for whoever has made sure that the caller manages them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
+    let rows = Entity::find()
+        .filter(Column::CoachId.is_in(coach_ids.iter().copied()))
+        .filter(Column::Kind.ne(Kind::Observed))
+        .filter(Column::DisconnectedAt.is_null())
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .all(app.db.read())
+        .await?;
+    let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
+    for row in rows {
+        found.entry(row.coach_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// A connection that the caller may manage.
+///
+/// # Errors
+/// `NotFound`, `Unauthenticated`, `Forbidden` for a suspended person.
+pub(super) async fn get_managed(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
+    let person = caller.require_person()?;
+    let row = Entity::find_by_id(id).one(app.db.read()).await?;
+    row.filter(|row| manages(person, row.coach_id)).ok_or(Error::NotFound("connection"))
+}

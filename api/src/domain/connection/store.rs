@@ -1,0 +1,141 @@
+//! Putting a connected account down, and whose it then is.
+
+use chrono::{DateTime, Utc};
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
+use entity::{Uuid, coach};
+use sea_orm::ActiveValue::Set;
+use sea_orm::QuerySelect as _;
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
+
+use super::token::Pair;
+use super::{PROVIDER, disconnect, invalid_state, renew};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::coach::lock;
+use crate::domain::{Result, audit};
+use crate::vault::Vault;
+
+/// An account that the provider has shown to be whose it is.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) kind: Kind,
+    pub(super) owner: Owner,
+    pub(super) pair: Pair,
+}
+
+/// Whose account it is at the provider.
+#[derive(Clone)]
+pub(super) struct Owner {
+    pub(super) external_id: String,
+    /// As the person knows it.
+    pub(super) email: Option<String>,
+    pub(super) username: Option<String>,
+}
+
+impl std::fmt::Debug for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owner").field("external_id", &self.external_id).finish_non_exhaustive()
+    }
+}
+
+/// Who connects which coach.
+#[derive(Clone, Debug)]
+pub(super) struct By {
+    pub(super) coach_id: Uuid,
+    pub(super) actor_id: Option<Uuid>,
+    pub(super) correlation_id: String,
+}
+
+/// Connects an account with a coach.
+///
+/// # Errors
+/// `InvalidState` when the coach has another account connected, or the account is another coach's.
+pub(super) async fn keep(app: &App, by: By, account: Account) -> Result<Model> {
+    let (now, vault) = (app.clock.now(), app.vault.clone());
+    let row = app
+        .db
+        .write(move |txn| {
+            let (by, account, vault) = (by.clone(), account.clone(), vault.clone());
+            Box::pin(async move { keep_in(txn, &by, &account, &vault, now).await })
+        })
+        .await?;
+    app.credentials.forget(row.id);
+    Ok(row)
+}
+
+/// Whether the account was deleted at the provider.
+pub(super) fn is_gone(row: &Model) -> bool {
+    row.health == Health::Broken && row.health_reason == Some(HealthReason::AccountGone)
+}
+
+async fn keep_in(txn: &Txn, by: &By, account: &Account, vault: &Vault, now: DateTime<Utc>) -> Result<Model> {
+    // Two ways to connect the same coach wait for each other here.
+    let coach = lock(txn, by.coach_id).await?;
+    let own = Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach.id)).one(&**txn).await?;
+    match own {
+        Some(own) if own.external_id == account.owner.external_id => {}
+        // There is nothing left to disconnect.
+        Some(own) if is_gone(&own) => disconnect::erase(txn, own.id, now).await?,
+        Some(_) => return Err(invalid_state("another Cal.com account is connected; disconnect it first")),
+        None => {}
+    }
+    let known = Entity::find_by_external(PROVIDER, &account.owner.external_id).lock_exclusive().one(&**txn).await?;
+    let (id, before) = match known {
+        None => (entity::new_id(), None),
+        Some(row) => (row.id, Some(take_over(txn, row, &coach).await?)),
+    };
+    let sealed = account.pair.seal(vault, id)?;
+    let fresh = before.is_none();
+    let (version, mut row) = match before {
+        Some(row) => (row.token_version + 1, row.into_active_model()),
+        None => {
+            let row = ActiveModel {
+                id: Set(id),
+                provider: Set(PROVIDER.to_owned()),
+                external_id: Set(account.owner.external_id.clone()),
+                health: Set(Health::Ok),
+                created_at: Set(now),
+                ..Default::default()
+            };
+            (1, row)
+        }
+    };
+    row.coach_id = Set(coach.id);
+    row.kind = Set(account.kind);
+    if account.owner.email.is_some() || fresh {
+        row.external_email = Set(account.owner.email.clone());
+    }
+    if account.owner.username.is_some() || fresh {
+        row.external_username = Set(account.owner.username.clone());
+    }
+    row.access_token = Set(Some(sealed.access));
+    row.access_expires_at = Set(sealed.access_expires_at);
+    row.refresh_token = Set(sealed.refresh);
+    row.refresh_expires_at = Set(sealed.refresh_expires_at);
+    row.token_version = Set(version);
+    row.lease = Set(None);
+    row.leased_until = Set(None);
+    row.checked_at = Set(Some(now));
+    row.disconnected_at = Set(None);
+    let row = renew::well(now, row);
+    let row = if fresh { row.insert(&**txn).await? } else { row.update(&**txn).await? };
+    let subject = super::credential::subject(row.id);
+    audit::record(txn, by.actor_id, "connection.connect", &subject, now, &by.correlation_id).await?;
+    Ok(row)
+}
+
+/// The row of an account that was known before, if the coach may have it.
+async fn take_over(txn: &Txn, row: Model, coach: &coach::Model) -> Result<Model> {
+    if row.coach_id == coach.id {
+        return Ok(row);
+    }
+    if row.is_live() {
+        return Err(invalid_state("this Cal.com account is connected with another coach"));
+    }
+    let other = crate::domain::coach::require(&**txn, row.coach_id).await?;
+    if other.user_id.is_some() {
+        return Err(invalid_state("this Cal.com account belongs to another coach"));
+    }
+    super::adopt::adopt(txn, &other, coach).await?;
+    Ok(row)
+}

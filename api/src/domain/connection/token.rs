@@ -1,0 +1,64 @@
+//! Tokens in the database: sealed, each for its own row and column.
+
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::connection::Model;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::domain::{Error, Result};
+use crate::vault::{Place, Vault, VaultError, row_key};
+
+pub(crate) const TABLE: &str = "connection";
+pub(crate) const ACCESS: &str = "access_token";
+pub(crate) const REFRESH: &str = "refresh_token";
+
+/// What a provider gave us to act with. An API key is a pair without its second half.
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    pub(super) access: SecretString,
+    /// None when it does not end by itself.
+    pub(super) access_expires_at: Option<DateTime<Utc>>,
+    pub(super) refresh: Option<SecretString>,
+    pub(super) refresh_expires_at: Option<DateTime<Utc>>,
+}
+
+/// A pair as it is put down.
+#[derive(Clone, Debug)]
+pub(super) struct Sealed {
+    pub(super) access: String,
+    pub(super) access_expires_at: Option<DateTime<Utc>>,
+    pub(super) refresh: Option<String>,
+    pub(super) refresh_expires_at: Option<DateTime<Utc>>,
+}
+
+impl Pair {
+    /// The pair, sealed for the row of a connection.
+    pub(super) fn seal(&self, vault: &Vault, connection_id: Uuid) -> Result<Sealed> {
+        let row = row_key(connection_id);
+        let seal = |column, token: &SecretString| {
+            let sealed = vault.seal(Place { table: TABLE, row: &row, column }, token.expose_secret());
+            sealed.map_err(|error| Error::internal("sealing a token", error))
+        };
+        Ok(Sealed {
+            access: seal(ACCESS, &self.access)?,
+            access_expires_at: self.access_expires_at,
+            refresh: self.refresh.as_ref().map(|token| seal(REFRESH, token)).transpose()?,
+            refresh_expires_at: self.refresh_expires_at,
+        })
+    }
+}
+
+/// The access token, or the key, of a connection.
+pub(super) fn open_access(vault: &Vault, row: &Model) -> Result<SecretString, VaultError> {
+    open(vault, row, ACCESS, row.access_token.as_deref())
+}
+
+/// The token that gets a new pair.
+pub(super) fn open_refresh(vault: &Vault, row: &Model) -> Result<SecretString, VaultError> {
+    open(vault, row, REFRESH, row.refresh_token.as_deref())
+}
+
+fn open(vault: &Vault, row: &Model, column: &str, sealed: Option<&str>) -> Result<SecretString, VaultError> {
+    let place = Place { table: TABLE, row: &row_key(row.id), column };
+    vault.open(place, sealed.ok_or(VaultError::NotGenuine)?)
+}

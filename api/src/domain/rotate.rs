@@ -1,0 +1,181 @@
+//! Everything sealed, under the key that seals now: `courtside rotate-keys`.
+//!
+//! It runs beside a server. Each value is replaced only if it is still the one that was read, so a token that is renewed meanwhile stays,
+//! and is under the new key already. Values that are done are no longer found, so a run that was cut off goes on where it was.
+
+use entity::note::Visibility;
+use entity::{Uuid, connection, note, webhook_registration};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use secrecy::ExposeSecret as _;
+
+use super::{Error, Result};
+use crate::app::App;
+use crate::vault::{Place, Vault, VaultError, row_key};
+
+/// Values in one transaction: other writers wait for no more than that.
+const BATCH: u64 = 200;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Tokens and API keys of connections.
+    pub tokens: u64,
+    /// Secrets of webhooks.
+    pub webhook_secrets: u64,
+    /// Private notes; also those that were plain text so far.
+    pub notes: u64,
+    /// Values that did not open: their key is missing. They are as they were.
+    pub unreadable: u64,
+}
+
+/// Seals every value anew that is not under the first key.
+///
+/// # Errors
+/// When there are no keys, or the database fails. What was done until then stays done.
+pub async fn rotate(app: &App) -> Result<Rotated> {
+    if !app.vault.is_open() {
+        return Err(Error::internal("rotating keys", VaultError::Closed));
+    }
+    let mut done = Rotated::default();
+    for (column, name) in
+        [(connection::Column::AccessToken, "access_token"), (connection::Column::RefreshToken, "refresh_token")]
+    {
+        let of = Of::<connection::Entity> { id: connection::Column::Id, column, table: "connection", name };
+        done.tokens += of.rotate(app, &mut done.unreadable).await?;
+    }
+    for (column, name) in [
+        (webhook_registration::Column::Secret, "secret"),
+        (webhook_registration::Column::PreviousSecret, "previous_secret"),
+    ] {
+        let id = webhook_registration::Column::Id;
+        let of = Of::<webhook_registration::Entity> { id, column, table: "webhook_registration", name };
+        done.webhook_secrets += of.rotate(app, &mut done.unreadable).await?;
+    }
+    done.notes = notes(app, &mut done.unreadable).await?;
+    Ok(done)
+}
+
+/// A column of sealed values.
+struct Of<E: EntityTrait> {
+    id: E::Column,
+    column: E::Column,
+    table: &'static str,
+    name: &'static str,
+}
+
+impl<E: EntityTrait> Of<E> {
+    async fn rotate(&self, app: &App, unreadable: &mut u64) -> Result<u64> {
+        let (mut done, mut after) = (0, Uuid::nil());
+        loop {
+            let rows = self.next(app, after).await?;
+            let Some((last, _)) = rows.last() else { return Ok(done) };
+            after = *last;
+            let mut changes = Vec::new();
+            for (id, old) in rows {
+                let place = Place { table: self.table, row: &row_key(id), column: self.name };
+                match app.vault.reseal(place, &old) {
+                    Ok(Some(new)) => changes.push((id, old, new)),
+                    Ok(None) => {}
+                    Err(_) => *unreadable += 1,
+                }
+            }
+            done += self.put(app, changes).await?;
+        }
+    }
+
+    async fn next(&self, app: &App, after: Uuid) -> Result<Vec<(Uuid, String)>> {
+        let current = app.vault.current_prefix().unwrap_or_default();
+        let rows = E::find()
+            .select_only()
+            .column(self.id)
+            .column(self.column)
+            .filter(self.column.is_not_null())
+            .filter(self.column.not_like(format!("{current}%")))
+            .filter(self.id.gt(after))
+            .order_by_asc(self.id)
+            .limit(BATCH)
+            .into_tuple();
+        Ok(rows.all(app.db.write_one()).await?)
+    }
+
+    async fn put(&self, app: &App, changes: Vec<(Uuid, String, String)>) -> Result<u64> {
+        let (id, column) = (self.id, self.column);
+        app.db
+            .write(move |txn| {
+                let changes = changes.clone();
+                Box::pin(async move {
+                    let mut done = 0;
+                    for (key, old, new) in changes {
+                        let put = E::update_many()
+                            .col_expr(column, Expr::value(new))
+                            .filter(id.eq(key))
+                            .filter(column.eq(old))
+                            .exec(&**txn)
+                            .await?;
+                        done += put.rows_affected;
+                    }
+                    Ok(done)
+                })
+            })
+            .await
+    }
+}
+
+async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
+    let (mut done, mut after) = (0, Uuid::nil());
+    let current = app.vault.current_key().unwrap_or_default().to_owned();
+    loop {
+        let other = Condition::any().add(note::Column::BodyKey.is_null()).add(note::Column::BodyKey.ne(&current));
+        let rows = note::Entity::find()
+            .filter(note::Column::Visibility.eq(Visibility::Private))
+            .filter(other)
+            .filter(note::Column::Id.gt(after))
+            .order_by_asc(note::Column::Id)
+            .limit(BATCH)
+            .all(app.db.write_one())
+            .await?;
+        let Some(last) = rows.last() else { return Ok(done) };
+        after = last.id;
+        let mut changes = Vec::new();
+        for row in rows {
+            match sealed_note(&app.vault, &row) {
+                Ok(new) => changes.push((row, new)),
+                Err(_) => *unreadable += 1,
+            }
+        }
+        done += put_notes(app, changes, current.clone()).await?;
+    }
+}
+
+/// The body under the first key. A note is no credential: reading it here is not told of.
+fn sealed_note(vault: &Vault, row: &note::Model) -> Result<String, VaultError> {
+    let place = Place { table: "note", row: &row_key(row.id), column: "body" };
+    match &row.body_key {
+        None => vault.seal(place, &row.body),
+        Some(_) => vault.seal(place, vault.open(place, &row.body)?.expose_secret()),
+    }
+}
+
+async fn put_notes(app: &App, changes: Vec<(note::Model, String)>, key: String) -> Result<u64> {
+    app.db
+        .write(move |txn| {
+            let (changes, key) = (changes.clone(), key.clone());
+            Box::pin(async move {
+                let mut done = 0;
+                for (row, body) in changes {
+                    let put = note::Entity::update_many()
+                        .col_expr(note::Column::Body, Expr::value(body))
+                        .col_expr(note::Column::BodyKey, Expr::value(&key))
+                        .filter(note::Column::Id.eq(row.id))
+                        .filter(note::Column::Body.eq(row.body))
+                        .filter(note::Column::Visibility.eq(Visibility::Private))
+                        .exec(&**txn)
+                        .await?;
+                    done += put.rows_affected;
+                }
+                Ok(done)
+            })
+        })
+        .await
+}

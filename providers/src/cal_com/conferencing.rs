@@ -1,0 +1,136 @@
+//! Apps for video that a coach has connected at Cal.com. Cal Video (`daily-video`) needs no connecting.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::calendars::ConnectUrl;
+use super::client::Client;
+use super::credential::Credential;
+use super::lax::{FromValue, Lax, object};
+use super::request::Request;
+use crate::error::Error;
+
+/// An app for video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum VideoApp {
+    /// Cal Video.
+    CalVideo,
+    /// Google Meet; it needs a Google calendar.
+    GoogleMeet,
+    /// Zoom, by OAuth.
+    Zoom,
+    /// Microsoft Teams, by OAuth.
+    Teams,
+}
+
+impl VideoApp {
+    /// Their name of it in paths.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CalVideo => "daily-video",
+            Self::GoogleMeet => "google-meet",
+            Self::Zoom => "zoom",
+            Self::Teams => "msteams",
+        }
+    }
+}
+
+/// A connected app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedVideo {
+    /// Their number.
+    pub id: Option<i64>,
+    /// Such as `zoom_video`.
+    pub kind: String,
+    /// The connection must be made again.
+    pub invalid: bool,
+}
+
+/// Where meetings are unless the event type says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultVideo {
+    /// Such as `zoom`.
+    pub app: String,
+    /// For an app that is a link.
+    pub link: Option<String>,
+}
+
+impl Client {
+    /// # Errors
+    /// See [`Client`].
+    pub async fn list_video_apps(&self, credential: &Credential) -> Result<Vec<ConnectedVideo>, Error> {
+        self.call(credential, Request::read("GET /v2/conferencing")).await?.all("app for video")
+    }
+
+    /// The default app; `None` when none was chosen, which is Cal Video.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn find_default_video_app(&self, credential: &Credential) -> Result<Option<DefaultVideo>, Error> {
+        self.call(credential, Request::read("GET /v2/conferencing/default")).await?.optional("app for video")
+    }
+
+    /// Connects Google Meet, through the Google calendar that must be connected before.
+    ///
+    /// # Errors
+    /// See [`Client`]; `AppNotConnected` without that calendar.
+    pub async fn connect_google_meet(&self, credential: &Credential) -> Result<(), Error> {
+        let request = Request::idempotent("POST /v2/conferencing/{app}/connect").fill(VideoApp::GoogleMeet.as_str());
+        self.call(credential, request).await.map(drop)
+    }
+
+    /// Where to send the coach to connect Zoom or Teams; they come back to `back`, or to `back_on_error`.
+    ///
+    /// # Errors
+    /// See [`Client`].
+    pub async fn video_connect_url(
+        &self,
+        credential: &Credential,
+        app: VideoApp,
+        back: &str,
+        back_on_error: &str,
+    ) -> Result<ConnectUrl, Error> {
+        let request = Request::read("GET /v2/conferencing/{app}/oauth/auth-url").fill(app.as_str());
+        let request = request.query("returnTo", back).query("onErrorReturnTo", back_on_error);
+        self.call(credential, request).await?.one("address to connect at")
+    }
+
+    /// # Errors
+    /// See [`Client`]; `AppNotConnected`.
+    pub async fn set_default_video_app(&self, credential: &Credential, app: VideoApp) -> Result<(), Error> {
+        let request = Request::idempotent("POST /v2/conferencing/{app}/default").fill(app.as_str());
+        self.call(credential, request).await.map(drop)
+    }
+
+    /// # Errors
+    /// See [`Client`]; `AppNotConnected` when there is nothing left to do.
+    pub async fn disconnect_video_app(&self, credential: &Credential, app: VideoApp) -> Result<(), Error> {
+        let request = Request::idempotent("DELETE /v2/conferencing/{app}/disconnect").fill(app.as_str());
+        self.call(credential, request).await.map(drop)
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Wire {
+    id: Lax<i64>,
+    r#type: Lax<String>,
+    invalid: Lax<bool>,
+    app_slug: Lax<String>,
+    app_link: Lax<String>,
+}
+
+impl FromValue for ConnectedVideo {
+    fn from_value(value: Value) -> Option<Self> {
+        let wire: Wire = object(value)?;
+        Some(Self { id: wire.id.0, kind: wire.r#type.filled()?, invalid: wire.invalid.0.unwrap_or_default() })
+    }
+}
+
+impl FromValue for DefaultVideo {
+    fn from_value(value: Value) -> Option<Self> {
+        let wire: Wire = object(value)?;
+        Some(Self { app: wire.app_slug.filled()?, link: wire.app_link.filled() })
+    }
+}
