@@ -67,3 +67,6 @@ pub use schedules::{DayOverride, Hours, Schedule, ScheduleChange};
 pub use slots::{NewReservation, Reservation, Slot, SlotQuery, SlotTarget};
 pub use tokens::{ApiKeyLife, TokenPair};
 pub use users::{CreatedUser, NewUser, Profile, User, UserChange};
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,10 @@ impl<'a> Job<'a> {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
+        // Some servers want to be told that nothing comes where something might.
+        if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         for value in headers.values_mut() {
             value.set_sensitive(true);
         }

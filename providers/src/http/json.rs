@@ -27,8 +27,7 @@ impl Client {
         let request = Request { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
         let reply = self.shared.wire.exchange(request, Duration::MAX).await.map_err(|failure| match failure.how {
             How::TooLong => error(Kind::Malformed, &failure.what),
-            How::Unreachable => error(Kind::Unavailable, &failure.what).never_happened(),
-            How::TimedOut | How::Broken => error(Kind::Unavailable, &failure.what),
+            _ => error(Kind::Unavailable, &failure.what),
         })?;
         if let Some(kind) = kind_of(reply.status, &reply.headers) {
             return Err(error(kind, reply.status.as_str()));

@@ -35,9 +35,8 @@ pub(super) fn again(safety: Safety, tried: &Result<Reply, Failure>, attempt: u32
             500 if harmless && attempt == 1 => Some(Again::Later { told: retry_after(&reply.headers) }),
             _ => None,
         },
-        Err(Failure { how: How::Unreachable, .. }) => Some(Again::Later { told: None }),
-        Err(Failure { how: How::TimedOut | How::Broken, .. }) => harmless.then_some(Again::Later { told: None }),
         Err(Failure { how: How::TooLong, .. }) => None,
+        Err(Failure { left, .. }) => (harmless || !left).then_some(Again::Later { told: None }),
     }
 }
 
@@ -46,7 +45,7 @@ pub(super) fn in_doubt(safety: Safety, tried: &Result<Reply, Failure>) -> bool {
     safety != Safety::Read
         && match tried {
             Ok(reply) => reply.status.is_server_error() || reply.status.as_u16() == 408,
-            Err(failure) => failure.how != How::Unreachable,
+            Err(failure) => failure.left,
         }
 }
 

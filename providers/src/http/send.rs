@@ -137,13 +137,13 @@ impl Shared {
     }
 
     fn result(&self, job: &Job<'_>, tried: Result<Reply, Failure>, doubtful: bool) -> Result<Answer, Error> {
-        let Failure { how, what } = match tried {
+        let Failure { how, left, what } = match tried {
             Ok(Reply { status, headers, body }) => return Ok(Answer { status, headers, body, doubtful }),
             Err(failure) => failure,
         };
         let kind = if how == How::TooLong { Kind::Malformed } else { Kind::Unavailable };
         let error = self.error(job, kind, &what);
-        let nothing_happened = how == How::Unreachable && !doubtful;
+        let nothing_happened = !left && !doubtful;
         Err(if nothing_happened { error.never_happened() } else { error })
     }
 

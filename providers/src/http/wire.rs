@@ -4,11 +4,13 @@
 //! any size. Here there is none of that.
 
 use std::fmt;
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method, StatusCode};
 use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
 use reqwest::{Response, Url, redirect};
 
 use super::policy::Limits;
@@ -17,20 +19,22 @@ use super::policy::Limits;
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) how: How,
+    /// May they have read it all? False when it is certain that not all of it left us.
+    pub(super) left: bool,
     /// For the operator. Without the URL, which carries ids and credentials.
     pub(super) what: String,
 }
 
-/// What a failure means for what was asked.
+/// What a failure looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    /// There was no connection, so nothing was sent.
+    /// There was no connection.
     Unreachable,
-    /// Silence for too long. They may have done it.
+    /// Silence for too long.
     TimedOut,
-    /// The connection broke before the end of the answer. They may have done it.
+    /// The connection broke before the end of the answer, or what came was no answer.
     Broken,
-    /// The answer is longer than we read. They may have done it.
+    /// The answer is longer than we read.
     TooLong,
 }
 
@@ -98,23 +102,28 @@ impl Wire {
     pub(super) async fn exchange(&self, request: Request, time: Duration) -> Result<Reply, Failure> {
         let Request { method, url, headers, body } = request;
         let mut builder = self.client.request(method, url).headers(headers).timeout(time.min(self.limits.total));
+        // A body that nobody asked us for is still here, and without it the request was not complete. Of a request
+        // without a body we cannot tell.
+        let left = Arc::new(AtomicBool::new(body.is_empty()));
         if !body.is_empty() {
-            builder = builder.body(body);
+            let asked = Arc::clone(&left);
+            let body = Full::new(body).inspect_frame(move |_| asked.store(true, Ordering::Release));
+            builder = builder.body(reqwest::Body::wrap(body));
         }
         #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-        let response = builder.send().await.map_err(failure)?;
+        let response = builder.send().await.map_err(|error| failure(error, left.load(Ordering::Acquire)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body(response).await?;
         Ok(Reply { status, headers, body })
     }
 
     async fn body(&self, mut response: Response) -> Result<Bytes, Failure> {
-        let too_long = || Failure { how: How::TooLong, what: "the answer is too long".to_owned() };
+        let too_long = || Failure { how: How::TooLong, left: true, what: "the answer is too long".to_owned() };
         if response.content_length().is_some_and(|announced| announced > self.limits.body_bytes as u64) {
             return Err(too_long());
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(error, true))? {
             if body.len() + chunk.len() > self.limits.body_bytes {
                 return Err(too_long());
             }
@@ -125,7 +134,7 @@ impl Wire {
 }
 
 /// A builder's error (a scheme that is not HTTP) comes before any connection, as does a failed connection.
-fn failure(error: reqwest::Error) -> Failure {
+fn failure(error: reqwest::Error, left: bool) -> Failure {
     let how = if error.is_connect() || error.is_builder() {
         How::Unreachable
     } else if error.is_timeout() {
@@ -134,7 +143,7 @@ fn failure(error: reqwest::Error) -> Failure {
         How::Broken
     };
     let what = if error.is_timeout() { "timed out".to_owned() } else { chain(&error.without_url()) };
-    Failure { how, what }
+    Failure { how, left: left && how != How::Unreachable, what }
 }
 
 /// reqwest says only "error sending request"; the cause is in the chain.

@@ -14,7 +14,11 @@ fn answered(status: u16) -> Result<Reply, Failure> {
 }
 
 fn failed(how: How) -> Result<Reply, Failure> {
-    Err(Failure { how, what: String::new() })
+    Err(Failure { how, left: how != How::Unreachable, what: String::new() })
+}
+
+fn kept(how: How) -> Result<Reply, Failure> {
+    Err(Failure { how, left: false, what: String::new() })
 }
 
 /// For each of [`ALL`]: `a` is repeated, `-` is not.
@@ -38,6 +42,8 @@ fn what_may_be_repeated_by_whom() {
         (answered(401), "---", "---"),
         (answered(409), "---", "---"),
         (failed(How::Unreachable), "aaa", "aaa"),
+        (kept(How::TimedOut), "aaa", "aaa"),
+        (kept(How::Broken), "aaa", "aaa"),
         (failed(How::TimedOut), "aa-", "aa-"),
         (failed(How::Broken), "aa-", "aa-"),
         (failed(How::TooLong), "---", "---"),
@@ -64,7 +70,15 @@ fn what_leaves_a_write_in_doubt() {
         let verdict = ALL.map(|safety| in_doubt(safety, &tried));
         assert_eq!(verdict, [false, true, true], "{tried:?}");
     }
-    for tried in [answered(200), answered(302), answered(400), answered(404), answered(429), failed(How::Unreachable)] {
+    for tried in [
+        answered(200),
+        answered(302),
+        answered(400),
+        answered(404),
+        answered(429),
+        failed(How::Unreachable),
+        kept(How::TimedOut),
+    ] {
         assert_eq!(ALL.map(|safety| in_doubt(safety, &tried)), [false; 3], "{tried:?}");
     }
 }

@@ -8,6 +8,7 @@ mod quota;
 mod repetition;
 mod request;
 mod server;
+mod traces;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,6 +53,11 @@ const ROUTE: &str = "POST /v2/things/{uid}";
 fn policy() -> Policy {
     let retries = Retries { first_pause: Duration::from_millis(1), ..Retries::default() };
     Policy { retries, ..Policy::default() }
+}
+
+/// For tests that fail more often than a provider may.
+fn never_open() -> Breaker {
+    Breaker { consecutive: u32::MAX, calls: u32::MAX, ..Breaker::default() }
 }
 
 fn client(policy: Policy) -> (Client, Arc<Heard>) {

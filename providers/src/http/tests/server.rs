@@ -15,7 +15,9 @@ pub(super) enum Then {
     Say(String),
     /// The request is read, and that is all.
     Hang,
-    /// Reset before anything was read.
+    /// Reset as soon as it is there.
+    ResetAtOnce,
+    /// Reset once something came, before any of it was read.
     ResetUnread,
     /// Reset once the whole request was read.
     ResetRead,
@@ -107,6 +109,9 @@ impl Shared {
         };
         let then = (self.script.lock().expect("nobody panics with the lock"))(number);
         if matches!(then, Then::ResetUnread) {
+            drop(socket.peek(&mut [0]).await);
+        }
+        if matches!(then, Then::ResetUnread | Then::ResetAtOnce) {
             drop(socket.set_zero_linger());
             return;
         }
@@ -122,7 +127,7 @@ impl Shared {
             }
             // Until the client gives up.
             Then::Hang => drop(socket.read(&mut [0; 16]).await),
-            Then::ResetRead | Then::ResetUnread => drop(socket.set_zero_linger()),
+            Then::ResetRead | Then::ResetUnread | Then::ResetAtOnce => drop(socket.set_zero_linger()),
         }
         self.count(-1);
     }
