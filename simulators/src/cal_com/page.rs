@@ -1,0 +1,51 @@
+//! What people do in Cal.com's own pages: the same effects and webhooks, without anybody's credentials.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::bookings::{cancel, change, create, decide, presence};
+use super::call::Call;
+use super::reply::{Answer, Failure, done, ok};
+use super::server::Shared;
+use super::state::string;
+
+/// One thing a person does. The body names the booking (`uid`) or what to book, as the API's bodies do.
+pub(super) async fn act(shared: &Arc<Shared>, action: &str, body: &Value) -> Answer {
+    let now = shared.clock.now();
+    let uid = string(body, "uid").unwrap_or_default();
+    let call = |path: &str| Call::inside("POST", path, body.clone(), now);
+    let of_booking = |what: &str| call(&format!("/v2/bookings/{uid}/{what}"));
+    match action {
+        "book" => create::create(shared, &call("/v2/bookings")).await,
+        "move" => change::reschedule(shared, &of_booking("reschedule"), &uid).await,
+        "cancel" => cancel::cancel(shared, &of_booking("cancel"), &uid).await,
+        "confirm" => decide::confirm_as(shared, &of_booking("confirm"), &uid, host(shared, &uid)?).await,
+        "decline" => decide::decline_as(shared, &of_booking("decline"), &uid, host(shared, &uid)?).await,
+        "absent" => presence::mark_as(shared, &of_booking("mark-absent"), &uid, host(shared, &uid)?).await,
+        "connect" => connect(shared, body),
+        "tick" => {
+            super::meetings::tick(shared).await;
+            done()
+        }
+        _ => Err(Failure::not_found(format!("There is no page {action}"))),
+    }
+}
+
+fn host(shared: &Arc<Shared>, uid: &str) -> Result<u64, Failure> {
+    let state = shared.state();
+    let booking = state.booking(uid);
+    booking.map(|booking| booking.host).ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))
+}
+
+/// The other side agrees to a connection: `{user, app}`, as in `google_calendar` or `zoom`.
+fn connect(shared: &Arc<Shared>, body: &Value) -> Answer {
+    let mut state = shared.state();
+    let user = body["user"].as_u64().and_then(|id| state.users.get_mut(&id));
+    let user = user.ok_or_else(|| Failure::not_found("There is no such user"))?;
+    let app = string(body, "app").ok_or_else(|| Failure::bad_request("app is missing"))?;
+    if !user.apps.contains(&app) {
+        user.apps.push(app);
+    }
+    ok(json!(user.apps))
+}

@@ -1,0 +1,8 @@
+//! The stand-ins, seen from the outside.
+
+mod clerk;
+mod faults;
+mod recording;
+mod shape;
+mod story;
+mod wire;
