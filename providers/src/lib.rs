@@ -4,6 +4,7 @@
 //! policy. What comes in is checked and normalised here, so that the caller never sees foreign JSON:
 //!
 //! - [`clerk`] proves who sends a request: [`clerk::Verifier`] turns a session token into [`clerk::Claims`].
+//! - [`cal_com::Client`] asks Cal.com, for whoever a [`cal_com::Credential`] stands for, and tells its refusals apart.
 //! - [`cal_com::webhook`] proves that a delivery comes from Cal.com ([`cal_com::webhook::open`]) and reads it
 //!   ([`cal_com::webhook::parse`]).
 //!

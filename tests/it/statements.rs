@@ -95,6 +95,7 @@ async fn note(app: &TestApp, author: &Actor<'_>, booking: &str) {
         author_id: author.id,
         visibility: Visibility::Shared,
         body: "What we talked about.".to_owned(),
+        body_key: None,
         version: 1,
         created_at: app.now(),
         updated_at: app.now(),

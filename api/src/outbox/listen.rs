@@ -190,7 +190,8 @@ impl Follower {
                 return Ok(Some(Arc::new(event)));
             }
             if self.behind {
-                let backlog = page(&self.live.db, self.filter.condition(), self.cursor).await?;
+                // Boxed: most of the time a follower waits for news, and there are many of them.
+                let backlog = Box::pin(page(&self.live.db, self.filter.condition(), self.cursor)).await?;
                 self.behind = backlog.len() as u64 == PAGE;
                 self.backlog = backlog.into_iter();
                 continue;

@@ -136,6 +136,7 @@ fn note(id: u32, place: u32, number: u32, booked: &booking::Model) -> note::Mode
         body: format!(
             "Note {place} on session {number}.\nNext time: two recent listings, and the \"numbers\" behind them."
         ),
+        body_key: None,
         version: 1,
         created_at: at,
         updated_at: at,

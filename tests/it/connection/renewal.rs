@@ -12,7 +12,7 @@ use serde_json::json;
 use tests::{On, both_bare};
 
 use super::lab::{Fault, Lab};
-use super::{advance, consent, edit, lend, only, provision};
+use super::{advance, consent, edit, lend, only, provision, rows};
 
 both_bare![
     two_hundred_callers_of_two_processes_get_one_token,
@@ -194,6 +194,14 @@ async fn an_account_that_is_gone_is_proof(on: On) {
     advance(&app, &lab, TimeDelta::hours(1));
     assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(HealthReason::AccountGone))));
     assert_eq!(connection::action(&only(&app).await), Some(connection::Action::Provision));
+    // The action mends it: a new account, in the place of the one that is gone.
+    lab.state().users.insert(90, "somebody@else.example".to_owned());
+    let answer = provision(&app.coach("nora")).await;
+    assert_eq!(answer.at("/provisionCoach/account/health"), "OK", "{answer:?}");
+    let all = rows(&app).await;
+    let live: Vec<_> = all.iter().filter(|row| row.is_live()).collect();
+    assert_eq!((all.len(), live.len()), (2, 1));
+    lend(&app, live[0]).await.expect("it works");
     app.finish().await;
 }
 

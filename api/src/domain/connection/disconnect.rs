@@ -1,5 +1,6 @@
 //! Ending a connection.
 
+use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
 use sea_orm::ActiveValue::Set;
@@ -7,6 +8,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{cal_com, credential, exchange, invalid_state, read, unavailable};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::{Caller, Error, Result, audit};
 
 /// What to end.
@@ -45,23 +47,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
         .write(move |txn| {
             let correlation_id = correlation_id.clone();
             Box::pin(async move {
-                let erased = ActiveModel {
-                    access_token: Set(None),
-                    refresh_token: Set(None),
-                    access_expires_at: Set(None),
-                    refresh_expires_at: Set(None),
-                    lease: Set(None),
-                    leased_until: Set(None),
-                    health: Set(Health::Observed),
-                    health_reason: Set(None),
-                    broken_since: Set(None),
-                    failures: Set(0),
-                    retry_at: Set(None),
-                    disconnected_at: Set(Some(now)),
-                    updated_at: Set(now),
-                    ..Default::default()
-                };
-                Entity::update_many().set(erased).filter(Column::Id.eq(id)).exec(&**txn).await?;
+                erase(txn, id, now).await?;
                 let subject = credential::subject(id);
                 audit::record(txn, Some(actor), "connection.disconnect", &subject, now, &correlation_id).await?;
                 Entity::find_by_id(id).one(&**txn).await?.ok_or(Error::NotFound("connection"))
@@ -70,6 +56,28 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
         .await?;
     app.credentials.forget(id);
     Ok(row)
+}
+
+/// Takes the tokens off a row, and with them every way to act.
+pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let erased = ActiveModel {
+        access_token: Set(None),
+        refresh_token: Set(None),
+        access_expires_at: Set(None),
+        refresh_expires_at: Set(None),
+        lease: Set(None),
+        leased_until: Set(None),
+        health: Set(Health::Observed),
+        health_reason: Set(None),
+        broken_since: Set(None),
+        failures: Set(0),
+        retry_at: Set(None),
+        disconnected_at: Set(Some(now)),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    Entity::update_many().set(erased).filter(Column::Id.eq(id)).exec(&**txn).await?;
+    Ok(())
 }
 
 async fn delete_account(app: &App, row: &Model) -> Result<()> {

@@ -46,6 +46,7 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
 
 async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
     match read::find_live(app, coach_id).await? {
+        Some(row) if store::is_gone(&row) => Ok(None),
         Some(row) if row.kind == Kind::ManagedUser => Ok(Some(row)),
         Some(_) => Err(invalid_state("another Cal.com account is connected; disconnect it first")),
         None => Ok(None),

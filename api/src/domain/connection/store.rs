@@ -1,14 +1,14 @@
 //! Putting a connected account down, and whose it then is.
 
 use chrono::{DateTime, Utc};
-use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
+use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
 use entity::{Uuid, coach};
 use sea_orm::ActiveValue::Set;
 use sea_orm::QuerySelect as _;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
 
 use super::token::Pair;
-use super::{PROVIDER, invalid_state, renew};
+use super::{PROVIDER, disconnect, invalid_state, renew};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::lock;
@@ -63,12 +63,21 @@ pub(super) async fn keep(app: &App, by: By, account: Account) -> Result<Model> {
     Ok(row)
 }
 
+/// Whether the account was deleted at the provider.
+pub(super) fn is_gone(row: &Model) -> bool {
+    row.health == Health::Broken && row.health_reason == Some(HealthReason::AccountGone)
+}
+
 async fn keep_in(txn: &Txn, by: &By, account: &Account, vault: &Vault, now: DateTime<Utc>) -> Result<Model> {
     // Two ways to connect the same coach wait for each other here.
     let coach = lock(txn, by.coach_id).await?;
     let own = Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach.id)).one(&**txn).await?;
-    if own.is_some_and(|own| own.external_id != account.owner.external_id) {
-        return Err(invalid_state("another Cal.com account is connected; disconnect it first"));
+    match own {
+        Some(own) if own.external_id == account.owner.external_id => {}
+        // There is nothing left to disconnect.
+        Some(own) if is_gone(&own) => disconnect::erase(txn, own.id, now).await?,
+        Some(_) => return Err(invalid_state("another Cal.com account is connected; disconnect it first")),
+        None => {}
     }
     let known = Entity::find_by_external(PROVIDER, &account.owner.external_id).lock_exclusive().one(&**txn).await?;
     let (id, before) = match known {

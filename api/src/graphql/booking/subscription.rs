@@ -68,20 +68,15 @@ impl BookingSubscription {
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
         let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
-        let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
-        let (cursor, snapshot) = match after {
-            Some(after) if after.0 > app.live.end().await? => {
-                return Err(Error::invalid("after", "is no cursor of this stream"));
-            }
-            Some(after) => (after.0, None),
-            None => {
-                // The cursor first: what happens between the two is told twice rather than never.
-                let cursor = app.live.end().await?;
-                (cursor, Some(watch.snapshot(&app, &caller, cursor).await?))
-            }
+        let begin = async {
+            let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
+            let (cursor, snapshot) = watch.begin(&app, &caller, after).await?;
+            Ok::<_, Error>((watch.filter, cursor, snapshot))
         };
-        let changes = changes(app, caller, watch.filter, cursor);
-        Ok(stream::iter(snapshot.map(Ok)).chain(changes))
+        // Boxed, and the snapshot in a list: what only the beginning needs is not kept for the life of the stream.
+        let (filter, cursor, snapshot) = Box::pin(begin).await?;
+        let snapshot: Vec<_> = snapshot.into_iter().map(Ok).collect();
+        Ok(stream::iter(snapshot).chain(changes(app, caller, filter, cursor)))
     }
 }
 
@@ -120,6 +115,22 @@ impl Watch {
                 Ok(Self { filter: Filter::Coach(coach_id), booking_id: None, side: Some(Side::Coach) })
             }
             _ => Err(Error::invalid("bookingId", "give exactly one of bookingId, mine: true and coachId")),
+        }
+    }
+
+    /// Where to go on from, and the snapshot to begin with, unless an earlier stream is resumed.
+    async fn begin(
+        &self,
+        app: &App,
+        caller: &Caller,
+        after: Option<EventCursor>,
+    ) -> Result<(i64, Option<BookingStreamMessage>)> {
+        // The cursor first: what happens between the two is told twice rather than never.
+        let end = app.live.end().await?;
+        match after {
+            Some(after) if after.0 > end => Err(Error::invalid("after", "is no cursor of this stream")),
+            Some(after) => Ok((after.0, None)),
+            None => Ok((end, Some(self.snapshot(app, caller, end).await?))),
         }
     }
 
@@ -174,21 +185,28 @@ async fn next(
 ) -> Result<Option<BookingStreamMessage>> {
     loop {
         let Some(line) = lines.next().await.transpose()? else { return Ok(None) };
-        identity::require_good_standing(app, caller).await?;
-        let booking = match booking::get(app, caller, line.booking_id).await {
-            Ok(booking) => booking,
-            // It was theirs when it happened and is not any more.
-            Err(domain::Error::NotFound(_)) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let line = Arc::unwrap_or_clone(line);
-        return Ok(Some(BookingStreamMessage {
-            cursor: EventCursor(line.seq),
-            kind: BookingStreamMessageKind::Change,
-            booking: Some(Booking::new(booking)),
-            bookings: Vec::new(),
-            occurred_at: DateTime(line.occurred_at),
-            change: Some(BookingEvent(line)),
-        }));
+        // Boxed: a subscription waits for most of its life, and what it needs only now and then is not kept ready in each of them.
+        if let Some(message) = Box::pin(tell(app, caller, line)).await? {
+            return Ok(Some(message));
+        }
     }
+}
+
+/// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs any more.
+async fn tell(app: &App, caller: &Caller, line: Arc<Line>) -> Result<Option<BookingStreamMessage>> {
+    identity::require_good_standing(app, caller).await?;
+    let booking = match booking::get(app, caller, line.booking_id).await {
+        Ok(booking) => booking,
+        Err(domain::Error::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let line = Arc::unwrap_or_clone(line);
+    Ok(Some(BookingStreamMessage {
+        cursor: EventCursor(line.seq),
+        kind: BookingStreamMessageKind::Change,
+        booking: Some(Booking::new(booking)),
+        bookings: Vec::new(),
+        occurred_at: DateTime(line.occurred_at),
+        change: Some(BookingEvent(line)),
+    }))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,21 +109,32 @@ impl Exchange {
 
     /// A client that is configured as this exchange was made.
     pub(super) fn client(&self, api_url: String) -> Client {
-        let secret = self.header("x-cal-secret-key");
-        let segments: Vec<&str> = self.path.split('/').collect();
-        let in_path = match segments.as_slice() {
-            ["", "v2", "oauth-clients" | "oauth", client, ..] => Some(*client),
-            _ => None,
-        };
-        let client_id = self.header("x-cal-client-id").or(in_path).or(secret.map(|_| PLATFORM));
-        let platform = client_id.map(|client_id| PlatformClient {
-            client_id: client_id.to_owned(),
-            client_secret: secret.unwrap_or_default().into(),
-        });
-        client(api_url, platform, self.oauth(&segments))
+        let (platform, oauth) = (self.platform(), self.oauth());
+        client(api_url, platform, oauth)
     }
 
-    fn oauth(&self, segments: &[&str]) -> Option<OAuthClient> {
+    /// The same for exchanges that one client can make.
+    pub(super) fn configuration(&self) -> String {
+        let platform = self.platform();
+        let platform = platform.map(|it| (it.client_id, it.client_secret.expose_secret().to_owned()));
+        let oauth = self.oauth();
+        let oauth = oauth.map(|it| (it.client_id, it.client_secret.map(|secret| secret.expose_secret().to_owned())));
+        format!("{platform:?} {oauth:?}")
+    }
+
+    fn platform(&self) -> Option<PlatformClient> {
+        let secret = self.header("x-cal-secret-key");
+        let in_path = match self.path.split('/').collect::<Vec<_>>().as_slice() {
+            ["", "v2", "oauth-clients" | "oauth", client, ..] => Some((*client).to_owned()),
+            _ => None,
+        };
+        let client_id = self.header("x-cal-client-id").map(str::to_owned).or(in_path);
+        let client_id = client_id.or(secret.map(|_| PLATFORM.to_owned()))?;
+        Some(PlatformClient { client_id, client_secret: secret.unwrap_or_default().into() })
+    }
+
+    fn oauth(&self) -> Option<OAuthClient> {
+        let segments: Vec<&str> = self.path.split('/').collect();
         let ["", "v2", "auth", "oauth2", "clients", client, ..] = *segments else { return None };
         let sent = self.sent.as_ref()?;
         Some(OAuthClient {
@@ -138,6 +149,9 @@ impl Exchange {
 pub(super) fn client(api_url: String, platform: Option<PlatformClient>, oauth: Option<OAuthClient>) -> Client {
     let mut policy = policy();
     policy.retries.attempts = 1;
+    // Pacing has tests of its own.
+    policy.pace.share = 1000.0;
+    policy.pace.burst = 1000.0;
     policy.limits.read = Duration::from_secs(5);
     let app_url = "http://app.cal.test".to_owned();
     let settings = Settings { api_url, app_url, platform, oauth, organization_id: Some(1), policy };
@@ -241,7 +255,28 @@ pub(super) fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> 
 }
 
 impl Exchange {
+    /// Without the quota of the day it was recorded.
     pub(super) fn whole_answer(&self) -> Vec<u8> {
-        answer(self.status, &self.answer_headers, &self.body())
+        let mut headers = self.answer_headers.clone();
+        headers.retain(|(name, _)| !name.starts_with("x-ratelimit"));
+        answer(self.status, &headers, &self.body())
+    }
+}
+
+impl Exchange {
+    /// An answer that was not recorded.
+    pub(super) fn invented(status: u16, answer: Value) -> Self {
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        Self {
+            name: "invented".to_owned(),
+            method: String::new(),
+            path: String::new(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            sent: None,
+            status,
+            answer_headers: vec![json],
+            answer,
+        }
     }
 }

@@ -6,3 +6,4 @@ mod replay;
 mod results;
 mod tokens;
 mod tolerance;
+mod words;

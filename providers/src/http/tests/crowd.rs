@@ -37,3 +37,19 @@ async fn beyond_the_queue_calls_are_refused_at_once() {
     assert!(errors.iter().all(|error| error.kind == Kind::Unavailable));
     assert_eq!(heard.all()[..45].iter().filter(|told| *told == "1 busy -").count(), 45, "before anybody's time was up");
 }
+
+#[tokio::test]
+async fn who_hangs_up_gives_the_place_back() {
+    let server = Server::doing(|number| if number < 4 { Then::Hang } else { say(200, "", "{}") }).await;
+    let bulkhead = Bulkhead { in_flight: 1, queue: 0 };
+    let (client, heard) = client(Policy { bulkhead, ..policy() });
+    for _ in 0..4 {
+        let call = client.send(call(&server.url(), Safety::Once));
+        assert!(tokio::time::timeout(Duration::from_millis(50), call).await.is_err(), "nobody answers");
+    }
+    let answer = client.send(call(&server.url(), Safety::Once)).await.expect("there is room again");
+    assert_eq!(answer.status, 200);
+    let told = heard.all();
+    assert_eq!(told[..4], ["1 canceled -"; 4]);
+    assert_eq!(told[4..], ["1 ok 200"]);
+}

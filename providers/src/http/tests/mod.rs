@@ -8,6 +8,7 @@ mod quota;
 mod repetition;
 mod request;
 mod server;
+mod traces;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -210,7 +210,8 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         }
         let (endpoint, caller, viewer) = (Arc::clone(&self.endpoint), self.caller.clone(), session.viewer.clone());
         let events = async move {
-            match endpoint.ready(params, &viewer, &caller, |_| Ok(())).await {
+            // Boxed: it is done with long before the operation is.
+            match Box::pin(endpoint.ready(params, &viewer, &caller, |_| Ok(()))).await {
                 Ok(ready) => endpoint.answers(ready).map(Event::Next).boxed(),
                 Err(stopped) => {
                     let errors = match stopped {
