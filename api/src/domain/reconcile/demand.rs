@@ -3,7 +3,7 @@
 use entity::booking::{self, Status};
 use entity::coach::Scheduler;
 use entity::{Uuid, connection};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::poll::{full, read_all};
 use super::read::{Mode, Report, take_in};

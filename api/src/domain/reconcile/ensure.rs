@@ -11,9 +11,9 @@ use crate::outbox::Job;
 use crate::outbox::job::enqueue_all;
 
 /// Between two readings of what has changed.
-pub const EVERY: TimeDelta = TimeDelta::minutes(2);
+const EVERY: TimeDelta = TimeDelta::minutes(2);
 /// Between two readings of everything.
-pub const EVERYTHING: TimeDelta = TimeDelta::hours(24);
+const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 
 /// Puts down the next readings of each calendar that has none waiting. Safe to run anywhere, any number of times.
 ///

@@ -18,7 +18,7 @@ use super::reading::tell_of;
 use crate::app::App;
 use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::statement::Telling;
-use crate::domain::{Error, Result};
+use crate::domain::Result;
 
 /// A coach's calendar, with the means to act on it.
 pub(crate) struct Calendar<'a> {
