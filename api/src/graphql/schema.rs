@@ -12,6 +12,7 @@ use super::document::TypeTable;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
 use super::note::NoteMutation;
+use super::reconcile::ReconcileMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery};
 use super::session::{SessionMutation, SessionQuery};
 use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
@@ -45,6 +46,7 @@ pub struct Mutation(
     ScheduleMutation,
     ConnectedAccountMutation,
     DeliveryMutation,
+    ReconcileMutation,
     UserMutation,
 );
 
@@ -62,6 +64,8 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "connectWithApiKey",
     "provisionCoach",
     "disconnectAccount",
+    "syncMyBookings",
+    "reconcile",
 ];
 
 /// Mutations that count against the limit on bookings.

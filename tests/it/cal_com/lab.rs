@@ -1,5 +1,8 @@
 //! A coach of the demo data whose calendar is at a stand-in for Cal.com.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
 use entity::{booking, event_type};
@@ -20,6 +23,28 @@ pub(super) struct Lab {
     pub(super) offer: tests::Offer,
     /// The coach's key at the stand-in.
     pub(super) api_key: String,
+}
+
+/// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
+fn client(cal: &StandIn) -> providers::cal_com::Client {
+    let mut policy = providers::cal_com::policy();
+    policy.pace.rest = Duration::from_millis(20);
+    policy.pace.share = 100.0;
+    policy.pace.burst = 100.0;
+    policy.retries.first_pause = Duration::from_millis(5);
+    policy.breaker.pause = Duration::from_millis(50);
+    let settings = providers::cal_com::Settings {
+        api_url: cal.url(),
+        app_url: cal.url(),
+        platform: Some(providers::cal_com::PlatformClient {
+            client_id: CLIENT.to_owned(),
+            client_secret: "secret-of-the-lab".to_owned().into(),
+        }),
+        oauth: None,
+        organization_id: None,
+        policy,
+    };
+    providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
 }
 
 /// What is special about the event type there.
@@ -49,6 +74,7 @@ impl Lab {
             .setting("CALCOM_CLIENT_ID", CLIENT)
             .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
             .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+            .cal_com(client(&cal))
             .start(on)
             .await;
         let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");

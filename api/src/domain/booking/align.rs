@@ -81,7 +81,10 @@ pub async fn align(app: &App, booking_id: Uuid) -> Result<()> {
         let Some(step) = step(&booking, session.as_ref(), &after, app.clock.now()) else { return Ok(()) };
         let Some(calendar) = Calendar::of(app, &booking).await? else { return Ok(()) };
         match calendar.take(&step).await.map_err(|error| Error::internal("aligning a scheduler", error))? {
-            Stepped::Told(tellings) => take_in(app, &booking, tellings).await?,
+            Stepped::Told(tellings) => {
+                app.slots.doubt(booking.coach_id);
+                take_in(app, &booking, tellings).await?;
+            }
             Stepped::Impossible(why) => {
                 tracing::warn!(booking.id = %booking.id, step = step.name(), why, "a scheduler cannot follow a decision");
                 return Ok(());

@@ -81,6 +81,19 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     Ok(booking)
 }
 
+/// Something has happened to a booking: what is known of its coach's free time elsewhere is looked at again before anyone relies on it.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn doubt_free_time(app: &App, id: Uuid) -> Result<()> {
+    if app.cal_com.is_some()
+        && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
+    {
+        app.slots.doubt(booking.coach_id);
+    }
+    Ok(())
+}
+
 /// The uid that a booking has at its scheduler, if it is known there.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
     Ok(super::learn::known(app.db.read(), id).await?.map(|known| known.uid))
