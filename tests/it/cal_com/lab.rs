@@ -9,7 +9,7 @@ use entity::{booking, event_type};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use simulators::cal_com::{self, StandIn};
-use tests::{Answer, On, Setup, START, TestApp, at};
+use tests::{Answer, On, START, Setup, TestApp, at};
 
 pub(super) const SECRET: &str = "whsec-of-the-lab";
 pub(super) const CLIENT: &str = "clientofthelab00000000000";
@@ -89,7 +89,8 @@ impl Lab {
         let input = json!({ "apiKey": self.api_key });
         let answer = self.app.coach(COACH).mutate("connectWithApiKey", input, "account { health }").await;
         assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
-        let mut body = json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
+        let mut body =
+            json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
         if special.needs_approval {
             body["confirmationPolicy"] = json!({ "type": "always", "blockUnconfirmedBookingsInBooker": true });
         }
@@ -115,6 +116,7 @@ impl Lab {
             row.lengths = event_type::Lengths(vec![60]);
             row.length_minutes = 60;
             row.questions = event_type::Questions::default();
+            (row.buffer_before_minutes, row.buffer_after_minutes, row.minimum_notice_minutes) = (0, 0, 0);
         };
         self.app.edit_offer(&self.offer, edit).await;
         self.offer = self.app.offer(COACH, "coaching-60").await;
@@ -168,7 +170,11 @@ impl Lab {
 
     /// Bookings that take time there.
     pub(super) fn live_there(&self) -> Vec<cal_com::Booking> {
-        self.cal.bookings().into_iter().filter(|booking| ["accepted", "pending"].contains(&booking.status.as_str())).collect()
+        self.cal
+            .bookings()
+            .into_iter()
+            .filter(|booking| ["accepted", "pending"].contains(&booking.status.as_str()))
+            .collect()
     }
 
     /// The two sides agree: what is active here stands there, once, at the same time; and nothing else does.

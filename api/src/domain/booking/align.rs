@@ -53,8 +53,11 @@ fn absence(session: &session::Model, after: &Derived) -> Option<Step> {
     let email = after.attendee.as_ref()?.email.clone();
     let is_absent = session.client_attendance == Attendance::Absent;
     let was_marked = session.client_attendance != Attendance::Unknown || after.absent == Some(true);
-    (was_marked && is_absent != (after.absent == Some(true)))
-        .then(|| Step::MarkAbsent { uid: after.uid.clone(), email, absent: is_absent })
+    (was_marked && is_absent != (after.absent == Some(true))).then(|| Step::MarkAbsent {
+        uid: after.uid.clone(),
+        email,
+        absent: is_absent,
+    })
 }
 
 /// Asks for the work if there is any: a booking that ended here has turned up at the scheduler, say.

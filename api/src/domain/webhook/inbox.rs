@@ -18,9 +18,9 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::app::App;
 use crate::db::{Db, Txn};
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Error, Result};
 use crate::outbox::{Job, job};
 

@@ -50,12 +50,7 @@ fn again(error: Error) -> Error {
 }
 
 /// Gives the booking that the delivery is about.
-async fn project_in(
-    txn: &Txn,
-    delivery_id: Uuid,
-    now: DateTime<Utc>,
-    deadline: DateTime<Utc>,
-) -> Result<Option<Uuid>> {
+async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Result<Option<Uuid>> {
     outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
     let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };

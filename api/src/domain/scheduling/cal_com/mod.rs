@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use entity::Uuid;
 
-pub(crate) use calendar::{Calendar, Outcome, Step, Stepped, Wish};
 pub use cache::SlotCache;
+pub(crate) use calendar::{Calendar, Outcome, Step, Stepped, Wish};
 pub(crate) use reading::tell_of;
 pub(crate) use slots::{Question, Reading, read};
 pub(crate) use telling::tell;
