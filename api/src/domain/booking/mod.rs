@@ -30,7 +30,7 @@ pub(crate) use create::{Offer, Wanted, reference, require_free};
 pub use intake::AnswerInput;
 pub use payment::record_payment;
 pub use policy::{Quote, quote};
-pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};
+pub use read::{BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification};
 pub use reschedule::{Reschedule, reschedule};
 pub use stand::settle_conflicts;
 pub use sweep::sweep;

@@ -4,7 +4,7 @@ mod edit;
 mod read;
 
 pub use edit::{Create, Update, create, delete, update};
-pub use read::{first_page, get, list, list_by_sessions};
+pub use read::{ORDER, first_page, get, list, list_by_sessions, readable_on};
 
 use super::Error;
 
