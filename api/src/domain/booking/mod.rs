@@ -37,7 +37,7 @@ pub use intake::AnswerInput;
 pub(crate) use offered::Offered;
 pub use payment::record_payment;
 pub use policy::{Quote, quote};
-pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};
+pub use read::{BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification};
 pub(crate) use read::{doubt_free_time, find_uid};
 pub use reschedule::{Reschedule, reschedule};
 pub use saga::see_to;
