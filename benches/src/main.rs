@@ -7,6 +7,7 @@ mod catalog;
 mod cold_start;
 mod compare;
 mod crash;
+mod crash_calcom;
 mod database;
 mod http;
 mod limit;
@@ -62,6 +63,8 @@ enum Command {
     Races(races::Options),
     /// Kill the server among webhooks and see what is left.
     Crash(crash::Options),
+    /// Kill the server among bookings in a calendar at Cal.com, and see whether both sides agree.
+    CrashCalcom(crash_calcom::Options),
     /// From spawn to the first answer.
     ColdStart(cold_start::Options),
 }
@@ -94,6 +97,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Sockets(options) => sockets::run(options).await,
         Command::Races(options) => races::run(options).await,
         Command::Crash(options) => crash::run(options).await,
+        Command::CrashCalcom(options) => crash_calcom::run(options).await,
         Command::ColdStart(options) => cold_start::run(options).await,
     }
 }
