@@ -22,3 +22,4 @@ mod schema;
 mod session;
 mod slot;
 mod statements;
+mod whole_list;
