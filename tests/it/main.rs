@@ -24,3 +24,4 @@ mod schema;
 mod session;
 mod slot;
 mod statements;
+mod whole_list;

@@ -1,5 +1,7 @@
 //! Who somebody is: tokens, and the accounts behind them.
 
+mod known;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +14,8 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use known::Known;
 
 use super::page::{self, Direction, Page, PageInput};
 use super::{Error, Person, Result, Viewer};
@@ -224,9 +228,8 @@ pub fn role_name(role: Role) -> &'static str {
 /// # Errors
 /// When the database fails.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
-    let known = user::Entity::find_by_subject(&identity.issuer, &identity.subject).find_also_related(coach::Entity);
-    let (user, coach_id) = match known.one(app.db.read()).await? {
-        Some((user, coach)) if !differs(&user, identity) => (user, coach.map(|coach| coach.id)),
+    let (known, coach_id) = match Known::find(app, identity).await? {
+        Some((known, coach_id)) if !known.differs_from(identity) => (known, coach_id),
         _ => {
             let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
             let now = app.clock.now();
@@ -235,15 +238,16 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
                     let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
                     Box::pin(async move { keep(txn, &identity, now, &correlation_id).await })
                 })
-                .await?
+                .await
+                .map(|(user, coach_id)| (Known::from(user), coach_id))?
         }
     };
     Ok(Viewer::Person(Person {
-        user_id: user.id,
-        role: user.role,
+        user_id: known.id,
+        role: known.role,
         // A profile without the role of a coach gives no rights.
-        coach_id: coach_id.filter(|_| user.role != Role::Client),
-        suspended: user.suspended_at.is_some(),
+        coach_id: coach_id.filter(|_| known.role != Role::Client),
+        suspended: known.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
 }
@@ -255,14 +259,6 @@ fn email(identity: &Identity) -> Option<String> {
 /// A token that names no role is a client's: whoever lost a role must not keep it here.
 fn role_of(identity: &Identity) -> Role {
     identity.role.unwrap_or(Role::Client)
-}
-
-/// What a token says wins over what we have; what it does not say stays, but for the role.
-fn differs(user: &user::Model, identity: &Identity) -> bool {
-    let email = email(identity);
-    role_of(identity) != user.role
-        || (email.is_some() && (email != user.email || identity.email_verified != user.email_verified))
-        || identity.name.as_ref().is_some_and(|name| *name != user.display_name)
 }
 
 /// The account, and the coach profile of a person who has one.

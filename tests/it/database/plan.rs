@@ -78,6 +78,11 @@ async fn everything(app: &TestApp) {
         (&admin, "{ admin { bookings(filter: { clientEmail: \"maria@courtside.example\" }) { nodes { id } } } }"),
         (&admin, "{ admin { webhookDeliveries { nodes { id } } deadJobs { nodes { id } } } }"),
         (&admin, "{ admin { bookings { nodes { id } } sessions { nodes { id } } users { nodes { id } } } }"),
+        (
+            &maria,
+            "{ viewer { bookings { nodes { id coach { id } session { notes(first: 3) { nodes { body } } } } } } }",
+        ),
+        (&maria, "{ coaches { nodes { id eventTypes(first: 5) { nodes { title } } } } }"),
         (&maria, "{ coaches { nodes { startingPrice { amount } } } specialties }"),
     ] {
         actor.gql(query, json!({})).await.ok();

@@ -6,24 +6,20 @@ use async_graphql::parser::types::{Field, FragmentDefinition};
 use async_graphql::{Name, Positioned};
 use chrono::{DateTime, Utc};
 use entity::Uuid;
-use sea_orm::QueryResult;
-use sea_orm::sqlx::postgres::PgRow;
-use sea_orm::sqlx::{self, Row};
+use sea_orm::{DbErr, QueryResult};
 
 use super::Writer;
 use super::plan::{Node, Source};
 use super::tables::Form;
-use crate::domain::{Error, Result, note};
+use crate::domain::{Error, note};
 use crate::graphql::money::Money;
 
 /// Writes a list. Rows of one node stand together, one for each item of its own list.
 ///
 /// # Errors
 /// `Internal` when the rows are not what was asked for.
-pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, found: &[QueryResult]) -> Result<()> {
-    let rows: Option<Vec<&PgRow>> = found.iter().map(QueryResult::try_as_pg_row).collect();
-    let rows = rows.ok_or_else(|| Error::internal("a planned list", "rows of another database"))?;
-    writer.nodes_of(node, &rows).map_err(|error| Error::internal("a planned list", error))
+pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, found: &[QueryResult]) -> Result<(), Error> {
+    writer.nodes_of(node, found).map_err(|error| Error::internal("a planned list", error))
 }
 
 /// Whether the price can be written with the selection of its field.
@@ -33,12 +29,12 @@ pub(super) fn writes_price(fragments: &HashMap<Name, Positioned<FragmentDefiniti
 
 impl Writer<'_> {
     /// A list whose rows may have nothing in them: the other side of a join without a match.
-    fn nodes_of(&mut self, node: &Node<'_>, rows: &[&PgRow]) -> sqlx::Result<()> {
+    fn nodes_of(&mut self, node: &Node<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
         self.out.push(b'[');
         let mut is_first = true;
-        let key = |row: &PgRow| row.try_get::<Option<Uuid>, _>(node.id);
+        let key = |row: &QueryResult| row.try_get_by_index::<Option<Uuid>>(node.id);
         for rows in rows.chunk_by(|one, other| matches!((key(one), key(other)), (Ok(one), Ok(other)) if one == other)) {
-            if key(rows[0])?.is_none() {
+            if key(&rows[0])?.is_none() {
                 continue;
             }
             if !is_first {
@@ -51,7 +47,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn node_of(&mut self, node: &Node<'_>, rows: &[&PgRow]) -> sqlx::Result<()> {
+    fn node_of(&mut self, node: &Node<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
         self.out.push(b'{');
         for (index, (key, source)) in node.fields.iter().enumerate() {
             if index > 0 {
@@ -65,29 +61,29 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn value_from(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[&PgRow]) -> sqlx::Result<()> {
-        let row = rows[0];
+    fn value_from(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
+        let row = &rows[0];
         match source {
             Source::Typename => {
                 self.word(node.table.object);
             }
             Source::Column(form, at) => self.column_of(row, *form, *at)?,
             Source::Price { minor, currency, field } => {
-                match Money::price(row.try_get(*minor)?, row.try_get(*currency)?) {
+                match Money::price(row.try_get_by_index(*minor)?, &row.try_get_by_index::<String>(*currency)?) {
                     Some(price) => self.object(&price, field),
                     None => self.null(),
                 };
             }
             Source::Body { id, body, key, vault } => {
-                let text: &str = row.try_get(*body)?;
-                if row.try_get::<Option<&str>, _>(*key)?.is_some() {
-                    let opened = note::open_body(vault, row.try_get(*id)?, text);
-                    self.text(&opened.map_err(|error| sqlx::Error::Decode(error.into()))?);
+                let text: String = row.try_get_by_index(*body)?;
+                if row.try_get_by_index::<Option<String>>(*key)?.is_some() {
+                    let opened = note::open_body(vault, row.try_get_by_index(*id)?, &text);
+                    self.text(&opened.map_err(|error| DbErr::Custom(error.to_string()))?);
                 } else {
-                    self.text(text);
+                    self.text(&text);
                 }
             }
-            Source::One(other) if row.try_get::<Option<Uuid>, _>(other.id)?.is_none() => {
+            Source::One(other) if row.try_get_by_index::<Option<Uuid>>(other.id)?.is_none() => {
                 self.null();
             }
             Source::One(other) => self.node_of(other, rows)?,
@@ -102,15 +98,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn column_of(&mut self, row: &PgRow, form: Form, at: usize) -> sqlx::Result<()> {
+    fn column_of(&mut self, row: &QueryResult, form: Form, at: usize) -> Result<(), DbErr> {
         match form {
-            Form::Id(kind) => self.id(kind, row.try_get(at)?),
-            Form::Text | Form::Body => self.text_or_null(row.try_get(at)?),
-            Form::Word => self.word(row.try_get(at)?),
-            Form::Flag => self.boolean(row.try_get(at)?),
-            Form::Count => self.number(row.try_get::<i32, _>(at)?.into()),
-            Form::Number => self.number(row.try_get(at)?),
-            Form::Instant => self.instant(row.try_get::<DateTime<Utc>, _>(at)?),
+            Form::Id(kind) => self.id(kind, row.try_get_by_index(at)?),
+            Form::Text | Form::Body => self.text_or_null(row.try_get_by_index::<Option<String>>(at)?.as_deref()),
+            Form::Word => self.word(&row.try_get_by_index::<String>(at)?),
+            Form::Flag => self.boolean(row.try_get_by_index(at)?),
+            Form::Count => self.number(row.try_get_by_index::<i32>(at)?.into()),
+            Form::Number => self.number(row.try_get_by_index(at)?),
+            Form::Instant => self.instant(row.try_get_by_index::<DateTime<Utc>>(at)?),
         };
         Ok(())
     }
