@@ -68,13 +68,13 @@ impl BookingSubscription {
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
         let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
-        let begin = async {
+        let first = async {
             let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
-            let (cursor, snapshot) = watch.begin(&app, &caller, after).await?;
+            let (cursor, snapshot) = watch.start(&app, &caller, after).await?;
             Ok::<_, Error>((watch.filter, cursor, snapshot))
         };
         // Boxed, and the snapshot in a list: what only the beginning needs is not kept for the life of the stream.
-        let (filter, cursor, snapshot) = Box::pin(begin).await?;
+        let (filter, cursor, snapshot) = Box::pin(first).await?;
         let snapshot: Vec<_> = snapshot.into_iter().map(Ok).collect();
         Ok(stream::iter(snapshot).chain(changes(app, caller, filter, cursor)))
     }
@@ -119,7 +119,7 @@ impl Watch {
     }
 
     /// Where to go on from, and the snapshot to begin with, unless an earlier stream is resumed.
-    async fn begin(
+    async fn start(
         &self,
         app: &App,
         caller: &Caller,
