@@ -12,9 +12,11 @@ use entity::user::Role;
 use entity::{Uuid, booking, event_type, event_type_host, schedule, scheduler_request, user};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
-use simulators::cal_com::{self, Point, StandIn};
+use simulators::Point;
+use simulators::cal_com::{self, StandIn};
 use tokio::task::JoinSet;
 
+use crate::Failure;
 use crate::catalog::{self, Terms};
 use crate::database::{self, Scratch};
 use crate::http::{Connection, Target};
@@ -23,7 +25,6 @@ use crate::queries::{self, BOOK};
 use crate::report::{Report, complain};
 use crate::seed::insert;
 use crate::server::{Launch, Server};
-use crate::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -44,7 +45,8 @@ const SECRET: &str = "bench-webhook-secret";
 const OFFER: Terms = Terms { slug: "crash-30", title: "Crash", minutes: 30, interval: None, price_minor: 0 };
 /// A request that left no trace counts as never carried out after a minute.
 const PATIENCE: Duration = Duration::from_secs(240);
-const CONNECT: &str = "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
+const CONNECT: &str =
+    "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let scratch = match &options.postgres {
@@ -105,7 +107,12 @@ impl Scene {
         profile.scheduler = Scheduler::CalCom;
         let hours = catalog::always(profile.default_schedule_id.expect("it was just set"), profile.id, now);
         let made = self
-            .there(&key, "/v2/event-types", "2024-06-14", json!({ "title": "Crash", "slug": "crash-30", "lengthInMinutes": 30 }))
+            .there(
+                &key,
+                "/v2/event-types",
+                "2024-06-14",
+                json!({ "title": "Crash", "slug": "crash-30", "lengthInMinutes": 30 }),
+            )
             .await?;
         let mut offer = catalog::offer(entity::new_id(), &profile, &OFFER, now);
         offer.provider = Some("calcom".to_owned());
@@ -157,8 +164,10 @@ impl Scene {
             let request = queries::request(server.target, Some(&token), BOOK, &queries::booking(offer, start));
             let target = server.target;
             clients.spawn(async move {
-                let answer = async { Connection::open(target).await?.send(&request).await.map(|answer| answer.body.to_vec()) };
-                let answer: Option<Value> = answer.await.ok().and_then(|body: Vec<u8>| serde_json::from_slice(&body).ok());
+                let answer =
+                    async { Connection::open(target).await?.send(&request).await.map(|answer| answer.body.to_vec()) };
+                let answer: Option<Value> =
+                    answer.await.ok().and_then(|body: Vec<u8>| serde_json::from_slice(&body).ok());
                 let status = answer.map(|answer| answer["data"]["createBooking"]["booking"]["status"].clone());
                 (status == Some(json!("CONFIRMED"))).then_some(start)
             });
@@ -187,10 +196,14 @@ impl Scene {
 
     async fn tell(&self, confirmed: &[DateTime<Utc>], settled: Duration) -> Result<(), Failure> {
         let all = booking::Entity::find().all(self.db.read()).await?;
-        let here: BTreeMap<DateTime<Utc>, usize> = tally(all.iter().filter(|row| row.status.is_active()).map(|row| row.starts_at));
+        let here: BTreeMap<DateTime<Utc>, usize> =
+            tally(all.iter().filter(|row| row.status.is_active()).map(|row| row.starts_at));
         let there = self.cal.bookings();
         let there: BTreeMap<DateTime<Utc>, usize> = tally(
-            there.iter().filter(|found| ["accepted", "pending"].contains(&found.status.as_str())).map(|found| found.start),
+            there
+                .iter()
+                .filter(|found| ["accepted", "pending"].contains(&found.status.as_str()))
+                .map(|found| found.start),
         );
         let only_here = here.iter().filter(|(start, _)| !there.contains_key(*start)).count();
         let only_there = there.iter().filter(|(start, _)| !here.contains_key(*start)).count();

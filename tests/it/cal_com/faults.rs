@@ -41,7 +41,7 @@ async fn the_two_sides_agree_whatever_goes_wrong_with_one_write() {
     for (write, route) in WRITES {
         for (name, kind) in kinds() {
             for after_commit in [false, true] {
-                let fault = Fault::new(route, kind.clone()).method("POST").times(Times::Count(1));
+                let fault = Fault::new(route, kind).method("POST").times(Times::Count(1));
                 let fault = if after_commit { fault.after_commit() } else { fault.before() };
                 cases += 1;
                 if let Err(why) = one(write, fault).await {

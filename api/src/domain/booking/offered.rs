@@ -13,7 +13,7 @@ use super::learn;
 use crate::app::App;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::scheduling::{Question, read};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, connection};
 
 /// How long somebody who books waits for the calendar.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -54,6 +54,10 @@ impl Offered {
         };
         let coach = coach::Entity::find_by_id(coach_id.unwrap_or(event_type.coach_id)).one(db).await?;
         let Some(coach) = coach.filter(|coach| coach.scheduler == Scheduler::CalCom) else { return Ok(Self::ByHours) };
+        if !connection::is_live(db, coach.id).await? {
+            // It cannot be booked, and whoever tries is told so where everything else about the wish is looked at.
+            return Ok(Self::Starts(Vec::new()));
+        }
         let length_minutes = length_minutes.unwrap_or(event_type.length_minutes);
         Self::ask(app, coach, event_type, (starts_at, length_minutes), None).await
     }
@@ -67,6 +71,9 @@ impl Offered {
             return Ok(Self::ByHours);
         }
         let db = app.db.read();
+        if !connection::is_live(db, booking.coach_id).await? {
+            return Ok(Self::Starts(Vec::new()));
+        }
         let (coach, event_type) = (
             coach::Entity::find_by_id(booking.coach_id).one(db).await?,
             event_type::Entity::find_by_id(booking.event_type_id).one(db).await?,

@@ -4,6 +4,7 @@
 use entity::Uuid;
 use entity::note::{Model, Visibility};
 
+use crate::app::App;
 use crate::domain::{Error, Result};
 use crate::vault::{Place, Vault, row_key};
 use secrecy::ExposeSecret as _;
@@ -20,7 +21,7 @@ pub(super) fn seal(vault: &Vault, id: Uuid, visibility: Visibility, body: &str) 
 /// The note as its author wrote it.
 pub(super) fn open(vault: &Vault, mut note: Model) -> Result<Model> {
     if note.body_key.take().is_some() {
-        note.body = open_body(vault, note.id, &note.body)?;
+        note.body = opened(vault, note.id, &note.body)?;
     }
     Ok(note)
 }
@@ -29,7 +30,11 @@ pub(super) fn open(vault: &Vault, mut note: Model) -> Result<Model> {
 ///
 /// # Errors
 /// When its key is missing, or it is not what was sealed.
-pub fn open_body(vault: &Vault, id: Uuid, body: &str) -> Result<String> {
+pub fn open_body(app: &App, id: Uuid, body: &str) -> Result<String> {
+    opened(&app.vault, id, body)
+}
+
+fn opened(vault: &Vault, id: Uuid, body: &str) -> Result<String> {
     let body = vault.open(place(&row_key(id)), body);
     Ok(body.map_err(|error| Error::internal("opening a note", error))?.expose_secret().to_owned())
 }

@@ -13,12 +13,12 @@ use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, QueryTrait, Select};
 
 use super::tables::{Form, Relation, Table};
 use super::{Writer, rows};
+use crate::app::App;
 use crate::domain::page::PageInput;
 use crate::domain::{Caller, event_type, note};
 use crate::graphql::connection::first_page_of;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
-use crate::vault::Vault;
 
 /// A list of objects: which rows, and in which order, earliest first.
 pub(crate) struct Listed<E: EntityTrait> {
@@ -49,7 +49,7 @@ pub(super) enum Source<'q> {
         id: usize,
         body: usize,
         key: usize,
-        vault: &'q Vault,
+        app: &'q App,
     },
     One(Node<'q>),
     /// The nodes of a connection, under their key in the answer.
@@ -153,7 +153,7 @@ impl<'q> Planner<'q> {
             let at = self.column((alias, column));
             if *form == Form::Body {
                 let (id, key) = (self.column((alias, "id")), self.column((alias, "body_key")));
-                return Some(Source::Body { id, body: at, key, vault: &app(self.ctx).vault });
+                return Some(Source::Body { id, body: at, key, app: app(self.ctx) });
             }
             return Some(Source::Column(*form, at));
         }

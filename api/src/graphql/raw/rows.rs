@@ -74,10 +74,10 @@ impl Writer<'_> {
                     None => self.null(),
                 };
             }
-            Source::Body { id, body, key, vault } => {
+            Source::Body { id, body, key, app } => {
                 let text: String = row.try_get_by_index(*body)?;
                 if row.try_get_by_index::<Option<String>>(*key)?.is_some() {
-                    let opened = note::open_body(vault, row.try_get_by_index(*id)?, &text);
+                    let opened = note::open_body(app, row.try_get_by_index(*id)?, &text);
                     self.text(&opened.map_err(|error| DbErr::Custom(error.to_string()))?);
                 } else {
                     self.text(&text);

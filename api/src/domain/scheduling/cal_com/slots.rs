@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::Freshness;
 use crate::domain::scheduling::native::Interval;
-use crate::domain::{Error, Result};
+use crate::domain::{Conflict, Error, Result};
 
 /// How long the fetch of a week may take; nobody waits for it that long.
 const FETCH: Duration = Duration::from_secs(15);
@@ -80,7 +80,8 @@ pub(crate) async fn read(app: &Arc<App>, question: &Question, patience: Duration
 }
 
 fn weeks(question: &Question) -> Result<Vec<Key>> {
-    let event_type = their_id(&question.event_type).map_err(|error| Error::internal("an event type", error))?;
+    let not_there = |_| Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
+    let event_type = their_id(&question.event_type).map_err(not_there)?;
     let length = (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
     let week = |instant: DateTime<Utc>| instant.timestamp().div_euclid(WINDOW.num_seconds());
     let last = question.range.until - TimeDelta::milliseconds(1);
