@@ -24,6 +24,7 @@ pub mod schedule;
 pub mod schema;
 pub mod session;
 pub mod slot;
+pub mod sync;
 pub mod user;
 pub mod viewer;
 

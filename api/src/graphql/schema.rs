@@ -15,6 +15,7 @@ use super::note::NoteMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery};
 use super::session::{SessionMutation, SessionQuery};
 use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
+use super::sync::SyncMutation;
 use super::user::UserMutation;
 use super::viewer::ViewerQuery;
 use crate::app::App;
@@ -44,6 +45,7 @@ pub struct Mutation(
     EventTypeMutation,
     ScheduleMutation,
     ConnectedAccountMutation,
+    SyncMutation,
     DeliveryMutation,
     UserMutation,
 );
@@ -62,6 +64,9 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "connectWithApiKey",
     "provisionCoach",
     "disconnectAccount",
+    "migrateCoach",
+    "importEventTypes",
+    "syncCalendarSettings",
 ];
 
 /// Mutations that count against the limit on bookings.
