@@ -27,5 +27,6 @@ pub mod slot;
 pub mod sync;
 pub mod user;
 pub mod viewer;
+pub mod webhook_registration;
 
 pub use schema::{Schema, schema, sdl};

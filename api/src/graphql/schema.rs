@@ -18,6 +18,7 @@ use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
 use super::sync::SyncMutation;
 use super::user::UserMutation;
 use super::viewer::ViewerQuery;
+use super::webhook_registration::WebhookRegistrationMutation;
 use crate::app::App;
 
 /// Reading.
@@ -47,6 +48,7 @@ pub struct Mutation(
     ConnectedAccountMutation,
     SyncMutation,
     DeliveryMutation,
+    WebhookRegistrationMutation,
     UserMutation,
 );
 
@@ -67,6 +69,10 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "migrateCoach",
     "importEventTypes",
     "syncCalendarSettings",
+    "ensureWebhook",
+    "deleteWebhook",
+    "setWebhookTriggers",
+    "rotateWebhookSecret",
 ];
 
 /// Mutations that count against the limit on bookings.

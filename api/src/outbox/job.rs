@@ -37,6 +37,8 @@ pub enum Job {
     PushSchedule { schedule_id: Uuid },
     /// See what a coach has changed about their offers and hours in their calendar.
     PullSettings { connection_id: Uuid },
+    /// See whether the webhook of an account is registered as it should be.
+    EnsureWebhook { connection_id: Uuid },
 }
 
 impl Job {
@@ -55,6 +57,7 @@ impl Job {
             Self::PushEventType { .. } => "push_event_type",
             Self::PushSchedule { .. } => "push_schedule",
             Self::PullSettings { .. } => "pull_settings",
+            Self::EnsureWebhook { .. } => "ensure_webhook",
         }
     }
 
@@ -70,7 +73,8 @@ impl Job {
             | Self::CheckConnection { connection_id: id }
             | Self::PushEventType { event_type_id: id }
             | Self::PushSchedule { schedule_id: id }
-            | Self::PullSettings { connection_id: id } => id,
+            | Self::PullSettings { connection_id: id }
+            | Self::EnsureWebhook { connection_id: id } => id,
         }
     }
 
@@ -94,6 +98,7 @@ impl Job {
             "push_event_type" => Some(Self::PushEventType { event_type_id: row.subject_id }),
             "push_schedule" => Some(Self::PushSchedule { schedule_id: row.subject_id }),
             "pull_settings" => Some(Self::PullSettings { connection_id: row.subject_id }),
+            "ensure_webhook" => Some(Self::EnsureWebhook { connection_id: row.subject_id }),
             _ => None,
         }
     }

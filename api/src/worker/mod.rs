@@ -114,6 +114,7 @@ fn job_label(kind: &str) -> &'static str {
         "push_event_type" => "push_event_type",
         "push_schedule" => "push_schedule",
         "pull_settings" => "pull_settings",
+        "ensure_webhook" => "ensure_webhook",
         _ => "unknown",
     }
 }
@@ -131,5 +132,6 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::PushEventType { event_type_id } => sync::push_event_type(app, event_type_id).await,
         Job::PushSchedule { schedule_id } => sync::push_schedule(app, schedule_id).await,
         Job::PullSettings { connection_id } => sync::pull(app, connection_id).await,
+        Job::EnsureWebhook { connection_id } => webhook::see_to_registration(app, connection_id).await,
     }
 }
