@@ -42,6 +42,7 @@ pub struct Setup {
     settings: Parts,
     bare: bool,
     tokens: Option<TokenVerifier>,
+    cal_com: Option<providers::cal_com::Client>,
 }
 
 impl Setup {
@@ -62,6 +63,12 @@ impl Setup {
     #[must_use]
     pub fn tokens(self, tokens: TokenVerifier) -> Self {
         Self { tokens: Some(tokens), ..self }
+    }
+
+    /// Speaks to Cal.com by this client: with other patience than an operator would have.
+    #[must_use]
+    pub fn cal_com(self, client: providers::cal_com::Client) -> Self {
+        Self { cal_com: Some(client), ..self }
     }
 
     /// Starts it, with a database of its own.
@@ -136,6 +143,9 @@ impl TestApp {
         let mut app = startup::build(&config, db, Clock::Stopped(clock.clone())).await.expect("nothing is missing");
         if let Some(tokens) = &setup.tokens {
             Arc::get_mut(&mut app).expect("nobody else has it yet").tokens = tokens.clone();
+        }
+        if let Some(client) = &setup.cal_com {
+            Arc::get_mut(&mut app).expect("nobody else has it yet").cal_com = Some(client.clone());
         }
         let stop = CancellationToken::new();
         let lifecycle = Lifecycle { shutdown: stop.clone(), tracker: app.tasks.clone() };

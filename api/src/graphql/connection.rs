@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, InputObject, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{Context, InputObject, Name, Object, OutputType, SimpleObject, TypeName, Value};
+use bytes::Bytes;
 
 use super::context::app;
 use super::error::Result;
@@ -35,6 +36,8 @@ pub struct Connection<T> {
     edges: Vec<Edge<T>>,
     info: PageInfo,
     page: Page<()>,
+    /// The nodes alone, where nothing else is asked for and they were written when they were read.
+    written: Option<Bytes>,
 }
 
 impl<T: OutputType> TypeName for Edge<T> {
@@ -73,7 +76,10 @@ impl<T: OutputType + WriteFields> Connection<T> {
 
     /// The items of this page, for clients that need no cursors.
     async fn nodes(&self) -> FastList<'_, T> {
-        FastList(self.edges.iter().map(|edge| &edge.node).collect())
+        match &self.written {
+            Some(written) => FastList::Written(written.clone()),
+            None => FastList::Of(self.edges.iter().map(|edge| &edge.node).collect()),
+        }
     }
 
     /// Cursors of this page.
@@ -99,7 +105,12 @@ impl<T> Connection<T> {
             end_cursor: edges.last().map(|(cursor, _)| cursor.clone()),
         };
         let edges = edges.into_iter().map(|(cursor, row)| Edge { cursor, node: node(row) }).collect();
-        Self { edges, info, page }
+        Self { edges, info, page, written: None }
+    }
+
+    /// A page of which only its nodes are asked for, which have been written.
+    pub(crate) fn written(nodes: Bytes) -> Self {
+        Self { written: Some(nodes), ..Self::new(Page::whole(Vec::<T>::new()), |node| node) }
     }
 
     /// The items, to fill in what was asked for with them.
@@ -144,6 +155,19 @@ impl<T> FetchedAlong<T> {
 /// Which page: the arguments that every connection takes.
 pub(crate) fn page(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> PageInput {
     PageInput { first, after, last, before }
+}
+
+/// The size of the page that arguments ask for, when they ask for a first page and nothing else.
+pub(crate) fn first_page_of(arguments: Vec<(Name, Value)>) -> Option<usize> {
+    let mut page = PageInput::default();
+    for (name, value) in arguments {
+        match (name.as_str(), value) {
+            ("first", Value::Number(first)) => page.first = Some(i32::try_from(first.as_i64()?).ok()?),
+            (_, Value::Null | Value::Boolean(false)) => {}
+            _ => return None,
+        }
+    }
+    page.size().ok().and_then(|(size, _)| usize::try_from(size).ok())
 }
 
 /// A half-open stretch of time.

@@ -18,6 +18,7 @@ pub mod node;
 pub mod note;
 pub mod payload;
 pub mod raw;
+pub mod reconcile;
 pub mod rules;
 pub mod scalars;
 pub mod schedule;

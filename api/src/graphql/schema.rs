@@ -12,6 +12,7 @@ use super::document::TypeTable;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
 use super::note::NoteMutation;
+use super::reconcile::ReconcileMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery};
 use super::session::{SessionMutation, SessionQuery};
 use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
@@ -49,6 +50,7 @@ pub struct Mutation(
     SyncMutation,
     DeliveryMutation,
     WebhookRegistrationMutation,
+    ReconcileMutation,
     UserMutation,
 );
 
@@ -73,6 +75,8 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "deleteWebhook",
     "setWebhookTriggers",
     "rotateWebhookSecret",
+    "syncMyBookings",
+    "reconcile",
 ];
 
 /// Mutations that count against the limit on bookings.

@@ -52,13 +52,16 @@ pub struct Settings {
 }
 
 /// A policy that suits Cal.com: it answers a booking only after every webhook has been delivered or given up, which
-/// took 8.5 s with one slow receiver, and closes idle connections after 5 s.
+/// took 8.5 s with one slow receiver, and closes idle connections after 5 s. Its quotas are small and people come in
+/// bursts, so more of a quota may be used at once.
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = Policy::default();
     policy.limits.read = Duration::from_secs(15);
     policy.limits.total = Duration::from_secs(20);
     policy.limits.body_bytes = 8 * 1024 * 1024;
+    policy.pace.share = 0.6;
+    policy.pace.burst = 0.3;
     policy
 }
 

@@ -1,12 +1,15 @@
 //! A coach of the demo data whose calendar is at a stand-in for Cal.com.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
 use entity::{booking, event_type};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use simulators::cal_com::{self, StandIn};
-use tests::{Answer, On, Setup, START, TestApp, at};
+use tests::{Answer, On, START, Setup, TestApp, at};
 
 pub(super) const SECRET: &str = "whsec-of-the-lab";
 pub(super) const CLIENT: &str = "clientofthelab00000000000";
@@ -20,6 +23,28 @@ pub(super) struct Lab {
     pub(super) offer: tests::Offer,
     /// The coach's key at the stand-in.
     pub(super) api_key: String,
+}
+
+/// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
+pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
+    let mut policy = providers::cal_com::policy();
+    policy.pace.rest = Duration::from_millis(20);
+    policy.pace.share = 100.0;
+    policy.pace.burst = 100.0;
+    policy.retries.first_pause = Duration::from_millis(5);
+    policy.breaker.pause = Duration::from_millis(50);
+    let settings = providers::cal_com::Settings {
+        api_url: cal.url(),
+        app_url: cal.url(),
+        platform: Some(providers::cal_com::PlatformClient {
+            client_id: CLIENT.to_owned(),
+            client_secret: "secret-of-the-lab".to_owned().into(),
+        }),
+        oauth: None,
+        organization_id: None,
+        policy,
+    };
+    providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
 }
 
 /// What is special about the event type there.
@@ -49,6 +74,7 @@ impl Lab {
             .setting("CALCOM_CLIENT_ID", CLIENT)
             .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
             .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+            .cal_com(client(&cal))
             .start(on)
             .await;
         let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
@@ -63,7 +89,8 @@ impl Lab {
         let input = json!({ "apiKey": self.api_key });
         let answer = self.app.coach(COACH).mutate("connectWithApiKey", input, "account { health }").await;
         assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
-        let mut body = json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
+        let mut body =
+            json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
         if special.needs_approval {
             body["confirmationPolicy"] = json!({ "type": "always", "blockUnconfirmedBookingsInBooker": true });
         }
@@ -89,6 +116,7 @@ impl Lab {
             row.lengths = event_type::Lengths(vec![60]);
             row.length_minutes = 60;
             row.questions = event_type::Questions::default();
+            (row.buffer_before_minutes, row.buffer_after_minutes, row.minimum_notice_minutes) = (0, 0, 0);
         };
         self.app.edit_offer(&self.offer, edit).await;
         self.offer = self.app.offer(COACH, "coaching-60").await;
@@ -142,7 +170,11 @@ impl Lab {
 
     /// Bookings that take time there.
     pub(super) fn live_there(&self) -> Vec<cal_com::Booking> {
-        self.cal.bookings().into_iter().filter(|booking| ["accepted", "pending"].contains(&booking.status.as_str())).collect()
+        self.cal
+            .bookings()
+            .into_iter()
+            .filter(|booking| ["accepted", "pending"].contains(&booking.status.as_str()))
+            .collect()
     }
 
     /// The two sides agree: what is active here stands there, once, at the same time; and nothing else does.

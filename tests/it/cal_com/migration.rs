@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use simulators::cal_com;
 use tests::{Answer, On, START, Setup, at, both_bare, key};
 
-use super::lab::{CLIENT, COACH, Lab, SECRET};
+use super::lab::{CLIENT, COACH, Lab, SECRET, client};
 
 both_bare![
     a_coach_moves_to_cal_com_and_is_booked_there,
@@ -37,6 +37,7 @@ pub(super) async fn unwired(on: On) -> Lab {
         .setting("CALCOM_CLIENT_ID", CLIENT)
         .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
         .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+        .cal_com(client(&cal))
         .start(on)
         .await;
     let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");

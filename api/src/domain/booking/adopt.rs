@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 use super::change::{apply, initiate};
 use super::create::reference;
 use super::derive::{Derived, Target};
-use super::{own, presence};
 use super::road::road;
 use super::stand::{self, Rank, Verdict};
 use super::state::{self, Event};
+use super::{own, presence};
 use crate::db::Txn;
 use crate::domain::{Act, Error, Result};
 
@@ -235,12 +235,7 @@ fn events(booking: &Model, proposed: &Model, after: &Derived, now: DateTime<Utc>
 }
 
 /// Adds what is said about the coach's approval.
-pub(super) fn with_approval(
-    mut events: Vec<Event>,
-    booking: &Model,
-    proposed: &Model,
-    after: &Derived,
-) -> Vec<Event> {
+pub(super) fn with_approval(mut events: Vec<Event>, booking: &Model, proposed: &Model, after: &Derived) -> Vec<Event> {
     if booking.approval == Approval::Pending && proposed.approval == Approval::Given {
         let at = events.iter().position(|event| matches!(event, Event::Confirmed | Event::PaymentDue));
         at.into_iter().for_each(|at| events.insert(at, Event::Noted(Kind::Approved)));

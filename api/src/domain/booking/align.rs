@@ -53,8 +53,11 @@ fn absence(session: &session::Model, after: &Derived) -> Option<Step> {
     let email = after.attendee.as_ref()?.email.clone();
     let is_absent = session.client_attendance == Attendance::Absent;
     let was_marked = session.client_attendance != Attendance::Unknown || after.absent == Some(true);
-    (was_marked && is_absent != (after.absent == Some(true)))
-        .then(|| Step::MarkAbsent { uid: after.uid.clone(), email, absent: is_absent })
+    (was_marked && is_absent != (after.absent == Some(true))).then(|| Step::MarkAbsent {
+        uid: after.uid.clone(),
+        email,
+        absent: is_absent,
+    })
 }
 
 /// Asks for the work if there is any: a booking that ended here has turned up at the scheduler, say.
@@ -81,7 +84,10 @@ pub async fn align(app: &App, booking_id: Uuid) -> Result<()> {
         let Some(step) = step(&booking, session.as_ref(), &after, app.clock.now()) else { return Ok(()) };
         let Some(calendar) = Calendar::of(app, &booking).await? else { return Ok(()) };
         match calendar.take(&step).await.map_err(|error| Error::internal("aligning a scheduler", error))? {
-            Stepped::Told(tellings) => take_in(app, &booking, tellings).await?,
+            Stepped::Told(tellings) => {
+                app.slots.doubt(booking.coach_id);
+                take_in(app, &booking, tellings).await?;
+            }
             Stepped::Impossible(why) => {
                 tracing::warn!(booking.id = %booking.id, step = step.name(), why, "a scheduler cannot follow a decision");
                 return Ok(());

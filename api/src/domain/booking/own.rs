@@ -19,12 +19,13 @@ pub(super) fn events(
 ) -> Vec<Event> {
     if !booking.status.is_active() {
         let ended_well = matches!(booking.status, Status::Completed | Status::Expired);
-        let events = if ended_well && after.target == Target::Canceled { vec![Event::CanceledElsewhere] } else { vec![] };
+        let events =
+            if ended_well && after.target == Target::Canceled { vec![Event::CanceledElsewhere] } else { vec![] };
         return events;
     }
-    let moved = (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at);
+    let moved = is_moved(booking, proposed);
     let is_owed = booking.price_minor > 0 && !is_paid;
-    let waits = approval(booking, after) == Approval::Pending;
+    let waits = approval(booking, after, moved) == Approval::Pending;
     let road = road(booking.status, after.target, moved, proposed.starts_at <= now).into_iter();
     let events = road.filter_map(|event| match event {
         // Money is counted here, and the clock ends sessions here.
@@ -37,11 +38,15 @@ pub(super) fn events(
     with_approval(events.collect(), booking, proposed, after)
 }
 
-/// The coach's word is asked for where either side asks for it, and given where it was asked for.
-fn approval(booking: &Model, after: &Derived) -> Approval {
+fn is_moved(booking: &Model, proposed: &Model) -> bool {
+    (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at)
+}
+
+/// The coach's word is asked for where either side asks for it. Once given here it stands, until another time is asked for.
+fn approval(booking: &Model, after: &Derived, moved: bool) -> Approval {
     match (booking.approval, after.approval) {
         (ours, Approval::NotNeeded) => ours,
-        (Approval::Given, Approval::Pending) if after.target != Target::Requested => Approval::Given,
+        (Approval::Given, Approval::Pending) if !moved => Approval::Given,
         (_, theirs) => theirs,
     }
 }
@@ -49,6 +54,7 @@ fn approval(booking: &Model, after: &Derived) -> Approval {
 /// The proposed booking with all that is ours as it is.
 pub(super) fn keep(booking: &Model, proposed: Model, after: &Derived) -> Model {
     let ended_here = !booking.status.is_active();
+    let approval = approval(booking, after, is_moved(booking, &proposed));
     Model {
         starts_at: proposed.starts_at,
         ends_at: proposed.ends_at,
@@ -59,8 +65,12 @@ pub(super) fn keep(booking: &Model, proposed: Model, after: &Derived) -> Model {
         join_url: proposed.join_url,
         lineage_key: proposed.lineage_key,
         moves: proposed.moves,
-        approval: if ended_here { booking.approval } else { approval(booking, after) },
-        cancellation_reason: if ended_here { booking.cancellation_reason.clone() } else { proposed.cancellation_reason },
+        approval: if ended_here { booking.approval } else { approval },
+        cancellation_reason: if ended_here {
+            booking.cancellation_reason.clone()
+        } else {
+            proposed.cancellation_reason
+        },
         canceled_at: if ended_here { booking.canceled_at } else { proposed.canceled_at },
         ..booking.clone()
     }

@@ -6,7 +6,7 @@ use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::{self, ActorKind};
 use entity::coach::Scheduler;
 use entity::event_type::Kind;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 use super::change::no_booking;
 use crate::app::App;
@@ -81,6 +81,19 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     Ok(booking)
 }
 
+/// Something has happened to a booking: what is known of its coach's free time elsewhere is looked at again before anyone relies on it.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn doubt_free_time(app: &App, id: Uuid) -> Result<()> {
+    if app.cal_com.is_some()
+        && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
+    {
+        app.slots.doubt(booking.coach_id);
+    }
+    Ok(())
+}
+
 /// The uid that a booking has at its scheduler, if it is known there.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
     Ok(super::learn::known(app.db.read(), id).await?.map(|known| known.uid))
@@ -96,6 +109,18 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<M
     Ok(found.into_iter().filter(|booking| super::side(person, booking).is_ok()).collect())
 }
 
+/// The order of lists of bookings.
+pub const ORDER: [Column; 2] = [Column::StartsAt, Column::Id];
+
+/// The bookings of a list, in no order yet.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden`.
+pub fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<Select<Entity>> {
+    let person = caller.require_person()?;
+    Ok(Entity::find_real().filter(scope.condition(person)?).filter(filter.condition()))
+}
+
 /// The bookings in which the caller takes part, by start; staff list everyone's with `everyone`.
 ///
 /// # Errors
@@ -107,10 +132,8 @@ pub async fn list(
     filter: &BookingFilter,
     page: &PageInput,
 ) -> Result<Page<Model>> {
-    let person = caller.require_person()?;
-    let query = Entity::find_real().filter(scope.condition(person)?).filter(filter.condition());
-    let order = ((Column::StartsAt, Column::Id), Direction::Ascending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.starts_at, row.id)).await
+    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
+    page::cut(app.db.read(), listed(caller, scope, filter)?, page, order, |row: &Model| (row.starts_at, row.id)).await
 }
 
 /// Whose bookings.

@@ -130,7 +130,13 @@ pub(crate) struct Ending {
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn close(txn: &Txn, request: &Model, status: Status, ending: Ending, now: DateTime<Utc>) -> Result<bool> {
+pub(crate) async fn close(
+    txn: &Txn,
+    request: &Model,
+    status: Status,
+    ending: Ending,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     let mut row = ActiveModel {
         status: Set(status),
         refusal: Set(ending.refusal),

@@ -87,13 +87,7 @@ enum Moving {
     Asked(Model, Uuid),
 }
 
-async fn move_to(
-    txn: &Txn,
-    act: &Act,
-    booking: &Model,
-    input: Reschedule,
-    offered: &Offered,
-) -> Result<Moving> {
+async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offered: &Offered) -> Result<Moving> {
     if input.version.is_some_and(|version| version != booking.version) {
         return Err(Conflict::Stale.into());
     }

@@ -223,7 +223,10 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
         Kind::Book | Kind::Move => ask(app, request, &booking).await?,
     };
     match known {
-        Known::Told(tellings) => take_in(app, request, tellings).await,
+        Known::Told(tellings) => {
+            app.slots.doubt(booking.coach_id);
+            take_in(app, request, tellings).await
+        }
         Known::Refused(refusal) => conclude(app, request, Standing::Refused, Some(refusal)).await.map(Some),
         Known::Nothing => conclude(app, request, Standing::Undone, None).await.map(Some),
         Known::Later => Ok(None),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::coach::{Column, Entity, Model};
 use entity::{Uuid, coach_specialty, event_type};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::{is_managed_by, no_coach};
 use crate::app::App;
@@ -39,14 +39,24 @@ pub enum Key {
     Handle(String),
 }
 
+/// The order of the directory.
+pub const ORDER: [Column; 2] = [Column::DisplayName, Column::Id];
+
+/// The coaches whom the directory shows, in no order yet.
+///
+/// # Errors
+/// `Invalid` for a filter that makes no sense.
+pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
+    Ok(Entity::find_listed().filter(filter.condition()?))
+}
+
 /// The directory: listed coaches by name.
 ///
 /// # Errors
 /// `Invalid` for a filter or a cursor that makes no sense.
 pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<Page<Model>> {
-    let query = Entity::find_listed().filter(filter.condition()?);
-    let order = ((Column::DisplayName, Column::Id), Direction::Ascending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.display_name.clone(), row.id)).await
+    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
+    page::cut(app.db.read(), listed(filter)?, page, order, |row: &Model| (row.display_name.clone(), row.id)).await
 }
 
 /// A coach by id or handle. A profile that is not listed is there for its coach and staff only.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::event_type::{Column, Entity, Model, Visibility};
 use entity::{Uuid, coach};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::no_event_type;
 use crate::app::App;
@@ -40,8 +40,17 @@ pub async fn list_by_coach(
         Shown::All => return Err(Error::Forbidden("only the coach and staff see hidden event types")),
     };
     let query = query.filter(Column::CoachId.eq(coach_id));
-    let order = ((Column::Title, Column::Id), Direction::Ascending);
+    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(app.db.read(), query, page, order, |row: &Model| (row.title.clone(), row.id)).await
+}
+
+/// The order of a coach's event types.
+pub const ORDER: [Column; 2] = [Column::Title, Column::Id];
+
+/// The public event types of the coach whose key an expression gives, in no order yet: to be joined to coaches.
+#[must_use]
+pub fn public_of(coach_id: Expr) -> Select<Entity> {
+    Entity::find_public().filter(Expr::col((Entity, Column::CoachId)).eq(coach_id))
 }
 
 /// An event type by id. An archived one is there for its coach and staff only.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use entity::Uuid;
 use entity::note::{Column, Entity, Model, Visibility};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use super::{no_note, seal};
 use crate::app::App;
@@ -28,9 +28,22 @@ pub async fn list(
     let query = Entity::find_readable_by(person.user_id)
         .filter(Column::SessionId.eq(session_id))
         .filter(Condition::all().add_option(visibility.map(|visibility| Column::Visibility.eq(visibility))));
-    let order = ((Column::CreatedAt, Column::Id), Direction::Descending);
+    let order = ((ORDER[0], ORDER[1]), Direction::Descending);
     let rows = page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await?;
     rows.try_map(|row| seal::open(&app.vault, row))
+}
+
+/// The order of the notes on a session; the last of it comes first.
+pub const ORDER: [Column; 2] = [Column::CreatedAt, Column::Id];
+
+/// The notes that the caller may read on the session whose key an expression gives, in no order yet: to be joined to sessions that the
+/// caller may see.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden`.
+pub fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> {
+    let person = caller.require_person()?;
+    Ok(Entity::find_readable_by(person.user_id).filter(Expr::col((Entity, Column::SessionId)).eq(session_id)))
 }
 
 /// The first page of the notes on a session from its newest rows, one more than the page has where there are more: the same page as

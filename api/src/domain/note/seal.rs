@@ -20,10 +20,18 @@ pub(super) fn seal(vault: &Vault, id: Uuid, visibility: Visibility, body: &str) 
 /// The note as its author wrote it.
 pub(super) fn open(vault: &Vault, mut note: Model) -> Result<Model> {
     if note.body_key.take().is_some() {
-        let body = vault.open(place(&row_key(note.id)), &note.body);
-        note.body = body.map_err(|error| Error::internal("opening a note", error))?.expose_secret().to_owned();
+        note.body = open_body(vault, note.id, &note.body)?;
     }
     Ok(note)
+}
+
+/// The body of a note that is sealed, as its author wrote it.
+///
+/// # Errors
+/// When its key is missing, or it is not what was sealed.
+pub fn open_body(vault: &Vault, id: Uuid, body: &str) -> Result<String> {
+    let body = vault.open(place(&row_key(id)), body);
+    Ok(body.map_err(|error| Error::internal("opening a note", error))?.expose_secret().to_owned())
 }
 
 fn place(row: &str) -> Place<'_> {

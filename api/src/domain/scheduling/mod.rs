@@ -5,8 +5,8 @@ pub mod native;
 mod source;
 pub(crate) mod statement;
 
+pub use cal_com::SlotCache;
 pub(crate) use cal_com::tell_of;
 pub(crate) use cal_com::{Calendar, Outcome, Step, Stepped, Wish};
-pub use cal_com::SlotCache;
 pub(crate) use cal_com::{Question, Reading, read};
 pub use source::{Availability, Except, Freshness, Source, load, load_many, require_readable, terms};

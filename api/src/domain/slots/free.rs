@@ -180,8 +180,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
 
     let ids: Vec<Uuid> = types.iter().map(|found| found.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: HashMap<Uuid, coach::Model> =
-        coaches.into_iter().map(|coach| (coach.id, coach)).collect();
+    let coaches: HashMap<Uuid, coach::Model> = coaches.into_iter().map(|coach| (coach.id, coach)).collect();
     Ok(types.into_iter().filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found))).collect())
 }
 

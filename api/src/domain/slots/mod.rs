@@ -89,7 +89,14 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
     let availability = scheduling::load(db, &coach, &event_type, query.range, except, now).await?;
     if coach.scheduler == Scheduler::Native {
         let slots = availability.slots(&terms, query.range, now);
-        return Ok(Slots { coach, event_type, slots, verified_at: now, source: Source::Native, freshness: Freshness::Fresh });
+        return Ok(Slots {
+            coach,
+            event_type,
+            slots,
+            verified_at: now,
+            source: Source::Native,
+            freshness: Freshness::Fresh,
+        });
     }
     let uid = match &moving {
         Some(booking) => booking::find_uid(app, booking.id).await?,
@@ -113,10 +120,8 @@ fn ours_left_out(
     terms: &Terms,
     now: DateTime<Utc>,
 ) -> Vec<Slot> {
-    let is_free = |start: &DateTime<Utc>| {
-        *start > now
-            && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim))
-    };
+    let is_free =
+        |start: &DateTime<Utc>| *start > now && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim));
     let slot = |start: DateTime<Utc>| Slot { starts_at: start, ends_at: start + terms.length };
     starts.into_iter().filter(is_free).map(slot).collect()
 }

@@ -16,9 +16,9 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
 use tokio::sync::oneshot;
 
-use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::app::App;
 use crate::db::{Db, Txn};
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Error, Result};
 use crate::outbox::{Job, job};
 

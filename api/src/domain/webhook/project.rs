@@ -14,7 +14,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::learn::learn;
+use crate::domain::booking::{self, learn::learn};
 use crate::domain::scheduling::cal_com::{PROVIDER, tell};
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
@@ -29,9 +29,14 @@ const FAILURE: usize = 500;
 pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
     let now = app.clock.now();
     let deadline = now + app.deadlines.payment;
-    app.db
+    let booking_id = app
+        .db
         .write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now, deadline).await.map_err(again) }))
-        .await
+        .await?;
+    match booking_id {
+        Some(id) => booking::doubt_free_time(app, id).await,
+        None => Ok(()),
+    }
 }
 
 /// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
@@ -44,15 +49,18 @@ fn again(error: Error) -> Error {
     }
 }
 
-async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Result<()> {
+/// Gives the booking that the delivery is about.
+async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Result<Option<Uuid>> {
     outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
-    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(()) };
+    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };
     let outcome = match parse(&delivery.body) {
         Ok(event) => take_effect(txn, event, &delivery, (now, deadline)).await?,
         Err(error) => Outcome { status: Status::Dead, booking_id: None, failure: Some(error.to_string()) },
     };
-    close(txn, delivery.id, outcome, now).await
+    let booking_id = outcome.booking_id;
+    close(txn, delivery.id, outcome, now).await?;
+    Ok(booking_id)
 }
 
 /// Where a delivery ends.

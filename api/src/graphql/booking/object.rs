@@ -18,6 +18,7 @@ use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
 use crate::graphql::money::Money;
+use crate::graphql::raw::{BOOKING, Listed, nodes};
 use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
 use crate::graphql::session::{self, Session};
 use crate::graphql::user::User;
@@ -46,6 +47,13 @@ pub(super) async fn list(
     page: &PageInput,
 ) -> Result<Connection<Booking>> {
     let filter = filter.unwrap_or_default().read()?;
+    let listed = || {
+        let rows = booking::listed(caller(ctx), scope, &filter)?;
+        Ok(Listed { table: &BOOKING, rows, order: booking::ORDER })
+    };
+    if let Some(written) = nodes(ctx, page, listed).await? {
+        return Ok(Connection::written(written));
+    }
     let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;
     let mut bookings = Connection::new(rows, Booking::new);
     let asked = ctx.look_ahead();

@@ -14,6 +14,7 @@ use super::connection::{Connection, page};
 use super::context::{app, caller};
 use super::error::Result;
 use super::id::Kind;
+use super::raw::{COACH, Listed, nodes};
 use crate::domain::coach::{self, Key};
 use input::CoachFilter;
 
@@ -55,7 +56,12 @@ impl CoachQuery {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Coach>> {
         let filter = filter.unwrap_or_default().read();
-        let rows = coach::list(app(ctx), &filter, &page(first, after, last, before)).await?;
+        let page = page(first, after, last, before);
+        let listed = || Ok(Listed { table: &COACH, rows: coach::listed(&filter)?, order: coach::ORDER });
+        if let Some(written) = nodes(ctx, &page, listed).await? {
+            return Ok(Connection::written(written));
+        }
+        let rows = coach::list(app(ctx), &filter, &page).await?;
         let mut coaches = Connection::new(rows, Coach::new);
         let asked = ctx.look_ahead();
         for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {

@@ -1,15 +1,14 @@
 //! What clients see of a coach.
 
-use async_graphql::{Context, ID, Lookahead, Object, SelectionField, Value};
+use async_graphql::{Context, ID, Lookahead, Object, SelectionField};
 use entity::coach::{Model, Scheduler};
 use entity::event_type;
 
 use crate::domain;
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
-use crate::domain::page::PageInput;
 use crate::graphql::connected_account::ConnectedAccount;
-use crate::graphql::connection::{Connection, FetchedAlong, page};
+use crate::graphql::connection::{Connection, FetchedAlong, first_page_of, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
@@ -213,14 +212,5 @@ pub(crate) async fn fetch_along<'c>(
 
 /// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is wrong with it is told by its resolver.
 pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
-    let arguments = asked.arguments().ok()?;
-    let mut page = PageInput::default();
-    for (name, value) in arguments {
-        match (name.as_str(), value) {
-            ("first", Value::Number(first)) => page.first = Some(i32::try_from(first.as_i64()?).ok()?),
-            (_, Value::Null | Value::Boolean(false)) => {}
-            _ => return None,
-        }
-    }
-    page.size().ok().and_then(|(size, _)| usize::try_from(size).ok())
+    first_page_of(asked.arguments().ok()?)
 }

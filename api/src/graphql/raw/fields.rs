@@ -21,13 +21,13 @@ use crate::graphql::slot::Slot;
 use crate::graphql::user::User;
 
 impl Writer<'_> {
-    fn id(&mut self, kind: Kind, key: entity::Uuid) -> bool {
+    pub(super) fn id(&mut self, kind: Kind, key: entity::Uuid) -> bool {
         let mut id = String::with_capacity(48);
         kind.write(key, &mut id);
         self.word(&id)
     }
 
-    fn instant(&mut self, instant: DateTime<Utc>) -> bool {
+    pub(super) fn instant(&mut self, instant: DateTime<Utc>) -> bool {
         self.word(&scalars::instant(instant))
     }
 

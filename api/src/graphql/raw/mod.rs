@@ -13,6 +13,12 @@ use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerRes
 use bytes::Bytes;
 
 mod fields;
+mod plan;
+mod rows;
+mod tables;
+
+pub(crate) use plan::{Listed, nodes};
+pub(crate) use tables::{BOOKING, COACH};
 
 /// An object that can write some of its fields at once.
 pub trait WriteFields: Sync {
@@ -158,8 +164,11 @@ impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
     }
 }
 
-/// A list whose objects write themselves, all at once.
-pub struct FastList<'n, T>(pub(crate) Vec<&'n T>);
+/// A list whose objects write themselves, all at once; or one that has been written when its rows were read.
+pub enum FastList<'n, T> {
+    Of(Vec<&'n T>),
+    Written(Bytes),
+}
 
 impl<T: WriteFields + OutputType> OutputType for FastList<'_, T> {
     fn type_name() -> Cow<'static, str> {
@@ -175,10 +184,14 @@ impl<T: WriteFields + OutputType> OutputType for FastList<'_, T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let nodes = match self {
+            Self::Of(nodes) => nodes,
+            Self::Written(written) => return Ok(Value::Binary(written.clone())),
+        };
         let mut writer = Writer { out: Vec::with_capacity(1024), fragments: &ctx.query_env.fragments };
-        if writer.list(self.0.iter().copied(), &field.node) {
+        if writer.list(nodes.iter().copied(), &field.node) {
             return Ok(Value::Binary(Bytes::from(writer.out)));
         }
-        self.0.resolve(ctx, field).await
+        nodes.resolve(ctx, field).await
     }
 }

@@ -85,7 +85,7 @@ impl Availability {
 
     /// The slots, earliest first. One may be gone a moment later: createBooking and createHold have the last word.
     async fn slots(&self) -> FastList<'_, Slot> {
-        FastList(self.1.iter().collect())
+        FastList::Of(self.1.iter().collect())
     }
 
     /// The same slots, day by day: one entry for each day that has one, in order.

@@ -10,8 +10,8 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityT
 
 use crate::db::Txn;
 use crate::domain::booking::derive::Node;
-use crate::domain::scheduling::statement::{Said, Telling, merge};
 use crate::domain::scheduling::cal_com::PROVIDER;
+use crate::domain::scheduling::statement::{Said, Telling, merge};
 use crate::domain::{Error, Result};
 
 /// A uid and the seat in it.
@@ -46,7 +46,11 @@ async fn find(txn: &Txn, uid: &str, seat: &str) -> Result<Option<Model>> {
 }
 
 /// Takes statements in, each at its uid. Gives the seats whose meaning may have changed.
-pub(in crate::domain::booking) async fn take_in(txn: &Txn, tellings: Vec<Telling>, now: DateTime<Utc>) -> Result<(BTreeSet<Key>, Earlier)> {
+pub(in crate::domain::booking) async fn take_in(
+    txn: &Txn,
+    tellings: Vec<Telling>,
+    now: DateTime<Utc>,
+) -> Result<(BTreeSet<Key>, Earlier)> {
     let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
     for telling in tellings {
         let key = (telling.uid.clone(), telling.seat.clone());
@@ -203,7 +207,12 @@ impl Chain {
     }
 
     /// From now on all its uids belong to this booking.
-    pub(in crate::domain::booking) async fn belongs_to(&mut self, txn: &Txn, booking_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    pub(in crate::domain::booking) async fn belongs_to(
+        &mut self,
+        txn: &Txn,
+        booking_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         for node in self.nodes.iter_mut().filter(|node| node.booking_id != Some(booking_id)) {
             tie(txn, node, booking_id, now).await?;
         }

@@ -50,7 +50,13 @@ pub(crate) async fn known(db: &impl ConnectionTrait, booking_id: Uuid) -> Result
 }
 
 /// Brings the booking of one chain where its facts say. Gives `None` while they say too little.
-async fn settle(txn: &Txn, act: &Act, key: &Key, earlier: &Earlier, payment_deadline: DateTime<Utc>) -> Result<Option<Uuid>> {
+async fn settle(
+    txn: &Txn,
+    act: &Act,
+    key: &Key,
+    earlier: &Earlier,
+    payment_deadline: DateTime<Utc>,
+) -> Result<Option<Uuid>> {
     let mut chain = Chain::load(txn, key, act.now).await?;
     if !origin::trace(txn, act, &mut chain).await? {
         return Ok(None);
@@ -106,4 +112,3 @@ async fn redirect(txn: &Txn, act: &Act, from: Uuid, to: Uuid) -> Result<()> {
     }
     Ok(())
 }
-

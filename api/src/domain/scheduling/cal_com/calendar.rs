@@ -7,8 +7,8 @@ use entity::booking_event::ActorKind;
 use entity::scheduler_request::{Kind, Model as Request};
 use entity::{Uuid, booking, event_type};
 use providers::cal_com::{
-    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey, MarkAbsent,
-    NewAttendee, NewBooking, Refusal, Reschedule, Slot, SlotQuery,
+    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey, MarkAbsent, NewAttendee,
+    NewBooking, Refusal, Reschedule, Slot, SlotQuery,
 };
 use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
@@ -16,9 +16,9 @@ use serde_json::Value;
 use super::access::Access;
 use super::reading::tell_of;
 use crate::app::App;
+use crate::domain::Result;
 use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::statement::Telling;
-use crate::domain::Result;
 
 /// A coach's calendar, with the means to act on it.
 pub(crate) struct Calendar<'a> {
@@ -122,7 +122,8 @@ impl<'a> Calendar<'a> {
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
         let new = &new;
-        let made = self.access.call(|credential| async move { self.client.create_booking(&credential, new).await }).await?;
+        let made =
+            self.access.call(|credential| async move { self.client.create_booking(&credential, new).await }).await?;
         Ok(made.into_first())
     }
 
@@ -135,7 +136,9 @@ impl<'a> Calendar<'a> {
         change.rescheduled_by = by;
         change.reason.clone_from(&wish.request.reason);
         let (uid, change) = (wish.request.from_uid.as_deref().unwrap_or_default(), &change);
-        self.access.call(|credential| async move { self.client.reschedule_booking(&credential, uid, change).await }).await
+        self.access
+            .call(|credential| async move { self.client.reschedule_booking(&credential, uid, change).await })
+            .await
     }
 
     /// The address of the calendar's owner, as Cal.com knows it.
@@ -166,7 +169,8 @@ impl<'a> Calendar<'a> {
             take: Some(250),
             ..BookingFilter::default()
         };
-        let page = self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await?;
+        let page =
+            self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await?;
         let is_wish = |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
         Ok(page.bookings.iter().filter(is_wish).flat_map(tell_of).collect())
     }
@@ -197,7 +201,8 @@ impl<'a> Calendar<'a> {
     pub(crate) async fn trail(&self, uid: &str) -> Result<Vec<wire::Booking>, Fault> {
         let mut trail = vec![self.read(uid).await?];
         // A booking that is moved again and again has a long way; what is not followed to its end comes with the next reading.
-        while let Some(next) = trail.last().and_then(|last| last.rescheduled_to_uid.clone()).filter(|_| trail.len() < 8) {
+        while let Some(next) = trail.last().and_then(|last| last.rescheduled_to_uid.clone()).filter(|_| trail.len() < 8)
+        {
             trail.push(self.read(&next).await?);
         }
         Ok(trail)
@@ -226,7 +231,11 @@ impl<'a> Calendar<'a> {
     /// When that is not certain.
     pub(crate) async fn end(&self, uid: &str) -> Result<(), Fault> {
         let how = &Cancel::default();
-        match self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await }).await {
+        match self
+            .access
+            .call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await })
+            .await
+        {
             Ok(_) => Ok(()),
             Err(fault) if is_over(&fault) => Ok(()),
             Err(fault) => Err(fault),
@@ -241,20 +250,34 @@ impl<'a> Calendar<'a> {
         let (uid, done) = match step {
             Step::Cancel { uid, reason } => {
                 let how = &Cancel { reason: reason.clone(), ..Cancel::default() };
-                let done = self.access.call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await }).await;
+                let done = self
+                    .access
+                    .call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await })
+                    .await;
                 (uid, done.map(|all| all.into_one(uid)))
             }
-            Step::Confirm { uid } => {
-                (uid, self.access.call(|credential| async move { self.client.confirm_booking(&credential, uid).await }).await)
-            }
+            Step::Confirm { uid } => (
+                uid,
+                self.access.call(|credential| async move { self.client.confirm_booking(&credential, uid).await }).await,
+            ),
             Step::Decline { uid, reason } => {
                 let reason = reason.as_deref();
-                (uid, self.access.call(|credential| async move { self.client.decline_booking(&credential, uid, reason).await }).await)
+                (
+                    uid,
+                    self.access
+                        .call(|credential| async move { self.client.decline_booking(&credential, uid, reason).await })
+                        .await,
+                )
             }
             Step::MarkAbsent { uid, email, absent } => {
                 let absence = AttendeeAbsence { email: email.clone(), absent: *absent };
                 let who = &MarkAbsent { host: None, attendees: vec![absence] };
-                (uid, self.access.call(|credential| async move { self.client.mark_absent(&credential, uid, who).await }).await)
+                (
+                    uid,
+                    self.access
+                        .call(|credential| async move { self.client.mark_absent(&credential, uid, who).await })
+                        .await,
+                )
             }
         };
         match done {
@@ -276,9 +299,7 @@ impl<'a> Calendar<'a> {
 /// The event type's number at Cal.com.
 pub(super) fn their_id(event_type: &event_type::Model) -> Result<i64, Fault> {
     let id = event_type.provider_event_type_id.as_deref().and_then(|id| id.parse().ok());
-    id.ok_or_else(|| {
-        Fault::new(providers::Provider::CalCom, FaultKind::NotFound, "the event type is not at Cal.com")
-    })
+    id.ok_or_else(|| Fault::new(providers::Provider::CalCom, FaultKind::NotFound, "the event type is not at Cal.com"))
 }
 
 fn answer(answer: &Answer) -> (String, Value) {
@@ -296,12 +317,7 @@ fn answer(answer: &Answer) -> (String, Value) {
 fn is_over(fault: &Fault) -> bool {
     matches!(
         &fault.refusal,
-        Some(
-            Refusal::AlreadyCanceled
-                | Refusal::AlreadyRescheduled { .. }
-                | Refusal::Ended
-                | Refusal::UnknownBooking
-        )
+        Some(Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::Ended | Refusal::UnknownBooking)
     )
 }
 

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 use super::cache::{self, FRESH, Key, Known, WINDOW};
 use super::calendar::{Calendar, their_id};
 use crate::app::App;
+use crate::domain::connection::Purpose;
 use crate::domain::scheduling::Freshness;
 use crate::domain::scheduling::native::Interval;
-use crate::domain::connection::Purpose;
 use crate::domain::{Error, Result};
 
 /// How long the fetch of a week may take; nobody waits for it that long.
@@ -60,12 +60,7 @@ impl Reading {
 ///
 /// # Errors
 /// When the coach's calendar cannot be reached at all: not connected, or not for this event type.
-pub(crate) async fn read(
-    app: &Arc<App>,
-    question: &Question,
-    patience: Duration,
-    reliable: bool,
-) -> Result<Reading> {
+pub(crate) async fn read(app: &Arc<App>, question: &Question, patience: Duration, reliable: bool) -> Result<Reading> {
     let until = Instant::now() + patience;
     let weeks = weeks(question)?;
     let looks = weeks.into_iter().map(|key| one(app, question, key, until, reliable));
@@ -86,8 +81,7 @@ pub(crate) async fn read(
 
 fn weeks(question: &Question) -> Result<Vec<Key>> {
     let event_type = their_id(&question.event_type).map_err(|error| Error::internal("an event type", error))?;
-    let length =
-        (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
+    let length = (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
     let week = |instant: DateTime<Utc>| instant.timestamp().div_euclid(WINDOW.num_seconds());
     let last = question.range.until - TimeDelta::milliseconds(1);
     Ok((week(question.range.from)..=week(last))
