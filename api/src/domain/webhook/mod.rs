@@ -3,6 +3,7 @@
 mod admin;
 mod inbox;
 mod project;
+mod registrations;
 mod registry;
 mod secrets;
 
@@ -10,9 +11,8 @@ pub use admin::{list, replay};
 pub use inbox::{Inbox, Receipt, Refusal, receive_cal_com};
 pub use project::{give_up, project};
 pub(crate) use registry::{forget, withdraw};
-pub use registry::{
-    delete, ensure, ensure_now, list as list_registrations, rotate_secret, see_to_registration, set_triggers,
-};
+pub use registrations::{delete, ensure_now, list as list_registrations, rotate_secret, set_triggers};
+pub use registry::{ensure, see_to_registration};
 pub use secrets::CalComSecrets;
 
 #[cfg(test)]

@@ -13,22 +13,20 @@ use providers::cal_com::webhook::Trigger;
 use providers::cal_com::{Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::secrets::{PREVIOUS, SECRET, TABLE, open};
+use super::secrets::{SECRET, TABLE, open};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::connection::{PROVIDER, Purpose, cal_com};
 use crate::domain::scheduling::cal_com::Account;
-use crate::domain::{Caller, Conflict, Error, Result, audit};
+use crate::domain::{Conflict, Error, Result};
 use crate::outbox::Job;
 use crate::outbox::job::{enqueue, enqueue_all};
 use crate::vault::{Place, row_key};
 
-/// How long a replaced secret is still accepted: deliveries signed with it may be on their way.
-const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// Between two looks whether a webhook is as it should be.
 const EVERY: TimeDelta = TimeDelta::hours(24);
 
@@ -97,122 +95,13 @@ pub async fn see_to_registration(app: &App, connection_id: Uuid) -> Result<()> {
         .await
 }
 
-/// All registrations, for staff.
-///
-/// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff.
-pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
-    caller.require_admin()?;
-    Ok(Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(app.db.read()).await?)
-}
-
-/// Sees to it now that an account's webhook is there as it should be.
-///
-/// # Errors
-/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` where the server cannot be reached from outside, `Unavailable`.
-pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Result<Model> {
-    caller.require_admin()?;
-    let link = live(app, connection_id).await?.ok_or(Error::NotFound("connection"))?;
-    let done = mend(app, &link).await.map_err(not_now)?;
-    done.ok_or_else(|| {
-        Conflict::InvalidState("PUBLIC_URL is no https address, so Cal.com would send nothing to it".to_owned()).into()
-    })
-}
-
-/// Replaces a secret. The one before is accepted for a day.
-///
-/// # Errors
-/// As [`ensure_now`].
-pub async fn rotate_secret(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
-    let row = get(app, caller, id).await?;
-    let old = open(app, &row, SECRET, &row.secret).ok_or_else(|| Error::internal("a webhook", "its secret does not open"))?;
-    let change = ActiveModel {
-        secret: Set(seal(app, id, SECRET, &new_secret())?),
-        previous_secret: Set(Some(seal(app, id, PREVIOUS, &old)?)),
-        previous_valid_until: Set(Some(app.clock.now() + OVERLAP)),
-        ..Default::default()
-    };
-    change_row(app, caller, id, change, "webhook.rotate_secret").await
-}
-
-/// Chooses what is told.
-///
-/// # Errors
-/// As [`ensure_now`]; `Invalid` for a trigger that Cal.com does not have, or none at all.
-pub async fn set_triggers(app: &App, caller: &Caller, id: Uuid, triggers: Vec<String>) -> Result<Model> {
-    get(app, caller, id).await?;
-    if triggers.is_empty() {
-        return Err(Error::invalid("triggers", "needs at least one"));
-    }
-    for name in &triggers {
-        if Trigger::ALL.iter().all(|known| known.as_str() != name) {
-            return Err(Error::invalid("triggers", "Cal.com has no such trigger"));
-        }
-    }
-    let change = ActiveModel { triggers: Set(Triggers(triggers)), ..Default::default() };
-    change_row(app, caller, id, change, "webhook.set_triggers").await
-}
-
-/// Deletes a webhook, here and there. As long as its account is connected, the next daily look makes it again.
-///
-/// # Errors
-/// As [`ensure_now`].
-pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
-    let row = get(app, caller, id).await?;
-    if let (Some(external_id), Ok(place)) = (&row.external_id, place_of(app, &row).await) {
-        match place.delete(external_id).await {
-            Err(fault) if fault.kind != providers::Kind::NotFound => return Err(unavailable(fault)),
-            _ => {}
-        }
-    }
-    let (actor, now, cause) = (caller.require_admin()?.user_id, app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let cause = cause.clone();
-            Box::pin(async move {
-                Entity::delete_by_id(id).exec(&**txn).await?;
-                audit::record(txn, Some(actor), "webhook.delete", &subject(id), now, &cause).await
-            })
-        })
-        .await?;
-    app.webhook_secrets.read(app).await?;
-    Ok(row)
-}
-
-async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
-    caller.require_admin()?;
-    Entity::find_by_id(id).one(app.db.write_one()).await?.ok_or(Error::NotFound("webhook"))
-}
-
-async fn change_row(app: &App, caller: &Caller, id: Uuid, change: ActiveModel, action: &'static str) -> Result<Model> {
-    let (actor, now, cause) = (caller.require_admin()?.user_id, app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (cause, change) = (cause.clone(), change.clone());
-            Box::pin(async move {
-                let change = ActiveModel { updated_at: Set(now), ..change };
-                Entity::update_many().set(change).filter(Column::Id.eq(id)).exec(&**txn).await?;
-                audit::record(txn, Some(actor), action, &subject(id), now, &cause).await
-            })
-        })
-        .await?;
-    app.webhook_secrets.read(app).await?;
-    let row = get(app, caller, id).await?;
-    let place = place_of(app, &row).await?;
-    bring_in_step(app, &row, &place).await.map_err(unavailable)
-}
-
-fn subject(id: Uuid) -> String {
-    format!("webhookRegistration_{}", id.simple())
-}
-
-async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
+pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
     let link = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
     Ok(link.filter(connection::Model::is_live))
 }
 
 /// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could be sent to us.
-async fn mend(app: &App, link: &connection::Model) -> Result<Option<Model>> {
+pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<Model>> {
     if !is_reachable(&app.public_url) {
         tracing::warn!("no webhook is registered: PUBLIC_URL is no https address, so Cal.com would send nothing to it");
         return Ok(None);
@@ -263,13 +152,13 @@ fn platform_row(client_id: &str) -> Uuid {
 }
 
 /// Where a webhook is registered, and who may do so.
-struct At<'a> {
+pub(super) struct At<'a> {
     client: &'a Client,
     scope: WebhookScope,
     account: Option<Account<'a>>,
 }
 
-async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
+pub(super) async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
     let client = cal_com(app)?;
     let Some(connection_id) = row.connection_id else {
         return Ok(At { client, scope: WebhookScope::Client, account: None });
@@ -306,14 +195,14 @@ impl<'a> At<'a> {
         self.call(|client, credential| async move { client.update_webhook(&credential, scope, id, change).await }).await
     }
 
-    async fn delete(&self, id: &str) -> Result<(), Fault> {
+    pub(super) async fn delete(&self, id: &str) -> Result<(), Fault> {
         let scope = self.scope;
         self.call(|client, credential| async move { client.delete_webhook(&credential, scope, id).await }).await
     }
 }
 
 /// Makes Cal.com have exactly this one for our address.
-async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
+pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
     let ours = |error: Error| Fault::new(providers::Provider::CalCom, providers::Kind::Unavailable, error.to_string());
     let secret = open(app, row, SECRET, &row.secret);
     let secret = secret.ok_or_else(|| ours(Error::internal("a webhook", "its secret does not open")))?;
@@ -381,11 +270,11 @@ async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
     clear.await.map_err(|fault: Fault| Error::internal("a webhook", fault))
 }
 
-fn new_secret() -> SecretString {
+pub(super) fn new_secret() -> SecretString {
     hex::encode(rand::random::<[u8; 32]>()).into()
 }
 
-fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> Result<String> {
+pub(super) fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> Result<String> {
     let place = Place { table: TABLE, row: &row_key(id), column };
     let sealed = app.vault.seal(place, secret.expose_secret());
     sealed.map_err(|error| Error::internal("sealing a webhook's secret", error))
@@ -395,20 +284,6 @@ fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> Result<Stri
 fn is_reachable(public_url: &str) -> bool {
     let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
     public_url.starts_with("https://") || loopback.iter().any(|start| public_url.starts_with(start))
-}
-
-fn unavailable(fault: Fault) -> Error {
-    tracing::info!(error = %fault, "a webhook could not be changed at Cal.com");
-    Error::Unavailable("Cal.com does not answer at present; what was changed is carried out at the next look")
-}
-
-fn not_now(error: Error) -> Error {
-    match error {
-        Error::Internal { cause, .. } if cause.is::<Fault>() => {
-            Error::Unavailable("Cal.com does not answer at present; try again later")
-        }
-        error => error,
-    }
 }
 
 /// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it answers.
