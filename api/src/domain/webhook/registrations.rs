@@ -44,7 +44,8 @@ pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Resu
 /// As [`ensure_now`].
 pub async fn rotate_secret(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let row = get(app, caller, id).await?;
-    let old = open(app, &row, SECRET, &row.secret).ok_or_else(|| Error::internal("a webhook", "its secret does not open"))?;
+    let old =
+        open(app, &row, SECRET, &row.secret).ok_or_else(|| Error::internal("a webhook", "its secret does not open"))?;
     let change = ActiveModel {
         secret: Set(seal(app, id, SECRET, &new_secret())?),
         previous_secret: Set(Some(seal(app, id, PREVIOUS, &old)?)),

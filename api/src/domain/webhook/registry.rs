@@ -112,7 +112,8 @@ pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<M
     if row.scope == Scope::Platform {
         clear_own(app, link.coach_id, &row.url).await?;
     }
-    let row = bring_in_step(app, &row, &place).await.map_err(|fault| Error::internal("registering a webhook", fault))?;
+    let row =
+        bring_in_step(app, &row, &place).await.map_err(|fault| Error::internal("registering a webhook", fault))?;
     Ok(Some(row))
 }
 

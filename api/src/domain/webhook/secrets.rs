@@ -83,7 +83,9 @@ impl CalComSecrets {
         let secrets = rows.iter().flat_map(|row| {
             let is_valid = row.previous_valid_until.is_some_and(|until| until > now);
             let previous = row.previous_secret.as_deref().filter(|_| is_valid).map(|sealed| (PREVIOUS, sealed));
-            std::iter::once((SECRET, row.secret.as_str())).chain(previous).filter_map(|(column, sealed)| open(app, row, column, sealed))
+            std::iter::once((SECRET, row.secret.as_str()))
+                .chain(previous)
+                .filter_map(|(column, sealed)| open(app, row, column, sealed))
         });
         let secrets = secrets.collect();
         self.registered.write().unwrap_or_else(PoisonError::into_inner).secrets = secrets;
