@@ -47,6 +47,8 @@ pub struct App {
     pub credentials: Credentials,
     /// Where browsers may be sent back to.
     pub redirects: Redirects,
+    /// Where the server is reached from outside, without a slash at its end.
+    pub public_url: String,
     /// What Cal.com may sign its webhooks with.
     pub webhook_secrets: crate::domain::webhook::CalComSecrets,
     /// Deliveries on their way into the database.

@@ -77,6 +77,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         },
         tokens,
         vault,
+        public_url: config.public_url.clone(),
         webhook_secrets: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
         metrics,
         inbox: Inbox::default(),

@@ -16,6 +16,7 @@ pub mod event_type;
 pub mod event_type_host;
 pub mod idempotency_key;
 pub mod job;
+pub mod mirror;
 pub mod note;
 pub mod oauth_attempt;
 pub mod payment;

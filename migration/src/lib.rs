@@ -12,6 +12,7 @@ mod dialect;
 mod m20261121_000001_initial;
 mod m20261121_000002_connections;
 mod m20261121_000003_scheduler_request;
+mod m20261121_000004_sync;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_initial::Migration),
             Box::new(m20261121_000002_connections::Migration),
             Box::new(m20261121_000003_scheduler_request::Migration),
+            Box::new(m20261121_000004_sync::Migration),
         ]
     }
 }

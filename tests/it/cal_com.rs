@@ -3,5 +3,7 @@
 mod booking;
 mod faults;
 mod lab;
+mod migration;
 mod reconcile;
 mod slots;
+mod webhooks;

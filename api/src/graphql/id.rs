@@ -21,9 +21,10 @@ pub enum Kind {
     WebhookDelivery,
     Job,
     Connection,
+    WebhookRegistration,
 }
 
-const PREFIXES: [(Kind, &str); 13] = [
+const PREFIXES: [(Kind, &str); 14] = [
     (Kind::User, "user"),
     (Kind::Viewer, "viewer"),
     (Kind::Coach, "coach"),
@@ -37,6 +38,7 @@ const PREFIXES: [(Kind, &str); 13] = [
     (Kind::WebhookDelivery, "webhookDelivery"),
     (Kind::Job, "job"),
     (Kind::Connection, "connection"),
+    (Kind::WebhookRegistration, "webhookRegistration"),
 ];
 
 impl Kind {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use chrono::NaiveDate;
-use entity::{Uuid, coach, connection, event_type, schedule, schedule_override, session, user};
+use entity::{Uuid, coach, connection, event_type, mirror, schedule, schedule_override, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
@@ -72,6 +72,7 @@ load_by!(CoachById, "A coach.", coach, Id);
 load_by!(EventTypeById, "An event type.", event_type, Id);
 load_by!(ScheduleById, "A schedule.", schedule, Id);
 load_by!(UserById, "A user.", user, Id);
+load_by!(MirrorOf, "How an object stands to its like elsewhere.", mirror, Id);
 load_by!(SessionByBooking, "The session of a booking.", session, BookingId);
 
 /// The specialties of a coach.
@@ -185,6 +186,7 @@ pub(super) fn forget(ctx: &Context<'_>) {
     loaders.clear::<CoachById>();
     loaders.clear::<EventTypeById>();
     loaders.clear::<SessionByBooking>();
+    loaders.clear::<MirrorOf>();
     loaders.clear::<SpecialtiesOf>();
     loaders.clear::<PriceFrom>();
     loaders.clear::<ScheduleById>();

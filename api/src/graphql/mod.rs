@@ -25,7 +25,9 @@ pub mod schedule;
 pub mod schema;
 pub mod session;
 pub mod slot;
+pub mod sync;
 pub mod user;
 pub mod viewer;
+pub mod webhook_registration;
 
 pub use schema::{Schema, schema, sdl};

@@ -16,8 +16,10 @@ use super::reconcile::ReconcileMutation;
 use super::schedule::{ScheduleMutation, ScheduleQuery};
 use super::session::{SessionMutation, SessionQuery};
 use super::slot::{FreeCoachQuery, HoldMutation, SlotQuery};
+use super::sync::SyncMutation;
 use super::user::UserMutation;
 use super::viewer::ViewerQuery;
+use super::webhook_registration::WebhookRegistrationMutation;
 use crate::app::App;
 
 /// Reading.
@@ -45,7 +47,9 @@ pub struct Mutation(
     EventTypeMutation,
     ScheduleMutation,
     ConnectedAccountMutation,
+    SyncMutation,
     DeliveryMutation,
+    WebhookRegistrationMutation,
     ReconcileMutation,
     UserMutation,
 );
@@ -64,6 +68,13 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "connectWithApiKey",
     "provisionCoach",
     "disconnectAccount",
+    "migrateCoach",
+    "importEventTypes",
+    "syncCalendarSettings",
+    "ensureWebhook",
+    "deleteWebhook",
+    "setWebhookTriggers",
+    "rotateWebhookSecret",
     "syncMyBookings",
     "reconcile",
 ];

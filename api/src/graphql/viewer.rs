@@ -12,6 +12,7 @@ use super::scalars::DateTime;
 use super::session::{AdminSessions, ViewerSessions};
 use super::slot::ViewerHolds;
 use super::user::{AdminUsers, User};
+use super::webhook_registration::AdminWebhookRegistrations;
 use crate::domain::identity;
 
 /// The caller, and what is theirs.
@@ -20,7 +21,7 @@ pub struct Viewer(ViewerAccount, ViewerCoach, ViewerBookings, ViewerSessions, Vi
 
 /// Everything, for staff.
 #[derive(MergedObject, Default)]
-pub struct Admin(AdminBookings, AdminSessions, AdminDeliveries, AdminUsers);
+pub struct Admin(AdminBookings, AdminSessions, AdminDeliveries, AdminWebhookRegistrations, AdminUsers);
 
 /// Who calls.
 #[derive(Default)]

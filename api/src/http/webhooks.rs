@@ -48,7 +48,7 @@ async fn cal_com(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    if !app.webhook_secrets.is_configured() {
+    if !app.webhook_secrets.is_configured(&app).await {
         return refused(&Refusal::NotConfigured);
     }
     let body = match body {

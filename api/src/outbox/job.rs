@@ -31,6 +31,14 @@ pub enum Job {
     ReconcileAll { connection_id: Uuid },
     /// See whether a connection still works, and renew it in time.
     CheckConnection { connection_id: Uuid },
+    /// Carry an event type as it is here to its coach's calendar.
+    PushEventType { event_type_id: Uuid },
+    /// Carry hours as they are here to their coach's calendar.
+    PushSchedule { schedule_id: Uuid },
+    /// See what a coach has changed about their offers and hours in their calendar.
+    PullSettings { connection_id: Uuid },
+    /// See whether the webhook of an account is registered as it should be.
+    EnsureWebhook { connection_id: Uuid },
 }
 
 impl Job {
@@ -46,6 +54,10 @@ impl Job {
             Self::ReconcileRecent { .. } => "reconcile_recent",
             Self::ReconcileAll { .. } => "reconcile_all",
             Self::CheckConnection { .. } => "check_connection",
+            Self::PushEventType { .. } => "push_event_type",
+            Self::PushSchedule { .. } => "push_schedule",
+            Self::PullSettings { .. } => "pull_settings",
+            Self::EnsureWebhook { .. } => "ensure_webhook",
         }
     }
 
@@ -58,7 +70,11 @@ impl Job {
             | Self::AlignBooking { booking_id: id }
             | Self::ReconcileRecent { connection_id: id }
             | Self::ReconcileAll { connection_id: id }
-            | Self::CheckConnection { connection_id: id } => id,
+            | Self::CheckConnection { connection_id: id }
+            | Self::PushEventType { event_type_id: id }
+            | Self::PushSchedule { schedule_id: id }
+            | Self::PullSettings { connection_id: id }
+            | Self::EnsureWebhook { connection_id: id } => id,
         }
     }
 
@@ -79,6 +95,10 @@ impl Job {
             "reconcile_recent" => Some(Self::ReconcileRecent { connection_id: row.subject_id }),
             "reconcile_all" => Some(Self::ReconcileAll { connection_id: row.subject_id }),
             "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
+            "push_event_type" => Some(Self::PushEventType { event_type_id: row.subject_id }),
+            "push_schedule" => Some(Self::PushSchedule { schedule_id: row.subject_id }),
+            "pull_settings" => Some(Self::PullSettings { connection_id: row.subject_id }),
+            "ensure_webhook" => Some(Self::EnsureWebhook { connection_id: row.subject_id }),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Error, Result, booking, connection, reconcile, webhook};
+use crate::domain::{Error, Result, booking, connection, reconcile, sync, webhook};
 use crate::outbox::job::{self, Job};
 
 pub use schedule::{beat, is_alive};
@@ -111,6 +111,10 @@ fn job_label(kind: &str) -> &'static str {
         "reconcile_recent" => "reconcile_recent",
         "reconcile_all" => "reconcile_all",
         "check_connection" => "check_connection",
+        "push_event_type" => "push_event_type",
+        "push_schedule" => "push_schedule",
+        "pull_settings" => "pull_settings",
+        "ensure_webhook" => "ensure_webhook",
         _ => "unknown",
     }
 }
@@ -125,5 +129,9 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::ReconcileRecent { connection_id } => reconcile::recent(app, connection_id).await.map(drop),
         Job::ReconcileAll { connection_id } => reconcile::full(app, connection_id).await.map(drop),
         Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
+        Job::PushEventType { event_type_id } => sync::push_event_type(app, event_type_id).await,
+        Job::PushSchedule { schedule_id } => sync::push_schedule(app, schedule_id).await,
+        Job::PullSettings { connection_id } => sync::pull(app, connection_id).await,
+        Job::EnsureWebhook { connection_id } => webhook::see_to_registration(app, connection_id).await,
     }
 }

@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Result, booking, connection, reconcile};
+use crate::domain::{Result, booking, connection, reconcile, sync, webhook};
 
 const ROUND: Duration = Duration::from_secs(5);
 /// After so long without a sign of life a worker counts as gone.
@@ -42,6 +42,8 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     }
     connection::sweep(app).await?;
     reconcile::ensure(app).await?;
+    sync::ensure(app).await?;
+    webhook::ensure(app).await?;
     clear(app).await
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Lab {
 }
 
 /// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
-fn client(cal: &StandIn) -> providers::cal_com::Client {
+pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
     let mut policy = providers::cal_com::policy();
     policy.pace.rest = Duration::from_millis(20);
     policy.pace.share = 100.0;

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{cal_com, credential, exchange, invalid_state, read, unavailable};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Caller, Error, Result, audit};
+use crate::domain::{Caller, Error, Result, audit, webhook};
 
 /// What to end.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
     if !row.is_live() {
         return Err(invalid_state("it is not connected"));
     }
+    webhook::withdraw(app, row.id).await;
     if input.account == AccountFate::Deleted {
         delete_account(app, &row).await?;
     }
@@ -48,6 +49,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
             let correlation_id = correlation_id.clone();
             Box::pin(async move {
                 erase(txn, id, now).await?;
+                webhook::forget(txn, id).await?;
                 let subject = credential::subject(id);
                 audit::record(txn, Some(actor), "connection.disconnect", &subject, now, &correlation_id).await?;
                 Entity::find_by_id(id).one(&**txn).await?.ok_or(Error::NotFound("connection"))

@@ -15,7 +15,7 @@ use crate::db::Txn;
 use crate::domain::coach::{self, acting_for, manages};
 use crate::domain::money::{self, MoneyError, Price};
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
+use crate::domain::{Caller, Conflict, Error, Person, Result, audit, sync};
 
 /// Most event types that a coach has, archived ones included.
 const MOST: u64 = 200;
@@ -113,6 +113,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 let row = row.into_active_model().reset_all();
                 let row = row.insert(&**txn).await.map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
+                sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })
@@ -155,6 +156,7 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
                 row.id = Unchanged(id);
                 let row = row.update(&**txn).await.map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, action, &row, &correlation_id).await?;
+                sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })
@@ -214,7 +216,7 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
 }
 
 /// A type of which nothing is known yet. It does not pass the checks before it has a title, a slug and a length.
-fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
+pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     Model {
         id,
         coach_id,

@@ -12,7 +12,27 @@ pub use read::{
     public_of,
 };
 
-use super::Error;
+use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::event_type::Model;
+
+use super::text::Problems;
+use super::{Error, Result};
+
+/// A type of which nothing is known yet.
+pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
+    edit::blank(id, coach_id, now)
+}
+
+/// Refuses what an event type may not look like.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong.
+pub(super) fn require_sound(row: &Model) -> Result<()> {
+    let mut problems = Problems::default();
+    check::check(&mut problems, row);
+    problems.finish()
+}
 
 /// `NotFound`, for an event type that the caller may not know of.
 fn no_event_type() -> Error {

@@ -4,7 +4,6 @@
 //! deliveries at once; therefore everything that waits at that moment is stored in one transaction.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -15,7 +14,6 @@ use providers::cal_com::webhook::{self as cal_com, OpenError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -26,30 +24,6 @@ use crate::outbox::{Job, job};
 
 /// Most deliveries in one transaction: what fits into one statement on both databases, and into a moment.
 const BATCH: usize = 256;
-
-/// The secrets that Cal.com may sign with: several while one replaces another, none while Cal.com is not set up.
-#[derive(Clone, Default)]
-pub struct CalComSecrets(Vec<SecretString>);
-
-impl CalComSecrets {
-    /// The secrets in use. Empty ones are left out: they would let anybody sign.
-    #[must_use]
-    pub fn new(secrets: Vec<SecretString>) -> Self {
-        Self(secrets.into_iter().filter(|secret| !secret.expose_secret().is_empty()).collect())
-    }
-
-    /// Whether Cal.com is set up.
-    #[must_use]
-    pub fn is_configured(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for CalComSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CalComSecrets({})", self.0.len())
-    }
-}
 
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +71,7 @@ pub async fn receive_cal_com(
     correlation_id: &str,
 ) -> Result<Receipt, Refusal> {
     let received = async {
-        let delivery = open(app, headers, &raw)?;
+        let delivery = open(app, headers, &raw).await?;
         let (trigger, sent_at) = (delivery.trigger, delivery.created_at);
         let receipt = app.inbox.store(&app.db, row(app, delivery, &raw, correlation_id)).await?;
         Ok((receipt, trigger.as_str(), sent_at))
@@ -114,11 +88,14 @@ pub async fn receive_cal_com(
     received.map(|(receipt, ..)| receipt)
 }
 
-fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
-    if !app.webhook_secrets.is_configured() {
-        return Err(Refusal::NotConfigured);
+async fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
+    let mut opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
+    let is_strange = matches!(opened, Err(OpenError::BadSignature | OpenError::NotConfigured));
+    if is_strange && app.webhook_secrets.refresh(app).await {
+        // Another process may have had it registered.
+        opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
     }
-    cal_com::open(&app.webhook_secrets.0, headers, raw).map_err(|error| match error {
+    opened.map_err(|error| match error {
         OpenError::NotConfigured => Refusal::NotConfigured,
         error => Refusal::NotGenuine(error),
     })

@@ -9,10 +9,11 @@ use crate::graphql::coach::Coach;
 use crate::graphql::context::caller;
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, HostsOf, Loaders, ScheduleById};
+use crate::graphql::loaders::{CoachById, HostsOf, Loaders, MirrorOf, ScheduleById};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, LocalDate};
 use crate::graphql::schedule::Schedule;
+use crate::graphql::sync::CalendarSync;
 
 /// Something that can be booked with a coach.
 #[derive(Clone, async_graphql::Description)]
@@ -164,6 +165,15 @@ impl EventType {
         let id = self.row.schedule_id.filter(|_| is_managed_by(caller(ctx), self.row.coach_id))?;
         let found = ctx.data_unchecked::<Loaders>().load_one(ScheduleById(id)).await;
         found.map(|row| row.map(Schedule::new)).map_err(Into::into).transpose()
+    }
+
+    /// How it stands to its like in the coach's own calendar; null when it has none there, and for anyone but the coach and staff.
+    async fn calendar_sync(&self, ctx: &Context<'_>) -> Option<Result<CalendarSync>> {
+        if !is_managed_by(caller(ctx), self.row.coach_id) {
+            return None;
+        }
+        let found = ctx.data_unchecked::<Loaders>().load_one(MirrorOf(self.row.id)).await;
+        found.map(|row| row.map(CalendarSync::new)).map_err(Into::into).transpose()
     }
 
     /// Whether the viewer may edit it.

@@ -11,8 +11,9 @@ use crate::graphql::coach::Coach;
 use crate::graphql::context::app;
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, Loaders, OverridesOf};
+use crate::graphql::loaders::{CoachById, Loaders, MirrorOf, OverridesOf};
 use crate::graphql::scalars::{DateTime, LocalDate, LocalTime, TimeZone};
+use crate::graphql::sync::CalendarSync;
 
 /// Day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -102,6 +103,12 @@ impl Schedule {
     /// Whether event types without a schedule of their own follow this one.
     async fn is_default(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.owner(ctx).await?.is_some_and(|coach| coach.row.default_schedule_id == Some(self.row.id)))
+    }
+
+    /// How it stands to its like in the coach's own calendar; null when it has none there.
+    async fn calendar_sync(&self, ctx: &Context<'_>) -> Option<Result<CalendarSync>> {
+        let found = ctx.data_unchecked::<Loaders>().load_one(MirrorOf(self.row.id)).await;
+        found.map(|row| row.map(CalendarSync::new)).map_err(Into::into).transpose()
     }
 
     /// Weekly hours, by day and start.

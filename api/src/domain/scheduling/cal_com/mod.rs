@@ -1,8 +1,11 @@
 //! Coaches whose time Cal.com keeps.
 
 mod access;
+mod account;
 mod cache;
 mod calendar;
+mod hours;
+mod offer;
 mod reading;
 mod slots;
 mod telling;
@@ -11,8 +14,11 @@ use std::collections::BTreeMap;
 
 use entity::Uuid;
 
+pub(crate) use account::Account;
 pub use cache::SlotCache;
 pub(crate) use calendar::{Calendar, Outcome, Step, Stepped, Wish};
+pub(crate) use hours::Week;
+pub(crate) use offer::Offer;
 pub(crate) use reading::tell_of;
 pub(crate) use slots::{Question, Reading, read};
 pub(crate) use telling::tell;

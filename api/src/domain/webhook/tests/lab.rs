@@ -71,6 +71,7 @@ impl Lab {
             credentials: Default::default(),
             slots: Default::default(),
             redirects: Default::default(),
+            public_url: String::new(),
             webhook_secrets: CalComSecrets::new(secrets),
             inbox: Inbox::default(),
             metrics: crate::metrics::Metrics::new(),

@@ -1,0 +1,88 @@
+//! What a coach has at Cal.com besides bookings: what they offer and their hours.
+
+use entity::Uuid;
+use providers::Error as Fault;
+use providers::cal_com::{Client, Credential, EventType, EventTypeChange, EventTypeFilter, Schedule, ScheduleChange};
+
+use super::access::Access;
+use crate::app::App;
+use crate::domain::Result;
+use crate::domain::connection::{self, Purpose};
+
+/// A coach's account, with the means to act on it.
+pub(crate) struct Account<'a> {
+    client: &'a Client,
+    access: Access<'a>,
+}
+
+impl<'a> Account<'a> {
+    /// A coach's account; `None` where we have no access to one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, purpose: Purpose) -> Result<Option<Self>> {
+        let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
+        if !connection::is_live(app.db.write_one(), coach_id).await? {
+            return Ok(None);
+        }
+        Ok(Some(Self { client, access: Access { app, coach_id, purpose } }))
+    }
+
+    /// Makes any call of the client's with the coach's credential, once more with a new one when the first is no longer taken.
+    ///
+    /// # Errors
+    /// What the call gives.
+    pub(crate) async fn call<T, F>(&self, ask: impl Fn(&'a Client, Credential) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        self.access.call(|credential| ask(self.client, credential)).await
+    }
+
+    /// All they offer, hidden ones included.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn event_types(&self) -> Result<Vec<EventType>, Fault> {
+        let all = &EventTypeFilter::default();
+        self.call(|client, credential| async move { client.list_event_types(&credential, all).await }).await
+    }
+
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn event_type(&self, id: i64) -> Result<EventType, Fault> {
+        self.call(|client, credential| async move { client.get_event_type(&credential, id).await }).await
+    }
+
+    /// # Errors
+    /// When that is refused or not certain. Look for the slug before trying again.
+    pub(crate) async fn create_event_type(&self, change: &EventTypeChange) -> Result<EventType, Fault> {
+        self.call(|client, credential| async move { client.create_event_type(&credential, change).await }).await
+    }
+
+    /// # Errors
+    /// When that is refused or not certain; doing it again is harmless.
+    pub(crate) async fn update_event_type(&self, id: i64, change: &EventTypeChange) -> Result<EventType, Fault> {
+        self.call(|client, credential| async move { client.update_event_type(&credential, id, change).await }).await
+    }
+
+    /// All their hours.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn schedules(&self) -> Result<Vec<Schedule>, Fault> {
+        self.call(|client, credential| async move { client.list_schedules(&credential).await }).await
+    }
+
+    /// # Errors
+    /// When that is refused or not certain. Look for the name before trying again.
+    pub(crate) async fn create_schedule(&self, change: &ScheduleChange) -> Result<Schedule, Fault> {
+        self.call(|client, credential| async move { client.create_schedule(&credential, change).await }).await
+    }
+
+    /// # Errors
+    /// When that is refused or not certain; doing it again is harmless.
+    pub(crate) async fn update_schedule(&self, id: i64, change: &ScheduleChange) -> Result<Schedule, Fault> {
+        self.call(|client, credential| async move { client.update_schedule(&credential, id, change).await }).await
+    }
+}
