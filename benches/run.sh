@@ -122,8 +122,10 @@ all_on() {
 
     if [ "$kind" = sqlite ]; then
         measure crash --binary "$courtside" --rounds 20 --webhooks 500
+        measure crash-calcom --binary "$courtside"
     else
         measure crash --binary "$courtside" --rounds 20 --webhooks 500 --postgres "$admin"
+        measure crash-calcom --binary "$courtside" --postgres "$admin"
     fi
 }
 
