@@ -140,18 +140,48 @@ async fn is_ready(port: u16) -> io::Result<bool> {
     Ok(ask(port, &head).await?.starts_with("HTTP/1.1 200"))
 }
 
-/// Connects the demo coach with the API key of their account at the stand-in. What comes of it is for people to read.
+/// What a coach does before anybody can book them: connect their account, say when they work and what they offer, and move there.
+const STEPS: [(&str, &str); 5] = [
+    (
+        "Connecting the demo coach",
+        "mutation($key: String!) { connectWithApiKey(input: { apiKey: $key }) { userErrors { code message } } }",
+    ),
+    (
+        "Hours",
+        "mutation { createSchedule(input: { name: \"Office\", timeZone: \"America/New_York\", isDefault: true, weeklyHours: [\
+         { weekday: MONDAY, from: \"09:00\", until: \"17:00\" }, { weekday: TUESDAY, from: \"09:00\", until: \"17:00\" }, \
+         { weekday: WEDNESDAY, from: \"09:00\", until: \"17:00\" }, { weekday: THURSDAY, from: \"09:00\", until: \"17:00\" }, \
+         { weekday: FRIDAY, from: \"09:00\", until: \"17:00\" }] }) { userErrors { code message } } }",
+    ),
+    (
+        "An offer",
+        "mutation { createEventType(input: { slug: \"coaching-60\", title: \"Coaching\", lengthMinutes: 60, visibility: PUBLIC }) \
+         { eventType { id } userErrors { code message } } }",
+    ),
+    (
+        "An offer that waits for the coach",
+        "mutation { createEventType(input: { slug: \"intro-30\", title: \"Introduction\", lengthMinutes: 30, visibility: PUBLIC, \
+         requiresApproval: true }) { eventType { id } userErrors { code message } } }",
+    ),
+    (
+        "Moving to Cal.com",
+        "mutation { migrateCoach(input: { to: CALCOM }) { report { isDone } userErrors { code message } } }",
+    ),
+];
+
+/// Brings the demo coach to the stand-in with the API key of their account there. What comes of each step is for people to read.
 async fn connect(port: u16, token: &str, api_key: &str) -> io::Result<()> {
-    let mutation =
-        "mutation($key: String!) { connectWithApiKey(input: { apiKey: $key }) { userErrors { code message } } }";
-    let body = json!({ "query": mutation, "variables": { "key": api_key } }).to_string();
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = ask(port, &request).await?;
-    eprintln!("Connecting the demo coach: {}", answer.split("\r\n\r\n").nth(1).unwrap_or_default());
+    for (step, mutation) in STEPS {
+        let variables = if mutation.contains("$key") { json!({ "key": api_key }) } else { json!({}) };
+        let body = json!({ "query": mutation, "variables": variables }).to_string();
+        let request = format!(
+            "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = ask(port, &request).await?;
+        eprintln!("{step}: {}", answer.split("\r\n\r\n").nth(1).unwrap_or_default());
+    }
     Ok(())
 }
 

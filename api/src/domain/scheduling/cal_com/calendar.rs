@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use entity::booking::Answer;
 use entity::booking_event::ActorKind;
 use entity::scheduler_request::{Kind, Model as Request};
@@ -162,8 +163,9 @@ impl<'a> Calendar<'a> {
         let filter = &BookingFilter {
             event_type_ids: vec![their_id(&wish.event_type)?],
             window: BookingWindow {
-                starts_after: Some(wish.booking.starts_at),
-                ends_before: Some(wish.booking.ends_at),
+                // Whether their bounds are inside or outside is nowhere said.
+                starts_after: Some(wish.booking.starts_at - TimeDelta::minutes(1)),
+                ends_before: Some(wish.booking.ends_at + TimeDelta::minutes(1)),
                 ..BookingWindow::default()
             },
             take: Some(250),
