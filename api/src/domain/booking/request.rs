@@ -1,11 +1,9 @@
 //! What we have asked a scheduler for, and what came of it.
 
 use chrono::{DateTime, Utc};
-use entity::booking_event::ActorKind;
 use entity::scheduler_request::{ActiveModel, Column, Entity, Kind, Model, Status};
 use entity::{Uuid, booking, slot_hold};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use crate::db::Txn;
@@ -13,13 +11,18 @@ use crate::domain::{Act, Result};
 use crate::outbox::job::{self, Job};
 
 /// When a request whose outcome nobody has learnt is looked after by somebody else than whoever sent it.
-pub(crate) const LOOKED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+const LOOKED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 
 /// Writes down what is about to be asked, and the work that sees to it should we not come back.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn open(txn: &Txn, act: &Act, asked: Asked) -> Result<Uuid> {
+    write(txn, act, asked, None, act.now + LOOKED_AFTER).await
+}
+
+/// `uid` is what the request is about, where that is not what it leads to; `look_at` when somebody sees to it.
+async fn write(txn: &Txn, act: &Act, asked: Asked, uid: Option<String>, look_at: DateTime<Utc>) -> Result<Uuid> {
     let id = Uuid::new_v4();
     let row = ActiveModel {
         id: Set(id),
@@ -27,11 +30,11 @@ pub(crate) async fn open(txn: &Txn, act: &Act, asked: Asked) -> Result<Uuid> {
         kind: Set(asked.kind),
         status: Set(Status::Open),
         starts_at: Set(asked.starts_at),
-        uid: Set(None),
+        uid: Set(uid),
         from_uid: Set(asked.from_uid),
         hold_id: Set(asked.hold_id),
         reason: Set(asked.reason),
-        refusal: Set(None),
+        refusal: NotSet,
         actor_kind: Set(act.by),
         actor_id: Set(act.actor_id),
         source: Set(act.source),
@@ -44,8 +47,7 @@ pub(crate) async fn open(txn: &Txn, act: &Act, asked: Asked) -> Result<Uuid> {
         closed_at: NotSet,
     };
     Entity::insert(row).exec_without_returning(&**txn).await?;
-    let job = Job::SeeToRequest { request_id: id };
-    job::enqueue(txn, &job, act.now + LOOKED_AFTER, &act.correlation_id).await?;
+    job::enqueue(txn, &Job::SeeToRequest { request_id: id }, look_at, &act.correlation_id).await?;
     Ok(id)
 }
 
@@ -78,36 +80,20 @@ impl Asked {
 /// # Errors
 /// When the database fails.
 pub(crate) async fn undo(txn: &Txn, act: &Act, first: &Model, uid: &str) -> Result<()> {
-    let id = Uuid::new_v4();
-    let row = ActiveModel {
-        id: Set(id),
-        booking_id: Set(first.booking_id),
-        kind: Set(Kind::Undo),
-        status: Set(Status::Open),
-        starts_at: Set(first.starts_at),
-        uid: Set(Some(uid.to_owned())),
-        from_uid: NotSet,
-        hold_id: NotSet,
-        reason: NotSet,
-        refusal: NotSet,
-        actor_kind: Set(ActorKind::System),
-        actor_id: NotSet,
-        source: Set(act.source),
-        correlation_id: Set(act.correlation_id.clone()),
-        attempts: Set(0),
-        sent_at: NotSet,
-        leased_until: NotSet,
-        lease: NotSet,
-        created_at: Set(act.now),
-        closed_at: NotSet,
-    };
     let known = Entity::find().filter(Column::Kind.eq(Kind::Undo)).filter(Column::Uid.eq(uid)).count(&**txn).await?;
     if known > 0 {
         return Ok(());
     }
-    Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned()).exec_without_returning(&**txn).await?;
-    job::enqueue(txn, &Job::SeeToRequest { request_id: id }, act.now, &act.correlation_id).await?;
-    Ok(())
+    let act = Act::system(act.source, &act.correlation_id, act.now);
+    let asked = Asked {
+        booking_id: first.booking_id,
+        kind: Kind::Undo,
+        starts_at: first.starts_at,
+        from_uid: None,
+        hold_id: None,
+        reason: None,
+    };
+    write(txn, &act, asked, Some(uid.to_owned()), act.now).await.map(drop)
 }
 
 /// Whether a booking was made here and asked for at its scheduler.

@@ -183,7 +183,8 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
 
 /// As [`settle_conflicts`], inside a transaction that has entered the history.
 pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
-    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients may be many.
+    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients may be many. Whether they are active
+    // is not asked of the database: SQLite would then go through all active bookings instead.
     let other = Alias::new("other");
     let shares_a_client = Query::select()
         .expr(Expr::val(1))
@@ -191,12 +192,12 @@ pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
         .and_where(Expr::col((other.clone(), Column::CoachId)).eq(coach_id))
         .and_where(Expr::col((other, Column::ClientId)).equals((Entity, Column::ClientId)))
         .to_owned();
-    let waiting = Entity::find_real()
+    let mut waiting = Entity::find_real()
         .filter(Column::Conflict.is_not_null())
-        .filter(Column::Status.is_in(Status::ACTIVE))
         .filter(Condition::any().add(Column::CoachId.eq(coach_id)).add(Expr::exists(shares_a_client)))
         .all(&**txn)
         .await?;
+    waiting.retain(|booking| booking.status.is_active());
     if waiting.is_empty() {
         return Ok(());
     }

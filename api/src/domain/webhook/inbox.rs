@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::webhook_delivery::{ActiveModel, Column, Entity, Status};
 use http::HeaderMap;
@@ -102,6 +103,7 @@ async fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::De
 }
 
 fn row(app: &App, delivery: cal_com::Delivery, raw: &Bytes, correlation_id: &str) -> Row {
+    let received_at = app.clock.now();
     Row {
         id: entity::new_id(),
         dedupe_key: delivery.dedupe_key.clone(),
@@ -117,10 +119,11 @@ fn row(app: &App, delivery: cal_com::Delivery, raw: &Bytes, correlation_id: &str
             failure: Set(None),
             correlation_id: Set(correlation_id.to_owned()),
             sent_at: Set(delivery.created_at),
-            received_at: Set(app.clock.now()),
+            received_at: Set(received_at),
             processed_at: Set(None),
             ..ActiveModel::default()
         },
+        received_at,
         correlation_id: correlation_id.to_owned(),
     }
 }
@@ -131,6 +134,7 @@ struct Row {
     id: Uuid,
     dedupe_key: String,
     row: ActiveModel,
+    received_at: DateTime<Utc>,
     correlation_id: String,
 }
 
@@ -208,10 +212,7 @@ async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
     let jobs: Vec<_> = rows
         .iter()
         .filter(|row| new.contains(&row.id))
-        .map(|row| {
-            let received_at = row.row.received_at.clone().unwrap();
-            (Job::ProjectDelivery { delivery_id: row.id }, received_at, row.correlation_id.as_str())
-        })
+        .map(|row| (Job::ProjectDelivery { delivery_id: row.id }, row.received_at, row.correlation_id.as_str()))
         .collect();
     job::enqueue_all(txn, &jobs).await?;
     Ok(new)
