@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::domain::connection::{Credentials, Redirects};
-use crate::domain::identity::TokenVerifier;
+use crate::domain::identity::{Recent, TokenVerifier};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 use crate::vault::Vault;
@@ -39,6 +39,8 @@ pub struct App {
     pub slots: crate::domain::scheduling::SlotCache,
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
+    /// Callers who were looked up a moment ago.
+    pub recent: Recent,
     /// Seals what must not be readable in the database.
     pub vault: Arc<Vault>,
     /// Cal.com's API; none where a coach's tokens could not be kept safe.

@@ -3,6 +3,8 @@
 //! SQLite has one writer: its writes go through a pool of one connection, in IMMEDIATE transactions, so that a writer waits in our queue
 //! instead of failing half-way with "database is locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
 
+mod row;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,8 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::Notify;
+
+pub(crate) use row::Row;
 
 use crate::error::{Conflict, Error, Result};
 
@@ -268,6 +272,8 @@ fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(20))
             .statement_cache_capacity(512)
+            // Rows come from a thread of their own: with room for a whole answer it need not stop and be woken for every few of them.
+            .row_buffer_size(1_000)
             .pragma("journal_mode", "WAL")
             // A commit that was answered must survive a power cut, not only a crash of this process.
             .pragma("synchronous", "FULL")

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::connection::{Credentials, Redirects};
-use crate::domain::identity::{LocalIssuer, TokenVerifier};
+use crate::domain::identity::{LocalIssuer, Recent, TokenVerifier};
 use crate::domain::webhook::{CalComSecrets, Inbox};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
@@ -76,6 +76,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
             hold: minutes(config.bookings.hold),
         },
         tokens,
+        recent: Recent::default(),
         vault,
         public_url: config.public_url.clone(),
         webhook_secrets: CalComSecrets::new(config.calcom_webhook_secrets.clone()),

@@ -1,6 +1,7 @@
 //! Who somebody is: tokens, and the accounts behind them.
 
 mod known;
+mod recent;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use known::Known;
+pub use recent::Recent;
 
 use super::page::{self, Direction, Page, PageInput};
 use super::{Error, Person, Result, Viewer};
@@ -368,7 +370,8 @@ pub async fn require_good_standing(app: &App, caller: &super::Caller) -> Result<
 pub async fn set_suspended(app: &App, caller: &super::Caller, user_id: Uuid, suspended: bool) -> Result<user::Model> {
     let admin = caller.require_admin()?.user_id;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
+    let user = app
+        .db
         .write(move |txn| {
             let correlation_id = correlation_id.clone();
             Box::pin(async move {
@@ -389,5 +392,7 @@ pub async fn set_suspended(app: &App, caller: &super::Caller, user_id: Uuid, sus
                 Ok(row.update(&**txn).await?)
             })
         })
-        .await
+        .await?;
+    app.recent.clear();
+    Ok(user)
 }

@@ -75,14 +75,22 @@ impl Gate for AppGate {
 
     async fn authenticate(&self, bearer: Option<&str>, origin: &Origin) -> Result<Viewer, AuthError> {
         let Some(token) = bearer else { return Ok(Viewer::Anonymous) };
-        let identity = self.app.tokens.verify(token, self.app.clock.now()).await.map_err(|problem| match problem {
+        let (now, found_at) = (self.app.clock.now(), Instant::now());
+        if let Some(person) = self.app.recent.find(token, now) {
+            return Ok(Viewer::Person(person));
+        }
+        let identity = self.app.tokens.verify(token, now).await.map_err(|problem| match problem {
             TokenProblem::Unavailable => AuthError::Unavailable,
             TokenProblem::Expired | TokenProblem::Invalid => AuthError::Invalid,
         })?;
-        identity::sign_in(&self.app, &identity, &origin.request_id).await.map_err(|error| {
+        let viewer = identity::sign_in(&self.app, &identity, &origin.request_id).await.map_err(|error| {
             tracing::error!(%error, request_id = %origin.request_id, "could not look up an account");
             AuthError::Unavailable
-        })
+        })?;
+        if let Viewer::Person(person) = &viewer {
+            self.app.recent.keep(token, found_at, person);
+        }
+        Ok(viewer)
     }
 
     fn session_end(&self, viewer: &Viewer) -> BoxFuture<'static, SessionEnd> {

@@ -150,8 +150,7 @@ pub async fn load_many(
     // A session may reach out of the stretch, and a taken time into it.
     let around = Interval { from: widen(range.from, -WIDEST), until: widen(range.until, WIDEST) };
 
-    let hours = hours(db, &schedule_ids, around).await?;
-    let busy = busy(db, &coach_ids, around, except, now).await?;
+    let (hours, busy) = tokio::try_join!(hours(db, &schedule_ids, around), busy(db, &coach_ids, around, except, now))?;
     Ok(offers
         .iter()
         .map(|offer| Availability {

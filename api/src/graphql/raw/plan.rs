@@ -14,6 +14,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, QueryTrait, Select};
 use super::tables::{Form, Relation, Table};
 use super::{Writer, rows};
 use crate::app::App;
+use crate::db::Row;
 use crate::domain::page::PageInput;
 use crate::domain::{Caller, event_type, note};
 use crate::graphql::connection::first_page_of;
@@ -99,7 +100,7 @@ pub(crate) async fn nodes<E: EntityTrait>(
     let statement = planner.statement(list, size, caller(ctx))?;
     let found = app(ctx).db.read().query_all(&statement).await.map_err(crate::domain::Error::from)?;
     let mut writer = Writer { out: Vec::with_capacity(16 * 1024), fragments };
-    rows::write(&mut writer, &node, &found)?;
+    rows::write(&mut writer, &node, &Row::all(&found)?)?;
     Ok(Some(writer.out.into()))
 }
 

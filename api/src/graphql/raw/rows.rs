@@ -4,22 +4,20 @@ use std::collections::HashMap;
 
 use async_graphql::parser::types::{Field, FragmentDefinition};
 use async_graphql::{Name, Positioned};
-use chrono::{DateTime, Utc};
-use entity::Uuid;
-use sea_orm::{DbErr, QueryResult};
 
 use super::Writer;
 use super::plan::{Node, Source};
 use super::tables::Form;
-use crate::domain::{Error, note};
+use crate::db::Row;
+use crate::domain::{Result, note};
 use crate::graphql::money::Money;
 
 /// Writes a list. Rows of one node stand together, one for each item of its own list.
 ///
 /// # Errors
 /// `Internal` when the rows are not what was asked for.
-pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, found: &[QueryResult]) -> Result<(), Error> {
-    writer.nodes_of(node, found).map_err(|error| Error::internal("a planned list", error))
+pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
+    writer.nodes_of(node, rows)
 }
 
 /// Whether the price can be written with the selection of its field.
@@ -29,10 +27,10 @@ pub(super) fn writes_price(fragments: &HashMap<Name, Positioned<FragmentDefiniti
 
 impl Writer<'_> {
     /// A list whose rows may have nothing in them: the other side of a join without a match.
-    fn nodes_of(&mut self, node: &Node<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
+    fn nodes_of(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
         self.out.push(b'[');
         let mut is_first = true;
-        let key = |row: &QueryResult| row.try_get_by_index::<Option<Uuid>>(node.id);
+        let key = |row: &Row<'_>| row.find_key(node.id);
         for rows in rows.chunk_by(|one, other| matches!((key(one), key(other)), (Ok(one), Ok(other)) if one == other)) {
             if key(&rows[0])?.is_none() {
                 continue;
@@ -47,7 +45,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn node_of(&mut self, node: &Node<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
+    fn node_of(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
         self.out.push(b'{');
         for (index, (key, source)) in node.fields.iter().enumerate() {
             if index > 0 {
@@ -61,29 +59,28 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn value_from(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[QueryResult]) -> Result<(), DbErr> {
-        let row = &rows[0];
+    fn value_from(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[Row<'_>]) -> Result<()> {
+        let row = rows[0];
         match source {
             Source::Typename => {
                 self.word(node.table.object);
             }
             Source::Column(form, at) => self.column_of(row, *form, *at)?,
             Source::Price { minor, currency, field } => {
-                match Money::price(row.try_get_by_index(*minor)?, &row.try_get_by_index::<String>(*currency)?) {
+                match Money::price(row.number(*minor)?, row.text(*currency)?) {
                     Some(price) => self.object(&price, field),
                     None => self.null(),
                 };
             }
             Source::Body { id, body, key, app } => {
-                let text: String = row.try_get_by_index(*body)?;
-                if row.try_get_by_index::<Option<String>>(*key)?.is_some() {
-                    let opened = note::open_body(app, row.try_get_by_index(*id)?, &text);
-                    self.text(&opened.map_err(|error| DbErr::Custom(error.to_string()))?);
+                let text = row.text(*body)?;
+                if row.find_text(*key)?.is_some() {
+                    self.text(&note::open_body(app, row.key(*id)?, text)?);
                 } else {
-                    self.text(&text);
+                    self.text(text);
                 }
             }
-            Source::One(other) if row.try_get_by_index::<Option<Uuid>>(other.id)?.is_none() => {
+            Source::One(other) if row.find_key(other.id)?.is_none() => {
                 self.null();
             }
             Source::One(other) => self.node_of(other, rows)?,
@@ -98,15 +95,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn column_of(&mut self, row: &QueryResult, form: Form, at: usize) -> Result<(), DbErr> {
+    fn column_of(&mut self, row: Row<'_>, form: Form, at: usize) -> Result<()> {
         match form {
-            Form::Id(kind) => self.id(kind, row.try_get_by_index(at)?),
-            Form::Text | Form::Body => self.text_or_null(row.try_get_by_index::<Option<String>>(at)?.as_deref()),
-            Form::Word => self.word(&row.try_get_by_index::<String>(at)?),
-            Form::Flag => self.boolean(row.try_get_by_index(at)?),
-            Form::Count => self.number(row.try_get_by_index::<i32>(at)?.into()),
-            Form::Number => self.number(row.try_get_by_index(at)?),
-            Form::Instant => self.instant(row.try_get_by_index::<DateTime<Utc>>(at)?),
+            Form::Id(kind) => self.id(kind, row.key(at)?),
+            Form::Text | Form::Body => self.text_or_null(row.find_text(at)?),
+            Form::Word => self.word(row.text(at)?),
+            Form::Flag => self.boolean(row.flag(at)?),
+            Form::Number => self.number(row.number(at)?),
+            Form::Instant => self.instant(row.instant(at)?),
         };
         Ok(())
     }

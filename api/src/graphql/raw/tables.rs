@@ -27,9 +27,7 @@ pub(super) enum Form {
     /// The value of an enum, which the database and the schema call the same.
     Word,
     Flag,
-    /// 32 bits.
-    Count,
-    /// 64 bits.
+    /// A whole number.
     Number,
     Instant,
     /// Text that may be sealed: the name of its key stands in `body_key`.
@@ -114,7 +112,7 @@ static EVENT_TYPE: Table = Table {
         ("description", "description", Form::Text),
         ("kind", "kind", Form::Word),
         ("visibility", "visibility", Form::Word),
-        ("lengthMinutes", "length_minutes", Form::Count),
+        ("lengthMinutes", "length_minutes", Form::Number),
         ("requiresApproval", "requires_approval", Form::Flag),
         ("version", "version", Form::Number),
         ("createdAt", "created_at", Form::Instant),
@@ -140,7 +138,7 @@ pub(crate) static BOOKING: Table = Table {
         ("clientName", "client_name", Form::Text),
         ("clientEmail", "client_email", Form::Text),
         ("approval", "approval", Form::Word),
-        ("moves", "moves", Form::Count),
+        ("moves", "moves", Form::Number),
         ("createdAt", "created_at", Form::Instant),
         ("updatedAt", "updated_at", Form::Instant),
     ],

@@ -11,7 +11,7 @@ use super::captures::{Capture, secrets};
 use crate::app::{App, Deadlines};
 use crate::clock::{Clock, StoppedClock};
 use crate::db::{Db, DbOptions};
-use crate::domain::identity::{Identity, LocalIssuer, TokenVerifier, sign_in};
+use crate::domain::identity::{Identity, LocalIssuer, Recent, TokenVerifier, sign_in};
 use crate::domain::webhook::{CalComSecrets, Inbox, Receipt, receive_cal_com};
 use crate::domain::{Caller, Viewer};
 use crate::outbox::listen::Live;
@@ -62,6 +62,7 @@ impl Lab {
         let clock = StoppedClock::at(start);
         let app = App {
             tokens: TokenVerifier::Local(LocalIssuer::open(&db).await.expect("a key")),
+            recent: Recent::default(),
             live: Live::open(db.clone()).await.expect("a database that was just opened answers"),
             db,
             clock: Clock::Stopped(clock.clone()),

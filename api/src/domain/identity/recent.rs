@@ -1,0 +1,92 @@
+//! Callers who were looked up a moment ago. A page asks for several things at once, with the same token: the signature and the account are
+//! looked at for the first of them, and the others follow on the same finding.
+//!
+//! Rights that end are noticed a second later at the most: at once in the process that ends them, after [`LIFE`] in others.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::Person;
+
+/// How long a finding is relied on.
+const LIFE: Duration = Duration::from_secs(1);
+/// Most findings that are kept: what a second may bring, and no more memory than a few megabytes.
+const MOST: usize = 10_000;
+
+/// Findings by token.
+#[derive(Default)]
+pub struct Recent(Mutex<HashMap<Box<str>, (Instant, Person)>>);
+
+impl std::fmt::Debug for Recent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recent")
+    }
+}
+
+impl Recent {
+    /// Whose token this is, if that was found out a moment ago and the token has not ended since.
+    #[must_use]
+    pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found_at, person) = known.get(token)?;
+        (found_at.elapsed() < LIFE && person.expires_at > now).then(|| person.clone())
+    }
+
+    /// Notes whose token this is. `found_at` is from before the account was read.
+    pub fn keep(&self, token: &str, found_at: Instant, person: &Person) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.retain(|_, (found_at, _)| found_at.elapsed() < LIFE);
+        }
+        if known.len() < MOST {
+            known.insert(token.into(), (found_at, person.clone()));
+        }
+    }
+
+    /// Forgets everybody: somebody's rights have changed.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use entity::Uuid;
+    use entity::user::Role;
+
+    use super::*;
+
+    #[test]
+    fn a_finding_lasts_a_second_and_never_longer_than_the_token() {
+        let now: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
+        let expires_at = now + TimeDelta::seconds(10);
+        let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
+        let recent = Recent::default();
+        assert!(recent.find("a", now).is_none());
+        recent.keep("a", Instant::now(), &person);
+        assert_eq!(recent.find("a", now).map(|person| person.user_id), Some(Uuid::nil()));
+        assert!(recent.find("b", now).is_none());
+        assert!(recent.find("a", expires_at).is_none());
+        recent.clear();
+        assert!(recent.find("a", now).is_none());
+
+        let old = Instant::now().checked_sub(LIFE).expect("the machine runs for longer than a second");
+        recent.keep("a", old, &person);
+        assert!(recent.find("a", now).is_none());
+    }
+
+    #[test]
+    fn no_more_are_kept_than_a_second_may_bring() {
+        let expires_at: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
+        let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
+        let recent = Recent::default();
+        for number in 0..MOST + 10 {
+            recent.keep(&number.to_string(), Instant::now(), &person);
+        }
+        assert!(recent.0.lock().expect("nobody panicked").len() <= MOST);
+    }
+}
