@@ -3,8 +3,6 @@
 //! These decisions are ours to make. They stand here at once and are carried out there until they stand there as well. Nothing about them
 //! is remembered but the two states themselves: whatever differs is what is still to be done, however often that is looked at.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
@@ -12,7 +10,7 @@ use entity::booking_event::{ActorKind, Source};
 use entity::session::{self, Attendance};
 
 use super::derive::{Derived, Target};
-use super::learn::{self, learn};
+use super::learn;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling::statement::Telling;
@@ -106,14 +104,5 @@ async fn take_in(app: &App, booking: &Model, tellings: Vec<Telling>) -> Result<(
         correlation_id: format!("align-{}", booking.id.simple()),
         now,
     };
-    let (tellings, deadline) = (Arc::new(tellings), now + app.deadlines.payment);
-    app.db
-        .write(move |txn| {
-            let (act, tellings) = (act.clone(), Arc::clone(&tellings));
-            Box::pin(async move {
-                crate::outbox::enter(txn).await?;
-                learn(txn, &act, tellings.to_vec(), deadline).await.map(drop)
-            })
-        })
-        .await
+    learn::take_in(app, act, tellings).await.map(drop)
 }

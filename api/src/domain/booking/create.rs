@@ -17,8 +17,8 @@ use super::change::{apply, initiate};
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
 use super::offered::Offered;
+use super::outcome;
 use super::request::{self, Asked};
-use super::saga;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -78,7 +78,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     if is_new {
         app.metrics.booking("created");
     }
-    if booking.status == Status::Initiated || !is_new { saga::outcome(app, booking).await } else { Ok(booking) }
+    if booking.status == Status::Initiated || !is_new { outcome::outcome(app, booking).await } else { Ok(booking) }
 }
 
 /// A booking that may be made, as far as can be told before it is tried.

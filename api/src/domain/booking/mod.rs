@@ -13,6 +13,7 @@ mod idempotency;
 mod intake;
 pub(crate) mod learn;
 mod offered;
+mod outcome;
 mod own;
 mod payment;
 mod policy;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::coach::Scheduler;
-use entity::{Uuid, event_type};
-use sea_orm::EntityTrait;
+use entity::{Uuid, event_type, scheduler_request, slot_hold};
+use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 
 use super::change::apply;
@@ -15,8 +15,9 @@ use super::create::{Wanting, host, lock_coach, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
 use super::offered::Offered;
-use super::saga;
+use super::request::{self, Asked};
 use super::state::Event;
+use super::{outcome, saga};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling::{self, Except};
@@ -75,8 +76,8 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
         app.metrics.booking("rescheduled");
     }
     match booking {
-        Moving::Done(booking) => saga::after_move(app, booking, is_new).await,
-        Moving::Asked(booking, request_id) => saga::outcome_of_move(app, booking, request_id).await,
+        Moving::Done(booking) => outcome::after_move(app, booking, is_new).await,
+        Moving::Asked(booking, request_id) => outcome::outcome_of_move(app, booking, request_id).await,
     }
 }
 
@@ -120,7 +121,7 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
         let wanted = Wanting { coach: &coach, event_type: &event_type, terms: &terms };
         require_free(txn, wanted, offered, input.starts_at, except, act.now).await?;
         if booking.scheduler != Scheduler::Native {
-            let request_id = saga::ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
+            let request_id = ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
             return Ok(Moving::Asked(booking.clone(), request_id));
         }
     }
@@ -141,6 +142,57 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
         return Ok(Moving::Done(asked));
     }
     Ok(Moving::Done(moved))
+}
+
+/// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until the outcome is known.
+async fn ask_to_move(
+    txn: &Txn,
+    act: &Act,
+    booking: &Model,
+    busy: (DateTime<Utc>, DateTime<Utc>),
+    input: Reschedule,
+) -> Result<Uuid> {
+    if scheduler_request::Entity::find_open(booking.id).one(&**txn).await?.is_some() {
+        return Err(Conflict::InvalidState("another change of this booking is still under way".to_owned()).into());
+    }
+    let known = super::learn::known(&**txn, booking.id).await?;
+    let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
+    let from_uid = known.ok_or_else(unknown)?.uid;
+    let owner = act.actor_id.ok_or(Error::Unauthenticated)?;
+    let hold = hold(booking, busy, input.starts_at, owner, act.now);
+    let hold_id = hold.id;
+    slot_hold::Entity::insert(hold.into_active_model()).exec_without_returning(&**txn).await?;
+    let asked = Asked {
+        booking_id: booking.id,
+        kind: scheduler_request::Kind::Move,
+        starts_at: input.starts_at,
+        from_uid: Some(from_uid),
+        hold_id: Some(hold_id),
+        reason: input.reason,
+    };
+    request::open(txn, act, asked).await
+}
+
+/// Keeps the new time of a move until its outcome is known.
+fn hold(
+    asked: &Model,
+    (busy_from, busy_until): (DateTime<Utc>, DateTime<Utc>),
+    starts_at: DateTime<Utc>,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+) -> slot_hold::Model {
+    slot_hold::Model {
+        id: entity::new_id(),
+        coach_id: asked.coach_id,
+        event_type_id: asked.event_type_id,
+        user_id,
+        starts_at,
+        ends_at: starts_at + (asked.ends_at - asked.starts_at),
+        busy_from,
+        busy_until,
+        expires_at: now + saga::OVER,
+        created_at: now,
+    }
 }
 
 /// The policy that was frozen into the booking limits how often its client may move it; coaches and staff are not bound by it.

@@ -5,26 +5,22 @@
 //! ([`learn`]), and closes the request. When nothing comes back, the scheduler's own records are looked at: what is found there is
 //! adopted, and what is not there after a while is given up.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
 use entity::booking::{Model as Booking, Status};
 use entity::scheduler_request::{self, Column, Entity, Kind, Model as Request, Status as Standing};
-use entity::{Uuid, slot_hold};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter};
 
 use super::change::apply;
-use super::learn::learn;
-use super::request::{self, Asked, Ending};
+use super::learn;
+use super::request::{self, Ending};
 use super::state::Event;
 use crate::app::App;
-use crate::db::Txn;
 use crate::domain::scheduling::statement::Telling;
 use crate::domain::scheduling::{Calendar, Outcome, Wish};
-use crate::domain::{Act, Conflict, Error, Result};
+use crate::domain::{Act, Error, Result};
 
 /// How long one attempt may take; nobody else touches the request meanwhile. Longer than any call to a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(45);
@@ -33,12 +29,11 @@ const LEASE: TimeDelta = TimeDelta::seconds(45);
 const SETTLED: TimeDelta = TimeDelta::seconds(60);
 /// After so long a booking that its scheduler could not be asked for is given up.
 const GIVEN_UP: TimeDelta = TimeDelta::minutes(10);
+/// After so long nothing can come of a request any more.
+pub(super) const OVER: TimeDelta = TimeDelta::minutes(11);
 /// Between two looks for an answer that was lost: at least this, and more as time goes by.
 const NEXT_LOOK: TimeDelta = TimeDelta::seconds(5);
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
-/// How long somebody who asked waits for the outcome; the booking is then told of as it is.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 /// What became known of a request.
 enum Known {
     /// The scheduler has it.
@@ -73,111 +68,6 @@ pub async fn see_to(app: &App, request_id: Uuid) -> Result<()> {
                 })
                 .await
         }
-    }
-}
-
-/// Carries a request out for somebody who waits, but not for ever: the work goes on without them.
-async fn hasten(app: &Arc<App>, request_id: Uuid) {
-    let doing = {
-        let app = Arc::clone(app);
-        app.tasks.clone().spawn(async move {
-            if let Err(error) = see_to(&app, request_id).await {
-                tracing::warn!(request.id = %request_id, %error, "a request to a scheduler is still open");
-            }
-        })
-    };
-    let _ = tokio::time::timeout(PATIENCE, doing).await;
-}
-
-/// What came of a booking that its scheduler was asked for, as far as it is known within a short while.
-///
-/// # Errors
-/// Why the scheduler refused it.
-pub(super) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking> {
-    let Some(request) = request::latest(app.db.write_one(), &booking, Kind::Book).await? else { return Ok(booking) };
-    if request.status == Standing::Open {
-        hasten(app, request.id).await;
-    }
-    let request = request::latest(app.db.write_one(), &booking, Kind::Book).await?;
-    match request.as_ref().and_then(|request| request.refusal.as_deref()) {
-        Some(refusal) => Err(refused(refusal)),
-        None => super::read::require(app.db.write_one(), booking.id).await,
-    }
-}
-
-/// A move that was asked for before: what came of it then, if that is still to be learnt.
-///
-/// # Errors
-/// Why the scheduler refused it.
-pub(super) async fn after_move(app: &Arc<App>, booking: Booking, is_new: bool) -> Result<Booking> {
-    if is_new || booking.scheduler == entity::coach::Scheduler::Native {
-        return Ok(booking);
-    }
-    match request::latest(app.db.write_one(), &booking, Kind::Move).await? {
-        Some(request) => outcome_of_move(app, booking, request.id).await,
-        None => Ok(booking),
-    }
-}
-
-/// Writes down that a booking is to be moved. Its new time is kept for it until the outcome is known.
-///
-/// # Errors
-/// `InvalidState` while another move of it is under way.
-pub(super) async fn ask_to_move(
-    txn: &Txn,
-    act: &Act,
-    booking: &Booking,
-    busy: (DateTime<Utc>, DateTime<Utc>),
-    input: super::Reschedule,
-) -> Result<Uuid> {
-    if Entity::find_open(booking.id).one(&**txn).await?.is_some() {
-        return Err(Conflict::InvalidState("another change of this booking is still under way".to_owned()).into());
-    }
-    let known = super::learn::known(&**txn, booking.id).await?;
-    let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
-    let from_uid = known.ok_or_else(unknown)?.uid;
-    let owner = act.actor_id.ok_or(Error::Unauthenticated)?;
-    let hold = hold(booking, busy, input.starts_at, owner, act.now);
-    let hold_id = hold.id;
-    slot_hold::Entity::insert(hold.into_active_model()).exec_without_returning(&**txn).await?;
-    let asked = Asked {
-        booking_id: booking.id,
-        kind: Kind::Move,
-        starts_at: input.starts_at,
-        from_uid: Some(from_uid),
-        hold_id: Some(hold_id),
-        reason: input.reason,
-    };
-    request::open(txn, act, asked).await
-}
-
-/// What came of a move.
-///
-/// # Errors
-/// Why the scheduler refused it.
-pub(super) async fn outcome_of_move(app: &Arc<App>, booking: Booking, request_id: Uuid) -> Result<Booking> {
-    hasten(app, request_id).await;
-    let request = Entity::find_by_id(request_id).one(app.db.write_one()).await?;
-    match request.as_ref().and_then(|request| request.refusal.as_deref()) {
-        Some(refusal) => Err(refused(refusal)),
-        None => super::read::require(app.db.write_one(), booking.id).await,
-    }
-}
-
-/// A scheduler's no, in the words of a client.
-fn refused(code: &str) -> Error {
-    match code {
-        "SLOT_TAKEN" => Conflict::SlotTaken.into(),
-        "IN_THE_PAST" => Error::invalid("startsAt", "must be in the future"),
-        "SLOT_NOT_OFFERED" | "NOT_OFFERED_ANY_MORE" => Conflict::SlotNotOffered.into(),
-        "LIMIT_REACHED" => {
-            let message = "the coach takes no more bookings of this kind from you, or for this time".to_owned();
-            Conflict::Policy { message, boundary: None }.into()
-        }
-        "ANSWER_REFUSED" => Error::invalid("answers", "the coach's calendar wants another answer"),
-        "CHANGED_MEANWHILE" | "MOVED_ELSEWHERE" => Conflict::Stale.into(),
-        "NOT_CONNECTED" => Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into(),
-        _ => Conflict::InvalidState("the coach's calendar has refused this".to_owned()).into(),
     }
 }
 
@@ -330,20 +220,9 @@ async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> R
 /// Takes in what the scheduler told, which closes the request; `None` if it says too little for that.
 async fn take_in(app: &App, request: &Request, tellings: Vec<Telling>) -> Result<Option<()>> {
     let act = Act { now: app.clock.now(), ..Act::from(request) };
-    let deadline = act.now + app.deadlines.payment;
-    let tellings = Arc::new(tellings);
-    let request_id = request.id;
-    app.db
-        .write(move |txn| {
-            let (act, tellings) = (act.clone(), Arc::clone(&tellings));
-            Box::pin(async move {
-                crate::outbox::enter(txn).await?;
-                learn(txn, &act, tellings.to_vec(), deadline).await?;
-                let request = Entity::find_by_id(request_id).one(&**txn).await?;
-                Ok(request.is_none_or(|request| request.status != Standing::Open).then_some(()))
-            })
-        })
-        .await
+    learn::take_in(app, act, tellings).await?;
+    let request = Entity::find_by_id(request.id).one(app.db.write_one()).await?;
+    Ok(request.is_none_or(|request| request.status != Standing::Open).then_some(()))
 }
 
 /// Nothing came of it: a booking that was to be made is given up, one that was to be moved stays where it is.
@@ -376,26 +255,4 @@ async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
         calendar.end(uid).await.map_err(|error| Error::internal("undoing a second record", error))?;
     }
     conclude(app, request, Standing::Undone, None).await
-}
-
-/// Keeps the new time of a move until its outcome is known.
-fn hold(
-    asked: &Booking,
-    (busy_from, busy_until): (DateTime<Utc>, DateTime<Utc>),
-    starts_at: DateTime<Utc>,
-    user_id: Uuid,
-    now: DateTime<Utc>,
-) -> slot_hold::Model {
-    slot_hold::Model {
-        id: entity::new_id(),
-        coach_id: asked.coach_id,
-        event_type_id: asked.event_type_id,
-        user_id,
-        starts_at,
-        ends_at: starts_at + (asked.ends_at - asked.starts_at),
-        busy_from,
-        busy_until,
-        expires_at: now + GIVEN_UP + SETTLED,
-        created_at: now,
-    }
 }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use entity::Uuid;
-use entity::connection::{Column, Entity, Kind, Model};
+use entity::connection::{Column, Entity, Health, Kind, Model};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 
 use super::PROVIDER;
@@ -29,6 +29,15 @@ pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
 /// When the database fails.
 pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> {
     Ok(Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach_id)).count(db).await? > 0)
+}
+
+/// The connections that are not known to be broken and meet a condition, by their ids.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
+    let working = Entity::find_live(PROVIDER).filter(Column::Health.ne(Health::Broken)).filter(which);
+    Ok(working.select_only().column(Column::Id).into_tuple().all(app.db.read()).await?)
 }
 
 /// The coaches for whom we may act, as a part of a larger question.

@@ -5,26 +5,26 @@
 //! what is signed with it is known from the first delivery on.
 
 use chrono::TimeDelta;
+use entity::Uuid;
 use entity::connection::{self, Kind as LinkKind};
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
-use entity::{Uuid, job};
 use providers::Error as Fault;
 use providers::cal_com::webhook::Trigger;
 use providers::cal_com::{Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::secrets::{SECRET, TABLE, open};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::connection::{PROVIDER, Purpose, cal_com};
+use crate::domain::connection::{PROVIDER, Purpose, cal_com, list_working};
 use crate::domain::scheduling::cal_com::Account;
 use crate::domain::{Conflict, Error, Result};
 use crate::outbox::Job;
-use crate::outbox::job::{enqueue, enqueue_all};
+use crate::outbox::job::{self, enqueue};
 use crate::vault::{Place, row_key};
 
 /// Between two looks whether a webhook is as it should be.
@@ -50,34 +50,10 @@ pub async fn ensure(app: &App) -> Result<()> {
     if app.cal_com.is_none() || !is_reachable(&app.public_url) {
         return Ok(());
     }
-    let ids: Vec<Uuid> = connection::Entity::find_live(PROVIDER)
-        .filter(connection::Column::Health.ne(connection::Health::Broken))
-        .select_only()
-        .column(connection::Column::Id)
-        .into_tuple()
-        .all(app.db.read())
-        .await?;
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let planned: Vec<Uuid> = job::Entity::find()
-        .filter(job::Column::Kind.eq("ensure_webhook"))
-        .filter(job::Column::Status.is_in([job::Status::Waiting, job::Status::Running]))
-        .select_only()
-        .column(job::Column::SubjectId)
-        .into_tuple()
-        .all(app.db.read())
-        .await?;
     let now = app.clock.now();
-    let missing = ids.into_iter().filter(|id| !planned.contains(id));
-    let missing: std::sync::Arc<Vec<_>> =
-        missing.map(|connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks")).collect::<Vec<_>>().into();
-    app.db
-        .write(move |txn| {
-            let missing = std::sync::Arc::clone(&missing);
-            Box::pin(async move { enqueue_all(txn, &missing).await })
-        })
-        .await
+    let look = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
+    let working = list_working(app, Condition::all()).await?;
+    job::ensure(&app.db, working.into_iter().map(look).collect()).await
 }
 
 /// Looks at the webhook of an account, mends it, and puts down the next look.

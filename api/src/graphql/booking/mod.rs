@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod input;
+mod list;
 pub mod mutation;
 pub mod object;
 pub mod subscription;
@@ -36,7 +37,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Booking> {
     let key = Kind::Booking.key("id", id)?;
     let row = booking::get(app(ctx), caller(ctx), key).await?;
     let mut booking = Booking::new(row);
-    object::fetch_along(ctx, ctx.look_ahead(), std::iter::once(&mut booking)).await?;
+    list::fetch_along(ctx, ctx.look_ahead(), std::iter::once(&mut booking)).await?;
     Ok(booking)
 }
 
@@ -62,7 +63,7 @@ impl ViewerBookings {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Booking>> {
         let page = page(first, after, last, before);
-        object::list(ctx, Scope::Own(role), filter, &page).await
+        list::page_of(ctx, Scope::Own(role), filter, &page).await
     }
 
     /// The page on which new clients book their verification call: the active booking with what may be done to it, or null when
@@ -70,7 +71,7 @@ impl ViewerBookings {
     async fn verification_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>> {
         let found = booking::verification(app(ctx), caller(ctx)).await?;
         let mut found = found.map(Booking::new);
-        object::fetch_along(ctx, ctx.look_ahead(), found.as_mut()).await?;
+        list::fetch_along(ctx, ctx.look_ahead(), found.as_mut()).await?;
         Ok(found)
     }
 }
@@ -95,6 +96,6 @@ impl AdminBookings {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Booking>> {
         let page = page(first, after, last, before);
-        object::list(ctx, Scope::Everyone, filter, &page).await
+        list::page_of(ctx, Scope::Everyone, filter, &page).await
     }
 }

@@ -1,16 +1,14 @@
 //! What clients see of a booking.
 
-use async_graphql::{ComplexObject, Context, ID, Lookahead, Object, SimpleObject};
+use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use entity::booking::{Approval, Conflict, Model, Status};
 use entity::booking_event::ActorKind;
 use entity::coach::Scheduler;
 use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, PolicyTier};
 
 use super::event::BookingEvent;
-use super::input::BookingFilter;
-use crate::domain::booking::{self, Action, Scope};
-use crate::domain::page::PageInput;
-use crate::graphql::coach::{self, Coach};
+use crate::domain::booking::{self, Action};
+use crate::graphql::coach::Coach;
 use crate::graphql::connection::{Connection, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
@@ -18,9 +16,8 @@ use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
 use crate::graphql::money::Money;
-use crate::graphql::raw::{BOOKING, Listed, nodes};
 use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
-use crate::graphql::session::{self, Session};
+use crate::graphql::session::Session;
 use crate::graphql::user::User;
 
 /// One client, one event type, one time. Moving it keeps its identity.
@@ -37,74 +34,6 @@ impl Booking {
     pub(crate) fn new(row: Model) -> Self {
         Self { row, coach: None, event_type: None, session: None }
     }
-}
-
-/// One page of bookings, with what was asked for along with them.
-pub(super) async fn list(
-    ctx: &Context<'_>,
-    scope: Scope,
-    filter: Option<BookingFilter>,
-    page: &PageInput,
-) -> Result<Connection<Booking>> {
-    let filter = filter.unwrap_or_default().read()?;
-    let listed = || {
-        let rows = booking::listed(caller(ctx), scope, &filter)?;
-        Ok(Listed { table: &BOOKING, rows, order: booking::ORDER })
-    };
-    if let Some(written) = nodes(ctx, page, listed).await? {
-        return Ok(Connection::written(written));
-    }
-    let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;
-    let mut bookings = Connection::new(rows, Booking::new);
-    let asked = ctx.look_ahead();
-    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-        fetch_along(ctx, nodes, bookings.nodes_mut()).await?;
-    }
-    Ok(bookings)
-}
-
-/// Fetches what the selection asks for along with the bookings: one statement for each kind of thing, however many bookings.
-pub(crate) async fn fetch_along<'b>(
-    ctx: &Context<'_>,
-    asked: Lookahead<'_>,
-    bookings: impl IntoIterator<Item = &'b mut Booking>,
-) -> Result<()> {
-    let mut bookings: Vec<_> = bookings.into_iter().collect();
-    if bookings.is_empty() || !asked.exists() {
-        return Ok(());
-    }
-    let loaders = ctx.data_unchecked::<Loaders>();
-    if asked.field("coach").exists() {
-        let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
-        let found = loaders.load_many(ids).await?;
-        for booking in &mut bookings {
-            booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
-        }
-        let coaches = bookings.iter_mut().filter_map(|booking| booking.coach.as_mut());
-        coach::fetch_along(ctx, asked.field("coach"), coaches).await?;
-    }
-    if asked.field("eventType").exists() {
-        let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
-        let found = loaders.load_many(ids).await?;
-        for booking in &mut bookings {
-            booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
-        }
-    }
-    if asked.field("client").exists() {
-        // Into the loaders' memory, where the field finds them.
-        loaders.load_many(bookings.iter().filter_map(|booking| booking.row.client_id.map(UserById))).await?;
-    }
-    if asked.field("session").exists() {
-        let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
-        let found = loaders.load_many(ids).await?;
-        for booking in &mut bookings {
-            let session = found.get(&SessionByBooking(booking.row.id)).cloned();
-            booking.session = Some(session.map(|row| Session::new(row, booking.row.clone())));
-        }
-        let sessions = bookings.iter_mut().filter_map(|booking| booking.session.as_mut()?.as_mut());
-        session::fetch_along(ctx, asked.field("session"), sessions).await?;
-    }
-    Ok(())
 }
 
 #[Object(use_type_description)]

@@ -7,6 +7,8 @@ mod chain;
 mod origin;
 mod parties;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::{Uuid, booking};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -17,12 +19,14 @@ use super::align;
 use super::derive::{Derived, derive};
 use super::payment::is_paid;
 use super::request;
+use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling::statement::Telling;
 use crate::domain::{Act, Result};
+use crate::outbox;
 
 /// Takes statements in and carries out what is new about them. Gives the booking they are about, once enough is known for one. The
-/// transaction must have entered the history ([`outbox::enter`](crate::outbox::enter)).
+/// transaction must have entered the history ([`outbox::enter`]).
 /// `payment_deadline` is until when a booking whose price becomes due by it is to be paid.
 ///
 /// # Errors
@@ -39,6 +43,23 @@ pub(crate) async fn learn(
         booking_id = settle(txn, act, &key, &earlier, payment_deadline).await?.or(booking_id);
     }
     Ok(booking_id)
+}
+
+/// [`learn`] in a transaction of its own.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn take_in(app: &App, act: Act, tellings: Vec<Telling>) -> Result<Option<Uuid>> {
+    let (tellings, deadline) = (Arc::new(tellings), act.now + app.deadlines.payment);
+    app.db
+        .write(move |txn| {
+            let (act, tellings) = (act.clone(), Arc::clone(&tellings));
+            Box::pin(async move {
+                outbox::enter(txn).await?;
+                learn(txn, &act, tellings.to_vec(), deadline).await
+            })
+        })
+        .await
 }
 
 /// What everything that a scheduler has said about a booking means.

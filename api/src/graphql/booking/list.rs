@@ -1,0 +1,84 @@
+//! Pages of bookings, with what is asked for along with them fetched for all of them at once.
+
+use async_graphql::{Context, Lookahead};
+
+use super::input::BookingFilter;
+use super::object::Booking;
+use crate::domain::booking::{self, Scope};
+use crate::domain::page::PageInput;
+use crate::graphql::coach::{self, Coach};
+use crate::graphql::connection::Connection;
+use crate::graphql::context::{app, caller};
+use crate::graphql::error::Result;
+use crate::graphql::event_type::EventType;
+use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
+use crate::graphql::raw::{BOOKING, Listed, nodes};
+use crate::graphql::session::{self, Session};
+
+/// One page of bookings, with what was asked for along with them.
+pub(super) async fn page_of(
+    ctx: &Context<'_>,
+    scope: Scope,
+    filter: Option<BookingFilter>,
+    page: &PageInput,
+) -> Result<Connection<Booking>> {
+    let filter = filter.unwrap_or_default().read()?;
+    let listed = || {
+        let rows = booking::listed(caller(ctx), scope, &filter)?;
+        Ok(Listed { table: &BOOKING, rows, order: booking::ORDER })
+    };
+    if let Some(written) = nodes(ctx, page, listed).await? {
+        return Ok(Connection::written(written));
+    }
+    let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;
+    let mut bookings = Connection::new(rows, Booking::new);
+    let asked = ctx.look_ahead();
+    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+        fetch_along(ctx, nodes, bookings.nodes_mut()).await?;
+    }
+    Ok(bookings)
+}
+
+/// Fetches what the selection asks for along with the bookings: one statement for each kind of thing, however many bookings.
+pub(crate) async fn fetch_along<'b>(
+    ctx: &Context<'_>,
+    asked: Lookahead<'_>,
+    bookings: impl IntoIterator<Item = &'b mut Booking>,
+) -> Result<()> {
+    let mut bookings: Vec<_> = bookings.into_iter().collect();
+    if bookings.is_empty() || !asked.exists() {
+        return Ok(());
+    }
+    let loaders = ctx.data_unchecked::<Loaders>();
+    if asked.field("coach").exists() {
+        let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
+        let found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
+        }
+        let coaches = bookings.iter_mut().filter_map(|booking| booking.coach.as_mut());
+        coach::fetch_along(ctx, asked.field("coach"), coaches).await?;
+    }
+    if asked.field("eventType").exists() {
+        let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
+        let found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
+        }
+    }
+    if asked.field("client").exists() {
+        // Into the loaders' memory, where the field finds them.
+        loaders.load_many(bookings.iter().filter_map(|booking| booking.row.client_id.map(UserById))).await?;
+    }
+    if asked.field("session").exists() {
+        let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
+        let found = loaders.load_many(ids).await?;
+        for booking in &mut bookings {
+            let session = found.get(&SessionByBooking(booking.row.id)).cloned();
+            booking.session = Some(session.map(|row| Session::new(row, booking.row.clone())));
+        }
+        let sessions = bookings.iter_mut().filter_map(|booking| booking.session.as_mut()?.as_mut());
+        session::fetch_along(ctx, asked.field("session"), sessions).await?;
+    }
+    Ok(())
+}
