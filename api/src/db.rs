@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use migration::MigratorTrait;
+use sea_orm::sqlx::ConnectOptions as _;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -35,6 +37,23 @@ pub struct DbOptions {
     pub url: String,
     /// Most connections: of the pool in PostgreSQL, of the readers in SQLite.
     pub connections: u32,
+}
+
+impl DbOptions {
+    /// Why the database cannot be opened, for the operator; without its password. A pool waits for a server that does not answer, in case it
+    /// is about to start, and then knows only that it has waited: so it is asked once more.
+    pub async fn why(&self, error: DbErr) -> String {
+        if let Some(file) = self.url.strip_prefix("sqlite:") {
+            return format!("{}: {error}", file.trim_start_matches("//"));
+        }
+        let Ok(server) = self.url.parse::<PgConnectOptions>() else { return error.to_string() };
+        let name = format!("{}:{}", server.get_host(), server.get_port());
+        match tokio::time::timeout(Duration::from_secs(5), server.connect()).await {
+            Ok(Err(error)) => format!("{name}: {error}"),
+            Ok(Ok(_)) => format!("{name}: {error}"),
+            Err(_) => format!("{name} does not answer"),
+        }
+    }
 }
 
 /// The database. Cloning shares it.
@@ -293,4 +312,21 @@ fn postgres(options: &DbOptions) -> ConnectOptions {
             .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")])
     });
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_operator_learns_which_server_cannot_be_reached_and_why() {
+        // The system chooses a port; nobody listens there once this listener is gone.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        drop(listener);
+        let options = DbOptions { url: format!("postgres://nora:canary@{address}/courtside"), connections: 1 };
+        let why = options.why(DbErr::Custom("waited".to_owned())).await;
+        assert!(why.starts_with(&address.to_string()) && why.contains("refused"), "{why}");
+        assert!(!why.contains("canary"), "{why}");
+    }
 }

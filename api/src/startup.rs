@@ -30,7 +30,10 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub async fn open_database(config: &Config) -> Result<Db, Failure> {
     let connections = config.database.pool.unwrap_or_else(default_pool);
     let options = DbOptions { url: config.database.url.expose_secret().to_owned(), connections };
-    let db = Db::connect(&options).await.map_err(|error| format!("cannot open the database: {error}"))?;
+    let db = match Db::connect(&options).await {
+        Ok(db) => db,
+        Err(error) => return Err(format!("cannot open the database: {}", options.why(error).await).into()),
+    };
     db.migrate().await.map_err(|error| format!("cannot migrate the database: {error}"))?;
     Ok(db)
 }

@@ -10,7 +10,7 @@ use providers::clerk::{Verifier, VerifierConfig};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tests::{On, Setup, TestApp, both, both_bare};
+use tests::{Answer, On, Setup, TestApp, both, both_bare};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -20,7 +20,12 @@ both_bare![
     the_role_comes_from_the_token,
     without_clerks_keys_nobody_is_let_in_and_nobody_is_told_off,
 ];
-both![bad_tokens_are_never_anonymous, a_suspended_person_gets_nothing, staff_suspend_and_reinstate];
+both![
+    bad_tokens_are_never_anonymous,
+    a_suspended_person_gets_nothing,
+    staff_suspend_and_reinstate,
+    a_suspended_coach_leaves_the_directory,
+];
 
 /// `providers/fixtures/clerk-jwt.json`.
 #[derive(Deserialize)]
@@ -221,4 +226,17 @@ async fn staff_suspend_and_reinstate(app: &TestApp) {
         assert_eq!(done.at(&format!("/{mutation}/user/isSuspended")), &json!(code.is_some()));
         assert_eq!(maria.gql(ME, json!({})).await.code(), code);
     }
+}
+
+async fn a_suspended_coach_leaves_the_directory(app: &TestApp) {
+    let (nora, admin) = (app.coach("nora"), app.admin());
+    let listed =
+        |answer: Answer| answer.at("/coaches/nodes").as_array().expect("a list").contains(&json!({ "handle": "nora" }));
+    let id = nora.gql(ME, json!({})).await.text("/viewer/user/id");
+    let coaches = "{ coaches(first: 100) { nodes { handle } } }";
+    assert!(listed(app.visitor().gql(coaches, json!({})).await));
+    admin.mutate("suspendUser", json!({ "userId": id }), "user { id }").await;
+    assert!(!listed(app.visitor().gql(coaches, json!({})).await));
+    admin.mutate("reinstateUser", json!({ "userId": id }), "user { id }").await;
+    assert!(!listed(app.visitor().gql(coaches, json!({})).await), "coming back is a decision of its own");
 }

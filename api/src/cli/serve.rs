@@ -22,10 +22,14 @@ use crate::startup::{self, Failure};
 use crate::{seed, telemetry, worker};
 
 /// Runs the server, with its worker, until it is told to stop.
-pub(super) async fn run(config: Config) -> Result<(), Failure> {
+pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let began = Instant::now();
     telemetry::init(&config.logs)?;
     let signals = StopSignals::new()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    config.bound_to(listener.local_addr()?);
     let app = prepare(&config).await?;
 
     let shutdown = CancellationToken::new();
@@ -35,10 +39,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let tokens = ready_tokens(&app, &config).await?;
     let page = (!tokens.is_empty()).then(|| Page { tokens: tokens.clone() });
     let routes = router::router(&app, &config, lifecycle, readiness.clone(), page)?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
-    tracing::info!(address = %listener.local_addr()?, started_ms = began.elapsed().as_millis(), "Listening");
+    tracing::info!(address = %config.listen, started_ms = began.elapsed().as_millis(), "Listening");
     if !tokens.is_empty() {
         greet(&config, &tokens);
     }

@@ -223,13 +223,27 @@ fn read_keys(reader: &mut Reader<'_>, listen: Option<SocketAddr>, environment: O
     Keyring::new(keys)
 }
 
+impl Config {
+    /// Takes note of where the server listens in the end: the system has chosen the port where none was named.
+    pub fn bound_to(&mut self, address: SocketAddr) {
+        if self.public_url == default_public_url(self.listen) {
+            self.public_url = default_public_url(address);
+        }
+        self.listen = address;
+    }
+}
+
+fn default_public_url(listen: SocketAddr) -> String {
+    format!("http://{listen}")
+}
+
 fn read_public_url(
     reader: &mut Reader<'_>,
     listen: Option<SocketAddr>,
     environment: Option<Environment>,
 ) -> Option<String> {
     if reader.given("PUBLIC_URL").is_none() {
-        return Some(format!("http://{}", listen?));
+        return listen.map(default_public_url);
     }
     let plain = environment == Some(Environment::Development);
     let url = reader.read("PUBLIC_URL", |text| parse::url(text, plain))?;

@@ -25,6 +25,17 @@ const TWICE: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,a:AAECAwQFBg
 const KEYS: (&str, &str) = ("ENCRYPTION_KEYS", "b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
 #[test]
+fn the_address_in_the_end_is_also_the_public_one_unless_that_was_named() {
+    let address = "127.0.0.1:4567".parse().expect("a literal address");
+    let mut derived = config(&[("LISTEN", "127.0.0.1:0")]);
+    derived.bound_to(address);
+    assert_eq!((derived.listen, derived.public_url.as_str()), (address, "http://127.0.0.1:4567"));
+    let mut named = config(&[("LISTEN", "127.0.0.1:0"), ("PUBLIC_URL", "https://api.example.com")]);
+    named.bound_to(address);
+    assert_eq!((named.listen, named.public_url.as_str()), (address, "https://api.example.com"));
+}
+
+#[test]
 fn nothing_set_is_a_development_server_on_loopback() {
     let config = config(&[]);
     assert_eq!(config.environment, Environment::Development);

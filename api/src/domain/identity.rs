@@ -363,7 +363,8 @@ pub async fn require_good_standing(app: &App, caller: &super::Caller) -> Result<
     Ok(())
 }
 
-/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not.
+/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not. A suspended coach leaves the directory,
+/// and comes back when the profile is listed again.
 ///
 /// # Errors
 /// `NotFound`, or when the database fails.
@@ -379,6 +380,9 @@ pub async fn set_suspended(app: &App, caller: &super::Caller, user_id: Uuid, sus
                 let mut row = user.into_active_model();
                 row.suspended_at = Set(suspended.then_some(now));
                 row.updated_at = Set(now);
+                if suspended {
+                    super::coach::unlist(txn, user_id, now).await?;
+                }
                 let action = if suspended { "user.suspend" } else { "user.reinstate" };
                 super::audit::record(
                     txn,

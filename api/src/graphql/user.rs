@@ -98,7 +98,7 @@ pub struct UserMutation;
 
 #[Object]
 impl UserMutation {
-    /// End a person's rights at once, also on open sockets. Bookings stay as they are.
+    /// End a person's rights at once, also on open sockets. Bookings stay as they are; a coach's profile leaves the directory.
     async fn suspend_user(
         &self,
         ctx: &Context<'_>,
@@ -107,7 +107,7 @@ impl UserMutation {
         SuspendUserPayload::new(set_suspended(ctx, &input, true).await, User)
     }
 
-    /// Give a suspended person their rights back.
+    /// Give a suspended person their rights back. A coach's profile stays unlisted until it is listed again.
     async fn reinstate_user(
         &self,
         ctx: &Context<'_>,

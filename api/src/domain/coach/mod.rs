@@ -12,6 +12,7 @@ use entity::Uuid;
 use entity::coach::{ActiveModel, Column, Entity, Model, Scheduler};
 use entity::{connection, user};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -108,4 +109,20 @@ async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
         .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id);
     Ok(orphans.one(&**txn).await?)
+}
+
+/// Takes the profile of an account off the directory, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn unlist(txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::Listed, Expr::val(false))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .col_expr(Column::UpdatedAt, Expr::val(now))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::Listed.eq(true))
+        .exec(&**txn)
+        .await?;
+    Ok(())
 }
