@@ -18,7 +18,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use row::Row;
 
@@ -61,6 +61,8 @@ impl DbOptions {
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// Whose turn it is among those who are in no hurry; only where there is one writer.
+    turns: Option<Arc<Semaphore>>,
     wake: Arc<Wake>,
 }
 
@@ -126,10 +128,10 @@ impl Db {
         if options.url.starts_with("sqlite:") {
             let write = counted(Database::connect(sqlite(options, 1)).await?);
             let read = counted(Database::connect(sqlite(options, options.connections)).await?);
-            Ok(Self { read, write, wake: Arc::default() })
+            Ok(Self { read, write, turns: Some(Arc::new(Semaphore::new(1))), wake: Arc::default() })
         } else {
             let pool = counted(Database::connect(postgres(options)).await?);
-            Ok(Self { read: pool.clone(), write: pool, wake: Arc::default() })
+            Ok(Self { read: pool.clone(), write: pool, turns: None, wake: Arc::default() })
         }
     }
 
@@ -159,6 +161,12 @@ impl Db {
     #[must_use]
     pub fn write_one(&self) -> &DatabaseConnection {
         &self.write
+    }
+
+    /// A turn for work that nobody waits for. Where there is one writer such work goes one after the other, so that whoever has somebody
+    /// waiting gets the writer next, and not after all of it. Nothing to wait for with PostgreSQL.
+    pub async fn background_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.turns.as_ref()?).acquire_owned().await.ok()
     }
 
     /// Open connections, and how many of them have nothing to do.
@@ -296,7 +304,8 @@ fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
             .pragma("journal_mode", "WAL")
             // A commit that was answered must survive a power cut, not only a crash of this process.
             .pragma("synchronous", "FULL")
-            .pragma("cache_size", "-16000")
+            // The system keeps pages as well; of what each reader keeps for itself, a little is enough.
+            .pragma("cache_size", "-4000")
             .pragma("temp_store", "MEMORY")
     });
     pool

@@ -88,6 +88,11 @@ pub struct Answer {
 #[serde(transparent)]
 pub struct Answers(pub Vec<Answer>);
 
+/// Addresses of the others who are invited, lower-cased, in the order in which they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Guests(pub Vec<String>);
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "booking")]
 pub struct Model {
@@ -125,6 +130,7 @@ pub struct Model {
     /// Link to the meeting; only for those who take part.
     pub join_url: Option<String>,
     pub answers: Answers,
+    pub guests: Guests,
     pub approval: Approval,
     /// Until when it must be paid.
     pub payment_deadline: Option<DateTimeUtc>,

@@ -58,6 +58,8 @@ pub enum Kind {
     Merged,
     /// Place or link changed.
     LocationChanged,
+    /// Somebody else was invited.
+    GuestsAdded,
     /// More became known about it: who it is for, what was answered, what it costs.
     DetailsChanged,
 }

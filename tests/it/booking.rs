@@ -2,6 +2,7 @@
 
 mod approval;
 mod ending;
+mod guests;
 mod idempotency;
 mod life;
 mod race;

@@ -75,6 +75,21 @@ load_by!(UserById, "A user.", user, Id);
 load_by!(MirrorOf, "How an object stands to its like elsewhere.", mirror, Id);
 load_by!(SessionByBooking, "The session of a booking.", session, BookingId);
 
+/// Whether a coach's calendar elsewhere can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IsConnected(pub Uuid);
+
+impl Loader<IsConnected> for Rows {
+    type Value = bool;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[IsConnected]) -> Result<HashMap<IsConnected, bool>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let live = domain::connection::list_live_coaches(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, live.contains(&key.0))).collect())
+    }
+}
+
 /// The specialties of a coach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpecialtiesOf(pub Uuid);

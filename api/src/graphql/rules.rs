@@ -31,7 +31,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("Query", Anyone, "node viewer booking admin session"),
     ("Query", Anyone, "coach coaches specialties eventType slots freeCoaches"),
     ("Query", Coach, "schedule"),
-    ("Mutation", SignedIn, "createBooking rescheduleBooking cancelBooking syncMyBookings"),
+    ("Mutation", SignedIn, "createBooking rescheduleBooking cancelBooking addBookingGuests syncMyBookings"),
     ("Mutation", SignedIn, "createHold releaseHold rateSession createNote updateNote deleteNote"),
     ("Mutation", Coach, "approveBooking rejectBooking markAttendance startSession completeSession"),
     ("Mutation", Coach, "updateCoachProfile createEventType updateEventType archiveEventType"),
@@ -79,7 +79,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "Booking",
         SignedIn,
         "id reference status version kind startsAt endsAt startsAtLocal endsAtLocal durationMinutes clientTimeZone eventType coach \
-         client clientName clientEmail location answers price paymentDeadline cancellationPolicy cancellationQuote \
+         client clientName clientEmail location answers guests price paymentDeadline cancellationPolicy cancellationQuote \
          cancellationReason canceledAt approval scheduler conflict moves session history viewerRole allowedActions createdAt \
          updatedAt",
     ),
@@ -96,6 +96,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("CreateBookingPayload", SignedIn, "booking userErrors"),
     ("RescheduleBookingPayload", SignedIn, "booking userErrors"),
     ("CancelBookingPayload", SignedIn, "booking userErrors"),
+    ("AddBookingGuestsPayload", SignedIn, "booking userErrors"),
     ("ApproveBookingPayload", Coach, "booking userErrors"),
     ("RejectBookingPayload", Coach, "booking userErrors"),
     (

@@ -45,7 +45,7 @@ impl BookingEvent {
         // What was decided here is to be carried out at the scheduler; what it told us, it knows.
         let is_news_there = !matches!(self.act.source, Source::Webhook | Source::Reconcile);
         let ends_or_decides = (was_active && !self.status_after.is_active())
-            || matches!(self.kind, Kind::Approved | Kind::AttendanceMarked);
+            || matches!(self.kind, Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded);
         if self.scheduler == Scheduler::CalCom && is_news_there && ends_or_decides {
             jobs.push(Job::AlignBooking { booking_id: self.booking_id });
         }

@@ -65,6 +65,12 @@ impl Job {
         }
     }
 
+    /// Whether it needs nothing but the database, and so never waits for anybody outside.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        matches!(self, Self::ProjectDelivery { .. } | Self::SettleConflicts { .. } | Self::ClaimBookings { .. })
+    }
+
     pub(crate) fn subject_id(self) -> Uuid {
         match self {
             Self::ProjectDelivery { delivery_id: id }

@@ -96,6 +96,7 @@ async fn book(
             location_value: offer.location_value.clone(),
             join_url: offer.location_value.clone(),
             answers: entity::booking::Answers::default(),
+            guests: Default::default(),
             approval: Approval::NotNeeded,
             payment_deadline: None,
             scheduler: coach.scheduler,

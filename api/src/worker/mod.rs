@@ -73,8 +73,10 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize> {
 }
 
 async fn run_one(app: Arc<App>, row: Model) {
+    let job = Job::from_row(&row);
+    let _turn = if job.is_some_and(Job::is_local) { app.db.background_turn().await } else { None };
     let started = Instant::now();
-    let outcome = match Job::from_row(&row) {
+    let outcome = match job {
         _ if row.attempts > job::MAX_ATTEMPTS => Err(Error::internal("a job", "it never came to an end")),
         Some(job) => dispatch(&app, job).await,
         None => Err(Error::internal("a job", "its kind is not known to this version")),

@@ -91,6 +91,7 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
         location_value: Some("https://meet.bench.example/room".to_owned()),
         join_url: Some("https://meet.bench.example/room".to_owned()),
         answers: Answers::default(),
+        guests: Default::default(),
         approval: Approval::NotNeeded,
         payment_deadline: None,
         scheduler: Scheduler::Native,

@@ -15,6 +15,7 @@ both_bare![
     what_costs_something_waits_for_its_payment_and_is_given_back_without_it,
     what_happens_on_their_page_happens_here,
     a_start_that_is_not_offered_is_refused_before_anything_is_asked,
+    guests_are_invited_there_as_well,
 ];
 
 async fn what_is_booked_here_stands_there(on: On) {
@@ -135,5 +136,41 @@ async fn a_start_that_is_not_offered_is_refused_before_anything_is_asked(on: On)
     let posts = lab.cal.requests().iter().filter(|call| call.method == "POST" && call.path == "/v2/bookings").count();
     assert_eq!(posts, 1);
     lab.settle(TimeDelta::seconds(10)).await;
+    lab.app.finish().await;
+}
+
+async fn guests_are_invited_there_as_well(on: On) {
+    let lab = Lab::start(on).await;
+    let maria = lab.app.client("maria");
+    let mut order = lab.offer.order(at("2026-11-25T15:00:00Z"));
+    order["guests"] = json!(["ann@example.com"]);
+    let made = maria.mutate("createBooking", order, "booking { id allowedActions }").await;
+    let actions = made.at("/createBooking/booking/allowedActions");
+    assert_eq!(actions, &json!(["CANCEL", "RESCHEDULE", "ADD_GUESTS"]), "{made:?}");
+    let id = made.text("/createBooking/booking/id");
+    let invited = |lab: &Lab| lab.live_there().iter().map(|booking| booking.guests.clone()).collect::<Vec<_>>();
+    assert_eq!(invited(&lab), [["ann@example.com"]]);
+
+    let input = json!({ "bookingId": id, "guests": ["Bo@example.com"] });
+    let added = maria.mutate("addBookingGuests", input, "booking { guests }").await;
+    assert_eq!(
+        added.at("/addBookingGuests/booking/guests"),
+        &json!(["ann@example.com", "bo@example.com"]),
+        "{added:?}"
+    );
+    lab.settle(TimeDelta::seconds(30)).await;
+    assert_eq!(invited(&lab), [["ann@example.com", "bo@example.com"]]);
+    lab.cal.reset_requests();
+    lab.settle(TimeDelta::seconds(300)).await;
+    let path = |path: &str| path.ends_with("/guests");
+    assert!(!lab.cal.requests().iter().any(|request| path(&request.path)), "what is there is not asked for again");
+
+    // A guest whom the coach invites on their side is one here as well.
+    let uid = lab.live_there()[0].uid.clone();
+    let body = json!({ "guests": [{ "email": "cy@example.com" }] });
+    lab.post(&format!("/v2/bookings/{uid}/guests"), "2024-08-13", body).await;
+    lab.settle(TimeDelta::minutes(5)).await;
+    assert_eq!(lab.app.booking(&id).await.guests.0, ["ann@example.com", "bo@example.com", "cy@example.com"]);
+    assert_eq!(lab.agree().await, Ok(()));
     lab.app.finish().await;
 }

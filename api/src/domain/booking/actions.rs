@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::ActorKind;
-use entity::coach::Scheduler;
 
 use super::state::{self, Event};
 use crate::domain::Caller;
@@ -24,6 +23,8 @@ pub enum Action {
     Pay,
     /// Say who came.
     MarkAttendance,
+    /// Invite others.
+    AddGuests,
 }
 
 /// Whether the caller may know where the session takes place: its coach and staff while it stands, its client once it is confirmed.
@@ -36,22 +37,23 @@ pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
     }
 }
 
-/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and have the last word.
+/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and have the last word. `is_reachable` says
+/// whether its scheduler can be asked: the built-in one always, another one while its coach is connected.
 #[must_use]
-pub fn allowed_actions(caller: &Caller, booking: &Model, now: DateTime<Utc>) -> Vec<Action> {
+pub fn allowed_actions(caller: &Caller, booking: &Model, is_reachable: bool, now: DateTime<Utc>) -> Vec<Action> {
     let Some(side) = super::side_of(caller, booking) else { return Vec::new() };
     let client = side == ActorKind::Client;
     let begun = booking.starts_at <= now;
     let waits = booking.status == Status::Scheduled && booking.approval == Approval::Pending;
     let moves_left = booking.policy.max_moves.is_none_or(|most| !client || booking.moves < most);
-    let ours = booking.scheduler == Scheduler::Native;
     let can = |event| state::next(booking.status, event).is_some();
     [
-        (Action::Cancel, ours && can(Event::Canceled) && !(client && begun)),
-        (Action::Reschedule, ours && can(Event::Moved) && !begun && moves_left),
-        (Action::Approve, ours && waits && !client && !begun),
-        (Action::Reject, ours && waits && !client && !begun),
+        (Action::Cancel, is_reachable && can(Event::Canceled) && !(client && begun)),
+        (Action::Reschedule, is_reachable && can(Event::Moved) && !begun && moves_left),
+        (Action::Approve, is_reachable && waits && !client && !begun),
+        (Action::Reject, is_reachable && waits && !client && !begun),
         (Action::Pay, client && can(Event::Paid) && booking.status.is_active()),
+        (Action::AddGuests, is_reachable && booking.status.is_active() && !begun),
         (Action::MarkAttendance, !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed)),
     ]
     .into_iter()

@@ -4,7 +4,7 @@
 //! already is not said again by a repetition, so that whatever happened here since stays.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::booking::{Answers, Approval, Conflict, Model, Status};
+use entity::booking::{Answers, Approval, Conflict, Guests, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::coach::Scheduler;
 use entity::{Uuid, coach, event_type};
@@ -136,6 +136,7 @@ fn row(act: &Act, after: &Derived, parties: &Parties) -> Result<Model> {
         location_value: None,
         join_url: None,
         answers: Answers::default(),
+        guests: Guests::default(),
         approval: Approval::NotNeeded,
         payment_deadline: None,
         scheduler: Scheduler::CalCom,
@@ -202,6 +203,9 @@ fn propose(
     if has_news(before, after, |said| &said.answers) {
         new.answers = Answers(after.answers.clone());
     }
+    if has_news(before, after, |said| &said.guests) {
+        new.guests = with_guests(booking, &after.guests);
+    }
     if has_news(before, after, |said| said.approval) {
         new.approval = after.approval;
     }
@@ -215,6 +219,13 @@ fn propose(
     }
     new.moves = booking.moves + after.moves - before.map_or(0, |before| before.moves);
     Ok(new)
+}
+
+/// Guests are only ever added: neither side can take one back.
+fn with_guests(booking: &Model, more: &[String]) -> Guests {
+    let mut guests = booking.guests.0.clone();
+    guests.extend(more.iter().filter(|guest| !booking.guests.0.contains(guest)).cloned());
+    Guests(guests)
 }
 
 pub(crate) fn currency(after: &Derived) -> Option<String> {
@@ -326,6 +337,8 @@ fn kind_of_detail(booking: &Model, proposed: &Model) -> Kind {
         Kind::Moved
     } else if place(booking) != place(proposed) {
         Kind::LocationChanged
+    } else if booking.guests != proposed.guests {
+        Kind::GuestsAdded
     } else {
         Kind::DetailsChanged
     }

@@ -20,6 +20,8 @@ use crate::outbox::job::{self, Job};
 
 /// Steps in one go. One leads to the next at most once; more would mean that they undo each other.
 const MOST_STEPS: usize = 3;
+/// Guests that Cal.com takes at once.
+const MOST_INVITED: usize = 10;
 
 /// What is still to be done at the scheduler; `None` when the two agree, as far as is known here.
 fn step(booking: &Model, session: Option<&session::Model>, after: &Derived, now: DateTime<Utc>) -> Option<Step> {
@@ -38,12 +40,19 @@ fn step(booking: &Model, session: Option<&session::Model>, after: &Derived, now:
             Some(Step::Confirm { uid })
         }
         S::Confirmed | S::Completed if after.starts_at <= now => absence(session?, after),
+        status if status.is_active() && is_live => invitation(booking, after),
         _ => None,
     }
 }
 
 fn reason(booking: &Model) -> Option<String> {
     booking.cancellation_reason.clone()
+}
+
+fn invitation(booking: &Model, after: &Derived) -> Option<Step> {
+    let missing = booking.guests.0.iter().filter(|guest| !after.guests.contains(guest));
+    let guests: Vec<String> = missing.take(MOST_INVITED).cloned().collect();
+    (!guests.is_empty()).then(|| Step::Invite { uid: after.uid.clone(), guests })
 }
 
 /// Only who was marked absent here is news there.

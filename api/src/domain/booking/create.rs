@@ -14,6 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
 use super::change::{apply, initiate};
+use super::guests;
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
 use super::offered::Offered;
@@ -38,6 +39,8 @@ pub struct Create {
     /// The zone the client sees the time in.
     pub time_zone: Tz,
     pub answers: Vec<AnswerInput>,
+    /// Addresses of others to invite.
+    pub guests: Vec<String>,
     /// The client's own hold on the slot.
     pub hold_id: Option<Uuid>,
 }
@@ -89,6 +92,7 @@ struct Order {
     event_type: event_type::Model,
     terms: Terms,
     answers: entity::booking::Answers,
+    guests: entity::booking::Guests,
 }
 
 impl Order {
@@ -105,9 +109,13 @@ impl Order {
             violations.extend(found);
             entity::booking::Answers::default()
         });
+        let guests = guests::check(&input.guests, client.email.as_deref(), 0).unwrap_or_else(|found| {
+            violations.extend(found);
+            entity::booking::Guests::default()
+        });
         check(violations)?;
         let terms = scheduling::terms(&event_type, length)?;
-        Ok(Self { input, client, coach, event_type, terms, answers })
+        Ok(Self { input, client, coach, event_type, terms, answers, guests })
     }
 
     async fn place(
@@ -188,6 +196,7 @@ impl Order {
                 .location_value
                 .filter(|_| self.event_type.location_kind == event_type::LocationKind::Link),
             answers: self.answers,
+            guests: self.guests,
             approval,
             payment_deadline: None,
             scheduler: self.coach.scheduler,

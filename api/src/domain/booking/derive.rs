@@ -2,6 +2,7 @@
 //! same in every order.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entity::booking::{Answer, Approval};
@@ -77,6 +78,8 @@ pub(crate) struct Derived {
     pub(crate) requires_approval: bool,
     pub(crate) seats: Option<i64>,
     pub(crate) answers: Vec<Answer>,
+    /// Addresses of the others who were ever said to be invited: they come along when it is moved, and are never taken back.
+    pub(crate) guests: Vec<String>,
     pub(crate) lineage_key: Option<String>,
     /// How often it was moved.
     pub(crate) moves: i32,
@@ -147,6 +150,7 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         requires_approval,
         seats: told().find_map(|statement| statement.seats),
         answers: told().find(|said| !said.answers.is_empty()).map(|said| said.answers.clone()).unwrap_or_default(),
+        guests: told().flat_map(|said| said.guests.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect(),
         lineage_key: told().find_map(|statement| statement.lineage_key.clone()),
         moves: i32::try_from(chain.len() - 1).unwrap_or(i32::MAX),
         reason: decisive.and_then(|statement| statement.reason.clone()),

@@ -64,6 +64,7 @@ pub(super) fn keep(booking: &Model, proposed: Model, after: &Derived) -> Model {
         location_value: proposed.location_value,
         join_url: proposed.join_url,
         lineage_key: proposed.lineage_key,
+        guests: proposed.guests,
         moves: proposed.moves,
         approval: if ended_here { booking.approval } else { approval },
         cancellation_reason: if ended_here {

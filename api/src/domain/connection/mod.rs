@@ -25,7 +25,7 @@ pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{Action, action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
 pub use provision::provision;
-pub use read::{find_live, is_live, list_by_coach, list_by_coaches, list_working, live_coaches};
+pub use read::{find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working, live_coaches};
 pub use redirect::Redirects;
 
 use providers::{Error as ProviderError, Kind};

@@ -40,6 +40,15 @@ pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
     Ok(working.select_only().column(Column::Id).into_tuple().all(app.db.read()).await?)
 }
 
+/// Those of several coaches for whom we may act.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_live_coaches(app: &App, coach_ids: &[Uuid]) -> Result<Vec<Uuid>> {
+    let live = Entity::find_live(PROVIDER).filter(Column::CoachId.is_in(coach_ids.iter().copied()));
+    Ok(live.select_only().column(Column::CoachId).into_tuple().all(app.db.read()).await?)
+}
+
 /// The coaches for whom we may act, as a part of a larger question.
 #[must_use]
 pub fn live_coaches() -> SelectStatement {

@@ -7,7 +7,8 @@ use chrono_tz::Tz;
 use entity::coach::Scheduler;
 use entity::event_type::WindowKind;
 use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 
 use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
 use crate::domain::{Conflict, Error, Result, connection};
@@ -231,7 +232,8 @@ async fn busy(
     if let Some(id) = except.booking_id {
         bookings = bookings.filter(B::Id.ne(id));
     }
-    let bookings = bookings.select_only().columns([B::CoachId, B::BusyFrom, B::BusyUntil]);
+    let bookings =
+        bookings.select_only().column(B::CoachId).expr(stretches(db, B::BusyFrom, B::BusyUntil)).group_by(B::CoachId);
     let mut holds = slot_hold::Entity::find()
         .filter(H::CoachId.is_in(coach_ids.iter().copied()))
         .filter(H::BusyUntil.gt(around.from))
@@ -240,13 +242,28 @@ async fn busy(
     if let Some(id) = except.user_id {
         holds = holds.filter(H::UserId.ne(id));
     }
-    let holds = holds.select_only().columns([H::CoachId, H::BusyFrom, H::BusyUntil]);
+    let holds =
+        holds.select_only().column(H::CoachId).expr(stretches(db, H::BusyFrom, H::BusyUntil)).group_by(H::CoachId);
 
-    type Row = (Uuid, DateTime<Utc>, DateTime<Utc>);
+    let (bookings, holds) = tokio::try_join!(
+        bookings.into_tuple::<(Uuid, String)>().all(db),
+        holds.into_tuple::<(Uuid, String)>().all(db)
+    )?;
     let mut taken: HashMap<Uuid, Vec<Interval>> = HashMap::new();
-    let rows = bookings.into_tuple::<Row>().all(db).await?.into_iter().chain(holds.into_tuple::<Row>().all(db).await?);
-    for (coach_id, from, until) in rows {
-        taken.entry(coach_id).or_default().push(Interval { from, until });
+    for (coach_id, stretches) in bookings.into_iter().chain(holds) {
+        let stretches: Vec<(DateTime<Utc>, DateTime<Utc>)> =
+            serde_json::from_str(&stretches).map_err(|error| Error::internal("taken time", error))?;
+        taken.entry(coach_id).or_default().extend(stretches.into_iter().map(|(from, until)| Interval { from, until }));
     }
     Ok(taken)
+}
+
+/// All stretches of a group of rows as one value: a row of its own for each of hundreds costs far more than what is in it.
+fn stretches(db: &impl ConnectionTrait, from: impl ColumnTrait, until: impl ColumnTrait) -> SimpleExpr {
+    let [list, pair] = match db.get_database_backend() {
+        DbBackend::Sqlite => ["json_group_array", "json_array"],
+        _ => ["json_agg", "json_build_array"],
+    };
+    let pair = Func::cust(pair).arg(from.into_expr()).arg(until.into_expr());
+    Expr::from(Func::cust(list).arg(pair)).cast_as("text")
 }

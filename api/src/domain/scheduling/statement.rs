@@ -90,6 +90,9 @@ pub(crate) struct Statement {
     pub(crate) seats: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) answers: Vec<Answer>,
+    /// Addresses of the others who are invited, lower-cased.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) guests: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Address of whoever did it.

@@ -56,6 +56,15 @@ pub struct AnswerInput {
     pub values: Vec<String>,
 }
 
+/// Input of addBookingGuests.
+#[derive(Clone, Debug, InputObject)]
+pub struct AddBookingGuestsInput {
+    /// The booking.
+    pub booking_id: ID,
+    /// Whom to invite. A booking has at most 10 guests.
+    pub guests: Vec<EmailAddress>,
+}
+
 /// Input of createBooking.
 #[derive(Clone, Debug, InputObject)]
 pub struct CreateBookingInput {
@@ -74,6 +83,9 @@ pub struct CreateBookingInput {
     /// Answers to the event type's questions.
     #[graphql(default)]
     pub answers: Vec<AnswerInput>,
+    /// Others to invite, at most 10.
+    #[graphql(default)]
+    pub guests: Vec<EmailAddress>,
     /// The caller's own hold on the slot.
     pub hold_id: Option<ID>,
 }
@@ -88,6 +100,7 @@ impl CreateBookingInput {
             length_minutes: self.length_minutes,
             time_zone: self.time_zone.0,
             answers: answers.map(|answer| booking::AnswerInput { key: answer.key, values: answer.values }).collect(),
+            guests: self.guests.into_iter().map(|guest| guest.0).collect(),
             hold_id: Kind::Hold.find_key("holdId", self.hold_id.as_ref())?,
         };
         Ok((self.idempotency_key.0, create))

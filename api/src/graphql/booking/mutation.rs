@@ -3,8 +3,8 @@
 use async_graphql::{Context, Object};
 
 use super::input::{
-    ApproveBookingInput, CancelBookingInput, CreateBookingInput, RecordPaymentInput, RejectBookingInput,
-    RescheduleBookingInput,
+    AddBookingGuestsInput, ApproveBookingInput, CancelBookingInput, CreateBookingInput, RecordPaymentInput,
+    RejectBookingInput, RescheduleBookingInput,
 };
 use super::object::Booking;
 use crate::domain::{self, booking};
@@ -16,6 +16,7 @@ use crate::graphql::payload::payload;
 payload!(CreateBookingPayload, "Result of createBooking.", booking: Booking, "The booking.");
 payload!(RescheduleBookingPayload, "Result of rescheduleBooking.", booking: Booking, "The booking at its new time.");
 payload!(CancelBookingPayload, "Result of cancelBooking.", booking: Booking, "The cancelled booking.");
+payload!(AddBookingGuestsPayload, "Result of addBookingGuests.", booking: Booking, "The booking with its guests.");
 payload!(ApproveBookingPayload, "Result of approveBooking.", booking: Booking, "The booking.");
 payload!(RecordPaymentPayload, "Result of recordPayment.", booking: Booking, "The confirmed booking.");
 payload!(RejectBookingPayload, "Result of rejectBooking.", booking: Booking, "The rejected booking.");
@@ -51,6 +52,20 @@ impl BookingMutation {
             booking::reschedule(app(ctx), caller(ctx), &key, reschedule).await
         };
         RescheduleBookingPayload::new(done.await, Booking::new)
+    }
+
+    /// Invite others to a booking that is still to come. Safe to send again. A guest cannot be taken back.
+    async fn add_booking_guests(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The booking, and whom to invite.")] input: AddBookingGuestsInput,
+    ) -> Result<AddBookingGuestsPayload> {
+        let done = async {
+            let id = Kind::Booking.key("bookingId", &input.booking_id)?;
+            let guests = input.guests.into_iter().map(|guest| guest.0).collect();
+            booking::add_guests(app(ctx), caller(ctx), id, guests).await
+        };
+        AddBookingGuestsPayload::new(done.await, Booking::new)
     }
 
     /// Cancel a booking. What is given back is in its cancellationQuote beforehand.

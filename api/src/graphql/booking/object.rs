@@ -14,7 +14,7 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
+use crate::graphql::loaders::{CoachById, EventTypeById, IsConnected, Loaders, SessionByBooking, UserById};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
 use crate::graphql::session::Session;
@@ -155,6 +155,11 @@ impl Booking {
         answers.map(shown).collect()
     }
 
+    /// Addresses of the others who are invited; for those who take part.
+    async fn guests(&self) -> Vec<EmailAddress> {
+        self.row.guests.0.iter().cloned().map(EmailAddress).collect()
+    }
+
     /// Price as agreed when booked; null when free.
     async fn price(&self) -> Option<Money> {
         Money::price(self.row.price_minor, &self.row.currency)
@@ -245,8 +250,12 @@ impl Booking {
     }
 
     /// What the caller may do with it now.
-    async fn allowed_actions(&self, ctx: &Context<'_>) -> Vec<Action> {
-        booking::allowed_actions(caller(ctx), &self.row, app(ctx).clock.now())
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<Action>> {
+        let is_reachable = match self.row.scheduler {
+            Scheduler::Native => true,
+            _ => ctx.data_unchecked::<Loaders>().load_one(IsConnected(self.row.coach_id)).await?.unwrap_or(false),
+        };
+        Ok(booking::allowed_actions(caller(ctx), &self.row, is_reachable, app(ctx).clock.now()))
     }
 
     /// When it was made.

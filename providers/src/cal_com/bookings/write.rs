@@ -278,4 +278,12 @@ pub struct NewGuest {
     pub language: Option<String>,
 }
 
+impl NewGuest {
+    /// Somebody of whom only the address is known.
+    #[must_use]
+    pub fn by_email(email: &str) -> Self {
+        Self { email: email.to_owned(), name: None, time_zone: None, phone_number: None, language: None }
+    }
+}
+
 quiet_debug!(NewGuest { time_zone });

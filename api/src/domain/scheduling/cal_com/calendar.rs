@@ -9,7 +9,7 @@ use entity::scheduler_request::{Kind, Model as Request};
 use entity::{Uuid, booking, event_type};
 use providers::cal_com::{
     self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey, MarkAbsent, NewAttendee,
-    NewBooking, Refusal, Reschedule, Slot, SlotQuery,
+    NewBooking, NewGuest, Refusal, Reschedule, Slot, SlotQuery,
 };
 use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
@@ -55,6 +55,7 @@ pub(crate) enum Step {
     Confirm { uid: String },
     Decline { uid: String, reason: Option<String> },
     MarkAbsent { uid: String, email: String, absent: bool },
+    Invite { uid: String, guests: Vec<String> },
 }
 
 /// What came of a step.
@@ -73,6 +74,7 @@ impl Step {
             Self::Confirm { .. } => "confirm",
             Self::Decline { .. } => "decline",
             Self::MarkAbsent { .. } => "mark_absent",
+            Self::Invite { .. } => "invite",
         }
     }
 }
@@ -120,6 +122,7 @@ impl<'a> Calendar<'a> {
         let mut new = NewBooking::new(EventTypeKey::id(their_id(&wish.event_type)?), booking.starts_at, attendee);
         new.metadata.insert(super::REQUEST.to_owned(), wish.request.id.to_string());
         new.answers = booking.answers.0.iter().map(answer).collect();
+        new.guests.clone_from(&booking.guests.0);
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
         let new = &new;
@@ -281,13 +284,24 @@ impl<'a> Calendar<'a> {
                         .await,
                 )
             }
+            Step::Invite { uid, guests } => {
+                let guests = &guests.iter().map(|email| NewGuest::by_email(email)).collect::<Vec<_>>();
+                (
+                    uid,
+                    self.access
+                        .call(|credential| async move { self.client.add_guests(&credential, uid, guests).await })
+                        .await,
+                )
+            }
         };
         match done {
+            Ok(booking) if !lists(&booking, step) => Ok(Stepped::Impossible("not taken")),
             Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
             Err(fault) => match &fault.refusal {
                 Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
                 Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
                 Some(Refusal::NotOwner | Refusal::Forbidden) => Ok(Stepped::Impossible("forbidden")),
+                Some(_) if matches!(step, Step::Invite { .. }) => Ok(Stepped::Impossible("refused")),
                 // It stands there already, or has gone on: what is there now is read.
                 Some(_) if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict => {
                     Ok(Stepped::Told(tell_of(&self.read(uid).await?)))
@@ -314,6 +328,13 @@ fn answer(answer: &Answer) -> (String, Value) {
         _ => Value::from(one()),
     };
     (answer.key.clone(), value)
+}
+
+/// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a word.
+fn lists(booking: &wire::Booking, step: &Step) -> bool {
+    let Step::Invite { guests, .. } = step else { return true };
+    let listed: Vec<String> = booking.guests.iter().map(|guest| wire::normalised_email(guest)).collect();
+    guests.iter().all(|guest| listed.contains(guest))
 }
 
 fn is_over(fault: &Fault) -> bool {

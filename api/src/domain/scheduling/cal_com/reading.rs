@@ -75,6 +75,7 @@ fn read(booking: &wire::Booking, seat: String, attendee: Option<&wire::Attendee>
         location: booking.location.clone().filter(|place| !is_video(&place)),
         video_url: video_url.cloned(),
         seats: seated.then_some(1),
+        guests: if seated { Vec::new() } else { booking.guests.iter().map(|guest| normalised_email(guest)).collect() },
         reason: booking.cancellation_reason.clone(),
         by: booking.canceled_by.as_deref().or(booking.rescheduled_by.as_deref()).map(normalised_email),
         request_id: super::request_id(&booking.metadata),

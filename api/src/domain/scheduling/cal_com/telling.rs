@@ -131,6 +131,7 @@ fn statement(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Atte
         requires_approval: booking.event_type.requires_confirmation,
         seats: booking.seats_per_slot.filter(|seats| *seats > 0),
         answers: if is_booker { answers(booking) } else { Vec::new() },
+        guests: if is_booker { guests(booking) } else { Vec::new() },
         reason: booking.cancellation_reason.clone().or_else(|| booking.rejection_reason.clone()),
         by: booking.cancelled_by.as_ref().or(booking.rescheduled_by.as_ref()).map(plain),
         no_show: None,
@@ -146,6 +147,14 @@ fn standing(status: &wire::Status) -> Option<Standing> {
         wire::Status::Rejected => Standing::Rejected,
         wire::Status::Other(_) => return None,
     })
+}
+
+fn guests(booking: &Booking) -> Vec<String> {
+    let given = booking.responses.iter().find(|answer| answer.slug == "guests").map(|answer| &answer.value);
+    match given {
+        Some(AnswerValue::Many(guests)) => guests.iter().map(|guest| normalised_email(guest)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn answers(booking: &Booking) -> Vec<Answer> {
