@@ -88,7 +88,7 @@ impl Gate for AppGate {
             AuthError::Unavailable
         })?;
         if let Viewer::Person(person) = &viewer {
-            self.app.recent.keep(token, found_at, person);
+            self.app.recent.keep(token, found_at, now, person);
         }
         Ok(viewer)
     }

@@ -62,5 +62,6 @@ async fn nobody_is_invited_to_what_is_over(app: &TestApp) {
     let maria = app.client("maria");
     let id = id_of(&maria.mutate("createBooking", order(app, json!([])).await, GUESTS).await);
     cancel(&maria, &id).await;
+    app.run_jobs().await;
     assert_eq!(invite(&maria, &id, &["ann@example.com"]).await.user_errors(), ["INVALID_STATE"]);
 }

@@ -17,7 +17,7 @@ async fn the_page_has_three_states(app: &TestApp) {
     assert_eq!(maria.gql(PAGE, json!({})).await.at("/viewer/verificationBooking"), &json!(null));
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
     let active = json!({
-        "id": id, "status": "CONFIRMED", "kind": "VERIFICATION", "allowedActions": ["CANCEL", "RESCHEDULE"],
+        "id": id, "status": "CONFIRMED", "kind": "VERIFICATION", "allowedActions": ["CANCEL", "RESCHEDULE", "ADD_GUESTS"],
     });
     assert_eq!(maria.gql(PAGE, json!({})).await.at("/viewer/verificationBooking"), &active);
     assert_eq!(app.client("james").gql(PAGE, json!({})).await.at("/viewer/verificationBooking"), &json!(null));

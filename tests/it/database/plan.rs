@@ -26,6 +26,9 @@ const GROWING: [&str; 12] = [
     "webhook_delivery",
 ];
 
+/// An index of only the bookings in conflict, which are few: all of them are looked at.
+const SEEN_WHOLE: &str = " USING INDEX booking_conflict";
+
 async fn no_statement_reads_a_whole_table(app: &TestApp) {
     let ((), ran) = app.statements.of(everything(app)).await;
     let statements: BTreeSet<_> = ran.into_iter().filter(|sql| reads(sql)).collect();
@@ -109,7 +112,7 @@ async fn scans_of_sqlite(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     lines
         .filter(|line| {
             let table = line.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
-            table.is_some_and(|table| GROWING.contains(&table)) && !in_order
+            table.is_some_and(|table| GROWING.contains(&table)) && !in_order && !line.ends_with(SEEN_WHOLE)
         })
         .collect()
 }

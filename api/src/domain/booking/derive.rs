@@ -9,8 +9,8 @@ use entity::booking::{Answer, Approval};
 use entity::event_type::LocationKind;
 
 use crate::domain::scheduling::statement::{
-    Attendee, CANCELED, CREATED, ENDED, Offer, Organizer, PAID, PAYMENT_BEGUN, READ, REJECTED, REQUESTED, RESCHEDULED,
-    STARTED, Said, Standing, Statement, no_show,
+    Attendee, CANCELED, CREATED, ENDED, GUEST, Offer, Organizer, PAID, PAYMENT_BEGUN, READ, REJECTED, REQUESTED,
+    RESCHEDULED, STARTED, Said, Standing, Statement, no_show,
 };
 
 /// Kinds that describe a booking, the most telling first. Where several say something, the first of them is believed.
@@ -150,12 +150,18 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         requires_approval,
         seats: told().find_map(|statement| statement.seats),
         answers: told().find(|said| !said.answers.is_empty()).map(|said| said.answers.clone()).unwrap_or_default(),
-        guests: told().flat_map(|said| said.guests.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect(),
+        guests: guests(&chain),
         lineage_key: told().find_map(|statement| statement.lineage_key.clone()),
         moves: i32::try_from(chain.len() - 1).unwrap_or(i32::MAX),
         reason: decisive.and_then(|statement| statement.reason.clone()),
         by: decisive.and_then(|statement| statement.by.clone()),
     })
+}
+
+fn guests(chain: &[&Node]) -> Vec<String> {
+    let kinds = chain.iter().flat_map(|node| node.said.keys());
+    let guests: BTreeSet<_> = kinds.filter_map(|kind| kind.strip_prefix(GUEST)).collect();
+    guests.into_iter().map(ToOwned::to_owned).collect()
 }
 
 fn target(tip: &Node) -> Option<Target> {

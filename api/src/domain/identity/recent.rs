@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Person;
 
@@ -18,7 +18,22 @@ const MOST: usize = 10_000;
 
 /// Findings by token.
 #[derive(Default)]
-pub struct Recent(Mutex<HashMap<Box<str>, (Instant, Person)>>);
+pub struct Recent(Mutex<HashMap<Box<str>, Finding>>);
+
+struct Finding {
+    found_at: Instant,
+    /// By the clock that tokens are judged by.
+    judged_at: DateTime<Utc>,
+    person: Person,
+}
+
+impl Finding {
+    fn holds(&self, now: DateTime<Utc>) -> bool {
+        let life = TimeDelta::from_std(LIFE).unwrap_or_default();
+        let is_recent = self.found_at.elapsed() < LIFE && (self.judged_at..self.judged_at + life).contains(&now);
+        is_recent && self.person.expires_at > now
+    }
+}
 
 impl std::fmt::Debug for Recent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,18 +46,17 @@ impl Recent {
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found_at, person) = known.get(token)?;
-        (found_at.elapsed() < LIFE && person.expires_at > now).then(|| person.clone())
+        known.get(token).filter(|finding| finding.holds(now)).map(|finding| finding.person.clone())
     }
 
-    /// Notes whose token this is. `found_at` is from before the account was read.
-    pub fn keep(&self, token: &str, found_at: Instant, person: &Person) {
+    /// Notes whose token this is. Both times are from before the account was read.
+    pub fn keep(&self, token: &str, found_at: Instant, judged_at: DateTime<Utc>, person: &Person) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
-            known.retain(|_, (found_at, _)| found_at.elapsed() < LIFE);
+            known.retain(|_, finding| finding.found_at.elapsed() < LIFE);
         }
         if known.len() < MOST {
-            known.insert(token.into(), (found_at, person.clone()));
+            known.insert(token.into(), Finding { found_at, judged_at, person: person.clone() });
         }
     }
 
@@ -54,7 +68,6 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
     use entity::Uuid;
     use entity::user::Role;
 
@@ -67,15 +80,17 @@ mod tests {
         let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
         let recent = Recent::default();
         assert!(recent.find("a", now).is_none());
-        recent.keep("a", Instant::now(), &person);
+        recent.keep("a", Instant::now(), now, &person);
         assert_eq!(recent.find("a", now).map(|person| person.user_id), Some(Uuid::nil()));
         assert!(recent.find("b", now).is_none());
-        assert!(recent.find("a", expires_at).is_none());
+        for another in [expires_at, now + TimeDelta::seconds(1), now - TimeDelta::milliseconds(1)] {
+            assert!(recent.find("a", another).is_none(), "{another}");
+        }
         recent.clear();
         assert!(recent.find("a", now).is_none());
 
         let old = Instant::now().checked_sub(LIFE).expect("the machine runs for longer than a second");
-        recent.keep("a", old, &person);
+        recent.keep("a", old, now, &person);
         assert!(recent.find("a", now).is_none());
     }
 
@@ -85,7 +100,7 @@ mod tests {
         let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
         let recent = Recent::default();
         for number in 0..MOST + 10 {
-            recent.keep(&number.to_string(), Instant::now(), &person);
+            recent.keep(&number.to_string(), Instant::now(), expires_at, &person);
         }
         assert!(recent.0.lock().expect("nobody panicked").len() <= MOST);
     }

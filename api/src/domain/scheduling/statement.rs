@@ -31,6 +31,8 @@ pub(crate) const NO_SHOW: &str = "BOOKING_NO_SHOW_UPDATED";
 /// The booking as it was read from the scheduler: the latest reading. Readings may be the first to tell of anything, since messages get
 /// lost and some changes are never told.
 pub(crate) const READ: &str = "READ";
+/// Somebody else is invited; the address follows.
+pub(crate) const GUEST: &str = "GUEST:";
 /// Only that the uid took the place of an earlier one.
 pub(crate) const SUCCEEDED: &str = "SUCCEEDED";
 
@@ -90,9 +92,6 @@ pub(crate) struct Statement {
     pub(crate) seats: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) answers: Vec<Answer>,
-    /// Addresses of the others who are invited, lower-cased.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) guests: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// Address of whoever did it.
@@ -148,6 +147,14 @@ pub(crate) struct Telling {
     pub(crate) seat: String,
     pub(crate) kind: String,
     pub(crate) statement: Statement,
+}
+
+impl Telling {
+    /// That somebody else is invited. Kept for each by themselves: who is invited once stays so.
+    pub(crate) fn guest(uid: &str, email: &str) -> Self {
+        let statement = Statement::default();
+        Self { uid: uid.to_owned(), seat: String::new(), kind: format!("{GUEST}{email}"), statement }
+    }
 }
 
 /// The kind under which somebody's absence is kept.

@@ -11,7 +11,8 @@ use crate::domain::scheduling::statement::{
 pub(crate) fn tell_of(booking: &wire::Booking) -> Vec<Telling> {
     let seats: Vec<&wire::Attendee> = booking.attendees.iter().filter(|attendee| attendee.seat_uid.is_some()).collect();
     let mut tellings: Vec<Telling> = if seats.is_empty() {
-        vec![read(booking, String::new(), booking.attendees.first(), false)]
+        let guests = booking.guests.iter().map(|guest| Telling::guest(&booking.uid, &normalised_email(guest)));
+        std::iter::once(read(booking, String::new(), booking.attendees.first(), false)).chain(guests).collect()
     } else {
         let seat = |attendee: &&wire::Attendee| Some(read(booking, address(attendee)?, Some(*attendee), true));
         seats.iter().filter_map(seat).collect()
@@ -75,7 +76,6 @@ fn read(booking: &wire::Booking, seat: String, attendee: Option<&wire::Attendee>
         location: booking.location.clone().filter(|place| !is_video(&place)),
         video_url: video_url.cloned(),
         seats: seated.then_some(1),
-        guests: if seated { Vec::new() } else { booking.guests.iter().map(|guest| normalised_email(guest)).collect() },
         reason: booking.cancellation_reason.clone(),
         by: booking.canceled_by.as_deref().or(booking.rescheduled_by.as_deref()).map(normalised_email),
         request_id: super::request_id(&booking.metadata),

@@ -70,7 +70,9 @@ fn about_booking(trigger: BookingTrigger, booking: &Booking) -> Vec<Telling> {
     };
     let is_seated = booking.seats_per_slot.is_some_and(|seats| seats > 0);
     if !is_seated || people.is_empty() {
-        return vec![telling(String::new(), booker.clone())];
+        let mut tellings = vec![telling(String::new(), booker.clone())];
+        tellings.extend(guests(booking).iter().map(|guest| Telling::guest(&booking.uid, guest)));
+        return tellings;
     }
     // A message with a seat's id is about that seat, whoever else is mentioned; one without is about everybody in it.
     let seats = if booking.attendee_seat_id.is_some() { booker.clone().into_iter().collect() } else { people };
@@ -131,7 +133,6 @@ fn statement(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Atte
         requires_approval: booking.event_type.requires_confirmation,
         seats: booking.seats_per_slot.filter(|seats| *seats > 0),
         answers: if is_booker { answers(booking) } else { Vec::new() },
-        guests: if is_booker { guests(booking) } else { Vec::new() },
         reason: booking.cancellation_reason.clone().or_else(|| booking.rejection_reason.clone()),
         by: booking.cancelled_by.as_ref().or(booking.rescheduled_by.as_ref()).map(plain),
         no_show: None,
