@@ -4,6 +4,7 @@ mod booking;
 mod faults;
 mod lab;
 mod migration;
+mod moving;
 mod reconcile;
 mod slots;
 mod webhooks;

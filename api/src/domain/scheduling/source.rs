@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use entity::coach::Scheduler;
 use entity::event_type::WindowKind;
 use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
 
 use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
 use crate::domain::{Conflict, Error, Result, connection};
@@ -111,7 +111,7 @@ pub fn terms(event_type: &event_type::Model, length_minutes: i32) -> Result<Term
 pub struct Except {
     /// A booking that is being moved.
     pub booking_id: Option<Uuid>,
-    /// Holds of this person.
+    /// Holds of this person, but for those that a move has made.
     pub user_id: Option<Uuid>,
 }
 
@@ -239,7 +239,8 @@ async fn busy(
         .filter(H::BusyFrom.lt(around.until))
         .filter(H::ExpiresAt.gt(now));
     if let Some(id) = except.user_id {
-        holds = holds.filter(H::UserId.ne(id));
+        // A time that a booking is being moved to is not free for anything else, whoever moves it.
+        holds = holds.filter(H::UserId.ne(id).or(H::Id.in_subquery(slot_hold::Entity::of_moves())));
     }
     let holds = holds.select_only().columns([H::CoachId, H::BusyFrom, H::BusyUntil]);
 
