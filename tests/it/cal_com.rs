@@ -1,10 +1,12 @@
 //! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
 
+mod adoption;
 mod booking;
 mod faults;
 mod lab;
 mod migration;
 mod moving;
+mod page;
 mod reconcile;
 mod slots;
 mod webhooks;
