@@ -1,9 +1,11 @@
 //! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
 
 mod adoption;
+mod audit;
 mod booking;
 mod faults;
 mod lab;
+mod lanes;
 mod migration;
 mod moving;
 mod page;

@@ -20,7 +20,7 @@ mod store;
 mod token;
 
 pub use api_key::connect_with_api_key;
-pub use credential::{Credentials, Lent, Purpose, Unusable, credential, credential_of, report};
+pub use credential::{Credentials, Lent, Purpose, Reason, Unusable, credential, credential_of, report};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{Action, action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
