@@ -3,6 +3,7 @@
 mod adoption;
 mod audit;
 mod booking;
+mod doctor;
 mod faults;
 mod lab;
 mod lanes;

@@ -12,6 +12,7 @@ mod disconnect;
 mod exchange;
 mod health;
 mod oauth;
+mod probe;
 mod provision;
 mod read;
 mod redirect;
@@ -24,6 +25,7 @@ pub use credential::{Credentials, Lent, Purpose, Reason, Unusable, credential, c
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{Action, action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
+pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
 pub use read::{find_live, is_live, list_by_coach, list_by_coaches, live_coaches};
 pub use redirect::Redirects;
