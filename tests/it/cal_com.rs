@@ -3,8 +3,10 @@
 mod adoption;
 mod audit;
 mod booking;
+mod burst;
 mod doctor;
 mod faults;
+mod hang_up;
 mod lab;
 mod lanes;
 mod migration;
