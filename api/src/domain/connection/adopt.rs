@@ -27,7 +27,7 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
             .await?;
         let slug = match own {
             None => row.slug.clone(),
-            Some(own) if own.provider_event_type_id.is_none() && row.provider_event_type_id.is_some() => {
+            Some(own) if is_the_same(&own, &row) => {
                 merge(txn, row, own).await?;
                 continue;
             }
@@ -58,6 +58,12 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
         )),
         Err(error) => Err(error),
     }
+}
+
+/// Whether what is offered here under the slug of something at Cal.com can be that.
+fn is_the_same(own: &event_type::Model, imported: &event_type::Model) -> bool {
+    let is_free = own.provider_event_type_id.is_none() && own.visibility != Visibility::Archived;
+    is_free && imported.provider_event_type_id.is_some()
 }
 
 /// Links what the coach offers with what it is at Cal.com, and gives it the bookings that were taken in for that. The imported event type
