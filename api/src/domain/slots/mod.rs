@@ -5,7 +5,7 @@ mod free;
 pub use free::{FreeCoach, FreeCoaches, FreeFilter, free_coaches};
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
@@ -59,7 +59,6 @@ pub struct Slots {
 /// `InvalidState` for a coach who takes no bookings or whose calendar cannot be read, `Unavailable` when it does not answer and nothing is
 /// known of it: never an empty list instead of an error.
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
-    let began = Instant::now();
     let now = app.clock.now();
     let db = app.db.read();
     let event_type = event_type::Entity::find_by_id(query.event_type_id)
@@ -104,7 +103,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         None => None,
     };
     let question = Question { coach, event_type, length_minutes: length, moving: uid, range: query.range };
-    let reading = scheduling::read(app, &question, PATIENCE.saturating_sub(began.elapsed()), false).await?;
+    let reading = scheduling::read(app, &question, PATIENCE, false).await?;
     let Question { coach, event_type, .. } = question;
     let Some(verified_at) = reading.verified_at else {
         return Err(Error::Unavailable("the coach's calendar does not answer at present"));
