@@ -4,6 +4,7 @@
 #
 #   COURTSIDE=…  BENCH=…   binaries to measure with instead of building them
 #   SECONDS_EACH=10        length of a turn of load
+#   HANG_SECONDS=300       how long Cal.com hangs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ulimit -n 16384
@@ -120,13 +121,13 @@ all_on() {
     measure races --url "$url" --database-url "$database" --rounds 100 --callers 200
     stop_server
 
-    if [ "$kind" = sqlite ]; then
-        measure crash --binary "$courtside" --rounds 20 --webhooks 500
-        measure crash-calcom --binary "$courtside"
-    else
-        measure crash --binary "$courtside" --rounds 20 --webhooks 500 --postgres "$admin"
-        measure crash-calcom --binary "$courtside" --postgres "$admin"
-    fi
+    local where=()
+    [ "$kind" = sqlite ] || where=(--postgres "$admin")
+    measure crash --binary "$courtside" --rounds 20 --webhooks 500 "${where[@]}"
+    measure crash-calcom --binary "$courtside" "${where[@]}"
+    measure slots-calcom --binary "$courtside" "${where[@]}"
+    measure hang-calcom --binary "$courtside" --seconds "${HANG_SECONDS:-300}" "${where[@]}"
+    measure burst-calcom --binary "$courtside" "${where[@]}"
 }
 
 all_on sqlite

@@ -118,6 +118,15 @@ impl Vault {
         String::from_utf8(plain.to_vec()).map(Into::into).map_err(|_| VaultError::NotGenuine)
     }
 
+    /// Whether a sealed value opens; if so, whether it is under the key that seals now. What is in it is not given out.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn check(&self, place: Place<'_>, sealed: &str) -> Result<bool, VaultError> {
+        self.open(place, sealed)?;
+        Ok(self.current_prefix().is_some_and(|prefix| sealed.starts_with(&prefix)))
+    }
+
     /// The same value under the first key; `None` when it is under it already.
     ///
     /// # Errors

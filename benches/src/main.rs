@@ -2,6 +2,7 @@
 //!
 //! Each subcommand prints a small table and one line of JSON, and ends by itself. It speaks to loopback addresses only.
 
+mod burst_calcom;
 mod calcom;
 mod catalog;
 mod cold_start;
@@ -9,6 +10,7 @@ mod compare;
 mod crash;
 mod crash_calcom;
 mod database;
+mod hang_calcom;
 mod http;
 mod limit;
 mod load;
@@ -19,9 +21,13 @@ mod races;
 mod report;
 mod seed;
 mod server;
+mod slot_load;
+mod slots_calcom;
 mod socket;
 mod sockets;
+mod stage;
 mod stats;
+mod watched;
 mod webhook_latency;
 mod webhooks;
 
@@ -65,15 +71,24 @@ enum Command {
     Crash(crash::Options),
     /// Kill the server among bookings in a calendar at Cal.com, and see whether both sides agree.
     CrashCalcom(crash_calcom::Options),
+    /// Free time of coaches at Cal.com: cold, warm, and with Cal.com slow or hanging.
+    SlotsCalcom(slots_calcom::Options),
+    /// Cal.com hangs: what does not need it goes on as before.
+    HangCalcom(hang_calcom::Options),
+    /// Ten times as much as a key's quota at Cal.com allows.
+    BurstCalcom(burst_calcom::Options),
     /// From spawn to the first answer.
     ColdStart(cold_start::Options),
 }
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // One thread is enough to keep the server busy, and takes least from it on a small machine. The limit is a server itself.
+    // One thread is enough to keep the server busy, and takes least from it on a small machine. The limit is a server itself, and so is
+    // the stand-in, whose work must not hold up the clocks that measure.
     let mut runtime = match command {
-        Command::Limit(_) => tokio::runtime::Builder::new_multi_thread(),
+        Command::Limit(_) | Command::SlotsCalcom(_) | Command::HangCalcom(_) | Command::BurstCalcom(_) => {
+            tokio::runtime::Builder::new_multi_thread()
+        }
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let done = runtime.enable_all().build().map_err(Failure::from).and_then(|runtime| runtime.block_on(run(command)));
@@ -98,6 +113,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Races(options) => races::run(options).await,
         Command::Crash(options) => crash::run(options).await,
         Command::CrashCalcom(options) => crash_calcom::run(options).await,
+        Command::SlotsCalcom(options) => slots_calcom::run(options).await,
+        Command::HangCalcom(options) => hang_calcom::run(options).await,
+        Command::BurstCalcom(options) => burst_calcom::run(options).await,
         Command::ColdStart(options) => cold_start::run(options).await,
     }
 }

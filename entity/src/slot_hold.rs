@@ -2,6 +2,9 @@
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Query, SelectStatement};
+
+use crate::scheduler_request;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "slot_hold")]
@@ -34,5 +37,16 @@ impl Entity {
             .filter(Column::BusyFrom.lt(until))
             .filter(Column::BusyUntil.gt(from))
             .filter(Column::ExpiresAt.gt(now))
+    }
+
+    /// Keys of those that keep the new time of a booking while its scheduler is asked to move it. They belong to the move: it alone ends
+    /// them.
+    pub fn of_moves() -> SelectStatement {
+        use scheduler_request::{Column as R, Status};
+
+        let mut open = Query::select();
+        open.column(R::HoldId).from(scheduler_request::Entity);
+        open.and_where(R::Status.eq(Status::Open)).and_where(R::HoldId.is_not_null());
+        open
     }
 }

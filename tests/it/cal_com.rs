@@ -1,9 +1,17 @@
 //! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
 
+mod adoption;
+mod audit;
 mod booking;
+mod burst;
+mod doctor;
 mod faults;
+mod hang_up;
 mod lab;
+mod lanes;
 mod migration;
+mod moving;
+mod page;
 mod reconcile;
 mod slots;
 mod webhooks;

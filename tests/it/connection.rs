@@ -195,26 +195,45 @@ async fn what_was_observed_is_adopted(on: On) {
         state.users.insert(7, "somebody@home.example".to_owned());
         state.keys.insert("cal_one".to_owned(), 7);
     }
-    // As webhooks leave it behind: a profile of nobody, with an offer of its own under a name that nora has too.
+    // As webhooks leave it behind: a profile of nobody, with two offers under names that nora has too.
     let mut ghost = app.profile("priya").await;
     (ghost.id, ghost.user_id, ghost.handle) = (entity::new_id(), None, "coach-ghost".to_owned());
     let ghost = ghost.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row");
-    let mut offer = app.offer("priya", "coaching-60").await.event_type;
-    (offer.id, offer.coach_id) = (entity::new_id(), ghost.id);
-    (offer.provider, offer.provider_event_type_id) = (Some("calcom".to_owned()), Some("9".to_owned()));
-    offer.schedule_id = None;
-    let offer = offer.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row");
+    let same = ghost_offer(&app, ghost.id, "coaching-60", "9").await;
+    let other = ghost_offer(&app, ghost.id, "intro-20", "10").await;
+    // One of nora's is something else there already.
+    let linked = |row: &mut entity::event_type::Model| {
+        (row.provider, row.provider_event_type_id) = (Some("calcom".to_owned()), Some("77".to_owned()));
+    };
+    app.edit_offer(&app.offer("nora", "intro-20").await, linked).await;
     let observed = observed(&app, ghost.id, "7");
     let observed = observed.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row");
 
     assert_eq!(refusal(&connect_with_key(&app.coach("nora"), "cal_one").await), "");
     let (row, nora) = (only(&app).await, app.profile("nora").await);
     assert_eq!((row.id, row.coach_id, row.kind), (observed.id, nora.id, Kind::ApiKey));
-    let moved = entity::event_type::Entity::find_by_id(offer.id).one(app.db().read()).await;
-    let moved = moved.expect("the database answers").expect("it is still there");
-    assert_eq!(moved.coach_id, nora.id);
-    assert!(moved.slug.starts_with("coaching-60-"), "{}", moved.slug);
+    let find = async |id| {
+        let found = entity::event_type::Entity::find_by_id(id).one(app.db().read()).await;
+        found.expect("the database answers").expect("it is still there")
+    };
+    let own = app.offer("nora", "coaching-60").await.event_type;
+    assert_eq!(own.provider_event_type_id.as_deref(), Some("9"), "the same slug, the same offer");
+    let left = find(same).await;
+    assert_eq!((left.coach_id, left.provider_event_type_id), (ghost.id, None));
+    assert_eq!(left.visibility, entity::event_type::Visibility::Archived);
+    let moved = find(other).await;
+    assert_eq!((moved.coach_id, moved.provider_event_type_id.as_deref()), (nora.id, Some("10")));
+    assert!(moved.slug.starts_with("intro-20-"), "{}", moved.slug);
     app.finish().await;
+}
+
+/// An offer that was taken in with a message, like one of priya's. Gives its key.
+async fn ghost_offer(app: &TestApp, coach_id: entity::Uuid, slug: &str, external_id: &str) -> entity::Uuid {
+    let mut offer = app.offer("priya", slug).await.event_type;
+    (offer.id, offer.coach_id) = (entity::new_id(), coach_id);
+    (offer.provider, offer.provider_event_type_id) = (Some("calcom".to_owned()), Some(external_id.to_owned()));
+    offer.schedule_id = None;
+    offer.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row").id
 }
 
 /// An account that is known from messages only.

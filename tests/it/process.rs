@@ -3,6 +3,7 @@
 mod command;
 mod crash;
 mod log;
+mod outage;
 mod server;
 
 use tests::Scratch;

@@ -8,11 +8,11 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 
 use crate::scratch;
 
-/// The running server.
+/// The server that tests share.
 pub(crate) struct Cluster {
     directory: PathBuf,
     /// The server stops when this is closed, which the system sees to when the process ends.
@@ -40,13 +40,91 @@ const SETTINGS: [&str; 13] = [
 const LEASHED: &str = r#"
 trap '' HUP INT TERM
 directory=$1; shift
-"$@" >"$directory/server.log" 2>&1 </dev/null &
+"$@" >>"$directory/server.log" 2>&1 </dev/null &
 server=$!
 cat >/dev/null
 kill -QUIT "$server" 2>/dev/null
 wait "$server"
-rm -rf "$directory"
+[ -n "$KEEP" ] || rm -rf "$directory"
 "#;
+
+/// A server of one test alone, which may go away and come back.
+pub struct OwnCluster {
+    cluster: Cluster,
+    /// The server that was started again; it goes away before the files do.
+    again: Option<ChildStdin>,
+}
+
+impl OwnCluster {
+    /// A running server; `None` where PostgreSQL is not installed.
+    ///
+    /// # Panics
+    /// As for the server that tests share.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        // A commit that was told is kept: the server is stopped hard, the machine is not.
+        let cluster = start("outage", &["synchronous_commit=on", "shared_buffers=32MB"])?;
+        Some(Self { cluster, again: None })
+    }
+
+    /// The URL of one of its databases.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        self.cluster.url(database)
+    }
+
+    /// Makes an empty database.
+    pub async fn create(&self, database: &str) {
+        self.cluster.administer(&format!("create database {database} template template0")).await;
+    }
+
+    /// The one number that a statement gives.
+    pub async fn count(&self, database: &str, statement: &str) -> i64 {
+        let connection = self.cluster.connect(database).await;
+        let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, statement)).await;
+        let row = row.unwrap_or_else(|error| panic!("{statement}: {error}")).expect("a count has a row");
+        let _ = connection.close().await;
+        row.try_get_by_index(0).expect("a number")
+    }
+
+    /// Stops it hard: every connection is cut.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop(&mut self) {
+        let file = self.cluster.directory.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).expect("a running server has this file");
+        let pid = text.lines().next().expect("the first line is its number");
+        let sent = Command::new("kill").args(["-QUIT", pid]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "a signal can be sent");
+        self.again = None;
+        let began = Instant::now();
+        while Path::new("/proc").join(pid).exists() && began.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it on the files that it left, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_again(&mut self) {
+        // It was stopped hard, and has not taken this file along.
+        let _ = std::fs::remove_file(self.cluster.directory.join("data/postmaster.pid"));
+        let postgres = program("postgres").expect("it ran a moment ago");
+        self.again = Some(leash(&self.cluster.directory, &postgres, &["synchronous_commit=on"], true));
+        wait_until_it_listens(&self.cluster.directory);
+    }
+}
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        // In this order: the first leash takes the files away.
+        if self.again.is_some() {
+            self.stop();
+        }
+    }
+}
 
 impl Cluster {
     /// The server of this process; `None` where PostgreSQL is not installed, which is said loudly, once.
@@ -55,7 +133,7 @@ impl Cluster {
     /// When it is installed and cannot be started, or is not installed and `COURTSIDE_REQUIRE_POSTGRES=1` asks for it.
     pub(crate) fn find() -> Option<&'static Self> {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
-        CLUSTER.get_or_init(start).as_ref()
+        CLUSTER.get_or_init(|| start("postgres", &[])).as_ref()
     }
 
     /// The URL of one of its databases.
@@ -78,7 +156,7 @@ impl Cluster {
     }
 }
 
-fn start() -> Option<Cluster> {
+fn start(name: &str, more: &[&str]) -> Option<Cluster> {
     let Some((initdb, postgres)) = program("initdb").zip(program("postgres")) else {
         let text = "PostgreSQL is not installed: neither PATH nor /usr/lib/postgresql/*/bin has `initdb` and `postgres`; \
                     tests ran on SQLite only";
@@ -87,33 +165,43 @@ fn start() -> Option<Cluster> {
         assert!(std::env::var("COURTSIDE_REQUIRE_POSTGRES").as_deref() != Ok("1"), "{text}");
         return None;
     };
-    let directory = scratch::server_directory();
+    let directory = scratch::server_directory(name);
     std::fs::create_dir_all(&directory).expect("a directory for temporary files can be written to");
     let owner = owner();
     if let Some((user, group)) = owner {
         chown(&directory, Some(user), Some(group)).expect("root may give a directory away");
     }
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("our own directory");
-    let command = |program: &Path| {
-        let mut command = Command::new(program);
-        command.current_dir(&directory);
-        // PostgreSQL refuses to run as root.
-        if let Some((user, group)) = owner {
-            command.uid(user).gid(group);
-        }
-        command
-    };
     let data = directory.join("data");
-    let made = command(&initdb)
+    let made = command(&initdb, &directory)
         .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"])
         .arg(&data)
         .output()
         .expect("initdb was found a moment ago");
     assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
 
-    let mut leashed = command(Path::new("/bin/sh"));
-    leashed.args(["-c", LEASHED, "sh"]).arg(&directory).arg(&postgres).arg("-D").arg(&data).arg("-k").arg(&directory);
-    for setting in SETTINGS {
+    let leash = leash(&directory, &postgres, more, false);
+    wait_until_it_listens(&directory);
+    Some(Cluster { directory, _leash: leash })
+}
+
+/// A program of PostgreSQL, which refuses to run as root.
+fn command(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(directory);
+    if let Some((user, group)) = owner() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Runs the server for as long as what this gives is open; with `keeps` its files outlive it.
+fn leash(directory: &Path, postgres: &Path, more: &[&str], keeps: bool) -> ChildStdin {
+    let mut leashed = command(Path::new("/bin/sh"), directory);
+    leashed.env("KEEP", if keeps { "1" } else { "" });
+    leashed.args(["-c", LEASHED, "sh"]).arg(directory).arg(postgres);
+    leashed.arg("-D").arg(directory.join("data")).arg("-k").arg(directory);
+    for setting in SETTINGS.iter().chain(more) {
         leashed.args(["-c", setting]);
     }
     #[expect(clippy::zombie_processes, reason = "it ends with the leash, at the end of the test process")]
@@ -124,9 +212,7 @@ fn start() -> Option<Cluster> {
         .process_group(0)
         .spawn()
         .expect("every Unix has /bin/sh");
-    let leash = child.stdin.take().expect("asked for above");
-    wait_until_it_listens(&directory);
-    Some(Cluster { directory, _leash: leash })
+    child.stdin.take().expect("asked for above")
 }
 
 fn wait_until_it_listens(directory: &Path) {

@@ -34,6 +34,7 @@ use std::time::Duration;
 pub use actors::{Actor, Gql, key};
 pub use answer::Answer;
 pub use app::{START, Setup, TestApp, at};
+pub use cluster::OwnCluster;
 pub use db::{On, TestDb, run};
 pub use live::{Live, Said};
 pub use scratch::Scratch;

@@ -66,9 +66,9 @@ pub(crate) fn clear(base: &Path) {
     }
 }
 
-/// Where the files of a server of this process go; not in memory, of which some machines offer little.
-pub(crate) fn server_directory() -> PathBuf {
+/// Where the files of a server of this process go, by its name; not in memory, of which some machines offer little.
+pub(crate) fn server_directory(name: &str) -> PathBuf {
     let base = std::env::temp_dir();
     clear(&base);
-    base.join(format!("{PREFIX}{}-postgres", std::process::id()))
+    base.join(format!("{PREFIX}{}-{name}", std::process::id()))
 }

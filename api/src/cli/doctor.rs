@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use super::{complain, print, with};
+use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
-use crate::db::Db;
+use crate::domain::connection::{self, Answer};
 use crate::domain::identity::TokenVerifier;
+use crate::domain::sealed;
 use crate::startup::{self, Failure};
 
 /// Checks everything, one line each; exit code 1 when something does not work, 2 when the settings are wrong.
@@ -25,21 +27,27 @@ async fn check(config: Config) -> Result<(), Failure> {
     let found = db.as_ref().map(|db| if db.is_postgres() { "PostgreSQL, migrated" } else { "SQLite, migrated" });
     report.line("database", found.map(str::to_owned).map_err(ToString::to_string));
     if let Ok(db) = db {
-        report.line("sign-in", sign_in(&config, db).await);
+        match startup::build(&config, db, Clock::System).await {
+            Ok(app) => {
+                report.line("sign-in", sign_in(&app).await);
+                report.line("encryption keys", keys(&app).await);
+                cal_com(&app, &mut report).await;
+            }
+            Err(error) => report.line("start", Err(error.to_string())),
+        }
     }
     let secrets = config.calcom_webhook_secrets.len();
     report.line(
         "Cal.com webhooks",
         Ok(match secrets {
-            0 => "off (CALCOM_WEBHOOK_SECRETS is not set)".to_owned(),
-            count => format!("on, {count} secret{}", if count == 1 { "" } else { "s" }),
+            0 => "no secret of your own (CALCOM_WEBHOOK_SECRETS is not set)".to_owned(),
+            count => format!("{count} secret{} of your own", plural(count as u64)),
         }),
     );
     report.end()
 }
 
-async fn sign_in(config: &Config, db: Db) -> Result<String, String> {
-    let app = startup::build(config, db, Clock::System).await.map_err(|error| error.to_string())?;
+async fn sign_in(app: &App) -> Result<String, String> {
     match &app.tokens {
         TokenVerifier::Local(_) => Ok("local tokens (CLERK_ISSUER is not set)".to_owned()),
         TokenVerifier::Clerk { verifier, issuer, .. } => {
@@ -47,6 +55,76 @@ async fn sign_in(config: &Config, db: Db) -> Result<String, String> {
             keys.map(|()| format!("Clerk, {issuer}")).map_err(|error| format!("Clerk, {issuer}: {error}"))
         }
     }
+}
+
+/// Whether there are keys, and whether they open all that is sealed in the database.
+async fn keys(app: &App) -> Result<String, String> {
+    let found = sealed::check(app).await.map_err(|error| error.to_string())?;
+    let stored = found.good + found.bad;
+    if found.bad > 0 {
+        let missing: Vec<String> = found.missing.iter().map(|key| format!("`{key}`")).collect();
+        let why = if missing.is_empty() {
+            "they were changed, or the keys are others of the same name".to_owned()
+        } else {
+            format!("ENCRYPTION_KEYS does not hold {}", missing.join(", "))
+        };
+        return Err(format!("{} of {stored} sealed values do not open: {why}", found.bad));
+    }
+    let Some(key) = app.vault.current_key() else {
+        return Ok("none: private notes are kept as plain text, and nobody can connect an account".to_owned());
+    };
+    let older = match found.older {
+        0 => String::new(),
+        older => format!(", {older} of them under an older key (`courtside rotate-keys` seals them anew)"),
+    };
+    Ok(format!(
+        "`{key}` seals; {stored} sealed value{} open{}{older}",
+        plural(stored),
+        if stored == 1 { "s" } else { "" }
+    ))
+}
+
+/// Whether Cal.com answers, and takes the clients that are configured.
+async fn cal_com(app: &App, report: &mut Report) {
+    const WHAT: &str = "Cal.com";
+    if !app.vault.is_open() {
+        return report.line(WHAT, Ok("off: without encryption keys there is no place for a token".to_owned()));
+    }
+    let found = match connection::probe(app).await {
+        Ok(found) => found,
+        Err(error) => return report.line(WHAT, Err(error.to_string())),
+    };
+    let asked = [
+        (found.platform, "the client that makes accounts (CALCOM_CLIENT_ID, CALCOM_CLIENT_SECRET)"),
+        (found.oauth, "the client that asks for consent (CALCOM_OAUTH_CLIENT_ID, CALCOM_OAUTH_CLIENT_SECRET)"),
+        (found.reached, "Cal.com, as nobody in particular"),
+    ];
+    let mut is_asked = false;
+    for (answer, whom) in asked.into_iter().filter_map(|(answer, whom)| Some((answer?, whom))) {
+        is_asked = true;
+        report.line(
+            WHAT,
+            match answer {
+                Answer::Well => Ok(format!("{whom}: answered, and accepted")),
+                Answer::Unclear => Ok(format!("{whom}: answered, but not whether it is accepted")),
+                Answer::Refused => Err(format!("{whom}: answered, and refused")),
+                Answer::Silent => Err(format!("{whom}: no answer (CALCOM_API_URL)")),
+            },
+        );
+    }
+    if !is_asked {
+        report.line(WHAT, Ok("no client is configured; coaches may connect with API keys".to_owned()));
+    }
+    let broken = match found.broken {
+        0 => String::new(),
+        broken => format!(", {broken} of them broken until the coach does something"),
+    };
+    let connected = found.connected;
+    report.line("accounts at Cal.com", Ok(format!("{connected} connected{broken}")));
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 #[derive(Default)]

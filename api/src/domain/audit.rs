@@ -36,24 +36,24 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Writes down that a secret is about to be read, and for what, before it is. There is no transaction: reading changes nothing.
+/// Writes down that a secret is about to be read, what for and for whom, before it is. There is no transaction: reading changes nothing.
 ///
 /// # Errors
 /// When the database fails. Then the secret is not to be read.
 pub(crate) async fn record_reading(
     db: &DatabaseConnection,
+    actor_id: Option<Uuid>,
     subject: &str,
     purpose: &'static str,
     now: DateTime<Utc>,
-    correlation_id: &str,
 ) -> Result<()> {
     ActiveModel {
         id: Set(entity::new_id()),
-        actor_id: Set(None),
+        actor_id: Set(actor_id),
         action: Set("connection.read_credential".to_owned()),
         subject: Set(subject.to_owned()),
         detail: Set(Some(json!({ "purpose": purpose }))),
-        correlation_id: Set(correlation_id.to_owned()),
+        correlation_id: Set(String::new()),
         occurred_at: Set(now),
     }
     .insert(db)

@@ -7,7 +7,9 @@ use entity::slot_hold::{ActiveModel, Column, Entity, Model};
 use entity::{Uuid, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
+};
 
 use super::booking::{Offer, Offered, Wanted, Wanting, require_free};
 use super::scheduling::{self, Except};
@@ -60,9 +62,10 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
 
 /// Drops what the new hold replaces, and refuses one too many.
 async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let own = Condition::all().add(Column::UserId.eq(user_id)).add(Column::Id.not_in_subquery(Entity::of_moves()));
     let replaced = Condition::any().add(Column::CoachId.eq(coach_id)).add(Column::ExpiresAt.lte(now));
-    Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(replaced).exec(&**txn).await?;
-    if Entity::find().filter(Column::UserId.eq(user_id)).count(&**txn).await? >= MOST {
+    Entity::delete_many().filter(own.clone()).filter(replaced).exec(&**txn).await?;
+    if Entity::find().filter(own).count(&**txn).await? >= MOST {
         let message = format!("you already hold {MOST} slots; book or release one first");
         return Err(Conflict::InvalidState(message).into());
     }
@@ -98,16 +101,21 @@ async fn place(
 /// Gives a held slot back before its time.
 ///
 /// # Errors
-/// `NotFound` for anyone else's hold and for one that is gone.
+/// `NotFound` for anyone else's hold and for one that is gone; `InvalidState` for one that keeps the new time of a booking while the
+/// coach's calendar is asked to move it.
 pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> {
     let user_id = caller.require_person()?.user_id;
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let own = Entity::delete_many().filter(Column::Id.eq(hold_id)).filter(Column::UserId.eq(user_id));
-                match own.exec(&**txn).await?.rows_affected {
-                    0 => Err(no_hold()),
-                    _ => Ok(hold_id),
+                let own = Column::Id.eq(hold_id).and(Column::UserId.eq(user_id));
+                let free = own.clone().and(Column::Id.not_in_subquery(Entity::of_moves()));
+                if Entity::delete_many().filter(free).exec(&**txn).await?.rows_affected == 1 {
+                    return Ok(hold_id);
+                }
+                match Entity::find().filter(own).one(&**txn).await? {
+                    Some(_) => Err(kept_for_a_move()),
+                    None => Err(no_hold()),
                 }
             })
         })
@@ -125,7 +133,7 @@ pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
     own.one(app.db.read()).await?.ok_or_else(no_hold)
 }
 
-/// The slots that the caller holds, earliest first.
+/// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs which are being moved.
 ///
 /// # Errors
 /// When the database fails.
@@ -135,6 +143,11 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let mut holds = live.all(app.db.read()).await?;
     holds.sort_by_key(|hold| (hold.starts_at, hold.id));
     Ok(holds)
+}
+
+/// Why a hold that a move has made is not for its owner to use.
+pub(super) fn kept_for_a_move() -> Error {
+    Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned()).into()
 }
 
 fn no_hold() -> Error {

@@ -93,7 +93,7 @@ pub struct Report {
 /// `NotFound` for another coach; `InvalidState` when no account is connected, or there are no hours to work by; `Unavailable` when Cal.com
 /// does not answer. What was brought there by then stays, and asking again goes on from there.
 pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
-    let (_, coach_id) = acting_for(caller, wanted.coach_id)?;
+    let (person, coach_id) = acting_for(caller, wanted.coach_id)?;
     let coach = require(app.db.read(), coach_id).await?;
     if coach.default_schedule_id.is_none() {
         return Err(Conflict::InvalidState("the coach has no hours; make a schedule first".to_owned()).into());
@@ -101,7 +101,7 @@ pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Repor
     let steps = match wanted.to {
         Target::Native => Vec::new(),
         Target::CalCom => {
-            let account = Account::of_coach(app, coach_id, Purpose::EventType).await?;
+            let account = Account::of_coach(app, coach_id, Purpose::EventType.asked_by(Some(person.user_id))).await?;
             let account =
                 account.ok_or_else(|| Conflict::InvalidState("connect an account at Cal.com first".to_owned()))?;
             if wanted.dry_run { plan(app, &account, &coach).await? } else { bring(app, &account, &coach).await? }

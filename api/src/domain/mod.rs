@@ -16,6 +16,7 @@ pub mod reconcile;
 pub mod rotate;
 pub mod schedule;
 pub mod scheduling;
+pub mod sealed;
 pub mod session;
 pub mod slots;
 pub mod sync;

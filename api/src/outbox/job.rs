@@ -45,6 +45,28 @@ pub enum Job {
     EnsureWebhook { connection_id: Uuid },
 }
 
+/// Which work waits for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Needs nothing but the database.
+    Ours,
+    /// Asks a provider, which may take its time.
+    Theirs,
+}
+
+/// The kinds of [`Lane::Theirs`].
+const ASKING: [&str; 9] = [
+    "see_to_request",
+    "align_booking",
+    "reconcile_recent",
+    "reconcile_all",
+    "check_connection",
+    "push_event_type",
+    "push_schedule",
+    "pull_settings",
+    "ensure_webhook",
+];
+
 impl Job {
     /// Its name in the table, in logs and in metrics.
     #[must_use]
@@ -63,12 +85,6 @@ impl Job {
             Self::PullSettings { .. } => "pull_settings",
             Self::EnsureWebhook { .. } => "ensure_webhook",
         }
-    }
-
-    /// Whether it needs nothing but the database, and so never waits for anybody outside.
-    #[must_use]
-    pub fn is_local(self) -> bool {
-        matches!(self, Self::ProjectDelivery { .. } | Self::SettleConflicts { .. } | Self::ClaimBookings { .. })
     }
 
     pub(crate) fn subject_id(self) -> Uuid {
@@ -191,15 +207,22 @@ pub async fn ensure(db: &Db, mut jobs: Vec<(Job, DateTime<Utc>, &'static str)>) 
     .await
 }
 
-/// Takes up to `limit` due jobs under a lease: one conditional statement, so that no two workers get the same one.
+/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two workers get the same one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, limit: u64) -> Result<Vec<Model>> {
+pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limit: u64) -> Result<Vec<Model>> {
+    let in_lane = match lane {
+        Lane::Theirs => Column::Kind.is_in(ASKING),
+        Lane::Ours => Column::Kind.is_not_in(ASKING),
+    };
     let due = Column::Status.eq(Status::Waiting).and(Column::RunAt.lte(now));
     let abandoned = Column::Status.eq(Status::Running).and(Column::LeasedUntil.lt(now));
     let mut next = Query::select();
-    next.column(Column::Id).from(Entity).cond_where(due.or(abandoned)).order_by(Column::RunAt, sea_orm::Order::Asc);
+    next.column(Column::Id)
+        .from(Entity)
+        .cond_where(due.or(abandoned).and(in_lane))
+        .order_by(Column::RunAt, sea_orm::Order::Asc);
     next.limit(limit);
     if db.get_database_backend() == sea_orm::DbBackend::Postgres {
         next.lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked);
@@ -274,6 +297,29 @@ fn backoff(attempts: i32) -> TimeDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_asks_a_provider_is_in_its_lane() {
+        let id = entity::new_id();
+        let ours = [
+            Job::ProjectDelivery { delivery_id: id },
+            Job::SettleConflicts { coach_id: id },
+            Job::ClaimBookings { user_id: id },
+        ];
+        let theirs = [
+            Job::SeeToRequest { request_id: id },
+            Job::AlignBooking { booking_id: id },
+            Job::ReconcileRecent { connection_id: id },
+            Job::ReconcileAll { connection_id: id },
+            Job::CheckConnection { connection_id: id },
+            Job::PushEventType { event_type_id: id },
+            Job::PushSchedule { schedule_id: id },
+            Job::PullSettings { connection_id: id },
+            Job::EnsureWebhook { connection_id: id },
+        ];
+        assert!(ours.iter().all(|job| !ASKING.contains(&job.kind())));
+        assert!(theirs.iter().all(|job| ASKING.contains(&job.kind())) && theirs.len() == ASKING.len());
+    }
 
     #[test]
     fn retries_are_spread_and_never_further_apart_than_an_hour() {

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::{Error, Result, booking, connection, reconcile, sync, webhook};
-use crate::outbox::job::{self, Job};
+use crate::outbox::job::{self, Job, Lane};
 
 pub use schedule::{beat, is_alive};
 
-/// Jobs that one process runs side by side.
+/// Jobs that one process runs side by side, in each lane.
 const AT_ONCE: u64 = 8;
 /// How long due work may go unnoticed when nobody tells us.
 const POLL: Duration = Duration::from_millis(500);
@@ -34,22 +34,25 @@ pub async fn count_jobs(app: &App) -> Result<()> {
 /// Works until told to stop; what it has begun by then, it finishes.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let timed = schedule::run(Arc::clone(&app), stop.clone());
-    let jobs = async {
-        while !stop.is_cancelled() {
-            let told = app.db.wake().jobs.notified();
-            match run_due(&app).await {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "could not look for work; trying again"),
-            }
-            tokio::select! {
-                () = told => {}
-                () = tokio::time::sleep(POLL) => {}
-                () = stop.cancelled() => {}
-            }
+    // What waits for a provider that does not answer holds up nothing that does not.
+    let (ours, theirs) = (work(&app, Lane::Ours, &stop), work(&app, Lane::Theirs, &stop));
+    tokio::join!(timed, ours, theirs);
+}
+
+async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let told = app.db.wake().jobs.notified();
+        match run_due_in(app, lane).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::warn!(%error, "could not look for work; trying again"),
         }
-    };
-    tokio::join!(timed, jobs);
+        tokio::select! {
+            () = told => {}
+            () = tokio::time::sleep(POLL) => {}
+            () = stop.cancelled() => {}
+        }
+    }
 }
 
 /// Runs what is due now, once; gives how many jobs it ran.
@@ -57,11 +60,15 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
 /// # Errors
 /// When the table of jobs cannot be read.
 pub async fn run_due(app: &Arc<App>) -> Result<usize> {
-    let due = job::claim(app.db.write_one(), app.clock.now(), AT_ONCE).await?;
+    Ok(run_due_in(app, Lane::Ours).await? + run_due_in(app, Lane::Theirs).await?)
+}
+
+async fn run_due_in(app: &Arc<App>, lane: Lane) -> Result<usize> {
+    let due = job::claim(app.db.write_one(), app.clock.now(), lane, AT_ONCE).await?;
     let count = due.len();
     let mut running = JoinSet::new();
     for row in due {
-        running.spawn(run_one(Arc::clone(app), row));
+        running.spawn(run_one(Arc::clone(app), row, lane));
     }
     while let Some(ran) = running.join_next().await {
         if let Err(error) = ran {
@@ -72,11 +79,10 @@ pub async fn run_due(app: &Arc<App>) -> Result<usize> {
     Ok(count)
 }
 
-async fn run_one(app: Arc<App>, row: Model) {
-    let job = Job::from_row(&row);
-    let _turn = if job.is_some_and(Job::is_local) { app.db.background_turn().await } else { None };
+async fn run_one(app: Arc<App>, row: Model, lane: Lane) {
+    let _turn = if lane == Lane::Ours { app.db.background_turn().await } else { None };
     let started = Instant::now();
-    let outcome = match job {
+    let outcome = match Job::from_row(&row) {
         _ if row.attempts > job::MAX_ATTEMPTS => Err(Error::internal("a job", "it never came to an end")),
         Some(job) => dispatch(&app, job).await,
         None => Err(Error::internal("a job", "its kind is not known to this version")),
@@ -129,11 +135,11 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::SeeToRequest { request_id } => booking::see_to(app, request_id).await,
         Job::AlignBooking { booking_id } => booking::align(app, booking_id).await,
         Job::ReconcileRecent { connection_id } => reconcile::recent(app, connection_id).await.map(drop),
-        Job::ReconcileAll { connection_id } => reconcile::full(app, connection_id).await.map(drop),
+        Job::ReconcileAll { connection_id } => reconcile::full(app, connection_id, None).await.map(drop),
         Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
         Job::PushEventType { event_type_id } => sync::push_event_type(app, event_type_id).await,
         Job::PushSchedule { schedule_id } => sync::push_schedule(app, schedule_id).await,
-        Job::PullSettings { connection_id } => sync::pull(app, connection_id).await,
+        Job::PullSettings { connection_id } => sync::pull(app, connection_id, None).await,
         Job::EnsureWebhook { connection_id } => webhook::see_to_registration(app, connection_id).await,
     }
 }

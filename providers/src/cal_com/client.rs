@@ -114,6 +114,12 @@ impl Client {
         self.shared.platform.as_ref().map(|client| client.client_id.as_str())
     }
 
+    /// Whether there is a client that asks people for their consent.
+    #[must_use]
+    pub fn has_oauth_client(&self) -> bool {
+        self.shared.oauth.is_some()
+    }
+
     /// The platform's organization, if it is known.
     #[must_use]
     pub fn organization_id(&self) -> Option<i64> {

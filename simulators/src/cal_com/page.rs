@@ -10,10 +10,16 @@ use super::reply::{Answer, Failure, done, ok};
 use super::server::Shared;
 use super::state::string;
 
-/// One thing a person does. The body names the booking (`uid`) or what to book, as the API's bodies do.
+/// One thing a person does. The body names the booking (`uid`) or what to book, as the API's bodies do; a `reason` will do for whatever
+/// has one.
 pub(super) async fn act(shared: &Arc<Shared>, action: &str, body: &Value) -> Answer {
     let now = shared.clock.now();
     let uid = string(body, "uid").unwrap_or_default();
+    let mut body = body.clone();
+    if action == "cancel" && body["cancellationReason"].is_null() && body["reason"].is_string() {
+        body["cancellationReason"] = body["reason"].clone();
+    }
+    let body = &body;
     let call = |path: &str| Call::inside("POST", path, body.clone(), now);
     let of_booking = |what: &str| call(&format!("/v2/bookings/{uid}/{what}"));
     match action {

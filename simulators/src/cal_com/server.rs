@@ -34,6 +34,8 @@ pub struct Request {
     /// Null when it was no JSON.
     pub body: Value,
     pub at: DateTime<Utc>,
+    /// It was above the quota, and answered with 429.
+    pub refused: bool,
 }
 
 /// What a caller shows.
@@ -108,8 +110,8 @@ impl Shared {
             let reply = super::control::answer(&self, &call).await;
             return Outcome::Answer(respond(reply, &call, None));
         }
-        self.log().push(record(&call));
         let count = locked(&self.meter).count(self.options.limits, &call);
+        self.log().push(record(&call, count.refused));
         if count.refused {
             let message = "CustomThrottlerGuard - Too many requests. Please try again later.";
             let refusal = Failure::twice(429, "ThrottlerException", message);
@@ -184,7 +186,7 @@ fn nothing() -> Reply {
     Reply { status: 200, headers: Vec::new(), body: Some(json!({ "status": "success", "data": {} })) }
 }
 
-fn record(call: &Call) -> Request {
+fn record(call: &Call, refused: bool) -> Request {
     let auth = match call.bearer() {
         Some(token) if token.starts_with("cal_") => AuthKind::ApiKey,
         Some(_) => AuthKind::Token,
@@ -199,6 +201,7 @@ fn record(call: &Call) -> Request {
         auth,
         body: call.body.clone().unwrap_or(Value::Null),
         at: call.now,
+        refused,
     }
 }
 

@@ -47,6 +47,26 @@ pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
     providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
 }
 
+/// A stand-in whose clock begins with the test.
+pub(super) fn options() -> cal_com::Options {
+    cal_com::Options {
+        clock: simulators::Clock::at(at(START)),
+        client_id: CLIENT.to_owned(),
+        client_secret: "secret-of-the-lab".to_owned(),
+        ..cal_com::Options::default()
+    }
+}
+
+/// An application wired to a stand-in.
+pub(super) fn setup(cal: &StandIn) -> Setup {
+    Setup::default()
+        .setting("CALCOM_API_URL", &cal.url())
+        .setting("CALCOM_APP_URL", &cal.url())
+        .setting("CALCOM_CLIENT_ID", CLIENT)
+        .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
+        .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+}
+
 /// What is special about the event type there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Special {
@@ -60,23 +80,15 @@ impl Lab {
     }
 
     pub(super) async fn with(on: On, special: Special) -> Self {
-        let clock = simulators::Clock::at(at(START));
-        let options = cal_com::Options {
-            clock: clock.clone(),
-            client_id: CLIENT.to_owned(),
-            client_secret: "secret-of-the-lab".to_owned(),
-            ..cal_com::Options::default()
-        };
+        let options = options();
+        let clock = options.clock.clone();
         let cal = cal_com::start(options).await.expect("a free loopback port");
-        let app = Setup::default()
-            .setting("CALCOM_API_URL", &cal.url())
-            .setting("CALCOM_APP_URL", &cal.url())
-            .setting("CALCOM_CLIENT_ID", CLIENT)
-            .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
-            .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
-            .cal_com(client(&cal))
-            .start(on)
-            .await;
+        let app = setup(&cal).cal_com(client(&cal)).start(on).await;
+        Self::over((clock, cal), app, special).await
+    }
+
+    /// Between a stand-in and an application that are there.
+    pub(super) async fn over((clock, cal): (simulators::Clock, StandIn), app: TestApp, special: Special) -> Self {
         let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
         let offer = app.offer(COACH, "coaching-60").await;
         let mut lab = Self { app, cal, clock, offer, api_key };

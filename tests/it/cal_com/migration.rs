@@ -5,9 +5,9 @@ use entity::booking::Status;
 use entity::coach::Scheduler;
 use serde_json::{Value, json};
 use simulators::cal_com;
-use tests::{Answer, On, START, Setup, at, both_bare, key};
+use tests::{Answer, On, both_bare, key};
 
-use super::lab::{CLIENT, COACH, Lab, SECRET, client};
+use super::lab::{COACH, Lab, client, options, setup};
 
 both_bare![
     a_coach_moves_to_cal_com_and_is_booked_there,
@@ -24,23 +24,10 @@ const REPORT: &str =
 
 /// A coach with a key of their account, and nothing wired by hand.
 pub(super) async fn unwired(on: On) -> Lab {
-    let clock = simulators::Clock::at(at(START));
-    let options = cal_com::Options {
-        clock: clock.clone(),
-        client_id: CLIENT.to_owned(),
-        client_secret: "secret-of-the-lab".to_owned(),
-        ..cal_com::Options::default()
-    };
+    let options = options();
+    let clock = options.clock.clone();
     let cal = cal_com::start(options).await.expect("a free loopback port");
-    let app = Setup::default()
-        .setting("CALCOM_API_URL", &cal.url())
-        .setting("CALCOM_APP_URL", &cal.url())
-        .setting("CALCOM_CLIENT_ID", CLIENT)
-        .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
-        .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
-        .cal_com(client(&cal))
-        .start(on)
-        .await;
+    let app = setup(&cal).cal_com(client(&cal)).start(on).await;
     let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
     let offer = app.offer(COACH, "coaching-60").await;
     Lab { app, cal, clock, offer, api_key }

@@ -6,15 +6,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use simulators::cal_com::Scope;
 use tests::{On, both_bare};
 
-use super::lab::Lab;
-use super::migration::{connected, get, migrated};
+use super::lab::{CLIENT, Lab};
+use super::migration::{connected, get, migrated, unwired};
 
 both_bare![
     one_is_registered_and_mended_and_what_it_signs_is_believed,
     a_new_secret_is_used_and_the_one_before_still_believed,
     staff_alone_choose_what_is_told,
+    accounts_made_by_the_platform_share_exactly_one,
 ];
 
 /// Lets the worker's look at registrations happen.
@@ -29,7 +31,7 @@ async fn hooks(lab: &Lab) -> Vec<Value> {
 }
 
 /// How this server answers to a delivery that is signed with a secret.
-async fn delivered(lab: &Lab, secret: &str) -> u16 {
+pub(super) async fn delivered(lab: &Lab, secret: &str) -> u16 {
     let body = format!(r#"{{"triggerEvent":"PING","createdAt":"{}","payload":{{}}}}"#, lab.app.now().to_rfc3339());
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length does");
     mac.update(body.as_bytes());
@@ -110,5 +112,49 @@ async fn staff_alone_choose_what_is_told(on: On) {
     assert_eq!(done.user_errors(), Vec::<&str>::new(), "{done:?}");
     let there = hooks(&lab).await[0]["triggers"].clone();
     assert_eq!(there.as_array().map(Vec::len), Some(2), "{there}");
+    lab.app.finish().await;
+}
+
+/// As many as are registered for the whole platform, and as one account or another.
+fn shared_and_own(lab: &Lab) -> (usize, usize) {
+    let all = lab.cal.webhooks();
+    let shared = all.iter().filter(|hook| matches!(&hook.scope, Scope::Client(_))).count();
+    (shared, all.len() - shared)
+}
+
+async fn accounts_made_by_the_platform_share_exactly_one(on: On) {
+    let lab = unwired(on).await;
+    for coach in ["nora", "marcus"] {
+        let made = lab.app.coach(coach).mutate("provisionCoach", json!({}), "account { id }").await;
+        assert_eq!(made.user_errors(), Vec::<&str>::new(), "{made:?}");
+    }
+    look(&lab).await;
+    assert_eq!(shared_and_own(&lab), (1, 0), "however many accounts there are");
+    let secret = lab.cal.webhooks()[0].secret.clone().expect("a secret");
+    assert_eq!(delivered(&lab, &secret).await, 200);
+
+    // A second start, beside the first one: both look at the same moment, at both accounts.
+    let second = lab.app.beside().await;
+    let links = entity::connection::Entity::find().all(lab.app.db().read()).await.expect("the database answers");
+    assert_eq!(links.len(), 2);
+    let looks = [&lab.app, &second].into_iter().flat_map(|app| links.iter().map(move |link| (app, link.id)));
+    let looks = looks.map(|(app, id)| courtside::domain::webhook::see_to_registration(&app.app, id));
+    futures_util::future::join_all(looks).await;
+    assert_eq!(shared_and_own(&lab), (1, 0), "nor how many processes");
+    second.finish().await;
+
+    // Somebody deletes it there; the next daily look makes it anew, with the secret that both sides know.
+    let id = lab.cal.webhooks()[0].id.clone();
+    let request = reqwest::Client::new().delete(format!("{}/v2/oauth-clients/{CLIENT}/webhooks/{id}", lab.cal.url()));
+    let request = request.header("x-cal-client-id", CLIENT).header("x-cal-secret-key", "secret-of-the-lab");
+    assert_eq!(request.send().await.expect("it serves").status(), 200);
+    assert_eq!(shared_and_own(&lab), (0, 0));
+    lab.advance(TimeDelta::hours(25));
+    lab.app.run_jobs().await;
+    assert_eq!(shared_and_own(&lab), (1, 0));
+    assert_ne!(lab.cal.webhooks()[0].id, id, "another one");
+    let secret = lab.cal.webhooks()[0].secret.clone().expect("a secret");
+    assert_eq!(delivered(&lab, &secret).await, 200);
+    lab.app.run_jobs().await;
     lab.app.finish().await;
 }

@@ -19,14 +19,14 @@ use super::{token, usual};
 
 both_bare![what_was_answered_survives_a_kill];
 
-const SECRET: &str = "a-secret-of-this-test";
+pub(super) const SECRET: &str = "a-secret-of-this-test";
 /// How often the server is killed. `COURTSIDE_CRASH_ROUNDS` asks for more.
 const ROUNDS: usize = 3;
 /// The server is killed after so many answers, more each round.
 const ANSWERS: usize = 15;
 /// In each round.
 const WEBHOOKS: usize = 40;
-const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) {
+pub(super) const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) {
     booking { id } userErrors { code } } }";
 
 /// What the senders know.
@@ -74,7 +74,7 @@ async fn what_was_answered_survives_a_kill(on: On) {
 }
 
 /// Orders of three clients with a coach each, so that nothing is in the way of anything: token and input by key.
-async fn orders(served: &Served, all: &Settings) -> BTreeMap<String, (String, Value)> {
+pub(super) async fn orders(served: &Served, all: &Settings) -> BTreeMap<String, (String, Value)> {
     let coaches = "{ coaches(first: 50) { nodes { displayName eventTypes(first: 9) { nodes { id slug } } } } }";
     let coaches = served.gql(None, coaches, json!({})).await.expect("it serves");
     let mut orders = BTreeMap::new();
@@ -134,7 +134,7 @@ async fn send_everything(served: &Served, orders: &BTreeMap<String, (String, Val
 }
 
 /// A delivery that Cal.com once sent, about another booking.
-fn delivery(uid: &str, number: usize) -> Vec<u8> {
+pub(super) fn delivery(uid: &str, number: usize) -> Vec<u8> {
     let recorded =
         include_str!("../../../providers/fixtures/calcom/webhooks/001-step500-BOOKING_CREATED-oauth-client.json");
     let recorded: Value = serde_json::from_str(recorded).expect("the fixture is JSON");
@@ -151,7 +151,7 @@ fn delivery(uid: &str, number: usize) -> Vec<u8> {
     serde_json::to_vec(&body).expect("it was JSON")
 }
 
-fn signed(body: &[u8]) -> Vec<u8> {
+pub(super) fn signed(body: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key may have any length");
     mac.update(body);
     mac.finalize().into_bytes().to_vec()

@@ -89,7 +89,7 @@ pub async fn align(app: &App, booking_id: Uuid) -> Result<()> {
         let Some(after) = learn::known(app.db.write_one(), booking.id).await? else { return Ok(()) };
         let session = session::Entity::find_by_booking(booking.id).one(app.db.write_one()).await?;
         let Some(step) = step(&booking, session.as_ref(), &after, app.clock.now()) else { return Ok(()) };
-        let Some(calendar) = Calendar::of(app, &booking).await? else { return Ok(()) };
+        let Some(calendar) = Calendar::of(app, &booking, None).await? else { return Ok(()) };
         match calendar.take(&step).await.map_err(|error| Error::internal("aligning a scheduler", error))? {
             Stepped::Told(tellings) => {
                 app.slots.doubt(booking.coach_id);

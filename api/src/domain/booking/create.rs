@@ -23,6 +23,7 @@ use super::request::{self, Asked};
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::hold::kept_for_a_move;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Act, Caller, Conflict, Error, Result, Violation, check};
@@ -162,8 +163,11 @@ impl Order {
         if hold.expires_at <= now {
             return Err(Conflict::HoldExpired.into());
         }
-        slot_hold::Entity::delete_by_id(hold_id).exec(&**txn).await?;
-        Ok(())
+        let free = slot_hold::Column::Id.not_in_subquery(slot_hold::Entity::of_moves());
+        match slot_hold::Entity::delete_by_id(hold_id).filter(free).exec(&**txn).await?.rows_affected {
+            0 => Err(kept_for_a_move()),
+            _ => Ok(()),
+        }
     }
 
     fn row(self, id: Uuid, now: DateTime<Utc>) -> Result<Model> {

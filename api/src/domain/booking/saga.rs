@@ -131,7 +131,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Known> {
         _ => booking.status.is_active(),
     };
     let is_late = now - request.created_at >= GIVEN_UP || request.starts_at <= now;
-    let Some(calendar) = Calendar::of(app, booking).await? else {
+    let Some(calendar) = Calendar::of(app, booking, request.actor_id).await? else {
         return Ok(Known::Refused("NOT_CONNECTED".to_owned()));
     };
     let wish = wish(app, request, booking).await?;
@@ -251,7 +251,7 @@ async fn conclude(app: &App, request: &Request, status: Standing, refusal: Optio
 /// Ends a second record at the scheduler.
 async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
     let uid = request.uid.as_deref().ok_or_else(|| Error::internal("an undo", "of nothing"))?;
-    if let Some(calendar) = Calendar::of(app, booking).await? {
+    if let Some(calendar) = Calendar::of(app, booking, request.actor_id).await? {
         calendar.end(uid).await.map_err(|error| Error::internal("undoing a second record", error))?;
     }
     conclude(app, request, Standing::Undone, None).await

@@ -1,30 +1,38 @@
 //! What was taken in for an unknown account goes to the coach who turns out to own it.
 
+use entity::event_type::Visibility;
 use entity::{booking, coach, event_type, event_type_host};
 use sea_orm::ActiveValue::Set;
+use sea_orm::QueryFilter as _;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, IntoActiveModel as _};
-use sea_orm::{PaginatorTrait as _, QueryFilter as _};
 
 use super::invalid_state;
 use crate::db::Txn;
 use crate::domain::{Conflict, Error, Result};
 
 /// Moves the event types and bookings of a coach who was imported, and has no account here, to the coach who connects that account. The
-/// imported profile stays behind, empty and unlisted: history names it.
+/// imported profile stays behind, empty and unlisted: history names it. What the coach offers under the same slug here is taken for the
+/// same as there: both could not have that slug at Cal.com.
 ///
 /// # Errors
 /// `InvalidState` when a booking of the account overlaps with one that the coach has here.
 pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Model) -> Result<()> {
     let types = event_type::Entity::find().filter(event_type::Column::CoachId.eq(imported.id)).all(&**txn).await?;
     for row in types {
-        let taken = event_type::Entity::find()
+        let own = event_type::Entity::find()
             .filter(event_type::Column::CoachId.eq(coach.id))
             .filter(event_type::Column::Slug.eq(&row.slug))
-            .count(&**txn)
+            .one(&**txn)
             .await?;
-        let slug =
-            if taken == 0 { row.slug.clone() } else { format!("{}-{}", row.slug, &row.id.simple().to_string()[24..]) };
+        let slug = match own {
+            None => row.slug.clone(),
+            Some(own) if is_the_same(&own, &row) => {
+                merge(txn, row, own).await?;
+                continue;
+            }
+            Some(_) => format!("{}-{}", row.slug, &row.id.simple().to_string()[24..]),
+        };
         let version = row.version + 1;
         let mut row = row.into_active_model();
         row.coach_id = Set(coach.id);
@@ -50,4 +58,41 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
         )),
         Err(error) => Err(error),
     }
+}
+
+/// Whether what is offered here under the slug of something at Cal.com can be that.
+fn is_the_same(own: &event_type::Model, imported: &event_type::Model) -> bool {
+    let is_free = own.provider_event_type_id.is_none() && own.visibility != Visibility::Archived;
+    is_free && imported.provider_event_type_id.is_some()
+}
+
+/// Links what the coach offers with what it is at Cal.com, and gives it the bookings that were taken in for that. The imported event type
+/// stays behind, archived.
+async fn merge(txn: &Txn, imported: event_type::Model, own: event_type::Model) -> Result<()> {
+    let (imported_id, own_id) = (imported.id, own.id);
+    let (provider, external_id) = (imported.provider.clone(), imported.provider_event_type_id.clone());
+    let imported_version = imported.version + 1;
+    let mut imported = imported.into_active_model();
+    imported.provider = Set(None);
+    imported.provider_event_type_id = Set(None);
+    imported.visibility = Set(Visibility::Archived);
+    imported.version = Set(imported_version);
+    // First, as no two may be linked with the same.
+    imported.update(&**txn).await?;
+    let own_version = own.version + 1;
+    let mut own = own.into_active_model();
+    own.provider = Set(provider);
+    own.provider_event_type_id = Set(external_id);
+    own.version = Set(own_version);
+    own.update(&**txn).await?;
+    event_type_host::Entity::delete_many()
+        .filter(event_type_host::Column::EventTypeId.eq(imported_id))
+        .exec(&**txn)
+        .await?;
+    booking::Entity::update_many()
+        .set(booking::ActiveModel { event_type_id: Set(own_id), ..Default::default() })
+        .filter(booking::Column::EventTypeId.eq(imported_id))
+        .exec(&**txn)
+        .await?;
+    Ok(())
 }

@@ -19,6 +19,8 @@ use crate::vault::VaultError;
 
 /// A token that ends sooner than this is replaced before it is used: a call may take 20 s, and clocks differ.
 pub(super) const EARLY: TimeDelta = TimeDelta::seconds(90);
+/// Reasons that are remembered for one token.
+const MOST_TOLD: usize = 1_000;
 
 /// What a credential is read for. It goes into the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +52,27 @@ impl Purpose {
             Self::Health => "health",
             Self::Renewal => "renewal",
         }
+    }
+}
+
+/// A purpose, and the person whose wish it is. What serves everybody, or nobody in particular, has no person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reason {
+    pub(super) purpose: Purpose,
+    pub(super) actor_id: Option<Uuid>,
+}
+
+impl Purpose {
+    /// For a person, where one is known to have asked.
+    #[must_use]
+    pub fn asked_by(self, actor_id: Option<Uuid>) -> Reason {
+        Reason { purpose: self, actor_id }
+    }
+}
+
+impl From<Purpose> for Reason {
+    fn from(purpose: Purpose) -> Self {
+        Self { purpose, actor_id: None }
     }
 }
 
@@ -99,7 +122,7 @@ impl From<Unusable> for Error {
 }
 
 /// Opened tokens, for as long as they are current; and whose turn it is to get a new one. Every opening is written to the audit log once
-/// for each purpose, so the log has a line for each credential that was read and what for, not one for each request.
+/// for each purpose and person, so the log has a line for each credential that was read, what for and for whom, not one for each request.
 #[derive(Default)]
 pub struct Credentials {
     held: Mutex<HashMap<Uuid, Held>>,
@@ -109,7 +132,7 @@ pub struct Credentials {
 struct Held {
     version: i64,
     token: SecretString,
-    told: BTreeSet<Purpose>,
+    told: BTreeSet<Reason>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -119,20 +142,24 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    fn find(&self, row: &Model, purpose: Purpose) -> Option<SecretString> {
+    fn find(&self, row: &Model, reason: Reason) -> Option<SecretString> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = held.get(&row.id).filter(|entry| entry.version == row.token_version)?;
-        entry.told.contains(&purpose).then(|| entry.token.clone())
+        entry.told.contains(&reason).then(|| entry.token.clone())
     }
 
-    fn keep(&self, row: &Model, purpose: Purpose, token: &SecretString) {
+    fn keep(&self, row: &Model, reason: Reason, token: &SecretString) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || Held { version: row.token_version, token: token.clone(), told: BTreeSet::new() };
         let entry = held.entry(row.id).or_insert_with(fresh);
         if entry.version != row.token_version {
             *entry = fresh();
         }
-        entry.told.insert(purpose);
+        if entry.told.len() >= MOST_TOLD {
+            // What is forgotten is told once more.
+            entry.told.clear();
+        }
+        entry.told.insert(reason);
     }
 
     pub(super) fn forget(&self, connection_id: Uuid) {
@@ -157,9 +184,9 @@ impl Credentials {
 ///
 /// # Errors
 /// See [`Unusable`].
-pub async fn credential(app: &App, coach_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+pub async fn credential(app: &App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Lent, Unusable> {
     let row = read::find_live(app, coach_id).await?.ok_or(Unusable::NotConnected)?;
-    lend(app, row, purpose).await
+    lend(app, row, reason.into()).await
 }
 
 /// The same, of a connection.
@@ -168,23 +195,23 @@ pub async fn credential(app: &App, coach_id: Uuid, purpose: Purpose) -> Result<L
 /// See [`Unusable`].
 pub async fn credential_of(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose).await
+    lend(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose.into()).await
 }
 
 /// Also of a connection that counts as broken: a key that was refused may be good again.
 pub(super) async fn lend_for_check(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend_as_it_is(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose).await
+    lend_as_it_is(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose.into()).await
 }
 
-async fn lend(app: &App, row: Model, purpose: Purpose) -> Result<Lent, Unusable> {
+async fn lend(app: &App, row: Model, reason: Reason) -> Result<Lent, Unusable> {
     if row.health == Health::Broken {
         return Err(Unusable::Broken(row.health_reason.unwrap_or(HealthReason::ConsentRefused)));
     }
-    lend_as_it_is(app, row, purpose).await
+    lend_as_it_is(app, row, reason).await
 }
 
-async fn lend_as_it_is(app: &App, row: Model, purpose: Purpose) -> Result<Lent, Unusable> {
+async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Unusable> {
     let now = app.clock.now();
     let ends = row.access_expires_at;
     let row = if ends.is_none_or(|ends| ends > now + EARLY) {
@@ -197,7 +224,7 @@ async fn lend_as_it_is(app: &App, row: Model, purpose: Purpose) -> Result<Lent, 
             Err(why) => return Err(why),
         }
     };
-    let token = opened(app, &row, purpose).await?;
+    let token = opened(app, &row, reason).await?;
     let credential = match row.kind {
         Kind::ApiKey => cal_com::Credential::api_key(token),
         _ => cal_com::Credential::access_token(token),
@@ -206,21 +233,21 @@ async fn lend_as_it_is(app: &App, row: Model, purpose: Purpose) -> Result<Lent, 
     Ok(Lent { connection_id, coach_id, external_id: row.external_id, credential, version })
 }
 
-async fn opened(app: &App, row: &Model, purpose: Purpose) -> Result<SecretString, Unusable> {
-    if let Some(token) = app.credentials.find(row, purpose) {
+async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, Unusable> {
+    if let Some(token) = app.credentials.find(row, reason) {
         return Ok(token);
     }
     // Of many that come at once, one opens it and says so.
     let turn = app.credentials.turn(row.id);
     let _turn = turn.lock().await;
-    if let Some(token) = app.credentials.find(row, purpose) {
+    if let Some(token) = app.credentials.find(row, reason) {
         return Ok(token);
     }
     let subject = subject(row.id);
     let now = app.clock.now();
-    audit::record_reading(app.db.write_one(), &subject, purpose.as_str(), now, "").await?;
+    audit::record_reading(app.db.write_one(), reason.actor_id, &subject, reason.purpose.as_str(), now).await?;
     let token = token::open_access(&app.vault, row).map_err(|error| unreadable(&error))?;
-    app.credentials.keep(row, purpose, &token);
+    app.credentials.keep(row, reason, &token);
     Ok(token)
 }
 

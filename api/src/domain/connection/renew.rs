@@ -94,8 +94,9 @@ async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>
 async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
     let refresh = match &row.refresh_token {
         Some(_) => {
-            audit::record_reading(app.db.write_one(), &subject(row.id), Purpose::Renewal.as_str(), app.clock.now(), "")
-                .await?;
+            let (subject, now) = (subject(row.id), app.clock.now());
+            // Whoever comes first gets it for all that wait: it is nobody's in particular.
+            audit::record_reading(app.db.write_one(), None, &subject, Purpose::Renewal.as_str(), now).await?;
             Some(token::open_refresh(&app.vault, &row).map_err(|error| unreadable(&error))?)
         }
         None => None,

@@ -26,7 +26,7 @@ pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
     if let Some(coach_id) = person.coach_id
         && let Some(link) = link::find_live(app, coach_id).await?
     {
-        report.add(full(app, link.id).await.map_err(not_now)?);
+        report.add(full(app, link.id, Some(person.user_id)).await.map_err(not_now)?);
     }
     let mine = booking::Entity::find_real()
         .filter(booking::Column::ClientId.eq(person.user_id))
@@ -38,14 +38,15 @@ pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
         .all(app.db.read())
         .await?;
     for booking in mine {
-        one(app, &booking, &caller.correlation_id, &mut report).await?;
+        one(app, (person.user_id, &caller.correlation_id), &booking, &mut report).await?;
     }
     Ok(report)
 }
 
-async fn one(app: &App, booking: &booking::Model, cause: &str, report: &mut Report) -> Result<()> {
+async fn one(app: &App, (user_id, cause): (Uuid, &str), booking: &booking::Model, report: &mut Report) -> Result<()> {
     let Some(known) = learn::known(app.db.read(), booking.id).await? else { return Ok(()) };
-    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, Purpose::Reconcile).await? else { return Ok(()) };
+    let reason = Purpose::Reconcile.asked_by(Some(user_id));
+    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, reason).await? else { return Ok(()) };
     let found = match calendar.trail(&known.uid).await {
         Ok(found) => found,
         Err(fault) => {
@@ -74,7 +75,7 @@ pub struct Wanted {
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` for a coach without a connected calendar.
 pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
-    caller.require_admin()?;
+    let staff = caller.require_admin()?.user_id;
     let mut links = connection::Entity::find_live(PROVIDER);
     if let Some(coach_id) = wanted.coach_id {
         links = links.filter(connection::Column::CoachId.eq(coach_id));
@@ -86,7 +87,7 @@ pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let mode = if wanted.dry_run { Mode::Look } else { Mode::Repair };
     let mut report = Report::default();
     for link in links {
-        match read_all(app, &link, mode).await {
+        match read_all(app, &link, mode, Some(staff)).await {
             Ok(found) => report.add(found),
             Err(error) => {
                 tracing::info!(connection.id = %link.id, %error, "a calendar could not be read");

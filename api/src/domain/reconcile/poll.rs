@@ -38,7 +38,7 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
         sort: Some((BookingSort::Updated, SortOrder::Ascending)),
         ..BookingFilter::default()
     };
-    let mut reader = Reader { app, link: &link, mode: Mode::Repair, report: Report::default(), seen: BTreeSet::new() };
+    let mut reader = Reader::new(app, &link, Mode::Repair, None);
     let (last, is_whole) = reader.pages(filter).await?;
     if reader.report.failed == 0 {
         // Their clock, not ours: with nothing new it stays where it is.
@@ -58,25 +58,30 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     Ok(report)
 }
 
-/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there.
+/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked.
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn full(app: &App, connection_id: Uuid) -> Result<Report> {
+pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<Report> {
     let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
-    let report = read_all(app, &link, Mode::Repair).await?;
+    let report = read_all(app, &link, Mode::Repair, actor_id).await?;
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
         missing = report.missing.len(), "everything to come in a calendar was read");
     Ok(report)
 }
 
-pub(super) async fn read_all(app: &App, link: &connection::Model, mode: Mode) -> Result<Report> {
+pub(super) async fn read_all(
+    app: &App,
+    link: &connection::Model,
+    mode: Mode,
+    actor_id: Option<Uuid>,
+) -> Result<Report> {
     let filter = BookingFilter {
         statuses: vec![ListStatus::Upcoming, ListStatus::Unconfirmed],
         sort: Some((BookingSort::Start, SortOrder::Ascending)),
         ..BookingFilter::default()
     };
-    let mut reader = Reader { app, link, mode, report: Report::default(), seen: BTreeSet::new() };
+    let mut reader = Reader::new(app, link, mode, actor_id);
     reader.pages(filter).await?;
     for booking in coming(app, link.coach_id).await? {
         reader.look_for(&booking).await?;
@@ -105,11 +110,16 @@ struct Reader<'a> {
     app: &'a App,
     link: &'a connection::Model,
     mode: Mode,
+    actor_id: Option<Uuid>,
     report: Report,
     seen: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(app: &'a App, link: &'a connection::Model, mode: Mode, actor_id: Option<Uuid>) -> Self {
+        Self { app, link, mode, actor_id, report: Report::default(), seen: BTreeSet::new() }
+    }
+
     /// All pages; gives the last change among them, and whether these were all.
     async fn pages(&mut self, mut filter: BookingFilter) -> Result<(Option<DateTime<Utc>>, bool)> {
         filter.take = Some(PAGE);
@@ -130,7 +140,8 @@ impl Reader<'_> {
     }
 
     async fn calendar(&self) -> Result<Calendar<'_>> {
-        let calendar = Calendar::of_coach(self.app, self.link.coach_id, Purpose::Reconcile).await?;
+        let reason = Purpose::Reconcile.asked_by(self.actor_id);
+        let calendar = Calendar::of_coach(self.app, self.link.coach_id, reason).await?;
         calendar.ok_or_else(|| Error::internal("a reading", "the calendar is not connected any more"))
     }
 

@@ -112,7 +112,7 @@ pub fn terms(event_type: &event_type::Model, length_minutes: i32) -> Result<Term
 pub struct Except {
     /// A booking that is being moved.
     pub booking_id: Option<Uuid>,
-    /// Holds of this person.
+    /// Holds of this person, but for those that a move has made.
     pub user_id: Option<Uuid>,
 }
 
@@ -240,7 +240,8 @@ async fn busy(
         .filter(H::BusyFrom.lt(around.until))
         .filter(H::ExpiresAt.gt(now));
     if let Some(id) = except.user_id {
-        holds = holds.filter(H::UserId.ne(id));
+        // A time that a booking is being moved to is not free for anything else, whoever moves it.
+        holds = holds.filter(H::UserId.ne(id).or(H::Id.in_subquery(slot_hold::Entity::of_moves())));
     }
     let holds =
         holds.select_only().column(H::CoachId).expr(stretches(db, H::BusyFrom, H::BusyUntil)).group_by(H::CoachId);

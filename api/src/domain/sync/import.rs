@@ -41,8 +41,8 @@ const MOST: usize = 200;
 /// # Errors
 /// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account, `Unavailable` when Cal.com does not answer.
 pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Import> {
-    let (_, coach_id) = acting_for(caller, coach_id)?;
-    let account = Account::of_coach(app, coach_id, Purpose::EventType).await?;
+    let (person, coach_id) = acting_for(caller, coach_id)?;
+    let account = Account::of_coach(app, coach_id, Purpose::EventType.asked_by(Some(person.user_id))).await?;
     let account = account.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
     let there = account.event_types().await.map_err(again).map_err(pull::not_now)?;
     let mut done = Import { event_types: Vec::new(), skipped: Vec::new() };

@@ -25,11 +25,11 @@ const STANDS: &str = "it was changed at Cal.com as well; what was changed here l
 const LOST: &str = "it was changed here as well; what was found at Cal.com stands";
 const GONE: &str = "it was deleted at Cal.com; the next change here brings it back there";
 
-/// Compares what a coach offers and their hours with their calendar, and makes both sides say the same.
+/// Compares what a coach offers and their hours with their calendar, and makes both sides say the same; for a person where one asked.
 ///
 /// # Errors
 /// When the calendar cannot be read.
-pub async fn pull(app: &App, connection_id: Uuid) -> Result<()> {
+pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<()> {
     let found = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
     let Some(link) = found.filter(|link| link.is_live() && link.health != connection::Health::Broken) else {
         return Ok(());
@@ -38,7 +38,8 @@ pub async fn pull(app: &App, connection_id: Uuid) -> Result<()> {
     if coach.scheduler != Scheduler::CalCom {
         return Ok(());
     }
-    let Some(account) = Account::of_coach(app, coach.id, Purpose::EventType).await? else { return Ok(()) };
+    let reason = Purpose::EventType.asked_by(actor_id);
+    let Some(account) = Account::of_coach(app, coach.id, reason).await? else { return Ok(()) };
     // Hours first: event types name them.
     let there = account.schedules().await.map_err(again)?;
     for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule).all(app.db.read()).await? {
@@ -61,11 +62,11 @@ pub async fn pull(app: &App, connection_id: Uuid) -> Result<()> {
 /// # Errors
 /// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account, `Unavailable` when Cal.com does not answer.
 pub async fn pull_mine(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<coach::Model> {
-    let (_, coach_id) = acting_for(caller, coach_id)?;
+    let (person, coach_id) = acting_for(caller, coach_id)?;
     let coach = crate::domain::coach::require(app.db.read(), coach_id).await?;
     let link = link::find_live(app, coach_id).await?;
     let link = link.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
-    pull(app, link.id).await.map_err(not_now)?;
+    pull(app, link.id, Some(person.user_id)).await.map_err(not_now)?;
     Ok(coach)
 }
 

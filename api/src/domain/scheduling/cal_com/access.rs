@@ -7,13 +7,13 @@ use providers::cal_com::{Credential, Refusal};
 use providers::{Error as Fault, Kind, Provider};
 
 use crate::app::App;
-use crate::domain::connection::{self, Purpose, Unusable};
+use crate::domain::connection::{self, Reason, Unusable};
 
 /// The means to act for one coach.
 pub(super) struct Access<'a> {
     pub(super) app: &'a App,
     pub(super) coach_id: Uuid,
-    pub(super) purpose: Purpose,
+    pub(super) reason: Reason,
 }
 
 impl Access<'_> {
@@ -36,7 +36,7 @@ impl Access<'_> {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let lent = connection::credential(self.app, self.coach_id, self.purpose).await.map_err(without)?;
+        let lent = connection::credential(self.app, self.coach_id, self.reason).await.map_err(without)?;
         let outcome = ask(lent.credential.clone()).await;
         if let Err(fault) = &outcome
             && let Err(error) = connection::report(self.app, &lent, fault).await

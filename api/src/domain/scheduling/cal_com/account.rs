@@ -7,7 +7,7 @@ use providers::cal_com::{Client, Credential, EventType, EventTypeChange, EventTy
 use super::access::Access;
 use crate::app::App;
 use crate::domain::Result;
-use crate::domain::connection::{self, Purpose};
+use crate::domain::connection::{self, Reason};
 
 /// A coach's account, with the means to act on it.
 pub(crate) struct Account<'a> {
@@ -20,12 +20,12 @@ impl<'a> Account<'a> {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, purpose: Purpose) -> Result<Option<Self>> {
+    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Option<Self>> {
         let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
         if !connection::is_live(app.db.write_one(), coach_id).await? {
             return Ok(None);
         }
-        Ok(Some(Self { client, access: Access { app, coach_id, purpose } }))
+        Ok(Some(Self { client, access: Access { app, coach_id, reason: reason.into() } }))
     }
 
     /// Makes any call of the client's with the coach's credential, once more with a new one when the first is no longer taken.

@@ -45,11 +45,21 @@ pub(super) struct Known {
 struct Entry {
     coach_id: Uuid,
     known: Option<Known>,
-    /// Something has changed since: it may be shown, but not relied on.
-    doubtful: bool,
+    /// Counts what has happened that makes an answer doubtful.
+    doubts: u64,
+    /// How many of them the last answer has seen: where it was asked for before the last one, it may be shown, but not relied on.
+    answered: u64,
+    /// How many of them there were when the fetch began that is under way.
+    asked: u64,
     fetching: Option<watch::Receiver<()>>,
     not_before: Option<DateTime<Utc>>,
     used_at: DateTime<Utc>,
+}
+
+impl Entry {
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        self.doubts == self.answered && self.known.as_ref().is_some_and(|known| now - known.read_at <= FRESH)
+    }
 }
 
 /// Weeks of free time.
@@ -83,22 +93,23 @@ impl SlotCache {
             let entry = weeks.entry(key.clone()).or_insert_with(|| Entry {
                 coach_id,
                 known: None,
-                doubtful: false,
+                doubts: 0,
+                answered: 0,
+                asked: 0,
                 fetching: None,
                 not_before: None,
                 used_at: now,
             });
             entry.used_at = now;
-            let age = |known: &Known| now - known.read_at;
-            entry.known.take_if(|known| age(known) > USELESS);
-            let is_fresh = !entry.doubtful && entry.known.as_ref().is_some_and(|known| age(known) <= FRESH);
+            entry.known.take_if(|known| now - known.read_at > USELESS);
+            let is_fresh = entry.is_fresh(now);
             // Whoever was fetching may be gone without a word.
             let fetching = entry.fetching.clone().filter(|fetching| fetching.has_changed().is_ok());
             let may_fetch = !is_fresh && fetching.is_none() && entry.not_before.is_none_or(|then| then <= now);
             let (to_fetch, fetching) = if may_fetch {
                 let (sender, receiver) = watch::channel(());
                 entry.fetching = Some(receiver.clone());
-                entry.doubtful = false;
+                entry.asked = entry.doubts;
                 (Some(sender), Some(receiver))
             } else {
                 (None, fetching)
@@ -107,16 +118,12 @@ impl SlotCache {
         })
     }
 
-    /// What is known of a week, however old.
-    pub(super) fn known(&self, key: &Key) -> Option<Known> {
-        self.with(|weeks| weeks.get(key)?.known.clone())
-    }
-
     /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in it.
     pub(super) fn store(&self, key: &Key, known: Known) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
                 entry.known = Some(known);
+                entry.answered = entry.asked;
                 entry.fetching = None;
                 entry.not_before = None;
             }
@@ -127,7 +134,7 @@ impl SlotCache {
     pub(super) fn fail(&self, key: &Key, now: DateTime<Utc>) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
-                entry.doubtful = true;
+                entry.doubts += 1;
                 entry.fetching = None;
                 entry.not_before = Some(now + PAUSE);
             }
@@ -138,7 +145,7 @@ impl SlotCache {
     pub fn doubt(&self, coach_id: Uuid) {
         self.with(|weeks| {
             for entry in weeks.values_mut().filter(|entry| entry.coach_id == coach_id) {
-                entry.doubtful = true;
+                entry.doubts += 1;
             }
         });
     }
@@ -156,4 +163,67 @@ fn make_room(weeks: &mut HashMap<Key, Entry>) {
 pub(super) async fn wait(mut fetching: watch::Receiver<()>, patience: Duration) {
     // The sender is dropped at the end, whatever comes of it.
     let _ = tokio::time::timeout(patience, fetching.changed()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COACH: Uuid = Uuid::from_u128(7);
+
+    fn key() -> Key {
+        Key { event_type: 1, length: None, moving: None, week: 2_900 }
+    }
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).expect("a known instant")
+    }
+
+    fn answer(second: i64) -> Known {
+        Known { starts: Arc::from([at(3_600)]), read_at: at(second) }
+    }
+
+    #[test]
+    fn one_of_those_who_ask_together_fetches() {
+        let cache = SlotCache::default();
+        let first = cache.look(&key(), COACH, at(0));
+        let second = cache.look(&key(), COACH, at(0));
+        assert!(first.to_fetch.is_some() && second.to_fetch.is_none() && second.fetching.is_some());
+        cache.store(&key(), answer(0));
+        assert!(cache.look(&key(), COACH, at(30)).is_fresh);
+        let old = cache.look(&key(), COACH, at(31));
+        assert!(!old.is_fresh && old.known.is_some() && old.to_fetch.is_some());
+    }
+
+    #[test]
+    fn what_changed_while_it_was_fetched_is_fetched_again() {
+        let cache = SlotCache::default();
+        let _first = cache.look(&key(), COACH, at(0));
+        cache.doubt(COACH);
+        cache.store(&key(), answer(0));
+        let look = cache.look(&key(), COACH, at(1));
+        assert!(!look.is_fresh && look.to_fetch.is_some());
+        cache.store(&key(), answer(1));
+        assert!(cache.look(&key(), COACH, at(2)).is_fresh);
+    }
+
+    #[test]
+    fn an_answer_in_doubt_is_not_relied_on_while_the_next_one_is_fetched() {
+        let cache = SlotCache::default();
+        let _first = cache.look(&key(), COACH, at(0));
+        cache.store(&key(), answer(0));
+        cache.doubt(COACH);
+        let fetches = cache.look(&key(), COACH, at(1));
+        assert!(fetches.to_fetch.is_some());
+        let other = cache.look(&key(), COACH, at(2));
+        assert!(
+            !other.is_fresh && other.known.is_some() && other.to_fetch.is_none(),
+            "somebody fetches it, and it is not there yet"
+        );
+        // Nor when it could not be fetched; then nobody asks again for a while.
+        cache.fail(&key(), at(2));
+        let again = cache.look(&key(), COACH, at(3));
+        assert!(!again.is_fresh && again.to_fetch.is_none());
+        assert!(cache.look(&key(), COACH, at(4)).to_fetch.is_some());
+    }
 }

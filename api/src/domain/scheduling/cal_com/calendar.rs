@@ -18,7 +18,7 @@ use super::access::Access;
 use super::reading::tell_of;
 use crate::app::App;
 use crate::domain::Result;
-use crate::domain::connection::{self, Purpose};
+use crate::domain::connection::{self, Purpose, Reason};
 use crate::domain::scheduling::statement::Telling;
 
 /// A coach's calendar, with the means to act on it.
@@ -80,24 +80,24 @@ impl Step {
 }
 
 impl<'a> Calendar<'a> {
-    /// The calendar a booking is in; `None` where we have no access to it.
+    /// The calendar a booking is in, for a person where one asked; `None` where we have no access to it.
     ///
     /// # Errors
     /// When the database fails or the access cannot be renewed.
-    pub(crate) async fn of(app: &'a App, booking: &booking::Model) -> Result<Option<Self>> {
-        Self::of_coach(app, booking.coach_id, Purpose::Booking).await
+    pub(crate) async fn of(app: &'a App, booking: &booking::Model, actor_id: Option<Uuid>) -> Result<Option<Self>> {
+        Self::of_coach(app, booking.coach_id, Purpose::Booking.asked_by(actor_id)).await
     }
 
     /// As [`of`](Self::of), by the coach.
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, purpose: Purpose) -> Result<Option<Self>> {
+    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Option<Self>> {
         let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
         if !connection::is_live(app.db.write_one(), coach_id).await? {
             return Ok(None);
         }
-        Ok(Some(Self { client, access: Access { app, coach_id, purpose } }))
+        Ok(Some(Self { client, access: Access { app, coach_id, reason: reason.into() } }))
     }
 
     /// Asks for a booking, or for another time for one.

@@ -9,7 +9,7 @@ use providers::cal_com::{SlotQuery, SlotTarget};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cache::{self, FRESH, Key, Known, WINDOW};
+use super::cache::{self, Key, Known, WINDOW};
 use super::calendar::{Calendar, their_id};
 use crate::app::App;
 use crate::domain::connection::Purpose;
@@ -91,19 +91,20 @@ fn weeks(question: &Question) -> Result<Vec<Key>> {
 }
 
 async fn one(app: &Arc<App>, question: &Question, key: Key, until: Instant, reliable: bool) -> (Option<Known>, bool) {
-    let now = app.clock.now();
-    let look = app.slots.look(&key, question.coach.id, now);
-    if let Some(done) = look.to_fetch {
-        let (app, question, key) = (Arc::clone(app), question.clone(), key.clone());
-        app.clone().tasks.spawn(fetch(app, question, key, done));
+    loop {
+        let look = app.slots.look(&key, question.coach.id, app.clock.now());
+        if let Some(done) = look.to_fetch {
+            let (app, question, key) = (Arc::clone(app), question.clone(), key.clone());
+            app.clone().tasks.spawn(fetch(app, question, key, done));
+        }
+        let is_enough = look.is_fresh || (look.known.is_some() && !reliable);
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(fetching) = look.fetching.filter(|_| !is_enough && !left.is_zero()) else {
+            return (look.known, look.is_fresh);
+        };
+        // What comes of it may be in doubt already: then the next look fetches again, as long as there is time.
+        cache::wait(fetching, left).await;
     }
-    let is_enough = look.is_fresh || (look.known.is_some() && !reliable);
-    let Some(fetching) = look.fetching.filter(|_| !is_enough) else { return (look.known, look.is_fresh) };
-    cache::wait(fetching, until.saturating_duration_since(Instant::now())).await;
-    let now = app.clock.now();
-    let known = app.slots.known(&key);
-    let is_fresh = known.as_ref().is_some_and(|known| now - known.read_at <= FRESH);
-    (known, is_fresh)
 }
 
 async fn fetch(app: Arc<App>, question: Question, key: Key, done: watch::Sender<()>) {

@@ -1,0 +1,105 @@
+//! Whether all that is sealed in the database opens: for `courtside doctor`.
+
+use std::collections::BTreeSet;
+
+use entity::{Uuid, connection, note, webhook_registration};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::Result;
+use crate::app::App;
+use crate::vault::{Place, VaultError, row_key};
+
+/// Values that are read at once.
+const BATCH: u64 = 1_000;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Sealed values that open.
+    pub good: u64,
+    /// How many of those are under another key than the one that seals now.
+    pub older: u64,
+    /// Sealed values that do not open.
+    pub bad: u64,
+    /// Keys that some of those name and that are not configured.
+    pub missing: BTreeSet<String>,
+}
+
+/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it leaves the vault.
+///
+/// # Errors
+/// When the database fails.
+pub async fn check(app: &App) -> Result<Checked> {
+    use connection::Column as C;
+    use note::Column as N;
+    use webhook_registration::Column as W;
+
+    let mut found = Checked::default();
+    look::<connection::Entity>(app, (C::Id, C::AccessToken), ("connection", "access_token"), &mut found).await?;
+    look::<connection::Entity>(app, (C::Id, C::RefreshToken), ("connection", "refresh_token"), &mut found).await?;
+    let table = "webhook_registration";
+    look::<webhook_registration::Entity>(app, (W::Id, W::Secret), (table, "secret"), &mut found).await?;
+    let previous = (table, "previous_secret");
+    look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found).await?;
+    // Of notes only private ones are sealed, and only those from after there were keys.
+    let mut after = Uuid::nil();
+    loop {
+        let rows: Vec<(Uuid, String)> = note::Entity::find()
+            .select_only()
+            .columns([N::Id, N::Body])
+            .filter(N::BodyKey.is_not_null())
+            .filter(N::Id.gt(after))
+            .order_by_asc(N::Id)
+            .limit(BATCH)
+            .into_tuple()
+            .all(app.db.read())
+            .await?;
+        let Some((last, _)) = rows.last() else { return Ok(found) };
+        after = *last;
+        found.add(app, ("note", "body"), &rows);
+    }
+}
+
+async fn look<E: EntityTrait>(
+    app: &App,
+    (id, column): (E::Column, E::Column),
+    place: (&str, &str),
+    found: &mut Checked,
+) -> Result<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let rows: Vec<(Uuid, String)> = E::find()
+            .select_only()
+            .columns([id, column])
+            .filter(column.is_not_null())
+            .filter(id.gt(after))
+            .order_by_asc(id)
+            .limit(BATCH)
+            .into_tuple()
+            .all(app.db.read())
+            .await?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        after = *last;
+        found.add(app, place, &rows);
+    }
+}
+
+impl Checked {
+    fn add(&mut self, app: &App, (table, column): (&str, &str), rows: &[(Uuid, String)]) {
+        for (id, sealed) in rows {
+            let place = Place { table, row: &row_key(*id), column };
+            match app.vault.check(place, sealed) {
+                Ok(is_current) => {
+                    self.good += 1;
+                    self.older += u64::from(!is_current);
+                }
+                Err(error) => {
+                    self.bad += 1;
+                    if let VaultError::UnknownKey(key) = error {
+                        self.missing.insert(key);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `courtside doctor` about keys and about Cal.com: what it finds, and that it prints nothing secret.
+
+use serde_json::json;
+use simulators::cal_com::{self, OAuthClient};
+use tests::On;
+use tests::process::{Settings, courtside, settings};
+
+use super::lab::{CLIENT, COACH, client, options, setup};
+
+const KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const OTHER: &str = "second:HxweGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAAA=";
+
+/// Runs it; gives its exit code and what it said.
+async fn doctor(given: &Settings, changes: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut all = given.clone();
+    all.extend(settings(changes));
+    let output = courtside(&["doctor"], &all).await;
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    for secret in ["secret-of-the-lab", "secret-of-consent", "another-secret", "AAECAwQFBgc", "HxweGxoZGBc", "cal_"] {
+        assert!(!said.contains(secret), "{secret} is told: {said}");
+    }
+    (output.status.code(), said)
+}
+
+fn has(said: &str, line: &str) -> bool {
+    said.lines().any(|found| found.starts_with(line))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_looks_at_keys_and_at_cal_com() {
+    let oauth = OAuthClient {
+        id: "lab-oauth".to_owned(),
+        secret: Some("secret-of-consent".to_owned()),
+        name: "Lab".to_owned(),
+        redirect_uri: "http://127.0.0.1:8080/oauth/calcom".to_owned(),
+    };
+    let options = cal_com::Options { oauth_clients: vec![oauth], ..options() };
+    let cal = cal_com::start(options).await.expect("a free loopback port");
+    let app = setup(&cal).setting("ENCRYPTION_KEYS", KEY).cal_com(client(&cal)).start(On::Sqlite).await;
+    let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
+    let connected = app.coach(COACH).mutate("connectWithApiKey", json!({ "apiKey": api_key }), "account { id }").await;
+    assert_eq!(connected.user_errors(), Vec::<&str>::new(), "{connected:?}");
+    let url = cal.url();
+    let given = settings(&[
+        ("DATABASE_URL", app.database_url()),
+        ("ENCRYPTION_KEYS", KEY),
+        ("CALCOM_API_URL", &url),
+        ("CALCOM_APP_URL", &url),
+        ("CALCOM_CLIENT_ID", CLIENT),
+        ("CALCOM_CLIENT_SECRET", "secret-of-the-lab"),
+        ("CALCOM_OAUTH_CLIENT_ID", "lab-oauth"),
+        ("CALCOM_OAUTH_CLIENT_SECRET", "secret-of-consent"),
+        ("OAUTH_REDIRECTS", "https://app.example.com"),
+    ]);
+
+    let (code, said) = doctor(&given, &[]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(has(&said, "ok      encryption keys: `first` seals; 1 sealed value opens"), "{said}");
+    assert!(has(&said, "ok      Cal.com: the client that makes accounts"), "{said}");
+    assert!(has(&said, "ok      Cal.com: the client that asks for consent"), "{said}");
+    assert!(has(&said, "ok      accounts at Cal.com: 1 connected"), "{said}");
+
+    let both = format!("{OTHER},{KEY}");
+    let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", &both)]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("`second` seals; 1 sealed value opens, 1 of them under an older key"), "{said}");
+    let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", OTHER)]).await;
+    assert_eq!(code, Some(1), "{said}");
+    let line = "FAILED  encryption keys: 1 of 1 sealed values do not open: ENCRYPTION_KEYS does not hold `first`";
+    assert!(has(&said, line), "{said}");
+
+    let wrong = [("CALCOM_CLIENT_SECRET", "another-secret"), ("CALCOM_OAUTH_CLIENT_SECRET", "another-secret")];
+    let (code, said) = doctor(&given, &wrong).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.matches("answered, and refused").count(), 2, "{said}");
+    // Nobody listens on the port of echo.
+    let (code, said) = doctor(&given, &[("CALCOM_API_URL", "http://127.0.0.1:7")]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.matches("no answer (CALCOM_API_URL)").count(), 2, "{said}");
+    app.finish().await;
+}
