@@ -54,7 +54,7 @@ impl State {
         free
     }
 
-    /// Bookings of the host with the free time around them, and absences.
+    /// Bookings of the host with the free time around them, absences, and what their calendars say.
     fn taken<'s>(&'s self, event_type: &'s EventType, except: Option<&'s str>) -> impl Iterator<Item = Span> + 's {
         let (before, after) = event_type.buffers();
         let bookings = self.bookings.values().filter(move |booking| {
@@ -69,7 +69,8 @@ impl State {
             }
         });
         let absences = self.out_of_office.iter().filter(move |absence| absence.user == event_type.owner);
-        bookings.chain(absences.map(|absence| Span { start: absence.start, end: absence.end }))
+        let absences = absences.map(|absence| Span { start: absence.start, end: absence.end });
+        bookings.chain(absences).chain(self.busy_elsewhere(event_type.owner))
     }
 
     fn blocks(&self, booking: &Booking) -> bool {
