@@ -22,9 +22,11 @@ pub enum Kind {
     Job,
     Connection,
     WebhookRegistration,
+    CalendarAccount,
+    ExternalCalendar,
 }
 
-const PREFIXES: [(Kind, &str); 14] = [
+const PREFIXES: [(Kind, &str); 16] = [
     (Kind::User, "user"),
     (Kind::Viewer, "viewer"),
     (Kind::Coach, "coach"),
@@ -39,6 +41,8 @@ const PREFIXES: [(Kind, &str); 14] = [
     (Kind::Job, "job"),
     (Kind::Connection, "connection"),
     (Kind::WebhookRegistration, "webhookRegistration"),
+    (Kind::CalendarAccount, "calendarAccount"),
+    (Kind::ExternalCalendar, "calendar"),
 ];
 
 impl Kind {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
+use super::apps::{CalendarMutation, VideoMutation};
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
 use super::connected_account::ConnectedAccountMutation;
@@ -48,6 +49,8 @@ pub struct Mutation(
     ScheduleMutation,
     ConnectedAccountMutation,
     SyncMutation,
+    CalendarMutation,
+    VideoMutation,
     DeliveryMutation,
     WebhookRegistrationMutation,
     ReconcileMutation,
@@ -71,6 +74,17 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "migrateCoach",
     "importEventTypes",
     "syncCalendarSettings",
+    "connectCalendar",
+    "connectAppleCalendar",
+    "setCalendarFeeds",
+    "checkCalendarAccount",
+    "disconnectCalendar",
+    "setConflictCalendars",
+    "setDestinationCalendar",
+    "connectVideoApp",
+    "connectGoogleMeet",
+    "setDefaultVideoApp",
+    "disconnectVideoApp",
     "ensureWebhook",
     "deleteWebhook",
     "setWebhookTriggers",

@@ -74,6 +74,7 @@ impl Lab {
             .setting("CALCOM_CLIENT_ID", CLIENT)
             .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
             .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+            .setting("OAUTH_REDIRECTS", "https://app.example.com")
             .cal_com(client(&cal))
             .start(on)
             .await;
@@ -121,6 +122,22 @@ impl Lab {
         self.app.edit_offer(&self.offer, edit).await;
         self.offer = self.app.offer(COACH, "coaching-60").await;
         self.cal.reset_requests();
+    }
+
+    /// The coach's number there.
+    pub(super) fn user(&self) -> u64 {
+        let found = self.cal.users().into_iter().find(|user| user.email == "nora@coaches.example.com");
+        found.expect("the coach has an account").id
+    }
+
+    /// What was written down about what people did, oldest first.
+    pub(super) async fn audited(&self, beginning: &str) -> Vec<String> {
+        use entity::audit_log::{Column, Entity};
+        use sea_orm::{EntityTrait, QueryOrder};
+
+        let rows = Entity::find().order_by_asc(Column::Id).all(self.app.db().read()).await;
+        let actions = rows.expect("the database answers").into_iter().map(|row| row.action);
+        actions.filter(|action| action.starts_with(beginning)).collect()
     }
 
     /// Something that the coach does by Cal.com's API, past us.

@@ -225,7 +225,7 @@ async fn opened(app: &App, row: &Model, purpose: Purpose) -> Result<SecretString
 }
 
 /// The global id of a connection, for the audit log.
-pub(super) fn subject(connection_id: Uuid) -> String {
+pub(in crate::domain) fn subject(connection_id: Uuid) -> String {
     format!("connection_{}", connection_id.simple())
 }
 

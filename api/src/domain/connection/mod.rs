@@ -22,11 +22,14 @@ mod token;
 pub use api_key::connect_with_api_key;
 pub use credential::{Credentials, Lent, Purpose, Unusable, credential, credential_of, report};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
-pub use health::{Action, action, check, sweep};
+pub use health::{action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
 pub use provision::provision;
 pub use read::{find_live, is_live, list_by_coach, list_by_coaches, live_coaches};
 pub use redirect::Redirects;
+
+pub use crate::error::Action;
+pub(super) use credential::subject;
 
 use providers::{Error as ProviderError, Kind};
 

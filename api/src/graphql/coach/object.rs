@@ -5,8 +5,10 @@ use entity::coach::{Model, Scheduler};
 use entity::event_type;
 
 use crate::domain;
+use crate::domain::apps::{look_at_calendars, look_at_video};
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
+use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
 use crate::graphql::connected_account::ConnectedAccount;
 use crate::graphql::connection::{Connection, FetchedAlong, first_page_of, page};
 use crate::graphql::context::{app, caller};
@@ -142,6 +144,24 @@ impl Coach {
         }
         let rows = ctx.data_unchecked::<Loaders>().load_one(ConnectionsOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(rows.into_iter().map(ConnectedAccount).collect()))
+    }
+
+    /// The calendars that are connected at the scheduler, read there now, which takes up to four seconds; null unless the caller is the
+    /// coach or staff.
+    async fn calendars(&self, ctx: &Context<'_>) -> Result<Option<CoachCalendars>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        Ok(Some(CoachCalendars::new(look_at_calendars(app(ctx), caller(ctx), self.row.id).await?)))
+    }
+
+    /// The apps for video that are connected at the scheduler, read there now, which takes up to four seconds; null unless the caller is
+    /// the coach or staff.
+    async fn video_apps(&self, ctx: &Context<'_>) -> Result<Option<CoachVideoApps>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        Ok(Some(CoachVideoApps::new(look_at_video(app(ctx), caller(ctx), self.row.id).await?)))
     }
 
     /// Whether the viewer may edit this profile.
