@@ -94,6 +94,9 @@ pub enum Conflict {
     /// The key was used with another input.
     #[error("this idempotency key was used with another input")]
     IdempotencyKeyReused,
+    /// The coach is already away on some of these days.
+    #[error("another absence has some of these days")]
+    AbsenceOverlap,
     /// Something has to be done about the coach's account elsewhere first.
     #[error("{message}")]
     Account {

@@ -1,5 +1,6 @@
 //! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
 
+mod absence;
 mod booking;
 mod calendars;
 mod faults;

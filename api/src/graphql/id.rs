@@ -24,9 +24,10 @@ pub enum Kind {
     WebhookRegistration,
     CalendarAccount,
     ExternalCalendar,
+    Absence,
 }
 
-const PREFIXES: [(Kind, &str); 16] = [
+const PREFIXES: [(Kind, &str); 17] = [
     (Kind::User, "user"),
     (Kind::Viewer, "viewer"),
     (Kind::Coach, "coach"),
@@ -43,6 +44,7 @@ const PREFIXES: [(Kind, &str); 16] = [
     (Kind::WebhookRegistration, "webhookRegistration"),
     (Kind::CalendarAccount, "calendarAccount"),
     (Kind::ExternalCalendar, "calendar"),
+    (Kind::Absence, "absence"),
 ];
 
 impl Kind {

@@ -34,6 +34,8 @@ pub enum UserErrorCode {
     PolicyViolation,
     /// The key was used before with another input.
     IdempotencyKeyReused,
+    /// Another absence of the coach has some of these days.
+    AbsenceOverlap,
     /// The coach's account at the scheduler is missing or broken, or does not keep their time; `action` says what mends it.
     AccountNotUsable,
     /// An app has to be connected first, for example a Google calendar for Google Meet.
@@ -99,6 +101,7 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
                 Conflict::Policy { .. } => UserErrorCode::PolicyViolation,
                 Conflict::Taken(_) => UserErrorCode::Taken,
                 Conflict::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
+                Conflict::AbsenceOverlap => UserErrorCode::AbsenceOverlap,
                 Conflict::Account { .. } => UserErrorCode::AccountNotUsable,
                 Conflict::AppMissing(_) => UserErrorCode::AppNotConnected,
                 Conflict::Refused(_) => UserErrorCode::ProviderRefused,

@@ -36,6 +36,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("Mutation", Coach, "approveBooking rejectBooking markAttendance startSession completeSession"),
     ("Mutation", Coach, "updateCoachProfile createEventType updateEventType archiveEventType"),
     ("Mutation", Coach, "createSchedule updateSchedule deleteSchedule setScheduleOverrides"),
+    ("Mutation", Coach, "addAbsence updateAbsence deleteAbsence"),
     ("Mutation", Coach, "startConnection connectWithApiKey provisionCoach disconnectAccount"),
     ("Mutation", Coach, "migrateCoach importEventTypes syncCalendarSettings"),
     (
@@ -109,7 +110,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "Coach",
         Anyone,
         "id handle displayName headline biography avatarUrl timeZone specialties isListed isAcceptingBookings scheduler eventTypes \
-         startingPrice schedules connectedAccounts calendars videoApps viewerCanEdit version createdAt updatedAt",
+         startingPrice schedules outOfOffice connectedAccounts calendars videoApps viewerCanEdit version createdAt updatedAt",
     ),
     (
         "EventType",
@@ -133,6 +134,10 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         Coach,
         "id coach name timeZone isDefault weeklyHours overrides calendarSync version createdAt updatedAt",
     ),
+    ("Absence", Coach, "id firstDay lastDay reason note calendarSync version createdAt updatedAt"),
+    ("AddAbsencePayload", Coach, "absence affectedBookings userErrors"),
+    ("UpdateAbsencePayload", Coach, "absence affectedBookings userErrors"),
+    ("DeleteAbsencePayload", Coach, "deletedAbsenceId userErrors"),
     ("WeeklyHours", Coach, "weekday from until"),
     ("ScheduleOverride", Coach, "date hours"),
     ("LocalTimeRange", Coach, "from until"),

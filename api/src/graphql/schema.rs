@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
+use super::absence::AbsenceMutation;
 use super::apps::{CalendarMutation, VideoMutation};
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
@@ -47,6 +48,7 @@ pub struct Mutation(
     CoachMutation,
     EventTypeMutation,
     ScheduleMutation,
+    AbsenceMutation,
     ConnectedAccountMutation,
     SyncMutation,
     CalendarMutation,

@@ -35,6 +35,8 @@ pub enum Job {
     PushEventType { event_type_id: Uuid },
     /// Carry hours as they are here to their coach's calendar.
     PushSchedule { schedule_id: Uuid },
+    /// Carry the days on which a coach is away to their calendar.
+    PushAbsences { coach_id: Uuid },
     /// See what a coach has changed about their offers and hours in their calendar.
     PullSettings { connection_id: Uuid },
     /// See whether the webhook of an account is registered as it should be.
@@ -56,6 +58,7 @@ impl Job {
             Self::CheckConnection { .. } => "check_connection",
             Self::PushEventType { .. } => "push_event_type",
             Self::PushSchedule { .. } => "push_schedule",
+            Self::PushAbsences { .. } => "push_absences",
             Self::PullSettings { .. } => "pull_settings",
             Self::EnsureWebhook { .. } => "ensure_webhook",
         }
@@ -73,6 +76,7 @@ impl Job {
             | Self::CheckConnection { connection_id: id }
             | Self::PushEventType { event_type_id: id }
             | Self::PushSchedule { schedule_id: id }
+            | Self::PushAbsences { coach_id: id }
             | Self::PullSettings { connection_id: id }
             | Self::EnsureWebhook { connection_id: id } => id,
         }
@@ -97,6 +101,7 @@ impl Job {
             "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
             "push_event_type" => Some(Self::PushEventType { event_type_id: row.subject_id }),
             "push_schedule" => Some(Self::PushSchedule { schedule_id: row.subject_id }),
+            "push_absences" => Some(Self::PushAbsences { coach_id: row.subject_id }),
             "pull_settings" => Some(Self::PullSettings { connection_id: row.subject_id }),
             "ensure_webhook" => Some(Self::EnsureWebhook { connection_id: row.subject_id }),
             _ => None,

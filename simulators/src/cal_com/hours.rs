@@ -69,7 +69,12 @@ impl State {
             }
         });
         let absences = self.out_of_office.iter().filter(move |absence| absence.user == event_type.owner);
-        let absences = absences.map(|absence| Span { start: absence.start, end: absence.end });
+        // Their dates in UTC are taken for dates of the zone that the hours are in.
+        let home = self.schedule_for(event_type).map_or(Tz::UTC, |schedule| zone(&schedule.time_zone));
+        let absences = absences.map(move |absence| Span {
+            start: midnight(absence.start.date_naive(), home),
+            end: midnight(absence.end.date_naive() + Days::new(1), home),
+        });
         bookings.chain(absences).chain(self.busy_elsewhere(event_type.owner))
     }
 

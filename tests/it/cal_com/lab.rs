@@ -27,6 +27,11 @@ pub(super) struct Lab {
 
 /// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
 pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
+    client_of(cal, None)
+}
+
+/// The same, of a platform whose organization is known.
+pub(super) fn client_of(cal: &StandIn, organization_id: Option<i64>) -> providers::cal_com::Client {
     let mut policy = providers::cal_com::policy();
     policy.pace.rest = Duration::from_millis(20);
     policy.pace.share = 100.0;
@@ -41,7 +46,7 @@ pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
             client_secret: "secret-of-the-lab".to_owned().into(),
         }),
         oauth: None,
-        organization_id: None,
+        organization_id,
         policy,
     };
     providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
