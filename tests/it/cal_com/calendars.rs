@@ -293,6 +293,7 @@ async fn a_choice_that_is_cut_off_is_made_by_asking_again(on: On) {
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(choose().await.user_errors(), Vec::<&str>::new());
     assert_eq!(counting().await, 1);
+    assert_eq!(lab.audited("calendar.").await, ["calendar.choose", "calendar.choose"], "the half one too");
     let unknown = courtside::graphql::id::Kind::ExternalCalendar.id(entity::new_id());
     let wrong = nora.mutate("setConflictCalendars", json!({ "calendarIds": [unknown] }), "calendars { status }").await;
     assert_eq!(wrong.fields(), ["calendarIds.0"]);

@@ -19,7 +19,7 @@ pub async fn check_calendar_account(
     coach_id: Option<Uuid>,
     account_id: Uuid,
 ) -> Result<CalendarAccount> {
-    let (desk, _) = Desk::open(app, caller, coach_id).await?;
+    let desk = Desk::open(app, caller, coach_id).await?;
     let account = require(&desk, account_id).await?;
     let Some(calendar) = account.app else { return Err(refused("Cal.com cannot try an account of this provider")) };
     match desk.ask(|client, credential| async move { client.check_calendar(&credential, calendar).await }).await {

@@ -41,23 +41,23 @@ enum Step<'c> {
 /// `Invalid` for calendars that are not there or cannot be written to, `Account` when there is no account that works and keeps the coach's
 /// time, `Unavailable`.
 pub async fn choose_calendars(app: &App, caller: &Caller, choice: Choice) -> Result<Uuid> {
-    let (desk, person) = Desk::open(app, caller, choice.coach_id).await?;
+    let desk = Desk::open(app, caller, choice.coach_id).await?;
     let there = read(&desk).await?;
     let steps = plan(&there, &choice)?;
     let began = Instant::now();
     for (index, step) in steps.iter().enumerate() {
         let done = if began.elapsed() > PATIENCE { None } else { Some(take(&desk, *step).await) };
-        let error = match done {
+        let (error, is_doubtful) = match done {
             Some(Ok(())) => continue,
-            Some(Err(fault)) => desk.trouble(&fault).await,
-            None => Error::Unavailable("Cal.com takes too long; ask again for the rest"),
+            Some(Err(fault)) => (desk.trouble(&fault).await, fault.outcome_unknown()),
+            None => (Error::Unavailable("Cal.com takes too long; ask again for the rest"), false),
         };
-        if index > 0 {
-            desk.changed(&person, "calendar.choose", &caller.correlation_id).await?;
+        if index > 0 || is_doubtful {
+            desk.note("calendar.choose").await?;
         }
         return Err(error);
     }
-    desk.changed(&person, "calendar.choose", &caller.correlation_id).await?;
+    desk.note("calendar.choose").await?;
     Ok(desk.coach_id)
 }
 

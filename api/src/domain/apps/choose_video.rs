@@ -18,13 +18,14 @@ pub async fn set_default_video_app(
     coach_id: Option<Uuid>,
     wanted: VideoApp,
 ) -> Result<Uuid> {
-    let (desk, person) = Desk::open(app, caller, coach_id).await?;
+    let desk = Desk::open(app, caller, coach_id).await?;
     let wanted = wanted.wire();
-    let asked = desk.ask(|client, credential| async move { client.set_default_video_app(&credential, wanted).await });
-    if let Err(fault) = asked.await {
+    let asked = desk.write("video.set_default", |client, credential| async move {
+        client.set_default_video_app(&credential, wanted).await
+    });
+    if let Err(fault) = asked.await? {
         return Err(desk.trouble(&fault).await);
     }
-    desk.changed(&person, "video.set_default", &caller.correlation_id).await?;
     Ok(desk.coach_id)
 }
 
@@ -41,14 +42,15 @@ pub async fn disconnect_video_app(
     if wanted == VideoApp::CalVideo {
         return Err(Error::invalid("app", "is always there"));
     }
-    let (desk, person) = Desk::open(app, caller, coach_id).await?;
+    let desk = Desk::open(app, caller, coach_id).await?;
     let wanted = wanted.wire();
-    let asked = desk.ask(|client, credential| async move { client.disconnect_video_app(&credential, wanted).await });
-    match asked.await {
+    let asked = desk.write("video.disconnect", |client, credential| async move {
+        client.disconnect_video_app(&credential, wanted).await
+    });
+    match asked.await? {
         Ok(()) => {}
         Err(fault) if matches!(fault.refusal, Some(Refusal::AppNotConnected { .. })) => {}
         Err(fault) => return Err(desk.trouble(&fault).await),
     }
-    desk.changed(&person, "video.disconnect", &caller.correlation_id).await?;
     Ok(desk.coach_id)
 }

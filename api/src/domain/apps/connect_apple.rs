@@ -28,10 +28,11 @@ pub async fn connect_apple_calendar(app: &App, caller: &Caller, input: Apple) ->
     problems.line("username", username, 254);
     problems.line("appPassword", password.expose_secret(), 200);
     problems.finish()?;
-    let (desk, person) = Desk::open(app, caller, input.coach_id).await?;
-    let asked = desk
-        .ask(|client, credential| async move { client.connect_apple_calendar(&credential, username, password).await });
-    if let Err(fault) = asked.await {
+    let desk = Desk::open(app, caller, input.coach_id).await?;
+    let asked = desk.write("calendar.connect", |client, credential| async move {
+        client.connect_apple_calendar(&credential, username, password).await
+    });
+    if let Err(fault) = asked.await? {
         return Err(match (&fault.refusal, fault.kind) {
             (None, Kind::Rejected) => {
                 Error::invalid("appPassword", "Apple does not accept this user name and app password")
@@ -39,6 +40,5 @@ pub async fn connect_apple_calendar(app: &App, caller: &Caller, input: Apple) ->
             _ => desk.trouble(&fault).await,
         });
     }
-    desk.changed(&person, "calendar.connect", &caller.correlation_id).await?;
     Ok(desk.coach_id)
 }

@@ -32,16 +32,16 @@ pub async fn connect_calendar(app: &App, caller: &Caller, input: ConnectCalendar
         CalendarProvider::Other => return Err(Error::invalid("provider", "must be GOOGLE or OFFICE365")),
     };
     require_allowed(app, "redirectTo", &input.redirect_to)?;
-    let (desk, person) = Desk::open(app, caller, input.coach_id).await?;
-    desk.require_own(&person)?;
+    let desk = Desk::open(app, caller, input.coach_id).await?;
+    desk.require_own()?;
     let back = &input.redirect_to;
-    let asked = desk
-        .ask(|client, credential| async move { client.calendar_connect_url(&credential, calendar, back, None).await });
-    let page = match asked.await {
+    let asked = desk.write("calendar.start", |client, credential| async move {
+        client.calendar_connect_url(&credential, calendar, back, None).await
+    });
+    let page = match asked.await? {
         Ok(page) => page,
         Err(fault) => return Err(desk.trouble(&fault).await),
     };
-    desk.changed(&person, "calendar.start", &caller.correlation_id).await?;
     Ok(page.url().to_string())
 }
 

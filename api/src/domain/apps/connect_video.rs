@@ -35,15 +35,15 @@ pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) 
     require_allowed(app, "redirectTo", back)?;
     let on_error = input.redirect_on_error.as_ref().unwrap_or(back);
     require_allowed(app, "redirectOnError", on_error)?;
-    let (desk, person) = Desk::open(app, caller, input.coach_id).await?;
-    desk.require_own(&person)?;
-    let asked = desk
-        .ask(|client, credential| async move { client.video_connect_url(&credential, wanted, back, on_error).await });
-    let page = match asked.await {
+    let desk = Desk::open(app, caller, input.coach_id).await?;
+    desk.require_own()?;
+    let asked = desk.write("video.start", |client, credential| async move {
+        client.video_connect_url(&credential, wanted, back, on_error).await
+    });
+    let page = match asked.await? {
         Ok(page) => page,
         Err(fault) => return Err(desk.trouble(&fault).await),
     };
-    desk.changed(&person, "video.start", &caller.correlation_id).await?;
     Ok(page.url().to_string())
 }
 
@@ -52,11 +52,11 @@ pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) 
 /// # Errors
 /// `AppMissing` without such a calendar, `Account` when there is no account that works and keeps the coach's time, `Unavailable`.
 pub async fn connect_google_meet(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Uuid> {
-    let (desk, person) = Desk::open(app, caller, coach_id).await?;
-    let asked = desk.ask(|client, credential| async move { client.connect_google_meet(&credential).await });
-    if let Err(fault) = asked.await {
+    let desk = Desk::open(app, caller, coach_id).await?;
+    let asked =
+        desk.write("video.connect", |client, credential| async move { client.connect_google_meet(&credential).await });
+    if let Err(fault) = asked.await? {
         return Err(desk.trouble(&fault).await);
     }
-    desk.changed(&person, "video.connect", &caller.correlation_id).await?;
     Ok(desk.coach_id)
 }

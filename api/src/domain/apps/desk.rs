@@ -23,6 +23,8 @@ pub(super) struct Desk<'a> {
     pub(super) coach_id: Uuid,
     pub(super) link: Link,
     account: Account<'a>,
+    /// Who changes something, and in which request; nobody where something is only read.
+    by: Option<(Person, String)>,
 }
 
 impl<'a> Desk<'a> {
@@ -30,9 +32,10 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// `NotFound` for another coach, `Account` when there is no account that works and keeps their time.
-    pub(super) async fn open(app: &'a App, caller: &Caller, coach_id: Option<Uuid>) -> Result<(Self, Person)> {
+    pub(super) async fn open(app: &'a App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Self> {
         let (person, coach_id) = acting_for(caller, coach_id)?;
-        Ok((Self::of(app, coach_id, BUDGET).await?, person))
+        let by = Some((person, caller.correlation_id.clone()));
+        Ok(Self { by, ..Self::of(app, coach_id, BUDGET).await? })
     }
 
     /// The same, before any question of who asks, with so much time for each call.
@@ -43,7 +46,7 @@ impl<'a> Desk<'a> {
         let coach = require(app.db.read(), coach_id).await?;
         let link = usable(app, &coach).await?;
         let account = Account::of_coach(app, coach_id, Purpose::Calendar).await?.ok_or_else(not_connected)?;
-        Ok(Self { app, coach_id, link, account: account.within(budget) })
+        Ok(Self { app, coach_id, link, account: account.within(budget), by: None })
     }
 
     /// Makes a call with the coach's credential.
@@ -55,6 +58,25 @@ impl<'a> Desk<'a> {
         F: Future<Output = Result<T, Fault>>,
     {
         self.account.call(ask).await
+    }
+
+    /// Makes a call that changes something, and writes it down when it was done or may have been.
+    ///
+    /// # Errors
+    /// When the database fails; what Cal.com gives is inside.
+    pub(super) async fn write<'c, T, F>(
+        &'c self,
+        action: &'static str,
+        ask: impl Fn(&'c Client, Credential) -> F,
+    ) -> Result<Result<T, Fault>>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let outcome = self.ask(ask).await;
+        if outcome.as_ref().err().is_none_or(Fault::outcome_unknown) {
+            self.note(action).await?;
+        }
+        Ok(outcome)
     }
 
     /// What a caller is told of a call that failed.
@@ -92,22 +114,24 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn changed(&self, person: &Person, action: &'static str, correlation_id: &str) -> Result<()> {
+    pub(super) async fn note(&self, action: &'static str) -> Result<()> {
         self.app.slots.doubt(self.coach_id);
-        let (now, actor, subject) = (self.app.clock.now(), person.user_id, connection::subject(self.link.id));
-        let correlation_id = correlation_id.to_owned();
+        let Some((person, correlation_id)) = self.by.clone() else { return Ok(()) };
+        let (now, subject) = (self.app.clock.now(), connection::subject(self.link.id));
         self.app
             .db
             .write(move |txn| {
                 let (subject, correlation_id) = (subject.clone(), correlation_id.clone());
-                Box::pin(async move { audit::record(txn, Some(actor), action, &subject, now, &correlation_id).await })
+                Box::pin(async move {
+                    audit::record(txn, Some(person.user_id), action, &subject, now, &correlation_id).await
+                })
             })
             .await
     }
 
     /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and connects what belongs to whoever goes there.
-    pub(super) fn require_own(&self, person: &Person) -> Result<()> {
-        if person.is_coach(self.coach_id) {
+    pub(super) fn require_own(&self) -> Result<()> {
+        if self.by.as_ref().is_some_and(|(person, _)| person.is_coach(self.coach_id)) {
             return Ok(());
         }
         Err(Conflict::InvalidState("only the coach can do this, in their own browser".to_owned()).into())

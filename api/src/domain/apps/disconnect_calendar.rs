@@ -14,21 +14,19 @@ use crate::domain::{Caller, Result};
 /// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time, `Refused` for what cannot be
 /// disconnected here, `Unavailable`.
 pub async fn disconnect_calendar(app: &App, caller: &Caller, coach_id: Option<Uuid>, account_id: Uuid) -> Result<Uuid> {
-    let (desk, person) = Desk::open(app, caller, coach_id).await?;
+    let desk = Desk::open(app, caller, coach_id).await?;
     let account = require(&desk, account_id).await?;
     let Some((calendar, credential_id)) = account.app.zip(account.credential_id) else {
         return Err(refused("an account of this provider can only be disconnected in Cal.com's own pages"));
     };
-    let asked =
-        desk.ask(
-            |client, credential| async move { client.disconnect_calendar(&credential, calendar, credential_id).await },
-        );
-    match asked.await {
+    let asked = desk.write("calendar.disconnect", |client, credential| async move {
+        client.disconnect_calendar(&credential, calendar, credential_id).await
+    });
+    match asked.await? {
         Ok(()) => {}
         // Somebody was faster.
         Err(fault) if fault.kind == Kind::NotFound => {}
         Err(fault) => return Err(desk.trouble(&fault).await),
     }
-    desk.changed(&person, "calendar.disconnect", &caller.correlation_id).await?;
     Ok(account_id)
 }

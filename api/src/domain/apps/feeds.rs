@@ -30,16 +30,17 @@ pub struct Feeds {
 pub async fn set_calendar_feeds(app: &App, caller: &Caller, input: Feeds) -> Result<Uuid> {
     let urls: Vec<String> = input.urls.iter().map(|url| url.expose_secret().trim().to_owned()).collect();
     check(&urls)?;
-    let (desk, person) = Desk::open(app, caller, input.coach_id).await?;
+    let desk = Desk::open(app, caller, input.coach_id).await?;
     let urls = &urls;
-    let asked = desk.ask(|client, credential| async move { client.connect_ics_feeds(&credential, urls).await });
-    if let Err(fault) = asked.await {
+    let asked = desk.write("calendar.set_feeds", |client, credential| async move {
+        client.connect_ics_feeds(&credential, urls).await
+    });
+    if let Err(fault) = asked.await? {
         return Err(match (&fault.refusal, fault.kind) {
             (None, Kind::Rejected) => Error::invalid("urls", "Cal.com cannot read one of these feeds"),
             _ => desk.trouble(&fault).await,
         });
     }
-    desk.changed(&person, "calendar.set_feeds", &caller.correlation_id).await?;
     Ok(desk.coach_id)
 }
 

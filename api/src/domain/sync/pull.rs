@@ -44,6 +44,8 @@ pub async fn pull(app: &App, connection_id: Uuid) -> Result<()> {
     for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule).all(app.db.read()).await? {
         look_at_schedule(app, mirror, &there).await?;
     }
+    // What did not come through before.
+    absences::push_absences(app, coach.id).await?;
     let there = account.event_types().await.map_err(again)?;
     let ours = event_type::Entity::find()
         .filter(event_type::Column::CoachId.eq(coach.id))
