@@ -94,6 +94,39 @@ pub enum Conflict {
     /// The key was used with another input.
     #[error("this idempotency key was used with another input")]
     IdempotencyKeyReused,
+    /// The coach is already away on some of these days.
+    #[error("another absence has some of these days")]
+    AbsenceOverlap,
+    /// Something has to be done about the coach's account elsewhere first.
+    #[error("{message}")]
+    Account {
+        /// For people.
+        message: &'static str,
+        /// What mends it.
+        action: Action,
+    },
+    /// An app has to be connected first.
+    #[error("{0} has to be connected first")]
+    AppMissing(String),
+    /// Somebody else's service has understood, and refuses.
+    #[error("{0}")]
+    Refused(&'static str),
+}
+
+/// What mends a coach's account elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
+#[graphql(name = "ConnectionAction")]
+pub enum Action {
+    /// Connect an account: `startConnection`, `connectWithApiKey` or `provisionCoach`.
+    Connect,
+    /// Connect the account again: the coach gives their consent once more.
+    Reconnect,
+    /// Make a new key at Cal.com, and connect with it.
+    ReplaceKey,
+    /// Have a new account made.
+    Provision,
+    /// Have the coach's time kept there: `migrateCoach`.
+    Migrate,
 }
 
 impl Error {

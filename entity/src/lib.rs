@@ -6,6 +6,7 @@
 //! Instants are UTC with millisecond precision. SQLite keeps them as RFC 3339 text, always written by the same encoder with the offset
 //! `+00:00`, so that comparing the text compares the instants. "Now" never comes from a database: it is an argument.
 
+pub mod absence;
 pub mod audit_log;
 pub mod booking;
 pub mod booking_event;

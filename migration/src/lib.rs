@@ -13,6 +13,7 @@ mod m20261121_000001_initial;
 mod m20261121_000002_connections;
 mod m20261121_000003_scheduler_request;
 mod m20261121_000004_sync;
+mod m20261121_000005_absence;
 mod m20261121_000006_guests;
 
 /// All migrations, oldest first.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_connections::Migration),
             Box::new(m20261121_000003_scheduler_request::Migration),
             Box::new(m20261121_000004_sync::Migration),
+            Box::new(m20261121_000005_absence::Migration),
             Box::new(m20261121_000006_guests::Migration),
         ]
     }

@@ -1,9 +1,11 @@
 //! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
 
+mod absence;
 mod adoption;
 mod audit;
 mod booking;
 mod burst;
+mod calendars;
 mod doctor;
 mod faults;
 mod hang_up;
@@ -14,4 +16,5 @@ mod moving;
 mod page;
 mod reconcile;
 mod slots;
+mod video;
 mod webhooks;

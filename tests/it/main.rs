@@ -5,6 +5,7 @@
     reason = "tests are callers from outside: they send requests and read the environment"
 )]
 
+mod absence;
 mod architecture;
 mod booking;
 mod cal_com;

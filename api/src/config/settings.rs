@@ -105,7 +105,7 @@ pub const SETTINGS: &[Setting] = &[
     secret(PROVIDERS, "CALCOM_CLIENT_SECRET", "SECRET", Off,
         "Secret of the platform client. Belongs to `CALCOM_CLIENT_ID`: set both or neither."),
     plain(PROVIDERS, "CALCOM_ORGANIZATION_ID", "NUMBER", Off,
-        "Organization of the platform client, for what is read of all its users at once."),
+        "Organization of the platform client, for what is read of all its users at once, and for their absences."),
     plain(PROVIDERS, "CALCOM_OAUTH_CLIENT_ID", "ID", Off,
         "OAuth client with which coaches connect Cal.com accounts of their own. Register `/oauth/calcom` below `PUBLIC_URL` as its redirect URI."),
     secret(PROVIDERS, "CALCOM_OAUTH_CLIENT_SECRET", "SECRET", Off,

@@ -271,6 +271,9 @@ async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Re
                 };
                 audit::record(txn, Some(actor_id), action, &format!("coach_{}", coach_id.simple()), now, &cause)
                     .await?;
+                if to == Target::CalCom {
+                    super::sync::absences_took_over(txn, &row, now, &cause).await?;
+                }
                 Ok(row)
             })
         })

@@ -1,5 +1,7 @@
 //! Every rule. The only layer that opens transactions or calls providers.
 
+pub mod absence;
+pub mod apps;
 mod audit;
 pub mod booking;
 pub mod coach;

@@ -22,9 +22,12 @@ pub enum Kind {
     Job,
     Connection,
     WebhookRegistration,
+    CalendarAccount,
+    ExternalCalendar,
+    Absence,
 }
 
-const PREFIXES: [(Kind, &str); 14] = [
+const PREFIXES: [(Kind, &str); 17] = [
     (Kind::User, "user"),
     (Kind::Viewer, "viewer"),
     (Kind::Coach, "coach"),
@@ -39,6 +42,9 @@ const PREFIXES: [(Kind, &str); 14] = [
     (Kind::Job, "job"),
     (Kind::Connection, "connection"),
     (Kind::WebhookRegistration, "webhookRegistration"),
+    (Kind::CalendarAccount, "calendarAccount"),
+    (Kind::ExternalCalendar, "calendar"),
+    (Kind::Absence, "absence"),
 ];
 
 impl Kind {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use chrono::NaiveDate;
-use entity::{Uuid, coach, connection, event_type, mirror, schedule, schedule_override, session, user};
+use entity::{Uuid, absence, coach, connection, event_type, mirror, schedule, schedule_override, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
@@ -136,6 +136,21 @@ impl Loader<SchedulesOf> for Rows {
     }
 }
 
+/// The absences of a coach that are not over, by their first day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AbsencesOf(pub Uuid);
+
+impl Loader<AbsencesOf> for Rows {
+    type Value = Vec<absence::Model>;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[AbsencesOf]) -> Result<HashMap<AbsencesOf, Self::Value>, LoadError> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let mut found = domain::absence::list_by_coaches(&self.0, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+    }
+}
+
 /// The connected accounts of a coach, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionsOf(pub Uuid);
@@ -206,6 +221,7 @@ pub(super) fn forget(ctx: &Context<'_>) {
     loaders.clear::<PriceFrom>();
     loaders.clear::<ScheduleById>();
     loaders.clear::<SchedulesOf>();
+    loaders.clear::<AbsencesOf>();
     loaders.clear::<ConnectionsOf>();
     loaders.clear::<OverridesOf>();
     loaders.clear::<HostsOf>();

@@ -1,6 +1,8 @@
 //! What clients see: one file per noun, each with its object and its part of the roots. Thin: an id or an input is read, one function of
 //! the domain is called, and its answer is shown.
 
+pub mod absence;
+pub mod apps;
 pub mod booking;
 pub mod coach;
 pub mod connected_account;

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
+use super::absence::Absence;
 use super::booking::Booking;
 use super::coach::Coach;
 use super::context::{app, caller};
@@ -13,12 +14,13 @@ use super::schedule::Schedule;
 use super::session::Session;
 use super::slot::Hold;
 use crate::domain::coach::{self, Key};
-use crate::domain::{self, booking, event_type, hold, note, schedule, session};
+use crate::domain::{self, absence, booking, event_type, hold, note, schedule, session};
 
 /// Anything with a global id.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Global id. Opaque: do not parse it, do not build it."))]
 pub enum Node {
+    Absence(Box<Absence>),
     Booking(Box<Booking>),
     Coach(Box<Coach>),
     EventType(Box<EventType>),
@@ -39,6 +41,7 @@ impl NodeQuery {
         let Some((kind, key)) = id::parse(&id) else { return Ok(None) };
         let (app, caller) = (app(ctx), caller(ctx));
         let found = match kind {
+            Kind::Absence => absence::get(app, caller, key).await.map(|row| Node::Absence(Box::new(Absence::new(row)))),
             Kind::Booking => booking::get(app, caller, key).await.map(|row| Node::Booking(Box::new(Booking::new(row)))),
             Kind::Coach => {
                 coach::get(app, caller, &Key::Id(key)).await.map(|row| Node::Coach(Box::new(Coach::new(row))))

@@ -4,6 +4,7 @@ use async_graphql::{Enum, SimpleObject};
 
 use super::error::{Error, Result, sentence};
 use super::scalars::DateTime;
+use crate::domain::connection::Action;
 use crate::domain::{self, Conflict};
 
 /// Stable codes of user errors. More may be added: treat one that you do not know like INVALID_STATE.
@@ -33,6 +34,14 @@ pub enum UserErrorCode {
     PolicyViolation,
     /// The key was used before with another input.
     IdempotencyKeyReused,
+    /// Another absence of the coach has some of these days.
+    AbsenceOverlap,
+    /// The coach's account at the scheduler is missing or broken, or does not keep their time; `action` says what mends it.
+    AccountNotUsable,
+    /// An app has to be connected first, for example a Google calendar for Google Meet.
+    AppNotConnected,
+    /// The coach's scheduler has understood, and refuses.
+    ProviderRefused,
 }
 
 /// A reason why a mutation did nothing that the caller, or the person behind it, can mend.
@@ -46,6 +55,8 @@ pub struct UserError {
     pub field: Option<Vec<String>>,
     /// Until when it was, or from when it is, allowed; only with POLICY_VIOLATION.
     pub boundary: Option<DateTime>,
+    /// What mends it; only with ACCOUNT_NOT_USABLE.
+    pub action: Option<Action>,
 }
 
 /// The outcome of a mutation, or what the caller can mend; what they cannot goes to `errors`.
@@ -60,7 +71,10 @@ pub(crate) fn outcome<T>(result: domain::Result<T>) -> Result<std::result::Resul
 }
 
 fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
-    let one = |code| Some(vec![UserError { code, message: sentence(&error.to_string()), field: None, boundary: None }]);
+    let one = |code| {
+        let message = sentence(&error.to_string());
+        Some(vec![UserError { code, message, field: None, boundary: None, action: None }])
+    };
     match error {
         domain::Error::Invalid(violations) => Some(
             violations
@@ -70,6 +84,7 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
                     message: sentence(&violation.message),
                     field: Some(violation.field.clone()),
                     boundary: None,
+                    action: None,
                 })
                 .collect(),
         ),
@@ -86,10 +101,15 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
                 Conflict::Policy { .. } => UserErrorCode::PolicyViolation,
                 Conflict::Taken(_) => UserErrorCode::Taken,
                 Conflict::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
+                Conflict::AbsenceOverlap => UserErrorCode::AbsenceOverlap,
+                Conflict::Account { .. } => UserErrorCode::AccountNotUsable,
+                Conflict::AppMissing(_) => UserErrorCode::AppNotConnected,
+                Conflict::Refused(_) => UserErrorCode::ProviderRefused,
             })?;
             match conflict {
                 Conflict::Taken(field) => errors[0].field = Some(field.clone()),
                 Conflict::Policy { boundary, .. } => errors[0].boundary = boundary.map(DateTime),
+                Conflict::Account { action, .. } => errors[0].action = Some(*action),
                 _ => {}
             }
             Some(errors)

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
 
+use super::absence::AbsenceMutation;
+use super::apps::{CalendarMutation, VideoMutation};
 use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
 use super::connected_account::ConnectedAccountMutation;
@@ -46,8 +48,11 @@ pub struct Mutation(
     CoachMutation,
     EventTypeMutation,
     ScheduleMutation,
+    AbsenceMutation,
     ConnectedAccountMutation,
     SyncMutation,
+    CalendarMutation,
+    VideoMutation,
     DeliveryMutation,
     WebhookRegistrationMutation,
     ReconcileMutation,
@@ -71,6 +76,17 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "migrateCoach",
     "importEventTypes",
     "syncCalendarSettings",
+    "connectCalendar",
+    "connectAppleCalendar",
+    "setCalendarFeeds",
+    "checkCalendarAccount",
+    "disconnectCalendar",
+    "setConflictCalendars",
+    "setDestinationCalendar",
+    "connectVideoApp",
+    "connectGoogleMeet",
+    "setDefaultVideoApp",
+    "disconnectVideoApp",
     "ensureWebhook",
     "deleteWebhook",
     "setWebhookTriggers",

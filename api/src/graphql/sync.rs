@@ -27,7 +27,11 @@ pub struct CalendarSync {
 
 impl CalendarSync {
     pub(super) fn new(row: Model) -> Self {
-        Self { state: row.state, message: row.message, synced_at: row.synced_at.map(DateTime) }
+        Self::of(row.state, row.message, row.synced_at)
+    }
+
+    pub(super) fn of(state: SyncState, message: Option<String>, synced_at: Option<entity::DateTimeUtc>) -> Self {
+        Self { state, message, synced_at: synced_at.map(DateTime) }
     }
 }
 

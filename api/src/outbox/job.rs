@@ -39,6 +39,8 @@ pub enum Job {
     PushEventType { event_type_id: Uuid },
     /// Carry hours as they are here to their coach's calendar.
     PushSchedule { schedule_id: Uuid },
+    /// Carry the days on which a coach is away to their calendar.
+    PushAbsences { coach_id: Uuid },
     /// See what a coach has changed about their offers and hours in their calendar.
     PullSettings { connection_id: Uuid },
     /// See whether the webhook of an account is registered as it should be.
@@ -55,7 +57,7 @@ pub enum Lane {
 }
 
 /// The kinds of [`Lane::Theirs`].
-const ASKING: [&str; 9] = [
+const ASKING: [&str; 10] = [
     "see_to_request",
     "align_booking",
     "reconcile_recent",
@@ -63,6 +65,7 @@ const ASKING: [&str; 9] = [
     "check_connection",
     "push_event_type",
     "push_schedule",
+    "push_absences",
     "pull_settings",
     "ensure_webhook",
 ];
@@ -82,6 +85,7 @@ impl Job {
             Self::CheckConnection { .. } => "check_connection",
             Self::PushEventType { .. } => "push_event_type",
             Self::PushSchedule { .. } => "push_schedule",
+            Self::PushAbsences { .. } => "push_absences",
             Self::PullSettings { .. } => "pull_settings",
             Self::EnsureWebhook { .. } => "ensure_webhook",
         }
@@ -99,6 +103,7 @@ impl Job {
             | Self::CheckConnection { connection_id: id }
             | Self::PushEventType { event_type_id: id }
             | Self::PushSchedule { schedule_id: id }
+            | Self::PushAbsences { coach_id: id }
             | Self::PullSettings { connection_id: id }
             | Self::EnsureWebhook { connection_id: id } => id,
         }
@@ -123,6 +128,7 @@ impl Job {
             "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
             "push_event_type" => Some(Self::PushEventType { event_type_id: row.subject_id }),
             "push_schedule" => Some(Self::PushSchedule { schedule_id: row.subject_id }),
+            "push_absences" => Some(Self::PushAbsences { coach_id: row.subject_id }),
             "pull_settings" => Some(Self::PullSettings { connection_id: row.subject_id }),
             "ensure_webhook" => Some(Self::EnsureWebhook { connection_id: row.subject_id }),
             _ => None,

@@ -121,6 +121,7 @@ fn job_label(kind: &str) -> &'static str {
         "check_connection" => "check_connection",
         "push_event_type" => "push_event_type",
         "push_schedule" => "push_schedule",
+        "push_absences" => "push_absences",
         "pull_settings" => "pull_settings",
         "ensure_webhook" => "ensure_webhook",
         _ => "unknown",
@@ -139,6 +140,7 @@ async fn dispatch(app: &App, job: Job) -> Result<()> {
         Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
         Job::PushEventType { event_type_id } => sync::push_event_type(app, event_type_id).await,
         Job::PushSchedule { schedule_id } => sync::push_schedule(app, schedule_id).await,
+        Job::PushAbsences { coach_id } => sync::push_absences(app, coach_id).await,
         Job::PullSettings { connection_id } => sync::pull(app, connection_id, None).await,
         Job::EnsureWebhook { connection_id } => webhook::see_to_registration(app, connection_id).await,
     }

@@ -34,6 +34,18 @@ impl VideoApp {
             Self::Teams => "msteams",
         }
     }
+
+    /// By any of their names of it: in paths, of its type, or of where a meeting is.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "daily-video" | "daily_video" | "cal-video" => Some(Self::CalVideo),
+            "google-meet" | "google_video" => Some(Self::GoogleMeet),
+            "zoom" | "zoom_video" => Some(Self::Zoom),
+            "msteams" | "office365_video" | "office365-video" => Some(Self::Teams),
+            _ => None,
+        }
+    }
 }
 
 /// A connected app.

@@ -48,7 +48,7 @@ pub use bookings::{
     Page, Reference, Reschedule, SortOrder,
 };
 pub use calendars::{
-    BusyQuery, BusyTime, Calendar, CalendarApp, CalendarKey, Calendars, ConnectUrl, ConnectedCalendar,
+    BusyQuery, BusyTime, Calendar, CalendarApp, CalendarKey, CalendarTrouble, Calendars, ConnectUrl, ConnectedCalendar,
 };
 pub use client::{Client, OAuthClient, PlatformClient, Settings, policy};
 pub use conferencing::{ConnectedVideo, DefaultVideo, VideoApp};

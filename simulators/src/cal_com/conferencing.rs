@@ -43,9 +43,18 @@ fn video_apps(user: &User) -> Vec<Value> {
     let apps = user.apps.iter().enumerate().filter(|(_, app)| !app.ends_with("_calendar"));
     apps.map(|(at, app)| {
         let id = user.id * 100 + at as u64;
-        json!({ "id": id, "type": format!("{app}_video"), "userId": user.id, "invalid": false, "appId": app })
+        json!({ "id": id, "type": kind(app), "userId": user.id, "invalid": false, "appId": app })
     })
     .collect()
+}
+
+/// The type of an app, which is not always named after it.
+fn kind(app: &str) -> String {
+    match app {
+        "google-meet" => "google_video".to_owned(),
+        "msteams" => "office365_video".to_owned(),
+        app => format!("{app}_video"),
+    }
 }
 
 /// The built-in app is always there.

@@ -162,11 +162,23 @@ impl StandIn {
         }
     }
 
-    /// Connects a calendar or an app of a user: `google_calendar`, `zoom`.
+    /// Connects a calendar or an app of a user: `google_calendar`, `zoom`. Connecting it again mends it.
     pub fn connect(&self, user: u64, app: &str) {
-        if let Some(user) = self.shared.state().users.get_mut(&user) {
+        let mut state = self.shared.state();
+        state.choices.entry(user).or_default().broken.remove(app);
+        if let Some(user) = state.users.get_mut(&user).filter(|user| !user.apps.iter().any(|known| known == app)) {
             user.apps.push(app.to_owned());
         }
+    }
+
+    /// The other side of a calendar takes the user's credential no longer.
+    pub fn break_calendar(&self, user: u64, integration: &str) {
+        self.shared.state().choices.entry(user).or_default().broken.insert(integration.to_owned());
+    }
+
+    /// Something is entered in a calendar of a user, named by its integration and id: the main one has the user's address.
+    pub fn enter(&self, user: u64, calendar: (&str, &str), start: DateTime<Utc>, end: DateTime<Utc>) {
+        self.shared.state().enter(user, calendar, start, end);
     }
 
     /// A person with an account of their own, office hours in their zone, and an API key. Gives the user's id and the key.

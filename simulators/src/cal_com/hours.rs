@@ -54,7 +54,7 @@ impl State {
         free
     }
 
-    /// Bookings of the host with the free time around them, and absences.
+    /// Bookings of the host with the free time around them, absences, and what their calendars say.
     fn taken<'s>(&'s self, event_type: &'s EventType, except: Option<&'s str>) -> impl Iterator<Item = Span> + 's {
         let (before, after) = event_type.buffers();
         let bookings = self.bookings.values().filter(move |booking| {
@@ -69,7 +69,13 @@ impl State {
             }
         });
         let absences = self.out_of_office.iter().filter(move |absence| absence.user == event_type.owner);
-        bookings.chain(absences.map(|absence| Span { start: absence.start, end: absence.end }))
+        // Their dates in UTC are taken for dates of the zone that the hours are in.
+        let home = self.schedule_for(event_type).map_or(Tz::UTC, |schedule| zone(&schedule.time_zone));
+        let absences = absences.map(move |absence| Span {
+            start: midnight(absence.start.date_naive(), home),
+            end: midnight(absence.end.date_naive() + Days::new(1), home),
+        });
+        bookings.chain(absences).chain(self.busy_elsewhere(event_type.owner))
     }
 
     fn blocks(&self, booking: &Booking) -> bool {

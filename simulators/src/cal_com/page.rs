@@ -30,6 +30,7 @@ pub(super) async fn act(shared: &Arc<Shared>, action: &str, body: &Value) -> Ans
         "decline" => decide::decline_as(shared, &of_booking("decline"), &uid, host(shared, &uid)?).await,
         "absent" => presence::mark_as(shared, &of_booking("mark-absent"), &uid, host(shared, &uid)?).await,
         "connect" => connect(shared, body),
+        "enter" => enter(shared, body),
         "tick" => {
             super::meetings::tick(shared).await;
             done()
@@ -42,6 +43,19 @@ fn host(shared: &Arc<Shared>, uid: &str) -> Result<u64, Failure> {
     let state = shared.state();
     let booking = state.booking(uid);
     booking.map(|booking| booking.host).ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))
+}
+
+/// Something is entered in a connected calendar: `{user, integration, externalId, start, end}`; the main calendar has the user's address.
+fn enter(shared: &Arc<Shared>, body: &Value) -> Answer {
+    let moment = |name: &str| body[name].as_str().and_then(|text| text.parse().ok());
+    let calendar = string(body, "integration").zip(string(body, "externalId"));
+    let (Some(user), Some((integration, external_id)), Some(start), Some(end)) =
+        (body["user"].as_u64(), calendar, moment("start"), moment("end"))
+    else {
+        return Err(Failure::bad_request("user, integration, externalId, start and end are needed"));
+    };
+    shared.state().enter(user, (&integration, &external_id), start, end);
+    done()
 }
 
 /// The other side agrees to a connection: `{user, app}`, as in `google_calendar` or `zoom`.

@@ -1,6 +1,6 @@
 //! Everything a Cal.com server would keep in its database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -182,6 +182,30 @@ pub(super) struct OutOfOffice {
     pub(super) reason: String,
 }
 
+/// What a person has chosen about the calendars that they connected.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Choices {
+    /// By integration and id: whether it counts. The main calendar of an account does unless something else is said.
+    pub(super) selected: BTreeMap<(String, String), bool>,
+    /// Where events are written.
+    pub(super) destination: Option<(String, String)>,
+    /// The addresses of feeds.
+    pub(super) feeds: Vec<String>,
+    /// Integrations whose other side takes the credential no longer.
+    pub(super) broken: BTreeSet<String>,
+    /// What is entered in them.
+    pub(super) busy: Vec<Busy>,
+}
+
+/// An entry in a calendar.
+#[derive(Clone, Debug)]
+pub(super) struct Busy {
+    pub(super) integration: String,
+    pub(super) external_id: String,
+    pub(super) start: DateTime<Utc>,
+    pub(super) end: DateTime<Utc>,
+}
+
 /// The last id of each table.
 #[derive(Default)]
 pub(super) struct Ids {
@@ -205,6 +229,8 @@ pub(super) struct State {
     pub(super) webhooks: Vec<Webhook>,
     pub(super) reservations: Vec<Reservation>,
     pub(super) out_of_office: Vec<OutOfOffice>,
+    /// By user.
+    pub(super) choices: BTreeMap<u64, Choices>,
     pub(super) web_url: String,
     /// Who is signed in where the authorization page is opened.
     pub(super) signed_in: u64,
@@ -231,6 +257,7 @@ impl State {
             webhooks: Vec::new(),
             reservations: Vec::new(),
             out_of_office: Vec::new(),
+            choices: BTreeMap::new(),
             web_url,
             signed_in: 1,
             dice,

@@ -27,6 +27,11 @@ pub(super) struct Lab {
 
 /// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
 pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
+    client_of(cal, None)
+}
+
+/// The same, of a platform whose organization is known.
+pub(super) fn client_of(cal: &StandIn, organization_id: Option<i64>) -> providers::cal_com::Client {
     let mut policy = providers::cal_com::policy();
     policy.pace.rest = Duration::from_millis(20);
     policy.pace.share = 100.0;
@@ -41,7 +46,7 @@ pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
             client_secret: "secret-of-the-lab".to_owned().into(),
         }),
         oauth: None,
-        organization_id: None,
+        organization_id,
         policy,
     };
     providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
@@ -65,6 +70,7 @@ pub(super) fn setup(cal: &StandIn) -> Setup {
         .setting("CALCOM_CLIENT_ID", CLIENT)
         .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
         .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
+        .setting("OAUTH_REDIRECTS", "https://app.example.com")
 }
 
 /// What is special about the event type there.
@@ -133,6 +139,22 @@ impl Lab {
         self.app.edit_offer(&self.offer, edit).await;
         self.offer = self.app.offer(COACH, "coaching-60").await;
         self.cal.reset_requests();
+    }
+
+    /// The coach's number there.
+    pub(super) fn user(&self) -> u64 {
+        let found = self.cal.users().into_iter().find(|user| user.email == "nora@coaches.example.com");
+        found.expect("the coach has an account").id
+    }
+
+    /// What was written down about what people did, oldest first.
+    pub(super) async fn audited(&self, beginning: &str) -> Vec<String> {
+        use entity::audit_log::{Column, Entity};
+        use sea_orm::{EntityTrait, QueryOrder};
+
+        let rows = Entity::find().order_by_asc(Column::Id).all(self.app.db().read()).await;
+        let actions = rows.expect("the database answers").into_iter().map(|row| row.action);
+        actions.filter(|action| action.starts_with(beginning)).collect()
     }
 
     /// Something that the coach does by Cal.com's API, past us.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use simulators::cal_com;
 use tests::{Answer, On, both_bare, key};
 
-use super::lab::{COACH, Lab, client, options, setup};
+use super::lab::{COACH, Lab, client_of, options, setup};
 
 both_bare![
     a_coach_moves_to_cal_com_and_is_booked_there,
@@ -24,10 +24,15 @@ const REPORT: &str =
 
 /// A coach with a key of their account, and nothing wired by hand.
 pub(super) async fn unwired(on: On) -> Lab {
+    unwired_of(on, None).await
+}
+
+/// The same, of a platform whose organization is known.
+pub(super) async fn unwired_of(on: On, organization_id: Option<i64>) -> Lab {
     let options = options();
     let clock = options.clock.clone();
     let cal = cal_com::start(options).await.expect("a free loopback port");
-    let app = setup(&cal).cal_com(client(&cal)).start(on).await;
+    let app = setup(&cal).cal_com(client_of(&cal, organization_id)).start(on).await;
     let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
     let offer = app.offer(COACH, "coaching-60").await;
     Lab { app, cal, clock, offer, api_key }
@@ -41,7 +46,7 @@ pub(super) async fn connected(on: On) -> Lab {
     lab
 }
 
-async fn migrate(lab: &Lab, to: &str, dry_run: bool) -> Answer {
+pub(super) async fn migrate(lab: &Lab, to: &str, dry_run: bool) -> Answer {
     lab.app.coach(COACH).mutate("migrateCoach", json!({ "to": to, "dryRun": dry_run }), REPORT).await
 }
 
@@ -73,7 +78,7 @@ pub(super) async fn get(lab: &Lab, path: &str, version: &str) -> Value {
 }
 
 /// Something that the coach changes there.
-async fn patch(lab: &Lab, path: &str, version: &str, body: Value) {
+pub(super) async fn patch(lab: &Lab, path: &str, version: &str, body: Value) {
     let request = reqwest::Client::new().patch(format!("{}{path}", lab.cal.url()));
     let request = request.bearer_auth(&lab.api_key).header("cal-api-version", version).json(&body);
     let answer = request.send().await.expect("it serves");

@@ -18,12 +18,12 @@ both_bare![
 const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) {
     slots(eventTypeId: $id, range: { from: $from, until: $until }) { slots { startsAt } freshness source verifiedAt } }";
 
-async fn slots(lab: &Lab, from: &str, until: &str) -> Answer {
+pub(super) async fn slots(lab: &Lab, from: &str, until: &str) -> Answer {
     let variables = json!({ "id": lab.offer.id(), "from": from, "until": until });
     lab.app.visitor().gql(SLOTS, variables).await
 }
 
-fn starts(answer: &Answer) -> Vec<Value> {
+pub(super) fn starts(answer: &Answer) -> Vec<Value> {
     answer.at("/slots/slots").as_array().expect("a list").iter().map(|slot| slot["startsAt"].clone()).collect()
 }
 

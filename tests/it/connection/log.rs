@@ -32,6 +32,11 @@ async fn tokens_keys_codes_and_addresses_are_not_logged() {
     let key = "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
     ask(key, json!({ "apiKey": "cal_canary_key" })).await;
     ask(key, json!({ "apiKey": "canary-no-key" })).await;
+    let apple =
+        "mutation($input: ConnectAppleCalendarInput!) { connectAppleCalendar(input: $input) { userErrors { code } } }";
+    ask(apple, json!({ "username": "nora@icloud.example", "appPassword": "canary-apple-password" })).await;
+    let feeds = "mutation($input: SetCalendarFeedsInput!) { setCalendarFeeds(input: $input) { userErrors { code } } }";
+    ask(feeds, json!({ "urls": ["https://feeds.example.com/canary.ics", "http://canary-feed.example/"] })).await;
     let start =
         "mutation($input: StartConnectionInput!) { startConnection(input: $input) { consentPage { authorizeUrl } } }";
     let started = ask(start, json!({ "redirectTo": "https://app.example.com/" })).await;
@@ -52,7 +57,7 @@ async fn tokens_keys_codes_and_addresses_are_not_logged() {
     assert_eq!(code, Some(0));
     let given: Vec<String> = lab.state().secrets.iter().cloned().collect();
     assert!(given.len() >= 4, "tokens were given out");
-    let words = ["canary", "nora@courtside.example", "nora%40courtside", state.as_str()];
+    let words = ["canary", "nora@icloud.example", "nora@courtside.example", "nora%40courtside", state.as_str()];
     for secret in given.iter().map(String::as_str).chain(words).chain([nora.as_str()]) {
         // The greeting of a developer, which is there to show tokens, is no log line.
         let line = log.lines().filter(|line| line.starts_with('{')).find(|line| line.contains(secret));

@@ -34,7 +34,7 @@ struct Who<'a> {
 type Things = BTreeMap<&'static str, String>;
 
 /// Things with parties: to anyone else they look like none at all.
-const PRIVATE: [&str; 6] = ["booking", "session", "note", "hold", "schedule", "connection"];
+const PRIVATE: [&str; 7] = ["booking", "session", "note", "hold", "schedule", "connection", "absence"];
 
 /// Words that only the parties of the others' things may read.
 const SECRETS: [&str; 3] = ["secret-note-of-james", "secret-answer-of-james", "james@courtside.example"];
@@ -222,12 +222,16 @@ async fn things(app: &TestApp, client: &str, coach: &str, start: &str) -> Things
     let later = at(start) + chrono::TimeDelta::days(1);
     let input = json!({ "eventTypeId": offer.id(), "startsAt": courtside::graphql::scalars::instant(later) });
     let hold = actor.mutate("createHold", input, "hold { id }").await.text("/createHold/hold/id");
+    let day = (at(start) + chrono::TimeDelta::days(200)).format("%Y-%m-%d").to_string();
+    let input = json!({ "firstDay": day, "lastDay": day, "note": format!("secret-note-of-{client}") });
+    let absence = app.coach(coach).mutate("addAbsence", input, "absence { id }").await.text("/addAbsence/absence/id");
     let schedule = offer.coach.default_schedule_id.expect("the demo data has hours");
     [
         ("booking", booking),
         ("session", session),
         ("note", note),
         ("hold", hold),
+        ("absence", absence),
         ("schedule", Kind::Schedule.id(schedule).to_string()),
         ("eventType", offer.id()),
         ("coach", offer.coach_id()),
@@ -304,6 +308,7 @@ async fn state(app: &TestApp) -> String {
     let notes = entity::note::Entity::find().all(db).await.expect("the database answers");
     let holds = entity::slot_hold::Entity::find().all(db).await.expect("the database answers");
     let sessions = entity::session::Entity::find().all(db).await.expect("the database answers");
+    let absences = entity::absence::Entity::find().all(db).await.expect("the database answers");
     let schedules = entity::schedule::Entity::find().all(db).await.expect("the database answers");
     let offers = entity::event_type::Entity::find().all(db).await.expect("the database answers");
     let coaches = entity::coach::Entity::find().all(db).await.expect("the database answers");
@@ -311,7 +316,7 @@ async fn state(app: &TestApp) -> String {
     let accounts = connection::Entity::find().all(db).await.expect("the database answers");
     let history = app.history().await.len();
     format!(
-        "{:?}{accounts:?}{notes:?}{holds:?}{sessions:?}{schedules:?}{offers:?}{coaches:?}{users:?}{history}",
+        "{:?}{accounts:?}{notes:?}{holds:?}{absences:?}{sessions:?}{schedules:?}{offers:?}{coaches:?}{users:?}{history}",
         app.bookings().await
     )
 }

@@ -330,7 +330,7 @@ pub(crate) async fn require_free(
             (availability.offers(terms, starts_at, now), availability.would_offer(terms, starts_at, now))
         }
         (Offered::Starts(starts), Scheduler::CalCom) => {
-            let is_offered = starts.contains(&starts_at);
+            let is_offered = starts.contains(&starts_at) && !availability.is_away(starts_at, starts_at + terms.length);
             (is_offered && !availability.is_busy(range), is_offered)
         }
         // The coach has changed schedulers since the start was looked up.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use entity::coach::Model;
+use entity::coach::{Model, Scheduler};
 use entity::{Uuid, coach_specialty};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
@@ -12,7 +12,7 @@ use super::{acting_for, lock};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Result, audit};
+use crate::domain::{Caller, Conflict, Error, Result, audit, sync};
 
 /// What to change. What is `None` stays; `Some(None)` empties.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,12 @@ pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile
                 if input.version.is_some_and(|version| version != coach.version) {
                     return Err(Conflict::Stale.into());
                 }
+                let zone = coach.time_zone.clone();
                 let coach = store(txn, coach, input, now).await?;
+                if coach.time_zone != zone && coach.scheduler == Scheduler::CalCom {
+                    // Their days begin at other times now.
+                    sync::absences_took_over(txn, &coach, now, &correlation_id).await?;
+                }
                 if !person.is_coach(coach_id) {
                     let subject = format!("coach_{}", coach_id.simple());
                     audit::record(txn, Some(person.user_id), "coach.update", &subject, now, &correlation_id).await?;

@@ -252,7 +252,7 @@ async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, 
 }
 
 /// The global id of a connection, for the audit log.
-pub(super) fn subject(connection_id: Uuid) -> String {
+pub(in crate::domain) fn subject(connection_id: Uuid) -> String {
     format!("connection_{}", connection_id.simple())
 }
 

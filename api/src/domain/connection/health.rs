@@ -10,6 +10,7 @@ use super::credential::{Purpose, Unusable};
 use super::{PROVIDER, cal_com, exchange, renew};
 use crate::app::App;
 use crate::domain::Result;
+use crate::error::Action;
 use crate::outbox::{Job, job};
 
 /// How often a connection is looked at when nobody uses it.
@@ -20,18 +21,6 @@ const OFTEN: TimeDelta = TimeDelta::hours(6);
 const SOON: TimeDelta = TimeDelta::days(7);
 /// Connections put down to be looked at in one round.
 const MOST: u64 = 100;
-
-/// What mends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
-#[graphql(name = "ConnectionAction")]
-pub enum Action {
-    /// Connect the account again: the coach gives their consent once more.
-    Reconnect,
-    /// Make a new key at Cal.com, and connect with it.
-    ReplaceKey,
-    /// Have a new account made.
-    Provision,
-}
 
 /// The action that mends a connection which is not well; `None` when nothing is to be done.
 #[must_use]

@@ -23,12 +23,15 @@ mod token;
 pub use api_key::connect_with_api_key;
 pub use credential::{Credentials, Lent, Purpose, Reason, Unusable, credential, credential_of, report};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
-pub use health::{Action, action, check, sweep};
+pub use health::{action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
 pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
 pub use read::{find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working, live_coaches};
 pub use redirect::Redirects;
+
+pub use crate::error::Action;
+pub(super) use credential::subject;
 
 use providers::{Error as ProviderError, Kind};
 

@@ -10,8 +10,8 @@ use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect};
 
-use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots};
-use crate::domain::{Conflict, Error, Result, connection};
+use super::native::{Hours, Interval, Minute, Override, Slot, Terms, WeeklyRule, Window, offers, slots, upcoming};
+use crate::domain::{Conflict, Error, Result, absence, connection};
 
 /// Where an answer about free time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -42,19 +42,35 @@ pub enum Freshness {
 pub struct Availability {
     pub hours: Hours,
     pub busy: Vec<Interval>,
+    /// When the coach is away: closed, whatever the hours say.
+    pub away: Vec<Interval>,
 }
 
 impl Availability {
     /// Free slots that start in the stretch.
     #[must_use]
     pub fn slots(&self, terms: &Terms, range: Interval, now: DateTime<Utc>) -> Vec<Slot> {
-        slots(&self.hours, terms, &self.busy, range, now)
+        let mut found = slots(&self.hours, terms, &self.busy, range, now);
+        found.retain(|slot| !self.is_away(slot.starts_at, slot.ends_at));
+        found
+    }
+
+    /// The same, one after the other.
+    pub fn upcoming(&self, terms: &Terms, range: Interval, now: DateTime<Utc>) -> impl Iterator<Item = Slot> {
+        let found = upcoming(&self.hours, terms, &self.busy, range, now);
+        found.filter(|slot| !self.is_away(slot.starts_at, slot.ends_at))
+    }
+
+    /// Whether the coach is away in any of the time.
+    #[must_use]
+    pub fn is_away(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> bool {
+        self.away.iter().any(|away| away.intersects(&Interval { from, until }))
     }
 
     /// Whether a session may start then.
     #[must_use]
     pub fn offers(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        offers(&self.hours, terms, &self.busy, start, now)
+        offers(&self.hours, terms, &self.busy, start, now) && !self.is_away(start, start + terms.length)
     }
 
     /// Whether something of ours takes any of the stretch.
@@ -66,7 +82,7 @@ impl Availability {
     /// Whether it could start then if nothing else were booked: tells "taken" from "not offered".
     #[must_use]
     pub fn would_offer(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        offers(&self.hours, terms, &[], start, now)
+        offers(&self.hours, terms, &[], start, now) && !self.is_away(start, start + terms.length)
     }
 }
 
@@ -132,7 +148,7 @@ pub async fn load(
     found.pop().ok_or_else(|| Error::internal("availability", "one was asked for and none came back"))
 }
 
-/// The availability of several coaches, each for one event type, in the same order: four statements, however many there are.
+/// The availability of several coaches, each for one event type, in the same order: five statements, however many there are.
 ///
 /// # Errors
 /// When the database fails or stored hours make no sense.
@@ -151,12 +167,18 @@ pub async fn load_many(
     // A session may reach out of the stretch, and a taken time into it.
     let around = Interval { from: widen(range.from, -WIDEST), until: widen(range.until, WIDEST) };
 
-    let (hours, busy) = tokio::try_join!(hours(db, &schedule_ids, around), busy(db, &coach_ids, around, except, now))?;
+    let coaches: Vec<_> = offers.iter().map(|(coach, _)| *coach).collect();
+    let (hours, busy, away) = tokio::try_join!(
+        hours(db, &schedule_ids, around),
+        busy(db, &coach_ids, around, except, now),
+        absence::away_of_all(db, &coaches, around)
+    )?;
     Ok(offers
         .iter()
         .map(|offer| Availability {
             hours: schedule_of(offer).and_then(|id| hours.get(&id).cloned()).unwrap_or_else(|| closed(offer.0)),
             busy: busy.get(&offer.0.id).cloned().unwrap_or_default(),
+            away: away.get(&offer.0.id).cloned().unwrap_or_default(),
         })
         .collect())
 }

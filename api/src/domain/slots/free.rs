@@ -14,7 +14,7 @@ use super::{PATIENCE, check_range, ours_left_out};
 use crate::app::App;
 use crate::domain::coach::{check_max_price, check_specialties, has_specialty};
 use crate::domain::money::Price;
-use crate::domain::scheduling::native::{Interval, Slot, upcoming};
+use crate::domain::scheduling::native::{Interval, Slot};
 use crate::domain::scheduling::{self, Availability, Except, Question, Reading, Source};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Result, connection};
@@ -151,7 +151,7 @@ fn first_slots(
     now: DateTime<Utc>,
 ) -> Result<Vec<Slot>> {
     let terms = scheduling::terms(event_type, event_type.length_minutes)?;
-    Ok(upcoming(&availability.hours, &terms, &availability.busy, range, now).take(most).collect())
+    Ok(availability.upcoming(&terms, range, now).take(most).collect())
 }
 
 /// Offers that fit, by coach and price, one more than are looked at.

@@ -113,15 +113,18 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
     Ok(Slots { coach, event_type, slots, verified_at, source: Source::CalCom, freshness })
 }
 
-/// What the calendar offers, less what is taken or held here since it was asked.
+/// What the calendar offers, less what is taken or held here since it was asked, and the days on which the coach is away.
 fn ours_left_out(
     starts: Vec<DateTime<Utc>>,
     availability: &Availability,
     terms: &Terms,
     now: DateTime<Utc>,
 ) -> Vec<Slot> {
-    let is_free =
-        |start: &DateTime<Utc>| *start > now && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim));
+    let is_free = |start: &DateTime<Utc>| {
+        *start > now
+            && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim))
+            && !availability.is_away(*start, *start + terms.length)
+    };
     let slot = |start: DateTime<Utc>| Slot { starts_at: start, ends_at: start + terms.length };
     starts.into_iter().filter(is_free).map(slot).collect()
 }

@@ -4,8 +4,12 @@
 //! say when something was changed, so a fingerprint of what it was when both sides last agreed is kept (`entity::mirror`). Where both have
 //! changed, ours stands when it was changed after we last looked there, else theirs; the coach is told which.
 //!
-//! Nothing is ever deleted there: with an event type Cal.com deletes its bookings. What is archived here is hidden there.
+//! Days on which a coach is away are closed there: by an entry of its own where the account is one of the platform's organization, else by
+//! dates without hours. Hours that are read back are cleared of those.
+//!
+//! Nothing else is ever deleted there: with an event type Cal.com deletes its bookings. What is archived here is hidden there.
 
+mod absences;
 mod carry;
 mod ensure;
 mod import;
@@ -13,6 +17,7 @@ mod mirror;
 mod pull;
 mod schedules;
 
+pub use absences::push_absences;
 pub use carry::push_event_type;
 pub use ensure::ensure;
 pub use import::{Import, Skipped, import};
@@ -20,6 +25,7 @@ pub use mirror::find_many;
 pub use pull::{pull, pull_mine};
 pub use schedules::push_schedule;
 
+pub(super) use absences::took_over as absences_took_over;
 pub(super) use carry::{How, Stopped, carry, keep};
 pub(super) use mirror::{event_type_changed, schedule_changed};
 pub(super) use schedules::carry as carry_schedule;

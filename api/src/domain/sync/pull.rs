@@ -11,7 +11,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Query
 
 use super::carry::{Agreed, their_id};
 use super::mirror::{find, fingerprint, put};
-use super::{again, carry, mirror, schedules};
+use super::{absences, again, carry, mirror, schedules};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::acting_for;
@@ -45,6 +45,8 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule).all(app.db.read()).await? {
         look_at_schedule(app, mirror, &there).await?;
     }
+    // What did not come through before.
+    absences::push_absences(app, coach.id).await?;
     let there = account.event_types().await.map_err(again)?;
     let ours = event_type::Entity::find()
         .filter(event_type::Column::CoachId.eq(coach.id))
@@ -161,7 +163,7 @@ async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Re
     }
 }
 
-async fn look_at_schedule(app: &App, mirror: row::Model, there: &[Schedule]) -> Result<()> {
+pub(super) async fn look_at_schedule(app: &App, mirror: row::Model, there: &[Schedule]) -> Result<()> {
     let Some(ours) = schedule::Entity::find_by_id(mirror.id).one(app.db.read()).await? else { return Ok(()) };
     let id = mirror.external_id.as_deref().and_then(|id| id.parse::<i64>().ok());
     let Some(id) = id else { return push(app, Subject::Schedule, ours.id, None).await };
@@ -177,7 +179,10 @@ async fn look_at_schedule(app: &App, mirror: row::Model, there: &[Schedule]) -> 
 
 async fn take_hours(app: &App, ours: schedule::Model, theirs: &Schedule, message: &'static str) -> Result<()> {
     let (now, today) = (app.clock.now(), schedules::today(app, &ours)?);
-    let week = Week::theirs(theirs, today);
+    let own = schedules::week(app, &ours).await?;
+    let told = own.clone().without(&absences::told(app, ours.coach_id).await?, today);
+    // Days that were closed there because the coach is away are no hours of theirs.
+    let week = Week::theirs(theirs, today).reopened(&own, &told);
     if let Some(problem) = week.problem() {
         let message = format!("changed at Cal.com to hours that make no sense ({problem}); ours stay as they are");
         return mirror::failed(app, ours.id, State::Failed, message).await;

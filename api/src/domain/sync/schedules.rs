@@ -9,11 +9,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::carry::{Agreed, Stopped};
 use super::mirror::{self, failed, find, fingerprint, put};
-use super::{again, is_final, told};
+use super::{absences, again, is_final, told};
 use crate::app::App;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, Result, absence};
 
 /// How hours came to be there.
 pub(crate) use super::carry::How;
@@ -58,7 +58,7 @@ pub(super) async fn id_there(app: &App, account: &Account<'_>, schedule_id: Uuid
 /// # Errors
 /// What stood in the way. Doing it again is harmless: hours are looked for by name before they are made.
 pub(crate) async fn carry(app: &App, account: &Account<'_>, row: &schedule::Model) -> Result<(Schedule, How), Stopped> {
-    let week = week(app, row).await?;
+    let week = week_there(app, row).await?;
     let coach = crate::domain::coach::require(app.db.read(), row.coach_id).await?;
     let is_default = coach.default_schedule_id == Some(row.id);
     let known = find(app.db.read(), row.id).await?.and_then(|row| row.external_id?.parse::<i64>().ok());
@@ -97,6 +97,21 @@ pub(super) async fn week(app: &App, row: &schedule::Model) -> Result<Week> {
         .all(app.db.read())
         .await?;
     Ok(Week::ours(row, &dates, today))
+}
+
+/// What is to be said there: the same, closed where the coach is away and that is not said in another way.
+pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week> {
+    let own = week(app, row).await?;
+    if absences::number_in_organization(app, row.coach_id).await?.is_some() {
+        return Ok(own);
+    }
+    let (coach, today) = (crate::domain::coach::require(app.db.read(), row.coach_id).await?, today(app, row)?);
+    Ok(own.without(&absence::away(app.db.read(), &coach, before(today)).await?, today))
+}
+
+/// A day that is over here may go on elsewhere.
+fn before(day: chrono::NaiveDate) -> chrono::NaiveDate {
+    day.checked_sub_days(chrono::Days::new(1)).unwrap_or(day)
 }
 
 /// The day that it is where the hours are.

@@ -146,8 +146,8 @@ pub(super) async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
     Ok(At { client, scope: WebhookScope::User, account })
 }
 
-impl<'a> At<'a> {
-    async fn call<T, F>(&self, ask: impl Fn(&'a Client, Credential) -> F) -> Result<T, Fault>
+impl At<'_> {
+    async fn call<'c, T, F>(&'c self, ask: impl Fn(&'c Client, Credential) -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {

@@ -5,15 +5,19 @@ use entity::coach::{Model, Scheduler};
 use entity::event_type;
 
 use crate::domain;
+use crate::domain::absence;
+use crate::domain::apps::{look_at_calendars, look_at_video};
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
+use crate::graphql::absence::Absence;
+use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
 use crate::graphql::connected_account::ConnectedAccount;
 use crate::graphql::connection::{Connection, FetchedAlong, first_page_of, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
+use crate::graphql::loaders::{AbsencesOf, ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, TimeZone, Url};
 use crate::graphql::schedule::Schedule;
@@ -134,6 +138,17 @@ impl Coach {
         Ok(Some(rows.into_iter().map(|row| Schedule::new(row).with_coach(self.clone())).collect()))
     }
 
+    /// The days on which the coach is away, today's and those to come, by the first day; null unless the caller is the coach or staff. A
+    /// short list that is not paged: at most 200.
+    async fn out_of_office(&self, ctx: &Context<'_>) -> Result<Option<Vec<Absence>>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        let rows = ctx.data_unchecked::<Loaders>().load_one(AbsencesOf(self.row.id)).await?.unwrap_or_default();
+        let today = absence::today(&self.row, app(ctx).clock.now());
+        Ok(Some(rows.into_iter().filter(|row| row.last_day >= today).map(Absence::new).collect()))
+    }
+
     /// The accounts at providers that are connected, the newest first; null unless the caller is the coach or staff. A short list that is
     /// not paged: one for each provider.
     async fn connected_accounts(&self, ctx: &Context<'_>) -> Result<Option<Vec<ConnectedAccount>>> {
@@ -142,6 +157,24 @@ impl Coach {
         }
         let rows = ctx.data_unchecked::<Loaders>().load_one(ConnectionsOf(self.row.id)).await?.unwrap_or_default();
         Ok(Some(rows.into_iter().map(ConnectedAccount).collect()))
+    }
+
+    /// The calendars that are connected at the scheduler, read there now, which takes up to four seconds; null unless the caller is the
+    /// coach or staff.
+    async fn calendars(&self, ctx: &Context<'_>) -> Result<Option<CoachCalendars>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        Ok(Some(CoachCalendars::new(look_at_calendars(app(ctx), caller(ctx), self.row.id).await?)))
+    }
+
+    /// The apps for video that are connected at the scheduler, read there now, which takes up to four seconds; null unless the caller is
+    /// the coach or staff.
+    async fn video_apps(&self, ctx: &Context<'_>) -> Result<Option<CoachVideoApps>> {
+        if !is_managed_by(caller(ctx), self.row.id) {
+            return Ok(None);
+        }
+        Ok(Some(CoachVideoApps::new(look_at_video(app(ctx), caller(ctx), self.row.id).await?)))
     }
 
     /// Whether the viewer may edit this profile.
@@ -187,6 +220,10 @@ pub(crate) async fn fetch_along<'c>(
     if asked.field("schedules").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| SchedulesOf(*id))).await?;
+    }
+    if asked.field("outOfOffice").exists() {
+        let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
+        loaders.load_many(managed.map(|id| AbsencesOf(*id))).await?;
     }
     if asked.field("connectedAccounts").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));

@@ -1,4 +1,6 @@
-//! What a coach has at Cal.com besides bookings: what they offer and their hours.
+//! What a coach has at Cal.com besides bookings: what they offer, their hours, and what they have connected.
+
+use std::time::Duration;
 
 use entity::Uuid;
 use providers::Error as Fault;
@@ -11,7 +13,7 @@ use crate::domain::connection::{self, Reason};
 
 /// A coach's account, with the means to act on it.
 pub(crate) struct Account<'a> {
-    client: &'a Client,
+    client: Client,
     access: Access<'a>,
 }
 
@@ -21,22 +23,27 @@ impl<'a> Account<'a> {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Option<Self>> {
-        let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
+        let Some(client) = app.cal_com.clone() else { return Ok(None) };
         if !connection::is_live(app.db.write_one(), coach_id).await? {
             return Ok(None);
         }
         Ok(Some(Self { client, access: Access { app, coach_id, reason: reason.into() } }))
     }
 
+    /// The same, with so much time for each call.
+    pub(crate) fn within(self, budget: Duration) -> Self {
+        Self { client: self.client.within(budget), ..self }
+    }
+
     /// Makes any call of the client's with the coach's credential, once more with a new one when the first is no longer taken.
     ///
     /// # Errors
     /// What the call gives.
-    pub(crate) async fn call<T, F>(&self, ask: impl Fn(&'a Client, Credential) -> F) -> Result<T, Fault>
+    pub(crate) async fn call<'c, T, F>(&'c self, ask: impl Fn(&'c Client, Credential) -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        self.access.call(|credential| ask(self.client, credential)).await
+        self.access.call(|credential| ask(&self.client, credential)).await
     }
 
     /// All they offer, hidden ones included.

@@ -1,14 +1,16 @@
 //! Hours in our words and in Cal.com's. Theirs are checked here: they take anything of the right form.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use chrono::{NaiveDate, NaiveTime, Timelike, Weekday};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
+use chrono_tz::Tz;
 use entity::schedule::{Model, Weekly, WeeklyRule};
 use entity::schedule_override;
 use providers::cal_com::{DayOverride, Hours, Schedule, ScheduleChange};
 use serde::Serialize;
 
-use crate::domain::scheduling::native::{self, Minute};
+use crate::domain::scheduling::native::{self, Interval, Minute};
 
 /// What both sides can say about hours. Days that are over are left out: they are no news to either side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,6 +54,49 @@ impl Week {
             }
         }
         Self { name: schedule.name.clone(), time_zone: schedule.time_zone.clone(), weekly, dates }
+    }
+
+    /// The same with the days closed on which the coach is away, as far as they are no news to either side.
+    pub(crate) fn without(mut self, away: &[Interval], today: NaiveDate) -> Self {
+        let Ok(zone) = self.time_zone.parse::<Tz>() else { return self };
+        for away in away {
+            let (from, until) =
+                (away.from.with_timezone(&zone).naive_local(), away.until.with_timezone(&zone).naive_local());
+            let days = from.date().max(today).iter_days().take_while(|day| *day <= until.date());
+            for day in days {
+                let open = self.hours_of(day);
+                let left: Vec<_> =
+                    open.iter().flat_map(|hours| less(*hours, minutes(day, from), minutes(day, until))).collect();
+                if left != open {
+                    self.dates.insert(day, left);
+                }
+            }
+        }
+        self
+    }
+
+    /// The hours of one day.
+    fn hours_of(&self, day: NaiveDate) -> Vec<(u16, u16)> {
+        let of_week = || {
+            let weekday = number(day.weekday());
+            let rules = self.weekly.iter().filter(|rule| rule.0 == weekday);
+            rules.map(|&(_, from, until)| (from, until)).collect()
+        };
+        self.dates.get(&day).cloned().unwrap_or_else(of_week)
+    }
+
+    /// Puts the dates back as they were before [`without`](Self::without) closed some of them: `own` is what they were, `told` what was
+    /// made of them. A date that says anything else was changed there.
+    pub(crate) fn reopened(mut self, own: &Self, told: &Self) -> Self {
+        for (day, hours) in &told.dates {
+            if own.dates.get(day) != Some(hours) && self.dates.get(day) == Some(hours) {
+                match own.dates.get(day) {
+                    Some(hours) => self.dates.insert(*day, hours.clone()),
+                    None => self.dates.remove(day),
+                };
+            }
+        }
+        self
     }
 
     /// What is to be written there so that it says the same.
@@ -98,6 +143,25 @@ impl Week {
     }
 }
 
+/// The minute of a day at which the wall clock shows something, or the end of the day it lies on the other side of.
+fn minutes(day: NaiveDate, wall: NaiveDateTime) -> u16 {
+    match wall.date().cmp(&day) {
+        Ordering::Less => 0,
+        Ordering::Greater => DAY,
+        Ordering::Equal => minute(wall.time()),
+    }
+}
+
+/// What is left of hours when some time is taken out of them.
+fn less((from, until): (u16, u16), gone_from: u16, gone_until: u16) -> impl Iterator<Item = (u16, u16)> {
+    let parts = if gone_from >= gone_until {
+        [(from, until), (0, 0)]
+    } else {
+        [(from, until.min(gone_from)), (from.max(gone_until), until)]
+    };
+    parts.into_iter().filter(|(from, until)| from < until)
+}
+
 fn number(day: Weekday) -> u8 {
     u8::try_from(day.number_from_monday()).expect("a week has seven days")
 }
@@ -119,4 +183,61 @@ fn minute(time: NaiveTime) -> u16 {
 fn end(time: NaiveTime) -> u16 {
     let minute = minute(time);
     if minute == DAY - 1 { DAY } else { minute }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().expect("a literal date")
+    }
+
+    fn away(from: &str, until: &str) -> [Interval; 1] {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
+        [Interval { from: at(from), until: at(until) }]
+    }
+
+    /// Monday to Wednesday, nine to five in New York; the last Wednesday of 2026 in the evening.
+    fn own() -> Week {
+        Week {
+            name: "Hours".to_owned(),
+            time_zone: "America/New_York".to_owned(),
+            weekly: (1..=3).map(|weekday| (weekday, 9 * 60, 17 * 60)).collect(),
+            dates: BTreeMap::from([(day("2026-12-30"), vec![(18 * 60, 20 * 60)])]),
+        }
+    }
+
+    #[test]
+    fn days_away_are_closed_where_there_would_be_hours() {
+        let today = day("2026-11-21");
+        // Whole days of the same zone, Monday 28th to Sunday.
+        let closed = own().without(&away("2026-12-28T05:00:00Z", "2027-01-04T05:00:00Z"), today);
+        let off = ["2026-12-28", "2026-12-29", "2026-12-30"].map(|text| (day(text), Vec::new()));
+        assert_eq!(closed.dates, BTreeMap::from(off));
+        // Of days in Berlin, what of them lies in New York's hours: until 18:00 there is not yet past 17:00 in the evening before.
+        let partly = own().without(&away("2026-12-28T23:00:00Z", "2026-12-30T23:00:00Z"), today);
+        assert_eq!(partly.dates[&day("2026-12-29")], Vec::new());
+        assert_eq!(partly.dates[&day("2026-12-30")], [(18 * 60, 20 * 60)], "it ends at 18:00 in New York");
+        assert_eq!(partly.dates.len(), 2);
+        let noon = own().without(&away("2026-12-28T17:00:00Z", "2026-12-28T18:00:00Z"), today);
+        assert_eq!(noon.dates[&day("2026-12-28")], [(9 * 60, 12 * 60), (13 * 60, 17 * 60)]);
+        assert_eq!(own().without(&away("2026-11-16T05:00:00Z", "2026-11-18T05:00:00Z"), today), own(), "it is over");
+    }
+
+    #[test]
+    fn what_was_closed_is_put_back_and_what_they_changed_is_not() {
+        let (own, today) = (own(), day("2026-11-21"));
+        let told = own.clone().without(&away("2026-12-28T05:00:00Z", "2026-12-31T05:00:00Z"), today);
+        assert_eq!(told.clone().reopened(&own, &told), own);
+        let mut theirs = told.clone();
+        theirs.dates.insert(day("2026-12-29"), vec![(600, 660)]);
+        theirs.dates.insert(day("2027-01-04"), Vec::new());
+        let mut expected = own.clone();
+        expected.dates.insert(day("2026-12-29"), vec![(600, 660)]);
+        expected.dates.insert(day("2027-01-04"), Vec::new());
+        assert_eq!(theirs.reopened(&own, &told), expected);
+    }
 }

@@ -1,14 +1,15 @@
 //! Calendars that a coach has connected at Cal.com: which are read for busy times, and which is written to.
 
+mod read;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
 use crate::error::Error;
 
@@ -34,6 +35,18 @@ impl CalendarApp {
             Self::Office365 => "office365",
             Self::Apple => "apple",
             Self::IcsFeed => "ics-feed",
+        }
+    }
+
+    /// By the type that calendars are listed under, such as `google_calendar`; `None` for one that has no path of its own.
+    #[must_use]
+    pub fn of_integration(integration: &str) -> Option<Self> {
+        match integration {
+            "google_calendar" => Some(Self::Google),
+            "office365_calendar" => Some(Self::Office365),
+            "apple_calendar" => Some(Self::Apple),
+            "ics-feed_calendar" => Some(Self::IcsFeed),
+            _ => None,
         }
     }
 }
@@ -66,15 +79,30 @@ pub struct Calendars {
     pub destination: Option<CalendarKey>,
 }
 
-/// An account with calendars.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An account with calendars. `Debug` does not show its address.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectedCalendar {
     /// Needed to disconnect it and to read its busy times.
     pub credential_id: Option<i64>,
     /// Such as `google_calendar`.
     pub integration: Option<String>,
-    /// Its calendars.
+    /// The address that it has at the other side.
+    pub address: Option<String>,
+    /// Its calendars; none are known of an account in trouble.
     pub calendars: Vec<Calendar>,
+    /// Why its calendars could not be read.
+    pub trouble: Option<CalendarTrouble>,
+}
+
+quiet_debug!(ConnectedCalendar { credential_id, integration, calendars, trouble });
+
+/// Why Cal.com could not read the calendars of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CalendarTrouble {
+    /// The other side no longer takes what was given: it must be connected again.
+    AccessEnded,
+    /// The other side did not answer, or not with calendars.
+    Unreadable,
 }
 
 /// One calendar. `Debug` shows neither its name nor its id, which is often an address.
@@ -178,13 +206,13 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Connects feeds, to be read only.
+    /// Connects feeds, to be read only. There is one credential for all feeds: these take the place of those before.
     ///
     /// # Errors
-    /// See [`Client`].
+    /// See [`Client`]; `Rejected` when one of them cannot be read.
     pub async fn connect_ics_feeds(&self, credential: &Credential, urls: &[String]) -> Result<(), Error> {
         let body = json!({ "urls": urls, "readOnly": true });
-        let request = Request::once("POST /v2/calendars/ics-feed/save").json(&body);
+        let request = Request::idempotent("POST /v2/calendars/ics-feed/save").json(&body);
         self.call(credential, request).await.map(drop)
     }
 
@@ -257,90 +285,5 @@ impl Client {
                 .query(format!("calendarsToLoad[{index}][externalId]"), calendar);
         }
         self.call(credential, request).await?.all("busy time")
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct Wire {
-    connected_calendars: Lax<Vec<ConnectedCalendar>>,
-    destination_calendar: Lax<CalendarKey>,
-    integration: Lax<Value>,
-    credential_id: Lax<i64>,
-    calendars: Lax<Vec<Calendar>>,
-    external_id: Lax<String>,
-    name: Lax<String>,
-    primary: Lax<bool>,
-    read_only: Lax<bool>,
-    is_selected: Lax<bool>,
-    auth_url: Lax<String>,
-    url: Lax<String>,
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
-    source: Lax<String>,
-}
-
-/// Of an account it is an object with a `type`, of a calendar the type itself.
-fn integration(value: Lax<Value>) -> Option<String> {
-    match value.0? {
-        Value::String(name) => Some(name),
-        Value::Object(app) => app.get("type").or_else(|| app.get("slug"))?.as_str().map(str::to_owned),
-        _ => None,
-    }
-}
-
-impl FromValue for Calendars {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        Some(Self { connected: wire.connected_calendars.0?, destination: wire.destination_calendar.0 })
-    }
-}
-
-impl FromValue for ConnectedCalendar {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        Some(Self {
-            credential_id: wire.credential_id.0,
-            integration: integration(wire.integration),
-            calendars: wire.calendars.0.unwrap_or_default(),
-        })
-    }
-}
-
-impl FromValue for Calendar {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        Some(Self {
-            external_id: wire.external_id.filled()?,
-            integration: integration(wire.integration),
-            name: wire.name.filled(),
-            primary: wire.primary.0.unwrap_or_default(),
-            read_only: wire.read_only.0.unwrap_or_default(),
-            selected: wire.is_selected.0.unwrap_or_default(),
-            credential_id: wire.credential_id.0,
-        })
-    }
-}
-
-impl FromValue for CalendarKey {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        let (integration, external_id) = (integration(wire.integration)?, wire.external_id.filled()?);
-        Some(Self { integration, external_id, credential_id: wire.credential_id.0 })
-    }
-}
-
-impl FromValue for ConnectUrl {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        let url = Url::parse(&wire.auth_url.filled().or_else(|| wire.url.filled())?).ok()?;
-        matches!(url.scheme(), "http" | "https").then_some(Self(url))
-    }
-}
-
-impl FromValue for BusyTime {
-    fn from_value(value: Value) -> Option<Self> {
-        let wire: Wire = object(value)?;
-        Some(Self { starts_at: wire.start.0?, ends_at: wire.end.0?, source: wire.source.filled() })
     }
 }

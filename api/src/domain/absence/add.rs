@@ -1,0 +1,77 @@
+//! Going away.
+
+use chrono::NaiveDate;
+use entity::Uuid;
+use entity::absence::{Model, Reason};
+use entity::coach::Scheduler;
+use entity::mirror::State;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::{Kept, affected, check_days, check_note, lock_coach, note_change, require_room, today};
+use crate::app::App;
+use crate::domain::coach::acting_for;
+use crate::domain::text::{Problems, filled};
+use crate::domain::{Caller, Result};
+
+/// When and why.
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// The caller's own profile when left out.
+    pub coach_id: Option<Uuid>,
+    /// In the coach's zone, today or later.
+    pub first_day: NaiveDate,
+    /// In the coach's zone, and a part of it; at most 366 days in all.
+    pub last_day: NaiveDate,
+    pub reason: Reason,
+    /// For the coach, at most 500 characters.
+    pub note: Option<String>,
+}
+
+/// Closes days. What is booked in them stays, and is told.
+///
+/// # Errors
+/// `Invalid` with everything that is wrong, `NotFound` for another coach, `AbsenceOverlap` for days of another absence, `InvalidState` when
+/// there are 200 ahead.
+pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
+    let (person, coach_id) = acting_for(caller, input.coach_id)?;
+    let (now, correlation_id, id) = (app.clock.now(), caller.correlation_id.clone(), entity::new_id());
+    let kept = app
+        .db
+        .write(move |txn| {
+            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            Box::pin(async move {
+                let coach = lock_coach(txn, coach_id).await?;
+                let today = today(&coach, now);
+                let mut problems = Problems::default();
+                check_days(&mut problems, (input.first_day, input.last_day), today, None);
+                check_note(&mut problems, input.note.as_deref());
+                problems.finish()?;
+                let row = Model {
+                    id,
+                    coach_id,
+                    first_day: input.first_day,
+                    last_day: input.last_day,
+                    reason: input.reason,
+                    note: filled(input.note),
+                    external_id: None,
+                    told_first_day: None,
+                    told_last_day: None,
+                    state: (coach.scheduler == Scheduler::CalCom).then_some(State::Pending),
+                    message: None,
+                    synced_at: None,
+                    removed_at: None,
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                };
+                require_room(txn, &row, today).await?;
+                let absence = row.into_active_model().reset_all().insert(&**txn).await?;
+                note_change(txn, &person, &coach, (&absence, "absence.add"), &correlation_id).await?;
+                let affected = affected(txn, &coach, &absence, now).await?;
+                Ok(Kept { absence, affected })
+            })
+        })
+        .await?;
+    app.slots.doubt(coach_id);
+    Ok(kept)
+}

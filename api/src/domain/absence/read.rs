@@ -1,0 +1,76 @@
+//! Finding absences. They are their coach's and staff's to see: clients see slots.
+
+use std::collections::HashMap;
+
+use chrono::Days;
+use entity::absence::{Column, Entity, Model};
+use entity::{Uuid, coach};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::{no_absence, stretch, zone};
+use crate::app::App;
+use crate::domain::coach::manages;
+use crate::domain::scheduling::native::Interval;
+use crate::domain::{Caller, Result};
+
+/// The absences of these coaches that are not over anywhere on earth, by their first day, at most 200 of each: for whoever may change what
+/// is theirs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
+    let yesterday = app.clock.now().date_naive().checked_sub_days(Days::new(1)).unwrap_or_default();
+    let rows = Entity::find_from(coach_ids, yesterday).order_by_asc(Column::FirstDay).all(app.db.read()).await?;
+    let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
+    for row in rows {
+        found.entry(row.coach_id).or_default().push(row);
+    }
+    Ok(found)
+}
+
+/// An absence of the caller's; staff see anyone's.
+///
+/// # Errors
+/// `NotFound`.
+pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
+    let person = caller.require_person()?;
+    let found = Entity::find_by_id(id).filter(Column::RemovedAt.is_null()).one(app.db.read()).await?;
+    found.filter(|absence| manages(person, absence.coach_id)).ok_or_else(no_absence)
+}
+
+/// When these coaches are away, as far as it touches the stretch.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::domain) async fn away_of_all(
+    db: &impl ConnectionTrait,
+    coaches: &[&coach::Model],
+    around: Interval,
+) -> Result<HashMap<Uuid, Vec<Interval>>> {
+    let zones: HashMap<Uuid, _> = coaches.iter().map(|coach| (coach.id, zone(coach))).collect();
+    let ids: Vec<Uuid> = zones.keys().copied().collect();
+    // A day elsewhere may have begun yesterday here.
+    let day = Days::new(1);
+    let (from, until) = (around.from.date_naive(), around.until.date_naive());
+    let (from, until) = (from.checked_sub_days(day).unwrap_or(from), until.checked_add_days(day).unwrap_or(until));
+    let mut found: HashMap<Uuid, Vec<Interval>> = HashMap::new();
+    for row in Entity::find_from(&ids, from).filter(Column::FirstDay.lte(until)).all(db).await? {
+        if let Some(zone) = zones.get(&row.coach_id) {
+            found.entry(row.coach_id).or_default().push(stretch(*zone, row.first_day, row.last_day));
+        }
+    }
+    Ok(found)
+}
+
+/// When a coach is away from that day on.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::domain) async fn away(
+    db: &impl ConnectionTrait,
+    coach: &coach::Model,
+    from: chrono::NaiveDate,
+) -> Result<Vec<Interval>> {
+    let rows = Entity::find_from(&[coach.id], from).all(db).await?;
+    Ok(rows.iter().map(|row| stretch(zone(coach), row.first_day, row.last_day)).collect())
+}

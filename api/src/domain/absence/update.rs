@@ -1,0 +1,73 @@
+//! Changing when and why a coach is away.
+
+use chrono::NaiveDate;
+use entity::Uuid;
+use entity::absence::Reason;
+use entity::coach::Scheduler;
+use entity::mirror::State;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use super::{Kept, affected, check_days, check_note, lock, note_change, require_room, today};
+use crate::app::App;
+use crate::domain::text::{Problems, filled};
+use crate::domain::{Caller, Conflict, Result};
+
+/// What to change. What is `None` stays.
+#[derive(Clone, Debug)]
+pub struct Update {
+    pub absence_id: Uuid,
+    /// Once it has passed, it stays as it is.
+    pub first_day: Option<NaiveDate>,
+    /// Today or later.
+    pub last_day: Option<NaiveDate>,
+    pub reason: Option<Reason>,
+    pub note: Option<Option<String>>,
+    /// The version that the caller has seen; a newer one is refused.
+    pub version: Option<i64>,
+}
+
+/// Changes an absence that is not over.
+///
+/// # Errors
+/// As for adding one; `NotFound` for another coach's, `Stale` when it was changed since the caller read it, `InvalidState` for one that is
+/// over.
+pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
+    let person = caller.require_person()?.clone();
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    let kept = app
+        .db
+        .write(move |txn| {
+            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            Box::pin(async move {
+                let (found, coach) = lock(txn, &person, input.absence_id).await?;
+                let today = today(&coach, now);
+                if input.version.is_some_and(|version| version != found.version) {
+                    return Err(Conflict::Stale.into());
+                }
+                if found.last_day < today {
+                    return Err(Conflict::InvalidState("this absence is over".to_owned()).into());
+                }
+                let mut row = found.clone();
+                row.first_day = input.first_day.unwrap_or(found.first_day);
+                row.last_day = input.last_day.unwrap_or(found.last_day);
+                row.reason = input.reason.unwrap_or(found.reason);
+                let mut problems = Problems::default();
+                check_days(&mut problems, (row.first_day, row.last_day), today, Some(found.first_day));
+                check_note(&mut problems, input.note.as_ref().and_then(Option::as_deref));
+                problems.finish()?;
+                if let Some(note) = input.note {
+                    row.note = filled(note);
+                }
+                require_room(txn, &row, today).await?;
+                row.state = (coach.scheduler == Scheduler::CalCom).then_some(State::Pending);
+                (row.message, row.version, row.updated_at) = (None, found.version + 1, now);
+                let absence = row.into_active_model().reset_all().update(&**txn).await?;
+                note_change(txn, &person, &coach, (&absence, "absence.update"), &correlation_id).await?;
+                let affected = affected(txn, &coach, &absence, now).await?;
+                Ok(Kept { absence, affected })
+            })
+        })
+        .await?;
+    app.slots.doubt(kept.absence.coach_id);
+    Ok(kept)
+}

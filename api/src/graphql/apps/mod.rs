@@ -1,0 +1,32 @@
+//! What coaches have connected at their scheduler: calendars and apps for video. Read live, never kept.
+
+pub mod calendar;
+pub mod calendar_mutation;
+pub mod video;
+pub mod video_mutation;
+
+use async_graphql::{Enum, ID};
+
+pub use calendar::CoachCalendars;
+pub use calendar_mutation::CalendarMutation;
+pub use video::CoachVideoApps;
+pub use video_mutation::VideoMutation;
+
+use super::id::Kind;
+use crate::domain::{self, Error};
+
+/// Whether something in the coach's account could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum AccountReading {
+    /// This is what is there now.
+    Read,
+    /// It cannot be read before `action` is taken. What is there is not known.
+    NeedsAction,
+    /// It cannot be read at present; ask again later. What is there is not known.
+    Unavailable,
+}
+
+/// The key in an id that may be left out.
+fn coach_id(id: Option<&ID>) -> domain::Result<Option<entity::Uuid>, Error> {
+    Kind::Coach.find_key("coachId", id)
+}
