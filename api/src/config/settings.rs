@@ -111,7 +111,7 @@ pub const SETTINGS: &[Setting] = &[
     secret(PROVIDERS, "CALCOM_OAUTH_CLIENT_SECRET", "SECRET", Off,
         "Secret of the OAuth client. Belongs to `CALCOM_OAUTH_CLIENT_ID`: set both or neither."),
     plain(PROVIDERS, "OAUTH_REDIRECTS", "URL,…", Off,
-        "Where coaches may be sent after they gave their consent, comma-separated: an origin allows every address on it, an address with a path only itself. Required with `CALCOM_OAUTH_CLIENT_ID`."),
+        "Where coaches may be sent after they gave their consent, for an account, a calendar or a video app, comma-separated: an origin allows every address on it, an address with a path only itself. Required with `CALCOM_OAUTH_CLIENT_ID`."),
 
     plain(LIMITS, "RATE_LIMIT_PER_MINUTE", "COUNT", Rule("1200 in production, off in development"),
         "Requests a minute for each user, or for each address when nobody is signed in. 0 turns the limit off."),
