@@ -51,7 +51,7 @@ pub struct ViewerQuery;
 
 #[Object]
 impl ViewerQuery {
-    /// The caller; null for a visitor.
+    /// The caller. For a visitor null, as long as only `__typename` is asked of it: anything else of it is for people who have signed in.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
         match caller(ctx).viewer {
             crate::domain::Viewer::Anonymous => None,

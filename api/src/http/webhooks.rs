@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use http::header::{ALLOW, RETRY_AFTER};
@@ -33,13 +34,30 @@ const CAL_COM: [&str; 3] = ["/webhooks/calcom", "/api/webhooks/calcom", "/api/ca
 /// | 401 | nothing shows that the provider sent it |
 /// | 404 | no secret is configured: to the outside the route does not exist |
 /// | 405 | any method but POST |
+/// | 408 | the body took too long |
 /// | 413 | the body has more than 1 MiB |
 /// | 503 with `Retry-After` | it could not be stored; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
     let routes =
         CAL_COM.into_iter().fold(Router::new(), |routes, path| routes.route(path, post(cal_com).fallback(only_post)));
     let within_limits = axum::middleware::from_fn_with_state(BodyLimits::of(MAX_BODY), body_limit::limit);
-    routes.layer(within_limits).layer(DefaultBodyLimit::disable()).with_state(app)
+    let counted = axum::middleware::from_fn_with_state(Arc::clone(&app), count_cut_off);
+    routes.layer(within_limits).layer(counted).layer(DefaultBodyLimit::disable()).with_state(app)
+}
+
+/// Counts what never came to be looked at.
+async fn count_cut_off(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let reason = match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Some("too_large"),
+        StatusCode::REQUEST_TIMEOUT => Some("too_slow"),
+        StatusCode::BAD_REQUEST => Some("unreadable"),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        app.metrics.webhook_refused(connection::PROVIDER, reason);
+    }
+    response
 }
 
 async fn cal_com(
@@ -51,14 +69,8 @@ async fn cal_com(
     if !app.webhook_secrets.is_configured(&app).await {
         return refused(&Refusal::NotConfigured);
     }
-    let body = match body {
-        Ok(body) => body,
-        // Where a limit ended it, the limit's own answer takes the place of this one.
-        Err(_) => {
-            app.metrics.webhook_refused(connection::PROVIDER, "unreadable");
-            return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST");
-        }
-    };
+    // Where a limit ended it, the limit's own answer takes the place of this one.
+    let Ok(body) = body else { return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST") };
     let correlation_id = request_id.map_or_else(RequestId::new, |Extension(id)| id).as_str().to_owned();
     let tasks = app.tasks.clone();
     // On a task of its own: a sender that hangs up changes nothing.

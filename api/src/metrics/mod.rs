@@ -55,6 +55,7 @@ pub struct Metrics {
     webhooks_duplicate: Family<Delivery, Counter>,
     webhooks_refused: Family<Refusal, Counter>,
     webhook_lag: Histograms<Delivery>,
+    webhook_projection: Histograms<Delivery>,
     provider_routes: Names,
     provider_calls: Histograms<Call>,
     breakers: Family<labels::Provider, Gauge>,
@@ -85,6 +86,7 @@ impl Metrics {
         let webhooks_duplicate = counted(r, "webhooks_duplicate", "Deliveries known already");
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
         let webhook_lag = timed(r, "webhook_lag", "From a provider's event to its being stored here", lag);
+        let webhook_projection = timed(r, "webhook_projection", "From a delivery's being stored to its effect", lag);
         let provider_calls = timed(r, "provider_call_duration", "Attempts at calls to providers", latency);
         let breakers =
             counted(r, "provider_breaker", "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes");
@@ -115,6 +117,7 @@ impl Metrics {
             webhooks_duplicate,
             webhooks_refused,
             webhook_lag,
+            webhook_projection,
             provider_routes: Names::new(NAMES),
             provider_calls,
             breakers,
@@ -158,6 +161,12 @@ impl Metrics {
         if let Some(lag) = lag {
             self.webhook_lag.get_or_create(&labels).observe(lag.as_secs_f64());
         }
+    }
+
+    /// `took`: from when the delivery was received to when what it says was made true.
+    pub fn webhook_projected(&self, provider: &'static str, trigger: &str, took: Duration) {
+        let labels = Delivery { provider, trigger: self.triggers.get(trigger) };
+        self.webhook_projection.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     pub fn webhook_duplicate(&self, provider: &'static str, trigger: &str) {

@@ -12,6 +12,7 @@ fn everything_that_happened_is_in_the_text() {
     metrics.operation("Slots", "ok", took);
     metrics.field("slots", took);
     metrics.webhook_accepted("calcom", "BOOKING_CREATED", Some(Duration::from_secs(2)));
+    metrics.webhook_projected("calcom", "BOOKING_CREATED", Duration::from_secs(3));
     metrics.webhook_duplicate("calcom", "BOOKING_CREATED");
     metrics.webhook_refused("calcom", "signature");
     metrics.jobs_in("waiting", 7);
@@ -26,6 +27,7 @@ fn everything_that_happened_is_in_the_text() {
         "courtside_graphql_field_duration_seconds_bucket{le=\"0.005\",name=\"slots\"} 1",
         "courtside_webhooks_accepted_total{provider=\"calcom\",trigger=\"BOOKING_CREATED\"} 1",
         "courtside_webhook_lag_seconds_sum{provider=\"calcom\",trigger=\"BOOKING_CREATED\"} 2",
+        "courtside_webhook_projection_seconds_sum{provider=\"calcom\",trigger=\"BOOKING_CREATED\"} 3",
         "courtside_webhooks_duplicate_total{provider=\"calcom\",trigger=\"BOOKING_CREATED\"} 1",
         "courtside_webhooks_refused_total{provider=\"calcom\",reason=\"signature\"} 1",
         "courtside_jobs{state=\"waiting\"} 7",

@@ -320,6 +320,7 @@ mod tests {
             Job::CheckConnection { connection_id: id },
             Job::PushEventType { event_type_id: id },
             Job::PushSchedule { schedule_id: id },
+            Job::PushAbsences { coach_id: id },
             Job::PullSettings { connection_id: id },
             Job::EnsureWebhook { connection_id: id },
         ];

@@ -29,14 +29,24 @@ const FAILURE: usize = 500;
 pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
     let now = app.clock.now();
     let deadline = now + app.deadlines.payment;
-    let booking_id = app
+    let projected = app
         .db
         .write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now, deadline).await.map_err(again) }))
         .await?;
-    match booking_id {
+    let Some(projected) = projected else { return Ok(()) };
+    let took = (app.clock.now() - projected.received_at).to_std().unwrap_or_default();
+    app.metrics.webhook_projected(PROVIDER, &projected.trigger, took);
+    match projected.booking_id {
         Some(id) => booking::doubt_free_time(app, id).await,
         None => Ok(()),
     }
+}
+
+/// A delivery whose effect there is now.
+struct Projected {
+    booking_id: Option<Uuid>,
+    trigger: String,
+    received_at: DateTime<Utc>,
 }
 
 /// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
@@ -49,8 +59,13 @@ fn again(error: Error) -> Error {
     }
 }
 
-/// Gives the booking that the delivery is about.
-async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: DateTime<Utc>) -> Result<Option<Uuid>> {
+/// Gives nothing for a delivery that has had its effect before.
+async fn project_in(
+    txn: &Txn,
+    delivery_id: Uuid,
+    now: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+) -> Result<Option<Projected>> {
     outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
     let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };
@@ -60,7 +75,7 @@ async fn project_in(txn: &Txn, delivery_id: Uuid, now: DateTime<Utc>, deadline: 
     };
     let booking_id = outcome.booking_id;
     close(txn, delivery.id, outcome, now).await?;
-    Ok(booking_id)
+    Ok(Some(Projected { booking_id, trigger: delivery.trigger, received_at: delivery.received_at }))
 }
 
 /// Where a delivery ends.

@@ -34,7 +34,6 @@ async fn each_address_takes_deliveries_once() {
             assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"status":"duplicate"}"#));
         }
     }
-    lab.run_jobs().await;
     assert_eq!(lab.bookings().await.len(), 1);
 }
 
@@ -69,6 +68,9 @@ async fn other_methods_and_too_much_are_refused() {
         let (status, ..) = send(&lab, CAL_COM[0], Method::POST, &genuine.with(vec![b'x'; size])).await;
         assert_eq!(status, expected, "{size} bytes");
     }
+    let counted = "courtside_webhooks_refused_total{provider=\"calcom\",reason=\"too_large\"} 1";
+    assert!(lab.app.metrics.text().contains(counted));
+    lab.run_jobs().await;
 }
 
 #[tokio::test]
