@@ -140,10 +140,10 @@ impl<'a> Desk<'a> {
 
 /// The connection through which we act for a coach, if it keeps their time and works.
 async fn usable(app: &App, coach: &coach::Model) -> Result<Link> {
+    let link = connection::find_live(app, coach.id).await?.ok_or_else(not_connected)?;
     if coach.scheduler != Scheduler::CalCom {
         return Err(account("this coach's time is not kept by Cal.com", Action::Migrate));
     }
-    let link = connection::find_live(app, coach.id).await?.ok_or_else(not_connected)?;
     if link.health == Health::Broken { Err(broken(&link)) } else { Ok(link) }
 }
 
