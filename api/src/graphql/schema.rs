@@ -96,7 +96,8 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
 ];
 
 /// Mutations that count against the limit on bookings.
-pub const BOOKING_MUTATIONS: &[&str] = &["createBooking", "rescheduleBooking", "cancelBooking", "createHold"];
+pub const BOOKING_MUTATIONS: &[&str] =
+    &["createBooking", "rescheduleBooking", "cancelBooking", "addBookingGuests", "createHold"];
 
 /// Has values of our own scalars checked before anything runs.
 #[must_use]

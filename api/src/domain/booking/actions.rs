@@ -53,7 +53,7 @@ pub fn allowed_actions(caller: &Caller, booking: &Model, is_reachable: bool, now
         (Action::Approve, is_reachable && waits && !client && !begun),
         (Action::Reject, is_reachable && waits && !client && !begun),
         (Action::Pay, client && can(Event::Paid) && booking.status.is_active()),
-        (Action::AddGuests, is_reachable && booking.status.is_active() && !begun),
+        (Action::AddGuests, is_reachable && booking.status.is_active() && !begun && booking.seat_group == booking.id),
         (Action::MarkAttendance, !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed)),
     ]
     .into_iter()

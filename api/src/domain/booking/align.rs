@@ -4,10 +4,12 @@
 //! is remembered but the two states themselves: whatever differs is what is still to be done, however often that is looked at.
 
 use chrono::{DateTime, Utc};
-use entity::Uuid;
-use entity::booking::{Approval, Model, Status};
+use entity::booking::{self, Approval, Model, Status};
 use entity::booking_event::{ActorKind, Source};
+use entity::coach::Scheduler;
 use entity::session::{self, Attendance};
+use entity::{Uuid, scheduler_request};
+use sea_orm::{ColumnTrait, QueryFilter};
 
 use super::derive::{Derived, Target};
 use super::learn;
@@ -50,6 +52,9 @@ fn reason(booking: &Model) -> Option<String> {
 }
 
 fn invitation(booking: &Model, after: &Derived) -> Option<Step> {
+    if after.seats.is_some() {
+        return None;
+    }
     let missing = booking.guests.0.iter().filter(|guest| !after.guests.contains(guest));
     let guests: Vec<String> = missing.take(MOST_INVITED).cloned().collect();
     (!guests.is_empty()).then(|| Step::Invite { uid: after.uid.clone(), guests })
@@ -89,11 +94,19 @@ pub async fn align(app: &App, booking_id: Uuid) -> Result<()> {
         let Some(after) = learn::known(app.db.write_one(), booking.id).await? else { return Ok(()) };
         let session = session::Entity::find_by_booking(booking.id).one(app.db.write_one()).await?;
         let Some(step) = step(&booking, session.as_ref(), &after, app.clock.now()) else { return Ok(()) };
+        if matches!(step, Step::Invite { .. }) && is_under_way(app, booking_id).await? {
+            // Guests are told the time: they are invited once it is certain which one that is. What settles it asks for this again.
+            return Ok(());
+        }
         let Some(calendar) = Calendar::of(app, &booking, None).await? else { return Ok(()) };
         match calendar.take(&step).await.map_err(|error| Error::internal("aligning a scheduler", error))? {
             Stepped::Told(tellings) => {
                 app.slots.doubt(booking.coach_id);
                 take_in(app, &booking, tellings).await?;
+            }
+            Stepped::Partly(tellings, why) => {
+                tracing::warn!(booking.id = %booking.id, step = step.name(), why, "a scheduler followed a decision in part");
+                return take_in(app, &booking, tellings).await;
             }
             Stepped::Impossible(why) => {
                 tracing::warn!(booking.id = %booking.id, step = step.name(), why, "a scheduler cannot follow a decision");
@@ -102,6 +115,36 @@ pub async fn align(app: &App, booking_id: Uuid) -> Result<()> {
         }
     }
     Err(Error::internal("aligning a scheduler", "one step leads to the next without an end"))
+}
+
+/// Whether something else about the booking has been asked of its scheduler and is not known yet.
+async fn is_under_way(app: &App, booking_id: Uuid) -> Result<bool> {
+    Ok(scheduler_request::Entity::find_open(booking_id).one(app.db.write_one()).await?.is_some())
+}
+
+/// A coach's bookings to come about which something is still to be done at their scheduler: work that was given up during a long outage,
+/// say.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn list_undone(app: &App, coach_id: Uuid) -> Result<Vec<Uuid>> {
+    let now = app.clock.now();
+    let coming = booking::Entity::find_real()
+        .filter(booking::Column::CoachId.eq(coach_id))
+        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Status.ne(Status::Initiated))
+        .filter(booking::Column::StartsAt.gt(now))
+        .all(app.db.read())
+        .await?;
+    let mut undone = Vec::new();
+    for booking in coming {
+        if let Some(after) = learn::known(app.db.read(), booking.id).await?
+            && step(&booking, None, &after, now).is_some()
+        {
+            undone.push(booking.id);
+        }
+    }
+    Ok(undone)
 }
 
 async fn take_in(app: &App, booking: &Model, tellings: Vec<Telling>) -> Result<()> {

@@ -29,9 +29,13 @@ pub async fn add_guests(app: &App, caller: &Caller, booking_id: Uuid, guests: Ve
                 super::read::require_reachable(txn, &booking).await?;
                 let asked = check(&guests, booking.client_email.as_deref(), 0).map_err(Error::Invalid)?;
                 let new: Vec<String> = asked.0.into_iter().filter(|guest| !booking.guests.0.contains(guest)).collect();
-                check(&new, booking.client_email.as_deref(), booking.guests.0.len()).map_err(Error::Invalid)?;
                 if new.is_empty() {
                     return Ok(booking);
+                }
+                check(&new, booking.client_email.as_deref(), booking.guests.0.len()).map_err(Error::Invalid)?;
+                if booking.seat_group != booking.id {
+                    let message = "a seat in a group is for one: whoever else comes books their own".to_owned();
+                    return Err(Conflict::InvalidState(message).into());
                 }
                 if !booking.status.is_active() || booking.starts_at <= now {
                     let message = "others can be invited only to a session that is still to come".to_owned();

@@ -30,6 +30,7 @@ mod sweep;
 
 pub use actions::{Action, allowed_actions, shows_place};
 pub use align::align;
+pub(crate) use align::list_undone;
 pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
 pub use claim::claim;

@@ -18,7 +18,14 @@ const MOST: usize = 10_000;
 
 /// Findings by token.
 #[derive(Default)]
-pub struct Recent(Mutex<HashMap<Box<str>, Finding>>);
+pub struct Recent(Mutex<Findings>);
+
+#[derive(Default)]
+struct Findings {
+    by_token: HashMap<Box<str>, Finding>,
+    /// What was found out before counts for nothing.
+    cleared_at: Option<Instant>,
+}
 
 struct Finding {
     found_at: Instant,
@@ -46,23 +53,27 @@ impl Recent {
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(token).filter(|finding| finding.holds(now)).map(|finding| finding.person.clone())
+        known.by_token.get(token).filter(|finding| finding.holds(now)).map(|finding| finding.person.clone())
     }
 
     /// Notes whose token this is. Both times are from before the account was read.
     pub fn keep(&self, token: &str, found_at: Instant, judged_at: DateTime<Utc>, person: &Person) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.retain(|_, finding| finding.found_at.elapsed() < LIFE);
+        if known.cleared_at.is_some_and(|cleared_at| found_at <= cleared_at) {
+            return;
         }
-        if known.len() < MOST {
-            known.insert(token.into(), Finding { found_at, judged_at, person: person.clone() });
+        if known.by_token.len() >= MOST {
+            known.by_token.retain(|_, finding| finding.found_at.elapsed() < LIFE);
+        }
+        if known.by_token.len() < MOST {
+            known.by_token.insert(token.into(), Finding { found_at, judged_at, person: person.clone() });
         }
     }
 
     /// Forgets everybody: somebody's rights have changed.
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Findings { by_token: HashMap::new(), cleared_at: Some(Instant::now()) };
     }
 }
 
@@ -86,8 +97,10 @@ mod tests {
         for another in [expires_at, now + TimeDelta::seconds(1), now - TimeDelta::milliseconds(1)] {
             assert!(recent.find("a", another).is_none(), "{another}");
         }
+        let before = Instant::now();
         recent.clear();
-        assert!(recent.find("a", now).is_none());
+        recent.keep("a", before, now, &person);
+        assert!(recent.find("a", now).is_none(), "it was found out before");
 
         let old = Instant::now().checked_sub(LIFE).expect("the machine runs for longer than a second");
         recent.keep("a", old, now, &person);
@@ -102,6 +115,6 @@ mod tests {
         for number in 0..MOST + 10 {
             recent.keep(&number.to_string(), Instant::now(), expires_at, &person);
         }
-        assert!(recent.0.lock().expect("nobody panicked").len() <= MOST);
+        assert!(recent.0.lock().expect("nobody panicked").by_token.len() <= MOST);
     }
 }

@@ -12,10 +12,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
-use crate::domain::booking::learn;
+use crate::domain::booking::{learn, list_undone};
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::{Calendar, tell_of};
 use crate::domain::{Error, Result};
+use crate::outbox::job::{self, Job};
 
 /// What changed a moment before the end of the last reading may not have been in it yet.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
@@ -59,12 +60,17 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
 }
 
 /// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked.
+/// What was decided here and is not carried out there yet is taken up again.
 ///
 /// # Errors
 /// When it cannot be read.
 pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<Report> {
     let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
     let report = read_all(app, &link, Mode::Repair, actor_id).await?;
+    let now = app.clock.now();
+    let undone = list_undone(app, link.coach_id).await?.into_iter();
+    let align = |booking_id| (Job::AlignBooking { booking_id }, now, "reconcile");
+    job::ensure(&app.db, undone.map(align).collect()).await?;
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
         missing = report.missing.len(), "everything to come in a calendar was read");
     Ok(report)

@@ -12,8 +12,8 @@ use entity::coach::{self, Scheduler};
 use entity::connection::Kind as LinkKind;
 use entity::mirror::{self as mirrors, State, Subject};
 use entity::{Uuid, schedule};
-use providers::Kind;
 use providers::cal_com::{Absence as Theirs, AbsenceChange, Client};
+use providers::{Error as Fault, Kind};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 
@@ -49,8 +49,13 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
         return Ok(());
     }
     match carry(app, &coach, &rows).await {
-        Ok(()) => {
-            settle(app, rows).await?;
+        Ok(refused) => {
+            for (row, fault) in &refused {
+                tracing::info!(coach.id = %coach_id, error = %fault, "an absence is refused by its calendar");
+                fail(app, std::slice::from_ref(row), State::Failed, super::told(fault)).await?;
+            }
+            let is_refused = |row: &Model| refused.iter().any(|(other, _)| other.id == row.id);
+            settle(app, rows.into_iter().filter(|row| !is_refused(row)).collect()).await?;
             app.slots.doubt(coach_id);
             Ok(())
         }
@@ -65,7 +70,10 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
     }
 }
 
-async fn carry(app: &App, coach: &coach::Model, rows: &[Model]) -> Result<(), Stopped> {
+/// What is refused for good, each with why; everything else is there.
+type Refused = Vec<(Model, Fault)>;
+
+async fn carry(app: &App, coach: &coach::Model, rows: &[Model]) -> Result<Refused, Stopped> {
     let Some(account) = Account::of_coach(app, coach.id, Purpose::Schedule).await? else {
         let why = "no Cal.com account is connected".to_owned();
         return Err(Stopped::Here(crate::domain::Conflict::InvalidState(why).into()));
@@ -75,7 +83,7 @@ async fn carry(app: &App, coach: &coach::Model, rows: &[Model]) -> Result<(), St
             let entries = Entries { app, client: client.within(BUDGET), number, today: today(coach, app.clock.now()) };
             entries.align(rows).await
         }
-        _ => close_in_hours(app, &account, coach.id).await,
+        _ => close_in_hours(app, &account, coach.id).await.map(|()| Refused::new()),
     }
 }
 
@@ -98,34 +106,43 @@ struct Entries<'a> {
 
 impl Entries<'_> {
     /// What is there is read before anything is made, so that a lost answer makes no second entry.
-    async fn align(&self, rows: &[Model]) -> Result<(), Stopped> {
+    async fn align(&self, rows: &[Model]) -> Result<Refused, Stopped> {
         let there = self.client.list_absences(self.number, Some(MOST), None).await?;
         let mut claimed: HashSet<i64> = claimed(self.app, rows).await?;
+        let mut refused = Refused::new();
         for row in rows {
-            let known = row.external_id.as_deref().and_then(|id| id.parse::<i64>().ok());
-            let found = there.iter().find(|theirs| Some(theirs.id) == known);
-            let found =
-                found.or_else(|| there.iter().find(|theirs| !claimed.contains(&theirs.id) && says(theirs, row)));
-            match (row.removed_at, found) {
-                (Some(_), Some(theirs)) => match self.client.delete_absence(self.number, theirs.id).await {
-                    Err(fault) if fault.kind != Kind::NotFound => return Err(fault.into()),
-                    _ => {}
-                },
-                (Some(_), None) => {}
-                // Days that are over are no news to anyone.
-                (None, _) if row.last_day < self.today => {}
-                (None, Some(theirs)) => {
-                    if !says(theirs, row) {
-                        self.client.update_absence(self.number, theirs.id, &change(row)).await?;
-                    }
-                    claimed.insert(theirs.id);
-                    link(self.app, row, theirs.id).await?;
+            match self.align_one(row, &there, &mut claimed).await {
+                Err(Stopped::There(fault)) if is_final(&fault) => refused.push((row.clone(), fault)),
+                outcome => outcome?,
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn align_one(&self, row: &Model, there: &[Theirs], claimed: &mut HashSet<i64>) -> Result<(), Stopped> {
+        let known = row.external_id.as_deref().and_then(|id| id.parse::<i64>().ok());
+        let found = there.iter().find(|theirs| Some(theirs.id) == known);
+        let is_free = |theirs: &&Theirs| !claimed.contains(&theirs.id) && is_then(theirs, row);
+        let found = found.or_else(|| there.iter().find(is_free));
+        match (row.removed_at, found) {
+            (Some(_), Some(theirs)) => match self.client.delete_absence(self.number, theirs.id).await {
+                Err(fault) if fault.kind != Kind::NotFound => return Err(fault.into()),
+                _ => {}
+            },
+            (Some(_), None) => {}
+            // Days that are over are no news to anyone.
+            (None, _) if row.last_day < self.today => {}
+            (None, Some(theirs)) => {
+                if !says(theirs, row) {
+                    self.client.update_absence(self.number, theirs.id, &change(row, theirs)).await?;
                 }
-                (None, None) => {
-                    let made = self.client.create_absence(self.number, &new(row)).await?;
-                    claimed.insert(made.id);
-                    link(self.app, row, made.id).await?;
-                }
+                claimed.insert(theirs.id);
+                link(self.app, row, theirs.id).await?;
+            }
+            (None, None) => {
+                let made = self.client.create_absence(self.number, &new(row)).await?;
+                claimed.insert(made.id);
+                link(self.app, row, made.id).await?;
             }
         }
         Ok(())
@@ -146,25 +163,32 @@ fn span(row: &Model) -> (DateTime<Utc>, DateTime<Utc>) {
     (row.first_day.and_time(NaiveTime::MIN).and_utc(), last)
 }
 
-fn says(theirs: &Theirs, row: &Model) -> bool {
+fn is_then(theirs: &Theirs, row: &Model) -> bool {
     (theirs.starts_at, theirs.ends_at) == span(row)
+}
+
+fn says(theirs: &Theirs, row: &Model) -> bool {
+    is_then(theirs, row)
         && theirs.reason.as_deref().unwrap_or("unspecified") == reason(row.reason)
         && theirs.notes.as_deref().unwrap_or_default() == row.note.as_deref().unwrap_or_default()
 }
 
-fn change(row: &Model) -> AbsenceChange {
+/// Days that stay are left out: an entry for days that have one is refused, be it the same entry.
+fn change(row: &Model, theirs: &Theirs) -> AbsenceChange {
+    let notes = Some(row.note.clone().unwrap_or_default());
+    let whole = AbsenceChange { notes, ..new(row) };
+    if is_then(theirs, row) { AbsenceChange { starts_at: None, ends_at: None, ..whole } } else { whole }
+}
+
+fn new(row: &Model) -> AbsenceChange {
     let (starts_at, ends_at) = span(row);
     AbsenceChange {
         starts_at: Some(starts_at),
         ends_at: Some(ends_at),
         reason: Some(reason(row.reason).to_owned()),
-        notes: Some(row.note.clone().unwrap_or_default()),
+        notes: row.note.clone(),
         to_user_id: None,
     }
-}
-
-fn new(row: &Model) -> AbsenceChange {
-    AbsenceChange { notes: row.note.clone(), ..change(row) }
 }
 
 const fn reason(reason: Reason) -> &'static str {

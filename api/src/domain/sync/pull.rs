@@ -45,8 +45,8 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule).all(app.db.read()).await? {
         look_at_schedule(app, mirror, &there).await?;
     }
-    // What did not come through before.
-    absences::push_absences(app, coach.id).await?;
+    // What did not come through before. Whatever is in its way is in nobody else's.
+    let carried = absences::push_absences(app, coach.id).await;
     let there = account.event_types().await.map_err(again)?;
     let ours = event_type::Entity::find()
         .filter(event_type::Column::CoachId.eq(coach.id))
@@ -56,7 +56,7 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     for ours in ours {
         look_at_event_type(app, ours, &there).await?;
     }
-    Ok(())
+    carried
 }
 
 /// The same at once, for a coach who asks, or for staff.

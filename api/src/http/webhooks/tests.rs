@@ -34,6 +34,7 @@ async fn each_address_takes_deliveries_once() {
             assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"status":"duplicate"}"#));
         }
     }
+    lab.run_jobs().await;
     assert_eq!(lab.bookings().await.len(), 1);
 }
 
@@ -70,7 +71,6 @@ async fn other_methods_and_too_much_are_refused() {
     }
     let counted = "courtside_webhooks_refused_total{provider=\"calcom\",reason=\"too_large\"} 1";
     assert!(lab.app.metrics.text().contains(counted));
-    lab.run_jobs().await;
 }
 
 #[tokio::test]

@@ -50,7 +50,12 @@ impl Failure {
     pub(in crate::cal_com) fn kind(&self, route: &str) -> Kind {
         match self.status {
             // Their own check of a half-made booking failed: it stays, although they report a bad request.
-            400 if self.code == "BAD_REQUEST" && route.starts_with("POST /v2/bookings") => Kind::Malformed,
+            400 if self.code == "BAD_REQUEST"
+                && route.starts_with("POST /v2/bookings")
+                && !route.ends_with("/guests") =>
+            {
+                Kind::Malformed
+            }
             // Most 401s are not about the credential: a stranger confirms, a calendar is somebody else's.
             401 if self.starts("ApiAuthStrategy") => Kind::Unauthorized,
             404 | 410 => Kind::NotFound,

@@ -15,7 +15,7 @@ use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
 
 use super::access::Access;
-use super::reading::tell_of;
+use super::reading::{guests_of, tell_of};
 use crate::app::App;
 use crate::domain::Result;
 use crate::domain::connection::{self, Purpose, Reason};
@@ -62,6 +62,8 @@ pub(crate) enum Step {
 pub(crate) enum Stepped {
     /// The booking as it is there now.
     Told(Vec<Telling>),
+    /// As much of it as is ever going to be done; the booking as it is there now.
+    Partly(Vec<Telling>, &'static str),
     /// It can never be done.
     Impossible(&'static str),
 }
@@ -295,13 +297,20 @@ impl<'a> Calendar<'a> {
             }
         };
         match done {
-            Ok(booking) if !lists(&booking, step) => Ok(Stepped::Impossible("not taken")),
+            Ok(booking) if !lists(&booking, step) => {
+                Ok(Stepped::Partly(tell_of(&booking), "not every guest was taken"))
+            }
             Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
             Err(fault) => match &fault.refusal {
                 Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
                 Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
                 Some(Refusal::NotOwner | Refusal::Forbidden) => Ok(Stepped::Impossible("forbidden")),
-                Some(_) if matches!(step, Step::Invite { .. }) => Ok(Stepped::Impossible("refused")),
+                // Guests are unwanted there, too many, or another spelling of somebody who comes: that does not change by asking again.
+                _ if matches!(step, Step::Invite { .. })
+                    && matches!(fault.kind, FaultKind::Rejected | FaultKind::Conflict) =>
+                {
+                    Ok(Stepped::Impossible("guests are refused"))
+                }
                 // It stands there already, or has gone on: what is there now is read.
                 Some(_) if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict => {
                     Ok(Stepped::Told(tell_of(&self.read(uid).await?)))
@@ -333,7 +342,7 @@ fn answer(answer: &Answer) -> (String, Value) {
 /// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a word.
 fn lists(booking: &wire::Booking, step: &Step) -> bool {
     let Step::Invite { guests, .. } = step else { return true };
-    let listed: Vec<String> = booking.guests.iter().map(|guest| wire::normalised_email(guest)).collect();
+    let listed = guests_of(booking);
     guests.iter().all(|guest| listed.contains(guest))
 }
 

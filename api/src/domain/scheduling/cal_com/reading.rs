@@ -11,7 +11,10 @@ use crate::domain::scheduling::statement::{
 pub(crate) fn tell_of(booking: &wire::Booking) -> Vec<Telling> {
     let seats: Vec<&wire::Attendee> = booking.attendees.iter().filter(|attendee| attendee.seat_uid.is_some()).collect();
     let mut tellings: Vec<Telling> = if seats.is_empty() {
-        let guests = booking.guests.iter().map(|guest| Telling::guest(&booking.uid, &normalised_email(guest)));
+        let guests = guests_of(booking);
+        // Whoever was invited to a time that it no longer has is to be told of the new one.
+        let stands = booking.rescheduled_to_uid.is_none() && booking.status != BookingStatus::Canceled;
+        let guests = guests.iter().filter(|_| stands).map(|guest| Telling::guest(&booking.uid, guest));
         std::iter::once(read(booking, String::new(), booking.attendees.first(), false)).chain(guests).collect()
     } else {
         let seat = |attendee: &&wire::Attendee| Some(read(booking, address(attendee)?, Some(*attendee), true));
@@ -29,6 +32,13 @@ pub(crate) fn tell_of(booking: &wire::Booking) -> Vec<Telling> {
         statement: Statement { previous_uid: Some(booking.uid.clone()), ..Statement::default() },
     }));
     tellings
+}
+
+/// The addresses of the guests as people know them: beside those, there are Cal.com's own for people of the platform.
+pub(super) fn guests_of(booking: &wire::Booking) -> Vec<String> {
+    let shown = booking.answers.get("displayGuests").and_then(serde_json::Value::as_array);
+    let shown = shown.map(|guests| guests.iter().filter_map(serde_json::Value::as_str).map(normalised_email).collect());
+    shown.unwrap_or_else(|| booking.guests.iter().map(|guest| normalised_email(guest)).collect())
 }
 
 fn address(attendee: &wire::Attendee) -> Option<String> {

@@ -153,7 +153,10 @@ fn standing(status: &wire::Status) -> Option<Standing> {
 fn guests(booking: &Booking) -> Vec<String> {
     let given = booking.responses.iter().find(|answer| answer.slug == "guests").map(|answer| &answer.value);
     match given {
-        Some(AnswerValue::Many(guests)) => guests.iter().map(|guest| normalised_email(guest)).collect(),
+        Some(AnswerValue::Many(guests)) => {
+            let plain = |guest: &String| normalised_email(&plain_email(guest, booking.platform_client_id.as_deref()));
+            guests.iter().map(plain).collect()
+        }
         _ => Vec::new(),
     }
 }
