@@ -14,6 +14,7 @@ pub mod migrate;
 pub mod money;
 pub mod note;
 pub mod page;
+mod planned;
 pub mod reconcile;
 pub mod rotate;
 pub mod schedule;
@@ -26,6 +27,8 @@ mod text;
 mod viewer;
 pub mod webhook;
 
+/// Rows for lists that are written as soon as they are read.
+pub(crate) use crate::db::Row;
 pub use crate::error::{Conflict, Error, Result, Violation, check};
 pub use crate::outbox::Act;
 pub use viewer::{Caller, Person, Viewer};

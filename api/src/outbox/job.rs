@@ -1,19 +1,15 @@
 //! Work that happens later: a row that carries ids, not data.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    Statement,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement,
 };
 
-use crate::db::{Db, Txn};
+use crate::db::Txn;
 use crate::error::Result;
 
 /// A piece of work. Doing it twice is doing it once.
@@ -180,37 +176,6 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Resu
     Entity::insert_many(jobs.iter().map(row)).on_conflict(replace).exec_without_returning(&**txn).await?;
     txn.wake_jobs();
     Ok(())
-}
-
-/// Puts down what of this work is neither waiting nor being done. Safe to run anywhere, any number of times.
-///
-/// # Errors
-/// When the database fails.
-pub async fn ensure(db: &Db, mut jobs: Vec<(Job, DateTime<Utc>, &'static str)>) -> Result<()> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let kinds: HashSet<&str> = jobs.iter().map(|(job, ..)| job.kind()).collect();
-    let planned: Vec<(String, Uuid)> = Entity::find()
-        .filter(Column::Kind.is_in(kinds))
-        .filter(Column::Status.is_in([Status::Waiting, Status::Running]))
-        .select_only()
-        .columns([Column::Kind, Column::SubjectId])
-        .into_tuple()
-        .all(db.read())
-        .await?;
-    let planned: HashSet<(&str, Uuid)> =
-        planned.iter().map(|(kind, subject_id)| (kind.as_str(), *subject_id)).collect();
-    jobs.retain(|(job, ..)| !planned.contains(&(job.kind(), job.subject_id())));
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let jobs = Arc::new(jobs);
-    db.write(move |txn| {
-        let jobs = Arc::clone(&jobs);
-        Box::pin(async move { enqueue_all(txn, &jobs).await })
-    })
-    .await
 }
 
 /// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two workers get the same one.

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use sea_orm::Condition;
 
 use crate::app::App;
-use crate::domain::{Result, connection};
-use crate::outbox::{Job, job};
+use crate::domain::{Result, connection, planned};
+use crate::outbox::Job;
 
 /// Between two readings of what has changed.
 const EVERY: TimeDelta = TimeDelta::minutes(2);
@@ -25,5 +25,5 @@ pub async fn ensure(app: &App) -> Result<()> {
         ]
     };
     let working = connection::list_working(app, Condition::all()).await?;
-    job::ensure(&app.db, working.into_iter().flat_map(readings).collect()).await
+    planned::ensure(&app.db, working.into_iter().flat_map(readings).collect()).await
 }

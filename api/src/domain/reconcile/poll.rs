@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::domain::booking::{learn, list_undone};
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::{Calendar, tell_of};
-use crate::domain::{Error, Result};
-use crate::outbox::job::{self, Job};
+use crate::domain::{Error, Result, planned};
+use crate::outbox::job::Job;
 
 /// What changed a moment before the end of the last reading may not have been in it yet.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
@@ -70,7 +70,7 @@ pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     let now = app.clock.now();
     let undone = list_undone(app, link.coach_id).await?.into_iter();
     let align = |booking_id| (Job::AlignBooking { booking_id }, now, "reconcile");
-    job::ensure(&app.db, undone.map(align).collect()).await?;
+    planned::ensure(&app.db, undone.map(align).collect()).await?;
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
         missing = report.missing.len(), "everything to come in a calendar was read");
     Ok(report)

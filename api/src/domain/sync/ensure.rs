@@ -6,9 +6,9 @@ use entity::connection;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::app::App;
-use crate::domain::Result;
 use crate::domain::connection::list_working;
-use crate::outbox::{Job, job};
+use crate::domain::{Result, planned};
+use crate::outbox::Job;
 
 /// Between two looks at what a coach has changed elsewhere.
 const EVERY: TimeDelta = TimeDelta::hours(24);
@@ -23,5 +23,5 @@ pub async fn ensure(app: &App) -> Result<()> {
     let of_kept = connection::Column::CoachId.in_subquery(kept.column(coach::Column::Id).into_query());
     let working = list_working(app, Condition::all().add(of_kept)).await?;
     let look = |connection_id| (Job::PullSettings { connection_id }, at, "sync");
-    job::ensure(&app.db, working.into_iter().map(look).collect()).await
+    planned::ensure(&app.db, working.into_iter().map(look).collect()).await
 }

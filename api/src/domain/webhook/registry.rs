@@ -22,9 +22,9 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::connection::{PROVIDER, Purpose, cal_com, list_working};
 use crate::domain::scheduling::cal_com::Account;
-use crate::domain::{Conflict, Error, Result};
+use crate::domain::{Conflict, Error, Result, planned};
 use crate::outbox::Job;
-use crate::outbox::job::{self, enqueue};
+use crate::outbox::job::enqueue;
 use crate::vault::{Place, row_key};
 
 /// Between two looks whether a webhook is as it should be.
@@ -53,7 +53,7 @@ pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
     let look = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
     let working = list_working(app, Condition::all()).await?;
-    job::ensure(&app.db, working.into_iter().map(look).collect()).await
+    planned::ensure(&app.db, working.into_iter().map(look).collect()).await
 }
 
 /// Looks at the webhook of an account, mends it, and puts down the next look.

@@ -8,8 +8,7 @@ use async_graphql::{Name, Positioned};
 use super::Writer;
 use super::plan::{Node, Source};
 use super::tables::Form;
-use crate::db::Row;
-use crate::domain::{Result, note};
+use crate::domain::{Result, Row, note};
 use crate::graphql::money::Money;
 
 /// Writes a list. Rows of one node stand together, one for each item of its own list.
