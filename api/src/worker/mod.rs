@@ -17,6 +17,9 @@ pub use schedule::{beat, is_alive};
 
 /// Jobs that one process runs side by side, in each lane.
 const AT_ONCE: u64 = 8;
+/// How long [`Lane::Theirs`] rests when it has found nothing. Every delivery wakes both lanes, and to see that nothing is for this one means
+/// going past all that waits in the other.
+const REST: Duration = Duration::from_millis(50);
 /// How long due work may go unnoticed when nobody tells us.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -43,6 +46,7 @@ async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         let told = app.db.wake().jobs.notified();
         match run_due_in(app, lane).await {
+            Ok(0) if lane == Lane::Theirs => tokio::time::sleep(REST).await,
             Ok(0) => {}
             Ok(_) => continue,
             Err(error) => tracing::warn!(%error, "could not look for work; trying again"),
