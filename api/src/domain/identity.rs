@@ -1,5 +1,6 @@
 //! Who somebody is: tokens, and the accounts behind them.
 
+mod accounts;
 mod known;
 mod recent;
 
@@ -12,14 +13,14 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use providers::clerk;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use accounts::{get_own_account, list, require_good_standing, set_suspended};
 use known::Known;
 pub use recent::Recent;
 
-use super::page::{self, Direction, Page, PageInput};
 use super::{Error, Person, Result, Viewer};
 use crate::app::App;
 use crate::db::{Db, Txn};
@@ -318,85 +319,3 @@ fn known_zone(zone: Option<&str>) -> &str {
 
 /// How long a token of the local issuer lasts.
 pub const LOCAL_TOKEN_LIFE: TimeDelta = TimeDelta::hours(24);
-
-/// The caller's own account.
-///
-/// # Errors
-/// `Unauthenticated`, `Forbidden`, or when the database fails.
-pub async fn get_own_account(app: &App, caller: &super::Caller) -> Result<user::Model> {
-    let id = caller.require_person()?.user_id;
-    user::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)
-}
-
-/// All accounts, the newest first; those with an address, when one is given.
-///
-/// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
-pub async fn list(
-    app: &App,
-    caller: &super::Caller,
-    email: Option<String>,
-    page: &PageInput,
-) -> Result<Page<user::Model>> {
-    caller.require_admin()?;
-    let mut query = user::Entity::find();
-    if let Some(email) = email {
-        query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
-    }
-    let order = ((user::Column::CreatedAt, user::Column::Id), Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &user::Model| (row.created_at, row.id)).await
-}
-
-/// Whether the caller's rights are still what they were when they connected.
-///
-/// # Errors
-/// `Unauthenticated` once the credential has ended, `Forbidden` once the account is suspended or its role has changed.
-pub async fn require_good_standing(app: &App, caller: &super::Caller) -> Result<()> {
-    let person = caller.require_person()?;
-    if person.expires_at <= app.clock.now() {
-        return Err(Error::Unauthenticated);
-    }
-    let account = get_own_account(app, caller).await?;
-    if account.suspended_at.is_some() || account.role != person.role {
-        return Err(Error::Forbidden("the rights of this account have changed"));
-    }
-    Ok(())
-}
-
-/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not. A suspended coach leaves the directory,
-/// and comes back when the profile is listed again.
-///
-/// # Errors
-/// `NotFound`, or when the database fails.
-pub async fn set_suspended(app: &App, caller: &super::Caller, user_id: Uuid, suspended: bool) -> Result<user::Model> {
-    let admin = caller.require_admin()?.user_id;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let user = app
-        .db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                let user = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::NotFound("user"))?;
-                let mut row = user.into_active_model();
-                row.suspended_at = Set(suspended.then_some(now));
-                row.updated_at = Set(now);
-                if suspended {
-                    super::coach::unlist(txn, user_id, now).await?;
-                }
-                let action = if suspended { "user.suspend" } else { "user.reinstate" };
-                super::audit::record(
-                    txn,
-                    Some(admin),
-                    action,
-                    &format!("user_{}", user_id.simple()),
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                Ok(row.update(&**txn).await?)
-            })
-        })
-        .await?;
-    app.recent.clear();
-    Ok(user)
-}
