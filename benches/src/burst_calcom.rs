@@ -1,7 +1,6 @@
 //! `bench burst-calcom`: ten times as many questions as a key's quota allows, at a stand-in that enforces it. It must not be refused twice,
 //! and whatever does not fit must be answered at once.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +10,13 @@ use crate::Failure;
 use crate::http::{Connection, Target};
 use crate::report::Report;
 use crate::slot_load::{How, Said, ask, question};
-use crate::stage::{Coach, Stage};
+use crate::stage::{Coach, Place, Stage};
 use crate::watched::{figures, sum};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The binary `courtside`.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
-    #[arg(long)]
-    postgres: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// Questions for each call that a minute allows; each of them needs two.
     #[arg(long, default_value_t = 10)]
     times: u32,
@@ -37,7 +32,7 @@ const GOAL_MS: f64 = 500.0;
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let enforced = cal_com::Options { limits: Limits::real(), ..cal_com::Options::default() };
-    let stage = Stage::open(&options.binary, options.postgres.as_deref(), enforced).await?;
+    let stage = Stage::open(&options.place, enforced).await?;
     let scene = Scene { options, stage };
     let done = scene.play().await;
     scene.stage.close(done).await

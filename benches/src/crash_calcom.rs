@@ -2,7 +2,6 @@
 //! sides must agree: nothing is open, nothing stands twice, and what was confirmed to a client stands.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -19,16 +18,12 @@ use crate::http::Connection;
 use crate::queries::{self, BOOK};
 use crate::report::{Report, complain};
 use crate::server::Server;
-use crate::stage::{self, Stage};
+use crate::stage::{self, Place, Stage};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The binary `courtside`.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
-    #[arg(long)]
-    postgres: Option<String>,
+    #[command(flatten)]
+    place: Place,
     #[arg(long, default_value_t = 10)]
     rounds: u32,
     /// Bookings that are under way when the server is killed.
@@ -40,7 +35,7 @@ pub(crate) struct Options {
 const PATIENCE: Duration = Duration::from_secs(240);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.binary, options.postgres.as_deref(), cal_com::Options::default()).await?;
+    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
     let scene = Scene { options, stage };
     let done = scene.play().await;
     scene.stage.close(done).await

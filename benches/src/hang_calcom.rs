@@ -1,6 +1,5 @@
 //! `bench hang-calcom`: Cal.com hangs for minutes, while people go on asking for what needs it. Everything else must go on as before.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -24,18 +23,14 @@ use crate::people;
 use crate::queries::{self, BOOK, Q1, Q2};
 use crate::report::{Report, complain, rounded};
 use crate::slot_load::{How, ask, question};
-use crate::stage::{Coach, SECRET, Stage, half_hour, today};
+use crate::stage::{Coach, Place, SECRET, Stage, half_hour, today};
 use crate::stats::{Sorted, Timings};
 use crate::watched;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The binary `courtside`.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
-    #[arg(long)]
-    postgres: Option<String>,
+    #[command(flatten)]
+    place: Place,
     /// How long Cal.com hangs.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
@@ -55,7 +50,7 @@ const GOAL_PERCENT: f64 = 10.0;
 const PARTS: [&str; 3] = ["before", "during", "after"];
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.binary, options.postgres.as_deref(), cal_com::Options::default()).await?;
+    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
     let scene = Scene { options, stage };
     let done = scene.play().await;
     scene.stage.close(done).await

@@ -1,6 +1,5 @@
 //! `bench slots-calcom`: how long the free time of coaches at Cal.com takes: cold, warm, and with Cal.com slow or hanging.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +10,12 @@ use crate::Failure;
 use crate::http::Target;
 use crate::report::Report;
 use crate::slot_load::{Answers, How, Said, ask, question};
-use crate::stage::{Coach, Stage};
+use crate::stage::{Coach, Place, Stage};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The binary `courtside`.
-    #[arg(long)]
-    binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
-    #[arg(long)]
-    postgres: Option<String>,
+    #[command(flatten)]
+    place: Place,
     #[arg(long, default_value_t = 40)]
     coaches: u32,
     /// How long what is known is asked for, in each of its parts.
@@ -37,7 +32,7 @@ const GOAL_MS: f64 = 500.0;
 const COLD: How = How { connections: 8, every: Duration::from_millis(20), lasting: None };
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.binary, options.postgres.as_deref(), cal_com::Options::default()).await?;
+    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
     let scene = Scene { options, stage };
     let done = scene.play().await;
     scene.stage.close(done).await

@@ -1,6 +1,6 @@
 //! A Courtside wired to a stand-in for Cal.com, and coaches whose calendars are there.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Datelike, DurationRound, TimeDelta, Utc};
 use courtside::db::Db;
@@ -26,6 +26,17 @@ const OFFER: Terms = Terms { slug: "stage-30", title: "Stage", minutes: 30, inte
 const CONNECT: &str =
     "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
 
+/// What a bench on a stage is run with.
+#[derive(clap::Args)]
+pub(crate) struct Place {
+    /// The binary `courtside`.
+    #[arg(long)]
+    binary: PathBuf,
+    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
+    #[arg(long)]
+    postgres: Option<String>,
+}
+
 /// A database of its own, a stand-in, and how to start a Courtside between them.
 pub(crate) struct Stage {
     scratch: Scratch,
@@ -44,22 +55,16 @@ pub(crate) struct Coach {
 }
 
 impl Stage {
-    /// `postgres` is any database of a cluster, in which another one is made; SQLite when left out.
-    ///
     /// # Errors
     /// When there is no database or no port to be had.
-    pub(crate) async fn open(
-        binary: &Path,
-        postgres: Option<&str>,
-        options: cal_com::Options,
-    ) -> Result<Self, Failure> {
-        let scratch = match postgres {
+    pub(crate) async fn open(place: &Place, options: cal_com::Options) -> Result<Self, Failure> {
+        let scratch = match &place.postgres {
             Some(admin_url) => Scratch::postgres(admin_url).await?,
             None => Scratch::sqlite()?,
         };
         let db = database::open(&scratch.url).await?;
         let cal = cal_com::start(options).await?;
-        let launch = Launch::courtside(binary, &scratch.url)
+        let launch = Launch::courtside(&place.binary, &scratch.url)
             .with("CALCOM_API_URL", &cal.url())
             .with("CALCOM_APP_URL", &cal.url())
             .with("CALCOM_WEBHOOK_SECRETS", SECRET);
