@@ -136,15 +136,11 @@ pub(crate) async fn list_undone(app: &App, coach_id: Uuid) -> Result<Vec<Uuid>> 
         .filter(booking::Column::StartsAt.gt(now))
         .all(app.db.read())
         .await?;
-    let mut undone = Vec::new();
-    for booking in coming {
-        if let Some(after) = learn::known(app.db.read(), booking.id).await?
-            && step(&booking, None, &after, now).is_some()
-        {
-            undone.push(booking.id);
-        }
-    }
-    Ok(undone)
+    let ids: Vec<Uuid> = coming.iter().map(|booking| booking.id).collect();
+    let known = learn::known_of(app.db.read(), &ids).await?;
+    let is_undone =
+        |booking: &Model| known.get(&booking.id).is_some_and(|after| step(booking, None, after, now).is_some());
+    Ok(coming.iter().filter(|booking| is_undone(booking)).map(|booking| booking.id).collect())
 }
 
 async fn take_in(app: &App, booking: &Model, tellings: Vec<Telling>) -> Result<()> {

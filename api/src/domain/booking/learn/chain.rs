@@ -248,12 +248,18 @@ async fn linked(txn: &Txn, seat: &str, uids: &BTreeSet<String>, lineages: &BTree
     Ok(rows.all(&**txn).await?)
 }
 
-/// All that is known about one booking, from outside of any change to it.
-pub(in crate::domain::booking) async fn nodes_of(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<Vec<Node>> {
-    let nodes = Entity::find_by_booking(booking_id).all(db).await?;
-    let seated = nodes.iter().filter(|node| !node.seat.is_empty()).map(|node| node.uid.clone()).collect();
+/// All that is known about some bookings, from outside of any change to them: two statements, however many there are.
+pub(super) async fn nodes_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Node>>> {
+    let rows = Entity::find().filter(Column::BookingId.is_in(booking_ids.iter().copied())).all(db).await?;
+    let seated = rows.iter().filter(|row| !row.seat.is_empty()).map(|row| row.uid.clone()).collect();
     let groups = groups(db, &seated).await?;
-    Ok(nodes.iter().map(|row| node(row, groups.get(&row.uid))).collect())
+    let mut nodes: HashMap<Uuid, Vec<Node>> = HashMap::new();
+    for row in &rows {
+        if let Some(booking_id) = row.booking_id {
+            nodes.entry(booking_id).or_default().push(node(row, groups.get(&row.uid)));
+        }
+    }
+    Ok(nodes)
 }
 
 async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<HashMap<String, Model>> {

@@ -7,6 +7,7 @@ mod chain;
 mod origin;
 mod parties;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -67,7 +68,16 @@ pub(super) async fn take_in(app: &App, act: Act, tellings: Vec<Telling>) -> Resu
 /// # Errors
 /// When the database fails.
 pub(crate) async fn known(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<Option<Derived>> {
-    Ok(derive(&chain::nodes_of(db, booking_id).await?))
+    Ok(known_of(db, &[booking_id]).await?.remove(&booking_id))
+}
+
+/// The same of several bookings at once; those of which too little is known are left out.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn known_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Derived>> {
+    let nodes = chain::nodes_of(db, booking_ids).await?;
+    Ok(nodes.into_iter().filter_map(|(id, nodes)| Some((id, derive(&nodes)?))).collect())
 }
 
 /// Brings the booking of one chain where its facts say. Gives `None` while they say too little.
