@@ -4,6 +4,7 @@
 //! instead of failing half-way with "database is locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
 
 mod row;
+mod wake;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use row::Row;
+pub use wake::{News, Wake};
 
+use self::wake::Tidings;
 use crate::error::{Conflict, Error, Result};
 
 /// The channel on which processes that share a PostgreSQL database tell each other of commits.
@@ -66,23 +69,13 @@ pub struct Db {
     wake: Arc<Wake>,
 }
 
-/// Who is told after a commit. Being told is a hint: whoever waits here also looks by itself from time to time.
-#[derive(Debug, Default)]
-pub struct Wake {
-    /// There are new lines of history.
-    pub events: Notify,
-    /// There is new work.
-    pub jobs: Notify,
-    /// Whether other processes are about to be told: one message serves all commits until it is sent.
-    telling: AtomicBool,
-}
-
 /// A write transaction, and what it has promised to whoever waits for its commit.
 #[derive(Debug)]
 pub struct Txn {
     inner: DatabaseTransaction,
-    events: AtomicBool,
-    jobs: AtomicBool,
+    tidings: Tidings,
+    /// Whether it holds its place in the history.
+    has_entered: AtomicBool,
 }
 
 impl Deref for Txn {
@@ -94,12 +87,14 @@ impl Deref for Txn {
 }
 
 impl Txn {
-    pub(crate) fn wake_events(&self) {
-        self.events.store(true, Ordering::Relaxed);
+    /// Notes that it takes its place in the history; whether this is the first time.
+    pub(crate) fn is_entering(&self) -> bool {
+        !self.has_entered.swap(true, Ordering::Relaxed)
     }
 
-    pub(crate) fn wake_jobs(&self) {
-        self.jobs.store(true, Ordering::Relaxed);
+    /// Who waits for such news is woken by the commit.
+    pub(crate) fn brings(&self, news: News) {
+        self.tidings.add(news);
     }
 }
 
@@ -239,12 +234,12 @@ impl Db {
             ..TransactionOptions::default()
         };
         let inner = self.write.begin_with_options(options).await?;
-        let txn = Txn { inner, events: AtomicBool::new(false), jobs: AtomicBool::new(false) };
+        let txn = Txn { inner, tidings: Tidings::default(), has_entered: AtomicBool::new(false) };
         match work(&txn).await {
             Ok(value) => {
-                let Txn { inner, events, jobs } = txn;
+                let Txn { inner, tidings, .. } = txn;
                 inner.commit().await?;
-                self.tell(events.into_inner(), jobs.into_inner());
+                self.tell(tidings.bits());
                 Ok(value)
             }
             Err(error) => {
@@ -258,19 +253,12 @@ impl Db {
 impl Db {
     /// Tells whoever waits, here and, with PostgreSQL, in other processes. Not inside the transaction: a NOTIFY there makes all commits
     /// of the database wait for each other.
-    fn tell(&self, events: bool, jobs: bool) {
-        if events {
-            self.wake.events.notify_waiters();
-        }
-        if jobs {
-            self.wake.jobs.notify_waiters();
-        }
-        if (events || jobs) && self.is_postgres() && !self.wake.telling.swap(true, Ordering::AcqRel) {
+    fn tell(&self, news: u8) {
+        self.wake.here(news);
+        if news != 0 && self.is_postgres() && self.wake.is_first_to_tell(news) {
             let db = self.clone();
             tokio::spawn(async move {
-                // Whatever commits from here on tells for itself; whatever came before is told of now.
-                db.wake.telling.store(false, Ordering::Release);
-                let notify = format!("select pg_notify('{CHANNEL}', '')");
+                let notify = format!("select pg_notify('{CHANNEL}', '{}')", db.wake.message());
                 if let Err(error) = db.write.execute_unprepared(&notify).await {
                     tracing::debug!(%error, "could not tell other processes of a commit; they will find it by themselves");
                 }

@@ -44,16 +44,19 @@ pub async fn replay(app: &App, caller: &Caller, job_id: Uuid) -> Result<Model> {
                     Entity::delete_by_id(dead.id).exec(&**txn).await?;
                     return Ok(waiting);
                 }
+                let job = Job::from_row(&dead);
                 let row = ActiveModel {
                     id: Unchanged(dead.id),
-                    dedupe_key: Set(Job::from_row(&dead).map(Job::dedupe_key)),
+                    dedupe_key: Set(job.map(Job::dedupe_key)),
                     status: Set(Status::Waiting),
                     run_at: Set(now),
                     attempts: Set(0),
                     last_error: Set(None),
                     ..Default::default()
                 };
-                txn.wake_jobs();
+                if let Some(job) = job {
+                    txn.brings(job.lane().news());
+                }
                 Ok(row.update(&**txn).await?)
             })
         })

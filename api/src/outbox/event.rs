@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::act::Act;
 use super::job::{self, Job};
-use crate::db::Txn;
+use crate::db::{News, Txn};
 use crate::error::Result;
 
 /// One line of history, before it has its place in the stream.
@@ -62,7 +62,7 @@ const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
 /// # Errors
 /// When the database fails.
 pub async fn enter(txn: &Txn) -> Result<()> {
-    if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
+    if txn.get_database_backend() == sea_orm::DbBackend::Postgres && txn.is_entering() {
         txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})")).await?;
     }
     Ok(())
@@ -100,7 +100,7 @@ pub async fn record(txn: &Txn, event: BookingEvent) -> Result<()> {
     })
     .exec_without_returning(&**txn)
     .await?;
-    txn.wake_events();
+    txn.brings(News::Events);
     for job in jobs {
         job::enqueue(txn, &job, act.now, &act.correlation_id).await?;
     }

@@ -6,10 +6,11 @@ use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, Statement,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    Statement,
 };
 
-use crate::db::Txn;
+use crate::db::{News, Txn};
 use crate::error::Result;
 
 /// A piece of work. Doing it twice is doing it once.
@@ -52,6 +53,17 @@ pub enum Lane {
     Theirs,
 }
 
+impl Lane {
+    /// What tells that there is work in it.
+    #[must_use]
+    pub fn news(self) -> News {
+        match self {
+            Self::Ours => News::Jobs,
+            Self::Theirs => News::ProviderJobs,
+        }
+    }
+}
+
 /// The kinds of [`Lane::Theirs`].
 const ASKING: [&str; 10] = [
     "see_to_request",
@@ -85,6 +97,12 @@ impl Job {
             Self::PullSettings { .. } => "pull_settings",
             Self::EnsureWebhook { .. } => "ensure_webhook",
         }
+    }
+
+    /// Which work it waits for.
+    #[must_use]
+    pub fn lane(self) -> Lane {
+        if ASKING.contains(&self.kind()) { Lane::Theirs } else { Lane::Ours }
     }
 
     pub(crate) fn subject_id(self) -> Uuid {
@@ -134,7 +152,7 @@ impl Job {
 
 /// How often a job is tried before it is given up.
 pub const MAX_ATTEMPTS: i32 = 10;
-/// How long a worker may take; after that another one may take the job over.
+/// How long a worker may go without a word about a job; after that another one may take it over.
 pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
 const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
@@ -174,7 +192,9 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Resu
         .update_columns([Column::RunAt, Column::CorrelationId])
         .to_owned();
     Entity::insert_many(jobs.iter().map(row)).on_conflict(replace).exec_without_returning(&**txn).await?;
-    txn.wake_jobs();
+    for (job, ..) in jobs {
+        txn.brings(job.lane().news());
+    }
     Ok(())
 }
 
@@ -219,13 +239,29 @@ pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
     Ok(Entity::find().filter(Column::Status.eq(status)).count(db).await?)
 }
 
-/// Takes a finished job off the table, unless another worker has taken it over meanwhile.
+/// Holds on to jobs that are still being done, so that nobody takes them over.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn finish(db: &impl ConnectionTrait, job: &Model) -> Result<()> {
-    Entity::delete_many().filter(Column::Id.eq(job.id)).filter(Column::Lease.eq(job.lease)).exec(db).await?;
+pub async fn renew(db: &DatabaseConnection, jobs: impl IntoIterator<Item = &Model>, now: DateTime<Utc>) -> Result<()> {
+    let row = ActiveModel { leased_until: Set(Some(now + LEASE)), ..ActiveModel::default() };
+    Entity::update_many().set(row).filter(still_held(jobs)).exec(db).await?;
     Ok(())
+}
+
+/// Takes finished jobs off the table, except those that another worker has taken over meanwhile.
+///
+/// # Errors
+/// When the database fails.
+pub async fn finish(db: &impl ConnectionTrait, jobs: impl IntoIterator<Item = &Model>) -> Result<()> {
+    Entity::delete_many().filter(still_held(jobs)).exec(db).await?;
+    Ok(())
+}
+
+/// A lease is named anew each time a job is taken, and jobs that were taken together share one.
+fn still_held<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
+    let (ids, leases): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.id, job.lease)).unzip();
+    Condition::all().add(Column::Id.is_in(ids)).add(Column::Lease.is_in(leases.into_iter().flatten()))
 }
 
 /// Puts a failed job back to be tried again later, or gives it up.
@@ -238,7 +274,7 @@ pub async fn fail(db: &DatabaseConnection, job: &Model, now: DateTime<Utc>, erro
     let newer = Entity::find().filter(Column::DedupeKey.eq(key.clone())).filter(Column::Status.eq(Status::Waiting));
     if key.is_some() && newer.one(db).await?.is_some() {
         // The same work was asked for again meanwhile: that row stands for both.
-        finish(db, job).await?;
+        finish(db, [job]).await?;
         return Ok(Status::Waiting);
     }
     Entity::update_many()
@@ -289,8 +325,8 @@ mod tests {
             Job::PullSettings { connection_id: id },
             Job::EnsureWebhook { connection_id: id },
         ];
-        assert!(ours.iter().all(|job| !ASKING.contains(&job.kind())));
-        assert!(theirs.iter().all(|job| ASKING.contains(&job.kind())) && theirs.len() == ASKING.len());
+        assert!(ours.iter().all(|job| job.lane() == Lane::Ours));
+        assert!(theirs.iter().all(|job| job.lane() == Lane::Theirs) && theirs.len() == ASKING.len());
     }
 
     #[test]

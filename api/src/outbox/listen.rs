@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::Db;
+use crate::db::{Db, News};
 use crate::error::Result;
 
 /// How many events a follower may be behind before it reads from the table again.
@@ -82,7 +82,7 @@ impl Live {
         let told = self.db.is_postgres().then(|| self.listen_elsewhere(stop.clone()));
         let read = async {
             loop {
-                let told = self.db.wake().events.notified();
+                let told = self.db.wake().on(News::Events).notified();
                 if let Err(error) = self.read_news().await {
                     tracing::warn!(%error, "could not read the history of bookings; trying again");
                 }
@@ -109,9 +109,8 @@ impl Live {
                 let mut listener = PgListener::connect_with(pool).await?;
                 listener.listen(crate::db::CHANNEL).await?;
                 loop {
-                    listener.recv().await?;
-                    self.db.wake().events.notify_waiters();
-                    self.db.wake().jobs.notify_waiters();
+                    let message = listener.recv().await?;
+                    self.db.wake().hear(message.payload());
                 }
             };
             let outcome: std::result::Result<(), sea_orm::sqlx::Error> = tokio::select! {

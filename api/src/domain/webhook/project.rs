@@ -4,6 +4,8 @@
 //! gaps do not matter: the same facts give the same booking. Where Cal.com itself leaves gaps, so do we until its truth is read back:
 //! cancelling a whole series sends one message, for its first occurrence; the others stay as they are here.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::booking_event::{ActorKind, Source};
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
@@ -22,24 +24,36 @@ use crate::outbox;
 /// Longest failure that is kept with a delivery.
 const FAILURE: usize = 500;
 
-/// Turns a stored delivery into what it says. Doing it again changes nothing.
+/// Turns stored deliveries into what they say, one after the other: all of them, or none. Doing it again changes nothing.
 ///
 /// # Errors
 /// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
-pub async fn project(app: &App, delivery_id: Uuid) -> Result<()> {
+pub async fn project(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     let now = app.clock.now();
     let deadline = now + app.deadlines.payment;
+    let delivery_ids: Arc<[Uuid]> = delivery_ids.into();
     let projected = app
         .db
-        .write(move |txn| Box::pin(async move { project_in(txn, delivery_id, now, deadline).await.map_err(again) }))
+        .write(move |txn| {
+            let delivery_ids = Arc::clone(&delivery_ids);
+            Box::pin(async move {
+                outbox::enter(txn).await?;
+                let mut projected = Vec::new();
+                for delivery_id in &*delivery_ids {
+                    projected.extend(project_in(txn, *delivery_id, now, deadline).await.map_err(again)?);
+                }
+                Ok(projected)
+            })
+        })
         .await?;
-    let Some(projected) = projected else { return Ok(()) };
-    let took = (app.clock.now() - projected.received_at).to_std().unwrap_or_default();
-    app.metrics.webhook_projected(PROVIDER, &projected.trigger, took);
-    match projected.booking_id {
-        Some(id) => booking::doubt_free_time(app, id).await,
-        None => Ok(()),
+    for delivery in projected {
+        let took = (app.clock.now() - delivery.received_at).to_std().unwrap_or_default();
+        app.metrics.webhook_projected(PROVIDER, &delivery.trigger, took);
+        if let Some(booking_id) = delivery.booking_id {
+            booking::doubt_free_time(app, booking_id).await?;
+        }
     }
+    Ok(())
 }
 
 /// A delivery whose effect there is now.
@@ -66,7 +80,6 @@ async fn project_in(
     now: DateTime<Utc>,
     deadline: DateTime<Utc>,
 ) -> Result<Option<Projected>> {
-    outbox::enter(txn).await?;
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
     let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };
     let outcome = match parse(&delivery.body) {
