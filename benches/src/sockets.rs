@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
 
-use crate::http::Target;
+use crate::http::{Connection, Target};
+use crate::queries::{self, Q2};
 use crate::report::{Report, rounded};
 use crate::socket::Socket;
 use crate::{Failure, process};
@@ -31,8 +33,9 @@ const AT_ONCE: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    // What is made once, such as the account and the analysed document, is no socket's.
+    // What is made once, such as the account, the analysed document and the connections to the database, is no socket's.
     open(&options).await?.close().await?;
+    warm_up(&options).await?;
     wait_for(options.url, 0).await?;
     let before = process::resident_kib(options.pid)?;
 
@@ -61,6 +64,19 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     report.add("gauges_after", 0);
     report.print();
     Ok(())
+}
+
+/// Has every connection to the database opened and used, by as many requests side by side as sockets are going to be opened.
+async fn warm_up(options: &Options) -> Result<(), Failure> {
+    let request = &queries::request(options.url, Some(&options.token), Q2, &Value::Null);
+    let asked = stream::iter(0..AT_ONCE * 10).map(|_| async move {
+        let mut connection = Connection::open(options.url).await?;
+        match connection.send(request).await?.status {
+            200 => Ok(()),
+            status => Err(Failure::from(format!("a query was answered with {status}"))),
+        }
+    });
+    asked.buffer_unordered(AT_ONCE).try_collect().await
 }
 
 async fn open(options: &Options) -> Result<Socket, Failure> {

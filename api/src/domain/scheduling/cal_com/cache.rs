@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use tokio::sync::watch;
 
-/// A week, in UTC, is what is fetched at once.
+/// Answers are kept by the week, in UTC.
 pub(super) const WINDOW: TimeDelta = TimeDelta::days(7);
 /// An answer that is no older needs no other.
 pub(super) const FRESH: TimeDelta = TimeDelta::seconds(30);

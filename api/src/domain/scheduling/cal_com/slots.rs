@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::{coach, event_type};
+use futures_util::future::join_all;
 use providers::cal_com::{SlotQuery, SlotTarget};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cache::{self, Key, Known, WINDOW};
+use super::cache::{self, Key, Known, Look, WINDOW};
 use super::calendar::{Calendar, their_id};
 use crate::app::App;
 use crate::domain::connection::Purpose;
@@ -17,7 +18,9 @@ use crate::domain::scheduling::Freshness;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Conflict, Error, Result};
 
-/// How long the fetch of a week may take; nobody waits for it that long.
+/// Most weeks in one call: a month, as their own page asks for it.
+const MOST_WEEKS: usize = 5;
+/// How long a fetch may take; nobody waits for it that long.
 const FETCH: Duration = Duration::from_secs(15);
 
 /// Which free time is asked for.
@@ -63,72 +66,101 @@ impl Reading {
 pub(crate) async fn read(app: &Arc<App>, question: &Question, patience: Duration, reliable: bool) -> Result<Reading> {
     let until = Instant::now() + patience;
     let weeks = weeks(question)?;
-    let looks = weeks.into_iter().map(|key| one(app, question, key, until, reliable));
-    let answers = futures_util::future::join_all(looks).await;
+    loop {
+        let mut looks = look(app, question, &weeks);
+        let left = until.saturating_duration_since(Instant::now());
+        let is_enough = |look: &Look| look.is_fresh || (look.known.is_some() && !reliable);
+        let missing = looks.iter_mut().filter(|look| !is_enough(look));
+        let under_way: Vec<_> = missing.filter_map(|look| look.fetching.take()).collect();
+        if under_way.is_empty() || left.is_zero() {
+            return Ok(reading(question.range, looks));
+        }
+        // What comes of it may be in doubt already: then the next look fetches again, as long as there is time.
+        join_all(under_way.into_iter().map(|fetching| cache::wait(fetching, left))).await;
+    }
+}
+
+/// Looks at each week, and has fetched what is not known well enough: weeks that follow each other in one call.
+fn look(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Look> {
+    let mut looks: Vec<_> = weeks.iter().map(|key| app.slots.look(key, question.coach.id, app.clock.now())).collect();
+    let mut to_fetch: Vec<(Key, watch::Sender<()>)> = Vec::new();
+    for (key, look) in weeks.iter().zip(&mut looks) {
+        let Some(done) = look.to_fetch.take() else { continue };
+        if to_fetch.len() == MOST_WEEKS || to_fetch.last().is_some_and(|(last, _)| last.week + 1 != key.week) {
+            begin(app, question, std::mem::take(&mut to_fetch));
+        }
+        to_fetch.push((key.clone(), done));
+    }
+    begin(app, question, to_fetch);
+    looks
+}
+
+fn reading(range: Interval, looks: Vec<Look>) -> Reading {
     let mut reading = Reading { starts: Vec::new(), verified_at: None, is_fresh: true, is_complete: true };
-    for (known, is_fresh) in answers {
+    for Look { known, is_fresh, .. } in looks {
         reading.is_fresh &= is_fresh;
         let Some(known) = known else {
             reading.is_complete = false;
             continue;
         };
-        let range = question.range;
         reading.starts.extend(known.starts.iter().filter(|start| (range.from..range.until).contains(*start)));
         reading.verified_at = Some(reading.verified_at.map_or(known.read_at, |oldest| oldest.min(known.read_at)));
     }
-    Ok(reading)
+    reading
 }
 
 fn weeks(question: &Question) -> Result<Vec<Key>> {
     let not_there = |_| Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
     let event_type = their_id(&question.event_type).map_err(not_there)?;
     let length = (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
-    let week = |instant: DateTime<Utc>| instant.timestamp().div_euclid(WINDOW.num_seconds());
     let last = question.range.until - TimeDelta::milliseconds(1);
-    Ok((week(question.range.from)..=week(last))
+    Ok((week_of(question.range.from)..=week_of(last))
         .map(|week| Key { event_type, length, moving: question.moving.clone(), week })
         .collect())
 }
 
-async fn one(app: &Arc<App>, question: &Question, key: Key, until: Instant, reliable: bool) -> (Option<Known>, bool) {
-    loop {
-        let look = app.slots.look(&key, question.coach.id, app.clock.now());
-        if let Some(done) = look.to_fetch {
-            let (app, question, key) = (Arc::clone(app), question.clone(), key.clone());
-            app.clone().tasks.spawn(fetch(app, question, key, done));
-        }
-        let is_enough = look.is_fresh || (look.known.is_some() && !reliable);
-        let left = until.saturating_duration_since(Instant::now());
-        let Some(fetching) = look.fetching.filter(|_| !is_enough && !left.is_zero()) else {
-            return (look.known, look.is_fresh);
-        };
-        // What comes of it may be in doubt already: then the next look fetches again, as long as there is time.
-        cache::wait(fetching, left).await;
+/// Fetches weeks that follow each other. Nobody need wait for it.
+fn begin(app: &Arc<App>, question: &Question, weeks: Vec<(Key, watch::Sender<()>)>) {
+    if !weeks.is_empty() {
+        app.tasks.spawn(fetch(Arc::clone(app), question.clone(), weeks));
     }
 }
 
-async fn fetch(app: Arc<App>, question: Question, key: Key, done: watch::Sender<()>) {
+async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender<()>)>) {
     let read_at = app.clock.now();
-    match ask(&app, &question, &key).await {
-        Ok(starts) => app.slots.store(&key, Known { starts: starts.into(), read_at }),
-        Err(error) => {
-            tracing::info!(coach.id = %question.coach.id, %error, "free time could not be read; what was known is kept");
-            app.slots.fail(&key, app.clock.now());
+    let answer = match weeks.as_slice() {
+        [(first, _), ..] => ask(&app, &question, first, weeks.len()).await,
+        [] => return,
+    };
+    if let Err(error) = &answer {
+        tracing::info!(coach.id = %question.coach.id, %error, "free time could not be read; what was known is kept");
+    }
+    for (key, _) in &weeks {
+        match &answer {
+            Ok(starts) => {
+                let starts = starts.iter().copied().filter(|start| week_of(*start) == key.week).collect();
+                app.slots.store(key, Known { starts, read_at });
+            }
+            Err(_) => app.slots.fail(key, app.clock.now()),
         }
     }
-    drop(done);
 }
 
-async fn ask(app: &App, question: &Question, key: &Key) -> Result<Vec<DateTime<Utc>>> {
+async fn ask(app: &App, question: &Question, first: &Key, weeks: usize) -> Result<Vec<DateTime<Utc>>> {
     let calendar = Calendar::of_coach(app, question.coach.id, Purpose::Slots).await?;
     let calendar = calendar.ok_or_else(|| Error::internal("free time", "the calendar is not connected"))?;
     let at = |week: i64| {
         DateTime::from_timestamp(week * WINDOW.num_seconds(), 0)
             .ok_or_else(|| Error::internal("free time", "a week out of range"))
     };
-    let mut query = SlotQuery::new(SlotTarget::EventType(key.event_type), at(key.week)?, at(key.week + 1)?);
-    query.length_in_minutes = key.length;
-    query.reschedule_uid.clone_from(&key.moving);
+    let (from, until) = (at(first.week)?, at(first.week + weeks as i64)?);
+    let mut query = SlotQuery::new(SlotTarget::EventType(first.event_type), from, until);
+    query.length_in_minutes = first.length;
+    query.reschedule_uid.clone_from(&first.moving);
     let slots = calendar.slots(&query, FETCH).await.map_err(|error| Error::internal("free time", error))?;
     Ok(slots.into_iter().map(|slot| slot.starts_at).collect())
+}
+
+fn week_of(instant: DateTime<Utc>) -> i64 {
+    instant.timestamp().div_euclid(WINDOW.num_seconds())
 }
