@@ -16,6 +16,7 @@ mod event_stream;
 mod event_type;
 mod hold;
 mod identity;
+mod job;
 mod limits;
 mod note;
 mod process;

@@ -1,29 +1,24 @@
-//! Work that waits for Cal.com holds up no work that does not.
+//! Work that waits for Cal.com holds up no other work.
 
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use courtside::outbox::job::{self, Job};
+use entity::connection;
 use entity::webhook_delivery::{self, Status};
 use sea_orm::EntityTrait;
 use simulators::{Fault, Kind};
 use tests::{On, both_bare, until};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::lab::{Lab, SECRET};
 use super::webhooks::delivered;
 
-both_bare![a_webhook_is_worked_off_while_a_reading_hangs];
+both_bare![a_webhook_is_worked_off_while_a_reading_hangs, one_reading_that_hangs_holds_up_no_other];
 
 async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
-    let lab = Lab::start(on).await;
-    lab.cal.faults().set(Fault::new("/v2/bookings", Kind::Hang).method("GET"));
-    courtside::domain::reconcile::ensure(&lab.app.app).await.expect("the database answers");
-    lab.advance(TimeDelta::minutes(3));
-    let stop = CancellationToken::new();
-    let working = tokio::spawn(courtside::worker::run(lab.app.app.clone(), stop.clone()));
-    let is_asked = || lab.cal.requests().iter().any(|call| call.path.starts_with("/v2/bookings"));
-    until("the reading hangs", || async { is_asked() }).await;
-
+    let (lab, stop, working) = with_a_reading_that_hangs(on).await;
     let began = Instant::now();
     assert_eq!(delivered(&lab, SECRET).await, 200);
     until("it is worked off", || async {
@@ -32,6 +27,41 @@ async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
     })
     .await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    end(lab, stop, working).await;
+}
+
+async fn one_reading_that_hangs_holds_up_no_other(on: On) {
+    let (lab, stop, working) = with_a_reading_that_hangs(on).await;
+    let began = Instant::now();
+    let connection = connection::Entity::find().one(lab.app.db().read()).await.expect("a query").expect("the coach's");
+    let (job, now) = (Job::PullSettings { connection_id: connection.id }, lab.app.now());
+    let put_down = lab.app.db().write(move |txn| Box::pin(async move { job::enqueue(txn, &job, now, "lanes").await }));
+    put_down.await.expect("the database answers");
+    until("it is done", || async { !is_there(&lab, job).await }).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(is_there(&lab, Job::ReconcileRecent { connection_id: connection.id }).await, "the other hangs still");
+    end(lab, stop, working).await;
+}
+
+async fn is_there(lab: &Lab, job: Job) -> bool {
+    let jobs = entity::job::Entity::find().all(lab.app.db().read()).await.expect("the database answers");
+    jobs.iter().any(|row| Job::from_row(row) == Some(job))
+}
+
+/// A worker that has begun to read what has changed in the coach's calendar, and gets no answer.
+async fn with_a_reading_that_hangs(on: On) -> (Lab, CancellationToken, JoinHandle<()>) {
+    let lab = Lab::start(on).await;
+    lab.cal.faults().set(Fault::new("/v2/bookings", Kind::Hang).method("GET"));
+    courtside::domain::reconcile::ensure(&lab.app.app).await.expect("the database answers");
+    lab.advance(TimeDelta::minutes(3));
+    let stop = CancellationToken::new();
+    let working = tokio::spawn(courtside::worker::run(lab.app.app.clone(), stop.clone()));
+    let is_asked = || lab.cal.requests().iter().any(|call| call.path.starts_with("/v2/bookings"));
+    until("the reading hangs", || async { is_asked() }).await;
+    (lab, stop, working)
+}
+
+async fn end(lab: Lab, stop: CancellationToken, working: JoinHandle<()>) {
     stop.cancel();
     lab.cal.faults().clear();
     tests::soon("the worker stops", working).await.expect("it does not panic");

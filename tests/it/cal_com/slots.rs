@@ -1,5 +1,6 @@
 //! Free time at Cal.com, as it is, as it was, and when nothing is known.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
@@ -13,6 +14,7 @@ both_bare![
     free_time_is_theirs_less_what_is_taken_here,
     a_calendar_that_hangs_is_shown_as_it_last_was_and_never_as_empty,
     whoever_asks_together_shares_one_call,
+    weeks_that_follow_each_other_are_asked_for_in_one_call,
 ];
 
 const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) {
@@ -69,7 +71,25 @@ async fn whoever_asks_together_shares_one_call(on: On) {
     let ask = || slots(&lab, "2026-12-07T05:00:00Z", "2026-12-08T05:00:00Z");
     let all = futures_util::future::join_all((0..40).map(|_| ask())).await;
     assert!(all.iter().all(|answer| starts(answer).len() == 8));
-    let calls = lab.cal.requests().iter().filter(|call| call.path.starts_with("/v2/slots")).count();
-    assert_eq!(calls, 1);
+    assert_eq!(calls(&lab), 1);
+    lab.app.finish().await;
+}
+
+fn calls(lab: &Lab) -> usize {
+    lab.cal.requests().iter().filter(|call| call.path.starts_with("/v2/slots")).count()
+}
+
+async fn weeks_that_follow_each_other_are_asked_for_in_one_call(on: On) {
+    let lab = Lab::start(on).await;
+    // Weeks are kept from Thursday to Wednesday. This is one of them.
+    slots(&lab, "2026-12-10T00:00:00Z", "2026-12-17T00:00:00Z").await;
+    assert_eq!(calls(&lab), 1);
+    let all = slots(&lab, "2026-11-26T00:00:00Z", "2026-12-31T00:00:00Z").await;
+    assert_eq!(calls(&lab), 3, "two weeks before what is known, and two after it");
+    let starts = starts(&all);
+    let days: BTreeSet<_> = starts.iter().filter_map(|start| Some(start.as_str()?.split_once('T')?.0)).collect();
+    assert_eq!((days.len(), starts.len()), (25, 25 * 8), "each once: {starts:?}");
+    assert!(starts.is_sorted_by_key(|start| start.as_str()));
+    assert_eq!(all.at("/slots/freshness"), "FRESH");
     lab.app.finish().await;
 }

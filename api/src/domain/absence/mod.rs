@@ -16,7 +16,7 @@ pub use update::{Update, update};
 
 pub use days::today;
 pub(super) use days::{stretch, zone};
-pub(super) use read::{away, away_of_all};
+pub(super) use read::{away, in_stretch};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::absence::{Column, Entity, Model};

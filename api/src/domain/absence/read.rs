@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::Days;
 use entity::absence::{Column, Entity, Model};
 use entity::{Uuid, coach};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
 
 use super::{no_absence, stretch, zone};
 use crate::app::App;
@@ -38,28 +38,13 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     found.filter(|absence| manages(person, absence.coach_id)).ok_or_else(no_absence)
 }
 
-/// When these coaches are away, as far as it touches the stretch.
-///
-/// # Errors
-/// When the database fails.
-pub(in crate::domain) async fn away_of_all(
-    db: &impl ConnectionTrait,
-    coaches: &[&coach::Model],
-    around: Interval,
-) -> Result<HashMap<Uuid, Vec<Interval>>> {
-    let zones: HashMap<Uuid, _> = coaches.iter().map(|coach| (coach.id, zone(coach))).collect();
-    let ids: Vec<Uuid> = zones.keys().copied().collect();
+/// The absences of these coaches that touch the stretch, wherever they are.
+pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Select<Entity> {
     // A day elsewhere may have begun yesterday here.
     let day = Days::new(1);
     let (from, until) = (around.from.date_naive(), around.until.date_naive());
     let (from, until) = (from.checked_sub_days(day).unwrap_or(from), until.checked_add_days(day).unwrap_or(until));
-    let mut found: HashMap<Uuid, Vec<Interval>> = HashMap::new();
-    for row in Entity::find_from(&ids, from).filter(Column::FirstDay.lte(until)).all(db).await? {
-        if let Some(zone) = zones.get(&row.coach_id) {
-            found.entry(row.coach_id).or_default().push(stretch(*zone, row.first_day, row.last_day));
-        }
-    }
-    Ok(found)
+    Entity::find_from(coach_ids, from).filter(Column::FirstDay.lte(until))
 }
 
 /// When a coach is away from that day on.

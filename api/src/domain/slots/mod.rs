@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
 use entity::event_type::Visibility;
 use entity::{Uuid, coach, event_type, event_type_host};
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, EntityTrait, JoinType, QuerySelect};
 
 use super::coach::require;
 use super::scheduling::native::{Interval, Slot, Terms};
@@ -61,17 +61,19 @@ pub struct Slots {
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
-    let event_type = event_type::Entity::find_by_id(query.event_type_id)
-        .one(db)
+    let (event_type, owner) = offer(db, query.event_type_id)
         .await?
-        .filter(|found| found.visibility != Visibility::Archived || query.moving.is_some())
+        .filter(|(found, _)| found.visibility != Visibility::Archived || query.moving.is_some())
         .ok_or(Error::NotFound("event type"))?;
     let moving = match query.moving {
         Some(id) => Some(moving(app, caller, id, &event_type).await?),
         None => None,
     };
     let wanted = moving.as_ref().map(|booking| booking.coach_id).or(query.coach_id);
-    let coach = host(app, &event_type, wanted).await?;
+    let coach = match wanted {
+        Some(id) if id != owner.id => host(db, &event_type, id).await?,
+        _ => owner,
+    };
     if !coach.accepts_bookings && moving.is_none() {
         return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
     }
@@ -165,14 +167,18 @@ async fn moving(
     Ok(booking)
 }
 
-/// The coach whose time is asked for: one of the hosts.
-async fn host(app: &App, event_type: &event_type::Model, wanted: Option<Uuid>) -> Result<coach::Model> {
-    let db = app.db.read();
-    let coach_id = wanted.unwrap_or(event_type.coach_id);
-    if coach_id != event_type.coach_id {
-        let host = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(db).await?;
-        host.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
-    }
+/// An event type with its owner.
+async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<(event_type::Model, coach::Model)>> {
+    let its_owner =
+        event_type::Entity::belongs_to(coach::Entity).from(event_type::Column::CoachId).to(coach::Column::Id).into();
+    let found = event_type::Entity::find_by_id(id).join(JoinType::InnerJoin, its_owner).select_also(coach::Entity);
+    Ok(found.one(db).await?.and_then(|(event_type, owner)| Some((event_type, owner?))))
+}
+
+/// One of the other hosts.
+async fn host(db: &impl ConnectionTrait, event_type: &event_type::Model, coach_id: Uuid) -> Result<coach::Model> {
+    let host = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(db).await?;
+    host.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
     require(db, coach_id).await
 }
 

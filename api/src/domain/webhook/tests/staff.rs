@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use entity::user::Role;
 use entity::webhook_delivery::Status;
-use entity::{audit_log, job};
+use entity::{audit_log, job, webhook_delivery};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::captures::numbered;
@@ -45,6 +45,35 @@ async fn a_poisoned_delivery_is_given_up_and_blocks_nobody() {
     lab.receive(&numbered(&["026"]).remove(0)).await;
     run_due(&lab.app).await.expect("jobs can be read");
     assert_eq!(lab.bookings().await.len(), 1, "another delivery is done meanwhile");
+}
+
+#[tokio::test]
+async fn of_deliveries_that_are_taken_together_one_that_fails_fails_for_itself() {
+    let lab = Lab::open().await;
+    for delivery in numbered(&["001", "026", "004"]) {
+        lab.receive(&delivery).await;
+    }
+    let refused = lab.deliveries().await.into_iter().find(|row| row.trigger == "BOOKING_CREATED").expect("one of them");
+    sql(&lab, &refuse(&lab, &refused)).await;
+    assert_eq!(run_due(&lab.app).await.expect("jobs can be read"), 3);
+    for delivery in lab.deliveries().await {
+        let is_refused = delivery.id == refused.id;
+        assert_eq!(delivery.status == Status::Received, is_refused, "{}", delivery.trigger);
+    }
+    let left = job::Entity::find().all(lab.app.db.read()).await.expect("jobs can be read");
+    assert_eq!(left.iter().map(|job| (job.subject_id, job.attempts)).collect::<Vec<_>>(), [(refused.id, 1)]);
+    assert!(left[0].last_error.as_ref().is_some_and(|error| error.contains("refused_here")), "{left:?}");
+}
+
+/// Has the database refuse to note the end of a delivery.
+fn refuse(lab: &Lab, delivery: &webhook_delivery::Model) -> String {
+    let is_it = format!("new.dedupe_key = '{}' and new.status <> 'RECEIVED'", delivery.dedupe_key);
+    if lab.app.db.is_postgres() {
+        let is_it = is_it.replace("new.", "");
+        return format!("alter table webhook_delivery add constraint refused_here check (not ({is_it}))");
+    }
+    let refusal = "select raise(abort, 'refused_here')";
+    format!("create trigger refused before update on webhook_delivery when {is_it} begin {refusal}; end")
 }
 
 #[tokio::test]

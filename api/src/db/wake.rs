@@ -1,0 +1,134 @@
+//! Who is told after a commit: here, and with PostgreSQL in every other process that shares the database.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+/// What a commit has brought, for whoever waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// New lines of history.
+    Events,
+    /// Work that needs nothing but the database.
+    Jobs,
+    /// Work that asks a provider.
+    ProviderJobs,
+}
+
+impl News {
+    const ALL: [Self; 3] = [Self::Events, Self::Jobs, Self::ProviderJobs];
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// Several [`News`] at once.
+#[derive(Debug, Default)]
+pub(super) struct Tidings(AtomicU8);
+
+impl Tidings {
+    pub(super) fn add(&self, news: News) {
+        self.0.fetch_or(news.bit(), Ordering::Relaxed);
+    }
+
+    pub(super) fn bits(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Where to wait for news. Being told is a hint: whoever waits here also looks by itself from time to time.
+#[derive(Debug)]
+pub struct Wake {
+    waiting: [Notify; News::ALL.len()],
+    /// What other processes are about to be told: one message serves all commits until it is sent.
+    untold: AtomicU8,
+    /// Tells our own messages from those of others.
+    process: Uuid,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self { waiting: Default::default(), untold: AtomicU8::new(0), process: entity::new_id() }
+    }
+}
+
+impl Wake {
+    /// Where to wait for news of one sort.
+    #[must_use]
+    pub fn on(&self, news: News) -> &Notify {
+        &self.waiting[news as usize]
+    }
+
+    /// Wakes whoever waits in this process.
+    pub(super) fn here(&self, bits: u8) {
+        for news in News::ALL {
+            if bits & news.bit() != 0 {
+                self.on(news).notify_waiters();
+            }
+        }
+    }
+
+    /// Notes what is to be told to other processes; whether somebody must be sent to tell it.
+    pub(super) fn is_first_to_tell(&self, bits: u8) -> bool {
+        self.untold.fetch_or(bits, Ordering::AcqRel) == 0
+    }
+
+    /// The message about everything that has not been told yet. Whatever commits from here on sends for itself.
+    pub(super) fn message(&self) -> String {
+        format!("{}/{}", self.process.simple(), self.untold.swap(0, Ordering::AcqRel))
+    }
+
+    /// Wakes whoever waits for what another process tells of. What cannot be read, as from a newer program, may be anything.
+    pub(crate) fn hear(&self, message: &str) {
+        let Some((process, bits)) = message.split_once('/') else { return self.here(u8::MAX) };
+        if process.parse() != Ok(self.process) {
+            self.here(bits.parse().unwrap_or(u8::MAX));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn woken(wake: &Wake, told: impl FnOnce(&Wake)) -> Vec<News> {
+        let mut waiting: Vec<_> = News::ALL.map(|news| (news, Box::pin(wake.on(news).notified()))).into();
+        told(wake);
+        waiting.retain_mut(|(_, notified)| notified.now_or_never().is_some());
+        waiting.into_iter().map(|(news, _)| news).collect()
+    }
+
+    #[test]
+    fn only_those_are_woken_for_whom_there_is_news() {
+        let wake = Wake::default();
+        for news in News::ALL {
+            assert_eq!(woken(&wake, |wake| wake.here(news.bit())), [news]);
+        }
+        assert_eq!(
+            woken(&wake, |wake| wake.here(News::Events.bit() | News::ProviderJobs.bit())),
+            [News::Events, News::ProviderJobs]
+        );
+    }
+
+    #[test]
+    fn one_message_tells_of_everything_since_the_last_and_reaches_other_processes_only() {
+        let (one, other) = (Wake::default(), Wake::default());
+        assert!(one.is_first_to_tell(News::Events.bit()));
+        assert!(!one.is_first_to_tell(News::Jobs.bit()));
+        let message = one.message();
+        assert!(one.is_first_to_tell(News::Jobs.bit()), "what comes after the message needs another one");
+        assert_eq!(woken(&other, |wake| wake.hear(&message)), [News::Events, News::Jobs]);
+        assert_eq!(woken(&one, |wake| wake.hear(&message)), []);
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_wakes_everyone() {
+        for message in ["", "something", "0/", "0/many"] {
+            assert_eq!(woken(&Wake::default(), |wake| wake.hear(message)), News::ALL, "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One lane of work: what is due is taken under a lease, held while it is being done, and followed by what is due next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::job::Model;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::perform::{perform, together};
+use crate::app::App;
+use crate::domain::Result;
+use crate::outbox::job::{self, Lane};
+
+/// Jobs of a lane that one process has in hand.
+const AT_ONCE: usize = 8;
+/// How long due work may go unnoticed when nobody tells us.
+const POLL: Duration = Duration::from_millis(500);
+/// How often a lease is renewed: often enough that one renewal may fail.
+const RENEWAL: Duration = Duration::from_secs(job::LEASE.num_seconds().unsigned_abs() / 3);
+
+/// Works in a lane until told to stop; what it has begun by then, it finishes.
+pub(super) async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
+    let mut hands = Hands::default();
+    let mut renewal = interval(RENEWAL);
+    renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !stop.is_cancelled() || !hands.are_empty() {
+        let told = app.db.wake().on(lane.news()).notified();
+        let room = if stop.is_cancelled() { 0 } else { hands.room(lane) };
+        if room > 0
+            && let Err(error) = hands.take(app, lane, room).await
+        {
+            tracing::warn!(%error, "could not look for work; trying again");
+        }
+        let may_take = !stop.is_cancelled() && hands.room(lane) > 0;
+        tokio::select! {
+            () = told, if may_take => {}
+            () = sleep(POLL), if may_take => {}
+            () = hands.end_one(), if !hands.are_empty() => {}
+            _ = renewal.tick() => hands.hold(app).await,
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
+        }
+    }
+}
+
+/// Runs what is due in a lane now, once; gives how many jobs it ran.
+pub(super) async fn run_due(app: &Arc<App>, lane: Lane) -> Result<usize> {
+    let mut hands = Hands::default();
+    let count = hands.take(app, lane, AT_ONCE).await?;
+    while !hands.are_empty() {
+        hands.end_one().await;
+    }
+    Ok(count)
+}
+
+/// The jobs that are being done.
+#[derive(Default)]
+struct Hands {
+    running: JoinSet<()>,
+    held: HashMap<Id, Arc<[Model]>>,
+}
+
+impl Hands {
+    fn are_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// How many more jobs may be taken. What asks a provider is taken whenever a hand is free. What needs only the database is taken by
+    /// the handful when both hands are: it is soon done, and what was taken together can share a commit.
+    fn room(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Ours if !self.are_empty() => 0,
+            _ => AT_ONCE.saturating_sub(self.held.values().map(|jobs| jobs.len()).sum()),
+        }
+    }
+
+    /// Takes up to `room` due jobs and begins them.
+    async fn take(&mut self, app: &Arc<App>, lane: Lane, room: usize) -> Result<usize> {
+        let due = job::claim(app.db.write_one(), app.clock.now(), lane, room as u64).await?;
+        let count = due.len();
+        for jobs in together(due) {
+            let jobs: Arc<[Model]> = jobs.into();
+            let task = self.running.spawn(perform(Arc::clone(app), Arc::clone(&jobs), lane));
+            self.held.insert(task.id(), jobs);
+        }
+        Ok(count)
+    }
+
+    /// Waits until some of them have come to an end.
+    async fn end_one(&mut self) {
+        let id = match self.running.join_next_with_id().await {
+            Some(Ok((id, ()))) => id,
+            Some(Err(error)) => {
+                // Nobody holds it any longer: its lease runs out, and it is tried again until its attempts are used up.
+                tracing::error!(%error, "a job ended without an outcome");
+                error.id()
+            }
+            None => return,
+        };
+        self.held.remove(&id);
+    }
+
+    /// Says that they are still being done.
+    async fn hold(&self, app: &App) {
+        if self.are_empty() {
+            return;
+        }
+        let jobs = self.held.values().flat_map(|jobs| jobs.iter());
+        if let Err(error) = job::renew(app.db.write_one(), jobs, app.clock.now()).await {
+            tracing::warn!(%error, "could not hold on to jobs; trying again");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Work that happens later is done by one at a time.
+
+use chrono::TimeDelta;
+use courtside::outbox::job::{self, Job, LEASE, Lane};
+use entity::job::{Entity, Model, Status};
+use sea_orm::EntityTrait;
+use tests::{TestApp, both};
+
+both![what_is_in_hand_is_nobody_elses, what_was_taken_over_is_not_finished_by_who_was_too_slow];
+
+/// Three pieces of work that need nothing but the database, taken by a worker.
+async fn taken(app: &TestApp) -> Vec<Model> {
+    let now = app.now();
+    let jobs = [0; 3].map(|_| Job::ClaimBookings { user_id: entity::new_id() });
+    let put_down = app
+        .db()
+        .write(move |txn| Box::pin(async move { job::enqueue_all(txn, &jobs.map(|job| (job, now, "test"))).await }));
+    put_down.await.expect("the database answers");
+    let taken = claim(app, TimeDelta::zero()).await;
+    assert_eq!(taken.len(), 3);
+    taken
+}
+
+async fn claim(app: &TestApp, later: TimeDelta) -> Vec<Model> {
+    job::claim(app.db().write_one(), app.now() + later, Lane::Ours, 8).await.expect("the database answers")
+}
+
+async fn renew(app: &TestApp, jobs: &[Model], later: TimeDelta) {
+    job::renew(app.db().write_one(), jobs, app.now() + later).await.expect("the database answers");
+}
+
+async fn what_is_in_hand_is_nobody_elses(app: &TestApp) {
+    let mine = taken(app).await;
+    assert_eq!(claim(app, LEASE / 2).await, []);
+    renew(app, &mine[..2], LEASE / 2).await;
+    let moment = TimeDelta::milliseconds(1);
+    let lost = claim(app, LEASE + moment).await;
+    assert_eq!(lost.iter().map(|job| job.id).collect::<Vec<_>>(), [mine[2].id], "nobody has said a word about it");
+    assert_eq!(claim(app, LEASE / 2 + LEASE).await, []);
+    let abandoned = claim(app, LEASE / 2 + LEASE + moment).await;
+    assert_eq!(abandoned.len(), 2);
+    assert!(abandoned.iter().all(|job| job.attempts == 2 && job.status == Status::Running));
+    let left = lost.iter().chain(&abandoned);
+    job::finish(app.db().write_one(), left).await.expect("the database answers");
+}
+
+async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) {
+    let slow = taken(app).await;
+    let theirs = claim(app, LEASE * 2).await;
+    assert_eq!(theirs.len(), 3);
+    renew(app, &slow, LEASE * 9).await;
+    job::finish(app.db().write_one(), &slow).await.expect("the database answers");
+    let mut there = Entity::find().all(app.db().read()).await.expect("the database answers");
+    there.sort_by_key(|job| job.id);
+    let mut held = theirs.clone();
+    held.sort_by_key(|job| job.id);
+    assert_eq!(there, held, "neither gone nor held any longer");
+    job::finish(app.db().write_one(), &theirs).await.expect("the database answers");
+    assert_eq!(Entity::find().all(app.db().read()).await.expect("the database answers"), []);
+}
