@@ -1,5 +1,6 @@
 //! What happened to a booking, and which work follows from it.
 
+use chrono::{DateTime, Utc};
 use entity::booking::Status;
 use entity::booking_event::{ActiveModel, Kind, Source};
 use entity::coach::Scheduler;
@@ -51,6 +52,28 @@ impl BookingEvent {
         }
         jobs
     }
+
+    fn into_row(self) -> ActiveModel {
+        let act = self.act;
+        ActiveModel {
+            seq: NotSet,
+            booking_id: Set(self.booking_id),
+            coach_id: Set(self.coach_id),
+            client_id: Set(self.client_id),
+            kind: Set(self.kind),
+            actor_kind: Set(act.by),
+            actor_id: Set(act.actor_id),
+            source: Set(act.source),
+            correlation_id: Set(act.correlation_id),
+            version: Set(self.version),
+            status_before: Set(self.status_before),
+            status_after: Set(self.status_after),
+            before: Set(self.before),
+            after: Set(self.after),
+            reason: Set(self.reason),
+            occurred_at: Set(act.now),
+        }
+    }
 }
 
 /// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as long as nothing else uses it.
@@ -68,7 +91,7 @@ pub async fn enter(txn: &Txn) -> Result<()> {
     Ok(())
 }
 
-/// Appends a line of history and the work that follows from it.
+/// Appends lines of history, in their order, and the work that follows from them.
 ///
 /// The place in the stream (`seq`) must become visible in order, or a reader that has seen place 6 would never see a place 5 that
 /// commits later. SQLite has one writer; in PostgreSQL a transaction that writes history holds a lock from its first line to its commit.
@@ -76,33 +99,21 @@ pub async fn enter(txn: &Txn) -> Result<()> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn record(txn: &Txn, event: BookingEvent) -> Result<()> {
+pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     enter(txn).await?;
-    let jobs = event.jobs();
-    let act = event.act;
-    entity::booking_event::Entity::insert(ActiveModel {
-        seq: NotSet,
-        booking_id: Set(event.booking_id),
-        coach_id: Set(event.coach_id),
-        client_id: Set(event.client_id),
-        kind: Set(event.kind),
-        actor_kind: Set(act.by),
-        actor_id: Set(act.actor_id),
-        source: Set(act.source),
-        correlation_id: Set(act.correlation_id.clone()),
-        version: Set(event.version),
-        status_before: Set(event.status_before),
-        status_after: Set(event.status_after),
-        before: Set(event.before),
-        after: Set(event.after),
-        reason: Set(event.reason),
-        occurred_at: Set(act.now),
-    })
-    .exec_without_returning(&**txn)
-    .await?;
-    txn.brings(News::Events);
-    for job in jobs {
-        job::enqueue(txn, &job, act.now, &act.correlation_id).await?;
+    let mut jobs: Vec<(Job, DateTime<Utc>, String)> = Vec::new();
+    for event in &events {
+        for job in event.jobs() {
+            if jobs.iter().all(|(known, ..)| *known != job) {
+                jobs.push((job, event.act.now, event.act.correlation_id.clone()));
+            }
+        }
     }
-    Ok(())
+    entity::booking_event::Entity::insert_many(events.into_iter().map(BookingEvent::into_row))
+        .exec_without_returning(&**txn)
+        .await?;
+    txn.brings(News::Events);
+    let jobs: Vec<_> =
+        jobs.iter().map(|(job, run_at, correlation_id)| (*job, *run_at, correlation_id.as_str())).collect();
+    job::enqueue_all(txn, &jobs).await
 }

@@ -11,7 +11,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::people::People;
 use crate::db::Txn;
-use crate::domain::booking::change::{apply, initiate};
+use crate::domain::booking::change::{Course, apply};
 use crate::domain::booking::reference;
 use crate::domain::booking::state::Event;
 use crate::domain::scheduling::native::Interval;
@@ -68,8 +68,7 @@ async fn book(
     };
     let id = entity::new_id();
     let ends_at = starts_at + TimeDelta::minutes(i64::from(offer.length_minutes));
-    let booking = initiate(
-        txn,
+    let mut course = Course::begin(
         &act,
         Model {
             id,
@@ -109,10 +108,10 @@ async fn book(
             created_at: made_at,
             updated_at: made_at,
         },
-    )
-    .await?;
-    let booking = apply(txn, &act, &booking, Event::SchedulerAccepted, None, |_| ()).await?;
-    apply(txn, &act, &booking, Event::Confirmed, None, |_| ()).await
+    );
+    course.then(Event::SchedulerAccepted, None, |_| ())?;
+    course.then(Event::Confirmed, None, |_| ())?;
+    course.write(txn).await
 }
 
 /// A session that took place, with what both sides wrote about it.

@@ -10,7 +10,7 @@ use entity::coach::Scheduler;
 use entity::{Uuid, coach, event_type};
 use sha2::{Digest, Sha256};
 
-use super::change::{apply, initiate};
+use super::change::{Course, apply};
 use super::create::reference;
 use super::derive::{Derived, Target};
 use super::road::road;
@@ -280,38 +280,31 @@ impl Change {
         let is_marked = self.booking.conflict;
         let mark = conflict.or(is_marked);
 
-        let mut booking = self.booking;
-        if self.is_new {
-            let mut row = self.proposed.clone();
-            row.conflict = mark;
-            booking = initiate(txn, act, row).await?;
-        }
+        let mut course = if self.is_new {
+            Course::begin(act, Model { conflict: mark, ..self.proposed.clone() })
+        } else {
+            Course::of(act, &self.booking)
+        };
         let mut proposed = Some(self.proposed);
         for event in self.events {
             let ends = matches!(event, Event::Canceled | Event::CanceledElsewhere | Event::RejectedByCoach);
             let reason = self.reason.clone().filter(|_| ends);
             let new = proposed.take();
-            booking = apply(txn, act, &booking, event, reason, |row| {
+            course.then(event, reason, |row| {
                 if let Some(new) = new {
                     *row = Model { conflict: mark, version: row.version, ..new };
                 }
-            })
-            .await?;
-        }
-        if !end.is_active() {
-            return Ok(booking);
+            })?;
         }
         match (conflict, is_marked) {
+            _ if !end.is_active() => {}
             (Some(found), known) if known != Some(found) => {
-                let found = Event::Noted(Kind::ConflictFound);
-                apply(txn, act, &booking, found, None, |_| ()).await
+                course.then(Event::Noted(Kind::ConflictFound), None, |_| ())?;
             }
-            (None, Some(_)) => {
-                let resolved = Event::Noted(Kind::ConflictResolved);
-                apply(txn, act, &booking, resolved, None, |row| row.conflict = None).await
-            }
-            _ => Ok(booking),
+            (None, Some(_)) => course.then(Event::Noted(Kind::ConflictResolved), None, |row| row.conflict = None)?,
+            _ => {}
         }
+        course.write(txn).await
     }
 
     /// Gets the booking its time, or says why it cannot have it. A booking that ends without taking time may still pass through states

@@ -4,9 +4,10 @@ use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 
-use super::change::{apply, no_booking};
+use super::change::{Course, apply, no_booking};
 use super::create::settle_price;
 use super::intake::check_reason;
+use super::payment::is_paid;
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
@@ -20,9 +21,11 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
     let deadline = app.clock.now() + app.deadlines.payment;
     decide(app, caller, booking_id, move |txn, act, booking| {
         Box::pin(async move {
-            let event = Event::Noted(Kind::Approved);
-            let booking = apply(txn, act, booking, event, None, |row| row.approval = Approval::Given).await?;
-            settle_price(txn, act, &booking, deadline).await
+            let is_paid = is_paid(txn, booking.id).await?;
+            let mut course = Course::of(act, booking);
+            course.then(Event::Noted(Kind::Approved), None, |row| row.approval = Approval::Given)?;
+            settle_price(&mut course, is_paid, deadline)?;
+            course.write(txn).await
         })
     })
     .await

@@ -1,36 +1,93 @@
 //! The only road to a changed booking: the table of transitions, the version, the line of history and the session, in one transaction.
 
-use chrono::TimeDelta;
+use entity::Json;
 use entity::booking::{self, Model, Status};
 use entity::booking_event::Kind;
-use entity::{Json, session};
-use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::ActiveValue::Unchanged;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Map, json};
 
+use super::its_session::{Stand, keep_in_step};
 use super::state::{self, Event};
 use crate::db::Txn;
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
-/// Writes a new booking down, INITIATED, and takes its time.
-///
-/// # Errors
-/// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it.
-pub(crate) async fn initiate(txn: &Txn, act: &Act, booking: Model) -> Result<Model> {
-    debug_assert_eq!((booking.status, booking.version), (Status::Initiated, 1));
-    // Before the row: whoever waits for the row's time must not hold what its history waits for.
-    outbox::enter(txn).await?;
-    let booking = booking.into_active_model().reset_all().insert(&**txn).await?;
-    outbox::record(txn, line(act, &booking, Kind::Initiated, None, None)).await?;
-    Ok(booking)
+/// What happens to one booking at once, step by step. Each step is a line of its history and a version; the row and the lines are written
+/// in one go at the end.
+pub(crate) struct Course<'a> {
+    act: &'a Act,
+    /// As it is in the table; none for one that is new.
+    stored: Option<&'a Model>,
+    booking: Model,
+    /// As it was after each step.
+    stands: Vec<Stand>,
+    lines: Vec<outbox::BookingEvent>,
 }
 
-/// Lets `event` happen to a booking. What `edit` does to its status or version counts for nothing: those follow from the event.
+impl<'a> Course<'a> {
+    /// A new booking, INITIATED, which takes its time.
+    pub(crate) fn begin(act: &'a Act, booking: Model) -> Self {
+        debug_assert_eq!((booking.status, booking.version), (Status::Initiated, 1));
+        let lines = vec![line(act, &booking, Kind::Initiated, None, None)];
+        Self { act, stored: None, booking, stands: Vec::new(), lines }
+    }
+
+    /// A booking to which something is about to happen.
+    pub(crate) fn of(act: &'a Act, booking: &'a Model) -> Self {
+        Self { act, stored: Some(booking), booking: booking.clone(), stands: Vec::new(), lines: Vec::new() }
+    }
+
+    /// The booking after the last step.
+    pub(crate) fn booking(&self) -> &Model {
+        &self.booking
+    }
+
+    /// Lets `event` happen. What `edit` does to the status or version counts for nothing: those follow from the event.
+    ///
+    /// # Errors
+    /// `InvalidState` when this cannot happen to it now.
+    pub(crate) fn then(&mut self, event: Event, reason: Option<String>, edit: impl FnOnce(&mut Model)) -> Result<()> {
+        let Some(status) = state::next(self.booking.status, event) else {
+            return Err(Conflict::InvalidState(impossible(self.booking.status, event)).into());
+        };
+        let mut changed = self.booking.clone();
+        edit(&mut changed);
+        changed.status = status;
+        if !status.is_active() {
+            // It takes no time any more, so nothing can be in its way.
+            changed.conflict = None;
+        }
+        changed.version = self.booking.version + 1;
+        changed.updated_at = self.act.now;
+        self.lines.push(line(self.act, &changed, event.kind(), Some(&self.booking), reason));
+        self.stands.push(Stand::of(&changed));
+        self.booking = changed;
+        Ok(())
+    }
+
+    /// Writes it down: the row, its session, its history and the work that follows from it.
+    ///
+    /// # Errors
+    /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it. When the booking was changed meanwhile, the whole
+    /// transaction is run again, from reading it on.
+    pub(crate) async fn write(self, txn: &Txn) -> Result<Model> {
+        // Before the row: whoever waits for the row's time must not hold what its history waits for.
+        outbox::enter(txn).await?;
+        let booking = match self.stored {
+            Some(stored) => write(txn, stored, &self.booking).await.map(|()| self.booking)?,
+            None => self.booking.into_active_model().reset_all().insert(&**txn).await?,
+        };
+        keep_in_step(txn, self.act, (booking.id, self.stored.is_none()), &self.stands).await?;
+        outbox::record(txn, self.lines).await?;
+        Ok(booking)
+    }
+}
+
+/// Lets one thing happen to a booking: a [`Course`] of one step.
 ///
 /// # Errors
-/// `InvalidState` when this cannot happen to it now, and what the database refuses. When the booking was changed meanwhile, the whole
-/// transaction is run again, from reading it on.
+/// As [`Course::then`] and [`Course::write`].
 pub(crate) async fn apply(
     txn: &Txn,
     act: &Act,
@@ -39,23 +96,9 @@ pub(crate) async fn apply(
     reason: Option<String>,
     edit: impl FnOnce(&mut Model),
 ) -> Result<Model> {
-    let Some(status) = state::next(booking.status, event) else {
-        return Err(Conflict::InvalidState(impossible(booking.status, event)).into());
-    };
-    let mut changed = booking.clone();
-    edit(&mut changed);
-    changed.status = status;
-    if !status.is_active() {
-        // It takes no time any more, so nothing can be in its way.
-        changed.conflict = None;
-    }
-    changed.version = booking.version + 1;
-    changed.updated_at = act.now;
-
-    write(txn, booking, &changed).await?;
-    follow_with_session(txn, act, &changed).await?;
-    outbox::record(txn, line(act, &changed, event.kind(), Some(booking), reason)).await?;
-    Ok(changed)
+    let mut course = Course::of(act, booking);
+    course.then(event, reason, edit)?;
+    course.write(txn).await
 }
 
 /// Writes down that something happened around a booking that changes nothing of its own but the version, with what it was: facts about
@@ -75,7 +118,7 @@ pub(crate) async fn note(
     changed.updated_at = act.now;
     write(txn, booking, &changed).await?;
     let line = line(act, &changed, kind, Some(booking), None);
-    outbox::record(txn, outbox::BookingEvent { before: Some(before), after: Some(after), ..line }).await?;
+    outbox::record(txn, vec![outbox::BookingEvent { before: Some(before), after: Some(after), ..line }]).await?;
     Ok(changed)
 }
 
@@ -100,75 +143,6 @@ fn impossible(status: Status, event: Event) -> String {
         Event::Moved | Event::MovedForApproval => format!("a booking that is {name} cannot be moved"),
         _ => format!("this cannot be done to a booking that is {name}"),
     }
-}
-
-/// How long before its booked start a session may be begun.
-pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
-
-/// Keeps the session in step with its booking: it exists from the first confirmation on, and never stands without its booking.
-async fn follow_with_session(txn: &Txn, act: &Act, booking: &Model) -> Result<()> {
-    use session::Status as At;
-
-    let found = session::Entity::find_by_booking(booking.id).one(&**txn).await?;
-    let wanted = match (booking.status, found.as_ref().map(|session| session.status)) {
-        (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
-        // Begun a little early, and then moved away.
-        (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > act.now + EARLIEST_START => At::Upcoming,
-        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => outcome(found.as_ref()),
-        (status, Some(At::Upcoming | At::InProgress | At::Completed | At::NoShow))
-            if !matches!(status, Status::Confirmed | Status::Completed) =>
-        {
-            At::Canceled
-        }
-        _ => return Ok(()),
-    };
-    let Some(session) = found else {
-        session::ActiveModel {
-            id: Set(entity::new_id()),
-            booking_id: Set(booking.id),
-            status: Set(wanted),
-            coach_attendance: Set(session::Attendance::Unknown),
-            client_attendance: Set(session::Attendance::Unknown),
-            started_at: Set(None),
-            ended_at: Set(is_over(wanted).then_some(booking.ends_at)),
-            rating: Set(None),
-            version: Set(1),
-            created_at: Set(act.now),
-            updated_at: Set(act.now),
-        }
-        .insert(&**txn)
-        .await?;
-        return Ok(());
-    };
-    let mut row = session.clone().into_active_model();
-    row.status = Set(wanted);
-    row.version = Set(session.version + 1);
-    row.updated_at = Set(act.now);
-    if wanted == At::Upcoming {
-        row.coach_attendance = Set(session::Attendance::Unknown);
-        row.client_attendance = Set(session::Attendance::Unknown);
-        (row.started_at, row.ended_at) = (Set(None), Set(None));
-    }
-    if is_over(wanted) && session.ended_at.is_none() {
-        row.ended_at = Set(Some(booking.ends_at));
-    }
-    row.update(&**txn).await?;
-    Ok(())
-}
-
-/// How a session that is over went, by what is known of who came.
-pub(crate) fn outcome(session: Option<&session::Model>) -> session::Status {
-    let absent = session::Attendance::Absent;
-    match session {
-        Some(session) if session.coach_attendance == absent || session.client_attendance == absent => {
-            session::Status::NoShow
-        }
-        _ => session::Status::Completed,
-    }
-}
-
-fn is_over(status: session::Status) -> bool {
-    matches!(status, session::Status::Completed | session::Status::NoShow)
 }
 
 fn line(

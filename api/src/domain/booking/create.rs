@@ -13,7 +13,7 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
-use super::change::{apply, initiate};
+use super::change::Course;
 use super::guests;
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
@@ -134,16 +134,19 @@ impl Order {
         let slot = Wanting { coach: &self.coach, event_type: &self.event_type, terms: &self.terms };
         require_free(txn, slot, offered, self.input.starts_at, except, act.now).await?;
 
-        let booking = initiate(txn, act, self.row(id, act.now)?).await?;
-        if booking.scheduler != Scheduler::Native {
+        let mut course = Course::begin(act, self.row(id, act.now)?);
+        if course.booking().scheduler != Scheduler::Native {
+            let booking = course.write(txn).await?;
             request::open(txn, act, Asked::booking(&booking)).await?;
             return Ok(booking);
         }
-        let booking = apply(txn, act, &booking, Event::SchedulerAccepted, None, |_| ()).await?;
-        if booking.approval == Approval::Pending {
-            return apply(txn, act, &booking, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await;
+        course.then(Event::SchedulerAccepted, None, |_| ())?;
+        if course.booking().approval == Approval::Pending {
+            course.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
+        } else {
+            settle_price(&mut course, false, payment_deadline)?;
         }
-        settle_price(txn, act, &booking, payment_deadline).await
+        course.write(txn).await
     }
 
     /// A booking may carry its client's hold: it must be of this slot and still stand. The booking takes its place.
@@ -280,12 +283,13 @@ async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
 }
 
 /// Nothing but the price stands between the booking and its confirmation.
-pub(super) async fn settle_price(txn: &Txn, act: &Act, booking: &Model, deadline: DateTime<Utc>) -> Result<Model> {
-    if booking.price_minor == 0 || super::payment::is_paid(txn, booking.id).await? {
-        return apply(txn, act, booking, Event::Confirmed, None, |_| ()).await;
+pub(super) fn settle_price(course: &mut Course<'_>, is_paid: bool, deadline: DateTime<Utc>) -> Result<()> {
+    let booking = course.booking();
+    if booking.price_minor == 0 || is_paid {
+        return course.then(Event::Confirmed, None, |_| ());
     }
     let deadline = deadline.min(booking.starts_at);
-    apply(txn, act, booking, Event::PaymentDue, None, |booking| booking.payment_deadline = Some(deadline)).await
+    course.then(Event::PaymentDue, None, |booking| booking.payment_deadline = Some(deadline))
 }
 
 /// The coach whose time is asked for: one of the hosts.

@@ -12,6 +12,7 @@ pub(crate) mod derive;
 mod guests;
 mod idempotency;
 mod intake;
+pub(crate) mod its_session;
 pub(crate) mod learn;
 mod offered;
 mod outcome;

@@ -10,7 +10,7 @@ use entity::{Uuid, event_type, scheduler_request, slot_hold};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 
-use super::change::apply;
+use super::change::Course;
 use super::create::{Wanting, host, lock_coach, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
@@ -125,7 +125,8 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
             return Ok(Moving::Asked(booking.clone(), request_id));
         }
     }
-    let moved = apply(txn, act, booking, event, input.reason, |booking| {
+    let mut course = Course::of(act, booking);
+    course.then(event, input.reason, |booking| {
         booking.starts_at = input.starts_at;
         booking.ends_at = input.starts_at + terms.length;
         booking.busy_from = claim.from;
@@ -135,13 +136,11 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
             booking.approval = Approval::Pending;
             booking.payment_deadline = None;
         }
-    })
-    .await?;
+    })?;
     if asks_again {
-        let asked = apply(txn, act, &moved, Event::Noted(Kind::ApprovalRequested), None, |_| ()).await?;
-        return Ok(Moving::Done(asked));
+        course.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
     }
-    Ok(Moving::Done(moved))
+    Ok(Moving::Done(course.write(txn).await?))
 }
 
 /// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until the outcome is known.

@@ -11,8 +11,8 @@ use entity::booking_event::{ActorKind, Source};
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
 use entity::{Uuid, provider_booking};
 use providers::cal_com::webhook::{Event, parse};
-use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
 use crate::db::Txn;
@@ -106,14 +106,13 @@ impl Outcome {
 
 async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Result<()> {
     let row = ActiveModel {
-        id: Unchanged(id),
         status: Set(outcome.status),
         booking_id: Set(outcome.booking_id),
         failure: Set(outcome.failure.map(|failure| failure.chars().take(FAILURE).collect())),
         processed_at: Set(Some(now)),
         ..Default::default()
     };
-    row.update(&**txn).await?;
+    Entity::update_many().set(row).filter(webhook_delivery::Column::Id.eq(id)).exec(&**txn).await?;
     Ok(())
 }
 
