@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use entity::user::Role;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
 
 use crate::calcom::Deliveries;
 use crate::http::{Connection, Target};
@@ -94,8 +93,6 @@ async fn send(
     sent: mpsc::UnboundedSender<(String, Instant)>,
 ) -> Result<usize, Failure> {
     let mut pace = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
-    // A pause is not made up for: nobody sends twenty at once because they have sent none for a second.
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = Connection::open(target).await?;
     let mut refused = 0;
     for number in 0..=count {
@@ -107,6 +104,8 @@ async fn send(
         }
         if number == 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
+            // The pause is not made up for by sending twenty at once.
+            pace.reset();
         }
     }
     Ok(refused)

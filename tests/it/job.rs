@@ -6,7 +6,11 @@ use entity::job::{Entity, Model, Status};
 use sea_orm::EntityTrait;
 use tests::{TestApp, both};
 
-both![what_is_in_hand_is_nobody_elses, what_was_taken_over_is_not_finished_by_who_was_too_slow];
+both![
+    what_is_in_hand_is_nobody_elses,
+    what_was_taken_over_is_not_finished_by_who_was_too_slow,
+    what_is_asked_for_again_while_it_is_done_comes_after_it,
+];
 
 /// Three pieces of work that need nothing but the database, taken by a worker.
 async fn taken(app: &TestApp) -> Vec<Model> {
@@ -57,4 +61,22 @@ async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) 
     assert_eq!(there, held, "neither gone nor held any longer");
     job::finish(app.db().write_one(), &theirs).await.expect("the database answers");
     assert_eq!(Entity::find().all(app.db().read()).await.expect("the database answers"), []);
+}
+
+async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) {
+    let user_id = entity::new_id();
+    let same = Job::ClaimBookings { user_id };
+    enqueue(app, [same]).await;
+    let first = claim(app, TimeDelta::zero()).await;
+    enqueue(app, [same, Job::SettleConflicts { coach_id: user_id }]).await;
+    let other = claim(app, TimeDelta::zero()).await;
+    assert_eq!(other.iter().map(|job| job.kind.as_str()).collect::<Vec<_>>(), ["settle_conflicts"]);
+    // A worker that died holds nothing up: its own piece is taken over first.
+    let again = claim(app, LEASE * 2).await;
+    assert_eq!(again.iter().map(|job| job.attempts).collect::<Vec<_>>(), [2, 2]);
+    job::finish(app.db().write_one(), &again).await.expect("the database answers");
+    let second = claim(app, LEASE * 2).await;
+    assert_eq!(second.iter().map(|job| (job.subject_id, job.attempts)).collect::<Vec<_>>(), [(user_id, 1)]);
+    assert_ne!(second[0].id, first[0].id);
+    job::finish(app.db().write_one(), &second).await.expect("the database answers");
 }

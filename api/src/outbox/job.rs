@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::sea_query::{Alias, Expr, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
     Statement,
@@ -198,7 +198,8 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Resu
     Ok(())
 }
 
-/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two workers get the same one.
+/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two workers get the same one. Work that was
+/// asked for again while it is being done waits for that to end: the later of two answers of a provider need not be the newer one.
 ///
 /// # Errors
 /// When the database fails.
@@ -207,7 +208,14 @@ pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limi
         Lane::Theirs => Column::Kind.is_in(ASKING),
         Lane::Ours => Column::Kind.is_not_in(ASKING),
     };
-    let due = Column::Status.eq(Status::Waiting).and(Column::RunAt.lte(now));
+    let running = Alias::new("running");
+    let same_work = Query::select()
+        .expr(Expr::val(1))
+        .from_as(Entity, running.clone())
+        .and_where(Expr::col((running.clone(), Column::Status)).eq(Status::Running))
+        .and_where(Expr::col((running, Column::DedupeKey)).equals((Entity, Column::DedupeKey)))
+        .to_owned();
+    let due = Column::Status.eq(Status::Waiting).and(Column::RunAt.lte(now)).and(Expr::not_exists(same_work));
     let abandoned = Column::Status.eq(Status::Running).and(Column::LeasedUntil.lt(now));
     let mut next = Query::select();
     next.column(Column::Id)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use entity::job::Model;
 use tokio::task::{Id, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::perform::{perform, together};
@@ -18,6 +18,8 @@ use crate::outbox::job::{self, Lane};
 const AT_ONCE: usize = 8;
 /// How long due work may go unnoticed when nobody tells us.
 const POLL: Duration = Duration::from_millis(500);
+/// Longer than any job takes that gets on: a year of a coach's bookings is read in less. After that nobody holds it any longer.
+const LONGEST: Duration = Duration::from_secs(600);
 /// How often a lease is renewed: often enough that one renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(job::LEASE.num_seconds().unsigned_abs() / 3);
 
@@ -38,7 +40,7 @@ pub(super) async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
         tokio::select! {
             () = told, if may_take => {}
             () = sleep(POLL), if may_take => {}
-            () = hands.end_one(), if !hands.are_empty() => {}
+            () = hands.end_some(), if !hands.are_empty() => {}
             _ = renewal.tick() => hands.hold(app).await,
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
@@ -50,7 +52,7 @@ pub(super) async fn run_due(app: &Arc<App>, lane: Lane) -> Result<usize> {
     let mut hands = Hands::default();
     let count = hands.take(app, lane, AT_ONCE).await?;
     while !hands.are_empty() {
-        hands.end_one().await;
+        hands.end_some().await;
     }
     Ok(count)
 }
@@ -82,24 +84,32 @@ impl Hands {
         let count = due.len();
         for jobs in together(due) {
             let jobs: Arc<[Model]> = jobs.into();
-            let task = self.running.spawn(perform(Arc::clone(app), Arc::clone(&jobs), lane));
+            let performing = perform(Arc::clone(app), Arc::clone(&jobs), lane);
+            let task = self.running.spawn(async move {
+                if timeout(LONGEST, performing).await.is_err() {
+                    tracing::error!("a job got nowhere; it is left to whoever takes it up next");
+                }
+            });
             self.held.insert(task.id(), jobs);
         }
         Ok(count)
     }
 
-    /// Waits until some of them have come to an end.
-    async fn end_one(&mut self) {
-        let id = match self.running.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => {
-                // Nobody holds it any longer: its lease runs out, and it is tried again until its attempts are used up.
-                tracing::error!(%error, "a job ended without an outcome");
-                error.id()
-            }
-            None => return,
-        };
-        self.held.remove(&id);
+    /// Waits until one has come to an end, and sees what else has.
+    async fn end_some(&mut self) {
+        let mut ended = self.running.join_next_with_id().await;
+        while let Some(end) = ended {
+            let id = match end {
+                Ok((id, ())) => id,
+                Err(error) => {
+                    tracing::error!(%error, "a job ended without an outcome");
+                    error.id()
+                }
+            };
+            // Where it was not put away nobody holds it any longer: it is tried again until its attempts are used up.
+            self.held.remove(&id);
+            ended = self.running.try_join_next_with_id();
+        }
     }
 
     /// Says that they are still being done.
@@ -108,8 +118,10 @@ impl Hands {
             return;
         }
         let jobs = self.held.values().flat_map(|jobs| jobs.iter());
-        if let Err(error) = job::renew(app.db.write_one(), jobs, app.clock.now()).await {
-            tracing::warn!(%error, "could not hold on to jobs; trying again");
+        match timeout(RENEWAL, job::renew(app.db.write_one(), jobs, app.clock.now())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "could not hold on to jobs; trying again"),
+            Err(_) => tracing::warn!("holding on to jobs takes too long; trying again"),
         }
     }
 }

@@ -307,12 +307,10 @@ impl Change {
         course.write(txn).await
     }
 
-    /// Gets the booking its time, or says why it cannot have it. A booking that ends without taking time may still pass through states
-    /// that do: on its way it is marked rather than refused.
+    /// Gets the booking its time, or says why it cannot have it. What ends without taking time needs none.
     async fn make_room(&self, txn: &Txn, act: &Act, end: Status, rank: Rank) -> Result<Option<Conflict>> {
         if !end.is_active() {
-            let passes_through = self.is_new || self.events.len() > 1;
-            return if passes_through { stand::is_hindered(txn, &self.proposed).await } else { Ok(None) };
+            return Ok(None);
         }
         match stand::judge(txn, &self.proposed, rank).await? {
             Verdict::Yields(conflict) => Ok(Some(conflict)),

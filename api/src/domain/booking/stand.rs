@@ -60,11 +60,6 @@ pub(super) async fn judge(txn: &Txn, booking: &Model, rank: Rank) -> Result<Verd
     })
 }
 
-/// What stands in the way at all, whoever goes first.
-pub(super) async fn is_hindered(txn: &Txn, booking: &Model) -> Result<Option<Conflict>> {
-    Ok(rivals(txn, booking).await?.first().map(|(_, conflict)| *conflict))
-}
-
 /// Of several reasons the same one is always told.
 fn weight(conflict: Conflict) -> u8 {
     match conflict {

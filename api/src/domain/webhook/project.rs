@@ -49,8 +49,11 @@ pub async fn project(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     for delivery in projected {
         let took = (app.clock.now() - delivery.received_at).to_std().unwrap_or_default();
         app.metrics.webhook_projected(PROVIDER, &delivery.trigger, took);
-        if let Some(booking_id) = delivery.booking_id {
-            booking::doubt_free_time(app, booking_id).await?;
+        if let Some(booking_id) = delivery.booking_id
+            && let Err(error) = booking::doubt_free_time(app, booking_id).await
+        {
+            // It is done all the same, and what is known of free time grows old by itself.
+            tracing::warn!(%error, booking.id = %booking_id, "free time could not be put in doubt");
         }
     }
     Ok(())

@@ -119,7 +119,8 @@ fn weeks(question: &Question) -> Result<Vec<Key>> {
         .collect())
 }
 
-/// Fetches weeks that follow each other. Nobody need wait for it.
+/// Fetches weeks that follow each other. Nobody need wait for it. They fail together: to ask for each by itself as well would only add to
+/// what a calendar that is not well has to do.
 fn begin(app: &Arc<App>, question: &Question, weeks: Vec<(Key, watch::Sender<()>)>) {
     if !weeks.is_empty() {
         app.tasks.spawn(fetch(Arc::clone(app), question.clone(), weeks));
