@@ -12,14 +12,17 @@ both![
     what_is_asked_for_again_while_it_is_done_comes_after_it,
 ];
 
-/// Three pieces of work that need nothing but the database, taken by a worker.
-async fn taken(app: &TestApp) -> Vec<Model> {
+async fn enqueue<const N: usize>(app: &TestApp, jobs: [Job; N]) {
     let now = app.now();
-    let jobs = [0; 3].map(|_| Job::ClaimBookings { user_id: entity::new_id() });
     let put_down = app
         .db()
         .write(move |txn| Box::pin(async move { job::enqueue_all(txn, &jobs.map(|job| (job, now, "test"))).await }));
     put_down.await.expect("the database answers");
+}
+
+/// Three pieces of work that need nothing but the database, taken by a worker.
+async fn taken(app: &TestApp) -> Vec<Model> {
+    enqueue(app, [0; 3].map(|_| Job::ClaimBookings { user_id: entity::new_id() })).await;
     let taken = claim(app, TimeDelta::zero()).await;
     assert_eq!(taken.len(), 3);
     taken
