@@ -14,6 +14,7 @@ use crate::booking::{MINE, cancel, create, id_of, reschedule};
 
 both![
     a_stream_goes_on_where_it_stopped,
+    what_belongs_to_a_booking_is_told_as_it_is_now,
     a_slow_reader_loses_nothing,
     what_another_process_did_is_seen_too,
     a_socket_ends_with_its_token,
@@ -80,6 +81,33 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
 /// More than any buffer between the database and the reader holds.
 const MANY: usize = 1500;
 const LARGE: usize = 12 * 1024;
+
+async fn what_belongs_to_a_booking_is_told_as_it_is_now(app: &TestApp) {
+    let maria = app.client("maria");
+    let watch = "subscription { bookingEvents(mine: true) {
+        kind bookings { session { status } } change { kind } booking { status session { status } } } }";
+    let mut live = maria.subscribe(watch, json!({})).await;
+    assert_eq!(live.next().await["bookings"][0]["session"]["status"], "UPCOMING");
+    let offer = app.offer("nora", "coaching-60").await;
+    let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let confirmed = until_told(&mut live, "CONFIRMED").await;
+    assert_eq!(confirmed["booking"]["session"]["status"], "UPCOMING", "{confirmed}");
+    cancel(&maria, &id).await.ok();
+    let canceled = until_told(&mut live, "CANCELED").await;
+    assert_eq!(canceled["booking"]["session"]["status"], "CANCELED", "{canceled}");
+    live.close().await;
+    app.run_jobs().await;
+}
+
+/// The message about a change of that kind.
+async fn until_told(live: &mut Live, kind: &str) -> Value {
+    loop {
+        let message = live.next().await;
+        if message["change"]["kind"] == kind {
+            return message;
+        }
+    }
+}
 
 async fn a_slow_reader_loses_nothing(app: &TestApp) {
     let maria = app.client("maria");
