@@ -17,6 +17,7 @@ both![
     a_list_of_coaches_costs_few_statements,
     what_staff_see_of_many_coaches_costs_few_statements,
     a_coach_of_several_bookings_shows_the_same_in_each,
+    each_change_of_one_request_tells_how_things_stand_then,
 ];
 
 const PROFILE: &str = "coach { handle displayName headline biography specialties isListed version }";
@@ -240,4 +241,19 @@ async fn a_coach_of_several_bookings_shows_the_same_in_each(app: &TestApp) {
     let (first, second) = (answer.at("/viewer/bookings/nodes/0"), answer.at("/viewer/bookings/nodes/1"));
     assert_eq!(first["coach"]["eventTypes"]["nodes"], json!([{ "title": "Coaching session" }]));
     assert_eq!(first, second);
+}
+
+async fn each_change_of_one_request_tells_how_things_stand_then(app: &TestApp) {
+    let nora = app.coach("nora");
+    let both = "mutation($type: UpdateEventTypeInput!, $profile: UpdateCoachProfileInput!) {
+        before: updateEventType(input: $type) { eventType { coach { displayName } } }
+        renamed: updateCoachProfile(input: $profile) { coach { displayName } }
+        after: updateEventType(input: $type) { eventType { coach { displayName } } } }";
+    let offer = app.offer("nora", "coaching-60").await;
+    let variables = json!({ "type": { "eventTypeId": offer.id() }, "profile": { "displayName": "Nora the Second" } });
+    let answer = nora.gql(both, variables).await;
+    assert_ne!(answer.at("/before/eventType/coach/displayName"), "Nora the Second");
+    for told in ["/renamed/coach/displayName", "/after/eventType/coach/displayName"] {
+        assert_eq!(answer.at(told), "Nora the Second", "{told}");
+    }
 }

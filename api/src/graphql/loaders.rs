@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use async_graphql::parser::types::OperationType;
 use chrono::NaiveDate;
 use entity::{Uuid, absence, coach, connection, event_type, mirror, schedule, schedule_override, session, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -24,10 +25,13 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 /// is long enough for all items of a list to have asked.
 const DELAY: Duration = Duration::from_millis(1);
 
-/// The loader of one request.
+/// The loader of one request. A query is one look at things as they are. A mutation changes them half-way, and a subscription lives on while
+/// they change: there each part of the answer is read when it is written.
 #[must_use]
-pub fn loaders(app: Arc<App>) -> Loaders {
-    DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY)
+pub fn loaders(app: Arc<App>, kind: OperationType) -> Loaders {
+    let loaders = DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
+    loaders.enable_all_cache(kind == OperationType::Query);
+    loaders
 }
 
 /// A statement failed for everyone who waited for it.

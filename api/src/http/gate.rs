@@ -159,8 +159,8 @@ impl Gate for AppGate {
         Ok(Seat(Some(Box::new(taken))))
     }
 
-    fn equip(&self, request: Request, viewer: &Viewer, origin: &Origin) -> Request {
+    fn equip(&self, request: Request, kind: OperationType, viewer: &Viewer, origin: &Origin) -> Request {
         let caller = Caller { viewer: viewer.clone(), correlation_id: origin.request_id.to_string() };
-        request.data(caller).data(loaders::loaders(Arc::clone(&self.app)))
+        request.data(caller).data(loaders::loaders(Arc::clone(&self.app), kind))
     }
 }

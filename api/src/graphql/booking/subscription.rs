@@ -17,7 +17,6 @@ use crate::domain::{self, Caller, identity};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::{Error, Result};
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::Loaders;
 use crate::graphql::scalars::{DateTime, EventCursor};
 use crate::outbox::listen::Filter;
 
@@ -68,8 +67,6 @@ impl BookingSubscription {
         #[graphql(desc = "All bookings of the caller's own coach profile; staff may name any.")] coach_id: Option<ID>,
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
-        // Loaders remember what they have read for the sake of one answer. A stream gives many, each as things are then.
-        ctx.data_unchecked::<Loaders>().enable_all_cache(false);
         let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
         let first = async {
             let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
+use async_graphql::parser::types::OperationType;
 use futures_util::future::BoxFuture;
 
 use crate::graphql::document::{Analysis, Refusal};
@@ -55,7 +56,7 @@ pub trait Gate: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Allowance>, Limited>> + Send;
 
     /// Puts what resolvers need into the request: the viewer, loaders, the correlation id.
-    fn equip(&self, request: Request, viewer: &Self::Viewer, caller: &Caller) -> Request;
+    fn equip(&self, request: Request, kind: OperationType, viewer: &Self::Viewer, caller: &Caller) -> Request;
 
     /// How long anyone may keep the answer, if it is the same for everybody. The library's own cache hints do not say: there a field
     /// without a hint takes over the hint of its neighbour.

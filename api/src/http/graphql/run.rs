@@ -80,7 +80,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         request.operation_name = name.map(ToString::to_string);
         request.set_parsed_query(document);
         let meter = CostMeter::default();
-        let request = self.gate.equip(request.data(meter.clone()), viewer, caller);
+        let request = self.gate.equip(request.data(meter.clone()), analysis.kind, viewer, caller);
         let public_for = self.gate.public_for(analysis);
         let (kind, requested, document) = (analysis.kind, prepared.cost, prepared.document);
         Ok(Ready { kind, allowance, document, request, public_for, requested, meter })

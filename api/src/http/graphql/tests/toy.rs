@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{
     Context, ContextSelectionSet, ErrorExtensions, Object, OutputType, Positioned, Request, Schema, ServerResult,
     Subscription, Value,
@@ -184,7 +185,7 @@ impl Gate for Door {
         Ok((analysis.name.as_deref() == Some("Counted")).then_some(allowance))
     }
 
-    fn equip(&self, request: Request, viewer: &Viewer, caller: &Caller) -> Request {
+    fn equip(&self, request: Request, _: OperationType, viewer: &Viewer, caller: &Caller) -> Request {
         request.data(viewer.clone()).data(caller.clone())
     }
 
