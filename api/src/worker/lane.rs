@@ -31,10 +31,13 @@ pub(super) async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
     while !stop.is_cancelled() || !hands.are_empty() {
         let told = app.db.wake().on(lane.news()).notified();
         let room = if stop.is_cancelled() { 0 } else { hands.room(lane) };
-        if room > 0
-            && let Err(error) = hands.take(app, lane, room).await
-        {
-            tracing::warn!(%error, "could not look for work; trying again");
+        if room > 0 {
+            // A database that does not answer must not keep us from holding what is in hand.
+            match timeout(RENEWAL, hands.take(app, lane, room)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "could not look for work; trying again"),
+                Err(_) => tracing::warn!("looking for work takes too long; trying again"),
+            }
         }
         let may_take = !stop.is_cancelled() && hands.room(lane) > 0;
         tokio::select! {
@@ -70,7 +73,7 @@ impl Hands {
     }
 
     /// How many more jobs may be taken. What asks a provider is taken whenever a hand is free. What needs only the database is taken by
-    /// the handful when both hands are: it is soon done, and what was taken together can share a commit.
+    /// the handful when all hands are: it is soon done, and what was taken together can share a commit.
     fn room(&self, lane: Lane) -> usize {
         match lane {
             Lane::Ours if !self.are_empty() => 0,

@@ -36,18 +36,14 @@ pub(super) async fn keep_in_step(
     let found = if is_new { None } else { Entity::find_by_booking(booking_id).one(&**txn).await? };
     let version = found.as_ref().map_or(0, |session| session.version);
     let session = stands.iter().fold(found.clone(), |session, stand| next(session, booking_id, *stand, act.now));
-    match session.filter(|session| found.as_ref() != Some(session)) {
-        Some(session) => {
-            let row = Model { version: version + 1, updated_at: act.now, ..session }.into_active_model().reset_all();
-            if found.is_some() {
-                row.update(&**txn).await?
-            } else {
-                row.insert(&**txn).await?
-            };
-            Ok(())
-        }
-        None => Ok(()),
+    let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else { return Ok(()) };
+    let row = Model { version: version + 1, updated_at: act.now, ..session }.into_active_model().reset_all();
+    if found.is_some() {
+        row.update(&**txn).await?;
+    } else {
+        row.insert(&**txn).await?;
     }
+    Ok(())
 }
 
 /// The session after its booking has come to stand so.
