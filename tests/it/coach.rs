@@ -18,6 +18,7 @@ both![
     what_staff_see_of_many_coaches_costs_few_statements,
     a_coach_of_several_bookings_shows_the_same_in_each,
     each_change_of_one_request_tells_how_things_stand_then,
+    what_is_asked_for_in_two_ways_is_told_in_both,
 ];
 
 const PROFILE: &str = "coach { handle displayName headline biography specialties isListed version }";
@@ -95,6 +96,10 @@ async fn pages_go_forwards_and_backwards(app: &TestApp) {
     let back = visitor.gql(query, json!({ "last": 2, "before": next.at("/coaches/pageInfo/startCursor") })).await;
     assert_eq!(back.at("/coaches/edges/0/node/displayName"), "Grace Kim");
     assert_eq!(back.at("/coaches/pageInfo/hasPreviousPage"), true);
+    let between = visitor.gql(query, json!({ "first": 10, "before": next.at("/coaches/pageInfo/startCursor") })).await;
+    assert_eq!(between.at("/coaches/pageInfo/hasNextPage"), true, "there is the one at the cursor");
+    let rest = visitor.gql(query, json!({ "last": 10, "after": first.at("/coaches/pageInfo/endCursor") })).await;
+    assert_eq!(rest.at("/coaches/pageInfo/hasPreviousPage"), true, "there is the one at the cursor");
     // Not cursors of this list, the second with a NUL in it.
     for cursor in ["xyz", "WyJcdTAwMDAiLCIwMTkzMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDAiXQ"] {
         let refused = visitor.gql(query, json!({ "first": 1, "after": cursor })).await;
@@ -255,5 +260,18 @@ async fn each_change_of_one_request_tells_how_things_stand_then(app: &TestApp) {
     assert_ne!(answer.at("/before/eventType/coach/displayName"), "Nora the Second");
     for told in ["/renamed/coach/displayName", "/after/eventType/coach/displayName"] {
         assert_eq!(answer.at(told), "Nora the Second", "{told}");
+    }
+}
+
+async fn what_is_asked_for_in_two_ways_is_told_in_both(app: &TestApp) {
+    let query = "{ coaches(first: 20) { nodes { eventTypes(last: 1) { nodes { title } } }
+        edges { node { eventTypes(first: 20) { nodes { title } } } } } }";
+    let answer = app.visitor().gql(query, Value::Null).await;
+    let list = |at: &str| answer.at(at).as_array().expect("a list").clone();
+    let (nodes, edges) = (list("/coaches/nodes"), list("/coaches/edges"));
+    assert_eq!(nodes.len(), 7);
+    for (node, edge) in nodes.iter().zip(&edges) {
+        let all = edge["node"]["eventTypes"]["nodes"].as_array().expect("a list");
+        assert_eq!(node["eventTypes"]["nodes"].as_array().map(Vec::as_slice), Some(&all[all.len() - 1..]));
     }
 }

@@ -296,7 +296,10 @@ async fn keep(
     row.email_verified = Set(if identity.email.is_some() { identity.email_verified } else { user.email_verified });
     row.display_name = Set(match &identity.name {
         Some(name) => name.clone(),
-        None if user.display_name.is_empty() => email.clone().unwrap_or_else(|| "New member".to_owned()),
+        // Others see it: it must not be an address.
+        None if user.display_name.is_empty() || user.email.as_ref() == Some(&user.display_name) => {
+            "New member".to_owned()
+        }
         None => user.display_name.clone(),
     });
     row.email = Set(email);

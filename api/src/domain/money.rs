@@ -98,6 +98,13 @@ pub struct Price {
     pub currency: String,
 }
 
+/// An exact decimal number in plain digits, with a sign and a point at most.
+#[must_use]
+pub fn decimal(text: &str) -> Option<Decimal> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    Decimal::from_str_exact(text).ok().filter(|_| is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

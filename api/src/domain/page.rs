@@ -218,8 +218,9 @@ where
     }
     Ok(Page {
         edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
-        has_next: if from_end { is_before } else { more },
-        has_previous: if from_end { more } else { is_after },
+        // The item at a cursor is there, and lies beyond the page.
+        has_next: is_before || (!from_end && more),
+        has_previous: is_after || (from_end && more),
         count: counting(query),
     })
 }

@@ -133,10 +133,15 @@ impl<T> Default for FetchedAlong<T> {
 impl<T> FetchedAlong<T> {
     /// Keeps what was fetched. Asked for twice in different sizes, it stands for neither.
     pub(crate) fn set(&mut self, size: usize, rows: Vec<T>) {
-        self.0 = match self.0 {
-            Some((other, _)) if other != size => Some((usize::MAX, Arc::new([]))),
-            _ => Some((size, rows.into())),
-        };
+        match self.0 {
+            Some((other, _)) if other != size => self.refuse(),
+            _ => self.0 = Some((size, rows.into())),
+        }
+    }
+
+    /// Somewhere the list is asked for in another way than by its first page: what is fetched along stands for none of them.
+    pub(crate) fn refuse(&mut self) {
+        self.0 = Some((usize::MAX, Arc::new([])));
     }
 
     /// What was fetched, if it is this page; and its size.

@@ -23,7 +23,7 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 
 /// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so this is paid on seldom ways only; it
 /// is long enough for all items of a list to have asked.
-const DELAY: Duration = Duration::from_millis(1);
+const DELAY: Duration = Duration::from_millis(2);
 
 /// The loader of one request. A query is one look at things as they are. A mutation changes them half-way, and a subscription lives on while
 /// they change: there each part of the answer is read when it is written.

@@ -6,6 +6,7 @@ use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, Scalar
 use chrono::{NaiveDate, SecondsFormat, SubsecRound, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::money::decimal;
 use crate::domain::scheduling::native::Minute;
 
 type Instant = chrono::DateTime<Utc>;
@@ -138,8 +139,7 @@ pub struct Decimal(pub rust_decimal::Decimal);
 #[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6", use_type_description)]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, "a decimal number in a string", |text| rust_decimal::Decimal::from_str_exact(text).ok().map(Self))
-            .map_err(refuse)
+        text(&value, "a decimal number in a string", |text| decimal(text).map(Self)).map_err(refuse)
     }
 
     fn to_value(&self) -> Value {

@@ -21,7 +21,7 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
     let deadline = app.clock.now() + app.deadlines.payment;
     decide(app, caller, booking_id, move |txn, act, booking| {
         Box::pin(async move {
-            let is_paid = is_paid(txn, booking.id).await?;
+            let is_paid = is_paid(&**txn, booking.id).await?;
             let mut course = Course::of(act, booking);
             course.then(Event::Noted(Kind::Approved), None, |row| row.approval = Approval::Given)?;
             settle_price(&mut course, is_paid, deadline)?;

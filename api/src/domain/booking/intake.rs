@@ -7,6 +7,7 @@ use entity::event_type::{AnswerKind, Question, Questions};
 use serde::Serialize;
 
 use crate::domain::Violation;
+use crate::domain::money::decimal;
 use crate::domain::text::Problems;
 
 /// One answer as given.
@@ -80,6 +81,12 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
     if values.iter().any(|value| value.contains(is_odd)) {
         return Some("must not contain control characters".to_owned());
     }
+    if values.iter().enumerate().any(|(index, value)| values[..index].contains(value)) {
+        return Some("each option at most once".to_owned());
+    }
+    if question.kind == AnswerKind::ShortText && values.iter().any(|value| value.contains(['\n', '\r'])) {
+        return Some("must be one line".to_owned());
+    }
     let longest = if question.kind == AnswerKind::LongText { 5_000 } else { 500 };
     values.iter().find_map(|value| match question.kind {
         AnswerKind::ShortText | AnswerKind::LongText => {
@@ -90,7 +97,7 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
         }
         AnswerKind::Boolean => (value != "true" && value != "false").then(|| "must be true or false".to_owned()),
         AnswerKind::Number => {
-            let is_number = value.len() <= LONGEST_NUMBER && value.parse::<rust_decimal::Decimal>().is_ok();
+            let is_number = value.len() <= LONGEST_NUMBER && decimal(value).is_some();
             (!is_number).then(|| "must be a decimal number".to_owned())
         }
     })

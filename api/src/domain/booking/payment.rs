@@ -4,23 +4,22 @@ use entity::Uuid;
 use entity::booking::{Model, Status};
 use entity::booking_event::ActorKind;
 use entity::payment;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::change::apply;
 use super::state::Event;
 use crate::app::App;
-use crate::db::Txn;
 use crate::domain::{Act, Caller, Conflict, Result};
 
 /// Whether the money for a booking is here.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn is_paid(txn: &Txn, booking_id: Uuid) -> Result<bool> {
+pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<bool> {
     let paid = payment::Entity::find()
         .filter(payment::Column::BookingId.eq(booking_id))
         .filter(payment::Column::Status.eq(payment::Status::Succeeded));
-    Ok(paid.one(&**txn).await?.is_some())
+    Ok(paid.one(db).await?.is_some())
 }
 
 /// Records that a booking was paid outside of any provider: it is confirmed.

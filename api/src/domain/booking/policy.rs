@@ -1,8 +1,12 @@
 //! What cancelling gives back.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::booking::Model;
+use entity::booking::{Model, Status};
 use entity::event_type::Policy;
+
+use super::payment::is_paid;
+use crate::app::App;
+use crate::domain::Result;
 
 /// What a cancellation at an instant would give back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +19,23 @@ pub struct Quote {
     pub changes_at: Option<DateTime<Utc>>,
 }
 
+/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money that is not here.
+///
+/// # Errors
+/// When the database fails.
+pub async fn quote(app: &App, booking: &Model, at: DateTime<Utc>) -> Result<Quote> {
+    if !booking.status.is_active() {
+        return Ok(Quote { refund_percent: 0, refund_minor: 0, changes_at: None });
+    }
+    let mut quote = by_policy(booking, at);
+    if quote.refund_minor > 0 && booking.status != Status::Confirmed && !is_paid(app.db.read(), booking.id).await? {
+        quote.refund_minor = 0;
+    }
+    Ok(quote)
+}
+
 /// What cancelling the booking at `at` gives back by the policy that was frozen into it.
-#[must_use]
-pub fn quote(booking: &Model, at: DateTime<Utc>) -> Quote {
+fn by_policy(booking: &Model, at: DateTime<Utc>) -> Quote {
     let refund_percent = percent(&booking.policy, booking.starts_at, at);
     let changes_at = booking
         .policy

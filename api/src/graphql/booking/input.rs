@@ -117,7 +117,6 @@ pub struct RescheduleBookingInput {
     /// The new start, one that slots offers; the length stays.
     pub starts_at: DateTime,
     /// Why, for the other side; at most 500 characters.
-    #[graphql(validator(chars_max_length = 500))]
     pub reason: Option<String>,
     /// The version the caller has seen: refuses to move a booking that has changed since.
     pub version: Option<i64>,
@@ -143,7 +142,6 @@ pub struct CancelBookingInput {
     /// What to cancel.
     pub booking_id: ID,
     /// Why, for the other side; at most 500 characters.
-    #[graphql(validator(chars_max_length = 500))]
     pub reason: Option<String>,
     /// The version the caller has seen: refuses to cancel a booking that has changed since.
     pub version: Option<i64>,
@@ -180,6 +178,5 @@ pub struct RejectBookingInput {
     /// A booking that waits for the coach.
     pub booking_id: ID,
     /// Why, for the client; at most 500 characters.
-    #[graphql(validator(chars_max_length = 500))]
     pub reason: Option<String>,
 }

@@ -180,13 +180,14 @@ impl Booking {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "When it would be cancelled; now when left out.")] at: Option<DateTime>,
-    ) -> CancellationQuote {
-        let quote = booking::quote(&self.row, at.map_or_else(|| app(ctx).clock.now(), |at| at.0));
-        CancellationQuote {
+    ) -> Result<CancellationQuote> {
+        let at = at.map_or_else(|| app(ctx).clock.now(), |at| at.0);
+        let quote = booking::quote(app(ctx), &self.row, at).await?;
+        Ok(CancellationQuote {
             refund_percent: quote.refund_percent,
             refund: Money::new(quote.refund_minor, &self.row.currency),
             changes_at: quote.changes_at.map(DateTime),
-        }
+        })
     }
 
     /// Why it was cancelled, as given.

@@ -229,9 +229,12 @@ pub(crate) async fn fetch_along<'c>(
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| ConnectionsOf(*id))).await?;
     }
-    if let [types] = asked.field("eventTypes").selection_fields()[..]
-        && let Some(size) = first_page_size(types)
-    {
+    let size = match asked.field("eventTypes").selection_fields()[..] {
+        [] => return Ok(()),
+        [types] => first_page_size(types),
+        _ => None,
+    };
+    if let Some(size) = size {
         let most = size as u64 + 1;
         let found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
         let asked = asked.field("eventTypes");
@@ -243,6 +246,8 @@ pub(crate) async fn fetch_along<'c>(
             let rows = found.get(&coach.row.id).cloned().unwrap_or_default();
             coach.event_types.set(size, rows);
         }
+    } else {
+        coaches.iter_mut().for_each(|coach| coach.event_types.refuse());
     }
     Ok(())
 }

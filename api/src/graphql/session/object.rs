@@ -142,8 +142,17 @@ pub(crate) async fn fetch_along<'s>(
     sessions: impl IntoIterator<Item = &'s mut Session>,
 ) -> Result<()> {
     let mut sessions: Vec<_> = sessions.into_iter().collect();
-    let [notes] = asked.field("notes").selection_fields()[..] else { return Ok(()) };
-    let Some(size) = first_page_size(notes).filter(|_| !sessions.is_empty()) else { return Ok(()) };
+    if sessions.is_empty() || !asked.field("notes").exists() {
+        return Ok(());
+    }
+    let size = match asked.field("notes").selection_fields()[..] {
+        [notes] => first_page_size(notes),
+        _ => None,
+    };
+    let Some(size) = size else {
+        sessions.iter_mut().for_each(|session| session.notes.refuse());
+        return Ok(());
+    };
 
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.row.id).collect();
     let mut found = list_by_sessions(app(ctx), caller(ctx), &ids, size as u64 + 1).await?;

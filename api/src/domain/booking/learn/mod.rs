@@ -119,7 +119,7 @@ async fn settle(
     };
     let act = &answered.as_ref().map_or_else(|| act.clone(), |asked| Act { now: act.now, ..Act::from(asked) });
     let origin = match &eldest {
-        Some(booking) if is_ours => Origin::Here { is_paid: is_paid(txn, booking.id).await?, payment_deadline },
+        Some(booking) if is_ours => Origin::Here { is_paid: is_paid(&**txn, booking.id).await?, payment_deadline },
         _ => Origin::Scheduler,
     };
     let was = eldest.as_ref().map(|booking| booking.version);
