@@ -1,5 +1,6 @@
 //! Free time, of one coach and of many.
 
+use courtside::graphql::id::Kind;
 use serde_json::{Value, json};
 use tests::{Actor, Answer, TestApp, at, both};
 
@@ -12,6 +13,7 @@ both![
     a_stretch_or_a_length_that_makes_no_sense_is_refused,
     nothing_is_made_up_for_a_calendar_that_cannot_be_read,
     a_coach_who_takes_no_bookings_says_so,
+    a_suspended_coach_offers_nothing,
     who_is_free_then_comes_first_who_is_free_first,
     who_is_free_then_minds_every_filter,
     who_is_free_costs_the_same_for_one_coach_and_for_all,
@@ -124,6 +126,15 @@ async fn a_coach_who_takes_no_bookings_says_so(app: &TestApp) {
     assert_eq!(asked.code(), Some("CONFLICT"));
     let moving = slots(&maria, json!({ "id": offer.id(), "range": range, "booking": id })).await;
     assert_eq!(starts(&moving).len(), 8, "what is booked can still be moved");
+}
+
+async fn a_suspended_coach_offers_nothing(app: &TestApp) {
+    let offer = app.offer("nora", "coaching-60").await;
+    let id = Kind::User.id(app.user("nora").await.id);
+    app.admin().mutate("suspendUser", json!({ "userId": id }), "user { id }").await.ok();
+    let range = json!({ "from": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z" });
+    let asked = slots(&app.client("maria"), json!({ "id": offer.id(), "range": range })).await;
+    assert_eq!(asked.code(), Some("CONFLICT"));
 }
 
 /// Who is free: name, what can be booked, and the first start.

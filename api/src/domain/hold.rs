@@ -80,7 +80,8 @@ async fn place(
     (id, now, expires_at): (Uuid, DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
-    let wanted = Wanting { coach: &offer.coach, event_type: &offer.event_type, terms: &terms };
+    let scheduler = offer.coach.scheduler;
+    let wanted = Wanting { coach: &offer.coach, event_type: &offer.event_type, terms: &terms, scheduler };
     require_free(txn, wanted, offered, starts_at, Except::default(), now).await?;
     let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let row = ActiveModel {

@@ -190,6 +190,8 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Resu
     let replace = OnConflict::column(Column::DedupeKey)
         .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
         .update_columns([Column::RunAt, Column::CorrelationId])
+        // Whatever became of earlier attempts: this is asked for now.
+        .value(Column::Attempts, 0)
         .to_owned();
     Entity::insert_many(jobs.iter().map(row)).on_conflict(replace).exec_without_returning(&**txn).await?;
     for (job, ..) in jobs {

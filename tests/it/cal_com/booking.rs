@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use entity::booking::Status;
 use entity::booking_event::{ActorKind, Kind, Source};
 use serde_json::json;
+use simulators::Fault;
 use tests::{On, at, both_bare, key};
 
 use super::lab::{Lab, Special};
@@ -16,6 +17,7 @@ both_bare![
     what_happens_on_their_page_happens_here,
     a_start_that_is_not_offered_is_refused_before_anything_is_asked,
     guests_are_invited_there_as_well,
+    the_same_request_is_answered_although_the_calendar_is_silent,
 ];
 
 async fn what_is_booked_here_stands_there(on: On) {
@@ -136,6 +138,29 @@ async fn a_start_that_is_not_offered_is_refused_before_anything_is_asked(on: On)
     let posts = lab.cal.requests().iter().filter(|call| call.method == "POST" && call.path == "/v2/bookings").count();
     assert_eq!(posts, 1);
     lab.settle(TimeDelta::seconds(10)).await;
+    lab.app.finish().await;
+}
+
+async fn the_same_request_is_answered_although_the_calendar_is_silent(on: On) {
+    let lab = Lab::start(on).await;
+    let maria = lab.app.client("maria");
+    let order = lab.offer.order(at("2026-11-25T15:00:00Z"));
+    let fields = "booking { id startsAt }";
+    let first = maria.mutate("createBooking", order.clone(), fields).await.text("/createBooking/booking/id");
+    let to = |hour: u8| json!({ "idempotencyKey": key(), "bookingId": first, "startsAt": at(&format!("2026-11-25T{hour}:00:00Z")) });
+    let (move_it, too_late) = (to(18), to(19));
+    let moved = maria.mutate("rescheduleBooking", move_it.clone(), fields).await;
+    assert_eq!(moved.user_errors(), Vec::<&str>::new());
+    lab.settle(TimeDelta::seconds(10)).await;
+    lab.cal.faults().set(Fault::new("*", simulators::Kind::Hang));
+    let again = maria.mutate("createBooking", order, fields).await;
+    assert_eq!(again.text("/createBooking/booking/id"), first, "{again:?}");
+    let again = maria.mutate("rescheduleBooking", move_it, fields).await;
+    assert_eq!(again.at("/rescheduleBooking/booking/startsAt"), "2026-11-25T18:00:00.000Z", "{again:?}");
+    let other = maria.mutate("rescheduleBooking", too_late, fields).await;
+    assert_eq!(other.code(), Some("PROVIDER_UNAVAILABLE"), "what is new is not");
+    lab.cal.faults().clear();
+    lab.settle(TimeDelta::seconds(60)).await;
     lab.app.finish().await;
 }
 

@@ -107,6 +107,12 @@ async fn a_coach_moves_to_cal_com_and_is_booked_there(on: On) {
     let back = migrate(&lab, "NATIVE", false).await;
     assert_eq!(back.at("/migrateCoach/report/coach/scheduler"), "NATIVE");
     assert_eq!(back.at("/migrateCoach/report/bookingsKept"), 1, "it stays where it was granted");
+    let moved = json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": "2026-11-25T18:00:00Z" });
+    let moved = lab.app.client("maria").mutate("rescheduleBooking", moved, "booking { startsAt }").await;
+    assert_eq!(moved.user_errors(), Vec::<&str>::new(), "and is moved there");
+    assert_eq!(moved.at("/rescheduleBooking/booking/startsAt"), "2026-11-25T18:00:00.000Z");
+    lab.settle(TimeDelta::seconds(20)).await;
+    assert_eq!(lab.agree().await, Ok(()));
     let input = json!({ "idempotencyKey": key(), "bookingId": id, "reason": "ill" });
     lab.app.client("maria").mutate("cancelBooking", input, "booking { status }").await;
     lab.settle(TimeDelta::seconds(20)).await;

@@ -23,6 +23,7 @@ use super::request::{self, Asked};
 use super::state::Event;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::coach::is_suspended;
 use crate::domain::hold::kept_for_a_move;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::{self, Except};
@@ -56,12 +57,16 @@ pub struct Create {
 /// booked; `Invalid` for values that cannot stand.
 pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
-    let offered = Offered::find(app, &input).await?;
     let now = app.clock.now();
+    let used = idempotency::key(person.user_id, "createBooking", key, &input)?;
+    if let Some(id) = idempotency::find(app.db.write_one(), &used, now).await? {
+        // Whether the time is still free is no longer the question.
+        return outcome::outcome(app, super::read::require(app.db.write_one(), id).await?).await;
+    }
+    let offered = Offered::find(app, &input).await?;
     let act = Act::person(ActorKind::Client, &person, &caller.correlation_id, now);
     let booking_id = entity::new_id();
-    let request_hash = idempotency::key(person.user_id, "createBooking", key, &input)?.request_hash;
-    let (key, deadline) = (key.to_owned(), now + app.deadlines.payment);
+    let (key, request_hash, deadline) = (key.to_owned(), used.request_hash, now + app.deadlines.payment);
 
     let (booking, is_new) = app
         .db
@@ -131,7 +136,12 @@ impl Order {
             self.redeem_hold(txn, hold_id, act.now).await?;
         }
         let except = Except { user_id: Some(self.client.id), ..Except::default() };
-        let slot = Wanting { coach: &self.coach, event_type: &self.event_type, terms: &self.terms };
+        let slot = Wanting {
+            coach: &self.coach,
+            event_type: &self.event_type,
+            terms: &self.terms,
+            scheduler: self.coach.scheduler,
+        };
         require_free(txn, slot, offered, self.input.starts_at, except, act.now).await?;
 
         let mut course = Course::begin(act, self.row(id, act.now)?);
@@ -257,6 +267,10 @@ impl Wanted {
         }
         require_good_standing(txn, &coach).await?;
         scheduling::require_readable(&**txn, &coach).await?;
+        if coach.scheduler == Scheduler::CalCom && event_type.seats > 1 {
+            let message = "places in a group can only be booked in the coach's own calendar".to_owned();
+            return Err(Conflict::InvalidState(message).into());
+        }
         let length = self.length_minutes.unwrap_or(event_type.length_minutes);
         let mut violations = Vec::new();
         if !event_type.lengths.0.contains(&length) {
@@ -272,14 +286,10 @@ impl Wanted {
 
 /// A suspended coach cannot be booked.
 async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
-    let Some(user_id) = coach.user_id else { return Ok(()) };
-    let account = user::Entity::find_by_id(user_id).one(&**txn).await?;
-    match account {
-        Some(account) if account.suspended_at.is_some() => {
-            Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into())
-        }
-        _ => Ok(()),
+    if is_suspended(&**txn, coach).await? {
+        return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
     }
+    Ok(())
 }
 
 /// Nothing but the price stands between the booking and its confirmation.
@@ -314,6 +324,8 @@ pub(crate) struct Wanting<'w> {
     pub(crate) coach: &'w coach::Model,
     pub(crate) event_type: &'w event_type::Model,
     pub(crate) terms: &'w Terms,
+    /// Who grants it: for a booking that is moved, whoever granted that.
+    pub(crate) scheduler: Scheduler,
 }
 
 /// Refuses a start that the coach does not offer or that is no longer free, and says which of the two it is.
@@ -325,11 +337,11 @@ pub(crate) async fn require_free(
     except: Except,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Wanting { coach, event_type, terms } = wanted;
+    let Wanting { coach, event_type, terms, scheduler } = wanted;
     let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let range = Interval { from: claim.from, until: claim.until };
     let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
-    let (is_free, is_offered) = match (offered, coach.scheduler) {
+    let (is_free, is_offered) = match (offered, scheduler) {
         (Offered::ByHours, Scheduler::Native) => {
             (availability.offers(terms, starts_at, now), availability.would_offer(terms, starts_at, now))
         }

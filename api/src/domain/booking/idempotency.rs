@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
-use entity::idempotency_key::{ActiveModel, Column, Entity};
+use entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,17 @@ pub(super) struct Key<'a> {
     /// Chosen by the client.
     pub(super) key: &'a str,
     pub(super) request_hash: String,
+}
+
+impl Key<'_> {
+    /// What it was used for, if for the same.
+    fn is_for(&self, used: &Model) -> Result<Uuid> {
+        if used.request_hash == self.request_hash {
+            Ok(used.subject_id)
+        } else {
+            Err(Conflict::IdempotencyKeyReused.into())
+        }
+    }
 }
 
 /// Whether the key is new.
@@ -43,6 +54,39 @@ pub(super) fn key<'a>(user_id: Uuid, operation: &'static str, key: &'a str, inpu
     }
     let input = serde_json::to_vec(input).map_err(|error| Error::internal("hashing an input", error))?;
     Ok(Key { user_id, operation, key, request_hash: hex::encode(Sha256::digest(input)) })
+}
+
+/// What a key was used for, before anything is asked or written for it; `None` for a new one.
+///
+/// # Errors
+/// `IdempotencyKeyReused` when the key was used with another input.
+pub(super) async fn find(db: &impl ConnectionTrait, key: &Key<'_>, now: DateTime<Utc>) -> Result<Option<Uuid>> {
+    let used = Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()));
+    used.filter(Column::ExpiresAt.gt(now)).one(db).await?.map(|used| key.is_for(&used)).transpose()
+}
+
+/// From now on the key stands for another object: the request that its effect hangs on.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<()> {
+    Entity::update_many()
+        .set(ActiveModel { subject_id: Set(subject), ..ActiveModel::default() })
+        .filter(Column::UserId.eq(key.user_id))
+        .filter(Column::Operation.eq(key.operation))
+        .filter(Column::Key.eq(key.key))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+/// Gives the keys of something back that was refused: a refusal uses no key up.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result<()> {
+    Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(Column::SubjectId.eq(subject)).exec(&**txn).await?;
+    Ok(())
 }
 
 /// Takes the key for `subject`, inside the transaction that makes the effect. A second caller waits here until the first one has
@@ -74,9 +118,5 @@ pub(super) async fn claim(txn: &Txn, key: &Key<'_>, subject: Uuid, now: DateTime
         return Ok(Claim::New);
     }
     let first = same().one(&**txn).await?.ok_or_else(|| Error::internal("an idempotency key", "vanished"))?;
-    if first.request_hash == key.request_hash {
-        Ok(Claim::Done(first.subject_id))
-    } else {
-        Err(Conflict::IdempotencyKeyReused.into())
-    }
+    key.is_for(&first).map(Claim::Done)
 }

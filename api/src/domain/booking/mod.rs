@@ -44,6 +44,7 @@ pub use payment::record_payment;
 pub use policy::{Quote, quote};
 pub use read::{BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification};
 pub(crate) use read::{doubt_free_time, find_uid};
+pub(crate) use request::list_open_requests;
 pub use reschedule::{Reschedule, reschedule};
 pub use saga::see_to;
 pub use stand::settle_conflicts;

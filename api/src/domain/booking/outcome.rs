@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use entity::Uuid;
 use entity::booking::Model as Booking;
-use entity::coach::Scheduler;
 use entity::scheduler_request::{Entity, Kind, Status as Standing};
 use sea_orm::EntityTrait;
 
@@ -46,18 +45,13 @@ pub(super) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking>
     }
 }
 
-/// A move that was asked for before: what came of it then, if that is still to be learnt.
+/// A move that was asked for before: what came of it then. Its key stands for the request, where a scheduler was asked, or else for the
+/// booking.
 ///
 /// # Errors
 /// Why the scheduler refused it.
-pub(super) async fn after_move(app: &Arc<App>, booking: Booking, is_new: bool) -> Result<Booking> {
-    if is_new || booking.scheduler == Scheduler::Native {
-        return Ok(booking);
-    }
-    match request::latest(app.db.write_one(), &booking, Kind::Move).await? {
-        Some(request) => outcome_of_move(app, booking, request.id).await,
-        None => Ok(booking),
-    }
+pub(super) async fn again(app: &Arc<App>, booking: Booking, subject: Uuid) -> Result<Booking> {
+    if subject == booking.id { Ok(booking) } else { outcome_of_move(app, booking, subject).await }
 }
 
 /// What came of a move.

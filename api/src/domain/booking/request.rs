@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use entity::scheduler_request::{ActiveModel, Column, Entity, Kind, Model, Status};
 use entity::{Uuid, booking, slot_hold};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 
+use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Act, Result};
 use crate::outbox::job::{self, Job};
@@ -175,4 +176,13 @@ pub(crate) async fn latest(
         .filter(Column::Kind.eq(kind))
         .order_by_desc(Column::CreatedAt);
     Ok(found.one(db).await?)
+}
+
+/// Everything that was asked of a scheduler and has not come to an end.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Uuid>> {
+    let open = Entity::find().filter(Column::Status.eq(Status::Open)).select_only().column(Column::Id);
+    Ok(open.into_tuple().all(app.db.read()).await?)
 }

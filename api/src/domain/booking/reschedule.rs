@@ -42,12 +42,16 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
     let person = caller.require_person()?.clone();
     check_reason(input.reason.as_deref())?;
     let seen = super::read::get(app, caller, input.booking_id).await?;
-    let offered = Offered::for_move(app, &seen, input.starts_at).await?;
     let now = app.clock.now();
-    let request_hash = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?.request_hash;
-    let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
+    let used = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?;
+    if let Some(subject) = idempotency::find(app.db.write_one(), &used, now).await? {
+        // Whether the time is still free is no longer the question.
+        return outcome::again(app, seen, subject).await;
+    }
+    let offered = Offered::for_move(app, &seen, input.starts_at).await?;
+    let (key, request_hash, correlation_id) = (key.to_owned(), used.request_hash, caller.correlation_id.clone());
 
-    let (booking, is_new) = app
+    let moving = app
         .db
         .write(move |txn| {
             let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
@@ -64,25 +68,32 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
                     key: &key,
                     request_hash,
                 };
-                if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
-                    return Ok((Moving::Done(booking), false));
+                if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await? {
+                    return Ok(Moving::Before(booking, subject));
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
-                Ok((move_to(txn, &act, &booking, input, &offered).await?, true))
+                let moving = move_to(txn, &act, &booking, input, &offered).await?;
+                if let Moving::Asked(_, request_id) = moving {
+                    idempotency::hand_on(txn, &key, request_id).await?;
+                }
+                Ok(moving)
             })
         })
         .await?;
-    if is_new {
+    if !matches!(moving, Moving::Before(..)) {
         app.metrics.booking("rescheduled");
     }
-    match booking {
-        Moving::Done(booking) => outcome::after_move(app, booking, is_new).await,
+    match moving {
+        Moving::Before(booking, subject) => outcome::again(app, booking, subject).await,
+        Moving::Done(booking) => Ok(booking),
         Moving::Asked(booking, request_id) => outcome::outcome_of_move(app, booking, request_id).await,
     }
 }
 
 /// How far a move has come when it is written down.
 enum Moving {
+    /// The same was asked before; with what its key stands for.
+    Before(Model, Uuid),
     Done(Model),
     /// It is for the scheduler to grant.
     Asked(Model, Uuid),
@@ -118,7 +129,8 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
     if booking.status.is_active() {
         let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
         let except = Except { booking_id: Some(booking.id), user_id: act.actor_id };
-        let wanted = Wanting { coach: &coach, event_type: &event_type, terms: &terms };
+        let scheduler = booking.scheduler;
+        let wanted = Wanting { coach: &coach, event_type: &event_type, terms: &terms, scheduler };
         require_free(txn, wanted, offered, input.starts_at, except, act.now).await?;
         if booking.scheduler != Scheduler::Native {
             let request_id = ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;

@@ -14,6 +14,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter};
 
 use super::change::apply;
+use super::idempotency;
 use super::learn;
 use super::request::{self, Ending};
 use super::state::Event;
@@ -115,7 +116,10 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
     match known {
         Known::Told(tellings) => {
             app.slots.doubt(booking.coach_id);
-            take_in(app, request, tellings).await
+            match take_in(app, request, tellings).await? {
+                None => give_up(app, request).await,
+                done => Ok(done),
+            }
         }
         Known::Refused(refusal) => conclude(app, request, Standing::Refused, Some(refusal)).await.map(Some),
         Known::Nothing => conclude(app, request, Standing::Undone, None).await.map(Some),
@@ -225,6 +229,21 @@ async fn take_in(app: &App, request: &Request, tellings: Vec<Telling>) -> Result
     Ok(request.is_none_or(|request| request.status != Standing::Open).then_some(()))
 }
 
+/// What the scheduler tells may be about something else by now, and will never answer the request: a booking that was ended there before it
+/// could be moved, or one that became known here by another way. After a while that is believed. `None` before.
+async fn give_up(app: &App, request: &Request) -> Result<Option<()>> {
+    let (now, booking) = (app.clock.now(), super::read::require(app.db.write_one(), request.booking_id).await?);
+    let is_over = match request.kind {
+        Kind::Move => now - request.sent_at.unwrap_or(request.created_at) >= SETTLED && !booking.status.is_active(),
+        Kind::Book => now - request.created_at >= GIVEN_UP,
+        Kind::Undo => false,
+    };
+    if !is_over {
+        return Ok(None);
+    }
+    conclude(app, request, Standing::Refused, Some("CHANGED_MEANWHILE".to_owned())).await.map(Some)
+}
+
 /// Nothing came of it: a booking that was to be made is given up, one that was to be moved stays where it is.
 async fn conclude(app: &App, request: &Request, status: Standing, refusal: Option<String>) -> Result<()> {
     let now = app.clock.now();
@@ -234,13 +253,17 @@ async fn conclude(app: &App, request: &Request, status: Standing, refusal: Optio
             let (request, refusal) = (request.clone(), refusal.clone());
             Box::pin(async move {
                 let booking = super::read::take(txn, request.booking_id).await?;
-                let reason = refusal.clone();
+                let (reason, is_refused) = (refusal.clone(), refusal.is_some());
                 if !request::close(txn, &request, status, Ending { refusal, uid: None }, now).await? {
                     return Ok(());
                 }
                 if request.kind == Kind::Book && booking.status == Status::Initiated {
                     let act = Act { now, ..Act::from(&request) };
                     apply(txn, &act, &booking, Event::SchedulerRefused, reason, |_| ()).await?;
+                }
+                if is_refused && let Some(user_id) = request.actor_id {
+                    let subject = if request.kind == Kind::Book { booking.id } else { request.id };
+                    idempotency::give_back(txn, user_id, subject).await?;
                 }
                 Ok(())
             })

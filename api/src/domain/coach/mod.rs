@@ -57,6 +57,13 @@ pub(super) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model
     Entity::find_by_id(id).one(db).await?.ok_or_else(no_coach)
 }
 
+/// Whether the coach's account is suspended: nobody can book them then.
+pub(super) async fn is_suspended(db: &impl ConnectionTrait, coach: &Model) -> Result<bool> {
+    let Some(user_id) = coach.user_id else { return Ok(false) };
+    let account = user::Entity::find_by_id(user_id).filter(user::Column::SuspendedAt.is_not_null());
+    Ok(account.one(db).await?.is_some())
+}
+
 /// The coach, whose row nobody else changes before the transaction ends. Whoever takes time of a coach waits for it too.
 pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
     Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_coach)

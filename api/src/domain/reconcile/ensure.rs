@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sea_orm::Condition;
 
 use crate::app::App;
-use crate::domain::{Result, connection, planned};
+use crate::domain::{Result, booking, connection, planned};
 use crate::outbox::Job;
 
 /// Between two readings of what has changed.
@@ -25,5 +25,9 @@ pub async fn ensure(app: &App) -> Result<()> {
         ]
     };
     let working = connection::list_working(app, Condition::all()).await?;
-    planned::ensure(&app.db, working.into_iter().flat_map(readings).collect()).await
+    let mut planned: Vec<_> = working.into_iter().flat_map(readings).collect();
+    // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was given up.
+    let open = booking::list_open_requests(app).await?;
+    planned.extend(open.into_iter().map(|request_id| (Job::SeeToRequest { request_id }, now + EVERY, "reconcile")));
+    planned::ensure(&app.db, planned).await
 }

@@ -127,11 +127,14 @@ impl<'a> Reader<'a> {
     }
 
     /// All pages; gives the last change among them, and whether these were all.
+    ///
+    /// A list by the last change moves under its reader: what is changed meanwhile goes to its end, and everything behind it a place
+    /// forward. So the next page begins where the last change was, and not at a number of places.
     async fn pages(&mut self, mut filter: BookingFilter) -> Result<(Option<DateTime<Utc>>, bool)> {
         filter.take = Some(PAGE);
-        let mut last = None;
-        for page in 0..MOST_PAGES {
-            filter.skip = Some(page * PAGE);
+        let (mut last, mut skip, mut begins) = (None, 0, None);
+        for _ in 0..MOST_PAGES {
+            filter.skip = Some(skip);
             let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
             self.report.failed += found.unreadable;
             for booking in &found.bookings {
@@ -140,6 +143,12 @@ impl<'a> Reader<'a> {
             }
             if !found.has_next {
                 return Ok((last, true));
+            }
+            if filter.window.updated_after.is_some() && last > begins {
+                (skip, begins) = (0, last);
+                filter.window.updated_after = last.map(|last| last - TimeDelta::milliseconds(1));
+            } else {
+                skip += PAGE;
             }
         }
         Ok((last, false))

@@ -13,7 +13,7 @@ use entity::event_type::Visibility;
 use entity::{Uuid, coach, event_type, event_type_host};
 use sea_orm::{ConnectionTrait, EntityTrait, JoinType, QuerySelect};
 
-use super::coach::require;
+use super::coach::{is_suspended, require};
 use super::scheduling::native::{Interval, Slot, Terms};
 use super::scheduling::{self, Availability, Except, Freshness, Question, Source};
 use super::text::Problems;
@@ -74,7 +74,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         Some(id) if id != owner.id => host(db, &event_type, id).await?,
         _ => owner,
     };
-    if !coach.accepts_bookings && moving.is_none() {
+    if moving.is_none() && (!coach.accepts_bookings || is_suspended(db, &coach).await?) {
         return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
     }
     scheduling::require_readable(db, &coach).await?;
@@ -89,7 +89,8 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
     let user_id = caller.find_person().map(|person| person.user_id);
     let except = Except { booking_id: moving.as_ref().map(|booking| booking.id), user_id };
     let availability = scheduling::load(db, &coach, &event_type, query.range, except, now).await?;
-    if coach.scheduler == Scheduler::Native {
+    let scheduler = moving.as_ref().map_or(coach.scheduler, |booking| booking.scheduler);
+    if scheduler == Scheduler::Native {
         let slots = availability.slots(&terms, query.range, now);
         return Ok(Slots {
             coach,

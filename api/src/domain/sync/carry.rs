@@ -173,7 +173,9 @@ pub(crate) async fn keep(app: &App, event_type: &Model, there: &EventType, messa
                 let found = find(&**txn, id).await?;
                 let before = found.unwrap_or_else(|| mirror::blank(Subject::EventType, id, coach_id, now));
                 let agreed = Agreed { external_id: their_id, theirs, version, is_latest: current.version == version };
-                put(txn, agreed.over(before, message, now)).await
+                let is_latest = agreed.is_latest;
+                put(txn, agreed.over(before, message, now)).await?;
+                if is_latest { Ok(()) } else { mirror::event_type_changed(txn, &current, now, "sync").await }
             })
         })
         .await?;

@@ -60,6 +60,31 @@ pub(crate) async fn schedule_changed(
     job::enqueue(txn, &Job::PushSchedule { schedule_id: row.id }, now, correlation_id).await
 }
 
+/// What of a coach's has changed since an instant, while it was being brought to where it is kept now, is carried there once more.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn catch_up(
+    txn: &Txn,
+    coach_id: Uuid,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<()> {
+    let schedules = schedule::Entity::find_by_coach(coach_id).filter(schedule::Column::UpdatedAt.gt(since));
+    for row in schedules.all(&**txn).await? {
+        schedule_changed(txn, &row, now, correlation_id).await?;
+    }
+    let event_types = event_type::Entity::find()
+        .filter(event_type::Column::CoachId.eq(coach_id))
+        .filter(event_type::Column::Visibility.ne(event_type::Visibility::Archived))
+        .filter(event_type::Column::UpdatedAt.gt(since));
+    for row in event_types.all(&**txn).await? {
+        event_type_changed(txn, &row, now, correlation_id).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn is_kept_elsewhere(db: &Txn, coach_id: Uuid) -> Result<bool> {
     let coach = coach::Entity::find_by_id(coach_id).one(&**db).await?;
     Ok(coach.is_some_and(|coach| coach.scheduler == Scheduler::CalCom))

@@ -27,7 +27,7 @@ pub use schedules::push_schedule;
 
 pub(super) use absences::took_over as absences_took_over;
 pub(super) use carry::{How, Stopped, carry, keep};
-pub(super) use mirror::{event_type_changed, schedule_changed};
+pub(super) use mirror::{catch_up, event_type_changed, schedule_changed};
 pub(super) use schedules::carry as carry_schedule;
 
 use providers::{Error as Fault, Kind};

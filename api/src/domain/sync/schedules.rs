@@ -137,7 +137,9 @@ pub(super) async fn keep(app: &App, row: &schedule::Model, there: &Schedule, mes
                 let found = find(&**txn, id).await?;
                 let before = found.unwrap_or_else(|| mirror::blank(Subject::Schedule, id, coach_id, now));
                 let agreed = Agreed { external_id: their_id, theirs, version, is_latest: current.version == version };
-                put(txn, agreed.over(before, message, now)).await
+                let is_latest = agreed.is_latest;
+                put(txn, agreed.over(before, message, now)).await?;
+                if is_latest { Ok(()) } else { mirror::schedule_changed(txn, &current, now, "sync").await }
             })
         })
         .await?;
