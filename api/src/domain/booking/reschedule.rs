@@ -44,9 +44,10 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
     let seen = super::read::get(app, caller, input.booking_id).await?;
     let now = app.clock.now();
     let used = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?;
-    if let Some(subject) = idempotency::find(app.db.write_one(), &used, now).await? {
+    if let Some(subject) = idempotency::find(app.db.read(), &used, now).await? {
         // Whether the time is still free is no longer the question.
-        return outcome::again(app, seen, subject).await;
+        let booking = super::read::require(app.db.read(), seen.id).await?;
+        return outcome::again(app, booking, subject).await;
     }
     let offered = Offered::for_move(app, &seen, input.starts_at).await?;
     let (key, request_hash, correlation_id) = (key.to_owned(), used.request_hash, caller.correlation_id.clone());
