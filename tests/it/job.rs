@@ -10,6 +10,7 @@ both![
     what_is_in_hand_is_nobody_elses,
     what_was_taken_over_is_not_finished_by_who_was_too_slow,
     what_is_asked_for_again_while_it_is_done_comes_after_it,
+    what_is_asked_for_now_is_not_put_off_by_what_only_comes_round,
 ];
 
 async fn enqueue<const N: usize>(app: &TestApp, jobs: [Job; N]) {
@@ -82,4 +83,23 @@ async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) 
     assert_eq!(second.iter().map(|job| (job.subject_id, job.attempts)).collect::<Vec<_>>(), [(user_id, 1)]);
     assert_ne!(second[0].id, first[0].id);
     job::finish(app.db().write_one(), &second).await.expect("the database answers");
+}
+
+async fn what_is_asked_for_now_is_not_put_off_by_what_only_comes_round(app: &TestApp) {
+    let same = Job::ClaimBookings { user_id: entity::new_id() };
+    enqueue(app, [same]).await;
+    let tomorrow = app.now() + TimeDelta::days(1);
+    let plan =
+        |job| app.db().write(move |txn| Box::pin(async move { job::plan_all(txn, &[(job, tomorrow, "test")]).await }));
+    plan(same).await.expect("the database answers");
+    let due = claim(app, TimeDelta::zero()).await;
+    assert_eq!(due.iter().map(|job| Job::from_row(job)).collect::<Vec<_>>(), [Some(same)]);
+    job::finish(app.db().write_one(), &due).await.expect("the database answers");
+    // And what comes round is done at once when it is asked for.
+    plan(same).await.expect("the database answers");
+    assert_eq!(claim(app, TimeDelta::zero()).await, []);
+    enqueue(app, [same]).await;
+    let due = claim(app, TimeDelta::zero()).await;
+    assert_eq!(due.len(), 1);
+    job::finish(app.db().write_one(), &due).await.expect("the database answers");
 }

@@ -11,9 +11,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use super::Result;
 use crate::db::Db;
 use crate::outbox::Job;
-use crate::outbox::job::enqueue_all;
+use crate::outbox::job::plan_all;
 
-/// Puts down what of this work is neither waiting nor being done. Safe to run anywhere, any number of times.
+/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile is not put off. Safe to run anywhere, any number of times.
 ///
 /// # Errors
 /// When the database fails.
@@ -39,7 +39,7 @@ pub(crate) async fn ensure(db: &Db, mut jobs: Vec<(Job, DateTime<Utc>, &'static 
     let jobs = Arc::new(jobs);
     db.write(move |txn| {
         let jobs = Arc::clone(&jobs);
-        Box::pin(async move { enqueue_all(txn, &jobs).await })
+        Box::pin(async move { plan_all(txn, &jobs).await })
     })
     .await
 }

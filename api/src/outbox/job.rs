@@ -165,11 +165,32 @@ pub async fn enqueue(txn: &Txn, job: &Job, run_at: DateTime<Utc>, correlation_id
     enqueue_all(txn, &[(*job, run_at, correlation_id)]).await
 }
 
-/// Puts much work down in one statement: each job with when it is to be done and its correlation id. No two may be the same.
+/// Puts much work down in one statement: each job with when it is to be done and its correlation id. No two may be the same. Where the
+/// same work waits already, it is done when it is asked for now, and gets all its attempts again.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
+    let mut replace = same_work_waits();
+    replace.update_columns([Column::RunAt, Column::CorrelationId]).value(Column::Attempts, 0);
+    put_down(txn, jobs, replace).await
+}
+
+/// The same for work that only comes round: where it waits already, that stands, also when it was asked for this very moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn plan_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
+    put_down(txn, jobs, same_work_waits().do_nothing().to_owned()).await
+}
+
+fn same_work_waits() -> OnConflict {
+    OnConflict::column(Column::DedupeKey)
+        .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
+        .to_owned()
+}
+
+async fn put_down(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)], when_it_waits: OnConflict) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -187,13 +208,7 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Resu
         correlation_id: Set(correlation_id.to_owned()),
         created_at: Set(run_at),
     };
-    let replace = OnConflict::column(Column::DedupeKey)
-        .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
-        .update_columns([Column::RunAt, Column::CorrelationId])
-        // Whatever became of earlier attempts: this is asked for now.
-        .value(Column::Attempts, 0)
-        .to_owned();
-    Entity::insert_many(jobs.iter().map(row)).on_conflict(replace).exec_without_returning(&**txn).await?;
+    Entity::insert_many(jobs.iter().map(row)).on_conflict(when_it_waits).exec_without_returning(&**txn).await?;
     for (job, ..) in jobs {
         txn.brings(job.lane().news());
     }

@@ -9,7 +9,7 @@ use entity::{booking, event_type};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use simulators::cal_com::{self, StandIn};
-use tests::{Answer, On, START, Setup, TestApp, at};
+use tests::{Answer, On, PATIENCE, START, Setup, TestApp, at};
 
 pub(super) const SECRET: &str = "whsec-of-the-lab";
 pub(super) const CLIENT: &str = "clientofthelab00000000000";
@@ -32,12 +32,24 @@ pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
 
 /// The same, of a platform whose organization is known.
 pub(super) fn client_of(cal: &StandIn, organization_id: Option<i64>) -> providers::cal_com::Client {
+    client_with(cal, organization_id, policy())
+}
+
+fn policy() -> providers::http::Policy {
     let mut policy = providers::cal_com::policy();
     policy.pace.rest = Duration::from_millis(20);
     policy.pace.share = 100.0;
     policy.pace.burst = 100.0;
     policy.retries.first_pause = Duration::from_millis(5);
     policy.breaker.pause = Duration::from_millis(50);
+    policy
+}
+
+fn client_with(
+    cal: &StandIn,
+    organization_id: Option<i64>,
+    policy: providers::http::Policy,
+) -> providers::cal_com::Client {
     let settings = providers::cal_com::Settings {
         api_url: cal.url(),
         app_url: cal.url(),
@@ -86,10 +98,23 @@ impl Lab {
     }
 
     pub(super) async fn with(on: On, special: Special) -> Self {
+        Self::speaking(on, special, policy()).await
+    }
+
+    /// One whose application waits for an answer longer than a test waits for anything.
+    pub(super) async fn patient(on: On) -> Self {
+        let mut policy = policy();
+        policy.limits.read = PATIENCE * 2;
+        policy.limits.total = PATIENCE * 2;
+        policy.budget = PATIENCE * 2;
+        Self::speaking(on, Special::default(), policy).await
+    }
+
+    async fn speaking(on: On, special: Special, policy: providers::http::Policy) -> Self {
         let options = options();
         let clock = options.clock.clone();
         let cal = cal_com::start(options).await.expect("a free loopback port");
-        let app = setup(&cal).cal_com(client(&cal)).start(on).await;
+        let app = setup(&cal).cal_com(client_with(&cal, None, policy)).start(on).await;
         Self::over((clock, cal), app, special).await
     }
 
