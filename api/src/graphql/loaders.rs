@@ -25,12 +25,12 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 /// is long enough for all items of a list to have asked.
 const DELAY: Duration = Duration::from_millis(2);
 
-/// The loader of one request. A query is one look at things as they are. A mutation changes them half-way, and a subscription lives on while
-/// they change: there each part of the answer is read when it is written.
+/// The loader of one execution. A query is one look at things as they are, and so is each answer of a subscription. A mutation changes them
+/// half-way: there each part of the answer is read when it is written.
 #[must_use]
 pub fn loaders(app: Arc<App>, kind: OperationType) -> Loaders {
     let loaders = DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
-    loaders.enable_all_cache(kind == OperationType::Query);
+    loaders.enable_all_cache(kind != OperationType::Mutation);
     loaders
 }
 

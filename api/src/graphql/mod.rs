@@ -27,6 +27,7 @@ pub mod schedule;
 pub mod schema;
 pub mod session;
 pub mod slot;
+pub mod source;
 pub mod sync;
 pub mod user;
 pub mod viewer;

@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, SimpleObject, Subscription};
 use entity::Uuid;
 use entity::booking::Status;
 use entity::booking_event::Model as Line;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::stream::{self, Stream};
 
 use super::event::BookingEvent;
 use super::object::Booking;
@@ -18,6 +18,7 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::{Error, Result};
 use crate::graphql::id::Kind;
 use crate::graphql::scalars::{DateTime, EventCursor};
+use crate::graphql::source::Handover;
 use crate::outbox::listen::Filter;
 
 /// Most bookings in the snapshot of a list.
@@ -67,18 +68,29 @@ impl BookingSubscription {
         #[graphql(desc = "All bookings of the caller's own coach profile; staff may name any.")] coach_id: Option<ID>,
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
-        let (app, caller) = (Arc::clone(app(ctx)), caller(ctx).clone());
-        let first = async {
-            let watch = Watch::read(&app, &caller, booking_id, mine, coach_id).await?;
-            let (cursor, snapshot) = watch.start(&app, &caller, after).await?;
-            Ok::<_, Error>((watch.filter, cursor, snapshot))
+        let (app, caller, handover) = (app(ctx), caller(ctx), ctx.data_unchecked::<Handover>());
+        let message = match handover.event::<Happened>() {
+            None => {
+                let watch = Watch::read(app, caller, booking_id, mine, coach_id).await?;
+                let (cursor, snapshot) = watch.start(app, caller, after).await?;
+                handover.follow::<Happened>(app.live.follow(watch.filter, cursor));
+                Ok(snapshot)
+            }
+            Some(happened) => {
+                let told = tell(app, caller, happened).await;
+                if told.is_err() {
+                    // A reader without the right to go on must not be told the rest, nor one to whom something could not be told.
+                    handover.end();
+                }
+                told
+            }
         };
-        // Boxed, and the snapshot in a list: what only the beginning needs is not kept for the life of the stream.
-        let (filter, cursor, snapshot) = Box::pin(first).await?;
-        let snapshot: Vec<_> = snapshot.into_iter().map(Ok).collect();
-        Ok(stream::iter(snapshot).chain(changes(app, caller, filter, cursor)))
+        Ok(stream::iter(message.transpose()))
     }
 }
+
+/// What the history brings: its next line, or why it cannot be read.
+type Happened = domain::Result<Arc<Line>>;
 
 struct Watch {
     filter: Filter,
@@ -161,39 +173,9 @@ impl Watch {
     }
 }
 
-fn changes(
-    app: Arc<App>,
-    caller: Caller,
-    filter: Filter,
-    cursor: i64,
-) -> impl Stream<Item = Result<BookingStreamMessage>> + use<> {
-    let lines = Box::pin(app.live.follow(filter, cursor));
-    // Ends after the first error: a reader without the right to go on must not be told the rest.
-    stream::unfold(Some((app, caller, lines)), |state| async move {
-        let (app, caller, mut lines) = state?;
-        match next(&app, &caller, &mut lines).await {
-            Ok(message) => message.map(|message| (Ok(message), Some((app, caller, lines)))),
-            Err(error) => Some((Err(error), None)),
-        }
-    })
-}
-
-async fn next(
-    app: &App,
-    caller: &Caller,
-    lines: &mut (impl Stream<Item = domain::Result<Arc<Line>>> + Unpin),
-) -> Result<Option<BookingStreamMessage>> {
-    loop {
-        let Some(line) = lines.next().await.transpose()? else { return Ok(None) };
-        // Boxed: a subscription waits for most of its life, and what it needs only now and then is not kept ready in each of them.
-        if let Some(message) = Box::pin(tell(app, caller, line)).await? {
-            return Ok(Some(message));
-        }
-    }
-}
-
 /// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs any more.
-async fn tell(app: &App, caller: &Caller, line: Arc<Line>) -> Result<Option<BookingStreamMessage>> {
+async fn tell(app: &App, caller: &Caller, happened: Happened) -> Result<Option<BookingStreamMessage>> {
+    let line = happened?;
     identity::require_good_standing(app, caller).await?;
     let booking = match booking::get(app, caller, line.booking_id).await {
         Ok(booking) => booking,

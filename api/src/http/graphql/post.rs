@@ -112,13 +112,13 @@ fn no_events() -> ServerError {
 
 async fn run<E: Executor, G: Gate>(
     endpoint: &Arc<GraphqlEndpoint<E, G>>,
-    ready: Ready,
+    ready: Ready<G::Viewer>,
     viewer: &G::Viewer,
     caller: &Caller,
     accepted: Accepted,
 ) -> Result<Response, Fault> {
     let allowance = ready.allowance;
-    let subscribes = ready.kind == OperationType::Subscription;
+    let subscribes = ready.kind() == OperationType::Subscription;
     let mut response = match accepted.json.filter(|_| !accepted.prefers_events && !subscribes) {
         Some(media) => executed(media, endpoint.execute(ready).await?),
         None => {

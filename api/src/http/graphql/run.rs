@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Executor, Request, Response, ServerError};
+use async_graphql::{Executor, Request, Response, ServerError, Variables};
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{Instrument, error, warn};
@@ -20,9 +20,10 @@ use super::gate::{Allowance, Caller, Gate};
 use super::request::Params;
 use super::response::{self, Cost};
 use crate::graphql::document::Document;
+use crate::graphql::source::{Handover, Source};
 
 /// Points that resolvers add for work that cannot be seen in the answer: rows of a leaf they rendered themselves, calls to a provider.
-/// It is among the request's data.
+/// It is among the request's data, one for each answer.
 #[derive(Clone, Debug, Default)]
 pub struct CostMeter(Arc<AtomicU64>);
 
@@ -41,14 +42,23 @@ pub(super) enum Stopped {
 }
 
 /// An operation that may run.
-pub(super) struct Ready {
-    pub(super) kind: OperationType,
+pub(super) struct Ready<V> {
     pub(super) allowance: Option<Allowance>,
     document: Arc<Document>,
-    request: Request,
-    public_for: Option<Duration>,
+    variables: Variables,
+    viewer: V,
+    caller: Caller,
     requested: u64,
-    meter: CostMeter,
+}
+
+impl<V> Ready<V> {
+    pub(super) fn kind(&self) -> OperationType {
+        self.document.analysis.kind
+    }
+
+    fn write(&self, response: Response, meter: &CostMeter) -> Bytes {
+        write(response, self.requested, meter, self.allowance.as_ref())
+    }
 }
 
 /// The answer of a query or a mutation.
@@ -67,7 +77,7 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         viewer: &G::Viewer,
         caller: &Caller,
         fits: impl FnOnce(OperationType) -> Result<(), Stopped> + Send,
-    ) -> Result<Ready, Stopped> {
+    ) -> Result<Ready<G::Viewer>, Stopped> {
         let prepared =
             self.documents.prepare(params.asked, params.variables, &self.engine).await.map_err(Stopped::Refused)?;
         let analysis = &prepared.document.analysis;
@@ -75,15 +85,23 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         self.gate.authorise(viewer, analysis).map_err(|refusal| Stopped::Refused(vec![refusal.into()]))?;
         let admitted = self.gate.admit(viewer, caller, analysis, prepared.cost).await;
         let allowance = admitted.map_err(|limited| Stopped::Fault(limited.into()))?;
-        let (document, name) = prepared.document.executable();
-        let mut request = Request::new(String::new()).variables(prepared.variables);
+        Ok(Ready {
+            allowance,
+            variables: prepared.variables,
+            viewer: viewer.clone(),
+            caller: caller.clone(),
+            requested: prepared.cost,
+            document: prepared.document,
+        })
+    }
+
+    /// What the library is given for one execution.
+    fn request(&self, ready: &Ready<G::Viewer>, variables: Variables, meter: CostMeter) -> Request {
+        let (document, name) = ready.document.executable();
+        let mut request = Request::new(String::new()).variables(variables);
         request.operation_name = name.map(ToString::to_string);
         request.set_parsed_query(document);
-        let meter = CostMeter::default();
-        let request = self.gate.equip(request.data(meter.clone()), analysis.kind, viewer, caller);
-        let public_for = self.gate.public_for(analysis);
-        let (kind, requested, document) = (analysis.kind, prepared.cost, prepared.document);
-        Ok(Ready { kind, allowance, document, request, public_for, requested, meter })
+        self.gate.equip(request.data(meter), ready.kind(), &ready.viewer, &ready.caller)
     }
 
     /// # Errors
@@ -96,9 +114,11 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     ///
     /// # Errors
     /// 503 where too much is running already; 500 where a resolver panicked.
-    pub(super) async fn execute(&self, ready: Ready) -> Result<Answer, Fault> {
+    pub(super) async fn execute(&self, mut ready: Ready<G::Viewer>) -> Result<Answer, Fault> {
         let permit = self.permit()?;
-        let Ready { kind, allowance, document, request, public_for, requested, meter } = ready;
+        let (kind, meter, variables) = (ready.kind(), CostMeter::default(), std::mem::take(&mut ready.variables));
+        let request = self.request(&ready, variables, meter.clone());
+        let analysis = &ready.document.analysis;
         let began = Instant::now();
         let engine = self.engine.clone();
         let run = async move {
@@ -114,33 +134,26 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
                 Err(_) => Ok(Response::from_errors(vec![coded("EXECUTION_TIMEOUT", "The operation took too long.")])),
             }
         };
-        self.gate.ran(&document.analysis, began.elapsed(), finished.as_ref().is_ok_and(Response::is_ok));
+        self.gate.ran(analysis, began.elapsed(), finished.as_ref().is_ok_and(Response::is_ok));
         let Ok(response) = finished else {
             error!("a resolver panicked");
             return Err(Fault::new(http::StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Internal server error."));
         };
-        let public_for = public_for.filter(|_| kind == OperationType::Query && response.is_ok());
-        Ok(Answer { body: write(response, requested, &meter, allowance.as_ref()), public_for })
-    }
-
-    /// Runs a subscription: one written answer for each event.
-    pub(super) fn events(&self, ready: Ready) -> impl Stream<Item = Bytes> + Send + use<E, G> {
-        let Ready { request, requested, meter, allowance, .. } = ready;
-        let stream = AssertUnwindSafe(self.engine.stream(request)).catch_unwind().map(|event| {
-            event.unwrap_or_else(|_| {
-                error!("a subscription panicked");
-                Response::from_errors(vec![coded("INTERNAL", "Internal server error.")])
-            })
-        });
-        stream.map(move |response| write(response, requested, &meter, allowance.as_ref()))
+        let is_public = kind == OperationType::Query && response.is_ok();
+        let public_for = self.gate.public_for(analysis).filter(|_| is_public);
+        Ok(Answer { body: ready.write(response, &meter), public_for })
     }
 
     /// Runs any operation as a stream of answers, as sockets and event streams carry them.
-    pub(super) fn answers(self: &Arc<Self>, ready: Ready) -> BoxStream<'static, Bytes> {
-        if ready.kind == OperationType::Subscription {
-            return self.events(ready).boxed();
-        }
+    pub(super) fn answers(self: &Arc<Self>, ready: Ready<G::Viewer>) -> BoxStream<'static, Bytes> {
         let endpoint = Arc::clone(self);
+        if ready.kind() == OperationType::Subscription {
+            let subscription = Subscription::begin(endpoint, ready);
+            return stream::unfold(subscription, |mut subscription| async move {
+                subscription.next().await.map(|answer| (answer, subscription))
+            })
+            .boxed();
+        }
         let answer = async move {
             match endpoint.execute(ready).await {
                 Ok(answer) => answer.body,
@@ -148,6 +161,64 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
             }
         };
         answer.into_stream().boxed()
+    }
+}
+
+/// A subscription: one written answer for each event of its source.
+struct Subscription<E, G: Gate> {
+    endpoint: Arc<GraphqlEndpoint<E, G>>,
+    ready: Ready<G::Viewer>,
+    execution: Option<Execution>,
+    /// What it waits for when nothing is being executed.
+    source: Option<Source>,
+}
+
+/// One execution of a subscription's document: for one event, or, where the resolver keeps its source to itself, for all there are.
+struct Execution {
+    answers: BoxStream<'static, Response>,
+    handover: Handover,
+    meter: CostMeter,
+}
+
+impl<E: Executor, G: Gate> Subscription<E, G> {
+    fn begin(endpoint: Arc<GraphqlEndpoint<E, G>>, ready: Ready<G::Viewer>) -> Self {
+        let mut subscription = Self { endpoint, ready, execution: None, source: None };
+        subscription.execute(Handover::default());
+        subscription
+    }
+
+    fn execute(&mut self, handover: Handover) {
+        let meter = CostMeter::default();
+        let request = self.endpoint.request(&self.ready, self.ready.variables.clone(), meter.clone());
+        let answers = self.endpoint.engine.stream(request.data(handover.clone()));
+        self.execution = Some(Execution { answers, handover, meter });
+    }
+
+    /// The next answer; `None` when there is nothing more to come. May be dropped and called again at any time.
+    async fn next(&mut self) -> Option<Bytes> {
+        match AssertUnwindSafe(self.advance()).catch_unwind().await {
+            Ok(answer) => answer,
+            Err(_) => {
+                error!("a subscription panicked");
+                (self.execution, self.source) = (None, None);
+                let response = Response::from_errors(vec![coded("INTERNAL", "Internal server error.")]);
+                Some(self.ready.write(response, &CostMeter::default()))
+            }
+        }
+    }
+
+    async fn advance(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(execution) = &mut self.execution {
+                if let Some(response) = execution.answers.next().await {
+                    return Some(self.ready.write(response, &execution.meter));
+                }
+                let handover = self.execution.take().map(|execution| execution.handover);
+                self.source = handover.and_then(|handover| handover.go_on(self.source.take()));
+            }
+            let event = self.source.as_mut()?.next().await?;
+            self.execute(Handover::of(event));
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn refused(errors: &[ServerError]) -> Response {
 /// no `complete`, so that clients connect again.
 pub(super) fn respond<E: Executor, G: Gate>(
     endpoint: &Arc<GraphqlEndpoint<E, G>>,
-    ready: Ready,
+    ready: Ready<G::Viewer>,
     viewer: &G::Viewer,
     seat: Seat,
 ) -> Response {

@@ -67,6 +67,31 @@ async fn every_answer_is_a_next_and_the_end_is_a_complete() {
 }
 
 #[tokio::test]
+async fn each_event_of_a_source_is_executed_by_itself() {
+    let toy = Toy::new();
+    let told = async |query: &str| {
+        let reply = toy.send(post("/graphql/stream", &[], body(query))).await;
+        let mut found = events(&reply.text);
+        assert_eq!(found.pop().as_deref(), Some("complete: "), "{}", reply.text);
+        let json = |event: &String| serde_json::from_str(event.trim_start_matches("next: ")).expect("JSON");
+        found.iter().map(json).collect::<Vec<serde_json::Value>>()
+    };
+    let answers = told("subscription{number: sourced}").await;
+    let numbers: Vec<_> = answers.iter().map(|answer| answer["data"]["number"].as_i64()).collect();
+    assert_eq!(numbers, [Some(0), Some(1), Some(3), None]);
+    // None of them bears what another one cost.
+    assert!(answers.iter().all(|answer| answer["extensions"]["cost"]["actual"] == 41), "{answers:?}");
+    assert_eq!(answers[3]["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    let answers = told("subscription($at: Int){sourced(panicAt: $at)}").await;
+    assert_eq!(answers.len(), 4, "a variable that was not given: {answers:?}");
+    let answers = told("subscription{sourced(panicAt: 1)}").await;
+    assert_eq!(answers[0]["data"]["sourced"], 0);
+    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "INTERNAL");
+    assert_eq!(answers.len(), 2);
+    toy.settled().await;
+}
+
+#[tokio::test]
 async fn a_document_that_cannot_run_is_one_next() {
     let toy = Toy::new();
     for (query, code) in [("{nope}", "GRAPHQL_VALIDATION_FAILED"), ("{", "GRAPHQL_PARSE_FAILED")] {

@@ -27,6 +27,7 @@ use super::super::{
 };
 use crate::graphql::document::{Analysis, Limits, Policy};
 use crate::graphql::engine::{Engine, Exposure};
+use crate::graphql::source::Handover;
 
 /// What tests hold on to, to see what happened and to make things happen.
 #[derive(Clone, Default)]
@@ -129,6 +130,30 @@ impl Events {
         stream::iter(0..count).map(move |number| {
             produced.fetch_add(1, Ordering::SeqCst);
             format!("{number}:{}", "x".repeat(size))
+        })
+    }
+
+    /// What an endless source brings after 0, each number executed by itself. Of 2 nothing is told, and after 4 nothing more.
+    async fn sourced(
+        &self,
+        ctx: &Context<'_>,
+        panic_at: Option<i32>,
+    ) -> impl Stream<Item = async_graphql::Result<i32>> + use<> {
+        ctx.data_unchecked::<CostMeter>().add(41);
+        let handover = ctx.data_unchecked::<Handover>();
+        let event = handover.event::<i32>();
+        assert!(event.is_none() || event != panic_at, "a source with a fault");
+        stream::iter(match event {
+            None => {
+                handover.follow(stream::iter(1..));
+                Some(Ok(0))
+            }
+            Some(2) => None,
+            Some(4) => {
+                handover.end();
+                Some(Err("no".extend_with(|_, extensions| extensions.set("code", "FORBIDDEN"))))
+            }
+            Some(number) => Some(Ok(number)),
         })
     }
 
