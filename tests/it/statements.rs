@@ -8,14 +8,14 @@ use tests::{Actor, TestApp, at, both};
 
 use crate::booking::{create, id_of};
 
-both![lists_take_as_many_statements_however_long_they_are];
+both![lists_take_as_many_statements_however_long_they_are, free_time_takes_two_statements];
 
 /// An operation, by whom, and the most statements that it may take.
 const OPERATIONS: &[(&str, &str, usize)] = &[
     (
         "client",
         "{ viewer { bookings(first: 50) { pageInfo { hasNextPage } edges { cursor } nodes {
-            id status startsAt allowedActions coach { id displayName } eventType { id title }
+            id status startsAt allowedActions cancellationQuote { refund { amount } } coach { id displayName } eventType { id title }
             client { displayName } session { id status notes(first: 3) { nodes { id body author { displayName } } } }
         } } } }",
         9,
@@ -52,6 +52,17 @@ async fn lists_take_as_many_statements_however_long_they_are(app: &TestApp) {
         assert_eq!(few.0.len(), many.0.len(), "{query}\n{:#?}", many.0);
         assert!(many.0.len() <= *most, "{} statements for {query}\n{:#?}", many.0.len(), many.0);
     }
+}
+
+async fn free_time_takes_two_statements(app: &TestApp) {
+    let query = "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) {
+        freshness slots { startsAt } } }";
+    let offer = app.offer("nora", "coaching-60").await;
+    let range = json!({ "from": "2026-11-23T00:00:00Z", "until": "2026-11-30T00:00:00Z" });
+    let asked = json!({ "id": offer.id(), "range": range });
+    let (answer, statements) = app.statements.of(app.visitor().gql(query, asked)).await;
+    assert_ne!(answer.ok().data["slots"]["slots"], json!([]));
+    assert_eq!(statements.len(), 2, "{statements:#?}");
 }
 
 /// The statements of each operation, and how many nodes it gave.

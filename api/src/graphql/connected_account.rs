@@ -6,7 +6,6 @@ use entity::connection::{Health, HealthReason, Kind as ConnectionKind, Model};
 use super::context::{app, caller};
 use super::error::Result;
 use super::id::Kind;
-use super::loaders::forget;
 use super::payload::payload;
 use super::scalars::{DateTime, Url};
 use crate::domain::connection::{self, AccountFate, Action};
@@ -172,7 +171,6 @@ impl ConnectedAccountMutation {
             connection::connect_with_api_key(app(ctx), caller(ctx), coach_id, input.api_key.into()).await
         };
         let done = done.await;
-        forget(ctx);
         ConnectWithApiKeyPayload::new(done, ConnectedAccount)
     }
 
@@ -187,7 +185,6 @@ impl ConnectedAccountMutation {
             connection::provision(app(ctx), caller(ctx), coach_id).await
         };
         let done = done.await;
-        forget(ctx);
         ProvisionCoachPayload::new(done, ConnectedAccount)
     }
 
@@ -203,7 +200,6 @@ impl ConnectedAccountMutation {
             connection::disconnect(app(ctx), caller(ctx), connection::Disconnect { connection_id, account }).await
         };
         let done = done.await;
-        forget(ctx);
         DisconnectAccountPayload::new(done, ConnectedAccount)
     }
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::parser::types::OperationType;
 use chrono::NaiveDate;
@@ -91,6 +90,20 @@ impl Loader<IsConnected> for Rows {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let live = domain::connection::list_live_coaches(&self.0, &ids).await?;
         Ok(keys.iter().map(|key| (*key, live.contains(&key.0))).collect())
+    }
+}
+
+/// Whether the money for a booking is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IsPaid(pub Uuid);
+
+impl Loader<IsPaid> for Rows {
+    type Value = bool;
+    type Error = LoadError;
+
+    async fn load(&self, keys: &[IsPaid]) -> Result<HashMap<IsPaid, bool>, LoadError> {
+        let paid = domain::booking::list_paid(&self.0, keys.iter().map(|key| key.0)).await?;
+        Ok(keys.iter().map(|key| (*key, paid.contains(&key.0))).collect())
     }
 }
 
@@ -212,21 +225,4 @@ impl Loader<HostsOf> for Rows {
         let mut found = domain::event_type::hosts(&self.0, &ids).await?;
         Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
     }
-}
-
-/// Forgets what was read before a change, so that the next mutation of the same request does not show it.
-pub(super) fn forget(ctx: &Context<'_>) {
-    let loaders = ctx.data_unchecked::<Loaders>();
-    loaders.clear::<CoachById>();
-    loaders.clear::<EventTypeById>();
-    loaders.clear::<SessionByBooking>();
-    loaders.clear::<MirrorOf>();
-    loaders.clear::<SpecialtiesOf>();
-    loaders.clear::<PriceFrom>();
-    loaders.clear::<ScheduleById>();
-    loaders.clear::<SchedulesOf>();
-    loaders.clear::<AbsencesOf>();
-    loaders.clear::<ConnectionsOf>();
-    loaders.clear::<OverridesOf>();
-    loaders.clear::<HostsOf>();
 }

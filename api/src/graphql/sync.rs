@@ -8,7 +8,6 @@ use super::context::{app, caller};
 use super::error::Result;
 use super::event_type::EventType;
 use super::id::Kind;
-use super::loaders::forget;
 use super::payload::payload;
 use super::scalars::DateTime;
 use crate::domain::migrate::{self, Outcome, Subject, Target};
@@ -164,7 +163,6 @@ impl SyncMutation {
             migrate::migrate(app(ctx), caller(ctx), wanted).await
         };
         let done = done.await;
-        forget(ctx);
         MigrateCoachPayload::new(done, MigrationReport::new)
     }
 
@@ -179,7 +177,6 @@ impl SyncMutation {
             sync::import(app(ctx), caller(ctx), coach_id).await
         };
         let done = done.await;
-        forget(ctx);
         ImportEventTypesPayload::new(done, EventTypeImport::new)
     }
 
@@ -195,7 +192,6 @@ impl SyncMutation {
             sync::pull_mine(app(ctx), caller(ctx), coach_id).await
         };
         let done = done.await;
-        forget(ctx);
         SyncCalendarSettingsPayload::new(done, Coach::new)
     }
 }

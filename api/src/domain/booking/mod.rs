@@ -40,7 +40,7 @@ pub(crate) use create::{Offer, Wanted, Wanting, reference, require_free};
 pub use guests::add_guests;
 pub use intake::AnswerInput;
 pub(crate) use offered::Offered;
-pub use payment::record_payment;
+pub use payment::{list_paid, record_payment};
 pub use policy::{Quote, quote};
 pub use read::{BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification};
 pub(crate) use read::{doubt_free_time, find_uid};

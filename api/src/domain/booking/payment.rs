@@ -1,10 +1,12 @@
 //! Payments that staff record by hand: cash, a transfer, a card terminal.
 
+use std::collections::HashSet;
+
 use entity::Uuid;
 use entity::booking::{Model, Status};
 use entity::booking_event::ActorKind;
 use entity::payment;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
 use super::change::apply;
 use super::state::Event;
@@ -20,6 +22,19 @@ pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Resu
         .filter(payment::Column::BookingId.eq(booking_id))
         .filter(payment::Column::Status.eq(payment::Status::Succeeded));
     Ok(paid.one(db).await?.is_some())
+}
+
+/// Which of these bookings the money is here for.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_paid(app: &App, booking_ids: impl IntoIterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
+    let paid = payment::Entity::find()
+        .select_only()
+        .column(payment::Column::BookingId)
+        .filter(payment::Column::BookingId.is_in(booking_ids))
+        .filter(payment::Column::Status.eq(payment::Status::Succeeded));
+    Ok(paid.into_tuple::<Uuid>().all(app.db.read()).await?.into_iter().collect())
 }
 
 /// Records that a booking was paid outside of any provider: it is confirmed.

@@ -4,10 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{Model, Status};
 use entity::event_type::Policy;
 
-use super::payment::is_paid;
-use crate::app::App;
-use crate::domain::Result;
-
 /// What a cancellation at an instant would give back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
@@ -19,16 +15,21 @@ pub struct Quote {
     pub changes_at: Option<DateTime<Utc>>,
 }
 
-/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money that is not here.
+/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money that is not here. Whether it is here is only
+/// asked where that is not plain from the booking.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn quote(app: &App, booking: &Model, at: DateTime<Utc>) -> Result<Quote> {
+/// Those of `is_paid`.
+pub async fn quote<E>(
+    booking: &Model,
+    at: DateTime<Utc>,
+    is_paid: impl Future<Output = Result<bool, E>>,
+) -> Result<Quote, E> {
     if !booking.status.is_active() {
         return Ok(Quote { refund_percent: 0, refund_minor: 0, changes_at: None });
     }
     let mut quote = by_policy(booking, at);
-    if quote.refund_minor > 0 && booking.status != Status::Confirmed && !is_paid(app.db.read(), booking.id).await? {
+    if quote.refund_minor > 0 && booking.status != Status::Confirmed && !is_paid.await? {
         quote.refund_minor = 0;
     }
     Ok(quote)

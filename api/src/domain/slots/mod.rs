@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
 use entity::event_type::Visibility;
-use entity::{Uuid, coach, event_type, event_type_host};
+use entity::{Uuid, coach, event_type, event_type_host, user};
 use sea_orm::{ConnectionTrait, EntityTrait, JoinType, QuerySelect};
 
 use super::coach::{is_suspended, require};
@@ -61,20 +61,24 @@ pub struct Slots {
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
-    let (event_type, owner) = offer(db, query.event_type_id)
+    let (event_type, owner, account) = offer(db, query.event_type_id)
         .await?
-        .filter(|(found, _)| found.visibility != Visibility::Archived || query.moving.is_some())
+        .filter(|(found, ..)| found.visibility != Visibility::Archived || query.moving.is_some())
         .ok_or(Error::NotFound("event type"))?;
     let moving = match query.moving {
         Some(id) => Some(moving(app, caller, id, &event_type).await?),
         None => None,
     };
     let wanted = moving.as_ref().map(|booking| booking.coach_id).or(query.coach_id);
-    let coach = match wanted {
-        Some(id) if id != owner.id => host(db, &event_type, id).await?,
-        _ => owner,
+    let (coach, is_suspended) = match wanted {
+        Some(id) if id != owner.id => {
+            let host = host(db, &event_type, id).await?;
+            let is_suspended = is_suspended(db, &host).await?;
+            (host, is_suspended)
+        }
+        _ => (owner, account.is_some_and(|account| account.suspended_at.is_some())),
     };
-    if moving.is_none() && (!coach.accepts_bookings || is_suspended(db, &coach).await?) {
+    if moving.is_none() && (!coach.accepts_bookings || is_suspended) {
         return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
     }
     scheduling::require_readable(db, &coach).await?;
@@ -168,13 +172,16 @@ async fn moving(
     Ok(booking)
 }
 
-/// An event type with its owner.
-async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<(event_type::Model, coach::Model)>> {
+/// An event type with its owner, and the owner's account.
+async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Offer>> {
     let its_owner =
         event_type::Entity::belongs_to(coach::Entity).from(event_type::Column::CoachId).to(coach::Column::Id).into();
-    let found = event_type::Entity::find_by_id(id).join(JoinType::InnerJoin, its_owner).select_also(coach::Entity);
-    Ok(found.one(db).await?.and_then(|(event_type, owner)| Some((event_type, owner?))))
+    let owned = event_type::Entity::find_by_id(id).join(JoinType::InnerJoin, its_owner).select_also(coach::Entity);
+    let found = owned.find_also(coach::Entity, user::Entity).one(db).await?;
+    Ok(found.and_then(|(event_type, owner, account)| Some((event_type, owner?, account))))
 }
+
+type Offer = (event_type::Model, coach::Model, Option<user::Model>);
 
 /// One of the other hosts.
 async fn host(db: &impl ConnectionTrait, event_type: &event_type::Model, coach_id: Uuid) -> Result<coach::Model> {

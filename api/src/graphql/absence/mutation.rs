@@ -9,7 +9,6 @@ use crate::graphql::booking::{Booking, fetch_along};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::forget;
 use crate::graphql::payload::{UserError, outcome, payload};
 
 /// Result of addAbsence.
@@ -88,7 +87,6 @@ impl AbsenceMutation {
             absence::remove(app(ctx), caller(ctx), id).await
         }
         .await;
-        forget(ctx);
         DeleteAbsencePayload::new(done, |gone| Kind::Absence.id(gone.id))
     }
 }
@@ -98,7 +96,6 @@ async fn kept(
     ctx: &Context<'_>,
     done: domain::Result<absence::Kept>,
 ) -> Result<std::result::Result<(Absence, Vec<Booking>), Vec<UserError>>> {
-    forget(ctx);
     let kept = match outcome(done)? {
         Ok(kept) => kept,
         Err(user_errors) => return Ok(Err(user_errors)),

@@ -5,6 +5,7 @@ use entity::booking::{Approval, Conflict, Model, Status};
 use entity::booking_event::ActorKind;
 use entity::coach::Scheduler;
 use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, PolicyTier};
+use futures_util::TryFutureExt;
 
 use super::event::BookingEvent;
 use crate::domain::booking::{self, Action};
@@ -14,7 +15,7 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, EventTypeById, IsConnected, Loaders, SessionByBooking, UserById};
+use crate::graphql::loaders::{CoachById, EventTypeById, IsConnected, IsPaid, Loaders, SessionByBooking, UserById};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
 use crate::graphql::session::Session;
@@ -182,7 +183,8 @@ impl Booking {
         #[graphql(desc = "When it would be cancelled; now when left out.")] at: Option<DateTime>,
     ) -> Result<CancellationQuote> {
         let at = at.map_or_else(|| app(ctx).clock.now(), |at| at.0);
-        let quote = booking::quote(app(ctx), &self.row, at).await?;
+        let is_paid = ctx.data_unchecked::<Loaders>().load_one(IsPaid(self.row.id));
+        let quote = booking::quote(&self.row, at, is_paid.map_ok(Option::unwrap_or_default)).await?;
         Ok(CancellationQuote {
             refund_percent: quote.refund_percent,
             refund: Money::new(quote.refund_minor, &self.row.currency),

@@ -7,7 +7,6 @@ use super::object::Coach;
 use crate::domain::coach;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
-use crate::graphql::loaders::forget;
 use crate::graphql::payload::payload;
 
 payload!(UpdateCoachProfilePayload, "Result of updateCoachProfile.", coach: Coach, "The profile.");
@@ -25,7 +24,6 @@ impl CoachMutation {
         #[graphql(desc = "The changes.")] input: UpdateCoachProfileInput,
     ) -> Result<UpdateCoachProfilePayload> {
         let done = async { coach::update_profile(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         UpdateCoachProfilePayload::new(done, Coach::new)
     }
 }

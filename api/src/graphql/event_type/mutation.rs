@@ -8,7 +8,6 @@ use crate::domain::{self, event_type};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::forget;
 use crate::graphql::payload::payload;
 
 payload!(CreateEventTypePayload, "Result of createEventType.", event_type: EventType, "The new event type.");
@@ -29,7 +28,6 @@ impl EventTypeMutation {
         #[graphql(desc = "What to offer.")] input: CreateEventTypeInput,
     ) -> Result<CreateEventTypePayload> {
         let done = async { event_type::create(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         CreateEventTypePayload::new(done, EventType::new)
     }
 
@@ -40,7 +38,6 @@ impl EventTypeMutation {
         #[graphql(desc = "The changes.")] input: UpdateEventTypeInput,
     ) -> Result<UpdateEventTypePayload> {
         let done = async { event_type::update(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         UpdateEventTypePayload::new(done, EventType::new)
     }
 
@@ -55,7 +52,6 @@ impl EventTypeMutation {
             event_type::archive(app(ctx), caller(ctx), id).await
         }
         .await;
-        forget(ctx);
         ArchiveEventTypePayload::new(done, EventType::new)
     }
 
@@ -70,7 +66,6 @@ impl EventTypeMutation {
             event_type::set_hosts(app(ctx), caller(ctx), id, coach_ids, version).await
         }
         .await;
-        forget(ctx);
         SetEventTypeHostsPayload::new(done, EventType::new)
     }
 }

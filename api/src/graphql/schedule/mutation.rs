@@ -8,7 +8,6 @@ use crate::domain::{self, schedule};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::forget;
 use crate::graphql::payload::payload;
 
 payload!(CreateSchedulePayload, "Result of createSchedule.", schedule: Schedule, "The new schedule.");
@@ -29,7 +28,6 @@ impl ScheduleMutation {
         #[graphql(desc = "The hours.")] input: CreateScheduleInput,
     ) -> Result<CreateSchedulePayload> {
         let done = async { schedule::create(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         CreateSchedulePayload::new(done, Schedule::new)
     }
 
@@ -40,7 +38,6 @@ impl ScheduleMutation {
         #[graphql(desc = "The changes.")] input: UpdateScheduleInput,
     ) -> Result<UpdateSchedulePayload> {
         let done = async { schedule::update(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         UpdateSchedulePayload::new(done, Schedule::new)
     }
 
@@ -55,7 +52,6 @@ impl ScheduleMutation {
             schedule::delete(app(ctx), caller(ctx), id).await
         }
         .await;
-        forget(ctx);
         DeleteSchedulePayload::new(done, |gone| Kind::Schedule.id(gone.id))
     }
 
@@ -66,7 +62,6 @@ impl ScheduleMutation {
         #[graphql(desc = "Which dates.")] input: SetScheduleOverridesInput,
     ) -> Result<SetScheduleOverridesPayload> {
         let done = async { schedule::set_overrides(app(ctx), caller(ctx), input.read()?).await }.await;
-        forget(ctx);
         SetScheduleOverridesPayload::new(done, Schedule::new)
     }
 }

@@ -8,7 +8,6 @@ use crate::domain::{self, session};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::forget;
 use crate::graphql::payload::payload;
 
 /// Input of markAttendance. Give at least one side; what is left out stays.
@@ -78,7 +77,6 @@ impl SessionMutation {
             session::mark_attendance(app(ctx), caller(ctx), input).await
         }
         .await;
-        forget(ctx);
         MarkAttendancePayload::new(done, Session::of)
     }
 
@@ -93,7 +91,6 @@ impl SessionMutation {
             session::start(app(ctx), caller(ctx), id, input.version).await
         }
         .await;
-        forget(ctx);
         StartSessionPayload::new(done, Session::of)
     }
 
@@ -109,7 +106,6 @@ impl SessionMutation {
             session::complete(app(ctx), caller(ctx), id, input.version).await
         }
         .await;
-        forget(ctx);
         CompleteSessionPayload::new(done, Session::of)
     }
 
@@ -125,7 +121,6 @@ impl SessionMutation {
             session::rate(app(ctx), caller(ctx), rate).await
         }
         .await;
-        forget(ctx);
         RateSessionPayload::new(done, Session::of)
     }
 }
