@@ -13,7 +13,8 @@ use crate::db::Db;
 use crate::outbox::Job;
 use crate::outbox::job::plan_all;
 
-/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile is not put off. Safe to run anywhere, any number of times.
+/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile is not put off. Safe to run anywhere, any
+/// number of times.
 ///
 /// # Errors
 /// When the database fails.
