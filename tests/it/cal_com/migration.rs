@@ -3,9 +3,11 @@
 use chrono::TimeDelta;
 use entity::booking::Status;
 use entity::coach::Scheduler;
+use entity::mirror::{self, State};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use simulators::cal_com;
-use tests::{Answer, On, both_bare, key};
+use simulators::{Point, cal_com};
+use tests::{Answer, On, both_bare, key, soon};
 
 use super::lab::{COACH, Lab, client_of, options, setup};
 
@@ -13,6 +15,7 @@ both_bare![
     a_coach_moves_to_cal_com_and_is_booked_there,
     a_dry_run_does_nothing_and_a_second_run_makes_nothing_twice,
     without_an_account_nobody_moves,
+    what_is_changed_while_a_coach_moves_is_carried_there_afterwards,
     what_changes_here_changes_there,
     what_changes_there_changes_here_and_the_latest_change_wins,
     what_is_offered_there_is_taken_over_unlisted,
@@ -150,6 +153,50 @@ async fn without_an_account_nobody_moves(on: On) {
     let other = lab.app.coach("marcus").mutate("migrateCoach", input, REPORT).await;
     assert_eq!(other.user_errors(), ["NOT_FOUND"]);
     assert_eq!(lab.app.offer(COACH, "coaching-60").await.coach.scheduler, Scheduler::Native);
+    lab.app.finish().await;
+}
+
+/// What the coach does while their offers are being brought to Cal.com: hours and offers are others then.
+async fn change_everything(lab: &Lab) {
+    let hours = lab.offer.coach.default_schedule_id.expect("the demo data has hours");
+    let hours = courtside::graphql::id::Kind::Schedule.id(hours);
+    let week = json!([{ "weekday": "FRIDAY", "from": "10:00", "until": "16:00" }]);
+    let changes = [
+        ("updateEventType", json!({ "eventTypeId": lab.offer.id(), "title": "Renamed meanwhile" }), "eventType { id }"),
+        (
+            "createEventType",
+            json!({ "title": "New", "slug": "made-meanwhile", "lengthMinutes": 45 }),
+            "eventType { id }",
+        ),
+        ("updateSchedule", json!({ "scheduleId": hours, "weeklyHours": week }), "schedule { id }"),
+    ];
+    for (mutation, input, fields) in changes {
+        let done = lab.app.coach(COACH).mutate(mutation, input, fields).await;
+        assert_eq!(done.user_errors(), Vec::<&str>::new(), "{done:?}");
+    }
+}
+
+async fn what_is_changed_while_a_coach_moves_is_carried_there_afterwards(on: On) {
+    let lab = connected(on).await;
+    let waits = lab.cal.hold(Point::BeforeCommit, "/v2/event-types");
+    let meanwhile = async {
+        soon("the hours are there, and the offers are next", waits.reached(1)).await;
+        lab.advance(TimeDelta::seconds(1));
+        change_everything(&lab).await;
+        waits.release();
+    };
+    let (done, ()) = tokio::join!(migrate(&lab, "CALCOM", false), meanwhile);
+    assert_eq!(done.at("/migrateCoach/report/isDone"), true, "{done:?}");
+    let before = lab.offer.event_type.title.clone();
+    assert_eq!(there(&lab, "coaching-60").await["title"], before, "it went there as it was when the coach set out");
+
+    lab.app.run_jobs().await;
+    assert_eq!(there(&lab, "coaching-60").await["title"], "Renamed meanwhile");
+    assert_eq!(there(&lab, "made-meanwhile").await["lengthInMinutes"], 45);
+    let hours = get(&lab, "/v2/schedules/default", "2024-06-11").await["data"]["availability"].clone();
+    assert_eq!(hours, json!([{ "days": ["Friday"], "startTime": "10:00", "endTime": "16:00" }]));
+    let kept = mirror::Entity::find().all(lab.app.db().read()).await.expect("the database answers");
+    assert!(kept.iter().all(|row| row.state == State::Synced), "{kept:?}");
     lab.app.finish().await;
 }
 
