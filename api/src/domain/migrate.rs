@@ -4,7 +4,6 @@
 //! change hands. Cut off in the middle it is asked for again, and goes on: nothing is made twice. Bookings are not touched. Each stays
 //! with the scheduler that granted it until it is over, keeps its identity and history, and goes on taking its time here.
 
-use chrono::{DateTime, Utc};
 use entity::booking::{self, Status};
 use entity::coach::{self, Scheduler};
 use entity::event_type::{self, Visibility};
@@ -95,7 +94,6 @@ pub struct Report {
 /// does not answer. What was brought there by then stays, and asking again goes on from there.
 pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let (person, coach_id) = acting_for(caller, wanted.coach_id)?;
-    let began = app.clock.now();
     let coach = require(app.db.read(), coach_id).await?;
     if coach.default_schedule_id.is_none() {
         return Err(Conflict::InvalidState("the coach has no hours; make a schedule first".to_owned()).into());
@@ -112,7 +110,7 @@ pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Repor
     let bookings_kept = kept(app, coach_id, wanted.to).await?;
     let is_whole = steps.iter().all(|step| step.outcome != Outcome::Failed);
     let coach =
-        if is_whole && !wanted.dry_run { hand_over(app, caller, coach_id, wanted.to, began).await? } else { coach };
+        if is_whole && !wanted.dry_run { hand_over(app, caller, coach_id, wanted.to).await? } else { coach };
     let is_done = coach.scheduler == wanted.to.scheduler();
     Ok(Report { coach, dry_run: wanted.dry_run, is_done, steps, bookings_kept })
 }
@@ -250,14 +248,7 @@ async fn kept(app: &App, coach_id: Uuid, to: Target) -> Result<u64> {
         .await?)
 }
 
-/// `began` is when the migration did: what was changed since may not have been brought along.
-async fn hand_over(
-    app: &App,
-    caller: &Caller,
-    coach_id: Uuid,
-    to: Target,
-    began: DateTime<Utc>,
-) -> Result<coach::Model> {
+async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Result<coach::Model> {
     let (now, cause) = (app.clock.now(), caller.correlation_id.clone());
     let actor_id = caller.require_person()?.user_id;
     let coach = app
@@ -283,7 +274,7 @@ async fn hand_over(
                     .await?;
                 if to == Target::CalCom {
                     super::sync::absences_took_over(txn, &row, now, &cause).await?;
-                    super::sync::catch_up(txn, coach_id, began, now, &cause).await?;
+                    super::sync::catch_up(txn, coach_id, now, &cause).await?;
                 }
                 Ok(row)
             })

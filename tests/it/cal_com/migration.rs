@@ -161,7 +161,9 @@ async fn change_everything(lab: &Lab) {
     let hours = lab.offer.coach.default_schedule_id.expect("the demo data has hours");
     let hours = courtside::graphql::id::Kind::Schedule.id(hours);
     let week = json!([{ "weekday": "FRIDAY", "from": "10:00", "until": "16:00" }]);
+    let intro = lab.app.offer(COACH, "intro-20").await;
     let changes = [
+        ("archiveEventType", json!({ "eventTypeId": intro.id() }), "eventType { id }"),
         ("updateEventType", json!({ "eventTypeId": lab.offer.id(), "title": "Renamed meanwhile" }), "eventType { id }"),
         (
             "createEventType",
@@ -181,7 +183,6 @@ async fn what_is_changed_while_a_coach_moves_is_carried_there_afterwards(on: On)
     let waits = lab.cal.hold(Point::BeforeCommit, "/v2/event-types");
     let meanwhile = async {
         soon("the hours are there, and the offers are next", waits.reached(1)).await;
-        lab.advance(TimeDelta::seconds(1));
         change_everything(&lab).await;
         waits.release();
     };
@@ -193,6 +194,7 @@ async fn what_is_changed_while_a_coach_moves_is_carried_there_afterwards(on: On)
     lab.app.run_jobs().await;
     assert_eq!(there(&lab, "coaching-60").await["title"], "Renamed meanwhile");
     assert_eq!(there(&lab, "made-meanwhile").await["lengthInMinutes"], 45);
+    assert_eq!(there(&lab, "intro-20").await["hidden"], true, "it was archived after it had been packed");
     let hours = get(&lab, "/v2/schedules/default", "2024-06-11").await["data"]["availability"].clone();
     assert_eq!(hours, json!([{ "days": ["Friday"], "startTime": "10:00", "endTime": "16:00" }]));
     let kept = mirror::Entity::find().all(lab.app.db().read()).await.expect("the database answers");

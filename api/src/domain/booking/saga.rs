@@ -35,6 +35,9 @@ pub(super) const OVER: TimeDelta = TimeDelta::minutes(11);
 /// Between two looks for an answer that was lost: at least this, and more as time goes by.
 const NEXT_LOOK: TimeDelta = TimeDelta::seconds(5);
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
+/// Why a booking was given up that its scheduler has said nothing about.
+const NO_ANSWER: &str = "NO_ANSWER";
+
 /// What became known of a request.
 enum Known {
     /// The scheduler has it.
@@ -194,7 +197,7 @@ async fn abandon(app: &App, request: &Request) -> Result<()> {
                 let booking = super::read::take(txn, request.booking_id).await?;
                 if booking.status == Status::Initiated {
                     let act = Act::system(entity::booking_event::Source::Sweeper, &request.correlation_id, now);
-                    let reason = Some("NO_ANSWER".to_owned());
+                    let reason = Some(NO_ANSWER.to_owned());
                     apply(txn, &act, &booking, Event::SchedulerRefused, reason, |_| ()).await?;
                 }
                 Ok(())
@@ -253,7 +256,8 @@ async fn conclude(app: &App, request: &Request, status: Standing, refusal: Optio
             let (request, refusal) = (request.clone(), refusal.clone());
             Box::pin(async move {
                 let booking = super::read::take(txn, request.booking_id).await?;
-                let (reason, is_refused) = (refusal.clone(), refusal.is_some());
+                let is_refused = refusal.is_some();
+                let reason = refusal.clone().or_else(|| Some(NO_ANSWER.to_owned()));
                 if !request::close(txn, &request, status, Ending { refusal, uid: None }, now).await? {
                     return Ok(());
                 }

@@ -60,27 +60,27 @@ pub(crate) async fn schedule_changed(
     job::enqueue(txn, &Job::PushSchedule { schedule_id: row.id }, now, correlation_id).await
 }
 
-/// What of a coach's has changed since an instant, while it was being brought to where it is kept now, is carried there once more.
+/// What of a coach's has changed while it was being brought to where it is kept now is carried there once more.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn catch_up(
-    txn: &Txn,
-    coach_id: Uuid,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<()> {
-    let schedules = schedule::Entity::find_by_coach(coach_id).filter(schedule::Column::UpdatedAt.gt(since));
-    for row in schedules.all(&**txn).await? {
-        schedule_changed(txn, &row, now, correlation_id).await?;
+pub(crate) async fn catch_up(txn: &Txn, coach_id: Uuid, now: DateTime<Utc>, correlation_id: &str) -> Result<()> {
+    let brought = Entity::find().filter(Column::CoachId.eq(coach_id)).all(&**txn).await?;
+    let brought: HashMap<Uuid, i64> = brought.into_iter().map(|mirror| (mirror.id, mirror.version)).collect();
+    for row in schedule::Entity::find_by_coach(coach_id).all(&**txn).await? {
+        if brought.get(&row.id) != Some(&row.version) {
+            schedule_changed(txn, &row, now, correlation_id).await?;
+        }
     }
-    let event_types = event_type::Entity::find()
-        .filter(event_type::Column::CoachId.eq(coach_id))
-        .filter(event_type::Column::Visibility.ne(event_type::Visibility::Archived))
-        .filter(event_type::Column::UpdatedAt.gt(since));
+    let event_types = event_type::Entity::find().filter(event_type::Column::CoachId.eq(coach_id));
     for row in event_types.all(&**txn).await? {
-        event_type_changed(txn, &row, now, correlation_id).await?;
+        let is_behind = match brought.get(&row.id) {
+            Some(version) => *version != row.version,
+            None => row.visibility != event_type::Visibility::Archived,
+        };
+        if is_behind {
+            event_type_changed(txn, &row, now, correlation_id).await?;
+        }
     }
     Ok(())
 }
