@@ -84,8 +84,14 @@ pub struct Model {
     pub retry_at: Option<DateTimeUtc>,
     /// When the provider last accepted the credential.
     pub last_ok_at: Option<DateTimeUtc>,
-    /// Everything that changed at the provider before this is known here.
+    /// Everything that changed at the provider before this is known here, but for what was passed over.
     pub sync_cursor: Option<DateTimeUtc>,
+    /// Readings in a row of what has changed in which something could not be taken in; counted as far as it matters.
+    pub sync_failures: i32,
+    /// Of what changed at the provider from here on, until `passed_over_until`, something was passed over and is still to be tried again.
+    pub passed_over_from: Option<DateTimeUtc>,
+    /// Set together with `passed_over_from`.
+    pub passed_over_until: Option<DateTimeUtc>,
     /// When its health was last looked at by itself.
     pub checked_at: Option<DateTimeUtc>,
     pub disconnected_at: Option<DateTimeUtc>,

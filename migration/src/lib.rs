@@ -15,6 +15,7 @@ mod m20261121_000003_scheduler_request;
 mod m20261121_000004_sync;
 mod m20261121_000005_absence;
 mod m20261121_000006_guests;
+mod m20261121_000007_passed_over;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_sync::Migration),
             Box::new(m20261121_000005_absence::Migration),
             Box::new(m20261121_000006_guests::Migration),
+            Box::new(m20261121_000007_passed_over::Migration),
         ]
     }
 }

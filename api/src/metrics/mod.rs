@@ -95,7 +95,8 @@ impl Metrics {
         let sockets = counted(r, "sockets", "WebSockets open");
         let subscriptions = counted(r, "subscriptions", "Operations on WebSockets and event streams");
         let bookings = counted(r, "bookings", "What happened to bookings");
-        let reconciled = counted(r, "reconciled_bookings", "Bookings read from schedulers, and how many were news");
+        let reconciled =
+            counted(r, "reconciled_bookings", "Bookings read from schedulers, how many were news, and how many failed");
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");
         let resident = measured(r, "process_resident_memory", "Memory in use", Unit::Bytes);
@@ -204,10 +205,12 @@ impl Metrics {
         self.subscriptions.set(operations);
     }
 
-    /// One reading of a calendar's records: how many bookings were read, and how many of them were news.
-    pub fn reconciled(&self, read: usize, changed: usize) {
+    /// One reading of a calendar's records: how many bookings were read, how many of them were news, and how many could not be read or
+    /// taken in.
+    pub fn reconciled(&self, read: usize, changed: usize, failed: usize) {
         self.reconciled.get_or_create(&labels::State { state: "read" }).inc_by(read as u64);
         self.reconciled.get_or_create(&labels::State { state: "changed" }).inc_by(changed as u64);
+        self.reconciled.get_or_create(&labels::State { state: "failed" }).inc_by(failed as u64);
     }
 
     /// `event` such as `created`, `canceled`, `rescheduled`.

@@ -18,6 +18,7 @@ fn everything_that_happened_is_in_the_text() {
     metrics.jobs_in("waiting", 7);
     metrics.job_ran("project_delivery", "done", took);
     metrics.booking("created");
+    metrics.reconciled(5, 2, 1);
     metrics.database_connections("idle", 4);
     metrics.rate_limited("bookings");
     let text = metrics.text();
@@ -33,6 +34,7 @@ fn everything_that_happened_is_in_the_text() {
         "courtside_jobs{state=\"waiting\"} 7",
         "courtside_job_duration_seconds_count{name=\"project_delivery\",outcome=\"done\"} 1",
         "courtside_bookings_total{state=\"created\"} 1",
+        "courtside_reconciled_bookings_total{state=\"failed\"} 1",
         "courtside_database_connections{state=\"idle\"} 4",
         "courtside_rate_limited_total{state=\"bookings\"} 1",
         "courtside_build_info{version=\"0.1.0\"} 1",

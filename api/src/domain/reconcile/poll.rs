@@ -25,8 +25,11 @@ const FIRST: TimeDelta = TimeDelta::days(2);
 const PAGE: u32 = 100;
 /// Pages of one reading; what is left comes with the next one.
 const MOST_PAGES: u32 = 40;
+/// Readings in a row that begin at the same place because something in them failed. After that the readings go on without it.
+const MOST_TRIES: i32 = 10;
 
-/// Reads what has changed in a coach's calendar since it was read last.
+/// Reads what has changed in a coach's calendar since it was read last. Where a booking cannot be read or taken in, the next reading begins
+/// where this one did. What fails again and again is passed over, so that it holds up nothing else, and is left to [`full`].
 ///
 /// # Errors
 /// When it cannot be read; the next reading begins where this one did.
@@ -41,26 +44,49 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     };
     let mut reader = Reader::new(app, &link, Mode::Repair, None);
     let (last, is_whole) = reader.pages(filter).await?;
-    if reader.report.failed == 0 {
-        // Their clock, not ours: with nothing new it stays where it is.
-        let cursor = last.or(link.sync_cursor).unwrap_or(now - OVERLAP);
-        connection::Entity::update_many()
-            .set(connection::ActiveModel { sync_cursor: Set(Some(cursor)), ..Default::default() })
-            .filter(connection::Column::Id.eq(link.id))
-            .exec(app.db.write_one())
-            .await?;
-    }
     let report = reader.report;
-    app.metrics.reconciled(report.read, report.changes.len());
-    if !report.changes.is_empty() || !is_whole {
-        tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(), is_whole,
-            "a calendar's records were read");
+    // Their clock, not ours: with nothing new it stays where it is.
+    let cursor = last.or(link.sync_cursor).unwrap_or(now - OVERLAP);
+    connection::Entity::update_many()
+        .set(place(&link, (since, cursor), report.failed, now))
+        .filter(connection::Column::Id.eq(link.id))
+        .exec(app.db.write_one())
+        .await?;
+    app.metrics.reconciled(report.read, report.changes.len(), report.failed);
+    if !report.changes.is_empty() || !is_whole || report.failed > 0 {
+        tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
+            failed = report.failed, is_whole, "a calendar's records were read");
     }
     Ok(report)
 }
 
+/// Where the next reading of what has changed is to begin, after one from `since` to `cursor` in which so many failed; and what has been
+/// passed over by then.
+fn place(
+    link: &connection::Model,
+    (since, cursor): (DateTime<Utc>, DateTime<Utc>),
+    failed: usize,
+    now: DateTime<Utc>,
+) -> connection::ActiveModel {
+    let tries = if failed == 0 { 0 } else { Ord::min(link.sync_failures + 1, MOST_TRIES) };
+    let mut next = connection::ActiveModel { sync_failures: Set(tries), ..Default::default() };
+    if tries < MOST_TRIES {
+        next.sync_cursor = Set(if failed == 0 { Some(cursor) } else { link.sync_cursor });
+        return next;
+    }
+    // What fails at the very end is read each time anyhow, until something comes after it.
+    if link.passed_over_from.is_none() || link.sync_cursor != Some(cursor) {
+        tracing::warn!(connection.id = %link.id, failed, from = %since, until = %now,
+            "bookings that could not be taken in are passed over until the nightly reading");
+        next.sync_cursor = Set(Some(cursor));
+        next.passed_over_from = Set(Some(link.passed_over_from.map_or(since, |from| from.min(since))));
+        next.passed_over_until = Set(Some(now));
+    }
+    next
+}
+
 /// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked.
-/// What was decided here and is not carried out there yet is taken up again.
+/// What was passed over is tried again, and what was decided here and is not carried out there yet is taken up again.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -71,8 +97,9 @@ pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     let undone = list_undone(app, link.coach_id).await?.into_iter();
     let align = |booking_id| (Job::AlignBooking { booking_id }, now, "reconcile");
     planned::ensure(&app.db, undone.map(align).collect()).await?;
+    app.metrics.reconciled(report.read, report.changes.len(), report.failed);
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
-        missing = report.missing.len(), "everything to come in a calendar was read");
+        missing = report.missing.len(), failed = report.failed, "everything to come in a calendar was read");
     Ok(report)
 }
 
@@ -89,6 +116,7 @@ pub(super) async fn read_all(
     };
     let mut reader = Reader::new(app, link, mode, actor_id);
     reader.pages(filter).await?;
+    reader.try_again().await?;
     for booking in coming(app, link.coach_id).await? {
         reader.look_for(&booking).await?;
     }
@@ -154,6 +182,42 @@ impl<'a> Reader<'a> {
         Ok((last, false))
     }
 
+    /// What the readings of what has changed have passed over. Once all of it is taken in, nothing is passed over any more.
+    async fn try_again(&mut self) -> Result<()> {
+        let (Some(from), Some(until)) = (self.link.passed_over_from, self.link.passed_over_until) else {
+            return Ok(());
+        };
+        let failed = self.report.failed;
+        let filter = BookingFilter {
+            window: BookingWindow {
+                updated_after: Some(from),
+                updated_before: Some(until),
+                ..BookingWindow::default()
+            },
+            sort: Some((BookingSort::Updated, SortOrder::Ascending)),
+            ..BookingFilter::default()
+        };
+        let (_, is_whole) = self.pages(filter).await?;
+        if self.report.failed > failed || !is_whole {
+            tracing::warn!(connection.id = %self.link.id, failed = self.report.failed - failed, is_whole,
+                "bookings that were passed over could not be taken in this time either");
+        } else if self.mode == Mode::Repair {
+            let none = connection::ActiveModel {
+                passed_over_from: Set(None),
+                passed_over_until: Set(None),
+                ..Default::default()
+            };
+            connection::Entity::update_many()
+                .set(none)
+                .filter(connection::Column::Id.eq(self.link.id))
+                // Unless more was passed over meanwhile.
+                .filter(connection::Column::PassedOverUntil.eq(until))
+                .exec(self.app.db.write_one())
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn calendar(&self) -> Result<Calendar<'_>> {
         let reason = Purpose::Reconcile.asked_by(self.actor_id);
         let calendar = Calendar::of_coach(self.app, self.link.coach_id, reason).await?;
@@ -168,7 +232,8 @@ impl<'a> Reader<'a> {
             Ok(change) => self.report.changes.extend(change),
             Err(error) => {
                 self.report.failed += 1;
-                tracing::warn!(connection.id = %self.link.id, %error, "a booking that was read could not be taken in");
+                tracing::warn!(connection.id = %self.link.id, number = booking.id, %error,
+                    "a booking that was read could not be taken in");
             }
         }
     }

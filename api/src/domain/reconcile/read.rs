@@ -32,7 +32,7 @@ pub struct Report {
     /// Bookings that were read.
     pub read: usize,
     pub changes: Vec<Change>,
-    /// Bookings that could not be read or taken in; they are tried again with the next reading.
+    /// Bookings that could not be read or taken in; they are tried again with the next reading, and in the end with each nightly one.
     pub failed: usize,
     /// Bookings that are known here and that the scheduler knows nothing of.
     pub missing: Vec<Uuid>,
