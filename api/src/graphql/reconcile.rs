@@ -72,7 +72,8 @@ impl ReconcileMutation {
         SyncMyBookingsPayload::new(done.await, |report| report)
     }
 
-    /// Read everything that is to come in connected calendars, and make true here what they say.
+    /// Read everything that is to come in connected calendars, and how the last 30 days went where nobody has said so here; and make true
+    /// here what they say.
     async fn reconcile(
         &self,
         ctx: &Context<'_>,

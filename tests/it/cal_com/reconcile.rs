@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use courtside::domain::reconcile::{self, Report};
 use entity::booking::Status;
 use entity::coach::Scheduler;
+use entity::session::{Attendance, Status as SessionStatus};
 use entity::{connection, event_type};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::json;
@@ -16,6 +17,7 @@ both_bare![
     a_third_of_the_messages_is_lost_and_all_is_healed_within_five_minutes,
     a_dry_run_tells_and_changes_nothing,
     what_cannot_be_taken_in_is_passed_over_and_tried_again_at_night,
+    how_sessions_went_is_read_at_night_after_a_long_outage,
 ];
 
 async fn a_third_of_the_messages_is_lost_and_all_is_healed_within_five_minutes(on: On) {
@@ -161,6 +163,40 @@ async fn what_cannot_be_taken_in_is_passed_over_and_tried_again_at_night(on: On)
     assert_eq!(starts(&lab).await, [odd, good]);
     let healed = link(&lab).await;
     assert_eq!((healed.passed_over_from, healed.passed_over_until, healed.sync_failures), (None, None, 0));
+    lab.app.run_jobs().await;
+    lab.app.finish().await;
+}
+
+async fn how_sessions_went_is_read_at_night_after_a_long_outage(on: On) {
+    let lab = Lab::start(on).await;
+    let (missed, off) = (lab.booked("2026-11-25T15:00:00Z").await, lab.booked("2026-11-26T15:00:00Z").await);
+    lab.app.run_jobs().await;
+    let there = |start: &str| lab.live_there().into_iter().find(|found| found.start == at(start)).expect("it stands");
+    let (missed_there, off_there) = (there("2026-11-25T15:00:00Z"), there("2026-11-26T15:00:00Z"));
+
+    // From now on nothing is heard of the calendar, and nobody reads it.
+    lab.cal.faults().set(Fault::new("*", Kind::DropWebhooks).times(Times::Always));
+    lab.advance(at("2026-11-25T16:30:00Z") - lab.app.now());
+    lab.cal.page_no_show(&missed_there.uid, &missed_there.attendees[0].email, true).await.expect("it has begun");
+    lab.advance(at("2026-11-26T15:05:00Z") - lab.app.now());
+    lab.cal.page_cancel(&off_there.uid, "the train stands still").await.expect("it is not over");
+    lab.advance(TimeDelta::days(12));
+    lab.app.sweep().await;
+    for id in [&missed, &off] {
+        assert_eq!(lab.app.booking(id).await.status, Status::Completed, "as far as is known here");
+    }
+    assert_eq!(read(&lab).await.read, 0, "so far back the readings of what has changed do not go");
+
+    lab.cal.reset_requests();
+    read_at_night(&lab).await;
+    let session = lab.app.session_of(&missed).await.expect("it was confirmed");
+    assert_eq!((session.status, session.client_attendance), (SessionStatus::NoShow, Attendance::Absent));
+    assert_eq!(lab.app.booking(&off).await.status, Status::Canceled);
+    let calls = || lab.cal.requests().iter().filter(|call| call.path.starts_with("/v2/bookings")).count();
+    assert_eq!(calls(), 2, "what is to come, and what was");
+    lab.cal.reset_requests();
+    assert!(read_at_night(&lab).await.changes.is_empty());
+    assert_eq!(calls(), 1, "what is settled is not asked for again");
     lab.app.run_jobs().await;
     lab.app.finish().await;
 }

@@ -1,14 +1,16 @@
-//! Following what changes at Cal.com, and looking at everything that is to come.
+//! Following what changes at Cal.com, and looking at everything that is to come or is not settled here.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{self, Status};
 use entity::coach::Scheduler;
+use entity::session::{self, Attendance};
 use entity::{Uuid, connection};
 use providers::cal_com::{self as wire, BookingFilter, BookingSort, BookingWindow, ListStatus, Refusal, SortOrder};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
@@ -25,6 +27,10 @@ const FIRST: TimeDelta = TimeDelta::days(2);
 const PAGE: u32 = 100;
 /// Pages of one reading; what is left comes with the next one.
 const MOST_PAGES: u32 = 40;
+/// How far back the reading of everything looks for how sessions went.
+const BACK: TimeDelta = TimeDelta::days(30);
+/// Whether their bounds are inside or outside is nowhere said.
+const MARGIN: TimeDelta = TimeDelta::minutes(1);
 /// Readings in a row that begin at the same place because something in them failed. After that the readings go on without it.
 const MOST_TRIES: i32 = 10;
 
@@ -85,7 +91,8 @@ fn place(
     next
 }
 
-/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked.
+/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked. So
+/// are bookings of the last 30 days of which nobody has said here how they went: it may have been said there while nothing could be read.
 /// What was passed over is tried again, and what was decided here and is not carried out there yet is taken up again.
 ///
 /// # Errors
@@ -117,19 +124,40 @@ pub(super) async fn read_all(
     let mut reader = Reader::new(app, link, mode, actor_id);
     reader.pages(filter).await?;
     reader.try_again().await?;
-    for booking in coming(app, link.coach_id).await? {
-        reader.look_for(&booking).await?;
+    let now = app.clock.now();
+    let (begun, coming): (Vec<_>, Vec<_>) =
+        open(app, link.coach_id, now).await?.into_iter().partition(|booking| booking.starts_at <= now);
+    reader.look_back(&begun).await?;
+    for booking in begun.iter().chain(&coming) {
+        // What has ended here and is gone there is nothing to worry about.
+        if booking.status.is_active() {
+            reader.look_for(booking).await?;
+        }
     }
     Ok(reader.report)
 }
 
-/// Bookings of a coach that are to come, as far as is known here.
-async fn coming(app: &App, coach_id: Uuid) -> Result<Vec<booking::Model>> {
+/// Bookings of a coach that are to come, as far as is known here, and those of the last weeks of which nobody has said how they went.
+async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booking::Model>> {
+    use booking::Column;
+    use sea_orm::sea_query::ExprTrait;
+
+    // Asked for each booking in turn: SQLite would read all sessions.
+    let unmarked = Query::select()
+        .expr(Expr::val(1))
+        .from(session::Entity)
+        .and_where(Expr::col((session::Entity, session::Column::BookingId)).equals((booking::Entity, Column::Id)))
+        .and_where(session::Column::ClientAttendance.eq(Attendance::Unknown))
+        .to_owned();
+    // Time has carried these on, and nobody else.
+    let over = Column::Status.eq(Status::Completed).and(Expr::exists(unmarked));
+    let is_open =
+        Condition::any().add(Column::Status.is_in(Status::ACTIVE)).add(Column::Status.eq(Status::Expired)).add(over);
     Ok(booking::Entity::find_real()
-        .filter(booking::Column::CoachId.eq(coach_id))
-        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
-        .filter(booking::Column::Status.is_in(Status::ACTIVE))
-        .filter(booking::Column::StartsAt.gt(app.clock.now()))
+        .filter(Column::CoachId.eq(coach_id))
+        .filter(Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(Column::StartsAt.gt(now - BACK))
+        .filter(is_open)
         .all(app.db.read())
         .await?)
 }
@@ -218,6 +246,44 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// How bookings that have begun went. One call is enough for a hundred of them; what else there is at their time is left as it is.
+    async fn look_back(&mut self, bookings: &[booking::Model]) -> Result<()> {
+        let begin = bookings.iter().map(|booking| booking.starts_at).min();
+        let end = bookings.iter().map(|booking| booking.ends_at).max();
+        let Some((begin, end)) = begin.zip(end) else { return Ok(()) };
+        let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id).collect();
+        let known = learn::known_of(self.app.db.read(), &ids).await?;
+        let wanted: BTreeSet<&str> =
+            known.values().map(|known| known.uid.as_str()).filter(|uid| !self.seen.contains(*uid)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut filter = BookingFilter {
+            window: BookingWindow {
+                starts_after: Some(begin - MARGIN),
+                ends_before: Some(end + MARGIN),
+                ..BookingWindow::default()
+            },
+            sort: Some((BookingSort::Start, SortOrder::Ascending)),
+            take: Some(PAGE),
+            ..BookingFilter::default()
+        };
+        for page in 0..MOST_PAGES {
+            filter.skip = Some(page * PAGE);
+            let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
+            self.report.failed += found.unreadable;
+            for booking in &found.bookings {
+                if wanted.contains(booking.uid.as_str()) {
+                    self.follow(booking).await?;
+                }
+            }
+            if !found.has_next {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     async fn calendar(&self) -> Result<Calendar<'_>> {
         let reason = Purpose::Reconcile.asked_by(self.actor_id);
         let calendar = Calendar::of_coach(self.app, self.link.coach_id, reason).await?;
@@ -238,6 +304,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes in a booking, and what it was moved to.
+    async fn follow(&mut self, booking: &wire::Booking) -> Result<()> {
+        self.take_in(booking).await;
+        if let Some(successor) = &booking.rescheduled_to_uid
+            && let Ok(successor) = self.calendar().await?.read(successor).await
+        {
+            self.take_in(&successor).await;
+        }
+        Ok(())
+    }
+
     /// A booking that no list has shown.
     async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
         let Some(known) = learn::known(self.app.db.read(), booking.id).await? else { return Ok(()) };
@@ -245,14 +322,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         match self.calendar().await?.read(&known.uid).await {
-            Ok(found) => {
-                self.take_in(&found).await;
-                if let Some(successor) = &found.rescheduled_to_uid
-                    && let Ok(successor) = self.calendar().await?.read(successor).await
-                {
-                    self.take_in(&successor).await;
-                }
-            }
+            Ok(found) => self.follow(&found).await?,
             Err(fault) if fault.refusal == Some(Refusal::UnknownBooking) => self.report.missing.push(booking.id),
             Err(fault) => {
                 self.report.failed += 1;

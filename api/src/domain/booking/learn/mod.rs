@@ -75,7 +75,7 @@ pub(crate) async fn known(db: &impl ConnectionTrait, booking_id: Uuid) -> Result
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn known_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Derived>> {
+pub(crate) async fn known_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Derived>> {
     let nodes = chain::nodes_of(db, booking_ids).await?;
     Ok(nodes.into_iter().filter_map(|(id, nodes)| Some((id, derive(&nodes)?))).collect())
 }
