@@ -18,6 +18,7 @@ both![
     the_history_says_what_changed,
     a_watcher_sees_every_step,
     lists_show_ones_own_by_start,
+    a_cursor_of_another_list_is_refused,
     two_who_end_it_at_once_end_it_once,
 ];
 
@@ -256,4 +257,25 @@ async fn two_who_end_it_at_once_end_it_once(app: &TestApp) {
     let row = app.session_of(&id).await.expect("it was confirmed");
     assert_eq!(row.version, 2);
     app.run_jobs().await;
+}
+
+async fn a_cursor_of_another_list_is_refused(app: &TestApp) {
+    booked(app).await;
+    let maria = app.client("maria");
+    let query = "query($s: String, $b: String) { viewer {
+        sessions(after: $s) { pageInfo { endCursor } } bookings(after: $b) { pageInfo { endCursor } } } }";
+    let all = maria.gql(query, json!({})).await;
+    let (of_sessions, of_bookings) =
+        (all.text("/viewer/sessions/pageInfo/endCursor"), all.text("/viewer/bookings/pageInfo/endCursor"));
+    maria.gql(query, json!({ "s": of_sessions, "b": of_bookings })).await.ok();
+    // Both lists go by start and id: nothing else tells their cursors apart.
+    for refused in [json!({ "s": of_bookings }), json!({ "b": of_sessions })] {
+        let answer = maria.gql(query, refused.clone()).await;
+        assert_eq!(answer.code(), Some("BAD_USER_INPUT"), "{refused}");
+    }
+    let other = app.visitor().gql("{ coaches(first: 1) { pageInfo { endCursor } } }", json!({})).await;
+    let query = "query($after: String) {
+        coach(by: { handle: \"nora-whitfield\" }) { eventTypes(after: $after) { nodes { id } } } }";
+    let after = json!({ "after": other.text("/coaches/pageInfo/endCursor") });
+    assert_eq!(app.visitor().gql(query, after).await.code(), Some("BAD_USER_INPUT"), "names and titles are alike too");
 }

@@ -6,7 +6,7 @@ use entity::webhook_delivery;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
-use super::page::{self, Direction, Page, PageInput};
+use super::page::{self, Direction, List, Page, PageInput};
 use super::{Caller, Error, Result, audit};
 use crate::app::App;
 use crate::db::Txn;
@@ -19,7 +19,7 @@ use crate::outbox::Job;
 pub async fn list_dead(app: &App, caller: &Caller, page: &PageInput) -> Result<Page<Model>> {
     caller.require_admin()?;
     let query = Entity::find().filter(Column::Status.eq(Status::Dead));
-    let order = ((Column::RunAt, Column::Id), Direction::Descending);
+    let order = (List::DeadJobs, (Column::RunAt, Column::Id), Direction::Descending);
     page::cut(app.db.read(), query, page, order, |row: &Model| (row.run_at, row.id)).await
 }
 

@@ -72,16 +72,10 @@ impl<T> Page<T> {
         })
     }
 
-    /// A page whose items are all there is.
+    /// A page of a list that has nothing in it.
     #[must_use]
-    pub fn whole(items: Vec<T>) -> Self {
-        let total = items.len() as u64;
-        Self {
-            edges: items.into_iter().enumerate().map(|(index, item)| (encode(&index), item)).collect(),
-            has_next: false,
-            has_previous: false,
-            count: Box::new(move |_| Box::pin(async move { Ok(total) })),
-        }
+    pub fn empty() -> Self {
+        Self { edges: Vec::new(), has_next: false, has_previous: false, count: Box::new(|_| Box::pin(async { Ok(0) })) }
     }
 }
 
@@ -106,8 +100,41 @@ impl PageInput {
     }
 }
 
-fn encode(key: &impl Serialize) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).expect("keys are instants, ids, numbers and text"))
+/// The lists that are cut into pages. Each has one order, so that a key says where in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    Accounts,
+    Bookings,
+    Coaches,
+    DeadJobs,
+    Deliveries,
+    EventTypes,
+    History,
+    Notes,
+    Sessions,
+}
+
+impl List {
+    /// What its cursors begin with: keys of different lists may look alike. One letter each, none of which begins a key.
+    const fn tag(self) -> u8 {
+        match self {
+            Self::Accounts => b'a',
+            Self::Bookings => b'b',
+            Self::Coaches => b'c',
+            Self::DeadJobs => b'j',
+            Self::Deliveries => b'd',
+            Self::EventTypes => b'e',
+            Self::History => b'h',
+            Self::Notes => b'o',
+            Self::Sessions => b's',
+        }
+    }
+}
+
+fn encode(list: List, key: &impl Serialize) -> String {
+    let mut cursor = vec![list.tag()];
+    serde_json::to_writer(&mut cursor, key).expect("keys are instants, ids, numbers and text");
+    URL_SAFE_NO_PAD.encode(cursor)
 }
 
 /// Whether the instants in a key are such as both databases can hold: a cursor may be made up.
@@ -120,13 +147,14 @@ fn is_sane(key: &[u8]) -> bool {
         && !key.windows(6).any(|text| text == b"\\u0000")
 }
 
-fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<Option<K>> {
+fn decode<K: DeserializeOwned>(list: List, field: &str, cursor: Option<&String>) -> Result<Option<K>> {
     cursor
         .map(|cursor| {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+            let key = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(&[list.tag()]));
             // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
-            let bytes = bytes.filter(|bytes| !bytes.windows(6).any(|part| part == br"\u0000"));
-            let key = bytes.filter(|bytes| is_sane(bytes)).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let key = key.filter(|key| !key.windows(6).any(|part| part == br"\u0000"));
+            let key = key.filter(|key| is_sane(key)).and_then(|key| serde_json::from_slice(key).ok());
             key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
         })
         .transpose()
@@ -134,7 +162,12 @@ fn decode<K: DeserializeOwned>(field: &str, cursor: Option<&String>) -> Result<O
 
 /// The first page of `query` from rows that were read together with those of other lists: its first ones, one more than `size` where there
 /// are more.
-pub(super) fn first<E, M, K>(query: Select<E>, size: usize, mut rows: Vec<M>, key: impl Fn(&M) -> K) -> Page<M>
+pub(super) fn first<E, M, K>(
+    query: Select<E>,
+    (list, size): (List, usize),
+    mut rows: Vec<M>,
+    key: impl Fn(&M) -> K,
+) -> Page<M>
 where
     E: EntityTrait<Model = M>,
     M: ModelTrait<Entity = E> + FromQueryResult + Send + Sync + 'static,
@@ -143,7 +176,7 @@ where
     let has_next = rows.len() > size;
     rows.truncate(size);
     Page {
-        edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
+        edges: rows.into_iter().map(|row| (encode(list, &key(&row)), row)).collect(),
         has_next,
         has_previous: false,
         count: counting(query),
@@ -173,12 +206,12 @@ pub enum Direction {
 /// A page of `query`, ordered by `columns`, whose values together name one row; `key` reads them off a row.
 ///
 /// # Errors
-/// `Invalid` for a cursor or a size that is none.
+/// `Invalid` for a cursor that is none of this list, and a size that is none.
 pub async fn cut<E, M, C, K>(
     db: &DatabaseConnection,
     query: Select<E>,
     page: &PageInput,
-    (columns, direction): (C, Direction),
+    (list, columns, direction): (List, C, Direction),
     key: impl Fn(&M) -> K,
 ) -> Result<Page<M>>
 where
@@ -192,8 +225,8 @@ where
     if direction == Direction::Descending {
         cursor.desc();
     }
-    let after: Option<K> = decode("after", page.after.as_ref())?;
-    let before: Option<K> = decode("before", page.before.as_ref())?;
+    let after: Option<K> = decode(list, "after", page.after.as_ref())?;
+    let before: Option<K> = decode(list, "before", page.before.as_ref())?;
     let (is_after, is_before) = (after.is_some(), before.is_some());
     if let Some(after) = after {
         cursor.after(after);
@@ -217,10 +250,56 @@ where
         };
     }
     Ok(Page {
-        edges: rows.into_iter().map(|row| (encode(&key(&row)), row)).collect(),
+        edges: rows.into_iter().map(|row| (encode(list, &key(&row)), row)).collect(),
         // The item at a cursor is there, and lies beyond the page.
         has_next: is_before || (!from_end && more),
         has_previous: is_after || (from_end && more),
         count: counting(query),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Key = (String, i64);
+
+    fn read(list: List, cursor: &str) -> Option<Key> {
+        decode(list, "after", Some(&cursor.to_owned())).ok().flatten()
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_list_alone() {
+        use List as L;
+
+        let lists = [
+            L::Accounts,
+            L::Bookings,
+            L::Coaches,
+            L::DeadJobs,
+            L::Deliveries,
+            L::EventTypes,
+            L::History,
+            L::Notes,
+            L::Sessions,
+        ];
+        let key: Key = ("Nora".to_owned(), 7);
+        for (place, of) in lists.into_iter().enumerate() {
+            let cursor = encode(of, &key);
+            for (other, list) in lists.into_iter().enumerate() {
+                assert_eq!(read(list, &cursor), (place == other).then(|| key.clone()), "{of:?} in {list:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_made_up_is_no_cursor() {
+        let made_up = |text: &str| read(List::Coaches, &URL_SAFE_NO_PAD.encode(text));
+        assert_eq!(made_up(r#"c["Nora",7]"#), Some(("Nora".to_owned(), 7)));
+        for text in ["", "c", r#"["Nora",7]"#, r#"cc["Nora",7]"#, r#"c["Nora"]"#, r#"c["\u0000",7]"#, "c[\"\0\",7]"] {
+            assert_eq!(made_up(text), None, "{text:?}");
+        }
+        assert_eq!(made_up(r#"c["9999-01-01T00:00:00Z",7]"#), None, "not every database holds it");
+        assert_eq!(read(List::Coaches, "not base64!"), None);
+    }
 }

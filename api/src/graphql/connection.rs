@@ -110,7 +110,7 @@ impl<T> Connection<T> {
 
     /// A page of which only its nodes are asked for, which have been written.
     pub(crate) fn written(nodes: Bytes) -> Self {
-        Self { written: Some(nodes), ..Self::new(Page::whole(Vec::<T>::new()), |node| node) }
+        Self { written: Some(nodes), ..Self::new(Page::<T>::empty(), |node| node) }
     }
 
     /// The items, to fill in what was asked for with them.

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use super::change::no_booking;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Conflict, Error, Person, Result};
 use crate::outbox;
 
@@ -132,7 +132,7 @@ pub async fn list(
     filter: &BookingFilter,
     page: &PageInput,
 ) -> Result<Page<Model>> {
-    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
+    let order = (List::Bookings, (ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(app.db.read(), listed(caller, scope, filter)?, page, order, |row: &Model| (row.starts_at, row.id)).await
 }
 
@@ -197,6 +197,6 @@ pub async fn verification(app: &App, caller: &Caller) -> Result<Option<Model>> {
 /// `NotFound`, as [`get`]; `Invalid` for a cursor that is none.
 pub async fn history(app: &App, booking: &Model, page: &PageInput) -> Result<Page<booking_event::Model>> {
     let query = booking_event::Entity::find_by_booking(booking.id);
-    let order = (booking_event::Column::Seq, Direction::Descending);
+    let order = (List::History, booking_event::Column::Seq, Direction::Descending);
     page::cut(app.db.read(), query, page, order, |row: &booking_event::Model| row.seq).await
 }

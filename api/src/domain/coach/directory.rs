@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use super::{is_managed_by, no_coach};
 use crate::app::App;
 use crate::domain::money::{self, Price};
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Result};
 
@@ -55,7 +55,7 @@ pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
 /// # Errors
 /// `Invalid` for a filter or a cursor that makes no sense.
 pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<Page<Model>> {
-    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
+    let order = (List::Coaches, (ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(app.db.read(), listed(filter)?, page, order, |row: &Model| (row.display_name.clone(), row.id)).await
 }
 

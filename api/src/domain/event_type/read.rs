@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Se
 use super::no_event_type;
 use crate::app::App;
 use crate::domain::coach::is_managed_by;
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result};
 
 /// Which of a coach's event types.
@@ -40,7 +40,7 @@ pub async fn list_by_coach(
         Shown::All => return Err(Error::Forbidden("only the coach and staff see hidden event types")),
     };
     let query = query.filter(Column::CoachId.eq(coach_id));
-    let order = ((ORDER[0], ORDER[1]), Direction::Ascending);
+    let order = (List::EventTypes, (ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(app.db.read(), query, page, order, |row: &Model| (row.title.clone(), row.id)).await
 }
 
@@ -90,7 +90,7 @@ fn visible(caller: &Caller, found: Option<Model>) -> Result<Model> {
 #[must_use]
 pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_public().filter(Column::CoachId.eq(coach_id));
-    page::first(query, size, rows, |row: &Model| (row.title.clone(), row.id))
+    page::first(query, (List::EventTypes, size), rows, |row: &Model| (row.title.clone(), row.id))
 }
 
 /// These event types, archived or not: for whoever got their ids from something that they may see, such as a booking.

@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::app::App;
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result, audit, coach};
 
 /// The caller's own account.
@@ -28,7 +28,7 @@ pub async fn list(app: &App, caller: &Caller, email: Option<String>, page: &Page
     if let Some(email) = email {
         query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
     }
-    let order = ((user::Column::CreatedAt, user::Column::Id), Direction::Descending);
+    let order = (List::Accounts, (user::Column::CreatedAt, user::Column::Id), Direction::Descending);
     page::cut(app.db.read(), query, page, order, |row: &user::Model| (row.created_at, row.id)).await
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Sele
 
 use super::{no_note, seal};
 use crate::app::App;
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result, session};
 
 /// The notes on a session that the caller may read, newest first.
@@ -28,7 +28,7 @@ pub async fn list(
     let query = Entity::find_readable_by(person.user_id)
         .filter(Column::SessionId.eq(session_id))
         .filter(Condition::all().add_option(visibility.map(|visibility| Column::Visibility.eq(visibility))));
-    let order = ((ORDER[0], ORDER[1]), Direction::Descending);
+    let order = (List::Notes, (ORDER[0], ORDER[1]), Direction::Descending);
     let rows = page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await?;
     rows.try_map(|row| seal::open(&app.vault, row))
 }
@@ -51,7 +51,7 @@ pub fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> 
 #[must_use]
 pub fn first_page(user_id: Uuid, session_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_readable_by(user_id).filter(Column::SessionId.eq(session_id));
-    page::first(query, size, rows, |row: &Model| (row.created_at, row.id))
+    page::first(query, (List::Notes, size), rows, |row: &Model| (row.created_at, row.id))
 }
 
 /// A note that the caller may read.

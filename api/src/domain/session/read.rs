@@ -12,7 +12,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use super::no_session;
 use crate::app::App;
 use crate::domain::booking::{Scope, side};
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result};
 
 /// Which sessions. All given conditions must hold.
@@ -62,7 +62,7 @@ pub async fn list(
         .add_option(filter.starts_before.map(|before| B::StartsAt.lt(before)));
     let query =
         booking::Entity::find_real().filter(scope.condition(person)?).filter(times).filter(Expr::exists(sessions));
-    let order = ((B::StartsAt, B::Id), Direction::Ascending);
+    let order = (List::Sessions, (B::StartsAt, B::Id), Direction::Ascending);
     let bookings = page::cut(app.db.read(), query, page, order, |row: &Booking| (row.starts_at, row.id)).await?;
     let ids: Vec<Uuid> = bookings.edges.iter().map(|(_, booking)| booking.id).collect();
     let mut sessions = find_by_bookings(app, &ids).await?;

@@ -7,7 +7,7 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
-use crate::domain::page::{self, Direction, Page, PageInput};
+use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result, audit};
 use crate::outbox::Job;
 use crate::outbox::job::enqueue;
@@ -22,7 +22,7 @@ pub async fn list(app: &App, caller: &Caller, status: Option<Status>, page: &Pag
     if let Some(status) = status {
         query = query.filter(Column::Status.eq(status));
     }
-    let order = ((Column::ReceivedAt, Column::Id), Direction::Descending);
+    let order = (List::Deliveries, (Column::ReceivedAt, Column::Id), Direction::Descending);
     page::cut(app.db.read(), query, page, order, |row: &Model| (row.received_at, row.id)).await
 }
 
