@@ -1,4 +1,8 @@
 //! `bench hang-calcom`: Cal.com hangs for minutes, while people go on asking for what needs it. Everything else must go on as before.
+//!
+//! How fast a machine is changes within minutes, and what is kept grows meanwhile. So two Courtsides are asked the same side by side, each
+//! with a Cal.com of its own, of which one hangs: the difference between the two at that time is what hanging does. The difference before
+//! is what chance does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,7 +16,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::json;
 use simulators::cal_com;
 use simulators::{Fault, Kind};
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -50,15 +54,27 @@ const GOAL_PERCENT: f64 = 10.0;
 const PARTS: [&str; 3] = ["before", "during", "after"];
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
-    let scene = Scene { options, stage };
-    let done = scene.play().await;
-    scene.stage.close(done).await
+    let (hanging, steady) = (Scene::open(&options, true).await?, Scene::open(&options, false).await?);
+    let together = Barrier::new(2);
+    let done = match tokio::try_join!(hanging.play(&together), steady.play(&together)) {
+        Ok((seen, beside)) => tell(&options, hanging.stage.database(), &seen, &beside),
+        Err(failure) => Err(failure),
+    };
+    steady.stage.close(Ok(())).await?;
+    hanging.stage.close(done).await
 }
 
-struct Scene {
-    options: Options,
+struct Scene<'o> {
+    options: &'o Options,
     stage: Stage,
+    hangs: bool,
+}
+
+/// What was seen on one of the two.
+struct Seen {
+    parts: [Part; 3],
+    effects: Vec<Sorted>,
+    breaker: watched::Breaker,
 }
 
 /// Something that does not need Cal.com.
@@ -134,8 +150,13 @@ struct Part {
     faults: Vec<String>,
 }
 
-impl Scene {
-    async fn play(&self) -> Result<(), Failure> {
+impl<'o> Scene<'o> {
+    async fn open(options: &'o Options, hangs: bool) -> Result<Self, Failure> {
+        Ok(Self { options, stage: Stage::open(&options.place, cal_com::Options::default()).await?, hangs })
+    }
+
+    /// Begins when the other one is ready too.
+    async fn play(&self, together: &Barrier) -> Result<Seen, Failure> {
         let server = self.stage.launch.start().await?;
         let target = server.target;
         let mut coaches = Vec::new();
@@ -152,19 +173,25 @@ impl Scene {
         let _ = self.part(&world, Duration::from_secs(5)).await?;
 
         let calm = Duration::from_secs(self.options.calm);
+        together.wait().await;
         let before = self.part(&world, calm).await?;
-        self.stage.cal.faults().set(Fault::new("*", Kind::Hang));
-        complain("Cal.com hangs\n");
+        if self.hangs {
+            self.stage.cal.faults().set(Fault::new("*", Kind::Hang));
+            complain("Cal.com hangs\n");
+        }
         let during = self.part(&world, Duration::from_secs(self.options.seconds)).await?;
-        self.stage.cal.faults().clear();
-        complain("Cal.com answers again\n");
+        if self.hangs {
+            self.stage.cal.faults().clear();
+            complain("Cal.com answers again\n");
+        }
         let after = self.part(&world, calm).await?;
         stop.store(true, Ordering::Relaxed);
         let breaker = *breaker.borrow();
         beside.abort_all();
-        let effects = self.effects(&world, &[&before, &during, &after]).await?;
+        let parts = [before, during, after];
+        let effects = self.effects(&world, &parts).await?;
         server.stop().await?;
-        self.tell(&[before, during, after], &effects, breaker)
+        Ok(Seen { parts, effects, breaker })
     }
 
     async fn world(&self, server: Target) -> Result<World, Failure> {
@@ -216,7 +243,7 @@ impl Scene {
     }
 
     /// From the receipt of a webhook to its effect, part by part.
-    async fn effects(&self, world: &World, parts: &[&Part]) -> Result<Vec<Sorted>, Failure> {
+    async fn effects(&self, world: &World, parts: &[Part]) -> Result<Vec<Sorted>, Failure> {
         crate::webhooks::drain(&self.stage.db, &world.deliveries.prefix, Duration::from_secs(120)).await?;
         let rows: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> = Entity::find()
             .select_only()
@@ -225,7 +252,7 @@ impl Scene {
             .into_tuple()
             .all(self.stage.db.read())
             .await?;
-        let of = |part: &&Part| {
+        let of = |part: &Part| {
             let mut took = Timings::default();
             for (received, processed) in rows.iter().filter(|(at, _)| (part.began..part.ended).contains(at)) {
                 took.push((processed.unwrap_or(*received) - *received).to_std().unwrap_or_default());
@@ -234,42 +261,52 @@ impl Scene {
         };
         Ok(parts.iter().map(of).collect())
     }
+}
 
-    fn tell(&self, parts: &[Part; 3], effects: &[Sorted], breaker: watched::Breaker) -> Result<(), Failure> {
-        let mut report = Report::new("hang-calcom");
-        report.add("database", self.stage.database());
-        report.add("hanging_seconds", self.options.seconds);
-        let mut worst = f64::MIN;
-        for (index, operation) in Operation::ALL.into_iter().enumerate() {
-            let name = operation.name();
-            let p99 = parts.each_ref().map(|part| part.timings[index].quantile_ms(0.99));
-            for ((part, p99), said) in parts.iter().zip(p99).zip(PARTS) {
-                report.add(format!("{name}_{said}_p50_ms"), part.timings[index].quantile_ms(0.5));
-                report.add(format!("{name}_{said}_p99_ms"), p99);
+fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Result<(), Failure> {
+    let mut report = Report::new("hang-calcom");
+    report.add("database", database);
+    report.add("hanging_seconds", options.seconds);
+    let mut worst = f64::MIN;
+    for (index, operation) in Operation::ALL.into_iter().enumerate() {
+        let name = operation.name();
+        let sides = [(hanging, "hanging"), (steady, "steady")];
+        let timings = |seen: &Seen, part: usize, quantile| seen.parts[part].timings[index].quantile_ms(quantile);
+        for (part, said) in PARTS.into_iter().enumerate() {
+            for (seen, side) in sides {
+                report.add(format!("{name}_{said}_{side}_p50_ms"), timings(seen, part, 0.5));
+                report.add(format!("{name}_{said}_{side}_p99_ms"), timings(seen, part, 0.99));
             }
-            let change = rounded((p99[1] / p99[0].max(0.01) - 1.0) * 100.0);
-            worst = worst.max(change);
-            report.add(format!("{name}_p99_change_percent"), change);
-        }
-        for (effect, said) in effects.iter().zip(PARTS) {
-            report.add(format!("webhook_effect_{said}_p50_ms"), effect.quantile_ms(0.5));
-            report.add(format!("webhook_effect_{said}_p99_ms"), effect.quantile_ms(0.99));
-        }
-        let faults: Vec<&String> = parts.iter().flat_map(|part| &part.faults).collect();
-        report.add("worst_p99_change_percent", worst);
-        report.add("goal_percent", GOAL_PERCENT);
-        report.add("breaker_opened", breaker.opened);
-        report.add("breaker_half_opened", breaker.half_opened);
-        report.add("breaker_closed", breaker.closed);
-        report.add("faults", faults.len());
-        report.print();
-        match faults.first() {
-            Some(fault) => Err(format!("an operation failed: {fault}").into()),
-            None if breaker.opened == 0 || breaker.half_opened == 0 || breaker.closed == 0 => {
-                Err("the breaker did not open, half-open and close".into())
+            let [with, without] = [hanging, steady].map(|seen| timings(seen, part, 0.99));
+            let difference = rounded((with / without.max(0.01) - 1.0) * 100.0);
+            report.add(format!("{name}_{said}_p99_difference_percent"), difference);
+            if said == "during" {
+                worst = worst.max(difference);
             }
-            None => Ok(()),
         }
+    }
+    for (seen, side) in [(hanging, "hanging"), (steady, "steady")] {
+        for (effect, said) in seen.effects.iter().zip(PARTS) {
+            report.add(format!("webhook_effect_{said}_{side}_p50_ms"), effect.quantile_ms(0.5));
+            report.add(format!("webhook_effect_{said}_{side}_p99_ms"), effect.quantile_ms(0.99));
+        }
+    }
+    let faults: Vec<&String> =
+        [hanging, steady].iter().flat_map(|seen| &seen.parts).flat_map(|part| &part.faults).collect();
+    let breaker = hanging.breaker;
+    report.add("worst_p99_difference_percent", worst);
+    report.add("goal_percent", GOAL_PERCENT);
+    report.add("breaker_opened", breaker.opened);
+    report.add("breaker_half_opened", breaker.half_opened);
+    report.add("breaker_closed", breaker.closed);
+    report.add("faults", faults.len());
+    report.print();
+    match faults.first() {
+        Some(fault) => Err(format!("an operation failed: {fault}").into()),
+        None if breaker.opened == 0 || breaker.half_opened == 0 || breaker.closed == 0 => {
+            Err("the breaker did not open, half-open and close".into())
+        }
+        None => Ok(()),
     }
 }
 

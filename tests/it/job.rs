@@ -93,7 +93,7 @@ async fn what_is_asked_for_now_is_not_put_off_by_what_only_comes_round(app: &Tes
         |job| app.db().write(move |txn| Box::pin(async move { job::plan_all(txn, &[(job, tomorrow, "test")]).await }));
     plan(same).await.expect("the database answers");
     let due = claim(app, TimeDelta::zero()).await;
-    assert_eq!(due.iter().map(|job| Job::from_row(job)).collect::<Vec<_>>(), [Some(same)]);
+    assert_eq!(due.iter().map(Job::from_row).collect::<Vec<_>>(), [Some(same)]);
     job::finish(app.db().write_one(), &due).await.expect("the database answers");
     // And what comes round is done at once when it is asked for.
     plan(same).await.expect("the database answers");

@@ -109,8 +109,7 @@ pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Repor
     };
     let bookings_kept = kept(app, coach_id, wanted.to).await?;
     let is_whole = steps.iter().all(|step| step.outcome != Outcome::Failed);
-    let coach =
-        if is_whole && !wanted.dry_run { hand_over(app, caller, coach_id, wanted.to).await? } else { coach };
+    let coach = if is_whole && !wanted.dry_run { hand_over(app, caller, coach_id, wanted.to).await? } else { coach };
     let is_done = coach.scheduler == wanted.to.scheduler();
     Ok(Report { coach, dry_run: wanted.dry_run, is_done, steps, bookings_kept })
 }
