@@ -8,7 +8,7 @@ mod wake;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -66,6 +66,8 @@ pub struct Db {
     write: DatabaseConnection,
     /// Whose turn it is among those who are in no hurry; only where there is one writer.
     turns: Option<Arc<Semaphore>>,
+    /// Transactions that have not begun because another one has the writer, or a connection.
+    queue: Arc<AtomicUsize>,
     wake: Arc<Wake>,
 }
 
@@ -76,6 +78,7 @@ pub struct Txn {
     tidings: Tidings,
     /// Whether it holds its place in the history.
     has_entered: AtomicBool,
+    queue: Arc<AtomicUsize>,
 }
 
 impl Deref for Txn {
@@ -92,9 +95,30 @@ impl Txn {
         !self.has_entered.swap(true, Ordering::Relaxed)
     }
 
+    /// Whether other transactions cannot begin before this one ends. Work that nobody waits for should come to an end then.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        self.queue.load(Ordering::Relaxed) > 0
+    }
+
     /// Who waits for such news is woken by the commit.
     pub(crate) fn brings(&self, news: News) {
         self.tidings.add(news);
+    }
+}
+
+/// A place in the queue of transactions, until it is dropped.
+struct Queued<'q>(&'q AtomicUsize);
+
+impl<'q> Queued<'q> {
+    fn at(queue: &'q AtomicUsize) -> Self {
+        queue.fetch_add(1, Ordering::Relaxed);
+        Self(queue)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -123,10 +147,16 @@ impl Db {
         if options.url.starts_with("sqlite:") {
             let write = counted(Database::connect(sqlite(options, 1)).await?);
             let read = counted(Database::connect(sqlite(options, options.connections)).await?);
-            Ok(Self { read, write, turns: Some(Arc::new(Semaphore::new(1))), wake: Arc::default() })
+            Ok(Self {
+                read,
+                write,
+                turns: Some(Arc::new(Semaphore::new(1))),
+                queue: Arc::default(),
+                wake: Arc::default(),
+            })
         } else {
             let pool = counted(Database::connect(postgres(options)).await?);
-            Ok(Self { read: pool.clone(), write: pool, turns: None, wake: Arc::default() })
+            Ok(Self { read: pool.clone(), write: pool, turns: None, queue: Arc::default(), wake: Arc::default() })
         }
     }
 
@@ -233,8 +263,12 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let inner = self.write.begin_with_options(options).await?;
-        let txn = Txn { inner, tidings: Tidings::default(), has_entered: AtomicBool::new(false) };
+        let inner = {
+            let _queued = Queued::at(&self.queue);
+            self.write.begin_with_options(options).await?
+        };
+        let queue = Arc::clone(&self.queue);
+        let txn = Txn { inner, tidings: Tidings::default(), has_entered: AtomicBool::new(false), queue };
         match work(&txn).await {
             Ok(value) => {
                 let Txn { inner, tidings, .. } = txn;

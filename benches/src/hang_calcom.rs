@@ -2,7 +2,8 @@
 //!
 //! How fast a machine is changes within minutes, and what is kept grows meanwhile. So two Courtsides are asked the same side by side, each
 //! with a Cal.com of its own, of which one hangs: the difference between the two at that time is what hanging does. The difference before
-//! is what chance does.
+//! is what chance does. What it cannot show is work that the hanging one would take from the whole machine; that would be seen in the rows
+//! of both, before and during.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -60,8 +61,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         Ok((seen, beside)) => tell(&options, hanging.stage.database(), &seen, &beside),
         Err(failure) => Err(failure),
     };
-    steady.stage.close(Ok(())).await?;
-    hanging.stage.close(done).await
+    // Where something went wrong both databases are kept.
+    let closed = steady.stage.close(if done.is_ok() { Ok(()) } else { Err("the measurement failed".into()) }).await;
+    hanging.stage.close(done.and(closed)).await
 }
 
 struct Scene<'o> {

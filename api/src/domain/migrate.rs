@@ -273,7 +273,7 @@ async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Re
                     .await?;
                 if to == Target::CalCom {
                     super::sync::absences_took_over(txn, &row, now, &cause).await?;
-                    super::sync::catch_up(txn, coach_id, now, &cause).await?;
+                    super::sync::catch_up(txn, &row, now, &cause).await?;
                 }
                 Ok(row)
             })

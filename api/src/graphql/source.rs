@@ -2,7 +2,7 @@
 //!
 //! The specification has two streams: a source of events, and the answers to them, each of which is an execution of the document. The
 //! library keeps the execution, with its copy of the document, its context and its loaders, for as long as the source lasts. A resolver
-//! that hands its source over is run anew for each event instead, and a subscription that waits holds nothing but its source.
+//! that hands its source over is run anew for each event instead, and a subscription that waits holds its source and what was asked.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,9 @@ use entity::booking::{self, Status};
 use entity::coach::Scheduler;
 use entity::session::{self, Attendance};
 use entity::{Uuid, connection};
-use providers::cal_com::{self as wire, BookingFilter, BookingSort, BookingWindow, ListStatus, Refusal, SortOrder};
+use providers::cal_com::{
+    self as wire, BookingFilter, BookingSort, BookingStatus, BookingWindow, ListStatus, Refusal, SortOrder,
+};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
@@ -77,7 +79,7 @@ fn place(
     let tries = if failed == 0 { 0 } else { Ord::min(link.sync_failures + 1, MOST_TRIES) };
     let mut next = connection::ActiveModel { sync_failures: Set(tries), ..Default::default() };
     if tries < MOST_TRIES {
-        next.sync_cursor = Set(if failed == 0 { Some(cursor) } else { link.sync_cursor });
+        next.sync_cursor = Set(if failed == 0 { Some(cursor) } else { link.sync_cursor.or(Some(since + OVERLAP)) });
         return next;
     }
     // What fails at the very end is read each time anyhow, until something comes after it.
@@ -162,6 +164,14 @@ async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booki
         .await?)
 }
 
+/// Whether anybody has said more of a session that is over than that it was to take place.
+fn has_gone_differently(booking: &wire::Booking) -> bool {
+    booking.status != BookingStatus::Accepted
+        || booking.host_absent
+        || booking.rescheduled_to_uid.is_some()
+        || booking.attendees.iter().any(|attendee| attendee.absent)
+}
+
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
     let link = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
     Ok(link.filter(|link| link.is_live() && link.health != connection::Health::Broken))
@@ -175,11 +185,13 @@ struct Reader<'a> {
     actor_id: Option<Uuid>,
     report: Report,
     seen: BTreeSet<String>,
+    /// The earliest change that could not be read or taken in, as nearly as it is known.
+    first_failed: Option<DateTime<Utc>>,
 }
 
 impl<'a> Reader<'a> {
     fn new(app: &'a App, link: &'a connection::Model, mode: Mode, actor_id: Option<Uuid>) -> Self {
-        Self { app, link, mode, actor_id, report: Report::default(), seen: BTreeSet::new() }
+        Self { app, link, mode, actor_id, report: Report::default(), seen: BTreeSet::new(), first_failed: None }
     }
 
     /// All pages; gives the last change among them, and whether these were all.
@@ -193,6 +205,9 @@ impl<'a> Reader<'a> {
             filter.skip = Some(skip);
             let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
             self.report.failed += found.unreadable;
+            if found.unreadable > 0 {
+                self.has_failed(last.or(filter.window.updated_after));
+            }
             for booking in &found.bookings {
                 last = last.max(booking.updated_at);
                 self.take_in(booking).await;
@@ -210,12 +225,16 @@ impl<'a> Reader<'a> {
         Ok((last, false))
     }
 
-    /// What the readings of what has changed have passed over. Once all of it is taken in, nothing is passed over any more.
+    fn has_failed(&mut self, at: Option<DateTime<Utc>>) {
+        self.first_failed = self.first_failed.into_iter().chain(at).min();
+    }
+
+    /// What the readings of what has changed have passed over. What is taken in is not read again: the next time begins at the first change
+    /// that failed, or where this time ended.
     async fn try_again(&mut self) -> Result<()> {
         let (Some(from), Some(until)) = (self.link.passed_over_from, self.link.passed_over_until) else {
             return Ok(());
         };
-        let failed = self.report.failed;
         let filter = BookingFilter {
             window: BookingWindow {
                 updated_after: Some(from),
@@ -225,18 +244,30 @@ impl<'a> Reader<'a> {
             sort: Some((BookingSort::Updated, SortOrder::Ascending)),
             ..BookingFilter::default()
         };
-        let (_, is_whole) = self.pages(filter).await?;
-        if self.report.failed > failed || !is_whole {
-            tracing::warn!(connection.id = %self.link.id, failed = self.report.failed - failed, is_whole,
+        self.first_failed = None;
+        let (last, is_whole) = match self.pages(filter).await {
+            Ok(end) => end,
+            // Nothing else waits for it.
+            Err(error) => {
+                self.report.failed += 1;
+                tracing::warn!(connection.id = %self.link.id, %error, "what was passed over could not be read");
+                return Ok(());
+            }
+        };
+        let ended = last.filter(|_| !is_whole);
+        let left = self.first_failed.into_iter().chain(ended).min().map(|at| from.max(at - TimeDelta::milliseconds(1)));
+        if let Some(left) = left {
+            tracing::warn!(connection.id = %self.link.id, from = %left, %until,
                 "bookings that were passed over could not be taken in this time either");
-        } else if self.mode == Mode::Repair {
-            let none = connection::ActiveModel {
-                passed_over_from: Set(None),
-                passed_over_until: Set(None),
+        }
+        if self.mode == Mode::Repair {
+            let next = connection::ActiveModel {
+                passed_over_from: Set(left),
+                passed_over_until: Set(left.map(|_| until)),
                 ..Default::default()
             };
             connection::Entity::update_many()
-                .set(none)
+                .set(next)
                 .filter(connection::Column::Id.eq(self.link.id))
                 // Unless more was passed over meanwhile.
                 .filter(connection::Column::PassedOverUntil.eq(until))
@@ -273,7 +304,7 @@ impl<'a> Reader<'a> {
             let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
             self.report.failed += found.unreadable;
             for booking in &found.bookings {
-                if wanted.contains(booking.uid.as_str()) {
+                if wanted.contains(booking.uid.as_str()) && has_gone_differently(booking) {
                     self.follow(booking).await?;
                 }
             }
@@ -298,6 +329,7 @@ impl<'a> Reader<'a> {
             Ok(change) => self.report.changes.extend(change),
             Err(error) => {
                 self.report.failed += 1;
+                self.has_failed(booking.updated_at);
                 tracing::warn!(connection.id = %self.link.id, number = booking.id, %error,
                     "a booking that was read could not be taken in");
             }

@@ -1,13 +1,15 @@
 //! Remembering how both sides stand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use entity::coach::Scheduler;
 use entity::mirror::{Column, Entity, Model, State, Subject};
 use entity::{Uuid, coach, event_type, schedule};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QuerySelect,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -60,26 +62,32 @@ pub(crate) async fn schedule_changed(
     job::enqueue(txn, &Job::PushSchedule { schedule_id: row.id }, now, correlation_id).await
 }
 
-/// What of a coach's has changed while it was being brought to where it is kept now is carried there once more.
+/// What of a coach's has changed while it was being brought to where it is kept now is carried there once more. Rows that somebody is
+/// changing are waited for: until the coach's time has changed hands, their change is not carried by itself.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn catch_up(txn: &Txn, coach_id: Uuid, now: DateTime<Utc>, correlation_id: &str) -> Result<()> {
-    let brought = Entity::find().filter(Column::CoachId.eq(coach_id)).all(&**txn).await?;
+pub(crate) async fn catch_up(txn: &Txn, coach: &coach::Model, now: DateTime<Utc>, correlation_id: &str) -> Result<()> {
+    let brought = Entity::find().filter(Column::CoachId.eq(coach.id)).all(&**txn).await?;
     let brought: HashMap<Uuid, i64> = brought.into_iter().map(|mirror| (mirror.id, mirror.version)).collect();
-    for row in schedule::Entity::find_by_coach(coach_id).all(&**txn).await? {
-        if brought.get(&row.id) != Some(&row.version) {
+    // What was brought is behind when it has another version by now, and what was not when it belongs to what is offered.
+    let is_behind = |id, version, is_offered| match brought.get(&id) {
+        Some(known) => *known != version,
+        None => is_offered,
+    };
+    let offers = event_type::Entity::find().filter(event_type::Column::CoachId.eq(coach.id)).lock_exclusive();
+    let offers = offers.all(&**txn).await?;
+    let is_offered = |row: &&event_type::Model| row.visibility != event_type::Visibility::Archived;
+    let used: HashSet<Uuid> = offers.iter().filter(is_offered).filter_map(|row| row.schedule_id).collect();
+    for row in schedule::Entity::find_by_coach(coach.id).lock_exclusive().all(&**txn).await? {
+        let is_used = used.contains(&row.id) || coach.default_schedule_id == Some(row.id);
+        if is_behind(row.id, row.version, is_used) {
             schedule_changed(txn, &row, now, correlation_id).await?;
         }
     }
-    let event_types = event_type::Entity::find().filter(event_type::Column::CoachId.eq(coach_id));
-    for row in event_types.all(&**txn).await? {
-        let is_behind = match brought.get(&row.id) {
-            Some(version) => *version != row.version,
-            None => row.visibility != event_type::Visibility::Archived,
-        };
-        if is_behind {
-            event_type_changed(txn, &row, now, correlation_id).await?;
+    for row in &offers {
+        if is_behind(row.id, row.version, is_offered(&row)) {
+            event_type_changed(txn, row, now, correlation_id).await?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 use entity::coach::Scheduler;
-use entity::mirror::{State, Subject};
+use entity::mirror::{self as known, State, Subject};
 use entity::{Uuid, coach, schedule, schedule_override};
 use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -61,12 +61,19 @@ pub(crate) async fn carry(app: &App, account: &Account<'_>, row: &schedule::Mode
     let week = week_there(app, row).await?;
     let coach = crate::domain::coach::require(app.db.read(), row.coach_id).await?;
     let is_default = coach.default_schedule_id == Some(row.id);
-    let known = find(app.db.read(), row.id).await?.and_then(|row| row.external_id?.parse::<i64>().ok());
+    let mirrors =
+        known::Entity::find_by_coach(row.coach_id, Subject::Schedule).all(app.db.read()).await.map_err(Error::from)?;
+    let ours = |schedule: &Schedule| {
+        let of_it =
+            |mirror: &&known::Model| mirror.external_id.as_ref().is_some_and(|id| *id == schedule.id.to_string());
+        mirrors.iter().find(of_it).map(|mirror| mirror.id)
+    };
     let all = account.schedules().await?;
-    let same = |schedule: &&Schedule| Some(schedule.id) == known;
-    let (found, how) = match all.iter().find(same) {
+    // One of the same name is taken for ours, unless it is another one of ours.
+    let namesake = |schedule: &&Schedule| schedule.name == row.name && ours(schedule).is_none();
+    let (found, how) = match all.iter().find(|schedule| ours(schedule) == Some(row.id)) {
         Some(found) => (Some(found.id), How::Updated),
-        None => (all.iter().find(|schedule| schedule.name == row.name).map(|found| found.id), How::Adopted),
+        None => (all.iter().find(namesake).map(|found| found.id), How::Adopted),
     };
     let change = week.change();
     let done = match found {

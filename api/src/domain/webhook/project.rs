@@ -5,6 +5,7 @@
 //! cancelling a whole series sends one message, for its first occurrence; the others stay as they are here.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use entity::booking_event::{ActorKind, Source};
@@ -21,42 +22,60 @@ use crate::domain::scheduling::cal_com::{PROVIDER, tell};
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
+/// How long a transaction goes on taking deliveries: whoever writes history waits for it, also where there are many writers.
+const LONGEST: Duration = Duration::from_millis(50);
 /// Longest failure that is kept with a delivery.
 const FAILURE: usize = 500;
 
-/// Turns stored deliveries into what they say, one after the other: all of them, or none. Doing it again changes nothing.
+/// Turns stored deliveries into what they say, one after the other. Those that are taken together share a transaction for as long as it keeps
+/// nobody waiting. Doing it again changes nothing.
 ///
 /// # Errors
 /// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
 pub async fn project(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
+    let mut left = &delivery_ids[..];
+    while !left.is_empty() {
+        let (done, projected) = project_some(app, left.into()).await?;
+        left = &left[done..];
+        for delivery in projected {
+            announce(app, delivery).await;
+        }
+    }
+    Ok(())
+}
+
+/// The first of these deliveries, at least one; gives how many.
+async fn project_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Vec<Projected>)> {
     let now = app.clock.now();
     let deadline = now + app.deadlines.payment;
-    let delivery_ids: Arc<[Uuid]> = delivery_ids.into();
-    let projected = app
-        .db
+    app.db
         .write(move |txn| {
             let delivery_ids = Arc::clone(&delivery_ids);
             Box::pin(async move {
                 outbox::enter(txn).await?;
-                let mut projected = Vec::new();
+                let (began, mut done, mut projected) = (Instant::now(), 0, Vec::new());
                 for delivery_id in &*delivery_ids {
                     projected.extend(project_in(txn, *delivery_id, now, deadline).await.map_err(again)?);
+                    done += 1;
+                    if txn.is_in_the_way() || began.elapsed() >= LONGEST {
+                        break;
+                    }
                 }
-                Ok(projected)
+                Ok((done, projected))
             })
         })
-        .await?;
-    for delivery in projected {
-        let took = (app.clock.now() - delivery.received_at).to_std().unwrap_or_default();
-        app.metrics.webhook_projected(PROVIDER, &delivery.trigger, took);
-        if let Some(booking_id) = delivery.booking_id
-            && let Err(error) = booking::doubt_free_time(app, booking_id).await
-        {
-            // It is done all the same, and what is known of free time grows old by itself.
-            tracing::warn!(%error, booking.id = %booking_id, "free time could not be put in doubt");
-        }
+        .await
+}
+
+async fn announce(app: &App, delivery: Projected) {
+    let took = (app.clock.now() - delivery.received_at).to_std().unwrap_or_default();
+    app.metrics.webhook_projected(PROVIDER, &delivery.trigger, took);
+    if let Some(booking_id) = delivery.booking_id
+        && let Err(error) = booking::doubt_free_time(app, booking_id).await
+    {
+        // It is done all the same, and what is known of free time grows old by itself.
+        tracing::warn!(%error, booking.id = %booking_id, "free time could not be put in doubt");
     }
-    Ok(())
 }
 
 /// A delivery whose effect there is now.

@@ -8,7 +8,6 @@ use sea_orm::{ActiveModelTrait, EntityTrait};
 use super::chain::Chain;
 use crate::db::Txn;
 use crate::domain::booking::derive::Derived;
-use crate::domain::booking::idempotency;
 use crate::domain::booking::request::{self, Ending};
 use crate::domain::{Act, Result};
 
@@ -49,18 +48,11 @@ pub(super) async fn answered(txn: &Txn, booking_id: Uuid, after: &Derived) -> Re
 
 /// Closes a request whose outcome has become known.
 pub(super) async fn close(txn: &Txn, request: &Model, booking: &booking::Model, after: &Derived) -> Result<()> {
+    // Somebody else may have moved it elsewhere first.
+    let is_ours = request.kind == Kind::Book || booking.starts_at == request.starts_at;
+    let (status, refusal) =
+        if is_ours { (Status::Accepted, None) } else { (Status::Refused, Some("MOVED_ELSEWHERE".to_owned())) };
     let uid = (request.kind == Kind::Move).then(|| after.uid.clone());
-    let now = booking.updated_at;
-    if request.kind == Kind::Book || booking.starts_at == request.starts_at {
-        request::close(txn, request, Status::Accepted, Ending { uid, refusal: None }, now).await?;
-        return Ok(());
-    }
-    // Somebody else has moved it elsewhere first.
-    let ending = Ending { uid, refusal: Some("MOVED_ELSEWHERE".to_owned()) };
-    if request::close(txn, request, Status::Refused, ending, now).await?
-        && let Some(user_id) = request.actor_id
-    {
-        idempotency::give_back(txn, user_id, request.id).await?;
-    }
+    request::close(txn, request, status, Ending { uid, refusal }, booking.updated_at).await?;
     Ok(())
 }

@@ -82,6 +82,8 @@ async fn each_event_of_a_source_is_executed_by_itself() {
     // None of them bears what another one cost.
     assert!(answers.iter().all(|answer| answer["extensions"]["cost"]["actual"] == 41), "{answers:?}");
     assert_eq!(answers[3]["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    let twice = told("subscription{number: sourced ...More} fragment More on Events{number: sourced}").await;
+    assert_eq!(twice, answers, "one field, however often it is written");
     let answers = told("subscription($at: Int){sourced(panicAt: $at)}").await;
     assert_eq!(answers.len(), 4, "a variable that was not given: {answers:?}");
     let answers = told("subscription{sourced(panicAt: 1)}").await;
