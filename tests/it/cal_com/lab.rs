@@ -104,9 +104,9 @@ impl Lab {
     /// One whose application waits for an answer longer than a test waits for anything.
     pub(super) async fn patient(on: On) -> Self {
         let mut policy = policy();
-        policy.limits.read = PATIENCE * 2;
-        policy.limits.total = PATIENCE * 2;
-        policy.budget = PATIENCE * 2;
+        policy.limits.read = PATIENCE * 20;
+        policy.limits.total = PATIENCE * 20;
+        policy.budget = PATIENCE * 20;
         Self::speaking(on, Special::default(), policy).await
     }
 
