@@ -66,7 +66,7 @@ pub struct Db {
     write: DatabaseConnection,
     /// Whose turn it is among those who are in no hurry; only where there is one writer.
     turns: Option<Arc<Semaphore>>,
-    /// Transactions that have not begun because another one has the writer, or a connection.
+    /// Transactions that have not begun yet: in SQLite another one has the writer.
     queue: Arc<AtomicUsize>,
     wake: Arc<Wake>,
 }
@@ -95,9 +95,9 @@ impl Txn {
         !self.has_entered.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether other transactions cannot begin before this one ends. Work that nobody waits for should come to an end then.
+    /// Whether others cannot begin before this one ends, where there is one writer. Work that nobody waits for should come to an end then.
     pub(crate) fn is_in_the_way(&self) -> bool {
-        self.queue.load(Ordering::Relaxed) > 0
+        self.inner.get_database_backend() == DbBackend::Sqlite && self.queue.load(Ordering::Relaxed) > 0
     }
 
     /// Who waits for such news is woken by the commit.

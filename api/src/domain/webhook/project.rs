@@ -23,7 +23,7 @@ use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
 /// How long a transaction goes on taking deliveries: whoever writes history waits for it, also where there are many writers.
-const LONGEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(100);
 /// Longest failure that is kept with a delivery.
 const FAILURE: usize = 500;
 
