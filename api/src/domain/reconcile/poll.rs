@@ -225,8 +225,9 @@ impl<'a> Reader<'a> {
         Ok((last, false))
     }
 
+    /// Notes a failure. One that cannot be placed may be anywhere: at the beginning of what was passed over, too.
     fn has_failed(&mut self, at: Option<DateTime<Utc>>) {
-        self.first_failed = self.first_failed.into_iter().chain(at).min();
+        self.first_failed = self.first_failed.into_iter().chain(at.or(self.link.passed_over_from)).min();
     }
 
     /// What the readings of what has changed have passed over. What is taken in is not read again: the next time begins at the first change

@@ -23,7 +23,7 @@ pub(super) fn unescape(raw: &str) -> Option<String> {
     Some(out)
 }
 
-/// `\uXXXX`, a pair of them, or `\u{X…}`.
+/// `\u` with four hexadecimal digits, a pair of those, or with any number of them in braces.
 fn unicode(chars: &mut std::str::Chars<'_>) -> Option<char> {
     if let Some(rest) = chars.as_str().strip_prefix('{') {
         let (digits, rest) = rest.split_once('}')?;
