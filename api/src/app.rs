@@ -26,7 +26,11 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { payment: TimeDelta::minutes(30), completion_grace: TimeDelta::minutes(15), hold: TimeDelta::minutes(10) }
+        Self {
+            payment: TimeDelta::minutes(30),
+            completion_grace: TimeDelta::minutes(15),
+            hold: TimeDelta::minutes(10),
+        }
     }
 }
 

@@ -20,7 +20,10 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match self {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the time")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one place that asks the machine for the time"
+            )]
             Self::System => Utc::now().trunc_subsecs(3),
             Self::Stopped(clock) => clock.now(),
         }
@@ -41,7 +44,8 @@ impl StoppedClock {
     /// The instant it shows.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst)).expect("set from a valid instant")
+        DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst))
+            .expect("set from a valid instant")
     }
 
     /// Moves it.

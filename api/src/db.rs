@@ -1,7 +1,9 @@
-//! The two databases behind one behaviour: a pool to read from, a way to write, and nothing above it that knows which database it is.
+//! The two databases behind one behaviour: a pool to read from, a way to write, and nothing above
+//! it that knows which database it is.
 //!
-//! SQLite has one writer: its writes go through a pool of one connection, in IMMEDIATE transactions, so that a writer waits in our queue
-//! instead of failing half-way with "database is locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
+//! SQLite has one writer: its writes go through a pool of one connection, in IMMEDIATE
+//! transactions, so that a writer waits in our queue instead of failing half-way with "database is
+//! locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
 
 mod row;
 mod wake;
@@ -16,8 +18,8 @@ use migration::MigratorTrait;
 use sea_orm::sqlx::ConnectOptions as _;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -43,13 +45,16 @@ pub struct DbOptions {
 }
 
 impl DbOptions {
-    /// Why the database cannot be opened, for the operator; without its password. A pool waits for a server that does not answer, in case it
-    /// is about to start, and then knows only that it has waited: so it is asked once more.
+    /// Why the database cannot be opened, for the operator; without its password. A pool waits for
+    /// a server that does not answer, in case it is about to start, and then knows only that it has
+    /// waited: so it is asked once more.
     pub async fn why(&self, error: DbErr) -> String {
         if let Some(file) = self.url.strip_prefix("sqlite:") {
             return format!("{}: {error}", file.trim_start_matches("//"));
         }
-        let Ok(server) = self.url.parse::<PgConnectOptions>() else { return error.to_string() };
+        let Ok(server) = self.url.parse::<PgConnectOptions>() else {
+            return error.to_string();
+        };
         let name = format!("{}:{}", server.get_host(), server.get_port());
         match tokio::time::timeout(Duration::from_secs(5), server.connect()).await {
             Ok(Err(error)) => format!("{name}: {error}"),
@@ -95,9 +100,11 @@ impl Txn {
         !self.has_entered.swap(true, Ordering::Relaxed)
     }
 
-    /// Whether others cannot begin before this one ends, where there is one writer. Work that nobody waits for should come to an end then.
+    /// Whether others cannot begin before this one ends, where there is one writer. Work that
+    /// nobody waits for should come to an end then.
     pub(crate) fn is_in_the_way(&self) -> bool {
-        self.inner.get_database_backend() == DbBackend::Sqlite && self.queue.load(Ordering::Relaxed) > 0
+        self.inner.get_database_backend() == DbBackend::Sqlite
+            && self.queue.load(Ordering::Relaxed) > 0
     }
 
     /// Who waits for such news is woken by the commit.
@@ -156,7 +163,13 @@ impl Db {
             })
         } else {
             let pool = counted(Database::connect(postgres(options)).await?);
-            Ok(Self { read: pool.clone(), write: pool, turns: None, queue: Arc::default(), wake: Arc::default() })
+            Ok(Self {
+                read: pool.clone(),
+                write: pool,
+                turns: None,
+                queue: Arc::default(),
+                wake: Arc::default(),
+            })
         }
     }
 
@@ -173,7 +186,9 @@ impl Db {
     /// # Errors
     /// When the database does not answer.
     pub async fn is_migrated(&self) -> Result<bool, DbErr> {
-        Ok(migration::Migrator::get_pending_migrations(&self.read).await?.is_empty())
+        Ok(migration::Migrator::get_pending_migrations(&self.read)
+            .await?
+            .is_empty())
     }
 
     /// A connection for reading.
@@ -188,8 +203,9 @@ impl Db {
         &self.write
     }
 
-    /// A turn for work that nobody waits for. Where there is one writer such work goes one after the other, so that whoever has somebody
-    /// waiting gets the writer next, and not after all of it. Nothing to wait for with PostgreSQL.
+    /// A turn for work that nobody waits for. Where there is one writer such work goes one after
+    /// the other, so that whoever has somebody waiting gets the writer next, and not after all of
+    /// it. Nothing to wait for with PostgreSQL.
     pub async fn background_turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(self.turns.as_ref()?).acquire_owned().await.ok()
     }
@@ -220,9 +236,10 @@ impl Db {
 
     /// Runs `work` in a write transaction: committed when it gives `Ok`, rolled back otherwise.
     ///
-    /// It runs on a task of its own. A caller that goes away therefore never cuts it in half, and never leaves a pooled connection
-    /// inside a transaction (sqlx 0.9.0 does, when `begin` is cancelled). A transaction that the database gave up in favour of another
-    /// one (deadlock, serialisation) is run again, which is why `work` may be called more than once.
+    /// It runs on a task of its own. A caller that goes away therefore never cuts it in half, and
+    /// never leaves a pooled connection inside a transaction (sqlx 0.9.0 does, when `begin` is
+    /// cancelled). A transaction that the database gave up in favour of another one (deadlock,
+    /// serialisation) is run again, which is why `work` may be called more than once.
     ///
     /// # Errors
     /// What `work` gives, or `Internal` when the database fails.
@@ -245,7 +262,10 @@ impl Db {
             let outcome = self.attempt(work).await;
             match outcome {
                 Err(error) if error.is_lost_race() && attempt < ATTEMPTS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(rand::random_range(1..=8 * attempt)))).await;
+                    tokio::time::sleep(Duration::from_millis(u64::from(rand::random_range(
+                        1..=8 * attempt,
+                    ))))
+                    .await;
                 }
                 // Whoever was first, again and again, has changed what this one had read.
                 Err(error) if error.is_lost_race() => return Err(Conflict::Stale.into()),
@@ -268,7 +288,12 @@ impl Db {
             self.write.begin_with_options(options).await?
         };
         let queue = Arc::clone(&self.queue);
-        let txn = Txn { inner, tidings: Tidings::default(), has_entered: AtomicBool::new(false), queue };
+        let txn = Txn {
+            inner,
+            tidings: Tidings::default(),
+            has_entered: AtomicBool::new(false),
+            queue,
+        };
         match work(&txn).await {
             Ok(value) => {
                 let Txn { inner, tidings, .. } = txn;
@@ -285,8 +310,8 @@ impl Db {
 }
 
 impl Db {
-    /// Tells whoever waits, here and, with PostgreSQL, in other processes. Not inside the transaction: a NOTIFY there makes all commits
-    /// of the database wait for each other.
+    /// Tells whoever waits, here and, with PostgreSQL, in other processes. Not inside the
+    /// transaction: a NOTIFY there makes all commits of the database wait for each other.
     fn tell(&self, news: u8) {
         self.wake.here(news);
         if news != 0 && self.is_postgres() && self.wake.is_first_to_tell(news) {
@@ -321,12 +346,15 @@ fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(20))
             .statement_cache_capacity(512)
-            // Rows come from a thread of their own: with room for a whole answer it need not stop and be woken for every few of them.
+            // Rows come from a thread of their own: with room for a whole answer it need not stop
+            // and be woken for every few of them.
             .row_buffer_size(1_000)
             .pragma("journal_mode", "WAL")
-            // A commit that was answered must survive a power cut, not only a crash of this process.
+            // A commit that was answered must survive a power cut, not only a crash of this
+            // process.
             .pragma("synchronous", "FULL")
-            // The system keeps pages as well; of what each reader keeps for itself, a little is enough.
+            // The system keeps pages as well; of what each reader keeps for itself, a little is
+            // enough.
             .pragma("cache_size", "-4000")
             .pragma("temp_store", "MEMORY")
     });
@@ -335,12 +363,16 @@ fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
 
 fn postgres(options: &DbOptions) -> ConnectOptions {
     let mut pool = pool(options, options.connections);
-    pool.max_lifetime(Duration::from_secs(600)).idle_timeout(Duration::from_secs(300));
+    pool.max_lifetime(Duration::from_secs(600))
+        .idle_timeout(Duration::from_secs(300));
     pool.map_sqlx_postgres_opts(|postgres| {
         postgres
             .application_name("courtside")
             .statement_cache_capacity(512)
-            .options([("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "30s")])
+            .options([
+                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+            ])
     });
     pool
 }
@@ -352,12 +384,20 @@ mod tests {
     #[tokio::test]
     async fn an_operator_learns_which_server_cannot_be_reached_and_why() {
         // The system chooses a port; nobody listens there once this listener is gone.
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         drop(listener);
-        let options = DbOptions { url: format!("postgres://nora:canary@{address}/courtside"), connections: 1 };
+        let options = DbOptions {
+            url: format!("postgres://nora:canary@{address}/courtside"),
+            connections: 1,
+        };
         let why = options.why(DbErr::Custom("waited".to_owned())).await;
-        assert!(why.starts_with(&address.to_string()) && why.contains("refused"), "{why}");
+        assert!(
+            why.starts_with(&address.to_string()) && why.contains("refused"),
+            "{why}"
+        );
         assert!(!why.contains("canary"), "{why}");
     }
 }

@@ -52,7 +52,10 @@ impl Violation {
     /// A violation at a path given with dots, for example `answers.0.values`.
     #[must_use]
     pub fn at(path: &str, message: impl Into<String>) -> Self {
-        Self { field: path.split('.').map(str::to_owned).collect(), message: message.into() }
+        Self {
+            field: path.split('.').map(str::to_owned).collect(),
+            message: message.into(),
+        }
     }
 }
 
@@ -131,8 +134,14 @@ pub enum Action {
 
 impl Error {
     /// A fault of ours.
-    pub fn internal(what: &'static str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Internal { what, cause: cause.into() }
+    pub fn internal(
+        what: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Internal {
+            what,
+            cause: cause.into(),
+        }
     }
 
     /// One value of the input that cannot stand.
@@ -140,8 +149,9 @@ impl Error {
         Self::Invalid(vec![Violation::at(path, message)])
     }
 
-    /// The refusal of a second use of a name, as a conflict about the field at `path`; any other fault stays what it is. `column` is the
-    /// part of the name of the guard that both databases have in common.
+    /// The refusal of a second use of a name, as a conflict about the field at `path`; any other
+    /// fault stays what it is. `column` is the part of the name of the guard that both databases
+    /// have in common.
     pub(crate) fn or_taken(error: DbErr, column: &str, path: &str) -> Self {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(guard)) if guard.contains(column) => {
@@ -153,10 +163,14 @@ impl Error {
 
     /// Somebody else changed the row first: the transaction is to be run again.
     pub(crate) fn lost_race() -> Self {
-        Self::internal("a booking", LostRace("it was changed by another transaction".to_owned()))
+        Self::internal(
+            "a booking",
+            LostRace("it was changed by another transaction".to_owned()),
+        )
     }
 
-    /// Whether the database gave this transaction up in favour of another: run again, it may succeed.
+    /// Whether the database gave this transaction up in favour of another: run again, it may
+    /// succeed.
     pub(crate) fn is_lost_race(&self) -> bool {
         matches!(self, Self::Internal { cause, .. } if cause.downcast_ref::<LostRace>().is_some())
     }
@@ -167,7 +181,11 @@ impl Error {
 /// # Errors
 /// `Invalid` with all of them.
 pub fn check(violations: Vec<Violation>) -> Result<()> {
-    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Invalid(violations))
+    }
 }
 
 /// The database gave this transaction up in favour of another.
@@ -183,8 +201,10 @@ impl fmt::Display for LostRace {
 impl std::error::Error for LostRace {}
 
 /// What the database itself refuses, by the name of the guard that both databases use.
-const GUARDS: [(&str, Conflict); 2] =
-    [("booking_coach_overlap", Conflict::SlotTaken), ("booking_client_overlap", Conflict::ClientBusy)];
+const GUARDS: [(&str, Conflict); 2] = [
+    ("booking_coach_overlap", Conflict::SlotTaken),
+    ("booking_client_overlap", Conflict::ClientBusy),
+];
 
 /// SQLSTATE of a deadlock and of a serialisation failure.
 const LOST_RACES: [&str; 2] = ["40P01", "40001"];
@@ -197,7 +217,9 @@ impl From<DbErr> for Error {
         }
         if let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() {
             // SQLite names the columns, PostgreSQL the index.
-            if constraint.contains("booking_one_verification") || constraint.contains("booking.client_id") {
+            if constraint.contains("booking_one_verification")
+                || constraint.contains("booking.client_id")
+            {
                 return Self::Conflict(Conflict::VerificationExists);
             }
         }
@@ -211,9 +233,10 @@ impl From<DbErr> for Error {
 fn sqlstate(error: &DbErr) -> Option<String> {
     match error {
         DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime) => match runtime {
-            sea_orm::RuntimeErr::SqlxError(sqlx) => {
-                sqlx.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned())
-            }
+            sea_orm::RuntimeErr::SqlxError(sqlx) => sqlx
+                .as_database_error()
+                .and_then(|error| error.code())
+                .map(|code| code.into_owned()),
             sea_orm::RuntimeErr::Internal(_) => None,
         },
         _ => None,

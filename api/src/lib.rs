@@ -1,8 +1,9 @@
 //! Courtside: the back end of a coaching marketplace.
 //!
-//! Three ways in ([`http`], [`graphql`], [`worker`]) are thin: they translate, call one function of [`domain`], and translate back.
-//! The domain holds every rule and is the only layer that opens transactions or calls providers. Below it are the three ways out:
-//! rows (`entity`), facts and later work ([`outbox`]), and other people's services (`providers`).
+//! Three ways in ([`http`], [`graphql`], [`worker`]) are thin: they translate, call one function of
+//! [`domain`], and translate back. The domain holds every rule and is the only layer that opens
+//! transactions or calls providers. Below it are the three ways out: rows (`entity`), facts and
+//! later work ([`outbox`]), and other people's services (`providers`).
 
 pub mod app;
 pub mod cli;

@@ -29,12 +29,19 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// When it cannot be reached or migrated.
 pub async fn open_database(config: &Config) -> Result<Db, Failure> {
     let connections = config.database.pool.unwrap_or_else(default_pool);
-    let options = DbOptions { url: config.database.url.expose_secret().to_owned(), connections };
+    let options = DbOptions {
+        url: config.database.url.expose_secret().to_owned(),
+        connections,
+    };
     let db = match Db::connect(&options).await {
         Ok(db) => db,
-        Err(error) => return Err(format!("cannot open the database: {}", options.why(error).await).into()),
+        Err(error) => {
+            return Err(format!("cannot open the database: {}", options.why(error).await).into());
+        }
     };
-    db.migrate().await.map_err(|error| format!("cannot migrate the database: {error}"))?;
+    db.migrate()
+        .await
+        .map_err(|error| format!("cannot migrate the database: {error}"))?;
     Ok(db)
 }
 
@@ -53,8 +60,10 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         None => TokenVerifier::Local(LocalIssuer::open(&db).await?),
         Some(settings) => {
             clerk::self_test()?;
-            let verifier_config =
-                clerk::VerifierConfig::new(settings.issuer.clone(), settings.authorized_parties.clone());
+            let verifier_config = clerk::VerifierConfig::new(
+                settings.issuer.clone(),
+                settings.authorized_parties.clone(),
+            );
             TokenVerifier::Clerk {
                 verifier: Arc::new(clerk::Verifier::try_new(verifier_config)?),
                 issuer: settings.issuer.clone(),
@@ -62,7 +71,8 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
             }
         }
     };
-    let minutes = |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    let minutes =
+        |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let vault = Arc::new(open_vault(config, &db).await?);
     let metrics = Metrics::new();
     Ok(Arc::new(App {
@@ -100,12 +110,18 @@ async fn open_vault(config: &Config, db: &Db) -> Result<Vault, Failure> {
         );
         return Ok(Vault::default());
     }
-    tracing::warn!("For development only: the encryption key is kept in the database beside what it encrypts");
+    tracing::warn!(
+        "For development only: the encryption key is kept in the database beside what it encrypts"
+    );
     Ok(Vault::new(vault::development_key(db).await?))
 }
 
 /// Who speaks to Cal.com. Without a vault nobody does: there would be no place to keep a token.
-fn cal_com_client(config: &Config, vault: &Vault, metrics: &Arc<Metrics>) -> Result<Option<cal_com::Client>, Failure> {
+fn cal_com_client(
+    config: &Config,
+    vault: &Vault,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<cal_com::Client>, Failure> {
     if !vault.is_open() {
         return Ok(None);
     }
@@ -113,7 +129,10 @@ fn cal_com_client(config: &Config, vault: &Vault, metrics: &Arc<Metrics>) -> Res
     let platform = settings
         .platform
         .as_ref()
-        .map(|client| cal_com::PlatformClient { client_id: client.id.clone(), client_secret: client.secret.clone() });
+        .map(|client| cal_com::PlatformClient {
+            client_id: client.id.clone(),
+            client_secret: client.secret.clone(),
+        });
     let oauth = settings.oauth.as_ref().map(|client| cal_com::OAuthClient {
         client_id: client.id.clone(),
         client_secret: Some(client.secret.clone()),
@@ -128,5 +147,8 @@ fn cal_com_client(config: &Config, vault: &Vault, metrics: &Arc<Metrics>) -> Res
         organization_id: settings.organization_id,
         policy: cal_com::policy(),
     };
-    Ok(Some(cal_com::Client::new(settings, Arc::new(observer::Told(Arc::clone(metrics))))?))
+    Ok(Some(cal_com::Client::new(
+        settings,
+        Arc::new(observer::Told(Arc::clone(metrics))),
+    )?))
 }

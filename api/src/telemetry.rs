@@ -1,5 +1,5 @@
-//! Log lines: where they go and what they look like. Standard output belongs to commands' answers, so they go to standard
-//! error.
+//! Log lines: where they go and what they look like. Standard output belongs to commands' answers,
+//! so they go to standard error.
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -21,11 +21,22 @@ pub fn init(logs: &Logs) -> Result<(), TryInitError> {
         Some(format) => format == LogFormat::Pretty,
         None => stderr().is_terminal(),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(&logs.filter)).with_writer(stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(&logs.filter))
+        .with_writer(stderr);
     if pretty {
-        builder.with_ansi(stderr().is_terminal()).finish().try_init()?;
+        builder
+            .with_ansi(stderr().is_terminal())
+            .finish()
+            .try_init()?;
     } else {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()?;
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .finish()
+            .try_init()?;
     }
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -47,7 +58,10 @@ mod tests {
     #[test]
     fn what_is_asked_for_wins_over_quiet() {
         let shown = filter("info,sqlx=debug").to_string();
-        assert!(shown.contains("sqlx=debug") && !shown.contains("sqlx=warn"), "{shown}");
+        assert!(
+            shown.contains("sqlx=debug") && !shown.contains("sqlx=warn"),
+            "{shown}"
+        );
         assert!(shown.contains("hyper=warn"), "{shown}");
     }
 }

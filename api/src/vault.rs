@@ -1,8 +1,9 @@
 //! What must not be readable in the database: provider tokens, secrets of webhooks, private notes.
 //!
-//! Values are sealed with AES-256-GCM under a random nonce of 12 bytes. The table, the row and the column they stand in are
-//! authenticated with them: a sealed value that somebody copies to another place does not open there. Each value names its key, so that
-//! several keys can be in use while one replaces another.
+//! Values are sealed with AES-256-GCM under a random nonce of 12 bytes. The table, the row and the
+//! column they stand in are authenticated with them: a sealed value that somebody copies to another
+//! place does not open there. Each value names its key, so that several keys can be in use while
+//! one replaces another.
 //!
 //! A sealed value is text: `v1.<key id>.<base64url of nonce, ciphertext and tag>`.
 
@@ -29,7 +30,8 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What is authenticated. No part holds the separator: tables and columns are names of ours, keys of rows are hexadecimal.
+    /// What is authenticated. No part holds the separator: tables and columns are names of ours,
+    /// keys of rows are hexadecimal.
     fn bytes(&self) -> Vec<u8> {
         [self.table, self.row, self.column].join("\0").into_bytes()
     }
@@ -59,7 +61,9 @@ impl Vault {
     /// A vault with keys.
     #[must_use]
     pub fn new(keyring: Keyring) -> Self {
-        Self { keyring: Some(keyring) }
+        Self {
+            keyring: Some(keyring),
+        }
     }
 
     /// Whether there are keys.
@@ -90,10 +94,18 @@ impl Vault {
         let nonce: [u8; NONCE_LEN] = rand::random();
         let mut sealed = plain.as_bytes().to_vec();
         key.cipher()
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.bytes()), &mut sealed)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(place.bytes()),
+                &mut sealed,
+            )
             .expect("no value here is near the limit of 64 GiB");
         let bytes = [&nonce[..], &sealed].concat();
-        Ok(format!("{VERSION}.{}.{}", key.id(), URL_SAFE_NO_PAD.encode(bytes)))
+        Ok(format!(
+            "{VERSION}.{}.{}",
+            key.id(),
+            URL_SAFE_NO_PAD.encode(bytes)
+        ))
     }
 
     /// What was sealed for a place.
@@ -103,28 +115,40 @@ impl Vault {
     pub fn open(&self, place: Place<'_>, sealed: &str) -> Result<SecretString, VaultError> {
         let keyring = self.keyring.as_ref().ok_or(VaultError::Closed)?;
         let mut parts = sealed.splitn(3, '.');
-        let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(VaultError::NotGenuine);
         };
-        let key = keyring.find(id).ok_or_else(|| VaultError::UnknownKey(id.to_owned()))?;
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| VaultError::NotGenuine)?;
-        let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or(VaultError::NotGenuine)?;
+        let key = keyring
+            .find(id)
+            .ok_or_else(|| VaultError::UnknownKey(id.to_owned()))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| VaultError::NotGenuine)?;
+        let (nonce, sealed) = bytes
+            .split_at_checked(NONCE_LEN)
+            .ok_or(VaultError::NotGenuine)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::NotGenuine)?;
         let mut buffer = sealed.to_vec();
         let plain = key
             .cipher()
             .open_in_place(nonce, Aad::from(place.bytes()), &mut buffer)
             .map_err(|_| VaultError::NotGenuine)?;
-        String::from_utf8(plain.to_vec()).map(Into::into).map_err(|_| VaultError::NotGenuine)
+        String::from_utf8(plain.to_vec())
+            .map(Into::into)
+            .map_err(|_| VaultError::NotGenuine)
     }
 
-    /// Whether a sealed value opens; if so, whether it is under the key that seals now. What is in it is not given out.
+    /// Whether a sealed value opens; if so, whether it is under the key that seals now. What is in
+    /// it is not given out.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub fn check(&self, place: Place<'_>, sealed: &str) -> Result<bool, VaultError> {
         self.open(place, sealed)?;
-        Ok(self.current_prefix().is_some_and(|prefix| sealed.starts_with(&prefix)))
+        Ok(self
+            .current_prefix()
+            .is_some_and(|prefix| sealed.starts_with(&prefix)))
     }
 
     /// The same value under the first key; `None` when it is under it already.
@@ -132,7 +156,10 @@ impl Vault {
     /// # Errors
     /// As [`Self::open`].
     pub fn reseal(&self, place: Place<'_>, sealed: &str) -> Result<Option<String>, VaultError> {
-        if self.current_prefix().is_some_and(|prefix| sealed.starts_with(&prefix)) {
+        if self
+            .current_prefix()
+            .is_some_and(|prefix| sealed.starts_with(&prefix))
+        {
             return Ok(None);
         }
         let plain = self.open(place, sealed)?;

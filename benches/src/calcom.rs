@@ -1,4 +1,5 @@
-//! Signed deliveries of Cal.com, made of a recorded one: each about a new booking at a time of its own.
+//! Signed deliveries of Cal.com, made of a recorded one: each about a new booking at a time of its
+//! own.
 
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,8 +10,9 @@ use sha2::Sha256;
 use crate::http::Target;
 use crate::{Failure, people};
 
-const RECORDED: &str =
-    include_str!("../../providers/fixtures/calcom/webhooks/006-step516-BOOKING_CREATED-user-coach1.json");
+const RECORDED: &str = include_str!(
+    "../../providers/fixtures/calcom/webhooks/006-step516-BOOKING_CREATED-user-coach1.json"
+);
 
 /// Accounts at Cal.com between which bookings are spread, one an hour in the calendar of each.
 const ORGANIZERS: u32 = 64;
@@ -41,7 +43,12 @@ impl Deliveries {
         let recorded: Value = serde_json::from_str(RECORDED)?;
         Ok(Self {
             recorded: recorded["body_json"].clone(),
-            prefix: format!("b{}", Alphanumeric.sample_string(&mut rand::rng(), 11).to_lowercase()),
+            prefix: format!(
+                "b{}",
+                Alphanumeric
+                    .sample_string(&mut rand::rng(), 11)
+                    .to_lowercase()
+            ),
             first_number: rand::random_range(1_000_000..1_000_000_000),
             first_start: people::now().duration_trunc(TimeDelta::hours(1))? + TimeDelta::days(3),
             secret: secret.to_owned(),
@@ -57,18 +64,26 @@ impl Deliveries {
 
     /// The delivery of that number, sent now.
     pub(crate) fn get(&self, target: Target, number: u32) -> Delivery {
-        let (lane, row) =
-            if self.organizer.is_some() { (0, number) } else { (number % ORGANIZERS, number / ORGANIZERS) };
+        let (lane, row) = if self.organizer.is_some() {
+            (0, number)
+        } else {
+            (number % ORGANIZERS, number / ORGANIZERS)
+        };
         let account = self.first_number + u64::from(lane);
         let uid = format!("{}{number:010}", self.prefix);
         let starts_at = self.first_start + TimeDelta::hours(i64::from(row));
         let name = format!("{}-{lane}", self.prefix);
-        let organizer = self.organizer.clone().unwrap_or_else(|| people::email(&name));
+        let organizer = self
+            .organizer
+            .clone()
+            .unwrap_or_else(|| people::email(&name));
         let attendee = people::email(&uid);
         let at = |instant: DateTime<Utc>| instant.to_rfc3339_opts(SecondsFormat::Secs, true);
 
         let mut body = self.recorded.clone();
-        body["createdAt"] = people::now().to_rfc3339_opts(SecondsFormat::Millis, true).into();
+        body["createdAt"] = people::now()
+            .to_rfc3339_opts(SecondsFormat::Millis, true)
+            .into();
         let payload = &mut body["payload"];
         for (member, value) in [
             ("uid", json!(uid)),
@@ -85,14 +100,22 @@ impl Deliveries {
         payload["organizer"]["username"] = name.into();
         payload["attendees"][0]["email"] = attendee.clone().into();
         payload["responses"]["email"]["value"] = attendee.into();
-        Delivery { uid, starts_at, request: self.sign(target, body.to_string().as_bytes()) }
+        Delivery {
+            uid,
+            starts_at,
+            request: self.sign(target, body.to_string().as_bytes()),
+        }
     }
 
     fn sign(&self, target: Target, body: &[u8]) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("a MAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes())
+            .expect("a MAC takes keys of any length");
         mac.update(body);
         let signature = hex::encode(mac.finalize().into_bytes());
-        let headers = [("x-cal-signature-256", signature.as_str()), ("x-cal-webhook-version", "2021-10-20")];
+        let headers = [
+            ("x-cal-signature-256", signature.as_str()),
+            ("x-cal-webhook-version", "2021-10-20"),
+        ];
         target.request("POST", "/webhooks/calcom", &headers, body)
     }
 }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use courtside::domain::identity::LOCAL_ISSUER;
 use entity::coach::{self, Scheduler};
-use entity::event_type::{self, Kind, Lengths, LocationKind, Policy, PolicyTier, Questions, Visibility, WindowKind};
+use entity::event_type::{
+    self, Kind, Lengths, LocationKind, Policy, PolicyTier, Questions, Visibility, WindowKind,
+};
 use entity::schedule::{self, Weekly, WeeklyRule};
 use entity::user::{self, Role};
 use entity::{Uuid, event_type_host};
@@ -28,7 +30,12 @@ pub(crate) fn account(id: Uuid, subject: &str, role: Role, now: DateTime<Utc>) -
 }
 
 /// The listed profile of an account. `schedule_id` is that of [`always`].
-pub(crate) fn profile(id: Uuid, account: &user::Model, schedule_id: Uuid, now: DateTime<Utc>) -> coach::Model {
+pub(crate) fn profile(
+    id: Uuid,
+    account: &user::Model,
+    schedule_id: Uuid,
+    now: DateTime<Utc>,
+) -> coach::Model {
     coach::Model {
         id,
         user_id: Some(account.id),
@@ -55,7 +62,15 @@ pub(crate) fn always(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> schedule::
         coach_id,
         name: "Always".to_owned(),
         time_zone: "UTC".to_owned(),
-        weekly: Weekly((1..=7).map(|weekday| WeeklyRule { weekday, from: 0, until: 1440 }).collect()),
+        weekly: Weekly(
+            (1..=7)
+                .map(|weekday| WeeklyRule {
+                    weekday,
+                    from: 0,
+                    until: 1440,
+                })
+                .collect(),
+        ),
         version: 1,
         created_at: now,
         updated_at: now,
@@ -74,7 +89,12 @@ pub(crate) struct Terms {
 }
 
 /// An offer that can be booked at once and as far ahead as anyone likes.
-pub(crate) fn offer(id: Uuid, coach: &coach::Model, terms: &Terms, now: DateTime<Utc>) -> event_type::Model {
+pub(crate) fn offer(
+    id: Uuid,
+    coach: &coach::Model,
+    terms: &Terms,
+    now: DateTime<Utc>,
+) -> event_type::Model {
     event_type::Model {
         id,
         coach_id: coach.id,
@@ -98,7 +118,13 @@ pub(crate) fn offer(id: Uuid, coach: &coach::Model, terms: &Terms, now: DateTime
         location_kind: LocationKind::Link,
         location_value: Some(format!("https://meet.bench.example/{}", coach.handle)),
         questions: Questions::default(),
-        policy: Policy { tiers: vec![PolicyTier { hours_before: 24, refund_percent: 100 }], max_moves: None },
+        policy: Policy {
+            tiers: vec![PolicyTier {
+                hours_before: 24,
+                refund_percent: 100,
+            }],
+            max_moves: None,
+        },
         requires_approval: false,
         seats: 1,
         schedule_id: None,
@@ -112,5 +138,9 @@ pub(crate) fn offer(id: Uuid, coach: &coach::Model, terms: &Terms, now: DateTime
 
 /// That a coach gives their own offer.
 pub(crate) fn host(offer: &event_type::Model) -> event_type_host::Model {
-    event_type_host::Model { event_type_id: offer.id, coach_id: offer.coach_id, position: 0 }
+    event_type_host::Model {
+        event_type_id: offer.id,
+        coach_id: offer.coach_id,
+        position: 0,
+    }
 }

@@ -1,4 +1,5 @@
-//! `bench cold-start`: from the spawn of the process to its first answer, on a database that is there already.
+//! `bench cold-start`: from the spawn of the process to its first answer, on a database that is
+//! there already.
 
 use std::path::PathBuf;
 use std::time::Duration;

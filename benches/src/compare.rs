@@ -1,4 +1,5 @@
-//! `bench compare`: Courtside against the hand-written limit on PostgreSQL, in turns, so that whatever else the machine does meets both.
+//! `bench compare`: Courtside against the hand-written limit on PostgreSQL, in turns, so that
+//! whatever else the machine does meets both.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +39,8 @@ pub(crate) struct Options {
 /// The client whose bookings are read.
 const CLIENT: u32 = 707;
 
-/// What is compared: a name, the question, its path at the limit, and whether the caller has signed in.
+/// What is compared: a name, the question, its path at the limit, and whether the caller has signed
+/// in.
 const CONTESTS: [(&str, Query, &str, bool); 3] = [
     ("q1_visitor", Query::Q1, "/q1", false),
     ("q1_client", Query::Q1, "/q1", true),
@@ -47,11 +49,17 @@ const CONTESTS: [(&str, Query, &str, bool); 3] = [
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     if !options.database_url.starts_with("postgres") {
-        return Err("the limit is written for PostgreSQL: give the address of such a database".into());
+        return Err(
+            "the limit is written for PostgreSQL: give the address of such a database".into(),
+        );
     }
     let db = database::open(&options.database_url).await?;
-    let token = Issuer::open(&db).await?.token(&client_subject(CLIENT), Role::Client)?;
-    let courtside = Launch::courtside(&options.binary, &options.database_url).start().await?;
+    let token = Issuer::open(&db)
+        .await?
+        .token(&client_subject(CLIENT), Role::Client)?;
+    let courtside = Launch::courtside(&options.binary, &options.database_url)
+        .start()
+        .await?;
     let limit = start_limit(&options, &token, courtside.target).await?;
     let database = cluster(&db).await?;
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
@@ -63,12 +71,29 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         let (mut limits, mut courtsides) = (Vec::new(), Vec::new());
         for round in 1..=options.rounds {
             complain(&format!("{name}: turn {round} of {}\n", options.rounds));
-            for (server, path, outcomes) in [(&limit, path, &mut limits), (&courtside, GRAPHQL, &mut courtsides)] {
+            for (server, path, outcomes) in [
+                (&limit, path, &mut limits),
+                (&courtside, GRAPHQL, &mut courtsides),
+            ] {
                 let requests = Requests::new(server.target, path, token.clone(), query);
-                let watched = Watched { server: Some(server.pid()), database };
-                let outcome = measure(server.target, requests, options.connections, seconds, watched).await?;
+                let watched = Watched {
+                    server: Some(server.pid()),
+                    database,
+                };
+                let outcome = measure(
+                    server.target,
+                    requests,
+                    options.connections,
+                    seconds,
+                    watched,
+                )
+                .await?;
                 if let Some(error) = outcome.first_error {
-                    return Err(format!("{name} at {path}: {} errors, first: {error}", outcome.errors).into());
+                    return Err(format!(
+                        "{name} at {path}: {} errors, first: {error}",
+                        outcome.errors
+                    )
+                    .into());
                 }
                 outcomes.push(outcome);
             }
@@ -90,7 +115,14 @@ async fn cluster(db: &Db) -> Result<Option<u32>, Failure> {
 async fn start_limit(options: &Options, token: &str, courtside: Target) -> Result<Server, Failure> {
     let mut wanted = Vec::new();
     for (path, query) in [("/q1", Q1), ("/q2", Q2)] {
-        wanted.push((path, ask(courtside, &request(courtside, Some(token), query, &json!({}))).await?));
+        wanted.push((
+            path,
+            ask(
+                courtside,
+                &request(courtside, Some(token), query, &json!({})),
+            )
+            .await?,
+        ));
     }
     let tail = |body: &[u8]| -> Result<String, Failure> {
         let text = std::str::from_utf8(body)?;
@@ -117,7 +149,13 @@ async fn start_limit(options: &Options, token: &str, courtside: Target) -> Resul
     let limit = launch.start().await?;
     let bearer = format!("Bearer {token}");
     for (path, courtsides) in wanted {
-        let body = ask(limit.target, &limit.target.request("POST", path, &[("authorization", &bearer)], b"{}")).await?;
+        let body = ask(
+            limit.target,
+            &limit
+                .target
+                .request("POST", path, &[("authorization", &bearer)], b"{}"),
+        )
+        .await?;
         same(path, &courtsides, &body)?;
     }
     Ok(limit)
@@ -136,25 +174,51 @@ fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
     if courtsides == limits {
         return Ok(());
     }
-    let at = courtsides.iter().zip(limits).take_while(|(one, other)| one == other).count();
-    let near =
-        |body: &[u8]| String::from_utf8_lossy(&body[at.saturating_sub(60)..body.len().min(at + 60)]).into_owned();
-    Err(format!("{path}: the answers differ at byte {at}: …{}… against …{}…", near(courtsides), near(limits)).into())
+    let at = courtsides
+        .iter()
+        .zip(limits)
+        .take_while(|(one, other)| one == other)
+        .count();
+    let near = |body: &[u8]| {
+        String::from_utf8_lossy(&body[at.saturating_sub(60)..body.len().min(at + 60)]).into_owned()
+    };
+    Err(format!(
+        "{path}: the answers differ at byte {at}: …{}… against …{}…",
+        near(courtsides),
+        near(limits)
+    )
+    .into())
 }
 
 /// Medians of the turns.
 fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outcome]) {
-    let middle =
-        |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| median(&outcomes.iter().map(figure).collect::<Vec<_>>());
+    let middle = |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| {
+        median(&outcomes.iter().map(figure).collect::<Vec<_>>())
+    };
     let per_second: fn(&Outcome) -> f64 = |outcome| outcome.per_second;
     let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu_us.unwrap_or_default();
     let database_cpu: fn(&Outcome) -> f64 = |outcome| outcome.database_cpu_us.unwrap_or_default();
     let p99: fn(&Outcome) -> f64 = |outcome| outcome.timings.quantile_ms(0.99);
     for (server, outcomes) in [("limit", limits), ("courtside", courtsides)] {
-        report.add(format!("{name}_{server}_requests_per_second"), rounded(middle(outcomes, per_second)));
-        report.add(format!("{name}_{server}_cpu_us"), rounded(middle(outcomes, cpu)));
-        report.add(format!("{name}_{server}_database_cpu_us"), rounded(middle(outcomes, database_cpu)));
-        report.add(format!("{name}_{server}_p99_ms"), rounded(middle(outcomes, p99)));
+        report.add(
+            format!("{name}_{server}_requests_per_second"),
+            rounded(middle(outcomes, per_second)),
+        );
+        report.add(
+            format!("{name}_{server}_cpu_us"),
+            rounded(middle(outcomes, cpu)),
+        );
+        report.add(
+            format!("{name}_{server}_database_cpu_us"),
+            rounded(middle(outcomes, database_cpu)),
+        );
+        report.add(
+            format!("{name}_{server}_p99_ms"),
+            rounded(middle(outcomes, p99)),
+        );
     }
-    report.add(format!("{name}_ratio"), rounded(middle(courtsides, per_second) / middle(limits, per_second)));
+    report.add(
+        format!("{name}_ratio"),
+        rounded(middle(courtsides, per_second) / middle(limits, per_second)),
+    );
 }

@@ -1,4 +1,5 @@
-//! `bench crash`: the server is killed while webhooks come in, again and again. What it had answered must be there, and nothing twice.
+//! `bench crash`: the server is killed while webhooks come in, again and again. What it had
+//! answered must be there, and nothing twice.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ pub(crate) struct Options {
     /// The binary `courtside`.
     #[arg(long)]
     binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
+    /// Any database of a PostgreSQL cluster, in which another one is made for the time being;
+    /// SQLite when left out.
     #[arg(long)]
     postgres: Option<String>,
     #[arg(long, default_value_t = 20)]
@@ -33,7 +35,8 @@ pub(crate) struct Options {
 }
 
 const SECRET: &str = "bench-webhook-secret";
-/// Work that a killed worker had taken is taken over when its lease ends, after a minute; several kills may follow each other.
+/// Work that a killed worker had taken is taken over when its lease ends, after a minute; several
+/// kills may follow each other.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -42,7 +45,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         None => Scratch::sqlite()?,
     };
     let db = database::open(&scratch.url).await?;
-    let launch = Launch::courtside(&options.binary, &scratch.url).with("CALCOM_WEBHOOK_SECRETS", SECRET);
+    let launch =
+        Launch::courtside(&options.binary, &scratch.url).with("CALCOM_WEBHOOK_SECRETS", SECRET);
     let done = kill_again_and_again(&options, &launch, &db).await;
     if done.is_err() {
         complain(&format!("bench: the database is kept: {}\n", scratch.url));
@@ -61,8 +65,13 @@ struct Series {
 impl Series {
     fn new(server: &Server, count: u32) -> Result<Self, Failure> {
         let series = Deliveries::new(SECRET)?;
-        let deliveries = (0..count).map(|number| series.get(server.target, number)).collect();
-        Ok(Self { prefix: series.prefix, deliveries })
+        let deliveries = (0..count)
+            .map(|number| series.get(server.target, number))
+            .collect();
+        Ok(Self {
+            prefix: series.prefix,
+            deliveries,
+        })
     }
 }
 
@@ -70,7 +79,13 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
     let mut server = launch.start().await?;
     // Once without a kill: how much history a booking has.
     let control = Series::new(&server, options.webhooks)?;
-    send(server.target, &control.deliveries, options.senders, &Answered::default()).await?;
+    send(
+        server.target,
+        &control.deliveries,
+        options.senders,
+        &Answered::default(),
+    )
+    .await?;
     drain(db, &control.prefix, PATIENCE).await?;
     let expected = lines_of_each(&effects(db, &control.prefix).await?, &control)?;
 
@@ -81,10 +96,25 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
         server = launch.start().await?;
         let known = statuses(db, &series.prefix).await?;
         answered += sent.acknowledged.len();
-        lost += sent.acknowledged.iter().filter(|uid| !known.contains_key(*uid)).count();
-        complain(&format!("round {round}: killed after {} answers, {} stored\n", sent.acknowledged.len(), known.len()));
-        // All of it comes once more: what was never answered for the first time, the rest as a copy.
-        let again = send(server.target, &series.deliveries, options.senders, &Answered::default()).await?;
+        lost += sent
+            .acknowledged
+            .iter()
+            .filter(|uid| !known.contains_key(*uid))
+            .count();
+        complain(&format!(
+            "round {round}: killed after {} answers, {} stored\n",
+            sent.acknowledged.len(),
+            known.len()
+        ));
+        // All of it comes once more: what was never answered for the first time, the rest as a
+        // copy.
+        let again = send(
+            server.target,
+            &series.deliveries,
+            options.senders,
+            &Answered::default(),
+        )
+        .await?;
         if again.acknowledged.len() != series.deliveries.len() {
             return Err(format!("{} were refused after the restart", again.refused).into());
         }
@@ -100,11 +130,23 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
     tell(options, db, (answered, lost), &found)
 }
 
-/// Sends a series to a server that is killed after any number of answers, and up to five milliseconds.
-async fn send_and_kill(options: &Options, server: Server, series: &Series) -> Result<Sent, Failure> {
-    let (answered, after) = (Answered::default(), rand::random_range(0..options.webhooks as usize));
+/// Sends a series to a server that is killed after any number of answers, and up to five
+/// milliseconds.
+async fn send_and_kill(
+    options: &Options,
+    server: Server,
+    series: &Series,
+) -> Result<Sent, Failure> {
+    let (answered, after) = (
+        Answered::default(),
+        rand::random_range(0..options.webhooks as usize),
+    );
     let sending = tokio::spawn({
-        let (target, deliveries, senders) = (server.target, Arc::clone(&series.deliveries), options.senders);
+        let (target, deliveries, senders) = (
+            server.target,
+            Arc::clone(&series.deliveries),
+            options.senders,
+        );
         let answered = Arc::clone(&answered);
         async move { send(target, &deliveries, senders, &answered).await }
     });
@@ -130,10 +172,18 @@ async fn effects(db: &Db, prefix: &str) -> Result<HashMap<String, Effect>, Failu
          left join booking_event e on e.booking_id = p.booking_id where p.uid like '{prefix}%' group by p.uid"
     );
     let connection = db.read();
-    let rows = connection.query_all_raw(Statement::from_string(connection.get_database_backend(), sql)).await?;
+    let rows = connection
+        .query_all_raw(Statement::from_string(
+            connection.get_database_backend(),
+            sql,
+        ))
+        .await?;
     rows.iter()
         .map(|row| {
-            let effect = Effect { bookings: row.try_get_by_index(1)?, lines: row.try_get_by_index(2)? };
+            let effect = Effect {
+                bookings: row.try_get_by_index(1)?,
+                lines: row.try_get_by_index(2)?,
+            };
             Ok((row.try_get_by_index(0)?, effect))
         })
         .collect()
@@ -141,16 +191,28 @@ async fn effects(db: &Db, prefix: &str) -> Result<HashMap<String, Effect>, Failu
 
 /// Lines of history of each booking of a series: the same for all.
 fn lines_of_each(effects: &HashMap<String, Effect>, series: &Series) -> Result<i64, Failure> {
-    let expected = effects.values().next().map(|effect| effect.lines).unwrap_or_default();
+    let expected = effects
+        .values()
+        .next()
+        .map(|effect| effect.lines)
+        .unwrap_or_default();
     let is_even = effects.len() == series.deliveries.len()
-        && effects.values().all(|effect| effect.bookings == 1 && effect.lines == expected);
-    if is_even && expected > 0 { Ok(expected) } else { Err("webhooks have uneven effects even without a kill".into()) }
+        && effects
+            .values()
+            .all(|effect| effect.bookings == 1 && effect.lines == expected);
+    if is_even && expected > 0 {
+        Ok(expected)
+    } else {
+        Err("webhooks have uneven effects even without a kill".into())
+    }
 }
 
 /// Bookings beyond one for each attendee; each webhook has an attendee of its own.
 async fn second_bookings(db: &Db, series: &Series) -> Result<i64, Failure> {
-    let made =
-        format!("select count(*) from booking where client_email like '{}%' and merged_into is null", series.prefix);
+    let made = format!(
+        "select count(*) from booking where client_email like '{}%' and merged_into is null",
+        series.prefix
+    );
     Ok(database::count(db, &made).await? - series.deliveries.len() as i64)
 }
 
@@ -173,9 +235,21 @@ impl Found {
     }
 }
 
-fn tell(options: &Options, db: &Db, (answered, lost): (usize, usize), found: &Found) -> Result<(), Failure> {
+fn tell(
+    options: &Options,
+    db: &Db,
+    (answered, lost): (usize, usize),
+    found: &Found,
+) -> Result<(), Failure> {
     let mut report = Report::new("crash");
-    report.add("database", if db.is_postgres() { "PostgreSQL" } else { "SQLite" });
+    report.add(
+        "database",
+        if db.is_postgres() {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        },
+    );
     report.add("kills", options.rounds);
     report.add("webhooks_each", options.webhooks);
     report.add("answered_before_the_kills", answered);
@@ -184,6 +258,11 @@ fn tell(options: &Options, db: &Db, (answered, lost): (usize, usize), found: &Fo
     report.add("effects_doubled", found.doubled);
     report.add("second_bookings", found.second_bookings);
     report.print();
-    let is_right = lost == 0 && found.missing == 0 && found.doubled == 0 && found.second_bookings == 0;
-    if is_right { Ok(()) } else { Err("the kills left traces".into()) }
+    let is_right =
+        lost == 0 && found.missing == 0 && found.doubled == 0 && found.second_bookings == 0;
+    if is_right {
+        Ok(())
+    } else {
+        Err("the kills left traces".into())
+    }
 }

@@ -1,5 +1,6 @@
-//! `bench crash-calcom`: the server is killed while clients book a coach whose calendar is at a stand-in for Cal.com. After a restart both
-//! sides must agree: nothing is open, nothing stands twice, and what was confirmed to a client stands.
+//! `bench crash-calcom`: the server is killed while clients book a coach whose calendar is at a
+//! stand-in for Cal.com. After a restart both sides must agree: nothing is open, nothing stands
+//! twice, and what was confirmed to a client stands.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -49,11 +50,19 @@ struct Scene {
 impl Scene {
     async fn play(&self) -> Result<(), Failure> {
         let mut server = self.stage.launch.start().await?;
-        let offer = self.stage.add_coach(server.target, "crash-coach", 1).await?.offers[0];
+        let offer = self
+            .stage
+            .add_coach(server.target, "crash-coach", 1)
+            .await?
+            .offers[0];
         let mut confirmed = Vec::new();
         for round in 0..self.options.rounds {
             let told = self.book_and_kill(server, offer, round).await?;
-            complain(&format!("round {}: killed after {} answers\n", round + 1, told.len()));
+            complain(&format!(
+                "round {}: killed after {} answers\n",
+                round + 1,
+                told.len()
+            ));
             confirmed.extend(told);
             server = self.stage.launch.start().await?;
         }
@@ -68,9 +77,15 @@ impl Scene {
         self.tell(&confirmed, settled).await
     }
 
-    /// Many clients book at once, each a time of their own; the server is killed at some moment, in every third round while all their
-    /// requests wait at the stand-in, before it has done anything or after. Gives the starts that were confirmed.
-    async fn book_and_kill(&self, server: Server, offer: Uuid, round: u32) -> Result<Vec<DateTime<Utc>>, Failure> {
+    /// Many clients book at once, each a time of their own; the server is killed at some moment, in
+    /// every third round while all their requests wait at the stand-in, before it has done anything
+    /// or after. Gives the starts that were confirmed.
+    async fn book_and_kill(
+        &self,
+        server: Server,
+        offer: Uuid,
+        round: u32,
+    ) -> Result<Vec<DateTime<Utc>>, Failure> {
         let hold = match round % 3 {
             1 => Some(self.stage.cal.hold(Point::BeforeCommit, "/v2/bookings")),
             2 => Some(self.stage.cal.hold(Point::BeforeAnswer, "/v2/bookings")),
@@ -78,16 +93,32 @@ impl Scene {
         };
         let mut clients = JoinSet::new();
         for number in 0..self.options.bookings {
-            let token = self.stage.issuer.token(&format!("crash-{round}-{number}"), Role::Client)?;
+            let token = self
+                .stage
+                .issuer
+                .token(&format!("crash-{round}-{number}"), Role::Client)?;
             let start = stage::half_hour(round * self.options.bookings + number);
-            let request = queries::request(server.target, Some(&token), BOOK, &queries::booking(offer, start));
+            let request = queries::request(
+                server.target,
+                Some(&token),
+                BOOK,
+                &queries::booking(offer, start),
+            );
             let target = server.target;
             clients.spawn(async move {
-                let answer =
-                    async { Connection::open(target).await?.send(&request).await.map(|answer| answer.body.to_vec()) };
-                let answer: Option<Value> =
-                    answer.await.ok().and_then(|body: Vec<u8>| serde_json::from_slice(&body).ok());
-                let status = answer.map(|answer| answer["data"]["createBooking"]["booking"]["status"].clone());
+                let answer = async {
+                    Connection::open(target)
+                        .await?
+                        .send(&request)
+                        .await
+                        .map(|answer| answer.body.to_vec())
+                };
+                let answer: Option<Value> = answer
+                    .await
+                    .ok()
+                    .and_then(|body: Vec<u8>| serde_json::from_slice(&body).ok());
+                let status = answer
+                    .map(|answer| answer["data"]["createBooking"]["booking"]["status"].clone());
                 (status == Some(json!("CONFIRMED"))).then_some(start)
             });
         }
@@ -109,14 +140,18 @@ impl Scene {
             .filter(scheduler_request::Column::Status.eq(scheduler_request::Status::Open))
             .count(self.stage.db.read())
             .await?;
-        let initiated = booking::Entity::find().filter(booking::Column::Status.eq(booking::Status::Initiated));
+        let initiated =
+            booking::Entity::find().filter(booking::Column::Status.eq(booking::Status::Initiated));
         Ok(open + initiated.count(self.stage.db.read()).await?)
     }
 
     async fn tell(&self, confirmed: &[DateTime<Utc>], settled: Duration) -> Result<(), Failure> {
         let all = booking::Entity::find().all(self.stage.db.read()).await?;
-        let here: BTreeMap<DateTime<Utc>, usize> =
-            tally(all.iter().filter(|row| row.status.is_active()).map(|row| row.starts_at));
+        let here: BTreeMap<DateTime<Utc>, usize> = tally(
+            all.iter()
+                .filter(|row| row.status.is_active())
+                .map(|row| row.starts_at),
+        );
         let there = self.stage.cal.bookings();
         let there: BTreeMap<DateTime<Utc>, usize> = tally(
             there
@@ -124,15 +159,31 @@ impl Scene {
                 .filter(|found| ["accepted", "pending"].contains(&found.status.as_str()))
                 .map(|found| found.start),
         );
-        let only_here = here.iter().filter(|(start, _)| !there.contains_key(*start)).count();
-        let only_there = there.iter().filter(|(start, _)| !here.contains_key(*start)).count();
-        let twice = there.values().chain(here.values()).filter(|count| **count > 1).count();
-        let lost = confirmed.iter().filter(|start| !here.contains_key(*start)).count();
+        let only_here = here
+            .iter()
+            .filter(|(start, _)| !there.contains_key(*start))
+            .count();
+        let only_there = there
+            .iter()
+            .filter(|(start, _)| !here.contains_key(*start))
+            .count();
+        let twice = there
+            .values()
+            .chain(here.values())
+            .filter(|count| **count > 1)
+            .count();
+        let lost = confirmed
+            .iter()
+            .filter(|start| !here.contains_key(*start))
+            .count();
         let open = self.open().await?;
         let mut report = Report::new("crash-calcom");
         report.add("database", self.stage.database());
         report.add("kills", self.options.rounds);
-        report.add("bookings_asked_for", self.options.rounds * self.options.bookings);
+        report.add(
+            "bookings_asked_for",
+            self.options.rounds * self.options.bookings,
+        );
         report.add("bookings_stored", all.len());
         report.add("standing_on_both_sides", here.len() - only_here);
         report.add("confirmed_to_a_client", confirmed.len());
@@ -144,7 +195,11 @@ impl Scene {
         report.add("settled_after_seconds", settled.as_secs());
         report.print();
         let is_right = lost == 0 && only_here == 0 && only_there == 0 && twice == 0 && open == 0;
-        if is_right { Ok(()) } else { Err("the two sides do not agree".into()) }
+        if is_right {
+            Ok(())
+        } else {
+            Err("the two sides do not agree".into())
+        }
     }
 }
 

@@ -11,7 +11,11 @@ use crate::report::complain;
 
 /// Opens and migrates a database.
 pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
-    let db = Db::connect(&DbOptions { url: url.to_owned(), connections: 4 }).await?;
+    let db = Db::connect(&DbOptions {
+        url: url.to_owned(),
+        connections: 4,
+    })
+    .await?;
     db.migrate().await?;
     Ok(db)
 }
@@ -19,23 +23,35 @@ pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
 /// The one number that a statement gives.
 pub(crate) async fn count(db: &Db, sql: &str) -> Result<i64, Failure> {
     let connection = db.read();
-    let row = connection.query_one_raw(Statement::from_string(connection.get_database_backend(), sql)).await?;
+    let row = connection
+        .query_one_raw(Statement::from_string(
+            connection.get_database_backend(),
+            sql,
+        ))
+        .await?;
     Ok(row.ok_or("a count without a row")?.try_get_by_index(0)?)
 }
 
-/// Pairs of active bookings of one coach, and of one client, that take the same time: always 0. `scope` is a condition on `a`, so
-/// that only what a measurement has made is compared with everything.
+/// Pairs of active bookings of one coach, and of one client, that take the same time: always 0.
+/// `scope` is a condition on `a`, so that only what a measurement has made is compared with
+/// everything.
 pub(crate) async fn overlaps(db: &Db, scope: &str) -> Result<i64, Failure> {
-    const ACTIVE: &str = "('INITIATED', 'SCHEDULED', 'PAYMENT_PENDING', 'PAYMENT_FAILED', 'CONFIRMED')";
+    const ACTIVE: &str =
+        "('INITIATED', 'SCHEDULED', 'PAYMENT_PENDING', 'PAYMENT_FAILED', 'CONFIRMED')";
     let pairs = |whose: &str, same_time: &str| {
         format!(
             "select count(*) from booking a join booking b on a.{whose} = b.{whose} and a.id <> b.id and {same_time} \
              where a.conflict is null and b.conflict is null and a.status in {ACTIVE} and b.status in {ACTIVE} and {scope}"
         )
     };
-    let of_coaches =
-        pairs("coach_id", "a.seat_group <> b.seat_group and a.busy_from < b.busy_until and b.busy_from < a.busy_until");
-    let of_clients = pairs("client_id", "a.starts_at < b.ends_at and b.starts_at < a.ends_at");
+    let of_coaches = pairs(
+        "coach_id",
+        "a.seat_group <> b.seat_group and a.busy_from < b.busy_until and b.busy_from < a.busy_until",
+    );
+    let of_clients = pairs(
+        "client_id",
+        "a.starts_at < b.ends_at and b.starts_at < a.ends_at",
+    );
     Ok(count(db, &of_coaches).await? + count(db, &of_clients).await?)
 }
 
@@ -57,19 +73,35 @@ enum Place {
 impl Scratch {
     /// A file in a folder of its own.
     pub(crate) fn sqlite() -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("courtside-bench-{}", Uuid::new_v4().simple()));
+        let folder =
+            std::env::temp_dir().join(format!("courtside-bench-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&folder)?;
         let url = format!("sqlite://{}", folder.join("bench.db").display());
-        Ok(Self { url, place: Place::Folder(folder) })
+        Ok(Self {
+            url,
+            place: Place::Folder(folder),
+        })
     }
 
-    /// A new database in the cluster behind `admin_url`, which must end in the name of an existing one.
+    /// A new database in the cluster behind `admin_url`, which must end in the name of an existing
+    /// one.
     pub(crate) async fn postgres(admin_url: &str) -> Result<Self, Failure> {
         let name = format!("bench_{}", Uuid::new_v4().simple());
-        let (server, _) = admin_url.rsplit_once('/').ok_or("the address of a database ends in its name")?;
+        let (server, _) = admin_url
+            .rsplit_once('/')
+            .ok_or("the address of a database ends in its name")?;
         let url = format!("{server}/{name}");
-        Database::connect(admin_url).await?.execute_unprepared(&format!("create database {name}")).await?;
-        Ok(Self { url, place: Place::Cluster { name, admin_url: admin_url.to_owned() } })
+        Database::connect(admin_url)
+            .await?
+            .execute_unprepared(&format!("create database {name}"))
+            .await?;
+        Ok(Self {
+            url,
+            place: Place::Cluster {
+                name,
+                admin_url: admin_url.to_owned(),
+            },
+        })
     }
 
     /// Takes it away; what still uses it is cut off.
@@ -78,7 +110,11 @@ impl Scratch {
             Place::Folder(folder) => std::fs::remove_dir_all(folder)?,
             Place::Cluster { name, admin_url } => {
                 let drop = format!("drop database {name} with (force)");
-                if let Err(error) = Database::connect(&admin_url).await?.execute_unprepared(&drop).await {
+                if let Err(error) = Database::connect(&admin_url)
+                    .await?
+                    .execute_unprepared(&drop)
+                    .await
+                {
                     complain(&format!("bench: {name} is left over: {error}\n"));
                 }
             }

@@ -1,9 +1,11 @@
-//! `bench hang-calcom`: Cal.com hangs for minutes, while people go on asking for what needs it. Everything else must go on as before.
+//! `bench hang-calcom`: Cal.com hangs for minutes, while people go on asking for what needs it.
+//! Everything else must go on as before.
 //!
-//! How fast a machine is changes within minutes, and what is kept grows meanwhile. So two Courtsides are asked the same side by side, each
-//! with a Cal.com of its own, of which one hangs: the difference between the two at that time is what hanging does. The difference before
-//! is what chance does. What it cannot show is work that the hanging one would take from the whole machine; that would be seen in the rows
-//! of both, before and during.
+//! How fast a machine is changes within minutes, and what is kept grows meanwhile. So two
+//! Courtsides are asked the same side by side, each with a Cal.com of its own, of which one hangs:
+//! the difference between the two at that time is what hanging does. The difference before is what
+//! chance does. What it cannot show is work that the hanging one would take from the whole machine;
+//! that would be seen in the rows of both, before and during.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -55,14 +57,24 @@ const GOAL_PERCENT: f64 = 10.0;
 const PARTS: [&str; 3] = ["before", "during", "after"];
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let (hanging, steady) = (Scene::open(&options, true).await?, Scene::open(&options, false).await?);
+    let (hanging, steady) = (
+        Scene::open(&options, true).await?,
+        Scene::open(&options, false).await?,
+    );
     let together = Barrier::new(2);
     let done = match tokio::try_join!(hanging.play(&together), steady.play(&together)) {
         Ok((seen, beside)) => tell(&options, hanging.stage.database(), &seen, &beside),
         Err(failure) => Err(failure),
     };
     // Where something went wrong both databases are kept.
-    let closed = steady.stage.close(if done.is_ok() { Ok(()) } else { Err("the measurement failed".into()) }).await;
+    let closed = steady
+        .stage
+        .close(if done.is_ok() {
+            Ok(())
+        } else {
+            Err("the measurement failed".into())
+        })
+        .await;
     hanging.stage.close(done.and(closed)).await
 }
 
@@ -134,7 +146,12 @@ impl World {
     /// Half hours without an end, from next month on.
     fn book(&self, token: &str, offer: Uuid, number: u32) -> Vec<u8> {
         let start = today() + TimeDelta::days(30) + TimeDelta::minutes(30 * i64::from(number));
-        queries::request(self.server, Some(token), BOOK, &queries::booking(offer, start))
+        queries::request(
+            self.server,
+            Some(token),
+            BOOK,
+            &queries::booking(offer, start),
+        )
     }
 }
 
@@ -154,7 +171,11 @@ struct Part {
 
 impl<'o> Scene<'o> {
     async fn open(options: &'o Options, hangs: bool) -> Result<Self, Failure> {
-        Ok(Self { options, stage: Stage::open(&options.place, cal_com::Options::default()).await?, hangs })
+        Ok(Self {
+            options,
+            stage: Stage::open(&options.place, cal_com::Options::default()).await?,
+            hangs,
+        })
     }
 
     /// Begins when the other one is ready too.
@@ -163,14 +184,23 @@ impl<'o> Scene<'o> {
         let target = server.target;
         let mut coaches = Vec::new();
         for number in 0..COACHES {
-            coaches.push(self.stage.add_coach(target, &format!("hang-coach-{number}"), 1).await?);
+            coaches.push(
+                self.stage
+                    .add_coach(target, &format!("hang-coach-{number}"), 1)
+                    .await?,
+            );
         }
         let world = Arc::new(self.world(target).await?);
         let (changes, breaker) = watch::channel(watched::Breaker::default());
         let mut beside = JoinSet::new();
         beside.spawn(watched::breaker(target, changes));
         let stop = Arc::new(AtomicBool::new(false));
-        beside.spawn(need_it(target, coaches, self.stage.issuer.token("hang-needs", Role::Client)?, Arc::clone(&stop)));
+        beside.spawn(need_it(
+            target,
+            coaches,
+            self.stage.issuer.token("hang-needs", Role::Client)?,
+            Arc::clone(&stop),
+        ));
         // What a new process does first is not part of this.
         let _ = self.part(&world, Duration::from_secs(5)).await?;
 
@@ -181,7 +211,9 @@ impl<'o> Scene<'o> {
             self.stage.cal.faults().set(Fault::new("*", Kind::Hang));
             complain("Cal.com hangs\n");
         }
-        let during = self.part(&world, Duration::from_secs(self.options.seconds)).await?;
+        let during = self
+            .part(&world, Duration::from_secs(self.options.seconds))
+            .await?;
         if self.hangs {
             self.stage.cal.faults().clear();
             complain("Cal.com answers again\n");
@@ -193,14 +225,20 @@ impl<'o> Scene<'o> {
         let parts = [before, during, after];
         let effects = self.effects(&world, &parts).await?;
         server.stop().await?;
-        Ok(Seen { parts, effects, breaker })
+        Ok(Seen {
+            parts,
+            effects,
+            breaker,
+        })
     }
 
     async fn world(&self, server: Target) -> Result<World, Failure> {
         let own_offer = self.stage.add_own_coach("hang-own").await?;
         let others = self.stage.add_own_coach("hang-read").await?;
         let names = (0..CLIENTS).map(|number| format!("hang-client-{number}"));
-        let clients: Result<Vec<_>, _> = names.map(|name| self.stage.issuer.token(&name, Role::Client)).collect();
+        let clients: Result<Vec<_>, _> = names
+            .map(|name| self.stage.issuer.token(&name, Role::Client))
+            .collect();
         let world = World {
             server,
             own_offer,
@@ -211,7 +249,9 @@ impl<'o> Scene<'o> {
         };
         let mut connection = Connection::open(server).await?;
         for number in 0..20 {
-            let answer = connection.send(&world.book(&world.reader, others, number)).await?;
+            let answer = connection
+                .send(&world.book(&world.reader, others, number))
+                .await?;
             if !is_good(Operation::Book, answer.status, answer.body) {
                 return Err(format!("no booking: {}", String::from_utf8_lossy(answer.body)).into());
             }
@@ -227,18 +267,31 @@ impl<'o> Scene<'o> {
         let mut doing = JoinSet::new();
         for operation in Operation::ALL {
             let world = Arc::clone(world);
-            doing.spawn(async move { repeat(&world, operation, every, until).await.map(|done| (operation, done)) });
+            doing.spawn(async move {
+                repeat(&world, operation, every, until)
+                    .await
+                    .map(|done| (operation, done))
+            });
         }
-        let mut part = Part { timings: Vec::new(), began, ended: began, faults: Vec::new() };
+        let mut part = Part {
+            timings: Vec::new(),
+            began,
+            ended: began,
+            faults: Vec::new(),
+        };
         let mut done = Vec::new();
         while let Some(one) = doing.join_next().await {
             done.push(one??);
         }
         for operation in Operation::ALL {
-            let found = done.iter_mut().find(|(of, _)| *of == operation).ok_or("each of them is done")?;
+            let found = done
+                .iter_mut()
+                .find(|(of, _)| *of == operation)
+                .ok_or("each of them is done")?;
             let (timings, fault) = std::mem::take(&mut found.1);
             part.timings.push(timings.sorted());
-            part.faults.extend(fault.map(|fault| format!("{}: {fault}", operation.name())));
+            part.faults
+                .extend(fault.map(|fault| format!("{}: {fault}", operation.name())));
         }
         part.ended = people::now();
         Ok(part)
@@ -246,7 +299,12 @@ impl<'o> Scene<'o> {
 
     /// From the receipt of a webhook to its effect, part by part.
     async fn effects(&self, world: &World, parts: &[Part]) -> Result<Vec<Sorted>, Failure> {
-        crate::webhooks::drain(&self.stage.db, &world.deliveries.prefix, Duration::from_secs(120)).await?;
+        crate::webhooks::drain(
+            &self.stage.db,
+            &world.deliveries.prefix,
+            Duration::from_secs(120),
+        )
+        .await?;
         let rows: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> = Entity::find()
             .select_only()
             .columns([Column::ReceivedAt, Column::ProcessedAt])
@@ -256,8 +314,15 @@ impl<'o> Scene<'o> {
             .await?;
         let of = |part: &Part| {
             let mut took = Timings::default();
-            for (received, processed) in rows.iter().filter(|(at, _)| (part.began..part.ended).contains(at)) {
-                took.push((processed.unwrap_or(*received) - *received).to_std().unwrap_or_default());
+            for (received, processed) in rows
+                .iter()
+                .filter(|(at, _)| (part.began..part.ended).contains(at))
+            {
+                took.push(
+                    (processed.unwrap_or(*received) - *received)
+                        .to_std()
+                        .unwrap_or_default(),
+                );
             }
             took.sorted()
         };
@@ -273,11 +338,19 @@ fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Res
     for (index, operation) in Operation::ALL.into_iter().enumerate() {
         let name = operation.name();
         let sides = [(hanging, "hanging"), (steady, "steady")];
-        let timings = |seen: &Seen, part: usize, quantile| seen.parts[part].timings[index].quantile_ms(quantile);
+        let timings = |seen: &Seen, part: usize, quantile| {
+            seen.parts[part].timings[index].quantile_ms(quantile)
+        };
         for (part, said) in PARTS.into_iter().enumerate() {
             for (seen, side) in sides {
-                report.add(format!("{name}_{said}_{side}_p50_ms"), timings(seen, part, 0.5));
-                report.add(format!("{name}_{said}_{side}_p99_ms"), timings(seen, part, 0.99));
+                report.add(
+                    format!("{name}_{said}_{side}_p50_ms"),
+                    timings(seen, part, 0.5),
+                );
+                report.add(
+                    format!("{name}_{said}_{side}_p99_ms"),
+                    timings(seen, part, 0.99),
+                );
             }
             let [with, without] = [hanging, steady].map(|seen| timings(seen, part, 0.99));
             let difference = rounded((with / without.max(0.01) - 1.0) * 100.0);
@@ -289,12 +362,21 @@ fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Res
     }
     for (seen, side) in [(hanging, "hanging"), (steady, "steady")] {
         for (effect, said) in seen.effects.iter().zip(PARTS) {
-            report.add(format!("webhook_effect_{said}_{side}_p50_ms"), effect.quantile_ms(0.5));
-            report.add(format!("webhook_effect_{said}_{side}_p99_ms"), effect.quantile_ms(0.99));
+            report.add(
+                format!("webhook_effect_{said}_{side}_p50_ms"),
+                effect.quantile_ms(0.5),
+            );
+            report.add(
+                format!("webhook_effect_{said}_{side}_p99_ms"),
+                effect.quantile_ms(0.99),
+            );
         }
     }
-    let faults: Vec<&String> =
-        [hanging, steady].iter().flat_map(|seen| &seen.parts).flat_map(|part| &part.faults).collect();
+    let faults: Vec<&String> = [hanging, steady]
+        .iter()
+        .flat_map(|seen| &seen.parts)
+        .flat_map(|part| &part.faults)
+        .collect();
     let breaker = hanging.breaker;
     report.add("worst_p99_difference_percent", worst);
     report.add("goal_percent", GOAL_PERCENT);
@@ -312,7 +394,8 @@ fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Res
     }
 }
 
-/// Does one thing again and again; gives how long it took each time, and the first answer that was not good.
+/// Does one thing again and again; gives how long it took each time, and the first answer that was
+/// not good.
 async fn repeat(
     world: &World,
     operation: Operation,
@@ -330,7 +413,8 @@ async fn repeat(
         let answer = connection.send(&request).await?;
         timings.push(began.elapsed());
         if !is_good(operation, answer.status, answer.body) {
-            let text = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
+            let text =
+                || String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
             fault.get_or_insert_with(text);
         }
     }
@@ -338,16 +422,39 @@ async fn repeat(
 }
 
 /// People who need Cal.com, and do not mind what comes of it: they look for free time and book.
-async fn need_it(server: Target, coaches: Vec<Coach>, token: String, stop: Arc<AtomicBool>) -> Result<(), Failure> {
-    let how = How { connections: 2, every: Duration::from_millis(200), lasting: Some(Duration::from_secs(2)) };
+async fn need_it(
+    server: Target,
+    coaches: Vec<Coach>,
+    token: String,
+    stop: Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let how = How {
+        connections: 2,
+        every: Duration::from_millis(200),
+        lasting: Some(Duration::from_secs(2)),
+    };
     let mut bookings = JoinSet::new();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
-        let questions = coaches.iter().map(|coach| question(server, coach.offers[0], number % 8)).collect();
+        let questions = coaches
+            .iter()
+            .map(|coach| question(server, coach.offers[0], number % 8))
+            .collect();
         ask(server, &Arc::new(questions), how).await?;
         let offer = coaches[number as usize % coaches.len()].offers[0];
-        let request = queries::request(server, Some(&token), BOOK, &queries::booking(offer, half_hour(number)));
-        bookings.spawn(async move { Connection::open(server).await?.send(&request).await.map(drop) });
+        let request = queries::request(
+            server,
+            Some(&token),
+            BOOK,
+            &queries::booking(offer, half_hour(number)),
+        );
+        bookings.spawn(async move {
+            Connection::open(server)
+                .await?
+                .send(&request)
+                .await
+                .map(drop)
+        });
         number += 1;
     }
     Ok(())

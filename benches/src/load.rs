@@ -48,7 +48,10 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let requests = Requests::new(options.url, GRAPHQL, options.token, options.query);
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
-    let watched = Watched { server: options.pid, database: None };
+    let watched = Watched {
+        server: options.pid,
+        database: None,
+    };
     let outcome = measure(options.url, requests, options.connections, seconds, watched).await?;
     let mut report = Report::new("load");
     report.add("query", format!("{:?}", options.query).to_lowercase());
@@ -63,7 +66,10 @@ impl Outcome {
         report.add("requests", self.requests);
         report.add("requests_per_second", rounded(self.per_second));
         self.timings.tell(report);
-        report.add("server_cpu_us_per_request", self.cpu_us.map_or(Value::Null, |us| rounded(us).into()));
+        report.add(
+            "server_cpu_us_per_request",
+            self.cpu_us.map_or(Value::Null, |us| rounded(us).into()),
+        );
         report.add("errors", self.errors);
         if let Some(error) = &self.first_error {
             report.add("first_error", error.as_str());
@@ -82,7 +88,10 @@ pub(crate) struct Watched {
 impl Watched {
     fn look(self) -> Result<[Option<Duration>; 2], Failure> {
         let database = self.database.map(process::cpu_time_of_children);
-        Ok([self.server.map(process::cpu_time).transpose()?, database.transpose()?])
+        Ok([
+            self.server.map(process::cpu_time).transpose()?,
+            database.transpose()?,
+        ])
     }
 }
 
@@ -139,7 +148,12 @@ struct Asked {
     first_error: Option<String>,
 }
 
-async fn ask(target: Target, requests: Arc<Requests>, from: Instant, until: Instant) -> std::io::Result<Asked> {
+async fn ask(
+    target: Target,
+    requests: Arc<Requests>,
+    from: Instant,
+    until: Instant,
+) -> std::io::Result<Asked> {
     let mut connection = Connection::open(target).await?;
     let (mut asked, mut expected, mut made) = (Asked::default(), None::<Vec<u8>>, Vec::new());
     loop {

@@ -1,6 +1,7 @@
 //! Measures Courtside from outside, over its own wire, and breaks it at the worst moments.
 //!
-//! Each subcommand prints a small table and one line of JSON, and ends by itself. It speaks to loopback addresses only.
+//! Each subcommand prints a small table and one line of JSON, and ends by itself. It speaks to
+//! loopback addresses only.
 
 mod burst_calcom;
 mod calcom;
@@ -83,15 +84,21 @@ enum Command {
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // One thread is enough to keep the server busy, and takes least from it on a small machine. The limit is a server itself, and so is
-    // the stand-in, whose work must not hold up the clocks that measure.
+    // One thread is enough to keep the server busy, and takes least from it on a small machine. The
+    // limit is a server itself, and so is the stand-in, whose work must not hold up the clocks that
+    // measure.
     let mut runtime = match command {
-        Command::Limit(_) | Command::SlotsCalcom(_) | Command::HangCalcom(_) | Command::BurstCalcom(_) => {
-            tokio::runtime::Builder::new_multi_thread()
-        }
+        Command::Limit(_)
+        | Command::SlotsCalcom(_)
+        | Command::HangCalcom(_)
+        | Command::BurstCalcom(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
-    let done = runtime.enable_all().build().map_err(Failure::from).and_then(|runtime| runtime.block_on(run(command)));
+    let done = runtime
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(run(command)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,7 +20,8 @@ pub(crate) const Q2: &str = "{ viewer { bookings(first:20) { nodes { id referenc
     session { id status notes(first:3) { nodes { id body visibility createdAt } } } } } } }";
 
 /// One coach.
-const Q3: &str = "query($id: ID!) { coach(by: { id: $id }) { id handle displayName headline timeZone } }";
+const Q3: &str =
+    "query($id: ID!) { coach(by: { id: $id }) { id handle displayName headline timeZone } }";
 
 /// Free time of an offer.
 const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) { slots(eventTypeId: $id, \
@@ -39,14 +40,28 @@ pub(crate) fn instant(instant: DateTime<Utc>) -> String {
 pub(crate) const GRAPHQL: &str = "/graphql";
 
 /// The bytes of a GraphQL request to Courtside.
-pub(crate) fn request(target: Target, token: Option<&str>, query: &str, variables: &Value) -> Vec<u8> {
+pub(crate) fn request(
+    target: Target,
+    token: Option<&str>,
+    query: &str,
+    variables: &Value,
+) -> Vec<u8> {
     request_at(target, GRAPHQL, token, query, variables)
 }
 
-fn request_at(target: Target, path: &str, token: Option<&str>, query: &str, variables: &Value) -> Vec<u8> {
+fn request_at(
+    target: Target,
+    path: &str,
+    token: Option<&str>,
+    query: &str,
+    variables: &Value,
+) -> Vec<u8> {
     let body = json!({ "query": query, "variables": variables }).to_string();
     let bearer = token.map(|token| format!("Bearer {token}"));
-    let headers: Vec<(&str, &str)> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+    let headers: Vec<(&str, &str)> = bearer
+        .iter()
+        .map(|bearer| ("authorization", bearer.as_str()))
+        .collect();
     target.request("POST", path, &headers, body.as_bytes())
 }
 
@@ -90,7 +105,9 @@ pub(crate) struct Requests {
 impl Requests {
     /// `path` is [`GRAPHQL`], or that of the same answer at the limit.
     pub(crate) fn new(target: Target, path: &str, token: Option<String>, query: Query) -> Self {
-        let today = people::now().duration_trunc(TimeDelta::days(1)).expect("a day divides the range of instants");
+        let today = people::now()
+            .duration_trunc(TimeDelta::days(1))
+            .expect("a day divides the range of instants");
         let until = today + TimeDelta::days(14);
         let (document, variables) = match query {
             Query::Q1 => (Q1, json!({})),
@@ -124,8 +141,14 @@ impl Requests {
             return &self.fixed;
         }
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let starts_at = self.first_start + TimeDelta::minutes(20) * i32::try_from(number).unwrap_or(i32::MAX);
-        *made = request(self.target, self.token.as_deref(), BOOK, &booking(ids::short_offer(1), starts_at));
+        let starts_at =
+            self.first_start + TimeDelta::minutes(20) * i32::try_from(number).unwrap_or(i32::MAX);
+        *made = request(
+            self.target,
+            self.token.as_deref(),
+            BOOK,
+            &booking(ids::short_offer(1), starts_at),
+        );
         made
     }
 

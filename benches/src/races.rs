@@ -1,4 +1,5 @@
-//! `bench races`: in each round many clients want times of one coach of which any two overlap. Exactly one of them gets theirs.
+//! `bench races`: in each round many clients want times of one coach of which any two overlap.
+//! Exactly one of them gets theirs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +35,13 @@ pub(crate) struct Options {
 }
 
 /// Starts every five minutes: twelve of them lie within the hour that each would take.
-const OFFER: Terms = Terms { slug: "race-60", title: "Race", minutes: 60, interval: Some(5), price_minor: 0 };
+const OFFER: Terms = Terms {
+    slug: "race-60",
+    title: "Race",
+    minutes: 60,
+    interval: Some(5),
+    price_minor: 0,
+};
 const STARTS: u32 = 12;
 
 /// What a caller was told.
@@ -65,7 +72,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut rounds: BTreeMap<u32, BTreeMap<Told, u32>> = BTreeMap::new();
     while let Some(told) = callers.join_next().await {
         for (round, told) in told??.into_iter().enumerate() {
-            *rounds.entry(round as u32).or_default().entry(told).or_default() += 1;
+            *rounds
+                .entry(round as u32)
+                .or_default()
+                .entry(told)
+                .or_default() += 1;
         }
     }
     report(&options, &db, coach_id, rounds).await
@@ -77,22 +88,47 @@ async fn report(
     coach_id: Uuid,
     rounds: BTreeMap<u32, BTreeMap<Told, u32>>,
 ) -> Result<(), Failure> {
-    let one_winner = rounds.values().filter(|told| told.get(&Told::Booked) == Some(&1)).count();
+    let one_winner = rounds
+        .values()
+        .filter(|told| told.get(&Told::Booked) == Some(&1))
+        .count();
     let mut all: BTreeMap<Told, u32> = BTreeMap::new();
     for (told, count) in rounds.into_values().flatten() {
         *all.entry(told).or_default() += count;
     }
-    let others: u32 = all.iter().filter(|(told, _)| matches!(told, Told::Other(_))).map(|(_, count)| count).sum();
-    let key = if db.is_postgres() { format!("'{coach_id}'") } else { sqlite_key(coach_id) };
-    let stored = database::count(db, &format!("select count(*) from booking where coach_id = {key}")).await?;
+    let others: u32 = all
+        .iter()
+        .filter(|(told, _)| matches!(told, Told::Other(_)))
+        .map(|(_, count)| count)
+        .sum();
+    let key = if db.is_postgres() {
+        format!("'{coach_id}'")
+    } else {
+        sqlite_key(coach_id)
+    };
+    let stored = database::count(
+        db,
+        &format!("select count(*) from booking where coach_id = {key}"),
+    )
+    .await?;
     let overlaps = database::overlaps(db, &format!("a.coach_id = {key}")).await?;
 
     let mut report = Report::new("races");
-    report.add("database", if db.is_postgres() { "PostgreSQL" } else { "SQLite" });
+    report.add(
+        "database",
+        if db.is_postgres() {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        },
+    );
     report.add("rounds", options.rounds);
     report.add("callers", options.callers);
     report.add("rounds_with_one_winner", one_winner);
-    report.add("slot_taken", all.get(&Told::SlotTaken).copied().unwrap_or_default());
+    report.add(
+        "slot_taken",
+        all.get(&Told::SlotTaken).copied().unwrap_or_default(),
+    );
     report.add("anything_else", others);
     for (told, count) in &all {
         if let Told::Other(what) = told {
@@ -102,9 +138,15 @@ async fn report(
     report.add("bookings_stored", stored);
     report.add("overlaps", overlaps);
     report.print();
-    let is_right =
-        one_winner == options.rounds as usize && others == 0 && overlaps == 0 && stored == i64::from(options.rounds);
-    if is_right { Ok(()) } else { Err("the races did not end as they must".into()) }
+    let is_right = one_winner == options.rounds as usize
+        && others == 0
+        && overlaps == 0
+        && stored == i64::from(options.rounds);
+    if is_right {
+        Ok(())
+    } else {
+        Err("the races did not end as they must".into())
+    }
 }
 
 /// How SQLite holds a key: as its bytes.
@@ -115,9 +157,18 @@ fn sqlite_key(id: Uuid) -> String {
 /// Gives the keys of the coach and of the offer.
 async fn add_coach(db: &Db, run: &str) -> Result<(Uuid, Uuid), Failure> {
     let now = people::now();
-    let account = catalog::account(entity::new_id(), &format!("race-{run}-coach"), Role::Coach, now);
+    let account = catalog::account(
+        entity::new_id(),
+        &format!("race-{run}-coach"),
+        Role::Coach,
+        now,
+    );
     let profile = catalog::profile(entity::new_id(), &account, entity::new_id(), now);
-    let hours = catalog::always(profile.default_schedule_id.expect("it was just set"), profile.id, now);
+    let hours = catalog::always(
+        profile.default_schedule_id.expect("it was just set"),
+        profile.id,
+        now,
+    );
     let offer = catalog::offer(entity::new_id(), &profile, &OFFER, now);
     let keys = (profile.id, offer.id);
     insert::<user::Entity>(db.write_one(), vec![account]).await?;
@@ -148,7 +199,8 @@ impl Race {
         let mut told = Vec::new();
         for round in 0..self.rounds {
             let minutes = i64::from(round) * 180 + i64::from(number % STARTS) * 5;
-            let variables = queries::booking(self.offer, self.first_start + TimeDelta::minutes(minutes));
+            let variables =
+                queries::booking(self.offer, self.first_start + TimeDelta::minutes(minutes));
             let request = queries::request(self.target, Some(&token), BOOK, &variables);
             self.line.wait().await;
             let answer = connection.send(&request).await?;
@@ -160,9 +212,14 @@ impl Race {
 
 fn read(body: &[u8]) -> Told {
     let other = || Told::Other(String::from_utf8_lossy(body).into_owned());
-    let Ok(answer) = serde_json::from_slice::<Value>(body) else { return other() };
+    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
+        return other();
+    };
     let payload = &answer["data"]["createBooking"];
-    match (payload["booking"].is_object(), payload["userErrors"].as_array().map(Vec::as_slice)) {
+    match (
+        payload["booking"].is_object(),
+        payload["userErrors"].as_array().map(Vec::as_slice),
+    ) {
         (true, Some([])) => Told::Booked,
         (false, Some([error])) if error["code"] == "SLOT_TAKEN" => Told::SlotTaken,
         (false, Some([error])) => Told::Other(error["code"].to_string()),

@@ -12,7 +12,10 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, rows: Vec::new() }
+        Self {
+            name,
+            rows: Vec::new(),
+        }
     }
 
     /// One figure; its name says the unit.
@@ -22,14 +25,23 @@ impl Report {
 
     /// To standard output.
     pub(crate) fn print(self) {
-        let width = self.rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let width = self
+            .rows
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or_default();
         let mut text = format!("\n{}\n", self.name);
         for (name, value) in &self.rows {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             text.push_str(&format!("  {name:width$}  {value}\n"));
         }
-        let figures: Map<String, Value> =
-            [("bench".to_owned(), self.name.into())].into_iter().chain(self.rows).collect();
+        let figures: Map<String, Value> = [("bench".to_owned(), self.name.into())]
+            .into_iter()
+            .chain(self.rows)
+            .collect();
         text.push_str(&format!("{}\n", Value::Object(figures)));
         // A reader that has seen enough is no failure.
         let _ = std::io::stdout().write_all(text.as_bytes());

@@ -43,7 +43,9 @@ impl Launch {
         Self {
             binary: binary.to_owned(),
             arguments: vec!["serve".to_owned()],
-            environment: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            environment: settings
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
         }
     }
 
@@ -67,7 +69,11 @@ impl Launch {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", self.binary.display()))?;
-        let mut server = Server { child, target: Target(address), started_in: Duration::ZERO };
+        let mut server = Server {
+            child,
+            target: Target(address),
+            started_in: Duration::ZERO,
+        };
         while !matches!(server.target.get("/healthz").await, Ok((200, _))) {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended ({status}); see {}", log.display()).into());
@@ -84,7 +90,9 @@ impl Launch {
 
 impl Server {
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("it has not been waited for: only `kill` and `stop` do, and they take it")
+        self.child
+            .id()
+            .expect("it has not been waited for: only `kill` and `stop` do, and they take it")
     }
 
     /// SIGKILL: nothing of it runs any more when this returns.
@@ -94,7 +102,10 @@ impl Server {
 
     /// SIGTERM, and the end.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
-        Command::new("kill").arg(self.pid().to_string()).status().await?;
+        Command::new("kill")
+            .arg(self.pid().to_string())
+            .status()
+            .await?;
         self.child.wait().await?;
         Ok(())
     }

@@ -52,7 +52,9 @@ impl Said {
             ("\"code\":\"PROVIDER_UNAVAILABLE\"", Self::Unavailable),
         ];
         let found = signs.iter().find(|(sign, _)| body.contains(sign));
-        found.filter(|_| status == 200).map_or(Self::Wrong, |(_, said)| *said)
+        found
+            .filter(|_| status == 200)
+            .map_or(Self::Wrong, |(_, said)| *said)
     }
 }
 
@@ -93,10 +95,15 @@ impl Answers {
         self.fault = self.fault.take().or(other.fault);
     }
 
-    /// Adds the figures of a part of a measurement; `calls` is how often the stand-in was asked meanwhile. Gives the p99 in milliseconds.
+    /// Adds the figures of a part of a measurement; `calls` is how often the stand-in was asked
+    /// meanwhile. Gives the p99 in milliseconds.
     pub(crate) fn tell(self, part: &str, calls: usize, report: &mut Report) -> f64 {
         report.add(format!("{part}_queries"), self.timings.len());
-        for (what, said) in [("stale", Said::Stale), ("partial", Said::Partial), ("unavailable", Said::Unavailable)] {
+        for (what, said) in [
+            ("stale", Said::Stale),
+            ("partial", Said::Partial),
+            ("unavailable", Said::Unavailable),
+        ] {
             report.add(format!("{part}_{what}_percent"), self.share(said));
         }
         let per_thousand = calls as f64 * 1_000.0 / self.timings.len().max(1) as f64;
@@ -113,7 +120,11 @@ impl Answers {
 ///
 /// # Errors
 /// When a connection breaks.
-pub(crate) async fn ask(server: Target, questions: &Arc<Vec<Vec<u8>>>, how: How) -> Result<Answers, Failure> {
+pub(crate) async fn ask(
+    server: Target,
+    questions: &Arc<Vec<Vec<u8>>>,
+    how: How,
+) -> Result<Answers, Failure> {
     let next = Arc::new(AtomicUsize::new(0));
     let until = how.lasting.map(|lasting| Instant::now() + lasting);
     let mut asking = JoinSet::new();
@@ -127,17 +138,23 @@ pub(crate) async fn ask(server: Target, questions: &Arc<Vec<Vec<u8>>>, how: How)
             loop {
                 turn.tick().await;
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let is_over = until.map_or(number >= questions.len(), |until| Instant::now() >= until);
+                let is_over =
+                    until.map_or(number >= questions.len(), |until| Instant::now() >= until);
                 if is_over {
                     return Ok::<_, std::io::Error>(answers);
                 }
                 let began = Instant::now();
-                let answer = connection.send(&questions[number % questions.len()]).await?;
+                let answer = connection
+                    .send(&questions[number % questions.len()])
+                    .await?;
                 answers.timings.push(began.elapsed());
                 let said = Said::read(answer.status, answer.body);
                 *answers.said.entry(said).or_default() += 1;
                 if said == Said::Wrong {
-                    let text = || String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
+                    let text = || {
+                        String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)])
+                            .into_owned()
+                    };
                     answers.fault.get_or_insert_with(text);
                 }
             }

@@ -1,4 +1,5 @@
-//! `bench slots-calcom`: how long the free time of coaches at Cal.com takes: cold, warm, and with Cal.com slow or hanging.
+//! `bench slots-calcom`: how long the free time of coaches at Cal.com takes: cold, warm, and with
+//! Cal.com slow or hanging.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +24,18 @@ pub(crate) struct Options {
     seconds: u64,
 }
 
-/// Stretches of each coach that are asked for in a cold part: together with what is read again they stay within a key's quota.
+/// Stretches of each coach that are asked for in a cold part: together with what is read again they
+/// stay within a key's quota.
 const STRETCHES: u32 = 8;
 /// An answer is new enough for half a minute.
 const UNTIL_STALE: Duration = Duration::from_secs(31);
 /// What people wait for at most.
 const GOAL_MS: f64 = 500.0;
-const COLD: How = How { connections: 8, every: Duration::from_millis(20), lasting: None };
+const COLD: How = How {
+    connections: 8,
+    every: Duration::from_millis(20),
+    lasting: None,
+};
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
@@ -49,16 +55,27 @@ impl Scene {
         let target = server.target;
         let mut coaches = Vec::new();
         for number in 0..self.options.coaches {
-            coaches.push(self.stage.add_coach(target, &format!("slots-coach-{number}"), 1).await?);
+            coaches.push(
+                self.stage
+                    .add_coach(target, &format!("slots-coach-{number}"), 1)
+                    .await?,
+            );
         }
         // The first look at what they have there is not part of this.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let known = questions(target, &coaches, 1);
-        let warm = How { lasting: Some(Duration::from_secs(self.options.seconds)), ..COLD };
+        let warm = How {
+            lasting: Some(Duration::from_secs(self.options.seconds)),
+            ..COLD
+        };
         let slow = Fault::new("/v2/slots", Kind::Slow(Duration::from_secs(10)));
         let hang = Fault::new("*", Kind::Hang);
 
-        let mut told = Told { report: Report::new("slots-calcom"), worst: 0.0, wrong: None };
+        let mut told = Told {
+            report: Report::new("slots-calcom"),
+            worst: 0.0,
+            wrong: None,
+        };
         told.report.add("database", self.stage.database());
         told.report.add("coaches", self.options.coaches);
         self.part("cold", target, &known, COLD, &mut told).await?;
@@ -66,19 +83,28 @@ impl Scene {
         for (name, fault, first_week) in [("slow", slow, 30), ("hanging", hang, 60)] {
             tokio::time::sleep(UNTIL_STALE).await;
             self.stage.cal.faults().set(fault);
-            self.part(&format!("{name}_known"), target, &known, warm, &mut told).await?;
+            self.part(&format!("{name}_known"), target, &known, warm, &mut told)
+                .await?;
             let unknown = questions(target, &coaches, first_week);
-            self.part(&format!("{name}_cold"), target, &unknown, COLD, &mut told).await?;
+            self.part(&format!("{name}_cold"), target, &unknown, COLD, &mut told)
+                .await?;
             self.stage.cal.faults().clear();
             self.recover(target, &known).await?;
         }
         server.stop().await?;
-        let Told { mut report, worst, wrong } = told;
+        let Told {
+            mut report,
+            worst,
+            wrong,
+        } = told;
         report.add("worst_p99_ms", worst);
         report.add("goal_p99_ms", GOAL_MS);
         report.print();
         match wrong {
-            Some(wrong) => Err(format!("an answer that is neither free time nor an honest error: {wrong}").into()),
+            Some(wrong) => Err(format!(
+                "an answer that is neither free time nor an honest error: {wrong}"
+            )
+            .into()),
             None if worst >= GOAL_MS => Err(format!("a p99 of {worst} ms").into()),
             None => Ok(()),
         }
@@ -127,9 +153,14 @@ impl Told {
     }
 }
 
-/// Stretches that have no week in common, so that none of them helps with another; coach by coach in turns.
+/// Stretches that have no week in common, so that none of them helps with another; coach by coach
+/// in turns.
 fn questions(server: Target, coaches: &[Coach], first_week: u32) -> Arc<Vec<Vec<u8>>> {
     let stretches = (0..STRETCHES).map(|number| first_week + number * 2);
-    let each = stretches.flat_map(|week| coaches.iter().map(move |coach| question(server, coach.offers[0], week)));
+    let each = stretches.flat_map(|week| {
+        coaches
+            .iter()
+            .map(move |coach| question(server, coach.offers[0], week))
+    });
     Arc::new(each.collect())
 }

@@ -23,7 +23,10 @@ impl Socket {
     pub(crate) async fn connect(target: Target, token: &str) -> Result<Self, Failure> {
         let mut request = format!("ws://{}/graphql/ws", target.0).into_client_request()?;
         let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", HeaderValue::from_static("graphql-transport-ws"));
+        headers.insert(
+            "sec-websocket-protocol",
+            HeaderValue::from_static("graphql-transport-ws"),
+        );
         headers.insert("authorization", format!("Bearer {token}").parse()?);
         let stream = TcpStream::connect(target.0).await?;
         // A thousand of them are open at once.
@@ -39,7 +42,8 @@ impl Socket {
 
     /// Begins an operation; gives its first message.
     pub(crate) async fn subscribe(&mut self, query: &str) -> Result<Value, Failure> {
-        self.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } })).await?;
+        self.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
+            .await?;
         self.next().await
     }
 
@@ -74,7 +78,9 @@ impl Socket {
                     }
                     self.say(json!({ "type": "pong" })).await?;
                 }
-                Message::Close(frame) => return Err(format!("the server closed the socket: {frame:?}").into()),
+                Message::Close(frame) => {
+                    return Err(format!("the server closed the socket: {frame:?}").into());
+                }
                 // The library answers the pings of the protocol below by itself.
                 _ => {}
             }

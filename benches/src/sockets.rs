@@ -1,4 +1,5 @@
-//! `bench sockets`: what an open socket with a live subscription costs, and that nothing of it is left afterwards.
+//! `bench sockets`: what an open socket with a live subscription costs, and that nothing of it is
+//! left afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -26,21 +27,25 @@ pub(crate) struct Options {
     pid: u32,
 }
 
-const WATCH: &str = "subscription { bookingEvents(mine: true) { kind booking { id status startsAt } } }";
+const WATCH: &str =
+    "subscription { bookingEvents(mine: true) { kind booking { id status startsAt } } }";
 /// Sockets that are opened side by side.
 const AT_ONCE: usize = 50;
 /// Until what was closed must be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    // What is made once, such as the account, the analysed document and the connections to the database, is no socket's.
+    // What is made once, such as the account, the analysed document and the connections to the
+    // database, is no socket's.
     open(&options).await?.close().await?;
     warm_up(&options).await?;
     wait_for(options.url, 0).await?;
     let before = process::resident_kib(options.pid)?;
 
     let began = Instant::now();
-    let opening = stream::iter(0..options.count).map(|_| open(&options)).buffer_unordered(AT_ONCE);
+    let opening = stream::iter(0..options.count)
+        .map(|_| open(&options))
+        .buffer_unordered(AT_ONCE);
     let sockets: Vec<Socket> = opening.try_collect().await?;
     let opened_in = began.elapsed();
     wait_for(options.url, options.count).await?;
@@ -60,13 +65,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     report.add("resident_kib_before", before);
     report.add("resident_kib_with_all", with_all);
     report.add("resident_kib_after", after);
-    report.add("kib_per_socket", rounded(with_all.saturating_sub(before) as f64 / options.count.max(1) as f64));
+    report.add(
+        "kib_per_socket",
+        rounded(with_all.saturating_sub(before) as f64 / options.count.max(1) as f64),
+    );
     report.add("gauges_after", 0);
     report.print();
     Ok(())
 }
 
-/// Has every connection to the database opened and used, by as many requests side by side as sockets are going to be opened.
+/// Has every connection to the database opened and used, by as many requests side by side as
+/// sockets are going to be opened.
 async fn warm_up(options: &Options) -> Result<(), Failure> {
     let request = &queries::request(options.url, Some(&options.token), Q2, &Value::Null);
     let asked = stream::iter(0..AT_ONCE * 10).map(|_| async move {
@@ -91,18 +100,29 @@ async fn wait_for(target: Target, count: usize) -> Result<(), Failure> {
     loop {
         let (_, body) = target.get("/metrics").await?;
         let text = String::from_utf8(body)?;
-        let found = [gauge(&text, "courtside_sockets")?, gauge(&text, "courtside_subscriptions")?];
+        let found = [
+            gauge(&text, "courtside_sockets")?,
+            gauge(&text, "courtside_subscriptions")?,
+        ];
         if found == [count, count] {
             return Ok(());
         }
         if began.elapsed() > PATIENCE {
-            return Err(format!("{count} sockets and subscriptions should be open, the gauges say {found:?}").into());
+            return Err(format!(
+                "{count} sockets and subscriptions should be open, the gauges say {found:?}"
+            )
+            .into());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
 fn gauge(text: &str, name: &str) -> Result<usize, Failure> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    Ok(line.ok_or_else(|| format!("no gauge {name}"))?.trim().parse()?)
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    Ok(line
+        .ok_or_else(|| format!("no gauge {name}"))?
+        .trim()
+        .parse()?)
 }

@@ -22,9 +22,14 @@ use crate::server::Launch;
 
 /// With which the webhooks of the stage are signed.
 pub(crate) const SECRET: &str = "bench-webhook-secret";
-const OFFER: Terms = Terms { slug: "stage-30", title: "Stage", minutes: 30, interval: None, price_minor: 0 };
-const CONNECT: &str =
-    "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
+const OFFER: Terms = Terms {
+    slug: "stage-30",
+    title: "Stage",
+    minutes: 30,
+    interval: None,
+    price_minor: 0,
+};
+const CONNECT: &str = "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
 
 /// What a bench on a stage is run with.
 #[derive(clap::Args)]
@@ -32,7 +37,8 @@ pub(crate) struct Place {
     /// The binary `courtside`.
     #[arg(long)]
     binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being; SQLite when left out.
+    /// Any database of a PostgreSQL cluster, in which another one is made for the time being;
+    /// SQLite when left out.
     #[arg(long)]
     postgres: Option<String>,
 }
@@ -69,7 +75,13 @@ impl Stage {
             .with("CALCOM_APP_URL", &cal.url())
             .with("CALCOM_WEBHOOK_SECRETS", SECRET);
         let issuer = Issuer::open(&db).await?;
-        Ok(Self { scratch, db, cal, launch, issuer })
+        Ok(Self {
+            scratch,
+            db,
+            cal,
+            launch,
+            issuer,
+        })
     }
 
     /// Takes the database away, unless something went wrong with it.
@@ -79,7 +91,10 @@ impl Stage {
     pub(crate) async fn close(self, done: Result<(), Failure>) -> Result<(), Failure> {
         drop(self.db);
         if done.is_err() {
-            complain(&format!("bench: the database is kept: {}\n", self.scratch.url));
+            complain(&format!(
+                "bench: the database is kept: {}\n",
+                self.scratch.url
+            ));
             return done;
         }
         self.scratch.remove().await
@@ -87,30 +102,54 @@ impl Stage {
 
     /// "SQLite" or "PostgreSQL".
     pub(crate) fn database(&self) -> &'static str {
-        if self.db.is_postgres() { "PostgreSQL" } else { "SQLite" }
+        if self.db.is_postgres() {
+            "PostgreSQL"
+        } else {
+            "SQLite"
+        }
     }
 
-    /// A coach who has an account of their own at the stand-in, with so many offers of half an hour there and here.
+    /// A coach who has an account of their own at the stand-in, with so many offers of half an hour
+    /// there and here.
     ///
     /// # Errors
     /// When either side refuses.
-    pub(crate) async fn add_coach(&self, server: Target, name: &str, offers: u32) -> Result<Coach, Failure> {
-        let (_, api_key) = self.cal.add_account(name, &people::email(name), "Europe/London");
+    pub(crate) async fn add_coach(
+        &self,
+        server: Target,
+        name: &str,
+        offers: u32,
+    ) -> Result<Coach, Failure> {
+        let (_, api_key) = self
+            .cal
+            .add_account(name, &people::email(name), "Europe/London");
         let profile = self.add_profile(name, Scheduler::CalCom).await?;
-        let mut coach = Coach { api_key, offers: Vec::new() };
+        let mut coach = Coach {
+            api_key,
+            offers: Vec::new(),
+        };
         for number in 0..offers {
             let slug = format!("stage-{number}");
             let wish = json!({ "title": "Stage", "slug": slug, "lengthInMinutes": OFFER.minutes });
-            let made = self.there(&coach.api_key, "/v2/event-types", "2024-06-14", wish).await?;
-            let their_id = made["data"]["id"].as_i64().ok_or_else(|| format!("no event type: {made}"))?;
-            coach.offers.push(self.add_offer(&profile, slug, Some(their_id)).await?);
+            let made = self
+                .there(&coach.api_key, "/v2/event-types", "2024-06-14", wish)
+                .await?;
+            let their_id = made["data"]["id"]
+                .as_i64()
+                .ok_or_else(|| format!("no event type: {made}"))?;
+            coach
+                .offers
+                .push(self.add_offer(&profile, slug, Some(their_id)).await?);
         }
         let token = self.issuer.token(name, Role::Coach)?;
         let wish = json!({ "input": { "apiKey": coach.api_key } });
         let connect = queries::request(server, Some(&token), CONNECT, &wish);
         let mut connection = Connection::open(server).await?;
         let answer: Value = serde_json::from_slice(connection.send(&connect).await?.body)?;
-        match answer["data"]["connectWithApiKey"]["userErrors"].as_array().map(Vec::as_slice) {
+        match answer["data"]["connectWithApiKey"]["userErrors"]
+            .as_array()
+            .map(Vec::as_slice)
+        {
             Some([]) => Ok(coach),
             _ => Err(format!("the coach could not be connected: {answer}").into()),
         }
@@ -130,14 +169,23 @@ impl Stage {
         let account = catalog::account(entity::new_id(), name, Role::Coach, now);
         let mut profile = catalog::profile(entity::new_id(), &account, entity::new_id(), now);
         profile.scheduler = scheduler;
-        let hours = catalog::always(profile.default_schedule_id.expect("it was just set"), profile.id, now);
+        let hours = catalog::always(
+            profile.default_schedule_id.expect("it was just set"),
+            profile.id,
+            now,
+        );
         insert::<user::Entity>(self.db.write_one(), vec![account]).await?;
         insert::<coach::Entity>(self.db.write_one(), vec![profile.clone()]).await?;
         insert::<schedule::Entity>(self.db.write_one(), vec![hours]).await?;
         Ok(profile)
     }
 
-    async fn add_offer(&self, profile: &coach::Model, slug: String, their_id: Option<i64>) -> Result<Uuid, Failure> {
+    async fn add_offer(
+        &self,
+        profile: &coach::Model,
+        slug: String,
+        their_id: Option<i64>,
+    ) -> Result<Uuid, Failure> {
         let mut offer = catalog::offer(entity::new_id(), profile, &OFFER, people::now());
         offer.slug = slug;
         offer.provider = their_id.map(|_| "calcom".to_owned());
@@ -148,30 +196,49 @@ impl Stage {
         Ok(id)
     }
 
-    async fn there(&self, key: &str, path: &str, version: &str, body: Value) -> Result<Value, Failure> {
+    async fn there(
+        &self,
+        key: &str,
+        path: &str,
+        version: &str,
+        body: Value,
+    ) -> Result<Value, Failure> {
         let target: Target = self.cal.url().parse()?;
         let bearer = format!("Bearer {key}");
-        let headers = [("authorization", bearer.as_str()), ("cal-api-version", version)];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("cal-api-version", version),
+        ];
         let request = target.request("POST", path, &headers, body.to_string().as_bytes());
         let mut connection = Connection::open(target).await?;
-        Ok(serde_json::from_slice(connection.send(&request).await?.body)?)
+        Ok(serde_json::from_slice(
+            connection.send(&request).await?.body,
+        )?)
     }
 
     /// How often the stand-in was asked for free time so far.
     pub(crate) fn slot_calls(&self) -> usize {
-        self.cal.requests().iter().filter(|call| call.path.starts_with("/v2/slots")).count()
+        self.cal
+            .requests()
+            .iter()
+            .filter(|call| call.path.starts_with("/v2/slots"))
+            .count()
     }
 }
 
 /// Midnight of today, in UTC.
 pub(crate) fn today() -> DateTime<Utc> {
-    people::now().duration_trunc(TimeDelta::days(1)).expect("a day divides the range of instants")
+    people::now()
+        .duration_trunc(TimeDelta::days(1))
+        .expect("a day divides the range of instants")
 }
 
 /// Half hours on weekdays between nine and five in London, in winter; from tomorrow on.
 pub(crate) fn half_hour(number: u32) -> DateTime<Utc> {
     let today = today();
-    let mut days = (1..).map(|day| today + TimeDelta::days(day)).filter(|day| day.weekday().number_from_monday() <= 5);
+    let mut days = (1..)
+        .map(|day| today + TimeDelta::days(day))
+        .filter(|day| day.weekday().number_from_monday() <= 5);
     let day = days.nth(number as usize / 16).expect("weekdays do not end");
     day + TimeDelta::hours(9) + TimeDelta::minutes(30 * i64::from(number % 16))
 }

@@ -33,7 +33,8 @@ impl Timings {
 pub(crate) struct Sorted(Vec<Duration>);
 
 impl Sorted {
-    /// The smallest duration that at least this share does not exceed, in milliseconds; zero when there are none.
+    /// The smallest duration that at least this share does not exceed, in milliseconds; zero when
+    /// there are none.
     pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
         let rank = (share * self.0.len() as f64).ceil() as usize;
         let found = self.0.get(rank.clamp(1, self.0.len().max(1)) - 1);
@@ -42,7 +43,12 @@ impl Sorted {
 
     /// Median, the slow ones, and the slowest.
     pub(crate) fn tell(&self, report: &mut Report) {
-        for (name, share) in [("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99), ("max_ms", 1.0)] {
+        for (name, share) in [
+            ("p50_ms", 0.5),
+            ("p95_ms", 0.95),
+            ("p99_ms", 0.99),
+            ("max_ms", 1.0),
+        ] {
             report.add(name, self.quantile_ms(share));
         }
     }
@@ -52,5 +58,8 @@ impl Sorted {
 pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()
+    sorted
+        .get(sorted.len().saturating_sub(1) / 2)
+        .copied()
+        .unwrap_or_default()
 }

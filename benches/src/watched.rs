@@ -20,7 +20,11 @@ pub(crate) async fn figures(target: Target) -> Result<HashMap<String, f64>, Fail
 
 /// The sum of all lines of a name that have a label.
 pub(crate) fn sum(figures: &HashMap<String, f64>, name: &str, label: &str) -> f64 {
-    figures.iter().filter(|(line, _)| line.starts_with(name) && line.contains(label)).map(|(_, value)| value).sum()
+    figures
+        .iter()
+        .filter(|(line, _)| line.starts_with(name) && line.contains(label))
+        .map(|(_, value)| value)
+        .sum()
 }
 
 fn read(text: &str) -> HashMap<String, f64> {
@@ -43,14 +47,21 @@ pub(crate) struct Breaker {
 ///
 /// # Errors
 /// When the server does not answer.
-pub(crate) async fn breaker(target: Target, told: tokio::sync::watch::Sender<Breaker>) -> Result<(), Failure> {
+pub(crate) async fn breaker(
+    target: Target,
+    told: tokio::sync::watch::Sender<Breaker>,
+) -> Result<(), Failure> {
     let mut connection = Connection::open(target).await?;
     let request = target.request("GET", "/metrics", &[], &[]);
     let mut last = 0.0;
     loop {
         let answer = connection.send(&request).await?;
         let figures = read(&String::from_utf8_lossy(answer.body));
-        let now = sum(&figures, "courtside_provider_breaker{", "provider=\"calcom\"");
+        let now = sum(
+            &figures,
+            "courtside_provider_breaker{",
+            "provider=\"calcom\"",
+        );
         if now != last {
             told.send_modify(|breaker| match now {
                 2.0 => breaker.opened += 1,

@@ -1,4 +1,5 @@
-//! `bench webhook-latency`: from the sending of a webhook to the first frame about its booking at the coach's socket.
+//! `bench webhook-latency`: from the sending of a webhook to the first frame about its booking at
+//! the coach's socket.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -81,10 +82,15 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     report.add("not_200", refused);
     report.print();
     socket.close().await?;
-    if began.is_empty() && refused == 0 { Ok(()) } else { Err("some webhooks did not reach the subscriber".into()) }
+    if began.is_empty() && refused == 0 {
+        Ok(())
+    } else {
+        Err("some webhooks did not reach the subscriber".into())
+    }
 }
 
-/// Sends at an even pace; tells of each, by its booking's start, before it leaves. Gives how many were refused.
+/// Sends at an even pace; tells of each, by its booking's start, before it leaves. Gives how many
+/// were refused.
 async fn send(
     target: Target,
     series: Deliveries,

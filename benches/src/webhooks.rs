@@ -1,4 +1,5 @@
-//! `bench webhooks`: how fast deliveries are acknowledged, and that each acknowledged one had its effect.
+//! `bench webhooks`: how fast deliveries are acknowledged, and that each acknowledged one had its
+//! effect.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,28 +42,58 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let db = database::open(&options.database_url).await?;
     let series = Deliveries::new(&options.secret)?;
     // Made beforehand: signing shares the processors with the server.
-    let deliveries: Arc<[Delivery]> = (0..options.count).map(|number| series.get(options.url, number)).collect();
+    let deliveries: Arc<[Delivery]> = (0..options.count)
+        .map(|number| series.get(options.url, number))
+        .collect();
     let began = Instant::now();
-    let sent = send(options.url, &deliveries, options.senders, &Answered::default()).await?;
+    let sent = send(
+        options.url,
+        &deliveries,
+        options.senders,
+        &Answered::default(),
+    )
+    .await?;
     let took = began.elapsed();
-    let drained = drain(&db, &series.prefix, Duration::from_secs(options.drain_seconds)).await?;
+    let drained = drain(
+        &db,
+        &series.prefix,
+        Duration::from_secs(options.drain_seconds),
+    )
+    .await?;
 
     let known = statuses(&db, &series.prefix).await?;
-    let lost = sent.acknowledged.iter().filter(|uid| !known.contains_key(*uid)).count();
-    let idle =
-        sent.acknowledged.iter().filter(|uid| known.get(*uid).is_some_and(|status| *status != Status::Processed));
+    let lost = sent
+        .acknowledged
+        .iter()
+        .filter(|uid| !known.contains_key(*uid))
+        .count();
+    let idle = sent.acknowledged.iter().filter(|uid| {
+        known
+            .get(*uid)
+            .is_some_and(|status| *status != Status::Processed)
+    });
     let idle = idle.count();
     let mut report = Report::new("webhooks");
     report.add("senders", options.senders);
     report.add("acknowledged", sent.acknowledged.len());
-    report.add("acknowledged_per_second", rounded(sent.acknowledged.len() as f64 / took.as_secs_f64()));
+    report.add(
+        "acknowledged_per_second",
+        rounded(sent.acknowledged.len() as f64 / took.as_secs_f64()),
+    );
     sent.timings.sorted().tell(&mut report);
     report.add("not_200", sent.refused);
-    report.add("processed_after_seconds", rounded((took + drained).as_secs_f64()));
+    report.add(
+        "processed_after_seconds",
+        rounded((took + drained).as_secs_f64()),
+    );
     report.add("lost", lost);
     report.add("not_processed", idle);
     report.print();
-    if lost + idle > 0 { Err("deliveries that were acknowledged had no effect".into()) } else { Ok(()) }
+    if lost + idle > 0 {
+        Err("deliveries that were acknowledged had no effect".into())
+    } else {
+        Ok(())
+    }
 }
 
 /// How many answers have come so far.
@@ -77,7 +108,8 @@ pub(crate) struct Sent {
     pub(crate) timings: Timings,
 }
 
-/// Sends all, each once. A sender whose connection breaks stops: what it had not been answered by then counts as neither.
+/// Sends all, each once. A sender whose connection breaks stops: what it had not been answered by
+/// then counts as neither.
 ///
 /// # Errors
 /// When no connection can be opened at all.
@@ -91,12 +123,22 @@ pub(crate) async fn send(
     let mut sending = JoinSet::new();
     for _ in 0..senders {
         let mut connection = Connection::open(target).await?;
-        let (deliveries, next, answered) = (Arc::clone(deliveries), Arc::clone(&next), Arc::clone(answered));
+        let (deliveries, next, answered) = (
+            Arc::clone(deliveries),
+            Arc::clone(&next),
+            Arc::clone(answered),
+        );
         sending.spawn(async move {
-            let mut sent = Sent { acknowledged: Vec::new(), refused: 0, timings: Timings::default() };
+            let mut sent = Sent {
+                acknowledged: Vec::new(),
+                refused: 0,
+                timings: Timings::default(),
+            };
             while let Some(delivery) = deliveries.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let began = Instant::now();
-                let Ok(answer) = connection.send(&delivery.request).await else { break };
+                let Ok(answer) = connection.send(&delivery.request).await else {
+                    break;
+                };
                 sent.timings.push(began.elapsed());
                 answered.fetch_add(1, Ordering::Relaxed);
                 match answer.status {
@@ -107,7 +149,11 @@ pub(crate) async fn send(
             sent
         });
     }
-    let mut all = Sent { acknowledged: Vec::new(), refused: 0, timings: Timings::default() };
+    let mut all = Sent {
+        acknowledged: Vec::new(),
+        refused: 0,
+        timings: Timings::default(),
+    };
     while let Some(sent) = sending.join_next().await {
         let sent = sent?;
         all.acknowledged.extend(sent.acknowledged);
@@ -122,12 +168,16 @@ pub(crate) async fn send(
 /// # Errors
 /// When it takes too long.
 pub(crate) async fn drain(db: &Db, prefix: &str, patience: Duration) -> Result<Duration, Failure> {
-    let waiting = format!("select count(*) from webhook_delivery where uid like '{prefix}%' and status = 'RECEIVED'");
+    let waiting = format!(
+        "select count(*) from webhook_delivery where uid like '{prefix}%' and status = 'RECEIVED'"
+    );
     let began = Instant::now();
     loop {
         match database::count(db, &waiting).await? {
             0 => return Ok(began.elapsed()),
-            left if began.elapsed() > patience => return Err(format!("{left} deliveries still wait").into()),
+            left if began.elapsed() > patience => {
+                return Err(format!("{left} deliveries still wait").into());
+            }
             _ => tokio::time::sleep(Duration::from_millis(250)).await,
         }
     }

@@ -8,8 +8,24 @@ use crate::coach::Scheduler;
 use crate::event_type::{AnswerKind, Kind, LocationKind, Policy};
 
 /// Where a booking stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumIter,
+    DeriveActiveEnum,
+    async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "BookingStatus")]
 pub enum Status {
     /// Accepted here; the scheduler has not answered yet. The time is taken.
@@ -38,8 +54,13 @@ pub enum Status {
 
 impl Status {
     /// The states in which the time is taken: bookings in them may not overlap.
-    pub const ACTIVE: [Status; 5] =
-        [Self::Initiated, Self::Scheduled, Self::PaymentPending, Self::PaymentFailed, Self::Confirmed];
+    pub const ACTIVE: [Status; 5] = [
+        Self::Initiated,
+        Self::Scheduled,
+        Self::PaymentPending,
+        Self::PaymentFailed,
+        Self::Confirmed,
+    ];
 
     /// Whether the time is taken.
     #[must_use]
@@ -49,8 +70,14 @@ impl Status {
 }
 
 /// The coach's word, where the event type asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum Approval {
     /// The event type does not ask for it.
     NotNeeded,
@@ -61,8 +88,14 @@ pub enum Approval {
 }
 
 /// Why a booking that a scheduler has already accepted cannot stand here. Such a booking is kept visible and takes no time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "BookingConflict")]
 pub enum Conflict {
     /// The coach has another booking at that time.

@@ -4,8 +4,14 @@ use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
 /// Who owns a coach's time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum Scheduler {
     /// Courtside itself: weekly hours, overrides, bookings and holds.
     Native,
@@ -49,7 +55,11 @@ pub struct Model {
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {
-    #[sea_orm(belongs_to = "crate::user::Entity", from = "Column::UserId", to = "crate::user::Column::Id")]
+    #[sea_orm(
+        belongs_to = "crate::user::Entity",
+        from = "Column::UserId",
+        to = "crate::user::Column::Id"
+    )]
     User,
 }
 

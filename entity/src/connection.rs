@@ -4,8 +4,14 @@ use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
 /// How well a connection works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "ConnectionHealth")]
 pub enum Health {
     /// Known from the provider's messages; we hold no credential to act with.
@@ -19,8 +25,14 @@ pub enum Health {
 }
 
 /// How we may act for the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "ConnectionKind")]
 pub enum Kind {
     /// Not at all: it is only known from the provider's messages.
@@ -36,8 +48,14 @@ pub enum Kind {
 }
 
 /// Why a connection is not well. Each has one action that mends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "ConnectionHealthReason")]
 pub enum HealthReason {
     /// The consent ends soon, and could not be renewed so far.
@@ -84,11 +102,14 @@ pub struct Model {
     pub retry_at: Option<DateTimeUtc>,
     /// When the provider last accepted the credential.
     pub last_ok_at: Option<DateTimeUtc>,
-    /// Everything that changed at the provider before this is known here, but for what was passed over.
+    /// Everything that changed at the provider before this is known here, but for what was passed
+    /// over.
     pub sync_cursor: Option<DateTimeUtc>,
-    /// Readings in a row of what has changed in which something could not be taken in; counted as far as it matters.
+    /// Readings in a row of what has changed in which something could not be taken in; counted as
+    /// far as it matters.
     pub sync_failures: i32,
-    /// Of what changed at the provider from here on, until `passed_over_until`, something was passed over and is still to be tried again.
+    /// Of what changed at the provider from here on, until `passed_over_until`, something was
+    /// passed over and is still to be tried again.
     pub passed_over_from: Option<DateTimeUtc>,
     /// Set together with `passed_over_from`.
     pub passed_over_until: Option<DateTimeUtc>,
@@ -104,7 +125,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-// The sealed texts are no secrets, but nothing is gained by showing them either; nor by showing the address.
+// The sealed texts are no secrets, but nothing is gained by showing them either; nor by showing the
+// address.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("connection::Model")
@@ -138,6 +160,8 @@ impl Entity {
 
     /// The connection to one account at a provider.
     pub fn find_by_external(provider: &str, external_id: &str) -> Select<Self> {
-        Self::find().filter(Column::Provider.eq(provider)).filter(Column::ExternalId.eq(external_id))
+        Self::find()
+            .filter(Column::Provider.eq(provider))
+            .filter(Column::ExternalId.eq(external_id))
     }
 }

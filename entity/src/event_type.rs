@@ -5,8 +5,14 @@ use sea_orm::{FromJsonQueryResult, QueryFilter};
 use serde::{Deserialize, Serialize};
 
 /// What a booking of the type is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "EventTypeKind")]
 pub enum Kind {
     /// Coaching.
@@ -16,8 +22,14 @@ pub enum Kind {
 }
 
 /// Whether and where an event type is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "EventTypeVisibility")]
 pub enum Visibility {
     /// In the directory and on the coach's profile.
@@ -29,8 +41,14 @@ pub enum Visibility {
 }
 
 /// A way to meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum LocationKind {
     /// A video call whose link the system makes.
     Video,
@@ -43,8 +61,14 @@ pub enum LocationKind {
 }
 
 /// How far ahead a type can be booked, in the coach's zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "BookingWindowKind")]
 pub enum WindowKind {
     /// A number of calendar days from today on.
@@ -105,7 +129,8 @@ pub struct PolicyTier {
     pub refund_percent: i32,
 }
 
-/// What cancelling gives back: the tier with the most hours that still fits counts, none means nothing is given back.
+/// What cancelling gives back: the tier with the most hours that still fits counts, none means
+/// nothing is given back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Policy {
     /// Descending by `hours_before`.
@@ -177,6 +202,8 @@ impl Entity {
 
     /// The type that a provider knows under this id.
     pub fn find_by_provider_id(provider: &str, id: &str) -> Select<Self> {
-        Self::find().filter(Column::Provider.eq(provider)).filter(Column::ProviderEventTypeId.eq(id))
+        Self::find()
+            .filter(Column::Provider.eq(provider))
+            .filter(Column::ProviderEventTypeId.eq(id))
     }
 }

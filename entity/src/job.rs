@@ -1,10 +1,17 @@
-//! Work that happens later. Finished work is deleted; what it did is in the history of what it changed.
+//! Work that happens later. Finished work is deleted; what it did is in the history of what it
+//! changed.
 
 use sea_orm::entity::prelude::*;
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "JobStatus")]
 pub enum Status {
     /// To be run at `run_at`.
@@ -29,7 +36,8 @@ pub struct Model {
     pub run_at: DateTimeUtc,
     pub attempts: i32,
     pub leased_until: Option<DateTimeUtc>,
-    /// Names the lease, so that a worker that was too slow cannot finish what another has taken over.
+    /// Names the lease, so that a worker that was too slow cannot finish what another has taken
+    /// over.
     pub lease: Option<Uuid>,
     pub last_error: Option<String>,
     pub correlation_id: String,

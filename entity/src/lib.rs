@@ -1,10 +1,12 @@
 //! The tables: one file per table, types and scoped finders, no other logic.
 //!
-//! Enums are stored as text under the name a client sees: one word per concept in SQL, Rust, GraphQL and logs. That is why they derive
-//! the GraphQL enum here instead of being written down twice.
+//! Enums are stored as text under the name a client sees: one word per concept in SQL, Rust,
+//! GraphQL and logs. That is why they derive the GraphQL enum here instead of being written down
+//! twice.
 //!
-//! Instants are UTC with millisecond precision. SQLite keeps them as RFC 3339 text, always written by the same encoder with the offset
-//! `+00:00`, so that comparing the text compares the instants. "Now" never comes from a database: it is an argument.
+//! Instants are UTC with millisecond precision. SQLite keeps them as RFC 3339 text, always written
+//! by the same encoder with the offset `+00:00`, so that comparing the text compares the instants.
+//! "Now" never comes from a database: it is an argument.
 
 pub mod absence;
 pub mod audit_log;

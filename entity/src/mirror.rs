@@ -5,15 +5,25 @@ use sea_orm::entity::prelude::*;
 
 /// What is kept in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum Subject {
     EventType,
     Schedule,
 }
 
 /// Whether the two sides say the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "SyncState")]
 pub enum State {
     /// A change made here is on its way.
@@ -58,6 +68,8 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Entity {
     /// What of one kind is kept in step for a coach.
     pub fn find_by_coach(coach_id: Uuid, subject: Subject) -> Select<Self> {
-        Self::find().filter(Column::CoachId.eq(coach_id)).filter(Column::Subject.eq(subject))
+        Self::find()
+            .filter(Column::CoachId.eq(coach_id))
+            .filter(Column::Subject.eq(subject))
     }
 }

@@ -4,8 +4,14 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryFilter};
 
 /// Who may read a note.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "NoteVisibility")]
 pub enum Visibility {
     /// Only who wrote it.
@@ -40,7 +46,10 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Entity {
     /// Notes that a person who takes part in the session may read: their own and the shared ones.
     pub fn find_readable_by(user_id: Uuid) -> Select<Self> {
-        Self::find()
-            .filter(Condition::any().add(Column::AuthorId.eq(user_id)).add(Column::Visibility.eq(Visibility::Shared)))
+        Self::find().filter(
+            Condition::any()
+                .add(Column::AuthorId.eq(user_id))
+                .add(Column::Visibility.eq(Visibility::Shared)),
+        )
     }
 }

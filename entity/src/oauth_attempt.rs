@@ -5,7 +5,8 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "oauth_attempt")]
 pub struct Model {
-    /// SHA-256 of the `state` that the provider gives back, in hexadecimal. Whoever reads the table cannot come back in its place.
+    /// SHA-256 of the `state` that the provider gives back, in hexadecimal. Whoever reads the table
+    /// cannot come back in its place.
     #[sea_orm(primary_key, auto_increment = false)]
     pub state_hash: String,
     /// Who set out.

@@ -1,4 +1,5 @@
-//! What a provider has said about one of its booking uids. A moved booking has several: they share a `booking_id`.
+//! What a provider has said about one of its booking uids. A moved booking has several: they share
+//! a `booking_id`.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +7,8 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{FromJsonQueryResult, QueryFilter};
 use serde::{Deserialize, Serialize};
 
-/// The latest message of each kind about the uid, by the kind's name. Merging a message in is idempotent and commutes, so that neither
-/// order nor repetition can change what the whole says.
+/// The latest message of each kind about the uid, by the kind's name. Merging a message in is
+/// idempotent and commutes, so that neither order nor repetition can change what the whole says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct Facts(pub BTreeMap<String, serde_json::Value>);

@@ -4,7 +4,8 @@ use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Wall-clock hours of one day: minutes from and until (at most 1440). None at all means the day is off.
+/// Wall-clock hours of one day: minutes from and until (at most 1440). None at all means the day is
+/// off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct DayHours(pub Vec<(u16, u16)>);

@@ -1,5 +1,5 @@
-//! What was asked of a scheduler about a booking. The row is written before the request leaves, so that a lost answer is looked for and a
-//! time that nobody wants any more is given back.
+//! What was asked of a scheduler about a booking. The row is written before the request leaves, so
+//! that a lost answer is looked for and a time that nobody wants any more is given back.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -8,7 +8,11 @@ use crate::booking_event::{ActorKind, Source};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum Kind {
     /// A new booking.
     Book,
@@ -20,7 +24,11 @@ pub enum Kind {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 pub enum Status {
     /// Not known yet.
     Open,
@@ -35,7 +43,8 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "scheduler_request")]
 pub struct Model {
-    /// Goes along with the request, so that what came of it can be recognised. Random: it cannot be guessed by somebody else.
+    /// Goes along with the request, so that what came of it can be recognised. Random: it cannot be
+    /// guessed by somebody else.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub booking_id: Uuid,

@@ -1,4 +1,5 @@
-//! A value that the installation made for itself and must keep, for example the key of its local tokens.
+//! A value that the installation made for itself and must keep, for example the key of its local
+//! tokens.
 
 use sea_orm::entity::prelude::*;
 

@@ -31,7 +31,12 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
     /// Holds on a coach's time that have not expired and touch the stretch.
-    pub fn find_live(coach_id: Uuid, from: DateTimeUtc, until: DateTimeUtc, now: DateTimeUtc) -> Select<Self> {
+    pub fn find_live(
+        coach_id: Uuid,
+        from: DateTimeUtc,
+        until: DateTimeUtc,
+        now: DateTimeUtc,
+    ) -> Select<Self> {
         Self::find()
             .filter(Column::CoachId.eq(coach_id))
             .filter(Column::BusyFrom.lt(until))
@@ -39,14 +44,15 @@ impl Entity {
             .filter(Column::ExpiresAt.gt(now))
     }
 
-    /// Keys of those that keep the new time of a booking while its scheduler is asked to move it. They belong to the move: it alone ends
-    /// them.
+    /// Keys of those that keep the new time of a booking while its scheduler is asked to move it.
+    /// They belong to the move: it alone ends them.
     pub fn of_moves() -> SelectStatement {
         use scheduler_request::{Column as R, Status};
 
         let mut open = Query::select();
         open.column(R::HoldId).from(scheduler_request::Entity);
-        open.and_where(R::Status.eq(Status::Open)).and_where(R::HoldId.is_not_null());
+        open.and_where(R::Status.eq(Status::Open))
+            .and_where(R::HoldId.is_not_null());
         open
     }
 }

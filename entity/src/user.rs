@@ -4,8 +4,14 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryFilter};
 
 /// What a person may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
+)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "Text",
+    rename_all = "SCREAMING_SNAKE_CASE"
+)]
 #[graphql(name = "Role")]
 pub enum Role {
     /// Books sessions.
@@ -56,11 +62,17 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Entity {
     /// The account that signs in with this issuer and subject.
     pub fn find_by_subject(issuer: &str, subject: &str) -> Select<Self> {
-        Self::find().filter(Condition::all().add(Column::Issuer.eq(issuer)).add(Column::Subject.eq(subject)))
+        Self::find().filter(
+            Condition::all()
+                .add(Column::Issuer.eq(issuer))
+                .add(Column::Subject.eq(subject)),
+        )
     }
 
     /// Accounts whose verified address this is (lower-cased).
     pub fn find_by_verified_email(email: &str) -> Select<Self> {
-        Self::find().filter(Column::Email.eq(email)).filter(Column::EmailVerified.eq(true))
+        Self::find()
+            .filter(Column::Email.eq(email))
+            .filter(Column::EmailVerified.eq(true))
     }
 }

@@ -15,7 +15,11 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::run(manager, "alter table booking add column guests {json} not null default '[]'").await
+        dialect::run(
+            manager,
+            "alter table booking add column guests {json} not null default '[]'",
+        )
+        .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -23,14 +23,22 @@ const COLUMNS: [(&str, &str); 3] = [
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (column, kind) in COLUMNS.iter().rev() {
-            dialect::run(manager, &format!("alter table connection add column {column} {kind}")).await?;
+            dialect::run(
+                manager,
+                &format!("alter table connection add column {column} {kind}"),
+            )
+            .await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (column, _) in COLUMNS {
-            dialect::run(manager, &format!("alter table connection drop column {column}")).await?;
+            dialect::run(
+                manager,
+                &format!("alter table connection drop column {column}"),
+            )
+            .await?;
         }
         Ok(())
     }

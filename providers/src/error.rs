@@ -34,7 +34,8 @@ impl fmt::Display for Provider {
 /// What went wrong, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The credential is missing, wrong, expired or not allowed to do this. Renew it or ask the person to reconnect.
+    /// The credential is missing, wrong, expired or not allowed to do this. Renew it or ask the
+    /// person to reconnect.
     Unauthorized,
     /// There is no such thing, or not any more.
     NotFound,
@@ -71,8 +72,9 @@ impl Kind {
 
 /// A provider let us down.
 ///
-/// `detail` is for the operator. It names the request (method, host and path, never the query) or the field, and
-/// never quotes a body: upstream validation errors echo what was sent, which may be personal.
+/// `detail` is for the operator. It names the request (method, host and path, never the query) or
+/// the field, and never quotes a body: upstream validation errors echo what was sent, which may be
+/// personal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {}: {detail}", kind.as_str())]
 pub struct Error {
@@ -91,7 +93,14 @@ pub struct Error {
 impl Error {
     /// An error of `provider`. Keep secrets and bodies out of `detail`.
     pub fn new(provider: Provider, kind: Kind, detail: impl Into<String>) -> Self {
-        Self { provider, kind, detail: detail.into(), refusal: None, never_happened: false, doubtful: false }
+        Self {
+            provider,
+            kind,
+            detail: detail.into(),
+            refusal: None,
+            never_happened: false,
+            doubtful: false,
+        }
     }
 
     /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
@@ -121,11 +130,13 @@ impl Error {
 
     /// After a write: may it have happened although we got an error?
     ///
-    /// True when it was sent and no answer, or no sensible answer, came back. The caller must then look before it
-    /// writes again. False when it was not sent at all: there was no connection, or we did not even try.
+    /// True when it was sent and no answer, or no sensible answer, came back. The caller must then
+    /// look before it writes again. False when it was not sent at all: there was no connection, or
+    /// we did not even try.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.doubtful || (!self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
+        self.doubtful
+            || (!self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
     }
 }
 
@@ -143,17 +154,35 @@ mod tests {
             Kind::RateLimited { retry_after: None },
         ];
         for kind in known {
-            assert!(!Error::new(Provider::CalCom, kind, "").outcome_unknown(), "{kind:?}");
+            assert!(
+                !Error::new(Provider::CalCom, kind, "").outcome_unknown(),
+                "{kind:?}"
+            );
         }
         for kind in [Kind::Unavailable, Kind::Malformed] {
-            assert!(Error::new(Provider::CalCom, kind, "").outcome_unknown(), "{kind:?}");
-            assert!(!Error::new(Provider::CalCom, kind, "").never_happened().outcome_unknown(), "{kind:?}");
+            assert!(
+                Error::new(Provider::CalCom, kind, "").outcome_unknown(),
+                "{kind:?}"
+            );
+            assert!(
+                !Error::new(Provider::CalCom, kind, "")
+                    .never_happened()
+                    .outcome_unknown(),
+                "{kind:?}"
+            );
         }
     }
 
     #[test]
     fn display_reads_alone() {
-        let error = Error::new(Provider::Clerk, Kind::Unavailable, "GET clerk.example.com/jwks: 503");
-        assert_eq!(error.to_string(), "clerk: unavailable: GET clerk.example.com/jwks: 503");
+        let error = Error::new(
+            Provider::Clerk,
+            Kind::Unavailable,
+            "GET clerk.example.com/jwks: 503",
+        );
+        assert_eq!(
+            error.to_string(),
+            "clerk: unavailable: GET clerk.example.com/jwks: 503"
+        );
     }
 }

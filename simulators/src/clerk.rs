@@ -32,7 +32,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Clock::system(), origin: "http://localhost:4321".to_owned(), lifetime: 60 }
+        Self {
+            clock: Clock::system(),
+            origin: "http://localhost:4321".to_owned(),
+            lifetime: 60,
+        }
     }
 }
 
@@ -65,8 +69,15 @@ struct Shared {
 /// When there is no port to be had.
 pub async fn start(options: Options) -> io::Result<StandIn> {
     let (listener, address) = Server::bind().await?;
-    let shared = Arc::new(Shared { options, faults: Faults::seeded(1), fetches: Mutex::new(0) });
-    Ok(StandIn { server: Server::serve(listener, address, shared.clone()), shared })
+    let shared = Arc::new(Shared {
+        options,
+        faults: Faults::seeded(1),
+        fetches: Mutex::new(0),
+    });
+    Ok(StandIn {
+        server: Server::serve(listener, address, shared.clone()),
+        shared,
+    })
 }
 
 impl StandIn {
@@ -91,7 +102,11 @@ impl StandIn {
     /// How often the key set was asked for.
     #[must_use]
     pub fn fetches(&self) -> usize {
-        *self.shared.fetches.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .shared
+            .fetches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session token, good from now on for as long as the options say.
@@ -129,7 +144,10 @@ impl StandIn {
 fn sign(claims: &Value) -> String {
     // Whoever names the cryptography first stays, and it is this one everywhere in the workspace.
     let _ = jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER.install_default();
-    let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::RS256) };
+    let header = Header {
+        kid: Some(KEY_ID.to_owned()),
+        ..Header::new(Algorithm::RS256)
+    };
     let key = EncodingKey::from_rsa_pem(KEY).expect("the key file is a key");
     encode(&header, claims, &key).expect("claims of plain JSON can be signed")
 }
@@ -137,7 +155,11 @@ fn sign(claims: &Value) -> String {
 impl Handler for Shared {
     async fn handle(self: Arc<Self>, arrival: Arrival) -> Outcome {
         let path = arrival.uri.path();
-        match self.faults.on_request(arrival.method.as_str(), path).map(|fault| fault.kind) {
+        match self
+            .faults
+            .on_request(arrival.method.as_str(), path)
+            .map(|fault| fault.kind)
+        {
             Some(Kind::ResetBefore | Kind::ResetAfterCommit) => return Outcome::Reset,
             Some(Kind::Hang) => {
                 self.faults.cleared().await;
@@ -148,7 +170,10 @@ impl Handler for Shared {
             Some(_) => return Outcome::Answer(answer(500, &json!({ "errors": [] }))),
         }
         if path != "/.well-known/jwks.json" {
-            return Outcome::Answer(answer(404, &json!({ "errors": [{ "code": "resource_not_found" }] })));
+            return Outcome::Answer(answer(
+                404,
+                &json!({ "errors": [{ "code": "resource_not_found" }] }),
+            ));
         }
         *self.fetches.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         let key = json!({
@@ -159,6 +184,10 @@ impl Handler for Shared {
 }
 
 fn answer(status: u16, body: &Value) -> Response<Full<Bytes>> {
-    let response = Response::builder().status(status).header("content-type", "application/json");
-    response.body(Full::new(Bytes::from(body.to_string()))).expect("a known status and type")
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json");
+    response
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a known status and type")
 }

@@ -40,7 +40,10 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place of this crate where the machine's time comes in")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place of this crate where the machine's time comes in"
+)]
 fn machine_time() -> DateTime<Utc> {
     Utc::now()
 }

@@ -35,7 +35,8 @@ pub enum Kind {
     OkWithError,
     /// The effect is done twice, answered once.
     Duplicate,
-    /// A booking is accepted and kept, and answered with 400 because the video service failed. No webhook.
+    /// A booking is accepted and kept, and answered with 400 because the video service failed. No
+    /// webhook.
     ProviderFailure,
     /// A webhook is not sent. The route is a trigger or `*`.
     DropWebhooks,
@@ -48,7 +49,10 @@ pub enum Kind {
 impl Kind {
     /// Whether it is about deliveries instead of requests.
     pub(crate) fn is_of_webhooks(self) -> bool {
-        matches!(self, Self::DropWebhooks | Self::DuplicateWebhooks | Self::ReorderWebhooks)
+        matches!(
+            self,
+            Self::DropWebhooks | Self::DuplicateWebhooks | Self::ReorderWebhooks
+        )
     }
 }
 
@@ -86,16 +90,27 @@ impl Fault {
     #[must_use]
     pub fn new(route: &str, kind: Kind) -> Self {
         let moment = match kind {
-            Kind::ResetAfterCommit | Kind::Truncated | Kind::WrongContentType => Moment::AfterCommit,
+            Kind::ResetAfterCommit | Kind::Truncated | Kind::WrongContentType => {
+                Moment::AfterCommit
+            }
             _ => Moment::Before,
         };
-        Self { method: None, route: route.to_owned(), kind, times: Times::Always, moment }
+        Self {
+            method: None,
+            route: route.to_owned(),
+            kind,
+            times: Times::Always,
+            moment,
+        }
     }
 
     /// Only with this method.
     #[must_use]
     pub fn method(self, method: &str) -> Self {
-        Self { method: Some(method.to_owned()), ..self }
+        Self {
+            method: Some(method.to_owned()),
+            ..self
+        }
     }
 
     /// Only so often.
@@ -107,13 +122,19 @@ impl Fault {
     /// The effect happens, then the answer is spoilt.
     #[must_use]
     pub fn after_commit(self) -> Self {
-        Self { moment: Moment::AfterCommit, ..self }
+        Self {
+            moment: Moment::AfterCommit,
+            ..self
+        }
     }
 
     /// The answer is spoilt and nothing happens.
     #[must_use]
     pub fn before(self) -> Self {
-        Self { moment: Moment::Before, ..self }
+        Self {
+            moment: Moment::Before,
+            ..self
+        }
     }
 
     /// Reads `{route, method?, kind, count? | share?, ms?, retry_after?, moment?}`.
@@ -124,10 +145,14 @@ impl Fault {
         let kind = value["kind"].as_str().ok_or("a fault needs a kind")?;
         let kind = match kind.replace('-', "_").as_str() {
             "ok" => Kind::Ok,
-            "429" => Kind::TooManyRequests { retry_after: value["retry_after"].as_u64() },
+            "429" => Kind::TooManyRequests {
+                retry_after: value["retry_after"].as_u64(),
+            },
             "500" => Kind::ServerError,
             "hang" => Kind::Hang,
-            "slow" => Kind::Slow(Duration::from_millis(value["ms"].as_u64().ok_or("slow needs ms")?)),
+            "slow" => Kind::Slow(Duration::from_millis(
+                value["ms"].as_u64().ok_or("slow needs ms")?,
+            )),
             "reset_before" => Kind::ResetBefore,
             "reset_after_commit" => Kind::ResetAfterCommit,
             "truncated" => Kind::Truncated,
@@ -144,7 +169,9 @@ impl Fault {
         let mut fault = Self::new(value["route"].as_str().unwrap_or("*"), kind);
         fault.method = value["method"].as_str().map(str::to_uppercase);
         fault.times = match (value["count"].as_u64(), value["share"].as_f64()) {
-            (Some(count), _) => Times::Count(u32::try_from(count).map_err(|_| "count is too large")?),
+            (Some(count), _) => {
+                Times::Count(u32::try_from(count).map_err(|_| "count is too large")?)
+            }
             (None, Some(share)) => Times::Share(share),
             (None, None) => Times::Always,
         };
@@ -174,8 +201,14 @@ struct Settings {
 
 impl Faults {
     pub(crate) fn seeded(seed: u64) -> Self {
-        let set = Settings { faults: Vec::new(), dice: StdRng::seed_from_u64(seed) };
-        Self(Arc::new(Dial { set: Mutex::new(set), cleared: Notify::new() }))
+        let set = Settings {
+            faults: Vec::new(),
+            dice: StdRng::seed_from_u64(seed),
+        };
+        Self(Arc::new(Dial {
+            set: Mutex::new(set),
+            cleared: Notify::new(),
+        }))
     }
 
     /// Adds a fault behind those that are set.
@@ -207,14 +240,19 @@ impl Faults {
     /// What is to happen to this request.
     pub(crate) fn on_request(&self, method: &str, path: &str) -> Option<Fault> {
         self.turn(|fault| {
-            let method_fits = fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
+            let method_fits = fault
+                .method
+                .as_deref()
+                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
             !fault.kind.is_of_webhooks() && method_fits && route_matches(&fault.route, path)
         })
     }
 
     /// What is to happen to this delivery.
     pub(crate) fn on_webhook(&self, trigger: &str) -> Option<Kind> {
-        let fault = self.turn(|fault| fault.kind.is_of_webhooks() && (fault.route == "*" || fault.route == trigger));
+        let fault = self.turn(|fault| {
+            fault.kind.is_of_webhooks() && (fault.route == "*" || fault.route == trigger)
+        });
         fault.map(|fault| fault.kind)
     }
 
@@ -272,7 +310,10 @@ mod tests {
 
     #[test]
     fn a_route_is_a_template_or_a_prefix() {
-        assert!(route_matches("/v2/bookings/{uid}/cancel", "/v2/bookings/abc/cancel"));
+        assert!(route_matches(
+            "/v2/bookings/{uid}/cancel",
+            "/v2/bookings/abc/cancel"
+        ));
         assert!(route_matches("/v2/slots", "/v2/slots?eventTypeId=1"));
         assert!(route_matches("/v2/bookings*", "/v2/bookings/abc/cancel"));
         assert!(route_matches("/v2/bookings/*", "/v2/bookings"));
@@ -285,9 +326,18 @@ mod tests {
     fn the_first_fault_that_has_its_turn_decides() {
         let faults = Faults::seeded(1);
         faults.set(Fault::new("*", Kind::Ok).times(Times::Count(1)));
-        faults.set(Fault::new("/v2/me", Kind::Hang).method("GET").times(Times::Count(2)));
-        let kinds: Vec<_> = (0..4).map(|_| faults.on_request("GET", "/v2/me").map(|fault| fault.kind)).collect();
-        assert_eq!(kinds, [Some(Kind::Ok), Some(Kind::Hang), Some(Kind::Hang), None]);
+        faults.set(
+            Fault::new("/v2/me", Kind::Hang)
+                .method("GET")
+                .times(Times::Count(2)),
+        );
+        let kinds: Vec<_> = (0..4)
+            .map(|_| faults.on_request("GET", "/v2/me").map(|fault| fault.kind))
+            .collect();
+        assert_eq!(
+            kinds,
+            [Some(Kind::Ok), Some(Kind::Hang), Some(Kind::Hang), None]
+        );
         assert_eq!(faults.on_request("POST", "/v2/me"), None);
     }
 
@@ -296,7 +346,9 @@ mod tests {
         let share = |seed| {
             let faults = Faults::seeded(seed);
             faults.set(Fault::new("*", Kind::ServerError).times(Times::Share(0.3)));
-            (0..1000).filter(|_| faults.on_request("GET", "/").is_some()).count()
+            (0..1000)
+                .filter(|_| faults.on_request("GET", "/").is_some())
+                .count()
         };
         assert_eq!(share(7), share(7));
         assert!((250..350).contains(&share(7)), "{}", share(7));

@@ -28,7 +28,12 @@ struct Held {
 impl Hold {
     /// Waits until that many calls have come to the point.
     pub async fn reached(&self, calls: usize) {
-        let _ = self.0.arrived.subscribe().wait_for(|arrived| *arrived >= calls).await;
+        let _ = self
+            .0
+            .arrived
+            .subscribe()
+            .wait_for(|arrived| *arrived >= calls)
+            .await;
     }
 
     /// Lets the held calls go, and holds no more.
@@ -55,7 +60,10 @@ impl Gate {
             arrived: watch::Sender::new(0),
             open: watch::Sender::new(false),
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(held.clone());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(held.clone());
         Hold(held)
     }
 
@@ -64,7 +72,10 @@ impl Gate {
         let waiting: Vec<Arc<Held>> = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.retain(|held| !*held.open.borrow());
-            all.iter().filter(|held| held.point == point && route_matches(&held.route, path)).cloned().collect()
+            all.iter()
+                .filter(|held| held.point == point && route_matches(&held.route, path))
+                .cloned()
+                .collect()
         };
         for held in waiting {
             held.arrived.send_modify(|arrived| *arrived += 1);

@@ -1,7 +1,8 @@
-//! The sandbox: `cargo run -p simulators` starts the stand-ins and a Courtside that is wired to them.
+//! The sandbox: `cargo run -p simulators` starts the stand-ins and a Courtside that is wired to
+//! them.
 //!
-//! When everything answers, one line of JSON goes to standard output; everything else goes to standard error. It runs
-//! until it is interrupted, and leaves nothing behind.
+//! When everything answers, one line of JSON goes to standard output; everything else goes to
+//! standard error. It runs until it is interrupted, and leaves nothing behind.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,11 @@ async fn main() -> io::Result<()> {
     let port = free_port().await?;
     let gateway = format!("http://127.0.0.1:{port}");
     let clock = Clock::system();
-    let day = clerk::Options { clock: clock.clone(), origin: ORIGIN.to_owned(), lifetime: 24 * 60 * 60 };
+    let day = clerk::Options {
+        clock: clock.clone(),
+        origin: ORIGIN.to_owned(),
+        lifetime: 24 * 60 * 60,
+    };
     let clerk = clerk::start(day).await?;
     let options = cal_com::Options {
         clock,
@@ -41,7 +46,11 @@ async fn main() -> io::Result<()> {
     };
     let cal = cal_com::start(options.clone()).await?;
     // Whoever opens the authorization page is this person, and agrees at once.
-    let (account, api_key) = cal.add_account("Nora Whitfield", "nora@courtside.example", "America/New_York");
+    let (account, api_key) = cal.add_account(
+        "Nora Whitfield",
+        "nora@courtside.example",
+        "America/New_York",
+    );
     cal.sign_in(account);
 
     let folder = std::env::temp_dir().join(format!("courtside-sandbox-{}", std::process::id()));
@@ -71,15 +80,27 @@ async fn main() -> io::Result<()> {
     }
     server.kill().await?;
     std::fs::remove_dir_all(&folder)?;
-    if ready { Ok(()) } else { Err(io::Error::other("the sandbox did not come up")) }
+    if ready {
+        Ok(())
+    } else {
+        Err(io::Error::other("the sandbox did not come up"))
+    }
 }
 
 /// The server's program. It lies beside this one; what cargo started has cargo bring it up to date.
 async fn courtside() -> io::Result<PathBuf> {
-    let beside = std::env::current_exe()?.with_file_name(format!("courtside{}", std::env::consts::EXE_SUFFIX));
+    let beside = std::env::current_exe()?
+        .with_file_name(format!("courtside{}", std::env::consts::EXE_SUFFIX));
     if let Some(cargo) = std::env::var_os("CARGO") {
         let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "courtside", "--bin", "courtside"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "courtside",
+            "--bin",
+            "courtside",
+        ]);
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
@@ -88,11 +109,20 @@ async fn courtside() -> io::Result<PathBuf> {
             return Err(io::Error::other("courtside does not build"));
         }
     }
-    if beside.exists() { Ok(beside) } else { Err(io::Error::other("the program courtside is not beside this one")) }
+    if beside.exists() {
+        Ok(beside)
+    } else {
+        Err(io::Error::other(
+            "the program courtside is not beside this one",
+        ))
+    }
 }
 
 async fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port())
+    Ok(TcpListener::bind(("127.0.0.1", 0))
+        .await?
+        .local_addr()?
+        .port())
 }
 
 /// Starts a server that knows the stand-ins and nobody else.
@@ -136,11 +166,13 @@ async fn answers(port: u16) {
 }
 
 async fn is_ready(port: u16) -> io::Result<bool> {
-    let head = format!("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     Ok(ask(port, &head).await?.starts_with("HTTP/1.1 200"))
 }
 
-/// What a coach does before anybody can book them: connect their account, say when they work and what they offer, and move there.
+/// What a coach does before anybody can book them: connect their account, say when they work and
+/// what they offer, and move there.
 const STEPS: [(&str, &str); 5] = [
     (
         "Connecting the demo coach",
@@ -169,10 +201,15 @@ const STEPS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Brings the demo coach to the stand-in with the API key of their account there. What comes of each step is for people to read.
+/// Brings the demo coach to the stand-in with the API key of their account there. What comes of
+/// each step is for people to read.
 async fn connect(port: u16, token: &str, api_key: &str) -> io::Result<()> {
     for (step, mutation) in STEPS {
-        let variables = if mutation.contains("$key") { json!({ "key": api_key }) } else { json!({}) };
+        let variables = if mutation.contains("$key") {
+            json!({ "key": api_key })
+        } else {
+            json!({})
+        };
         let body = json!({ "query": mutation, "variables": variables }).to_string();
         let request = format!(
             "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
@@ -180,7 +217,10 @@ async fn connect(port: u16, token: &str, api_key: &str) -> io::Result<()> {
             body.len()
         );
         let answer = ask(port, &request).await?;
-        eprintln!("{step}: {}", answer.split("\r\n\r\n").nth(1).unwrap_or_default());
+        eprintln!(
+            "{step}: {}",
+            answer.split("\r\n\r\n").nth(1).unwrap_or_default()
+        );
     }
     Ok(())
 }

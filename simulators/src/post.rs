@@ -1,4 +1,5 @@
-//! The other direction: a stand-in that calls its subscribers. Plain HTTP only, no redirects, no timeout, no retry.
+//! The other direction: a stand-in that calls its subscribers. Plain HTTP only, no redirects, no
+//! timeout, no retry.
 
 use std::fmt;
 
@@ -20,7 +21,11 @@ impl fmt::Display for Undelivered {
 }
 
 /// Posts a body and gives the status of the answer.
-pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: Bytes) -> Result<u16, Undelivered> {
+pub(crate) async fn post(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<u16, Undelivered> {
     let uri: Uri = url.parse().map_err(|_| Undelivered)?;
     let authority = uri.authority().ok_or(Undelivered)?.clone();
     if uri.scheme_str() != Some("http") {
@@ -28,9 +33,13 @@ pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: Bytes) -> Re
     }
     let stream = TcpStream::connect((authority.host(), authority.port_u16().unwrap_or(80)));
     let stream = stream.await.map_err(|_| Undelivered)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| Undelivered)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|_| Undelivered)?;
     let driving = tokio::spawn(connection);
-    let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
     let mut request = Request::post(target).header("host", authority.as_str());
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -1,4 +1,5 @@
-//! The sockets of a stand-in: an accept loop of its own, because a fault must be able to reset a connection for real.
+//! The sockets of a stand-in: an accept loop of its own, because a fault must be able to reset a
+//! connection for real.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -55,7 +56,11 @@ impl Server {
     }
 
     /// Answers whoever connects.
-    pub(crate) fn serve<H: Handler>(listener: TcpListener, address: SocketAddr, handler: Arc<H>) -> Self {
+    pub(crate) fn serve<H: Handler>(
+        listener: TcpListener,
+        address: SocketAddr,
+        handler: Arc<H>,
+    ) -> Self {
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             loop {
@@ -85,13 +90,23 @@ async fn converse<H: Handler>(stream: TcpStream, handler: Arc<H>) {
     // A peer that is gone is no error of ours.
     let _ = stream.set_nodelay(true);
     let cut = Arc::new(AtomicBool::new(false));
-    let socket = Socket { stream, cut: cut.clone() };
+    let socket = Socket {
+        stream,
+        cut: cut.clone(),
+    };
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (handler, cut) = (handler.clone(), cut.clone());
         async move {
             let (head, body) = request.into_parts();
-            let Ok(body) = body.collect().await else { return Err(Cut) };
-            let arrival = Arrival { method: head.method, uri: head.uri, headers: head.headers, body: body.to_bytes() };
+            let Ok(body) = body.collect().await else {
+                return Err(Cut);
+            };
+            let arrival = Arrival {
+                method: head.method,
+                uri: head.uri,
+                headers: head.headers,
+                body: body.to_bytes(),
+            };
             match handler.handle(arrival).await {
                 Outcome::Answer(answer) => Ok(answer),
                 Outcome::Reset => {
@@ -101,7 +116,10 @@ async fn converse<H: Handler>(stream: TcpStream, handler: Arc<H>) {
             }
         }
     });
-    let _ = http1::Builder::new().title_case_headers(true).serve_connection(TokioIo::new(socket), service).await;
+    let _ = http1::Builder::new()
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
 }
 
 /// Tells hyper to give the connection up.
@@ -138,13 +156,21 @@ impl Drop for Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

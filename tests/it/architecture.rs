@@ -7,22 +7,53 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // Everything is put together here.
-    ("cli", &["app", "clock", "config", "db", "domain", "graphql", "http", "seed", "startup", "telemetry", "worker"]),
-    ("startup", &["app", "clock", "config", "db", "domain", "metrics", "outbox", "vault"]),
+    (
+        "cli",
+        &[
+            "app",
+            "clock",
+            "config",
+            "db",
+            "domain",
+            "graphql",
+            "http",
+            "seed",
+            "startup",
+            "telemetry",
+            "worker",
+        ],
+    ),
+    (
+        "startup",
+        &[
+            "app", "clock", "config", "db", "domain", "metrics", "outbox", "vault",
+        ],
+    ),
     // The three ways in, and the demo data.
-    ("http", &["app", "config", "domain", "graphql", "metrics", "startup", "worker"]),
+    (
+        "http",
+        &[
+            "app", "config", "domain", "graphql", "metrics", "startup", "worker",
+        ],
+    ),
     ("graphql", &["app", "domain", "outbox"]),
     ("worker", &["app", "domain", "outbox"]),
     ("seed", &["app", "db", "domain"]),
     // Every rule.
-    ("domain", &["app", "db", "error", "metrics", "outbox", "vault"]),
+    (
+        "domain",
+        &["app", "db", "error", "metrics", "outbox", "vault"],
+    ),
     // The ways out, and the words for failure that all of them use.
     ("outbox", &["db", "error"]),
     ("db", &["error"]),
     ("error", &[]),
     ("metrics", &[]),
     // What requests and jobs are given, and the settings it is made from.
-    ("app", &["clock", "db", "domain", "metrics", "outbox", "vault"]),
+    (
+        "app",
+        &["clock", "db", "domain", "metrics", "outbox", "vault"],
+    ),
     ("telemetry", &["config"]),
     ("clock", &[]),
     // What must not be readable in the database.
@@ -58,10 +89,19 @@ fn arrows_only_go_down() {
         let (_, may) = ARROWS
             .iter()
             .find(|(part, _)| *part == source.part)
-            .unwrap_or_else(|| panic!("`{}` is a new part of the house: say what it may import", source.part));
+            .unwrap_or_else(|| {
+                panic!(
+                    "`{}` is a new part of the house: say what it may import",
+                    source.part
+                )
+            });
         for other in source.imports() {
             if other != source.part && !may.contains(&other.as_str()) {
-                wrong.push(format!("{}: {} -> {other}", source.path.display(), source.part));
+                wrong.push(format!(
+                    "{}: {} -> {other}",
+                    source.path.display(),
+                    source.part
+                ));
             }
         }
     }
@@ -73,7 +113,9 @@ fn foreign_crates_stay_where_they_belong() {
     let mut wrong = Vec::new();
     for source in sources("api/src") {
         for (name, parts) in FOREIGN {
-            if !source.names_after(&format!("{name}::")).is_empty() && !parts.contains(&source.part.as_str()) {
+            if !source.names_after(&format!("{name}::")).is_empty()
+                && !parts.contains(&source.part.as_str())
+            {
                 wrong.push(format!("{}: {name}", source.path.display()));
             }
         }
@@ -96,7 +138,10 @@ fn only_rules_and_the_demo_data_open_transactions() {
 #[test]
 fn only_the_clock_asks_the_machine_for_the_time() {
     let mut wrong = Vec::new();
-    for source in sources("api/src").into_iter().chain(sources("providers/src")) {
+    for source in sources("api/src")
+        .into_iter()
+        .chain(sources("providers/src"))
+    {
         if source.text.contains("Utc::now()") && source.part != "clock" {
             wrong.push(source.path.display().to_string());
         }
@@ -107,13 +152,28 @@ fn only_the_clock_asks_the_machine_for_the_time() {
 #[test]
 fn the_crates_below_do_not_know_what_is_above() {
     for (name, not) in [
-        ("entity", &["courtside", "migration", "providers", "axum"][..]),
+        (
+            "entity",
+            &["courtside", "migration", "providers", "axum"][..],
+        ),
         ("migration", &["courtside", "providers", "axum"]),
-        ("providers", &["courtside", "entity", "migration", "sea-orm", "async-graphql", "axum"]),
+        (
+            "providers",
+            &[
+                "courtside",
+                "entity",
+                "migration",
+                "sea-orm",
+                "async-graphql",
+                "axum",
+            ],
+        ),
     ] {
         let manifest = read(&root().join(name).join("Cargo.toml"));
         for dependency in not {
-            let named = manifest.lines().any(|line| line.split(['.', ' ', '=']).next() == Some(dependency));
+            let named = manifest
+                .lines()
+                .any(|line| line.split(['.', ' ', '=']).next() == Some(dependency));
             assert!(!named, "{name} depends on {dependency}");
         }
     }
@@ -121,24 +181,45 @@ fn the_crates_below_do_not_know_what_is_above() {
 
 impl Source {
     fn new(base: &Path, path: PathBuf) -> Self {
-        let inside = path.strip_prefix(base).expect("it was found below").with_extension("");
-        let mut module: Vec<_> = inside.iter().map(|step| step.to_string_lossy().into_owned()).collect();
+        let inside = path
+            .strip_prefix(base)
+            .expect("it was found below")
+            .with_extension("");
+        let mut module: Vec<_> = inside
+            .iter()
+            .map(|step| step.to_string_lossy().into_owned())
+            .collect();
         let part = module[0].clone();
         if module.last().is_some_and(|last| last == "mod") {
             module.pop();
         }
         let text = read(&path);
         // Unit tests stand at the end of a file.
-        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-        let text = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-        Self { part, module, path, text }
+        let text = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
+        let text = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        Self {
+            part,
+            module,
+            path,
+            text,
+        }
     }
 
     /// The parts of the house that it names.
     fn imports(&self) -> BTreeSet<String> {
         // From a module, as many steps up as it is deep lead to the crate itself.
         let up = "super::".repeat(self.module.len());
-        self.names_after("crate::").into_iter().chain(self.names_after(&up)).collect()
+        self.names_after("crate::")
+            .into_iter()
+            .chain(self.names_after(&up))
+            .collect()
     }
 
     /// The names that follow a path: one, or those in braces.
@@ -160,7 +241,10 @@ impl Source {
 }
 
 fn first_name(text: &str) -> Option<String> {
-    let name: String = text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    let name: String = text
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect();
     (!name.is_empty()).then_some(name)
 }
 
@@ -176,11 +260,17 @@ fn listed(list: &str) -> Vec<String> {
             letter => entries.last_mut().expect("it begins with one").push(letter),
         }
     }
-    entries.iter().filter_map(|entry| first_name(entry.trim())).collect()
+    entries
+        .iter()
+        .filter_map(|entry| first_name(entry.trim()))
+        .collect()
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it is a member of the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("it is a member of the workspace")
+        .to_owned()
 }
 
 fn read(path: &Path) -> String {
@@ -191,10 +281,14 @@ fn sources(below: &str) -> Vec<Source> {
     let base = root().join(below);
     let (mut found, mut directories) = (Vec::new(), vec![base.clone()]);
     while let Some(directory) = directories.pop() {
-        let entries = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+        let entries = std::fs::read_dir(&directory)
+            .unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
         for entry in entries {
             let path = entry.expect("the directory is there").path();
-            let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let name = path
+                .file_stem()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
             let is_test = name == "tests" || name.ends_with("_tests");
             if path.is_dir() && !is_test {
                 directories.push(path);

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tests::{Actor, Answer};
 
 /// What is asked of a booking throughout.
-pub(crate) const BOOKING: &str = "booking { id status version startsAt endsAt allowedActions moves }";
+pub(crate) const BOOKING: &str =
+    "booking { id status version startsAt endsAt allowedActions moves }";
 
 /// Everything that happens to the caller's bookings.
 pub(crate) const MINE: &str = "subscription($after: EventCursor) { bookingEvents(mine: true, after: $after) {
@@ -29,7 +30,8 @@ pub(crate) async fn reschedule(actor: &Actor<'_>, id: &str, starts_at: &str) -> 
 }
 
 pub(crate) async fn cancel(actor: &Actor<'_>, id: &str) -> Answer {
-    let input = json!({ "idempotencyKey": tests::key(), "bookingId": id, "reason": "Something came up" });
+    let input =
+        json!({ "idempotencyKey": tests::key(), "bookingId": id, "reason": "Something came up" });
     actor.mutate("cancelBooking", input, BOOKING).await
 }
 

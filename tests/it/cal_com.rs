@@ -1,4 +1,5 @@
-//! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes wrong between them.
+//! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes
+//! wrong between them.
 
 mod absence;
 mod adoption;

@@ -1,4 +1,5 @@
-//! Watching live: in order, without gaps, however slow, wherever the change was made, and no longer than allowed.
+//! Watching live: in order, without gaps, however slow, wherever the change was made, and no longer
+//! than allowed.
 
 use std::time::Duration;
 
@@ -31,7 +32,12 @@ async fn cursors(live: &mut Live, count: usize) -> Vec<String> {
     for _ in 0..count {
         let message = live.next().await;
         assert_eq!(message["kind"], "CHANGE", "{message}");
-        cursors.push(message["cursor"].as_str().expect("a cursor is text").to_owned());
+        cursors.push(
+            message["cursor"]
+                .as_str()
+                .expect("a cursor is text")
+                .to_owned(),
+        );
     }
     cursors
 }
@@ -39,8 +45,15 @@ async fn cursors(live: &mut Live, count: usize) -> Vec<String> {
 /// The cursors of what happened to a person's bookings after a cursor, as the database has them.
 async fn written(app: &TestApp, name: &str, after: &str) -> Vec<String> {
     let id = Some(app.user(name).await.id);
-    let after: i64 = after.trim_start_matches('e').parse().expect("a cursor of ours");
-    let lines = app.history().await.into_iter().filter(|line| line.client_id == id && line.seq > after);
+    let after: i64 = after
+        .trim_start_matches('e')
+        .parse()
+        .expect("a cursor of ours");
+    let lines = app
+        .history()
+        .await
+        .into_iter()
+        .filter(|line| line.client_id == id && line.seq > after);
     lines.map(|line| format!("e{}", line.seq)).collect()
 }
 
@@ -50,7 +63,11 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
     let mut live = maria.subscribe(MINE, json!({})).await;
     let snapshot = live.next().await;
     assert_eq!(snapshot["kind"], "SNAPSHOT", "the state comes first");
-    assert_eq!(snapshot["bookings"].as_array().map(Vec::len), Some(1), "the coming booking of the demo data");
+    assert_eq!(
+        snapshot["bookings"].as_array().map(Vec::len),
+        Some(1),
+        "the coming booking of the demo data"
+    );
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
     let seen = cursors(&mut live, 2).await;
     live.close().await;
@@ -58,7 +75,9 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
     // Meanwhile nobody listens, and others book too.
     id_of(&create(&james, &offer.order(at("2026-11-25T17:00:00Z"))).await);
     for hour in [20, 19, 20] {
-        reschedule(&maria, &id, &format!("2026-11-25T{hour}:00:00Z")).await.ok();
+        reschedule(&maria, &id, &format!("2026-11-25T{hour}:00:00Z"))
+            .await
+            .ok();
     }
     for transport in 0..2 {
         let resumed = json!({ "after": seen[1] });
@@ -67,11 +86,18 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
             _ => maria.stream(MINE, resumed).await,
         };
         let expected = written(app, "maria", &seen[1]).await;
-        assert_eq!(expected.len(), 4 + transport, "the confirmation, three moves, and the cancellation");
+        assert_eq!(
+            expected.len(),
+            4 + transport,
+            "the confirmation, three moves, and the cancellation"
+        );
         assert_eq!(cursors(&mut live, expected.len()).await, expected);
         if transport == 0 {
             cancel(&maria, &id).await.ok();
-            assert_eq!(cursors(&mut live, 1).await, written(app, "maria", expected.last().expect("four")).await);
+            assert_eq!(
+                cursors(&mut live, 1).await,
+                written(app, "maria", expected.last().expect("four")).await
+            );
         }
         live.close().await;
     }
@@ -87,14 +113,23 @@ async fn what_belongs_to_a_booking_is_told_as_it_is_now(app: &TestApp) {
     let watch = "subscription { bookingEvents(mine: true) {
         kind bookings { session { status } } change { kind } booking { status session { status } } } }";
     let mut live = maria.subscribe(watch, json!({})).await;
-    assert_eq!(live.next().await["bookings"][0]["session"]["status"], "UPCOMING");
+    assert_eq!(
+        live.next().await["bookings"][0]["session"]["status"],
+        "UPCOMING"
+    );
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
     let confirmed = until_told(&mut live, "CONFIRMED").await;
-    assert_eq!(confirmed["booking"]["session"]["status"], "UPCOMING", "{confirmed}");
+    assert_eq!(
+        confirmed["booking"]["session"]["status"], "UPCOMING",
+        "{confirmed}"
+    );
     cancel(&maria, &id).await.ok();
     let canceled = until_told(&mut live, "CANCELED").await;
-    assert_eq!(canceled["booking"]["session"]["status"], "CANCELED", "{canceled}");
+    assert_eq!(
+        canceled["booking"]["session"]["status"], "CANCELED",
+        "{canceled}"
+    );
     live.close().await;
     app.run_jobs().await;
 }
@@ -113,9 +148,15 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
     let maria = app.client("maria");
     let query = "subscription { bookingEvents(mine: true) { cursor kind change { reason } } }";
     let mut live = maria.subscribe(query, json!({})).await;
-    let mut last = live.next().await["cursor"].as_str().expect("a cursor is text").to_owned();
-    let booking =
-        app.bookings().await.into_iter().find(|row| row.status.is_active() && row.client_name == "Maria Santos");
+    let mut last = live.next().await["cursor"]
+        .as_str()
+        .expect("a cursor is text")
+        .to_owned();
+    let booking = app
+        .bookings()
+        .await
+        .into_iter()
+        .find(|row| row.status.is_active() && row.client_name == "Maria Santos");
     let booking = booking.expect("maria has a coming booking in the demo data");
     for _ in 0..MANY / 50 {
         let line = booking_event::Model {
@@ -152,7 +193,10 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
     for cursor in expected {
         let message = live.next().await;
         assert_eq!(message["cursor"], json!(cursor), "after {last}");
-        assert_eq!(message["change"]["reason"].as_str().map(str::len), Some(LARGE));
+        assert_eq!(
+            message["change"]["reason"].as_str().map(str::len),
+            Some(LARGE)
+        );
         last = cursor;
     }
     live.close().await;
@@ -165,12 +209,27 @@ async fn what_another_process_did_is_seen_too(app: &TestApp) {
     let mut there = other.client("maria").subscribe(MINE, json!({})).await;
     here.next().await;
     there.next().await;
-    let id = id_of(&create(&other.client("maria"), &offer.order(at("2026-11-25T14:00:00Z"))).await);
-    reschedule(&app.client("maria"), &id, "2026-11-25T19:00:00Z").await.ok();
+    let id = id_of(
+        &create(
+            &other.client("maria"),
+            &offer.order(at("2026-11-25T14:00:00Z")),
+        )
+        .await,
+    );
+    reschedule(&app.client("maria"), &id, "2026-11-25T19:00:00Z")
+        .await
+        .ok();
     cancel(&other.coach("nora"), &id).await.ok();
     let seen = cursors(&mut here, 5).await;
     assert_eq!(seen, cursors(&mut there, 5).await);
-    assert_eq!(Some(seen), written(app, "maria", "e0").await.rchunks(5).next().map(<[String]>::to_vec));
+    assert_eq!(
+        Some(seen),
+        written(app, "maria", "e0")
+            .await
+            .rchunks(5)
+            .next()
+            .map(<[String]>::to_vec)
+    );
     here.close().await;
     there.close().await;
     app.run_jobs().await;
@@ -187,18 +246,28 @@ async fn a_socket_ends_with_its_token(app: &TestApp) {
     let mut live = maria.subscribe(MINE, json!({})).await;
     live.next().await;
     app.clock.advance(TimeDelta::seconds(1));
-    let Said::Closed(code, reason) = live.said().await else { panic!("the socket outlived its token") };
+    let Said::Closed(code, reason) = live.said().await else {
+        panic!("the socket outlived its token")
+    };
     assert_eq!(code, 4403, "{reason}");
     let answer = maria.gql("{ viewer { id } }", json!({})).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (401, Some("UNAUTHENTICATED")));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code()),
+        (401, Some("UNAUTHENTICATED"))
+    );
 }
 
 async fn an_event_stream_ends_with_its_token(app: &TestApp) {
     let mut live = short_lived(app, "maria").stream(MINE, json!({})).await;
     live.next().await;
     app.clock.advance(TimeDelta::seconds(1));
-    let Said::Next(last) = live.said().await else { panic!("the stream outlived its token") };
-    assert_eq!(last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED", "{last}");
+    let Said::Next(last) = live.said().await else {
+        panic!("the stream outlived its token")
+    };
+    assert_eq!(
+        last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED",
+        "{last}"
+    );
     assert_eq!(live.said().await, Said::Complete);
 }
 
@@ -207,14 +276,23 @@ async fn a_socket_ends_with_the_rights_of_its_account(app: &TestApp) {
     live.next().await;
     let mut row = app.user("maria").await.into_active_model();
     row.suspended_at = sea_orm::Set(Some(app.now()));
-    row.update(app.db().write_one()).await.expect("the row is there");
-    let Said::Closed(code, reason) = live.said().await else { panic!("the socket outlived the rights") };
+    row.update(app.db().write_one())
+        .await
+        .expect("the row is there");
+    let Said::Closed(code, reason) = live.said().await else {
+        panic!("the socket outlived the rights")
+    };
     assert_eq!(code, 4403, "{reason}");
     let mut again = app.client("maria").socket().await;
     again.subscribe("1", MINE, json!({})).await;
-    let tests::Frame::Message(refused) = again.frame().await else { panic!("no answer") };
+    let tests::Frame::Message(refused) = again.frame().await else {
+        panic!("no answer")
+    };
     assert_eq!(refused["type"], "error");
-    assert_eq!(refused["payload"][0]["extensions"]["code"], "FORBIDDEN", "{refused}");
+    assert_eq!(
+        refused["payload"][0]["extensions"]["code"], "FORBIDDEN",
+        "{refused}"
+    );
     again.close().await;
 }
 
@@ -232,7 +310,11 @@ async fn what_is_over_is_counted_no_more(app: &TestApp) {
     assert!(app.figure("courtside_sockets ").await >= 5.0);
     for (index, live) in open.into_iter().enumerate() {
         // Half of them say good-bye, half are just gone.
-        if index % 4 < 2 { live.close().await } else { drop(live) }
+        if index % 4 < 2 {
+            live.close().await
+        } else {
+            drop(live)
+        }
     }
     for figure in ["courtside_subscriptions ", "courtside_sockets "] {
         until(figure, || async { app.figure(figure).await == 0.0 }).await;
@@ -248,19 +330,31 @@ async fn one_booking_and_a_coach_can_be_watched(app: &TestApp) {
     let mut watching = vec![
         maria.subscribe(one, json!({ "id": id })).await,
         nora.subscribe(one, json!({ "id": id })).await,
-        nora.subscribe(coach, json!({ "id": offer.coach_id() })).await,
-        app.admin().subscribe(coach, json!({ "id": offer.coach_id() })).await,
+        nora.subscribe(coach, json!({ "id": offer.coach_id() }))
+            .await,
+        app.admin()
+            .subscribe(coach, json!({ "id": offer.coach_id() }))
+            .await,
     ];
     for live in &mut watching {
         assert_eq!(live.next().await["kind"], "SNAPSHOT");
     }
-    id_of(&create(&app.client("james"), &offer.order(at("2026-11-25T17:00:00Z"))).await);
+    id_of(
+        &create(
+            &app.client("james"),
+            &offer.order(at("2026-11-25T17:00:00Z")),
+        )
+        .await,
+    );
     reschedule(&maria, &id, "2026-11-25T20:00:00Z").await.ok();
     for (index, mut live) in watching.into_iter().enumerate() {
         let mut kinds = Vec::new();
         while kinds.last() != Some(&json!("MOVED")) {
             let message = live.next().await;
-            assert!(index >= 2 || message["booking"]["id"] == json!(id), "somebody else's booking: {message}");
+            assert!(
+                index >= 2 || message["booking"]["id"] == json!(id),
+                "somebody else's booking: {message}"
+            );
             kinds.push(message["change"]["kind"].clone());
         }
         assert_eq!(kinds.len(), if index < 2 { 1 } else { 4 }, "{kinds:?}");
@@ -271,7 +365,13 @@ async fn one_booking_and_a_coach_can_be_watched(app: &TestApp) {
 
 async fn others_cannot_watch(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
-    let id = id_of(&create(&app.client("maria"), &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let id = id_of(
+        &create(
+            &app.client("maria"),
+            &offer.order(at("2026-11-25T14:00:00Z")),
+        )
+        .await,
+    );
     let one = "subscription($id: ID!) { bookingEvents(bookingId: $id) { cursor } }";
     let coach = "subscription($id: ID!) { bookingEvents(coachId: $id) { cursor } }";
     let missing = "booking_00000000000000000000000000000000";
@@ -293,8 +393,22 @@ async fn others_cannot_watch(app: &TestApp) {
         assert_eq!(errors[0]["extensions"]["code"], json!(code), "{errors}");
         live.close().await;
     }
-    let none = app.client("maria").subscribe("subscription { bookingEvents { cursor } }", json!({})).await.said().await;
-    assert!(matches!(&none, Said::Next(Value::Object(answer)) if !answer["errors"].is_null()), "{none:?}");
-    until("sockets are closed", || async { app.figure("courtside_sockets ").await == 0.0 }).await;
-    tokio::time::timeout(Duration::from_secs(5), app.app.live.end()).await.expect("it answers").expect("it answers");
+    let none = app
+        .client("maria")
+        .subscribe("subscription { bookingEvents { cursor } }", json!({}))
+        .await
+        .said()
+        .await;
+    assert!(
+        matches!(&none, Said::Next(Value::Object(answer)) if !answer["errors"].is_null()),
+        "{none:?}"
+    );
+    until("sockets are closed", || async {
+        app.figure("courtside_sockets ").await == 0.0
+    })
+    .await;
+    tokio::time::timeout(Duration::from_secs(5), app.app.live.end())
+        .await
+        .expect("it answers")
+        .expect("it answers");
 }

@@ -15,26 +15,36 @@ both![
 
 async fn enqueue<const N: usize>(app: &TestApp, jobs: [Job; N]) {
     let now = app.now();
-    let put_down = app
-        .db()
-        .write(move |txn| Box::pin(async move { job::enqueue_all(txn, &jobs.map(|job| (job, now, "test"))).await }));
+    let put_down = app.db().write(move |txn| {
+        Box::pin(async move { job::enqueue_all(txn, &jobs.map(|job| (job, now, "test"))).await })
+    });
     put_down.await.expect("the database answers");
 }
 
 /// Three pieces of work that need nothing but the database, taken by a worker.
 async fn taken(app: &TestApp) -> Vec<Model> {
-    enqueue(app, [0; 3].map(|_| Job::ClaimBookings { user_id: entity::new_id() })).await;
+    enqueue(
+        app,
+        [0; 3].map(|_| Job::ClaimBookings {
+            user_id: entity::new_id(),
+        }),
+    )
+    .await;
     let taken = claim(app, TimeDelta::zero()).await;
     assert_eq!(taken.len(), 3);
     taken
 }
 
 async fn claim(app: &TestApp, later: TimeDelta) -> Vec<Model> {
-    job::claim(app.db().write_one(), app.now() + later, Lane::Ours, 8).await.expect("the database answers")
+    job::claim(app.db().write_one(), app.now() + later, Lane::Ours, 8)
+        .await
+        .expect("the database answers")
 }
 
 async fn renew(app: &TestApp, jobs: &[Model], later: TimeDelta) {
-    job::renew(app.db().write_one(), jobs, app.now() + later).await.expect("the database answers");
+    job::renew(app.db().write_one(), jobs, app.now() + later)
+        .await
+        .expect("the database answers");
 }
 
 async fn what_is_in_hand_is_nobody_elses(app: &TestApp) {
@@ -43,13 +53,23 @@ async fn what_is_in_hand_is_nobody_elses(app: &TestApp) {
     renew(app, &mine[..2], LEASE / 2).await;
     let moment = TimeDelta::milliseconds(1);
     let lost = claim(app, LEASE + moment).await;
-    assert_eq!(lost.iter().map(|job| job.id).collect::<Vec<_>>(), [mine[2].id], "nobody has said a word about it");
+    assert_eq!(
+        lost.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [mine[2].id],
+        "nobody has said a word about it"
+    );
     assert_eq!(claim(app, LEASE / 2 + LEASE).await, []);
     let abandoned = claim(app, LEASE / 2 + LEASE + moment).await;
     assert_eq!(abandoned.len(), 2);
-    assert!(abandoned.iter().all(|job| job.attempts == 2 && job.status == Status::Running));
+    assert!(
+        abandoned
+            .iter()
+            .all(|job| job.attempts == 2 && job.status == Status::Running)
+    );
     let left = lost.iter().chain(&abandoned);
-    job::finish(app.db().write_one(), left).await.expect("the database answers");
+    job::finish(app.db().write_one(), left)
+        .await
+        .expect("the database answers");
 }
 
 async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) {
@@ -57,14 +77,27 @@ async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) 
     let theirs = claim(app, LEASE * 2).await;
     assert_eq!(theirs.len(), 3);
     renew(app, &slow, LEASE * 9).await;
-    job::finish(app.db().write_one(), &slow).await.expect("the database answers");
-    let mut there = Entity::find().all(app.db().read()).await.expect("the database answers");
+    job::finish(app.db().write_one(), &slow)
+        .await
+        .expect("the database answers");
+    let mut there = Entity::find()
+        .all(app.db().read())
+        .await
+        .expect("the database answers");
     there.sort_by_key(|job| job.id);
     let mut held = theirs.clone();
     held.sort_by_key(|job| job.id);
     assert_eq!(there, held, "neither gone nor held any longer");
-    job::finish(app.db().write_one(), &theirs).await.expect("the database answers");
-    assert_eq!(Entity::find().all(app.db().read()).await.expect("the database answers"), []);
+    job::finish(app.db().write_one(), &theirs)
+        .await
+        .expect("the database answers");
+    assert_eq!(
+        Entity::find()
+            .all(app.db().read())
+            .await
+            .expect("the database answers"),
+        []
+    );
 }
 
 async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) {
@@ -74,32 +107,63 @@ async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) 
     let first = claim(app, TimeDelta::zero()).await;
     enqueue(app, [same, Job::SettleConflicts { coach_id: user_id }]).await;
     let other = claim(app, TimeDelta::zero()).await;
-    assert_eq!(other.iter().map(|job| job.kind.as_str()).collect::<Vec<_>>(), ["settle_conflicts"]);
+    assert_eq!(
+        other
+            .iter()
+            .map(|job| job.kind.as_str())
+            .collect::<Vec<_>>(),
+        ["settle_conflicts"]
+    );
     // A worker that died holds nothing up: its own piece is taken over first.
     let again = claim(app, LEASE * 2).await;
-    assert_eq!(again.iter().map(|job| job.attempts).collect::<Vec<_>>(), [2, 2]);
-    job::finish(app.db().write_one(), &again).await.expect("the database answers");
+    assert_eq!(
+        again.iter().map(|job| job.attempts).collect::<Vec<_>>(),
+        [2, 2]
+    );
+    job::finish(app.db().write_one(), &again)
+        .await
+        .expect("the database answers");
     let second = claim(app, LEASE * 2).await;
-    assert_eq!(second.iter().map(|job| (job.subject_id, job.attempts)).collect::<Vec<_>>(), [(user_id, 1)]);
+    assert_eq!(
+        second
+            .iter()
+            .map(|job| (job.subject_id, job.attempts))
+            .collect::<Vec<_>>(),
+        [(user_id, 1)]
+    );
     assert_ne!(second[0].id, first[0].id);
-    job::finish(app.db().write_one(), &second).await.expect("the database answers");
+    job::finish(app.db().write_one(), &second)
+        .await
+        .expect("the database answers");
 }
 
 async fn what_is_asked_for_now_is_not_put_off_by_what_only_comes_round(app: &TestApp) {
-    let same = Job::ClaimBookings { user_id: entity::new_id() };
+    let same = Job::ClaimBookings {
+        user_id: entity::new_id(),
+    };
     enqueue(app, [same]).await;
     let tomorrow = app.now() + TimeDelta::days(1);
-    let plan =
-        |job| app.db().write(move |txn| Box::pin(async move { job::plan_all(txn, &[(job, tomorrow, "test")]).await }));
+    let plan = |job| {
+        app.db().write(move |txn| {
+            Box::pin(async move { job::plan_all(txn, &[(job, tomorrow, "test")]).await })
+        })
+    };
     plan(same).await.expect("the database answers");
     let due = claim(app, TimeDelta::zero()).await;
-    assert_eq!(due.iter().map(Job::from_row).collect::<Vec<_>>(), [Some(same)]);
-    job::finish(app.db().write_one(), &due).await.expect("the database answers");
+    assert_eq!(
+        due.iter().map(Job::from_row).collect::<Vec<_>>(),
+        [Some(same)]
+    );
+    job::finish(app.db().write_one(), &due)
+        .await
+        .expect("the database answers");
     // And what comes round is done at once when it is asked for.
     plan(same).await.expect("the database answers");
     assert_eq!(claim(app, TimeDelta::zero()).await, []);
     enqueue(app, [same]).await;
     let due = claim(app, TimeDelta::zero()).await;
     assert_eq!(due.len(), 1);
-    job::finish(app.db().write_one(), &due).await.expect("the database answers");
+    job::finish(app.db().write_one(), &due)
+        .await
+        .expect("the database answers");
 }

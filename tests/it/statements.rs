@@ -8,7 +8,10 @@ use tests::{Actor, Answer, TestApp, at, both};
 
 use crate::booking::{create, id_of};
 
-both![lists_take_as_many_statements_however_long_they_are, free_time_takes_two_statements];
+both![
+    lists_take_as_many_statements_however_long_they_are,
+    free_time_takes_two_statements
+];
 
 /// An operation, by whom, and the most statements that it may take.
 const OPERATIONS: &[(&str, &str, usize)] = &[
@@ -48,14 +51,23 @@ async fn lists_take_as_many_statements_however_long_they_are(app: &TestApp) {
     grow(app).await;
     let many = counts(app).await;
     for (((_, query, most), few), many) in OPERATIONS.iter().zip(&few).zip(&many) {
-        assert!(few.1 < many.1 || query.contains("coaches("), "the list did not grow: {query}");
+        assert!(
+            few.1 < many.1 || query.contains("coaches("),
+            "the list did not grow: {query}"
+        );
         assert_eq!(few.0.len(), many.0.len(), "{query}\n{:#?}", many.0);
-        assert!(many.0.len() <= *most, "{} statements for {query}\n{:#?}", many.0.len(), many.0);
+        assert!(
+            many.0.len() <= *most,
+            "{} statements for {query}\n{:#?}",
+            many.0.len(),
+            many.0
+        );
     }
 }
 
 async fn free_time_takes_two_statements(app: &TestApp) {
-    let query = "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) {
+    let query =
+        "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) {
         freshness slots { startsAt } } }";
     let offer = app.offer("nora", "coaching-60").await;
     let range = json!({ "from": "2026-11-23T00:00:00Z", "until": "2026-11-30T00:00:00Z" });
@@ -65,16 +77,26 @@ async fn free_time_takes_two_statements(app: &TestApp) {
     assert_eq!(statements.len(), 2, "{statements:#?}");
 }
 
-/// The answer to a question, and the statements that it takes. It is asked a few times: what is read beside it now and then, and what did
-/// not come together in time on a machine that has much else to do, does not count.
-async fn fewest(app: &TestApp, actor: &Actor<'_>, query: &str, asked: &Value) -> (Answer, Vec<String>) {
+/// The answer to a question, and the statements that it takes. It is asked a few times: what is
+/// read beside it now and then, and what did not come together in time on a machine that has much
+/// else to do, does not count.
+async fn fewest(
+    app: &TestApp,
+    actor: &Actor<'_>,
+    query: &str,
+    asked: &Value,
+) -> (Answer, Vec<String>) {
     let mut found: Vec<(Answer, Vec<String>)> = Vec::new();
     for _ in 0..4 {
-        // Who signed in a moment ago is known for a moment: that the moment is over counts always, and not now and then.
+        // Who signed in a moment ago is known for a moment: that the moment is over counts always,
+        // and not now and then.
         app.app.recent.clear();
         found.push(app.statements.of(actor.gql(query, asked.clone())).await);
     }
-    found.into_iter().min_by_key(|(_, statements)| statements.len()).expect("it was asked")
+    found
+        .into_iter()
+        .min_by_key(|(_, statements)| statements.len())
+        .expect("it was asked")
 }
 
 /// The statements of each operation, and how many nodes it gave.
@@ -90,7 +112,10 @@ async fn counts(app: &TestApp) -> Vec<(Vec<String>, usize)> {
         // Once before: what is read once for all requests does not count.
         actor.gql(query, json!({})).await.ok();
         let (answer, statements) = fewest(app, &actor, query, &json!({})).await;
-        counts.push((statements, answer.ok().data.to_string().matches("\"id\"").count()));
+        counts.push((
+            statements,
+            answer.ok().data.to_string().matches("\"id\"").count(),
+        ));
     }
     counts
 }
@@ -100,7 +125,9 @@ async fn grow(app: &TestApp) {
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let offer = app.offer("nora", "coaching-60").await;
     for number in 0..10 {
-        let start = at("2026-11-24T14:00:00Z") + TimeDelta::days(number / 4) + TimeDelta::hours(2 * (number % 4));
+        let start = at("2026-11-24T14:00:00Z")
+            + TimeDelta::days(number / 4)
+            + TimeDelta::hours(2 * (number % 4));
         let id = id_of(&create(&maria, &offer.order(start)).await);
         for actor in [&maria, &nora] {
             note(app, actor, &id).await;
@@ -109,9 +136,17 @@ async fn grow(app: &TestApp) {
 }
 
 async fn note(app: &TestApp, author: &Actor<'_>, booking: &str) {
-    let name = author.gql("{ viewer { user { displayName } } }", json!({})).await.text("/viewer/user/displayName");
-    let author = app.user(&name.split(' ').next().unwrap_or_default().to_lowercase()).await;
-    let session = app.session_of(booking).await.expect("a confirmed booking has a session");
+    let name = author
+        .gql("{ viewer { user { displayName } } }", json!({}))
+        .await
+        .text("/viewer/user/displayName");
+    let author = app
+        .user(&name.split(' ').next().unwrap_or_default().to_lowercase())
+        .await;
+    let session = app
+        .session_of(booking)
+        .await
+        .expect("a confirmed booking has a session");
     let row = entity::note::Model {
         id: entity::new_id(),
         session_id: session.id,
@@ -123,5 +158,9 @@ async fn note(app: &TestApp, author: &Actor<'_>, booking: &str) {
         created_at: app.now(),
         updated_at: app.now(),
     };
-    row.into_active_model().reset_all().insert(app.db().write_one()).await.expect("a sound row");
+    row.into_active_model()
+        .reset_all()
+        .insert(app.db().write_one())
+        .await
+        .expect("a sound row");
 }

@@ -44,8 +44,13 @@ async fn both_ways_give_the_same(app: &TestApp) {
         } else {
             ""
         };
-        let end = if list.contains('{') && !list.starts_with("coaches") { "}" } else { "" };
-        let ask = |more: &str| format!("{{ {list} {{ nodes {{ {nodes} }} {more} }} {end} }} {fragment}");
+        let end = if list.contains('{') && !list.starts_with("coaches") {
+            "}"
+        } else {
+            ""
+        };
+        let ask =
+            |more: &str| format!("{{ {list} {{ nodes {{ {nodes} }} {more} }} {end} }} {fragment}");
         let (whole, ran) = app.statements.of(nodes_of(&actor, &ask(""))).await;
         let objects = nodes_of(&actor, &ask("pageInfo { hasNextPage }")).await;
         assert_eq!(whole, objects, "{list} {nodes}");
@@ -57,26 +62,44 @@ async fn both_ways_give_the_same(app: &TestApp) {
 
 async fn nodes_of(actor: &Actor<'_>, query: &str) -> serde_json::Value {
     let answer = actor.gql(query, json!({})).await;
-    let found = ["/coaches/nodes", "/viewer/bookings/nodes", "/admin/bookings/nodes"];
+    let found = [
+        "/coaches/nodes",
+        "/viewer/bookings/nodes",
+        "/admin/bookings/nodes",
+    ];
     let found = found.iter().find_map(|path| answer.ok().data.pointer(path));
-    found.unwrap_or_else(|| panic!("no nodes in {}", answer.data)).clone()
+    found
+        .unwrap_or_else(|| panic!("no nodes in {}", answer.data))
+        .clone()
 }
 
-/// Two bookings of maria with nora: one with five notes, of which two are private, and one without any.
+/// Two bookings of maria with nora: one with five notes, of which two are private, and one without
+/// any.
 async fn talk(app: &TestApp) {
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let offer = app.offer("nora", "coaching-60").await;
     for start in ["2026-11-24T14:00:00Z", "2026-11-25T14:00:00Z"] {
         create(&maria, &offer.order(at(start))).await;
     }
-    let sessions = maria.gql("{ viewer { sessions { nodes { id } } } }", json!({})).await;
+    let sessions = maria
+        .gql("{ viewer { sessions { nodes { id } } } }", json!({}))
+        .await;
     let session = sessions.text("/viewer/sessions/nodes/0/id");
-    for (author, visibility) in
-        [(&maria, "SHARED"), (&nora, "PRIVATE"), (&nora, "SHARED"), (&maria, "PRIVATE"), (&nora, "SHARED")]
-    {
-        let input =
-            json!({ "sessionId": session, "body": format!("\"{visibility}\" \u{1f600}"), "visibility": visibility });
+    for (author, visibility) in [
+        (&maria, "SHARED"),
+        (&nora, "PRIVATE"),
+        (&nora, "SHARED"),
+        (&maria, "PRIVATE"),
+        (&nora, "SHARED"),
+    ] {
+        let input = json!({ "sessionId": session, "body": format!("\"{visibility}\" \u{1f600}"), "visibility": visibility });
         let note = "mutation($input: CreateNoteInput!) { createNote(input: $input) { userErrors { code } } }";
-        assert!(author.gql(note, json!({ "input": input })).await.user_errors().is_empty());
+        assert!(
+            author
+                .gql(note, json!({ "input": input }))
+                .await
+                .user_errors()
+                .is_empty()
+        );
     }
 }

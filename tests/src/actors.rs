@@ -36,7 +36,10 @@ impl TestApp {
     /// Somebody who has not signed in.
     #[must_use]
     pub fn visitor(&self) -> Actor<'_> {
-        Actor { app: self, token: None }
+        Actor {
+            app: self,
+            token: None,
+        }
     }
 
     /// A client: maria, james and aiko are in the demo data.
@@ -60,7 +63,10 @@ impl TestApp {
     /// Whoever shows this token.
     #[must_use]
     pub fn bearer(&self, token: &str) -> Actor<'_> {
-        Actor { app: self, token: Some(token.to_owned()) }
+        Actor {
+            app: self,
+            token: Some(token.to_owned()),
+        }
     }
 
     fn signed_in(&self, name: &str, role: Role) -> Actor<'_> {
@@ -73,7 +79,9 @@ impl TestApp {
     /// When somebody else vouches for callers.
     #[must_use]
     pub fn token(&self, name: &str, role: Role, life: TimeDelta) -> String {
-        let TokenVerifier::Local(issuer) = &self.app.tokens else { panic!("there is no local issuer here") };
+        let TokenVerifier::Local(issuer) = &self.app.tokens else {
+            panic!("there is no local issuer here")
+        };
         let identity = Identity {
             issuer: LOCAL_ISSUER.to_owned(),
             subject: name.to_owned(),
@@ -84,7 +92,9 @@ impl TestApp {
             role: Some(role),
             expires_at: self.now() + life,
         };
-        issuer.sign(&identity, self.now()).expect("signing needs nothing but the key")
+        issuer
+            .sign(&identity, self.now())
+            .expect("signing needs nothing but the key")
     }
 
     /// Puts a person into the database, as if they had signed in before.
@@ -103,20 +113,31 @@ impl TestApp {
             created_at: now,
             updated_at: now,
         };
-        let row = row.into_active_model().reset_all().insert(self.db().write_one()).await;
+        let row = row
+            .into_active_model()
+            .reset_all()
+            .insert(self.db().write_one())
+            .await;
         row.expect("nobody has the name yet")
     }
 
     /// The account of a person of the local issuer.
     pub async fn user(&self, name: &str) -> user::Model {
-        let found = user::Entity::find_by_subject(LOCAL_ISSUER, name).one(self.db().read()).await;
-        found.expect("the database answers").unwrap_or_else(|| panic!("nobody is called {name}"))
+        let found = user::Entity::find_by_subject(LOCAL_ISSUER, name)
+            .one(self.db().read())
+            .await;
+        found
+            .expect("the database answers")
+            .unwrap_or_else(|| panic!("nobody is called {name}"))
     }
 
     /// The profile of a coach.
     pub async fn profile(&self, name: &str) -> coach::Model {
         let user = self.user(name).await;
-        let found = coach::Entity::find_by_user(user.id).one(self.db().read()).await.expect("the database answers");
+        let found = coach::Entity::find_by_user(user.id)
+            .one(self.db().read())
+            .await
+            .expect("the database answers");
         found.unwrap_or_else(|| panic!("{name} is no coach"))
     }
 }
@@ -124,10 +145,22 @@ impl TestApp {
 /// The type of the one argument of a mutation, as the schema has it.
 fn input_type(mutation: &str) -> String {
     static SDL: LazyLock<String> = LazyLock::new(courtside::graphql::sdl);
-    let mutations = SDL.split("type Mutation {").nth(1).expect("there are mutations");
-    let field = mutations.split(&format!("\n\t{mutation}(")).nth(1).unwrap_or_else(|| panic!("no {mutation}"));
-    let input = field.split("input: ").nth(1).expect("a mutation takes one input");
-    input.chars().take_while(|letter| letter.is_alphanumeric()).collect()
+    let mutations = SDL
+        .split("type Mutation {")
+        .nth(1)
+        .expect("there are mutations");
+    let field = mutations
+        .split(&format!("\n\t{mutation}("))
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {mutation}"));
+    let input = field
+        .split("input: ")
+        .nth(1)
+        .expect("a mutation takes one input");
+    input
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric())
+        .collect()
 }
 
 impl<'a> Actor<'a> {
@@ -142,7 +175,8 @@ impl<'a> Actor<'a> {
     /// # Panics
     /// When there is no answer.
     pub async fn gql(&self, query: &str, variables: Value) -> Answer {
-        self.post(json!({ "query": query, "variables": variables })).await
+        self.post(json!({ "query": query, "variables": variables }))
+            .await
     }
 
     /// Posts a body to the endpoint.
@@ -156,7 +190,11 @@ impl<'a> Actor<'a> {
         }
         let response = request.send().await.expect("it serves");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer::new(status, headers, &response.text().await.expect("the answer arrives whole"))
+        Answer::new(
+            status,
+            headers,
+            &response.text().await.expect("the answer arrives whole"),
+        )
     }
 
     /// Runs a mutation of one `input`, asking for `fields` of its payload besides the user errors.
@@ -190,7 +228,10 @@ impl<'a> Actor<'a> {
     /// When it is not acknowledged.
     pub async fn socket(&self) -> Socket {
         let mut socket = Socket::connect(&format!("ws://{}/graphql/ws", self.app.address)).await;
-        let payload = self.token.as_ref().map(|token| json!({ "authorization": format!("Bearer {token}") }));
+        let payload = self
+            .token
+            .as_ref()
+            .map(|token| json!({ "authorization": format!("Bearer {token}") }));
         socket.init(payload).await;
         socket
     }
@@ -202,7 +243,12 @@ impl<'a> Actor<'a> {
     pub async fn stream(&self, query: &str, variables: Value) -> Live {
         let request = self.request(http::Method::POST, "/graphql/stream");
         let body = json!({ "query": query, "variables": variables });
-        let response = request.header("accept", "text/event-stream").json(&body).send().await.expect("it serves");
+        let response = request
+            .header("accept", "text/event-stream")
+            .json(&body)
+            .send()
+            .await
+            .expect("it serves");
         assert_eq!(response.status(), 200, "{:?}", response.text().await);
         Live::over_events(sse::Events::new(response))
     }

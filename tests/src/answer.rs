@@ -15,14 +15,19 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: &str) -> Self {
-        let mut body: Value =
-            serde_json::from_str(body).unwrap_or_else(|error| panic!("{status}, not JSON ({error}): {body}"));
+        let mut body: Value = serde_json::from_str(body)
+            .unwrap_or_else(|error| panic!("{status}, not JSON ({error}): {body}"));
         let data = body["data"].take();
         let errors = match body["errors"].take() {
             Value::Array(errors) => errors,
             _ => Vec::new(),
         };
-        Self { status, headers, data, errors }
+        Self {
+            status,
+            headers,
+            data,
+            errors,
+        }
     }
 
     /// The value at a JSON pointer below the data of an answer without errors.
@@ -42,7 +47,10 @@ impl Answer {
     #[must_use]
     pub fn text(&self, pointer: &str) -> String {
         let value = self.at(pointer);
-        value.as_str().unwrap_or_else(|| panic!("no text at {pointer}: {value}")).to_owned()
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("no text at {pointer}: {value}"))
+            .to_owned()
     }
 
     /// Itself, when it has no errors.
@@ -66,10 +74,17 @@ impl Answer {
     /// When it has errors, or is no answer of a mutation.
     #[must_use]
     pub fn user_errors(&self) -> Vec<&str> {
-        let payload = self.ok().data.as_object().and_then(|data| data.values().next());
+        let payload = self
+            .ok()
+            .data
+            .as_object()
+            .and_then(|data| data.values().next());
         let errors = payload.and_then(|payload| payload["userErrors"].as_array());
         let errors = errors.unwrap_or_else(|| panic!("no userErrors in {}", self.data));
-        errors.iter().map(|error| error["code"].as_str().expect("a code is a name")).collect()
+        errors
+            .iter()
+            .map(|error| error["code"].as_str().expect("a code is a name"))
+            .collect()
     }
 
     /// The fields at fault by the user errors of the one mutation in it, as paths with dots.
@@ -78,12 +93,23 @@ impl Answer {
     /// When it has errors, or is no answer of a mutation.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
-        let payload = self.ok().data.as_object().and_then(|data| data.values().next());
+        let payload = self
+            .ok()
+            .data
+            .as_object()
+            .and_then(|data| data.values().next());
         let errors = payload.and_then(|payload| payload["userErrors"].as_array());
         let errors = errors.unwrap_or_else(|| panic!("no userErrors in {}", self.data));
         let path = |error: &Value| {
-            let steps = error["field"].as_array().map(Vec::as_slice).unwrap_or_default();
-            steps.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(".")
+            let steps = error["field"]
+                .as_array()
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            steps
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(".")
         };
         errors.iter().map(path).collect()
     }
@@ -95,7 +121,9 @@ impl Answer {
             return Some(code.to_owned());
         }
         let payloads = self.data.as_object()?.values();
-        let mut errors = payloads.filter_map(|payload| payload["userErrors"].as_array()).flatten();
+        let mut errors = payloads
+            .filter_map(|payload| payload["userErrors"].as_array())
+            .flatten();
         Some(errors.next()?["code"].as_str()?.to_owned())
     }
 }

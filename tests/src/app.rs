@@ -33,7 +33,8 @@ pub const START: &str = "2026-11-23T08:00:00Z";
 /// When the text is none.
 #[must_use]
 pub fn at(text: &str) -> DateTime<Utc> {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    text.parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// What is special about an application.
@@ -62,18 +63,28 @@ impl Setup {
     /// Somebody else than the local issuer vouches for callers.
     #[must_use]
     pub fn tokens(self, tokens: TokenVerifier) -> Self {
-        Self { tokens: Some(tokens), ..self }
+        Self {
+            tokens: Some(tokens),
+            ..self
+        }
     }
 
     /// Speaks to Cal.com by this client: with other patience than an operator would have.
     #[must_use]
     pub fn cal_com(self, client: providers::cal_com::Client) -> Self {
-        Self { cal_com: Some(client), ..self }
+        Self {
+            cal_com: Some(client),
+            ..self
+        }
     }
 
     /// Starts it, with a database of its own.
     pub async fn start(self, on: On) -> TestApp {
-        let contents = if self.bare { Contents::Tables } else { Contents::Demo };
+        let contents = if self.bare {
+            Contents::Tables
+        } else {
+            Contents::Demo
+        };
         let db = TestDb::with(on, contents).await;
         let clock = StoppedClock::at(at(START));
         TestApp::over(db.url().to_owned(), Some(db), clock, self).await
@@ -89,7 +100,10 @@ pub(crate) fn config(url: &str, setup: &Setup) -> Config {
         ("RATE_LIMIT_BOOKINGS_PER_MINUTE", "0"),
         ("DEMO_DATA", "false"),
     ];
-    let mut parts: Parts = usual.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut parts: Parts = usual
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     parts.extend(setup.settings.clone());
     Config::from_parts(&parts).unwrap_or_else(|problems| panic!("settings of a test: {problems:?}"))
 }
@@ -126,7 +140,13 @@ impl TestApp {
 
     /// A second process, as it were, on the same database and at the same time.
     pub async fn beside(&self) -> Self {
-        Self::over(self.url.clone(), None, self.clock.clone(), self.setup.clone()).await
+        Self::over(
+            self.url.clone(),
+            None,
+            self.clock.clone(),
+            self.setup.clone(),
+        )
+        .await
     }
 
     /// The same with other settings.
@@ -137,29 +157,67 @@ impl TestApp {
     async fn over(url: String, owned: Option<TestDb>, clock: StoppedClock, setup: Setup) -> Self {
         let config = config(&url, &setup);
         let statements = Statements::default();
-        let (counted, options) = (statements.clone(), DbOptions { url: url.clone(), connections: 6 });
+        let (counted, options) = (
+            statements.clone(),
+            DbOptions {
+                url: url.clone(),
+                connections: 6,
+            },
+        );
         let db = Db::connect_counted(&options, move |sql| counted.add(sql)).await;
         let db = db.unwrap_or_else(|error| panic!("{url}: {error}"));
-        let mut app = startup::build(&config, db, Clock::Stopped(clock.clone())).await.expect("nothing is missing");
+        let mut app = startup::build(&config, db, Clock::Stopped(clock.clone()))
+            .await
+            .expect("nothing is missing");
         if let Some(tokens) = &setup.tokens {
-            Arc::get_mut(&mut app).expect("nobody else has it yet").tokens = tokens.clone();
+            Arc::get_mut(&mut app)
+                .expect("nobody else has it yet")
+                .tokens = tokens.clone();
         }
         if let Some(client) = &setup.cal_com {
-            Arc::get_mut(&mut app).expect("nobody else has it yet").cal_com = Some(client.clone());
+            Arc::get_mut(&mut app)
+                .expect("nobody else has it yet")
+                .cal_com = Some(client.clone());
         }
         let stop = CancellationToken::new();
-        let lifecycle = Lifecycle { shutdown: stop.clone(), tracker: app.tasks.clone() };
+        let lifecycle = Lifecycle {
+            shutdown: stop.clone(),
+            tracker: app.tasks.clone(),
+        };
         let readiness: Readiness = router::readiness(&app);
-        let routes = router::router(&app, &config, lifecycle, readiness, None).expect("the settings name no files");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let routes = router::router(&app, &config, lifecycle, readiness, None)
+            .expect("the settings name no files");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free loopback port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let deadline = Duration::from_secs(20);
-        let serving = tokio::spawn(serve::run(listener, routes, ServeLimits::default(), stop.clone(), deadline));
+        let serving = tokio::spawn(serve::run(
+            listener,
+            routes,
+            ServeLimits::default(),
+            stop.clone(),
+            deadline,
+        ));
         let (live, until) = (Arc::clone(&app.live), stop.clone());
         let listening = tokio::spawn(async move { live.run(until).await });
         let (serving, listening) = (Some(serving), Some(listening));
         let http = http_client();
-        Self { app, clock, statements, address, http, url, setup, db: owned, stop, serving, listening }
+        Self {
+            app,
+            clock,
+            statements,
+            address,
+            http,
+            url,
+            setup,
+            db: owned,
+            stop,
+            serving,
+            listening,
+        }
     }
 
     /// The current instant.
@@ -188,21 +246,39 @@ impl TestApp {
 
     /// Does the work whose time has come, and the work that follows from it.
     pub async fn run_jobs(&self) {
-        while worker::run_due(&self.app).await.expect("the database answers") > 0 {}
+        while worker::run_due(&self.app)
+            .await
+            .expect("the database answers")
+            > 0
+        {}
     }
 
-    /// Lets time do to bookings what it does, and what follows from it; gives the number of bookings changed.
+    /// Lets time do to bookings what it does, and what follows from it; gives the number of
+    /// bookings changed.
     pub async fn sweep(&self) -> u64 {
-        let changed = booking::sweep(&self.app).await.expect("the database answers");
+        let changed = booking::sweep(&self.app)
+            .await
+            .expect("the database answers");
         self.run_jobs().await;
         changed
     }
 
     /// The figure of `/metrics` whose line begins like that; 0 when there is none.
     pub async fn figure(&self, name: &str) -> f64 {
-        let text = self.http.get(self.url("/metrics")).send().await.expect("it serves").text().await.expect("text");
-        let line = text.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+        let text = self
+            .http
+            .get(self.url("/metrics"))
+            .send()
+            .await
+            .expect("it serves")
+            .text()
+            .await
+            .expect("text");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(name) && !line.starts_with('#'));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or(0.0)
     }
 
     /// Stops serving, as a signal would, and waits until everything is closed.
@@ -213,7 +289,9 @@ impl TestApp {
             None => None,
         };
         if let Some(listening) = self.listening.take() {
-            listening.await.expect("following the history does not panic");
+            listening
+                .await
+                .expect("following the history does not panic");
         }
         self.app.tasks.close();
         self.app.tasks.wait().await;
@@ -240,8 +318,14 @@ impl TestApp {
         let due = Condition::any()
             .add(job::Column::Status.ne(job::Status::Waiting))
             .add(job::Column::RunAt.lte(self.clock.now()));
-        let jobs = job::Entity::find().filter(due).all(self.app.db.read()).await.expect("the database answers");
-        jobs.into_iter().map(|job| (job.kind, job.status, job.last_error)).collect()
+        let jobs = job::Entity::find()
+            .filter(due)
+            .all(self.app.db.read())
+            .await
+            .expect("the database answers");
+        jobs.into_iter()
+            .map(|job| (job.kind, job.status, job.last_error))
+            .collect()
     }
 }
 
@@ -249,7 +333,10 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
         let forgotten = self.serving.is_some() && !std::thread::panicking();
-        assert!(!forgotten, "a TestApp is ended with `finish`, which looks for work that was left undone");
+        assert!(
+            !forgotten,
+            "a TestApp is ended with `finish`, which looks for work that was left undone"
+        );
     }
 }
 

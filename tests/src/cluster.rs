@@ -1,4 +1,5 @@
-//! A PostgreSQL server of this test process alone: made on first use, gone when the process is, however it ends.
+//! A PostgreSQL server of this test process alone: made on first use, gone when the process is,
+//! however it ends.
 
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -8,7 +9,9 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
+};
 
 use crate::scratch;
 
@@ -64,7 +67,10 @@ impl OwnCluster {
     pub fn start() -> Option<Self> {
         // A commit that was told is kept: the server is stopped hard, the machine is not.
         let cluster = start("outage", &["synchronous_commit=on", "shared_buffers=32MB"])?;
-        Some(Self { cluster, again: None })
+        Some(Self {
+            cluster,
+            again: None,
+        })
     }
 
     /// The URL of one of its databases.
@@ -75,14 +81,20 @@ impl OwnCluster {
 
     /// Makes an empty database.
     pub async fn create(&self, database: &str) {
-        self.cluster.administer(&format!("create database {database} template template0")).await;
+        self.cluster
+            .administer(&format!("create database {database} template template0"))
+            .await;
     }
 
     /// The one number that a statement gives.
     pub async fn count(&self, database: &str, statement: &str) -> i64 {
         let connection = self.cluster.connect(database).await;
-        let row = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, statement)).await;
-        let row = row.unwrap_or_else(|error| panic!("{statement}: {error}")).expect("a count has a row");
+        let row = connection
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, statement))
+            .await;
+        let row = row
+            .unwrap_or_else(|error| panic!("{statement}: {error}"))
+            .expect("a count has a row");
         let _ = connection.close().await;
         row.try_get_by_index(0).expect("a number")
     }
@@ -96,7 +108,10 @@ impl OwnCluster {
         let text = std::fs::read_to_string(&file).expect("a running server has this file");
         let pid = text.lines().next().expect("the first line is its number");
         let sent = Command::new("kill").args(["-QUIT", pid]).status();
-        assert!(sent.is_ok_and(|sent| sent.success()), "a signal can be sent");
+        assert!(
+            sent.is_ok_and(|sent| sent.success()),
+            "a signal can be sent"
+        );
         self.again = None;
         let began = Instant::now();
         while Path::new("/proc").join(pid).exists() && began.elapsed() < Duration::from_secs(20) {
@@ -112,7 +127,12 @@ impl OwnCluster {
         // It was stopped hard, and has not taken this file along.
         let _ = std::fs::remove_file(self.cluster.directory.join("data/postmaster.pid"));
         let postgres = program("postgres").expect("it ran a moment ago");
-        self.again = Some(leash(&self.cluster.directory, &postgres, &["synchronous_commit=on"], true));
+        self.again = Some(leash(
+            &self.cluster.directory,
+            &postgres,
+            &["synchronous_commit=on"],
+            true,
+        ));
         wait_until_it_listens(&self.cluster.directory);
     }
 }
@@ -127,10 +147,12 @@ impl Drop for OwnCluster {
 }
 
 impl Cluster {
-    /// The server of this process; `None` where PostgreSQL is not installed, which is said loudly, once.
+    /// The server of this process; `None` where PostgreSQL is not installed, which is said loudly,
+    /// once.
     ///
     /// # Panics
-    /// When it is installed and cannot be started, or is not installed and `COURTSIDE_REQUIRE_POSTGRES=1` asks for it.
+    /// When it is installed and cannot be started, or is not installed and
+    /// `COURTSIDE_REQUIRE_POSTGRES=1` asks for it.
     pub(crate) fn find() -> Option<&'static Self> {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
         CLUSTER.get_or_init(|| start("postgres", &[])).as_ref()
@@ -138,21 +160,30 @@ impl Cluster {
 
     /// The URL of one of its databases.
     pub(crate) fn url(&self, database: &str) -> String {
-        let host = self.directory.to_str().expect("the directory has a plain name").replace('/', "%2F");
+        let host = self
+            .directory
+            .to_str()
+            .expect("the directory has a plain name")
+            .replace('/', "%2F");
         format!("postgres://postgres@{host}/{database}")
     }
 
     /// Runs statements that concern whole databases.
     pub(crate) async fn administer(&self, statement: &str) {
         let connection = self.connect("postgres").await;
-        connection.execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        connection
+            .execute_unprepared(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
         let _ = connection.close().await;
     }
 
     async fn connect(&self, database: &str) -> DatabaseConnection {
         let mut options = ConnectOptions::new(self.url(database));
         options.max_connections(1).sqlx_logging(false);
-        Database::connect(options).await.expect("the test server answers")
+        Database::connect(options)
+            .await
+            .expect("the test server answers")
     }
 }
 
@@ -162,7 +193,10 @@ fn start(name: &str, more: &[&str]) -> Option<Cluster> {
                     tests ran on SQLite only";
         // Past the capture of the test runner, which shows nothing of tests that pass.
         let _ = writeln!(std::io::stderr(), "\n*** {text}\n");
-        assert!(std::env::var("COURTSIDE_REQUIRE_POSTGRES").as_deref() != Ok("1"), "{text}");
+        assert!(
+            std::env::var("COURTSIDE_REQUIRE_POSTGRES").as_deref() != Ok("1"),
+            "{text}"
+        );
         return None;
     };
     let directory = scratch::server_directory(name);
@@ -171,18 +205,33 @@ fn start(name: &str, more: &[&str]) -> Option<Cluster> {
     if let Some((user, group)) = owner {
         chown(&directory, Some(user), Some(group)).expect("root may give a directory away");
     }
-    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("our own directory");
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700))
+        .expect("our own directory");
     let data = directory.join("data");
     let made = command(&initdb, &directory)
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"])
+        .args([
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--pgdata",
+        ])
         .arg(&data)
         .output()
         .expect("initdb was found a moment ago");
-    assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+    assert!(
+        made.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
 
     let leash = leash(&directory, &postgres, more, false);
     wait_until_it_listens(&directory);
-    Some(Cluster { directory, _leash: leash })
+    Some(Cluster {
+        directory,
+        _leash: leash,
+    })
 }
 
 /// A program of PostgreSQL, which refuses to run as root.
@@ -199,12 +248,22 @@ fn command(program: &Path, directory: &Path) -> Command {
 fn leash(directory: &Path, postgres: &Path, more: &[&str], keeps: bool) -> ChildStdin {
     let mut leashed = command(Path::new("/bin/sh"), directory);
     leashed.env("KEEP", if keeps { "1" } else { "" });
-    leashed.args(["-c", LEASHED, "sh"]).arg(directory).arg(postgres);
-    leashed.arg("-D").arg(directory.join("data")).arg("-k").arg(directory);
+    leashed
+        .args(["-c", LEASHED, "sh"])
+        .arg(directory)
+        .arg(postgres);
+    leashed
+        .arg("-D")
+        .arg(directory.join("data"))
+        .arg("-k")
+        .arg(directory);
     for setting in SETTINGS.iter().chain(more) {
         leashed.args(["-c", setting]);
     }
-    #[expect(clippy::zombie_processes, reason = "it ends with the leash, at the end of the test process")]
+    #[expect(
+        clippy::zombie_processes,
+        reason = "it ends with the leash, at the end of the test process"
+    )]
     let mut child = leashed
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -219,7 +278,8 @@ fn wait_until_it_listens(directory: &Path) {
     let begun = Instant::now();
     // The last line of this file says how the server is doing.
     let ready = || {
-        let text = std::fs::read_to_string(directory.join("data/postmaster.pid")).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(directory.join("data/postmaster.pid")).unwrap_or_default();
         text.lines().any(|line| line.trim() == "ready")
     };
     while !ready() {
@@ -242,20 +302,33 @@ fn program(name: &str) -> Option<PathBuf> {
         .map(|version| version.path().join("bin").join(name))
         .collect();
     versions.sort();
-    on_path.chain(versions.into_iter().rev()).find(|path| path.is_file())
+    on_path
+        .chain(versions.into_iter().rev())
+        .find(|path| path.is_file())
 }
 
-/// Who runs the server: `None` for ourselves; when we are root, the user `postgres` or else `nobody`.
+/// Who runs the server: `None` for ourselves; when we are root, the user `postgres` or else
+/// `nobody`.
 fn owner() -> Option<(u32, u32)> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ourselves = status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().nth(1)?;
+    let ourselves = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))?
+        .split_whitespace()
+        .nth(1)?;
     if ourselves != "0" {
         return None;
     }
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let find = |name: &str| {
-        let mut fields = users.lines().find(|line| line.starts_with(&format!("{name}:")))?.split(':').skip(2);
+        let mut fields = users
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}:")))?
+            .split(':')
+            .skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
-    find("postgres").or_else(|| find("nobody")).or(Some((65534, 65534)))
+    find("postgres")
+        .or_else(|| find("nobody"))
+        .or(Some((65534, 65534)))
 }

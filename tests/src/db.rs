@@ -58,10 +58,14 @@ pub struct TestDb {
 #[derive(Debug)]
 enum Place {
     Sqlite(#[expect(dead_code, reason = "goes away with the database")] Scratch),
-    Postgres { name: String, _place: SemaphorePermit<'static> },
+    Postgres {
+        name: String,
+        _place: SemaphorePermit<'static>,
+    },
 }
 
-/// Tests that use the server at a time: each of them has connections, and all of them share two processors.
+/// Tests that use the server at a time: each of them has connections, and all of them share two
+/// processors.
 static PLACES: Semaphore = Semaphore::const_new(4);
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -98,7 +102,9 @@ impl TestDb {
     pub async fn remove(self) {
         if let Place::Postgres { name, .. } = &self.place {
             let cluster = Cluster::find().expect("the database was made there");
-            cluster.administer(&format!("drop database {name} with (force)")).await;
+            cluster
+                .administer(&format!("drop database {name} with (force)"))
+                .await;
         }
     }
 }
@@ -110,8 +116,13 @@ pub(crate) async fn close(db: &Db) {
 }
 
 async fn connect(url: &str) -> Db {
-    let options = DbOptions { url: url.to_owned(), connections: 4 };
-    Db::connect(&options).await.unwrap_or_else(|error| panic!("{url}: {error}"))
+    let options = DbOptions {
+        url: url.to_owned(),
+        connections: 4,
+    };
+    Db::connect(&options)
+        .await
+        .unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 async fn sqlite(contents: Contents) -> TestDb {
@@ -127,7 +138,10 @@ async fn sqlite(contents: Contents) -> TestDb {
     if let Some(template) = template {
         std::fs::write(&file, template).expect("a file of ours");
     }
-    TestDb { url: format!("sqlite://{}", file.display()), place: Place::Sqlite(scratch) }
+    TestDb {
+        url: format!("sqlite://{}", file.display()),
+        place: Place::Sqlite(scratch),
+    }
 }
 
 /// The bytes of a filled database.
@@ -135,38 +149,70 @@ async fn sqlite_template(contents: Contents) -> Vec<u8> {
     let scratch = Scratch::new();
     let file = scratch.path().join("template.db");
     fill(&format!("sqlite://{}", file.display()), contents).await;
-    assert!(!scratch.path().join("template.db-wal").exists(), "closing the last connection empties the log");
+    assert!(
+        !scratch.path().join("template.db-wal").exists(),
+        "closing the last connection empties the log"
+    );
     std::fs::read(&file).expect("a file of ours")
 }
 
 async fn postgres(contents: Contents) -> TestDb {
     static TABLES: OnceCell<String> = OnceCell::const_new();
     static DEMO: OnceCell<String> = OnceCell::const_new();
-    let place = PLACES.acquire().await.expect("the semaphore is never closed");
+    let place = PLACES
+        .acquire()
+        .await
+        .expect("the semaphore is never closed");
     let cluster = Cluster::find().expect("asked for by a test that runs on it");
     let template = match contents {
         Contents::Nothing => "template0",
-        Contents::Tables => TABLES.get_or_init(|| postgres_template(cluster, "tables", contents)).await,
-        Contents::Demo => DEMO.get_or_init(|| postgres_template(cluster, "demo", contents)).await,
+        Contents::Tables => {
+            TABLES
+                .get_or_init(|| postgres_template(cluster, "tables", contents))
+                .await
+        }
+        Contents::Demo => {
+            DEMO.get_or_init(|| postgres_template(cluster, "demo", contents))
+                .await
+        }
     };
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    cluster.administer(&format!("create database {name} template {template}")).await;
-    TestDb { url: cluster.url(&name), place: Place::Postgres { name, _place: place } }
+    cluster
+        .administer(&format!("create database {name} template {template}"))
+        .await;
+    TestDb {
+        url: cluster.url(&name),
+        place: Place::Postgres {
+            name,
+            _place: place,
+        },
+    }
 }
 
 async fn postgres_template(cluster: &Cluster, name: &str, contents: Contents) -> String {
-    cluster.administer(&format!("create database {name} template template0")).await;
+    cluster
+        .administer(&format!("create database {name} template template0"))
+        .await;
     fill(&cluster.url(name), contents).await;
     name.to_owned()
 }
 
 async fn fill(url: &str, contents: Contents) {
     let db = connect(url).await;
-    db.migrate().await.expect("the migrations run on an empty database");
+    db.migrate()
+        .await
+        .expect("the migrations run on an empty database");
     if contents == Contents::Demo {
         let clock = Clock::Stopped(StoppedClock::at(at(START)));
-        let app = startup::build(&config(url, &Setup::default()), db.clone(), clock).await.expect("nothing is missing");
-        assert!(seed::run(&app).await.expect("the demo data fits the tables"), "an empty database takes the demo data");
+        let app = startup::build(&config(url, &Setup::default()), db.clone(), clock)
+            .await
+            .expect("nothing is missing");
+        assert!(
+            seed::run(&app)
+                .await
+                .expect("the demo data fits the tables"),
+            "an empty database takes the demo data"
+        );
         while worker::run_due(&app).await.expect("the database answers") > 0 {}
     }
     close(&db).await;

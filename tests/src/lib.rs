@@ -1,4 +1,5 @@
-//! The whole application under test: real HTTP over a loopback socket, a database of its own, a stopped clock.
+//! The whole application under test: real HTTP over a loopback socket, a database of its own, a
+//! stopped clock.
 //!
 //! A test is an `async fn(app: &TestApp)`. [`both!`] makes two tests of it, one for each database:
 //!
@@ -42,7 +43,8 @@ pub use socket::{Frame, Socket};
 pub use statements::Statements;
 pub use world::Offer;
 
-/// How long anything that must happen may take before the test gives up on it. Nothing waits this long for something that does happen.
+/// How long anything that must happen may take before the test gives up on it. Nothing waits this
+/// long for something that does happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The value of a future that must end.
@@ -69,7 +71,8 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut()
     .await;
 }
 
-/// Makes of each named `async fn(&TestApp)` beside it a test on SQLite and one on PostgreSQL, with the demo data.
+/// Makes of each named `async fn(&TestApp)` beside it a test on SQLite and one on PostgreSQL, with
+/// the demo data.
 #[macro_export]
 macro_rules! both {
     ($($name:ident),+ $(,)?) => {$(

@@ -68,9 +68,13 @@ impl Live {
     /// When something else comes than an answer without errors.
     pub async fn next(&mut self) -> Value {
         let said = self.said().await;
-        let Said::Next(mut answer) = said else { panic!("no answer but {said:?}") };
+        let Said::Next(mut answer) = said else {
+            panic!("no answer but {said:?}")
+        };
         assert!(answer["errors"].is_null(), "{answer}");
-        let data = answer["data"].as_object_mut().and_then(|data| data.values_mut().next());
+        let data = answer["data"]
+            .as_object_mut()
+            .and_then(|data| data.values_mut().next());
         data.expect("an answer has its field").take()
     }
 

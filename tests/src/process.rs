@@ -19,25 +19,47 @@ fn binary() -> PathBuf {
     let build = || {
         // target/<profile>/deps/<this test>
         let this = std::env::current_exe().expect("a running program knows where it is");
-        let profile = this.ancestors().nth(2).expect("tests are built into a target directory").to_owned();
-        let name = profile.file_name().and_then(|name| name.to_str()).unwrap_or("debug");
+        let profile = this
+            .ancestors()
+            .nth(2)
+            .expect("tests are built into a target directory")
+            .to_owned();
+        let name = profile
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or("debug");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = std::process::Command::new(cargo);
-        // What cargo tells of the test's own package would make build scripts run again, there and back.
+        // What cargo tells of the test's own package would make build scripts run again, there and
+        // back.
         for (name, _) in std::env::vars_os() {
-            let told = name.to_str().is_some_and(|name| name.starts_with("CARGO_") && name != "CARGO_HOME");
+            let told = name
+                .to_str()
+                .is_some_and(|name| name.starts_with("CARGO_") && name != "CARGO_HOME");
             if told {
                 command.env_remove(name);
             }
         }
         let built = command
             .args(["build", "--quiet", "--workspace", "--bin", "courtside"])
-            .args(["--profile", if name == "debug" { "dev" } else { name }, "--target-dir"])
-            .arg(profile.parent().expect("a profile lies in a target directory"))
+            .args([
+                "--profile",
+                if name == "debug" { "dev" } else { name },
+                "--target-dir",
+            ])
+            .arg(
+                profile
+                    .parent()
+                    .expect("a profile lies in a target directory"),
+            )
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .output()
             .expect("cargo runs the tests");
-        assert!(built.status.success(), "cargo build: {}", String::from_utf8_lossy(&built.stderr));
+        assert!(
+            built.status.success(),
+            "cargo build: {}",
+            String::from_utf8_lossy(&built.stderr)
+        );
         profile.join("courtside")
     };
     BINARY.get_or_init(build).clone()
@@ -46,7 +68,12 @@ fn binary() -> PathBuf {
 /// The binary with arguments and settings, and nothing of our own environment.
 fn command(arguments: &[&str], settings: &Settings) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).env_clear().envs(settings).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(settings)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     command
 }
 
@@ -56,7 +83,10 @@ pub type Settings = BTreeMap<String, String>;
 /// Settings by name.
 #[must_use]
 pub fn settings(settings: &[(&str, &str)]) -> Settings {
-    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Runs the binary to its end.
@@ -64,7 +94,9 @@ pub fn settings(settings: &[(&str, &str)]) -> Settings {
 /// # Panics
 /// When it does not end.
 pub async fn courtside(arguments: &[&str], settings: &Settings) -> Output {
-    soon("a command", command(arguments, settings).output()).await.expect("the binary can be started")
+    soon("a command", command(arguments, settings).output())
+        .await
+        .expect("the binary can be started")
 }
 
 /// A server in a process of its own.
@@ -96,32 +128,52 @@ impl Served {
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 if let Ok(Value::Object(line)) = serde_json::from_str(&line)
-                    && line.get("message").is_some_and(|message| message == "Listening")
+                    && line
+                        .get("message")
+                        .is_some_and(|message| message == "Listening")
                 {
-                    found.send_replace(line.get("address").and_then(Value::as_str).map(str::to_owned));
+                    found.send_replace(
+                        line.get("address")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                    );
                 }
                 let mut log = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 log.push_str(&line);
                 log.push('\n');
             }
         });
-        let listening = soon("listening", address.wait_for(Option::is_some)).await.map(|address| address.clone());
+        let listening = soon("listening", address.wait_for(Option::is_some))
+            .await
+            .map(|address| address.clone());
         let address = match listening {
             Ok(address) => address.expect("waited for"),
-            Err(_) => panic!("it did not start: {}", log.lock().unwrap_or_else(PoisonError::into_inner)),
+            Err(_) => panic!(
+                "it did not start: {}",
+                log.lock().unwrap_or_else(PoisonError::into_inner)
+            ),
         };
-        Self { child, address, log, http: crate::app::http_client() }
+        Self {
+            child,
+            address,
+            log,
+            http: crate::app::http_client(),
+        }
     }
 
     /// What it has said so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A request to it.
     pub fn request(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("http://{}{path}", self.address))
+        self.http
+            .request(method, format!("http://{}{path}", self.address))
     }
 
     /// Runs an operation; `None` when there is no answer.
@@ -143,8 +195,13 @@ impl Served {
     pub async fn terminate(mut self) -> (Option<i32>, String) {
         let pid = self.child.id().expect("it is running").to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
-        assert!(sent.is_ok_and(|sent| sent.success()), "a signal can be sent");
-        let status = soon("stopping", self.child.wait()).await.expect("it is our child");
+        assert!(
+            sent.is_ok_and(|sent| sent.success()),
+            "a signal can be sent"
+        );
+        let status = soon("stopping", self.child.wait())
+            .await
+            .expect("it is our child");
         (status.code(), self.log())
     }
 

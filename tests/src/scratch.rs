@@ -49,16 +49,25 @@ impl Drop for Scratch {
 
 fn base() -> PathBuf {
     let memory = Path::new("/dev/shm");
-    let writable = std::fs::metadata(memory).is_ok_and(|meta| meta.is_dir() && !meta.permissions().readonly());
-    if writable { memory.to_owned() } else { std::env::temp_dir() }
+    let writable =
+        std::fs::metadata(memory).is_ok_and(|meta| meta.is_dir() && !meta.permissions().readonly());
+    if writable {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
 }
 
 /// Removes what runs that were killed left behind.
 pub(crate) fn clear(base: &Path) {
-    let Ok(entries) = std::fs::read_dir(base) else { return };
+    let Ok(entries) = std::fs::read_dir(base) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else { continue };
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+            continue;
+        };
         let pid = rest.split('-').next().unwrap_or(rest);
         if !Path::new("/proc").join(pid).exists() {
             let _ = std::fs::remove_dir_all(entry.path());
@@ -66,7 +75,8 @@ pub(crate) fn clear(base: &Path) {
     }
 }
 
-/// Where the files of a server of this process go, by its name; not in memory, of which some machines offer little.
+/// Where the files of a server of this process go, by its name; not in memory, of which some
+/// machines offer little.
 pub(crate) fn server_directory(name: &str) -> PathBuf {
     let base = std::env::temp_dir();
     clear(&base);

@@ -31,8 +31,12 @@ impl Socket {
     pub async fn connect(url: &str) -> Self {
         let mut request = url.into_client_request().expect("a good URL");
         let protocol = "graphql-transport-ws".parse().expect("a good header");
-        request.headers_mut().insert("sec-websocket-protocol", protocol);
-        let (socket, _) = soon("opening a socket", connect_async(request)).await.expect("the server takes sockets");
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (socket, _) = soon("opening a socket", connect_async(request))
+            .await
+            .expect("the server takes sockets");
         Self(socket)
     }
 
@@ -41,15 +45,22 @@ impl Socket {
     /// # Panics
     /// When it does not.
     pub async fn init(&mut self, payload: Option<Value>) {
-        self.send(json!({ "type": "connection_init", "payload": payload.unwrap_or_else(|| json!({})) })).await;
+        self.send(
+            json!({ "type": "connection_init", "payload": payload.unwrap_or_else(|| json!({})) }),
+        )
+        .await;
         let answer = self.frame().await;
-        assert!(matches!(&answer, Frame::Message(message) if message["type"] == "connection_ack"), "{answer:?}");
+        assert!(
+            matches!(&answer, Frame::Message(message) if message["type"] == "connection_ack"),
+            "{answer:?}"
+        );
     }
 
     /// Begins an operation.
     pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         let payload = json!({ "query": query, "variables": variables });
-        self.send(json!({ "id": id, "type": "subscribe", "payload": payload })).await;
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload }))
+            .await;
     }
 
     /// Sends a message.
@@ -57,7 +68,10 @@ impl Socket {
     /// # Panics
     /// When the socket is closed.
     pub async fn send(&mut self, message: Value) {
-        self.0.send(Message::text(message.to_string())).await.expect("the socket is open");
+        self.0
+            .send(Message::text(message.to_string()))
+            .await
+            .expect("the socket is open");
     }
 
     /// What the server says next, apart from pings.
@@ -69,7 +83,8 @@ impl Socket {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    let message: Value = serde_json::from_str(&text).expect("the server writes JSON");
+                    let message: Value =
+                        serde_json::from_str(&text).expect("the server writes JSON");
                     if message["type"] != "ping" && message["type"] != "pong" {
                         return Frame::Message(message);
                     }

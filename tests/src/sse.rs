@@ -25,7 +25,10 @@ impl Events {
             let chunk = response.chunk().await.ok().flatten()?;
             Some((chunk.to_vec(), response))
         });
-        Self { body: body.boxed(), unread: Vec::new() }
+        Self {
+            body: body.boxed(),
+            unread: Vec::new(),
+        }
     }
 
     /// The next event, apart from comments.
@@ -47,10 +50,18 @@ impl Events {
 }
 
 fn read(block: &str) -> Option<Event> {
-    let name = block.lines().find_map(|line| line.strip_prefix("event: "))?;
-    let data: Vec<_> = block.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
+    let name = block
+        .lines()
+        .find_map(|line| line.strip_prefix("event: "))?;
+    let data: Vec<_> = block
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .map(str::trim_start)
+        .collect();
     match name {
-        "next" => Some(Event::Next(serde_json::from_str(&data.join("\n")).expect("the server writes JSON"))),
+        "next" => Some(Event::Next(
+            serde_json::from_str(&data.join("\n")).expect("the server writes JSON"),
+        )),
         "complete" => Some(Event::Complete),
         other => panic!("an unknown event: {other}"),
     }

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use courtside::graphql::id::Kind;
 use courtside::graphql::scalars::instant;
 use entity::{booking, booking_event, coach, event_type, session};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use serde_json::{Value, json};
 
 use crate::actors::key;
@@ -43,7 +45,8 @@ impl Offer {
 }
 
 impl TestApp {
-    /// What a coach offers under a slug: `coaching-60` and `intro-20` of everyone, `verification-30` of nora.
+    /// What a coach offers under a slug: `coaching-60` and `intro-20` of everyone,
+    /// `verification-30` of nora.
     pub async fn offer(&self, coach: &str, slug: &str) -> Offer {
         let coach = self.profile(coach).await;
         let event_type = event_type::Entity::find()
@@ -52,38 +55,57 @@ impl TestApp {
             .one(self.db().read())
             .await
             .expect("the database answers");
-        Offer { event_type: event_type.unwrap_or_else(|| panic!("no {slug} is offered")), coach }
+        Offer {
+            event_type: event_type.unwrap_or_else(|| panic!("no {slug} is offered")),
+            coach,
+        }
     }
 
     /// Changes an event type behind everyone's back.
     pub async fn edit_offer(&self, offer: &Offer, edit: impl FnOnce(&mut event_type::Model)) {
         let mut row = offer.event_type.clone();
         edit(&mut row);
-        row.into_active_model().reset_all().update(self.db().write_one()).await.expect("the row is sound");
+        row.into_active_model()
+            .reset_all()
+            .update(self.db().write_one())
+            .await
+            .expect("the row is sound");
     }
 
     /// The row of a booking, by its global id.
     pub async fn booking(&self, id: &str) -> booking::Model {
-        let key = Kind::Booking.key("id", &id.into()).unwrap_or_else(|_| panic!("{id} is the id of no booking"));
-        let found = booking::Entity::find_by_id(key).one(self.db().read()).await.expect("the database answers");
+        let key = Kind::Booking
+            .key("id", &id.into())
+            .unwrap_or_else(|_| panic!("{id} is the id of no booking"));
+        let found = booking::Entity::find_by_id(key)
+            .one(self.db().read())
+            .await
+            .expect("the database answers");
         found.unwrap_or_else(|| panic!("there is no {id}"))
     }
 
     /// The session that a booking leads to, by the booking's global id.
     pub async fn session_of(&self, id: &str) -> Option<session::Model> {
-        let found = session::Entity::find_by_booking(self.booking(id).await.id).one(self.db().read()).await;
+        let found = session::Entity::find_by_booking(self.booking(id).await.id)
+            .one(self.db().read())
+            .await;
         found.expect("the database answers")
     }
 
     /// Every booking there is, by id.
     pub async fn bookings(&self) -> Vec<booking::Model> {
-        let all = booking::Entity::find().order_by_asc(booking::Column::Id).all(self.db().read()).await;
+        let all = booking::Entity::find()
+            .order_by_asc(booking::Column::Id)
+            .all(self.db().read())
+            .await;
         all.expect("the database answers")
     }
 
     /// The whole history, in order.
     pub async fn history(&self) -> Vec<booking_event::Model> {
         let all = booking_event::Entity::find().order_by_asc(booking_event::Column::Seq);
-        all.all(self.db().read()).await.expect("the database answers")
+        all.all(self.db().read())
+            .await
+            .expect("the database answers")
     }
 }

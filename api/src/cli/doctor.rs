@@ -11,7 +11,8 @@ use crate::domain::identity::TokenVerifier;
 use crate::domain::sealed;
 use crate::startup::{self, Failure};
 
-/// Checks everything, one line each; exit code 1 when something does not work, 2 when the settings are wrong.
+/// Checks everything, one line each; exit code 1 when something does not work, 2 when the settings
+/// are wrong.
 pub(super) fn main(settings: &SettingArgs) -> ExitCode {
     if let Err(problems) = Config::from_parts(&settings.parts) {
         complain(&config::report(&problems));
@@ -22,10 +23,25 @@ pub(super) fn main(settings: &SettingArgs) -> ExitCode {
 
 async fn check(config: Config) -> Result<(), Failure> {
     let mut report = Report::default();
-    report.line("settings", Ok(format!("{:?}, listening on {}", config.environment, config.listen)));
+    report.line(
+        "settings",
+        Ok(format!(
+            "{:?}, listening on {}",
+            config.environment, config.listen
+        )),
+    );
     let db = startup::open_database(&config).await;
-    let found = db.as_ref().map(|db| if db.is_postgres() { "PostgreSQL, migrated" } else { "SQLite, migrated" });
-    report.line("database", found.map(str::to_owned).map_err(ToString::to_string));
+    let found = db.as_ref().map(|db| {
+        if db.is_postgres() {
+            "PostgreSQL, migrated"
+        } else {
+            "SQLite, migrated"
+        }
+    });
+    report.line(
+        "database",
+        found.map(str::to_owned).map_err(ToString::to_string),
+    );
     if let Ok(db) = db {
         match startup::build(&config, db, Clock::System).await {
             Ok(app) => {
@@ -50,16 +66,21 @@ async fn check(config: Config) -> Result<(), Failure> {
 async fn sign_in(app: &App) -> Result<String, String> {
     match &app.tokens {
         TokenVerifier::Local(_) => Ok("local tokens (CLERK_ISSUER is not set)".to_owned()),
-        TokenVerifier::Clerk { verifier, issuer, .. } => {
+        TokenVerifier::Clerk {
+            verifier, issuer, ..
+        } => {
             let keys = verifier.warm_up(app.clock.now()).await;
-            keys.map(|()| format!("Clerk, {issuer}")).map_err(|error| format!("Clerk, {issuer}: {error}"))
+            keys.map(|()| format!("Clerk, {issuer}"))
+                .map_err(|error| format!("Clerk, {issuer}: {error}"))
         }
     }
 }
 
 /// Whether there are keys, and whether they open all that is sealed in the database.
 async fn keys(app: &App) -> Result<String, String> {
-    let found = sealed::check(app).await.map_err(|error| error.to_string())?;
+    let found = sealed::check(app)
+        .await
+        .map_err(|error| error.to_string())?;
     let stored = found.good + found.bad;
     if found.bad > 0 {
         let missing: Vec<String> = found.missing.iter().map(|key| format!("`{key}`")).collect();
@@ -68,14 +89,22 @@ async fn keys(app: &App) -> Result<String, String> {
         } else {
             format!("ENCRYPTION_KEYS does not hold {}", missing.join(", "))
         };
-        return Err(format!("{} of {stored} sealed values do not open: {why}", found.bad));
+        return Err(format!(
+            "{} of {stored} sealed values do not open: {why}",
+            found.bad
+        ));
     }
     let Some(key) = app.vault.current_key() else {
-        return Ok("none: private notes are kept as plain text, and nobody can connect an account".to_owned());
+        return Ok(
+            "none: private notes are kept as plain text, and nobody can connect an account"
+                .to_owned(),
+        );
     };
     let older = match found.older {
         0 => String::new(),
-        older => format!(", {older} of them under an older key (`courtside rotate-keys` seals them anew)"),
+        older => format!(
+            ", {older} of them under an older key (`courtside rotate-keys` seals them anew)"
+        ),
     };
     Ok(format!(
         "`{key}` seals; {stored} sealed value{} open{}{older}",
@@ -88,19 +117,31 @@ async fn keys(app: &App) -> Result<String, String> {
 async fn cal_com(app: &App, report: &mut Report) {
     const WHAT: &str = "Cal.com";
     if !app.vault.is_open() {
-        return report.line(WHAT, Ok("off: without encryption keys there is no place for a token".to_owned()));
+        return report.line(
+            WHAT,
+            Ok("off: without encryption keys there is no place for a token".to_owned()),
+        );
     }
     let found = match connection::probe(app).await {
         Ok(found) => found,
         Err(error) => return report.line(WHAT, Err(error.to_string())),
     };
     let asked = [
-        (found.platform, "the client that makes accounts (CALCOM_CLIENT_ID, CALCOM_CLIENT_SECRET)"),
-        (found.oauth, "the client that asks for consent (CALCOM_OAUTH_CLIENT_ID, CALCOM_OAUTH_CLIENT_SECRET)"),
+        (
+            found.platform,
+            "the client that makes accounts (CALCOM_CLIENT_ID, CALCOM_CLIENT_SECRET)",
+        ),
+        (
+            found.oauth,
+            "the client that asks for consent (CALCOM_OAUTH_CLIENT_ID, CALCOM_OAUTH_CLIENT_SECRET)",
+        ),
         (found.reached, "Cal.com, as nobody in particular"),
     ];
     let mut is_asked = false;
-    for (answer, whom) in asked.into_iter().filter_map(|(answer, whom)| Some((answer?, whom))) {
+    for (answer, whom) in asked
+        .into_iter()
+        .filter_map(|(answer, whom)| Some((answer?, whom)))
+    {
         is_asked = true;
         report.line(
             WHAT,
@@ -113,14 +154,20 @@ async fn cal_com(app: &App, report: &mut Report) {
         );
     }
     if !is_asked {
-        report.line(WHAT, Ok("no client is configured; coaches may connect with API keys".to_owned()));
+        report.line(
+            WHAT,
+            Ok("no client is configured; coaches may connect with API keys".to_owned()),
+        );
     }
     let broken = match found.broken {
         0 => String::new(),
         broken => format!(", {broken} of them broken until the coach does something"),
     };
     let connected = found.connected;
-    report.line("accounts at Cal.com", Ok(format!("{connected} connected{broken}")));
+    report.line(
+        "accounts at Cal.com",
+        Ok(format!("{connected} connected{broken}")),
+    );
 }
 
 fn plural(count: u64) -> &'static str {
@@ -145,6 +192,10 @@ impl Report {
     }
 
     fn end(self) -> Result<(), Failure> {
-        if self.failed == 0 { Ok(()) } else { Err(format!("{} of the checks failed", self.failed).into()) }
+        if self.failed == 0 {
+            Ok(())
+        } else {
+            Err(format!("{} of the checks failed", self.failed).into())
+        }
     }
 }

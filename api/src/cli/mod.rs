@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Exit codes: 0 fine, 1 failed, 2 bad usage or configuration. Standard output holds the answer of a command and nothing else; what is
-//! told along the way goes to standard error.
+//! Exit codes: 0 fine, 1 failed, 2 bad usage or configuration. Standard output holds the answer of
+//! a command and nothing else; what is told along the way goes to standard error.
 
 mod doctor;
 mod serve;
@@ -42,7 +42,8 @@ enum Command {
     Migrate(SettingArgs),
     /// Fill an empty database with demo data.
     Seed(SettingArgs),
-    /// Encrypt everything anew that is not under the first of ENCRYPTION_KEYS. Safe beside a running server; may be cut off and run again.
+    /// Encrypt everything anew that is not under the first of ENCRYPTION_KEYS. Safe beside a
+    /// running server; may be cut off and run again.
     RotateKeys(SettingArgs),
     /// Print a bearer token of the local issuer.
     Token {
@@ -75,19 +76,31 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers; anything else is bad usage.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(config::EXIT_USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(config::EXIT_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match cli.command {
         Some(Command::Schema) => print(&graphql::sdl()),
-        Some(Command::EnvDoc { example }) => print(&if example { config::env_example() } else { config::env_doc() }),
+        Some(Command::EnvDoc { example }) => print(&if example {
+            config::env_example()
+        } else {
+            config::env_doc()
+        }),
         Some(Command::Serve(settings)) => with(&settings, serve::run),
         None => with(&cli.settings, serve::run),
         Some(Command::Worker(settings)) => with(&settings, serve::work),
         Some(Command::Migrate(settings)) => with(&settings, migrate),
         Some(Command::Seed(settings)) => with(&settings, fill),
         Some(Command::RotateKeys(settings)) => with(&settings, rotate_keys),
-        Some(Command::Token { settings, role, user }) => with(&settings, move |config| token::run(config, role, user)),
+        Some(Command::Token {
+            settings,
+            role,
+            user,
+        }) => with(&settings, move |config| token::run(config, role, user)),
         Some(Command::Doctor(settings)) => doctor::main(&settings),
     }
 }
@@ -104,7 +117,10 @@ where
             return ExitCode::from(config::EXIT_USAGE);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             complain(&format!("cannot start: {error}\n"));
@@ -142,7 +158,11 @@ async fn fill(config: Config) -> Result<(), Failure> {
     let db = startup::open_database(&config).await?;
     let app = startup::build(&config, db, Clock::System).await?;
     let made = seed::run(&app).await?;
-    complain(if made { "Demo data is in place.\n" } else { "The database already has coaches: nothing was added.\n" });
+    complain(if made {
+        "Demo data is in place.\n"
+    } else {
+        "The database already has coaches: nothing was added.\n"
+    });
     Ok(())
 }
 
@@ -157,6 +177,9 @@ async fn rotate_keys(config: Config) -> Result<(), Failure> {
     if done.unreadable == 0 {
         return Ok(());
     }
-    Err(format!("{} values are under keys that ENCRYPTION_KEYS does not hold; they are as they were", done.unreadable)
-        .into())
+    Err(format!(
+        "{} values are under keys that ENCRYPTION_KEYS does not hold; they are as they were",
+        done.unreadable
+    )
+    .into())
 }

@@ -35,9 +35,14 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let shutdown = CancellationToken::new();
     let background = start_background(&app, &shutdown);
     let readiness = router::readiness(&app);
-    let lifecycle = Lifecycle { shutdown: shutdown.clone(), tracker: app.tasks.clone() };
+    let lifecycle = Lifecycle {
+        shutdown: shutdown.clone(),
+        tracker: app.tasks.clone(),
+    };
     let tokens = ready_tokens(&app, &config).await?;
-    let page = (!tokens.is_empty()).then(|| Page { tokens: tokens.clone() });
+    let page = (!tokens.is_empty()).then(|| Page {
+        tokens: tokens.clone(),
+    });
     let routes = router::router(&app, &config, lifecycle, readiness.clone(), page)?;
     tracing::info!(address = %config.listen, started_ms = began.elapsed().as_millis(), "Listening");
     if !tokens.is_empty() {
@@ -49,10 +54,15 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let deadline = config.http.shutdown;
     let report = serve::run(listener, routes, limits, shutdown, deadline).await;
     app.tasks.close();
-    // What was begun is finished, but not for ever: leases and idempotency keys pick up what is cut here.
+    // What was begun is finished, but not for ever: leases and idempotency keys pick up what is cut
+    // here.
     let _ = tokio::time::timeout(deadline.saturating_sub(report.took), app.tasks.wait()).await;
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), background).await;
-    tracing::info!(cut = report.cut, took_ms = report.took.as_millis(), "Stopped");
+    tracing::info!(
+        cut = report.cut,
+        took_ms = report.took.as_millis(),
+        "Stopped"
+    );
     Ok(())
 }
 
@@ -64,7 +74,11 @@ pub(super) async fn work(config: Config) -> Result<(), Failure> {
     let app = startup::build(&config, db, Clock::System).await?;
     let shutdown = CancellationToken::new();
     let background = start_background(&app, &shutdown);
-    tokio::spawn(signals.stop(Readiness::builder().build(), shutdown.clone(), std::time::Duration::ZERO));
+    tokio::spawn(signals.stop(
+        Readiness::builder().build(),
+        shutdown.clone(),
+        std::time::Duration::ZERO,
+    ));
     tracing::info!("Working");
     shutdown.cancelled().await;
     let _ = tokio::time::timeout(config.http.shutdown, background).await;
@@ -77,7 +91,9 @@ async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
     let db = startup::open_database(config).await?;
     let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
     let app = startup::build(config, db, Clock::System).await?;
-    let alone = config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && !config.cal_com.is_configured();
+    let alone = config.clerk.is_none()
+        && config.calcom_webhook_secrets.is_empty()
+        && !config.cal_com.is_configured();
     if config.demo_data.unwrap_or(is_new && alone) && seed::run(&app).await? {
         tracing::info!("Demo data is in place");
     }
@@ -108,7 +124,11 @@ async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure>
     if config.environment == Environment::Development && config.clerk.is_none() {
         for role in [Role::Client, Role::Coach, Role::Admin] {
             let token = token::sign(&app.db, role, None, &app.clock).await?;
-            tokens.push(Token { label: role_name(role).to_owned(), role: role_name(role).to_owned(), token });
+            tokens.push(Token {
+                label: role_name(role).to_owned(),
+                role: role_name(role).to_owned(),
+                token,
+            });
         }
     }
     Ok(tokens)
@@ -120,6 +140,8 @@ fn greet(config: &Config, tokens: &[Token]) {
     for Token { role, token, .. } in tokens {
         text.push_str(&format!("  {role:<7} {token}\n"));
     }
-    text.push_str("\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n");
+    text.push_str(
+        "\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n",
+    );
     complain(&text);
 }

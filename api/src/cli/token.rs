@@ -29,9 +29,16 @@ impl From<RoleName> for Role {
     }
 }
 
-pub(super) async fn run(config: Config, role: RoleName, user: Option<String>) -> Result<(), Failure> {
+pub(super) async fn run(
+    config: Config,
+    role: RoleName,
+    user: Option<String>,
+) -> Result<(), Failure> {
     if config.clerk.is_some() {
-        return Err("tokens come from Clerk (CLERK_ISSUER is set); there is no local issuer to make one".into());
+        return Err(
+            "tokens come from Clerk (CLERK_ISSUER is set); there is no local issuer to make one"
+                .into(),
+        );
     }
     let db = open_database(&config).await?;
     let token = sign(&db, role.into(), user.as_deref(), &Clock::System).await?;
@@ -39,15 +46,27 @@ pub(super) async fn run(config: Config, role: RoleName, user: Option<String>) ->
     Ok(())
 }
 
-/// A token for a person of the local issuer: the one of that name, or the first with the role, or somebody new.
-pub(super) async fn sign(db: &Db, role: Role, name: Option<&str>, clock: &Clock) -> Result<String, Failure> {
+/// A token for a person of the local issuer: the one of that name, or the first with the role, or
+/// somebody new.
+pub(super) async fn sign(
+    db: &Db,
+    role: Role,
+    name: Option<&str>,
+    clock: &Clock,
+) -> Result<String, Failure> {
     let now = clock.now();
-    let local = user::Entity::find().filter(user::Column::Issuer.eq(LOCAL_ISSUER)).filter(user::Column::Role.eq(role));
+    let local = user::Entity::find()
+        .filter(user::Column::Issuer.eq(LOCAL_ISSUER))
+        .filter(user::Column::Role.eq(role));
     let named = match name {
         Some(name) => local.filter(user::Column::Subject.eq(subject(name))),
         None => local,
     };
-    let known = named.order_by_asc(user::Column::CreatedAt).order_by_asc(user::Column::Id).one(db.read()).await?;
+    let known = named
+        .order_by_asc(user::Column::CreatedAt)
+        .order_by_asc(user::Column::Id)
+        .one(db.read())
+        .await?;
     let name = name.unwrap_or("guest");
     let identity = match known {
         Some(user) => Identity {
@@ -74,9 +93,16 @@ pub(super) async fn sign(db: &Db, role: Role, name: Option<&str>, clock: &Clock)
     Ok(LocalIssuer::open(db).await?.sign(&identity, now)?)
 }
 
-/// The subject of a person in local tokens: the name in small letters, without what an address could not hold.
+/// The subject of a person in local tokens: the name in small letters, without what an address
+/// could not hold.
 fn subject(name: &str) -> String {
     let plain = name.to_lowercase();
-    let letters = plain.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
+    let letters = plain.chars().map(|letter| {
+        if letter.is_ascii_alphanumeric() {
+            letter
+        } else {
+            '-'
+        }
+    });
     letters.collect::<String>().trim_matches('-').to_owned()
 }

@@ -20,7 +20,9 @@ pub struct SettingArgs {
 
 impl Args for SettingArgs {
     fn augment_args(command: Command) -> Command {
-        SETTINGS.iter().fold(command, |command, setting| command.arg(arg(setting)))
+        SETTINGS
+            .iter()
+            .fold(command, |command, setting| command.arg(arg(setting)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -30,9 +32,15 @@ impl Args for SettingArgs {
 
 impl FromArgMatches for SettingArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given =
-            |setting: &Setting| Some((setting.name.to_owned(), matches.get_one::<String>(setting.name)?.clone()));
-        Ok(Self { parts: SETTINGS.iter().filter_map(given).collect() })
+        let given = |setting: &Setting| {
+            Some((
+                setting.name.to_owned(),
+                matches.get_one::<String>(setting.name)?.clone(),
+            ))
+        };
+        Ok(Self {
+            parts: SETTINGS.iter().filter_map(given).collect(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -65,10 +73,15 @@ fn help(setting: &Setting) -> StyledStr {
 /// The text for standard error when the configuration is refused: every problem on its own line.
 pub fn report(problems: &[Problem]) -> String {
     let count = problems.len();
-    let mut text = format!("The configuration has {count} problem{}:\n", if count == 1 { "" } else { "s" });
+    let mut text = format!(
+        "The configuration has {count} problem{}:\n",
+        if count == 1 { "" } else { "s" }
+    );
     for problem in problems {
         writeln!(text, "  {problem}").expect("a string takes whatever is written to it");
     }
-    text.push_str("Each setting is an environment variable or a flag; `courtside serve --help` lists them.\n");
+    text.push_str(
+        "Each setting is an environment variable or a flag; `courtside serve --help` lists them.\n",
+    );
     text
 }

@@ -27,8 +27,12 @@ pub struct ClientCredential {
 }
 
 /// Everything that is a credential.
-const CREDENTIALS: [&str; 4] =
-    ["CALCOM_CLIENT_ID", "CALCOM_CLIENT_SECRET", "CALCOM_OAUTH_CLIENT_ID", "CALCOM_OAUTH_CLIENT_SECRET"];
+const CREDENTIALS: [&str; 4] = [
+    "CALCOM_CLIENT_ID",
+    "CALCOM_CLIENT_SECRET",
+    "CALCOM_OAUTH_CLIENT_ID",
+    "CALCOM_OAUTH_CLIENT_SECRET",
+];
 
 /// Whether any credential is given, complete or not.
 pub(super) fn is_configured(reader: &Reader<'_>) -> bool {
@@ -48,9 +52,16 @@ impl CalCom {
         let platform = client(reader, "CALCOM_CLIENT_ID", "CALCOM_CLIENT_SECRET");
         let organization_id = reader.number("CALCOM_ORGANIZATION_ID", 1..=u32::MAX);
         if organization_id.is_some() && reader.given("CALCOM_CLIENT_ID").is_none() {
-            reader.problem("CALCOM_CLIENT_ID", "is required with `CALCOM_ORGANIZATION_ID`");
+            reader.problem(
+                "CALCOM_CLIENT_ID",
+                "is required with `CALCOM_ORGANIZATION_ID`",
+            );
         }
-        let oauth = client(reader, "CALCOM_OAUTH_CLIENT_ID", "CALCOM_OAUTH_CLIENT_SECRET");
+        let oauth = client(
+            reader,
+            "CALCOM_OAUTH_CLIENT_ID",
+            "CALCOM_OAUTH_CLIENT_SECRET",
+        );
         if oauth.is_some() && reader.given("OAUTH_REDIRECTS").is_none() {
             reader.problem(
                 "OAUTH_REDIRECTS",
@@ -58,7 +69,13 @@ impl CalCom {
             );
         }
         let organization_id = organization_id.map(i64::from);
-        Some(Self { api_url: api_url?, app_url: app_url?, platform, oauth, organization_id })
+        Some(Self {
+            api_url: api_url?,
+            app_url: app_url?,
+            platform,
+            oauth,
+            organization_id,
+        })
     }
 
     /// Whether we are anybody to Cal.com.
@@ -69,7 +86,11 @@ impl CalCom {
 }
 
 /// A client that is configured whole; half of one is a problem.
-fn client(reader: &mut Reader<'_>, id: &'static str, secret: &'static str) -> Option<ClientCredential> {
+fn client(
+    reader: &mut Reader<'_>,
+    id: &'static str,
+    secret: &'static str,
+) -> Option<ClientCredential> {
     for (present, missing) in [(id, secret), (secret, id)] {
         if reader.given(present).is_some() && reader.given(missing).is_none() {
             reader.problem(missing, format!("is required with `{present}`"));
@@ -77,5 +98,8 @@ fn client(reader: &mut Reader<'_>, id: &'static str, secret: &'static str) -> Op
     }
     let id = reader.read(id, parse::credential);
     let secret = reader.read(secret, parse::credential);
-    Some(ClientCredential { id: id?, secret: secret?.into() })
+    Some(ClientCredential {
+        id: id?,
+        secret: secret?.into(),
+    })
 }

@@ -16,13 +16,25 @@ pub fn env_doc() -> String {
          Prefer variables to flags for secrets: other users of the machine can see the flags of a process.\n",
     );
     for group in groups() {
-        write!(text, "\n## {group}\n\n| variable | value | default | meaning |\n| --- | --- | --- | --- |\n")
-            .expect(INFALLIBLE);
+        write!(
+            text,
+            "\n## {group}\n\n| variable | value | default | meaning |\n| --- | --- | --- | --- |\n"
+        )
+        .expect(INFALLIBLE);
         for setting in in_group(group) {
             let (name, value) = (setting.name, setting.value.replace('|', "\\|"));
-            let secret = if setting.secret { " Secret: never shown or logged." } else { "" };
-            writeln!(text, "| `{name}` | {value} | {} | {}{secret} |", default_cell(setting), setting.meaning)
-                .expect(INFALLIBLE);
+            let secret = if setting.secret {
+                " Secret: never shown or logged."
+            } else {
+                ""
+            };
+            writeln!(
+                text,
+                "| `{name}` | {value} | {} | {}{secret} |",
+                default_cell(setting),
+                setting.meaning
+            )
+            .expect(INFALLIBLE);
         }
     }
     text
@@ -62,10 +74,18 @@ fn default_cell(setting: &Setting) -> String {
 
 /// The groups in the order of their first setting.
 fn groups() -> impl Iterator<Item = &'static str> {
-    let first = |index: usize| SETTINGS[..index].iter().all(|earlier| earlier.group != SETTINGS[index].group);
-    (0..SETTINGS.len()).filter(move |&index| first(index)).map(|index| SETTINGS[index].group)
+    let first = |index: usize| {
+        SETTINGS[..index]
+            .iter()
+            .all(|earlier| earlier.group != SETTINGS[index].group)
+    };
+    (0..SETTINGS.len())
+        .filter(move |&index| first(index))
+        .map(|index| SETTINGS[index].group)
 }
 
 fn in_group(group: &'static str) -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(move |setting| setting.group == group)
+    SETTINGS
+        .iter()
+        .filter(move |setting| setting.group == group)
 }

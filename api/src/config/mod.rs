@@ -1,4 +1,5 @@
-//! Settings of the server: read once, checked whole, then passed down as values. Nothing else looks at the environment.
+//! Settings of the server: read once, checked whole, then passed down as values. Nothing else looks
+//! at the environment.
 
 mod args;
 mod cal_com;
@@ -185,16 +186,26 @@ fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Opti
     let anonymous = reader.given("CLERK_ISSUER").is_none();
     let public = listen.is_some_and(|listen| !listen.ip().is_loopback());
     if anonymous && public {
-        reader.problem("CLERK_ISSUER", "is required to listen on an address that others can reach (see `LISTEN`)");
+        reader.problem(
+            "CLERK_ISSUER",
+            "is required to listen on an address that others can reach (see `LISTEN`)",
+        );
     }
     let Some(given) = reader.given("ENVIRONMENT") else {
         let local = anonymous && !public;
-        return Some(if local { Environment::Development } else { Environment::Production });
+        return Some(if local {
+            Environment::Development
+        } else {
+            Environment::Production
+        });
     };
     let environment = parse::environment(given);
     match environment {
         Ok(Environment::Production) if anonymous && !public => {
-            reader.problem("CLERK_ISSUER", "is required when `ENVIRONMENT` is `production`: nobody could sign in");
+            reader.problem(
+                "CLERK_ISSUER",
+                "is required when `ENVIRONMENT` is `production`: nobody could sign in",
+            );
         }
         Ok(_) => {}
         Err(message) => {
@@ -206,14 +217,23 @@ fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Opti
 }
 
 /// The keys, and the rule that tokens of others are not kept in plain sight.
-fn read_keys(reader: &mut Reader<'_>, listen: Option<SocketAddr>, environment: Option<Environment>) -> Option<Keyring> {
+fn read_keys(
+    reader: &mut Reader<'_>,
+    listen: Option<SocketAddr>,
+    environment: Option<Environment>,
+) -> Option<Keyring> {
     let keys = reader.list("ENCRYPTION_KEYS", Key::parse);
     if let Some(id) = Keyring::repeated_id(&keys) {
-        reader.problem("ENCRYPTION_KEYS", format!("has two keys with the id `{id}`"));
+        reader.problem(
+            "ENCRYPTION_KEYS",
+            format!("has two keys with the id `{id}`"),
+        );
     }
     let local = environment == Some(Environment::Development)
         && listen.is_none_or(|listen| listen.ip().is_loopback())
-        && reader.given("PUBLIC_URL").is_none_or(parse::is_loopback_url);
+        && reader
+            .given("PUBLIC_URL")
+            .is_none_or(parse::is_loopback_url);
     if !local && reader.given("ENCRYPTION_KEYS").is_none() && cal_com::is_configured(reader) {
         reader.problem(
             "ENCRYPTION_KEYS",
@@ -224,7 +244,8 @@ fn read_keys(reader: &mut Reader<'_>, listen: Option<SocketAddr>, environment: O
 }
 
 impl Config {
-    /// Takes note of where the server listens in the end: the system has chosen the port where none was named.
+    /// Takes note of where the server listens in the end: the system has chosen the port where none
+    /// was named.
     pub fn bound_to(&mut self, address: SocketAddr) {
         if self.public_url == default_public_url(self.listen) {
             self.public_url = default_public_url(address);
@@ -262,7 +283,10 @@ impl Clerk {
             (None, Some(_)) => reader.problem("CLERK_ISSUER", "is required with `CLERK_AUTHORIZED_PARTIES`"),
             _ => {}
         }
-        Some(Self { issuer: issuer?, authorized_parties })
+        Some(Self {
+            issuer: issuer?,
+            authorized_parties,
+        })
     }
 }
 
@@ -280,7 +304,10 @@ impl Logs {
         let format = reader.read("LOG_FORMAT", parse::log_format);
         let level = reader.read("LOG_LEVEL", parse::log_level);
         let directives = reader.read("RUST_LOG", parse::log_directives);
-        Some(Self { format, filter: directives.or(level)? })
+        Some(Self {
+            format,
+            filter: directives.or(level)?,
+        })
     }
 }
 
@@ -288,7 +315,8 @@ impl Http {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let cors_origins = reader.list("CORS_ORIGINS", parse::origin);
         let trusted_proxies = reader.number("TRUSTED_PROXIES", 0..=16);
-        let persisted_documents = reader.read("PERSISTED_DOCUMENTS", |text| Ok(PathBuf::from(text)));
+        let persisted_documents =
+            reader.read("PERSISTED_DOCUMENTS", |text| Ok(PathBuf::from(text)));
         let max_connections = reader.number("MAX_CONNECTIONS", 1..=1_000_000);
         let drain = reader.number("DRAIN_SECONDS", 0..=600);
         let shutdown = reader.number("SHUTDOWN_SECONDS", 1..=3600);
@@ -307,10 +335,21 @@ impl RateLimits {
     const REQUESTS_IN_PRODUCTION: u32 = 1200;
 
     fn read(reader: &mut Reader<'_>, environment: Option<Environment>) -> Self {
-        let usual = if environment == Some(Environment::Production) { Self::REQUESTS_IN_PRODUCTION } else { 0 };
-        let requests = reader.number("RATE_LIMIT_PER_MINUTE", 0..=10_000_000).unwrap_or(usual);
-        let bookings = reader.number("RATE_LIMIT_BOOKINGS_PER_MINUTE", 0..=10_000_000).unwrap_or(0);
-        Self { requests: NonZeroU32::new(requests), bookings: NonZeroU32::new(bookings) }
+        let usual = if environment == Some(Environment::Production) {
+            Self::REQUESTS_IN_PRODUCTION
+        } else {
+            0
+        };
+        let requests = reader
+            .number("RATE_LIMIT_PER_MINUTE", 0..=10_000_000)
+            .unwrap_or(usual);
+        let bookings = reader
+            .number("RATE_LIMIT_BOOKINGS_PER_MINUTE", 0..=10_000_000)
+            .unwrap_or(0);
+        Self {
+            requests: NonZeroU32::new(requests),
+            bookings: NonZeroU32::new(bookings),
+        }
     }
 }
 
@@ -318,8 +357,16 @@ impl Bookings {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let minutes = |count: u32| Duration::from_secs(u64::from(count) * 60);
         let hold = reader.number("HOLD_MINUTES", 1..=1440).map(minutes);
-        let payment_deadline = reader.number("PAYMENT_DEADLINE_MINUTES", 1..=10_080).map(minutes);
-        let completion_grace = reader.number("COMPLETION_GRACE_MINUTES", 0..=10_080).map(minutes);
-        Some(Self { hold: hold?, payment_deadline: payment_deadline?, completion_grace: completion_grace? })
+        let payment_deadline = reader
+            .number("PAYMENT_DEADLINE_MINUTES", 1..=10_080)
+            .map(minutes);
+        let completion_grace = reader
+            .number("COMPLETION_GRACE_MINUTES", 0..=10_080)
+            .map(minutes);
+        Some(Self {
+            hold: hold?,
+            payment_deadline: payment_deadline?,
+            completion_grace: completion_grace?,
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! The shapes of single values. A message says what would be right; it repeats a value only where that is no secret.
+//! The shapes of single values. A message says what would be right; it repeats a value only where
+//! that is no secret.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,18 +13,26 @@ const CALCOM_NO_SECRET: &str = "no-secret-provided";
 const SECRET_LENGTH_MIN: usize = 8;
 
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
-    if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
+    if let Some(port) = text
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+    {
         return Ok(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port));
     }
-    text.parse()
-        .map_err(|_| format!("must be an address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{text}`"))
+    text.parse().map_err(|_| {
+        format!(
+            "must be an address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{text}`"
+        )
+    })
 }
 
 pub(super) fn environment(text: &str) -> Result<Environment, String> {
     match text {
         "development" => Ok(Environment::Development),
         "production" => Ok(Environment::Production),
-        _ => Err(format!("must be `development` or `production`, not `{text}`")),
+        _ => Err(format!(
+            "must be `development` or `production`, not `{text}`"
+        )),
     }
 }
 
@@ -38,7 +47,9 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
 pub(super) fn log_level(text: &str) -> Result<String, String> {
     match text.to_ascii_lowercase().as_str() {
         level @ ("error" | "warn" | "info" | "debug" | "trace") => Ok(level.to_owned()),
-        _ => Err(format!("must be `error`, `warn`, `info`, `debug` or `trace`, not `{text}`")),
+        _ => Err(format!(
+            "must be `error`, `warn`, `info`, `debug` or `trace`, not `{text}`"
+        )),
     }
 }
 
@@ -65,16 +76,29 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 pub(super) fn database(text: &str) -> Result<(SecretString, Backend), String> {
     let backend = match text.split_once(':') {
         Some(("sqlite", rest)) if !rest.trim_start_matches('/').is_empty() => Backend::Sqlite,
-        Some(("postgres" | "postgresql", rest)) if rest.len() > 2 && rest.starts_with("//") => Backend::Postgres,
-        _ => return Err("must start with `sqlite://` and name a file, or be a `postgres://` URL".to_owned()),
+        Some(("postgres" | "postgresql", rest)) if rest.len() > 2 && rest.starts_with("//") => {
+            Backend::Postgres
+        }
+        _ => {
+            return Err(
+                "must start with `sqlite://` and name a file, or be a `postgres://` URL".to_owned(),
+            );
+        }
     };
     Ok((text.into(), backend))
 }
 
-/// An absolute http(s) URL without credentials, query or fragment; plain http only for loopback hosts unless `plain` allows it.
+/// An absolute http(s) URL without credentials, query or fragment; plain http only for loopback
+/// hosts unless `plain` allows it.
 pub(super) fn url(text: &str, plain: bool) -> Result<String, String> {
-    let wrong = |why: &str| Err(format!("must be an absolute URL such as `https://example.com`; {why}"));
-    let Ok(uri) = text.parse::<Uri>() else { return wrong("this is none") };
+    let wrong = |why: &str| {
+        Err(format!(
+            "must be an absolute URL such as `https://example.com`; {why}"
+        ))
+    };
+    let Ok(uri) = text.parse::<Uri>() else {
+        return wrong("this is none");
+    };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return wrong("scheme or host is missing");
     };
@@ -92,22 +116,33 @@ pub(super) fn url(text: &str, plain: bool) -> Result<String, String> {
     }
 }
 
-/// Scheme, host and perhaps a port, as a browser writes an origin. Not only http(s): extensions and mobile apps have origins too.
+/// Scheme, host and perhaps a port, as a browser writes an origin. Not only http(s): extensions and
+/// mobile apps have origins too.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     let wrong = || format!("`{text}` is not an origin such as `https://app.example.com`");
     let (scheme, host) = text.split_once("://").ok_or_else(wrong)?;
     let scheme_fits = !scheme.is_empty()
-        && scheme.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b));
     let host_fits = !host.is_empty()
-        && host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b));
-    if scheme_fits && host_fits { Ok(text.to_owned()) } else { Err(wrong()) }
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._:[]".contains(&b));
+    if scheme_fits && host_fits {
+        Ok(text.to_owned())
+    } else {
+        Err(wrong())
+    }
 }
 
 /// `metadata.role` as the steps into the claims.
 pub(super) fn claim_path(text: &str) -> Result<Vec<String>, String> {
     let steps: Vec<String> = text.split('.').map(str::to_owned).collect();
     if steps.iter().any(|step| step.trim().is_empty()) {
-        return Err(format!("must be names joined by dots such as `metadata.role`, not `{text}`"));
+        return Err(format!(
+            "must be names joined by dots such as `metadata.role`, not `{text}`"
+        ));
     }
     Ok(steps)
 }
@@ -119,19 +154,26 @@ pub(super) fn webhook_secret(text: &str) -> Result<SecretString, String> {
         ));
     }
     if text.len() < SECRET_LENGTH_MIN {
-        return Err(format!("has a secret shorter than {SECRET_LENGTH_MIN} characters"));
+        return Err(format!(
+            "has a secret shorter than {SECRET_LENGTH_MIN} characters"
+        ));
     }
     Ok(text.into())
 }
 
 /// Whether a URL leads to this machine only.
 pub(super) fn is_loopback_url(text: &str) -> bool {
-    text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(is_loopback_host))
+    text.parse::<Uri>()
+        .is_ok_and(|uri| uri.host().is_some_and(is_loopback_host))
 }
 
 /// An id or a secret of a client at a provider, as it was copied from there.
 pub(super) fn credential(text: &str) -> Result<String, String> {
-    if text.len() < 4 || text.bytes().any(|byte| byte.is_ascii_whitespace() || !byte.is_ascii_graphic()) {
+    if text.len() < 4
+        || text
+            .bytes()
+            .any(|byte| byte.is_ascii_whitespace() || !byte.is_ascii_graphic())
+    {
         return Err("must be at least 4 visible characters without spaces".to_owned());
     }
     Ok(text.to_owned())
@@ -139,5 +181,8 @@ pub(super) fn credential(text: &str) -> Result<String, String> {
 
 pub(super) fn is_loopback_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -1,4 +1,5 @@
-//! Reads settings one by one and remembers everything that is wrong, so that a newcomer mends it all in one go.
+//! Reads settings one by one and remembers everything that is wrong, so that a newcomer mends it
+//! all in one go.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -30,11 +31,17 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(parts: &'a Parts) -> Self {
-        Self { parts, problems: Vec::new() }
+        Self {
+            parts,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn problem(&mut self, variable: &'static str, message: impl Into<String>) {
-        self.problems.push(Problem { variable, message: message.into() });
+        self.problems.push(Problem {
+            variable,
+            message: message.into(),
+        });
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -43,20 +50,31 @@ impl<'a> Reader<'a> {
 
     /// What somebody set. Blank counts as unset: that is what `VARIABLE=` in an env file means.
     pub(super) fn given(&self, name: &'static str) -> Option<&'a str> {
-        debug_assert!(settings::find(name).is_some(), "{name} is not in the table of settings");
-        self.parts.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+        debug_assert!(
+            settings::find(name).is_some(),
+            "{name} is not in the table of settings"
+        );
+        self.parts
+            .get(name)
+            .map(|text| text.trim())
+            .filter(|text| !text.is_empty())
     }
 
     /// What somebody set, else the table's own text.
     fn text(&self, name: &'static str) -> Option<&'a str> {
-        self.given(name).or_else(|| match settings::find(name)?.fallback {
-            Fallback::Text(text) => Some(text),
-            Fallback::Rule(_) | Fallback::Off => None,
-        })
+        self.given(name)
+            .or_else(|| match settings::find(name)?.fallback {
+                Fallback::Text(text) => Some(text),
+                Fallback::Rule(_) | Fallback::Off => None,
+            })
     }
 
     /// `None` when unset, or when wrong: then the problem has been noted.
-    pub(super) fn read<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         match parse(self.text(name)?) {
             Ok(value) => Some(value),
             Err(message) => {
@@ -67,17 +85,35 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number within bounds.
-    pub(super) fn number(&mut self, name: &'static str, bounds: RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn number(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<u32>,
+    ) -> Option<u32> {
         self.read(name, |text| match text.parse() {
             Ok(number) if bounds.contains(&number) => Ok(number),
-            _ => Err(format!("must be a whole number from {} to {}, not `{text}`", bounds.start(), bounds.end())),
+            _ => Err(format!(
+                "must be a whole number from {} to {}, not `{text}`",
+                bounds.start(),
+                bounds.end()
+            )),
         })
     }
 
     /// A comma-separated list; every wrong entry is a problem of its own. Empty when unset.
-    pub(super) fn list<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let Some(text) = self.text(name) else { return Vec::new() };
-        let entries: Vec<_> = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let Some(text) = self.text(name) else {
+            return Vec::new();
+        };
+        let entries: Vec<_> = text
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .collect();
         if entries.is_empty() {
             self.problem(name, "holds commas only");
         }

@@ -1,5 +1,5 @@
-//! Every setting there is, named once: the command line, the checks, `docs/ENVIRONMENT.md` and `.env.example` all read
-//! this table, so that none of them can fall behind the others.
+//! Every setting there is, named once: the command line, the checks, `docs/ENVIRONMENT.md` and
+//! `.env.example` all read this table, so that none of them can fall behind the others.
 
 /// What a setting is when nobody sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,14 @@ const fn plain(
     fallback: Fallback,
     meaning: &'static str,
 ) -> Setting {
-    Setting { name, group, value, fallback, meaning, secret: false }
+    Setting {
+        name,
+        group,
+        value,
+        fallback,
+        meaning,
+        secret: false,
+    }
 }
 
 const fn secret(
@@ -45,7 +52,14 @@ const fn secret(
     fallback: Fallback,
     meaning: &'static str,
 ) -> Setting {
-    Setting { name, group, value, fallback, meaning, secret: true }
+    Setting {
+        name,
+        group,
+        value,
+        fallback,
+        meaning,
+        secret: true,
+    }
 }
 
 use Fallback::{Off, Rule, Text};

@@ -4,7 +4,10 @@ use secrecy::ExposeSecret as _;
 use super::*;
 
 fn parts(pairs: &[(&str, &str)]) -> Parts {
-    pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    pairs
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn config(pairs: &[(&str, &str)]) -> Config {
@@ -16,23 +19,39 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<Problem> {
 }
 
 const ISSUER: (&str, &str) = ("CLERK_ISSUER", "https://clerk.example.com");
-const PARTIES: (&str, &str) = ("CLERK_AUTHORIZED_PARTIES", "https://app.example.com, http://localhost:3000");
+const PARTIES: (&str, &str) = (
+    "CLERK_AUTHORIZED_PARTIES",
+    "https://app.example.com, http://localhost:3000",
+);
 
 const CLIENT: (&str, &str) = ("CALCOM_CLIENT_ID", "client");
 const SECRET: (&str, &str) = ("CALCOM_CLIENT_SECRET", "canary-client-secret");
 const BACK: (&str, &str) = ("OAUTH_REDIRECTS", "https://app.example.com");
-const TWICE: &str = "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-const KEYS: (&str, &str) = ("ENCRYPTION_KEYS", "b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+const TWICE: &str =
+    "a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=,a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const KEYS: (&str, &str) = (
+    "ENCRYPTION_KEYS",
+    "b:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+);
 
 #[test]
 fn the_address_in_the_end_is_also_the_public_one_unless_that_was_named() {
     let address = "127.0.0.1:4567".parse().expect("a literal address");
     let mut derived = config(&[("LISTEN", "127.0.0.1:0")]);
     derived.bound_to(address);
-    assert_eq!((derived.listen, derived.public_url.as_str()), (address, "http://127.0.0.1:4567"));
-    let mut named = config(&[("LISTEN", "127.0.0.1:0"), ("PUBLIC_URL", "https://api.example.com")]);
+    assert_eq!(
+        (derived.listen, derived.public_url.as_str()),
+        (address, "http://127.0.0.1:4567")
+    );
+    let mut named = config(&[
+        ("LISTEN", "127.0.0.1:0"),
+        ("PUBLIC_URL", "https://api.example.com"),
+    ]);
     named.bound_to(address);
-    assert_eq!((named.listen, named.public_url.as_str()), (address, "https://api.example.com"));
+    assert_eq!(
+        (named.listen, named.public_url.as_str()),
+        (address, "https://api.example.com")
+    );
 }
 
 #[test]
@@ -43,19 +62,41 @@ fn nothing_set_is_a_development_server_on_loopback() {
     assert_eq!(config.public_url, "http://127.0.0.1:8080");
     assert_eq!(config.database.url.expose_secret(), "sqlite://courtside.db");
     assert_eq!(config.database.backend, Backend::Sqlite);
-    assert!(config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && config.demo_data.is_none());
+    assert!(
+        config.clerk.is_none()
+            && config.calcom_webhook_secrets.is_empty()
+            && config.demo_data.is_none()
+    );
     assert_eq!(config.role_claim, ["metadata", "role"]);
     assert_eq!(config.logs.filter, "info");
-    assert_eq!(config.rate_limits, RateLimits { requests: None, bookings: NonZeroU32::new(5) });
+    assert_eq!(
+        config.rate_limits,
+        RateLimits {
+            requests: None,
+            bookings: NonZeroU32::new(5)
+        }
+    );
     assert_eq!(config.http.shutdown, Duration::from_secs(30));
-    assert_eq!(config.bookings.payment_deadline, Duration::from_secs(30 * 60));
+    assert_eq!(
+        config.bookings.payment_deadline,
+        Duration::from_secs(30 * 60)
+    );
 }
 
 #[test]
 fn blank_is_unset() {
-    let config = config(&[("LISTEN", ""), ("CLERK_ISSUER", "  "), ("CALCOM_WEBHOOK_SECRETS", ""), ("DEMO_DATA", "")]);
+    let config = config(&[
+        ("LISTEN", ""),
+        ("CLERK_ISSUER", "  "),
+        ("CALCOM_WEBHOOK_SECRETS", ""),
+        ("DEMO_DATA", ""),
+    ]);
     assert_eq!(config.listen.port(), 8080);
-    assert!(config.clerk.is_none() && config.calcom_webhook_secrets.is_empty() && config.demo_data.is_none());
+    assert!(
+        config.clerk.is_none()
+            && config.calcom_webhook_secrets.is_empty()
+            && config.demo_data.is_none()
+    );
 }
 
 #[test]
@@ -75,10 +116,20 @@ fn production_settings_are_read() {
     assert_eq!(config.public_url, "https://api.example.com");
     assert_eq!(config.database.backend, Backend::Postgres);
     let clerk = config.clerk.expect("the issuer is set");
-    assert_eq!(clerk.authorized_parties, ["https://app.example.com", "http://localhost:3000"]);
-    let secrets: Vec<_> = config.calcom_webhook_secrets.iter().map(|secret| secret.expose_secret()).collect();
+    assert_eq!(
+        clerk.authorized_parties,
+        ["https://app.example.com", "http://localhost:3000"]
+    );
+    let secrets: Vec<_> = config
+        .calcom_webhook_secrets
+        .iter()
+        .map(|secret| secret.expose_secret())
+        .collect();
     assert_eq!(secrets, ["new-secret-1", "old-secret-1"]);
-    assert_eq!(config.logs.filter, "info,courtside=debug", "RUST_LOG wins over LOG_LEVEL");
+    assert_eq!(
+        config.logs.filter, "info,courtside=debug",
+        "RUST_LOG wins over LOG_LEVEL"
+    );
     assert_eq!(config.demo_data, Some(false));
     assert_eq!(config.rate_limits.requests, NonZeroU32::new(1200));
 }
@@ -90,8 +141,14 @@ fn environment_follows_issuer_and_address() {
         (&[("LISTEN", "[::1]:9000")], Environment::Development),
         (&[("LISTEN", "localhost:9000")], Environment::Development),
         (&[ISSUER, PARTIES], Environment::Production),
-        (&[ISSUER, PARTIES, ("LISTEN", "0.0.0.0:80")], Environment::Production),
-        (&[ISSUER, PARTIES, ("ENVIRONMENT", "development")], Environment::Development),
+        (
+            &[ISSUER, PARTIES, ("LISTEN", "0.0.0.0:80")],
+            Environment::Production,
+        ),
+        (
+            &[ISSUER, PARTIES, ("ENVIRONMENT", "development")],
+            Environment::Development,
+        ),
     ] {
         assert_eq!(config(pairs).environment, expected, "{pairs:?}");
     }
@@ -154,30 +211,70 @@ fn combinations_are_checked() {
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
     let table: &[Case<'_>] = &[
         (&[("LISTEN", "0.0.0.0:8080")], &["CLERK_ISSUER"]),
-        (&[("LISTEN", "[::]:8080"), ("ENVIRONMENT", "development")], &["CLERK_ISSUER"]),
+        (
+            &[("LISTEN", "[::]:8080"), ("ENVIRONMENT", "development")],
+            &["CLERK_ISSUER"],
+        ),
         (&[("ENVIRONMENT", "production")], &["CLERK_ISSUER"]),
         (&[ISSUER], &["CLERK_AUTHORIZED_PARTIES"]),
         (&[PARTIES], &["CLERK_ISSUER"]),
-        (&[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES], &["CLERK_ISSUER"]),
-        (&[ISSUER, ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*")], &["CLERK_AUTHORIZED_PARTIES"; 2]),
-        (&[ISSUER, PARTIES, ("PUBLIC_URL", "http://api.example.com")], &["PUBLIC_URL"]),
+        (
+            &[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES],
+            &["CLERK_ISSUER"],
+        ),
+        (
+            &[ISSUER, ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*")],
+            &["CLERK_AUTHORIZED_PARTIES"; 2],
+        ),
+        (
+            &[ISSUER, PARTIES, ("PUBLIC_URL", "http://api.example.com")],
+            &["PUBLIC_URL"],
+        ),
         (&[("CALCOM_CLIENT_ID", "client")], &["CALCOM_CLIENT_SECRET"]),
         (&[("CALCOM_CLIENT_SECRET", "secret")], &["CALCOM_CLIENT_ID"]),
-        (&[("CALCOM_OAUTH_CLIENT_ID", "client"), BACK], &["CALCOM_OAUTH_CLIENT_SECRET"]),
-        (&[("CALCOM_OAUTH_CLIENT_SECRET", "secret")], &["CALCOM_OAUTH_CLIENT_ID"]),
-        (&[("CALCOM_OAUTH_CLIENT_ID", "client"), ("CALCOM_OAUTH_CLIENT_SECRET", "secret")], &["OAUTH_REDIRECTS"]),
+        (
+            &[("CALCOM_OAUTH_CLIENT_ID", "client"), BACK],
+            &["CALCOM_OAUTH_CLIENT_SECRET"],
+        ),
+        (
+            &[("CALCOM_OAUTH_CLIENT_SECRET", "secret")],
+            &["CALCOM_OAUTH_CLIENT_ID"],
+        ),
+        (
+            &[
+                ("CALCOM_OAUTH_CLIENT_ID", "client"),
+                ("CALCOM_OAUTH_CLIENT_SECRET", "secret"),
+            ],
+            &["OAUTH_REDIRECTS"],
+        ),
         (&[("CALCOM_ORGANIZATION_ID", "7")], &["CALCOM_CLIENT_ID"]),
         (&[ISSUER, PARTIES, CLIENT, SECRET], &["ENCRYPTION_KEYS"]),
-        (&[ISSUER, PARTIES, ("CALCOM_CLIENT_ID", "client")], &["CALCOM_CLIENT_SECRET", "ENCRYPTION_KEYS"]),
         (
-            &[ISSUER, PARTIES, ("ENVIRONMENT", "development"), ("LISTEN", "0.0.0.0:80"), CLIENT, SECRET],
+            &[ISSUER, PARTIES, ("CALCOM_CLIENT_ID", "client")],
+            &["CALCOM_CLIENT_SECRET", "ENCRYPTION_KEYS"],
+        ),
+        (
+            &[
+                ISSUER,
+                PARTIES,
+                ("ENVIRONMENT", "development"),
+                ("LISTEN", "0.0.0.0:80"),
+                CLIENT,
+                SECRET,
+            ],
             &["ENCRYPTION_KEYS"],
         ),
-        (&[("PUBLIC_URL", "http://tunnel.example.com"), CLIENT, SECRET], &["ENCRYPTION_KEYS"]),
+        (
+            &[("PUBLIC_URL", "http://tunnel.example.com"), CLIENT, SECRET],
+            &["ENCRYPTION_KEYS"],
+        ),
         (&[("ENCRYPTION_KEYS", TWICE)], &["ENCRYPTION_KEYS"]),
     ];
     for (pairs, expected) in table {
-        let named: Vec<_> = problems(pairs).iter().map(|problem| problem.variable).collect();
+        let named: Vec<_> = problems(pairs)
+            .iter()
+            .map(|problem| problem.variable)
+            .collect();
         assert_eq!(named, *expected, "{pairs:?}");
     }
     config(&[("CLERK_ISSUER", "http://127.0.0.1:4000"), PARTIES]);
@@ -190,7 +287,11 @@ fn cal_com_is_read_and_shows_no_secret() {
     let plain = config(&[]);
     assert_eq!(plain.cal_com.api_url, "https://api.cal.com");
     assert_eq!(plain.cal_com.app_url, "https://app.cal.com");
-    assert!(plain.cal_com.platform.is_none() && plain.cal_com.oauth.is_none() && plain.encryption_keys.is_none());
+    assert!(
+        plain.cal_com.platform.is_none()
+            && plain.cal_com.oauth.is_none()
+            && plain.encryption_keys.is_none()
+    );
     let config = config(&[
         CLIENT,
         SECRET,
@@ -201,34 +302,74 @@ fn cal_com_is_read_and_shows_no_secret() {
         ("CALCOM_OAUTH_CLIENT_ID", "oauth"),
         ("CALCOM_OAUTH_CLIENT_SECRET", "canary-oauth-secret"),
     ]);
-    assert_eq!(config.cal_com.api_url, "http://127.0.0.1:5000", "without the slash");
+    assert_eq!(
+        config.cal_com.api_url, "http://127.0.0.1:5000",
+        "without the slash"
+    );
     assert_eq!(config.cal_com.organization_id, Some(17));
     let platform = config.cal_com.platform.as_ref().expect("it is configured");
-    assert_eq!((platform.id.as_str(), platform.secret.expose_secret()), ("client", SECRET.1));
+    assert_eq!(
+        (platform.id.as_str(), platform.secret.expose_secret()),
+        ("client", SECRET.1)
+    );
     assert_eq!(config.oauth_redirects, ["https://app.example.com"]);
     let shown = format!("{config:?}");
-    assert!(!shown.contains("canary") && !shown.contains("AAECAw"), "{shown}");
+    assert!(
+        !shown.contains("canary") && !shown.contains("AAECAw"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn every_problem_is_listed_at_once() {
-    let found =
-        problems(&[("LISTEN", "x"), ("DATABASE_URL", "x"), ("LOG_FORMAT", "x"), ("CALCOM_WEBHOOK_SECRETS", "a,b")]);
+    let found = problems(&[
+        ("LISTEN", "x"),
+        ("DATABASE_URL", "x"),
+        ("LOG_FORMAT", "x"),
+        ("CALCOM_WEBHOOK_SECRETS", "a,b"),
+    ]);
     let named: Vec<_> = found.iter().map(|problem| problem.variable).collect();
-    assert_eq!(named, ["LISTEN", "DATABASE_URL", "CALCOM_WEBHOOK_SECRETS", "CALCOM_WEBHOOK_SECRETS", "LOG_FORMAT"]);
+    assert_eq!(
+        named,
+        [
+            "LISTEN",
+            "DATABASE_URL",
+            "CALCOM_WEBHOOK_SECRETS",
+            "CALCOM_WEBHOOK_SECRETS",
+            "LOG_FORMAT"
+        ]
+    );
     let report = report(&found);
-    assert!(report.starts_with("The configuration has 5 problems:\n  LISTEN: must be an address"), "{report}");
+    assert!(
+        report.starts_with("The configuration has 5 problems:\n  LISTEN: must be an address"),
+        "{report}"
+    );
 }
 
 #[test]
 fn secrets_are_never_repeated() {
     let (password, secret) = ("hunter2-canary", "tiny!");
-    let found = problems(&[("DATABASE_URL", &format!("mysql://u:{password}@db")), ("CALCOM_WEBHOOK_SECRETS", secret)]);
+    let found = problems(&[
+        ("DATABASE_URL", &format!("mysql://u:{password}@db")),
+        ("CALCOM_WEBHOOK_SECRETS", secret),
+    ]);
     let report = report(&found);
-    assert!(!report.contains(password) && !report.contains(secret), "{report}");
+    assert!(
+        !report.contains(password) && !report.contains(secret),
+        "{report}"
+    );
     let url = format!("postgres://u:{password}@db/x");
-    let shown = format!("{:?}", config(&[("DATABASE_URL", &url), ("CALCOM_WEBHOOK_SECRETS", "canary-secret")]));
-    assert!(!shown.contains(password) && !shown.contains("canary-secret"), "{shown}");
+    let shown = format!(
+        "{:?}",
+        config(&[
+            ("DATABASE_URL", &url),
+            ("CALCOM_WEBHOOK_SECRETS", "canary-secret")
+        ])
+    );
+    assert!(
+        !shown.contains(password) && !shown.contains("canary-secret"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -236,20 +377,32 @@ fn flags_reach_the_parts_and_help_names_every_setting() {
     let mut command = SettingArgs::augment_args(Command::new("serve"));
     let help = command.render_long_help().to_string();
     for setting in SETTINGS {
-        assert!(help.contains(&format!("[env: {}]", setting.name)), "{} is not in the help", setting.name);
+        assert!(
+            help.contains(&format!("[env: {}]", setting.name)),
+            "{} is not in the help",
+            setting.name
+        );
     }
     let matches = command
         .try_get_matches_from(["serve", "--listen", "[::1]:1", "--rate-limit-per-minute=0"])
         .expect("these flags exist");
     let args = SettingArgs::from_arg_matches(&matches).expect("every setting is a text");
-    assert_eq!(args.parts.get("LISTEN").map(String::as_str), Some("[::1]:1"));
-    assert_eq!(args.parts.get("RATE_LIMIT_PER_MINUTE").map(String::as_str), Some("0"));
+    assert_eq!(
+        args.parts.get("LISTEN").map(String::as_str),
+        Some("[::1]:1")
+    );
+    assert_eq!(
+        args.parts.get("RATE_LIMIT_PER_MINUTE").map(String::as_str),
+        Some("0")
+    );
 }
 
 #[test]
 fn unknown_flags_are_bad_usage() {
     let command = SettingArgs::augment_args(Command::new("serve"));
-    let error = command.try_get_matches_from(["serve", "--lisen", "x"]).expect_err("there is no such flag");
+    let error = command
+        .try_get_matches_from(["serve", "--lisen", "x"])
+        .expect_err("there is no such flag");
     assert_eq!(error.exit_code(), i32::from(EXIT_USAGE));
 }
 
@@ -257,8 +410,18 @@ fn unknown_flags_are_bad_usage() {
 fn documents_name_every_setting_once() {
     let (doc, example) = (env_doc(), env_example());
     for setting in SETTINGS {
-        assert_eq!(doc.matches(&format!("\n| `{}` |", setting.name)).count(), 1, "{}", setting.name);
-        assert_eq!(example.matches(&format!("\n# {}=", setting.name)).count(), 1, "{}", setting.name);
+        assert_eq!(
+            doc.matches(&format!("\n| `{}` |", setting.name)).count(),
+            1,
+            "{}",
+            setting.name
+        );
+        assert_eq!(
+            example.matches(&format!("\n# {}=", setting.name)).count(),
+            1,
+            "{}",
+            setting.name
+        );
     }
 }
 

@@ -1,5 +1,6 @@
-//! A row of PostgreSQL whose values are read where they lie: text is not copied, and the type of a column is not looked up again for every
-//! value. For lists that are written as soon as they are read; everything else reads models.
+//! A row of PostgreSQL whose values are read where they lie: text is not copied, and the type of a
+//! column is not looked up again for every value. For lists that are written as soon as they are
+//! read; everything else reads models.
 
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
@@ -9,7 +10,8 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// One row. Columns are counted from 0; asking for a column as something that it is not is our mistake, and gives `Internal`.
+/// One row. Columns are counted from 0; asking for a column as something that it is not is our
+/// mistake, and gives `Internal`.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'r>(&'r PgRow);
 
@@ -72,6 +74,8 @@ impl<'r> Row<'r> {
     }
 
     fn read<T: Decode<'r, Postgres>>(self, at: usize) -> Result<T> {
-        self.0.try_get_unchecked(at).map_err(|error| Error::internal("reading a column", error))
+        self.0
+            .try_get_unchecked(at)
+            .map_err(|error| Error::internal("reading a column", error))
     }
 }

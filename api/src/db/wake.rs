@@ -1,4 +1,5 @@
-//! Who is told after a commit: here, and with PostgreSQL in every other process that shares the database.
+//! Who is told after a commit: here, and with PostgreSQL in every other process that shares the
+//! database.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -38,7 +39,8 @@ impl Tidings {
     }
 }
 
-/// Where to wait for news. Being told is a hint: whoever waits here also looks by itself from time to time.
+/// Where to wait for news. Being told is a hint: whoever waits here also looks by itself from time
+/// to time.
 #[derive(Debug)]
 pub struct Wake {
     waiting: [Notify; News::ALL.len()],
@@ -50,7 +52,11 @@ pub struct Wake {
 
 impl Default for Wake {
     fn default() -> Self {
-        Self { waiting: Default::default(), untold: AtomicU8::new(0), process: entity::new_id() }
+        Self {
+            waiting: Default::default(),
+            untold: AtomicU8::new(0),
+            process: entity::new_id(),
+        }
     }
 }
 
@@ -75,14 +81,22 @@ impl Wake {
         self.untold.fetch_or(bits, Ordering::AcqRel) == 0
     }
 
-    /// The message about everything that has not been told yet. Whatever commits from here on sends for itself.
+    /// The message about everything that has not been told yet. Whatever commits from here on sends
+    /// for itself.
     pub(super) fn message(&self) -> String {
-        format!("{}/{}", self.process.simple(), self.untold.swap(0, Ordering::AcqRel))
+        format!(
+            "{}/{}",
+            self.process.simple(),
+            self.untold.swap(0, Ordering::AcqRel)
+        )
     }
 
-    /// Wakes whoever waits for what another process tells of. What cannot be read, as from a newer program, may be anything.
+    /// Wakes whoever waits for what another process tells of. What cannot be read, as from a newer
+    /// program, may be anything.
     pub(crate) fn hear(&self, message: &str) {
-        let Some((process, bits)) = message.split_once('/') else { return self.here(u8::MAX) };
+        let Some((process, bits)) = message.split_once('/') else {
+            return self.here(u8::MAX);
+        };
         if process.parse() != Ok(self.process) {
             self.here(bits.parse().unwrap_or(u8::MAX));
         }
@@ -96,7 +110,9 @@ mod tests {
     use super::*;
 
     fn woken(wake: &Wake, told: impl FnOnce(&Wake)) -> Vec<News> {
-        let mut waiting: Vec<_> = News::ALL.map(|news| (news, Box::pin(wake.on(news).notified()))).into();
+        let mut waiting: Vec<_> = News::ALL
+            .map(|news| (news, Box::pin(wake.on(news).notified())))
+            .into();
         told(wake);
         waiting.retain_mut(|(_, notified)| notified.now_or_never().is_some());
         waiting.into_iter().map(|(news, _)| news).collect()
@@ -109,7 +125,8 @@ mod tests {
             assert_eq!(woken(&wake, |wake| wake.here(news.bit())), [news]);
         }
         assert_eq!(
-            woken(&wake, |wake| wake.here(News::Events.bit() | News::ProviderJobs.bit())),
+            woken(&wake, |wake| wake
+                .here(News::Events.bit() | News::ProviderJobs.bit())),
             [News::Events, News::ProviderJobs]
         );
     }
@@ -120,15 +137,25 @@ mod tests {
         assert!(one.is_first_to_tell(News::Events.bit()));
         assert!(!one.is_first_to_tell(News::Jobs.bit()));
         let message = one.message();
-        assert!(one.is_first_to_tell(News::Jobs.bit()), "what comes after the message needs another one");
-        assert_eq!(woken(&other, |wake| wake.hear(&message)), [News::Events, News::Jobs]);
+        assert!(
+            one.is_first_to_tell(News::Jobs.bit()),
+            "what comes after the message needs another one"
+        );
+        assert_eq!(
+            woken(&other, |wake| wake.hear(&message)),
+            [News::Events, News::Jobs]
+        );
         assert_eq!(woken(&one, |wake| wake.hear(&message)), []);
     }
 
     #[test]
     fn a_message_that_cannot_be_read_wakes_everyone() {
         for message in ["", "something", "0/", "0/many"] {
-            assert_eq!(woken(&Wake::default(), |wake| wake.hear(message)), News::ALL, "{message:?}");
+            assert_eq!(
+                woken(&Wake::default(), |wake| wake.hear(message)),
+                News::ALL,
+                "{message:?}"
+            );
         }
     }
 }

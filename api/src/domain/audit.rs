@@ -10,7 +10,8 @@ use serde_json::json;
 use super::Result;
 use crate::db::Txn;
 
-/// Writes a deed down, in the transaction that does it. `subject` is the global id of what it was done to.
+/// Writes a deed down, in the transaction that does it. `subject` is the global id of what it was
+/// done to.
 ///
 /// # Errors
 /// When the database fails.
@@ -36,7 +37,8 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Writes down that a secret is about to be read, what for and for whom, before it is. There is no transaction: reading changes nothing.
+/// Writes down that a secret is about to be read, what for and for whom, before it is. There is no
+/// transaction: reading changes nothing.
 ///
 /// # Errors
 /// When the database fails. Then the secret is not to be read.

@@ -8,7 +8,8 @@ use entity::{Uuid, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QuerySelect,
 };
 
 use super::booking::{Offer, Offered, Wanted, Wanting, require_free};
@@ -31,15 +32,21 @@ pub struct Create {
     pub length_minutes: Option<i32>,
 }
 
-/// Holds a free slot for the caller: for a while nobody else can book or hold it. A person holds one slot of each coach; a new hold takes
-/// the place of the one before.
+/// Holds a free slot for the caller: for a while nobody else can book or hold it. A person holds
+/// one slot of each coach; a new hold takes the place of the one before.
 ///
 /// # Errors
-/// `SlotTaken` or `SlotNotOffered`; `NotFound` for what cannot be booked; `InvalidState` for a coach who takes no bookings, for oneself,
-/// and beyond three slots at a time; `Invalid` for values that cannot stand.
+/// `SlotTaken` or `SlotNotOffered`; `NotFound` for what cannot be booked; `InvalidState` for a
+/// coach who takes no bookings, for oneself, and beyond three slots at a time; `Invalid` for values
+/// that cannot stand.
 pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Model> {
     let user_id = caller.require_person()?.user_id;
-    let Create { event_type_id, coach_id, starts_at, length_minutes } = input;
+    let Create {
+        event_type_id,
+        coach_id,
+        starts_at,
+        length_minutes,
+    } = input;
     let offered = Offered::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
     let now = app.clock.now();
     let (id, expires_at) = (entity::new_id(), now + app.deadlines.hold);
@@ -47,14 +54,27 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
         .write(move |txn| {
             let offered = offered.clone();
             Box::pin(async move {
-                // One person's holds are counted one after the other. Whoever only refers to the account does not wait.
+                // One person's holds are counted one after the other. Whoever only refers to the
+                // account does not wait.
                 let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
                 account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let wanted = Wanted { event_type_id, coach_id, starts_at, length_minutes };
+                let wanted = Wanted {
+                    event_type_id,
+                    coach_id,
+                    starts_at,
+                    length_minutes,
+                };
                 let (offer, violations) = wanted.find(txn, user_id, now).await?;
                 check(violations)?;
                 make_room(txn, user_id, offer.coach.id, now).await?;
-                place(txn, offer, &offered, (starts_at, user_id), (id, now, expires_at)).await
+                place(
+                    txn,
+                    offer,
+                    &offered,
+                    (starts_at, user_id),
+                    (id, now, expires_at),
+                )
+                .await
             })
         })
         .await
@@ -62,9 +82,17 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
 
 /// Drops what the new hold replaces, and refuses one too many.
 async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    let own = Condition::all().add(Column::UserId.eq(user_id)).add(Column::Id.not_in_subquery(Entity::of_moves()));
-    let replaced = Condition::any().add(Column::CoachId.eq(coach_id)).add(Column::ExpiresAt.lte(now));
-    Entity::delete_many().filter(own.clone()).filter(replaced).exec(&**txn).await?;
+    let own = Condition::all()
+        .add(Column::UserId.eq(user_id))
+        .add(Column::Id.not_in_subquery(Entity::of_moves()));
+    let replaced = Condition::any()
+        .add(Column::CoachId.eq(coach_id))
+        .add(Column::ExpiresAt.lte(now));
+    Entity::delete_many()
+        .filter(own.clone())
+        .filter(replaced)
+        .exec(&**txn)
+        .await?;
     if Entity::find().filter(own).count(&**txn).await? >= MOST {
         let message = format!("you already hold {MOST} slots; book or release one first");
         return Err(Conflict::InvalidState(message).into());
@@ -81,9 +109,16 @@ async fn place(
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
     let scheduler = offer.coach.scheduler;
-    let wanted = Wanting { coach: &offer.coach, event_type: &offer.event_type, terms: &terms, scheduler };
+    let wanted = Wanting {
+        coach: &offer.coach,
+        event_type: &offer.event_type,
+        terms: &terms,
+        scheduler,
+    };
     require_free(txn, wanted, offered, starts_at, Except::default(), now).await?;
-    let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+    let claim = terms
+        .claim(starts_at)
+        .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let row = ActiveModel {
         id: Set(id),
         coach_id: Set(offer.coach.id),
@@ -102,16 +137,24 @@ async fn place(
 /// Gives a held slot back before its time.
 ///
 /// # Errors
-/// `NotFound` for anyone else's hold and for one that is gone; `InvalidState` for one that keeps the new time of a booking while the
-/// coach's calendar is asked to move it.
+/// `NotFound` for anyone else's hold and for one that is gone; `InvalidState` for one that keeps
+/// the new time of a booking while the coach's calendar is asked to move it.
 pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> {
     let user_id = caller.require_person()?.user_id;
     app.db
         .write(move |txn| {
             Box::pin(async move {
                 let own = Column::Id.eq(hold_id).and(Column::UserId.eq(user_id));
-                let free = own.clone().and(Column::Id.not_in_subquery(Entity::of_moves()));
-                if Entity::delete_many().filter(free).exec(&**txn).await?.rows_affected == 1 {
+                let free = own
+                    .clone()
+                    .and(Column::Id.not_in_subquery(Entity::of_moves()));
+                if Entity::delete_many()
+                    .filter(free)
+                    .exec(&**txn)
+                    .await?
+                    .rows_affected
+                    == 1
+                {
                     return Ok(hold_id);
                 }
                 match Entity::find().filter(own).one(&**txn).await? {
@@ -129,18 +172,22 @@ pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> 
 /// `NotFound`.
 pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
     let user_id = caller.require_person()?.user_id;
-    let own =
-        Entity::find_by_id(hold_id).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(app.clock.now()));
+    let own = Entity::find_by_id(hold_id)
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(app.clock.now()));
     own.one(app.db.read()).await?.ok_or_else(no_hold)
 }
 
-/// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs which are being moved.
+/// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs
+/// which are being moved.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let user_id = caller.require_person()?.user_id;
-    let live = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(app.clock.now()));
+    let live = Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(app.clock.now()));
     let mut holds = live.all(app.db.read()).await?;
     holds.sort_by_key(|hold| (hold.starts_at, hold.id));
     Ok(holds)
@@ -148,7 +195,8 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
 
 /// Why a hold that a move has made is not for its owner to use.
 pub(super) fn kept_for_a_move() -> Error {
-    Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned()).into()
+    Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned())
+        .into()
 }
 
 fn no_hold() -> Error {

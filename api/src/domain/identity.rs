@@ -86,15 +86,26 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// See [`TokenProblem`].
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> std::result::Result<Identity, TokenProblem> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> std::result::Result<Identity, TokenProblem> {
         match self {
             Self::Local(issuer) => issuer.verify(token, now),
-            Self::Clerk { verifier, issuer, role_claim } => {
-                let claims = verifier.verify(token, now).await.map_err(|error| match error {
-                    clerk::TokenError::Expired => TokenProblem::Expired,
-                    clerk::TokenError::KeysUnavailable => TokenProblem::Unavailable,
-                    _ => TokenProblem::Invalid,
-                })?;
+            Self::Clerk {
+                verifier,
+                issuer,
+                role_claim,
+            } => {
+                let claims = verifier
+                    .verify(token, now)
+                    .await
+                    .map_err(|error| match error {
+                        clerk::TokenError::Expired => TokenProblem::Expired,
+                        clerk::TokenError::KeysUnavailable => TokenProblem::Unavailable,
+                        _ => TokenProblem::Invalid,
+                    })?;
                 Ok(Identity {
                     issuer: issuer.clone(),
                     subject: claims.sub.clone(),
@@ -129,7 +140,8 @@ fn role_at(claims: &serde_json::Map<String, Value>, path: &str) -> Option<Role> 
     }
 }
 
-/// Signs and checks the tokens of an installation without Clerk. HS256: the same installation does both.
+/// Signs and checks the tokens of an installation without Clerk. HS256: the same installation does
+/// both.
 #[derive(Clone)]
 pub struct LocalIssuer {
     key: Arc<[u8]>,
@@ -160,12 +172,23 @@ impl LocalIssuer {
     /// When the database fails.
     pub async fn open(db: &Db) -> Result<Self> {
         let fresh: [u8; 32] = rand::random();
-        let row = setting::ActiveModel { key: Set(LOCAL_KEY.to_owned()), value: Set(hex::encode(fresh)) };
-        let keep = OnConflict::column(setting::Column::Key).do_nothing().to_owned();
-        setting::Entity::insert(row).on_conflict(keep).exec_without_returning(db.write_one()).await?;
-        let stored = setting::Entity::find_by_id(LOCAL_KEY.to_owned()).one(db.write_one()).await?;
+        let row = setting::ActiveModel {
+            key: Set(LOCAL_KEY.to_owned()),
+            value: Set(hex::encode(fresh)),
+        };
+        let keep = OnConflict::column(setting::Column::Key)
+            .do_nothing()
+            .to_owned();
+        setting::Entity::insert(row)
+            .on_conflict(keep)
+            .exec_without_returning(db.write_one())
+            .await?;
+        let stored = setting::Entity::find_by_id(LOCAL_KEY.to_owned())
+            .one(db.write_one())
+            .await?;
         let stored = stored.ok_or_else(|| Error::internal("the local token key", "vanished"))?;
-        let key = hex::decode(stored.value).map_err(|error| Error::internal("the local token key", error))?;
+        let key = hex::decode(stored.value)
+            .map_err(|error| Error::internal("the local token key", error))?;
         Ok(Self { key: key.into() })
     }
 
@@ -182,14 +205,21 @@ impl LocalIssuer {
             name: identity.name.clone().unwrap_or_default(),
             email: identity.email.clone().unwrap_or_default(),
             role: role_name(identity.role.unwrap_or(Role::Client)).to_owned(),
-            zoneinfo: identity.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+            zoneinfo: identity
+                .time_zone
+                .clone()
+                .unwrap_or_else(|| "UTC".to_owned()),
         };
         let key = EncodingKey::from_secret(&self.key);
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
             .map_err(|error| Error::internal("signing a local token", error))
     }
 
-    fn verify(&self, token: &str, now: DateTime<Utc>) -> std::result::Result<Identity, TokenProblem> {
+    fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> std::result::Result<Identity, TokenProblem> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_issuer(&[LOCAL_ISSUER]);
         rules.set_required_spec_claims(&["exp", "iss", "sub"]);
@@ -197,8 +227,9 @@ impl LocalIssuer {
         rules.validate_exp = false;
         rules.validate_aud = false;
         let key = DecodingKey::from_secret(&self.key);
-        let claims =
-            jsonwebtoken::decode::<LocalClaims>(token, &key, &rules).map_err(|_| TokenProblem::Invalid)?.claims;
+        let claims = jsonwebtoken::decode::<LocalClaims>(token, &key, &rules)
+            .map_err(|_| TokenProblem::Invalid)?
+            .claims;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(TokenProblem::Invalid)?;
         if expires_at <= now {
             return Err(TokenProblem::Expired);
@@ -210,7 +241,12 @@ impl LocalIssuer {
             email_verified: true,
             name: Some(claims.name).filter(|name| !name.is_empty()),
             time_zone: Some(claims.zoneinfo),
-            role: role_at(&[("role".to_owned(), Value::String(claims.role))].into_iter().collect(), "role"),
+            role: role_at(
+                &[("role".to_owned(), Value::String(claims.role))]
+                    .into_iter()
+                    .collect(),
+                "role",
+            ),
             expires_at,
         })
     }
@@ -226,7 +262,8 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// The person behind a valid token; made on first sight, and kept in step with what their tokens say.
+/// The person behind a valid token; made on first sight, and kept in step with what their tokens
+/// say.
 ///
 /// # Errors
 /// When the database fails.
@@ -256,7 +293,10 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
 }
 
 fn email(identity: &Identity) -> Option<String> {
-    identity.email.as_ref().map(|email| email.trim().to_lowercase())
+    identity
+        .email
+        .as_ref()
+        .map(|email| email.trim().to_lowercase())
 }
 
 /// A token that names no role is a client's: whoever lost a role must not keep it here.
@@ -285,15 +325,27 @@ async fn keep(
         updated_at: Set(now),
     };
     // Two first requests may come at once.
-    let keep = OnConflict::columns([user::Column::Issuer, user::Column::Subject]).do_nothing().to_owned();
-    user::Entity::insert(fresh).on_conflict(keep).exec_without_returning(&**txn).await?;
-    let user = user::Entity::find_by_subject(&identity.issuer, &identity.subject).one(&**txn).await?;
+    let keep = OnConflict::columns([user::Column::Issuer, user::Column::Subject])
+        .do_nothing()
+        .to_owned();
+    user::Entity::insert(fresh)
+        .on_conflict(keep)
+        .exec_without_returning(&**txn)
+        .await?;
+    let user = user::Entity::find_by_subject(&identity.issuer, &identity.subject)
+        .one(&**txn)
+        .await?;
     let user = user.ok_or_else(|| Error::internal("an account", "vanished"))?;
 
     let email = email(identity).or_else(|| user.email.clone());
-    let claims_bookings = identity.email_verified && email.is_some() && (email != user.email || !user.email_verified);
+    let claims_bookings =
+        identity.email_verified && email.is_some() && (email != user.email || !user.email_verified);
     let mut row = user.clone().into_active_model();
-    row.email_verified = Set(if identity.email.is_some() { identity.email_verified } else { user.email_verified });
+    row.email_verified = Set(if identity.email.is_some() {
+        identity.email_verified
+    } else {
+        user.email_verified
+    });
     row.display_name = Set(match &identity.name {
         Some(name) => name.clone(),
         // Others see it: it must not be an address.
@@ -307,7 +359,13 @@ async fn keep(
     row.updated_at = Set(now);
     let user = row.update(&**txn).await?;
     if claims_bookings {
-        job::enqueue(txn, &Job::ClaimBookings { user_id: user.id }, now, correlation_id).await?;
+        job::enqueue(
+            txn,
+            &Job::ClaimBookings { user_id: user.id },
+            now,
+            correlation_id,
+        )
+        .await?;
     }
     let coach = match user.role {
         Role::Coach => Some(super::coach::ensure_profile(txn, &user, now).await?),
@@ -317,7 +375,8 @@ async fn keep(
 }
 
 fn known_zone(zone: Option<&str>) -> &str {
-    zone.filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()).unwrap_or("UTC")
+    zone.filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
+        .unwrap_or("UTC")
 }
 
 /// How long a token of the local issuer lasts.

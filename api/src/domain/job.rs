@@ -19,8 +19,15 @@ use crate::outbox::Job;
 pub async fn list_dead(app: &App, caller: &Caller, page: &PageInput) -> Result<Page<Model>> {
     caller.require_admin()?;
     let query = Entity::find().filter(Column::Status.eq(Status::Dead));
-    let order = (List::DeadJobs, (Column::RunAt, Column::Id), Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.run_at, row.id)).await
+    let order = (
+        List::DeadJobs,
+        (Column::RunAt, Column::Id),
+        Direction::Descending,
+    );
+    page::cut(app.db.read(), query, page, order, |row: &Model| {
+        (row.run_at, row.id)
+    })
+    .await
 }
 
 /// Has a job that was given up done again, with all its attempts.
@@ -34,10 +41,21 @@ pub async fn replay(app: &App, caller: &Caller, job_id: Uuid) -> Result<Model> {
         .write(move |txn| {
             let correlation_id = correlation_id.clone();
             Box::pin(async move {
-                let dead = Entity::find_by_id(job_id).filter(Column::Status.eq(Status::Dead)).one(&**txn).await?;
+                let dead = Entity::find_by_id(job_id)
+                    .filter(Column::Status.eq(Status::Dead))
+                    .one(&**txn)
+                    .await?;
                 let dead = dead.ok_or(Error::NotFound("job"))?;
                 let subject = format!("job_{}", job_id.simple());
-                audit::record(txn, Some(admin), "job.replay", &subject, now, &correlation_id).await?;
+                audit::record(
+                    txn,
+                    Some(admin),
+                    "job.replay",
+                    &subject,
+                    now,
+                    &correlation_id,
+                )
+                .await?;
                 reopen_delivery(txn, &dead).await?;
                 if let Some(waiting) = waiting_twin(txn, &dead).await? {
                     // The same work was asked for again meanwhile: that row stands for both.
@@ -73,7 +91,9 @@ async fn waiting_twin(txn: &Txn, dead: &Model) -> Result<Option<Model>> {
 
 /// The delivery was marked dead with its job, and lives again with it.
 async fn reopen_delivery(txn: &Txn, dead: &Model) -> Result<()> {
-    let Some(Job::ProjectDelivery { delivery_id }) = Job::from_row(dead) else { return Ok(()) };
+    let Some(Job::ProjectDelivery { delivery_id }) = Job::from_row(dead) else {
+        return Ok(());
+    };
     webhook_delivery::Entity::update_many()
         .set(webhook_delivery::ActiveModel {
             status: Set(webhook_delivery::Status::Received),

@@ -1,15 +1,19 @@
 //! Moving a coach's time from one scheduler to another.
 //!
-//! What the coach offers and when they work is brought to the new scheduler first; only when all of it is there does the coach's time
-//! change hands. Cut off in the middle it is asked for again, and goes on: nothing is made twice. Bookings are not touched. Each stays
-//! with the scheduler that granted it until it is over, keeps its identity and history, and goes on taking its time here.
+//! What the coach offers and when they work is brought to the new scheduler first; only when all of
+//! it is there does the coach's time change hands. Cut off in the middle it is asked for again, and
+//! goes on: nothing is made twice. Bookings are not touched. Each stays with the scheduler that
+//! granted it until it is over, keeps its identity and history, and goes on taking its time here.
 
 use entity::booking::{self, Status};
 use entity::coach::{self, Scheduler};
 use entity::event_type::{self, Visibility};
 use entity::{Uuid, schedule};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder,
+};
 
 use super::coach::{acting_for, lock, require};
 use super::connection::Purpose;
@@ -90,28 +94,52 @@ pub struct Report {
 /// Moves a coach's time to another scheduler. Of the caller's own profile, or, for staff, of any.
 ///
 /// # Errors
-/// `NotFound` for another coach; `InvalidState` when no account is connected, or there are no hours to work by; `Unavailable` when Cal.com
-/// does not answer. What was brought there by then stays, and asking again goes on from there.
+/// `NotFound` for another coach; `InvalidState` when no account is connected, or there are no hours
+/// to work by; `Unavailable` when Cal.com does not answer. What was brought there by then stays,
+/// and asking again goes on from there.
 pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let (person, coach_id) = acting_for(caller, wanted.coach_id)?;
     let coach = require(app.db.read(), coach_id).await?;
     if coach.default_schedule_id.is_none() {
-        return Err(Conflict::InvalidState("the coach has no hours; make a schedule first".to_owned()).into());
+        return Err(Conflict::InvalidState(
+            "the coach has no hours; make a schedule first".to_owned(),
+        )
+        .into());
     }
     let steps = match wanted.to {
         Target::Native => Vec::new(),
         Target::CalCom => {
-            let account = Account::of_coach(app, coach_id, Purpose::EventType.asked_by(Some(person.user_id))).await?;
-            let account =
-                account.ok_or_else(|| Conflict::InvalidState("connect an account at Cal.com first".to_owned()))?;
-            if wanted.dry_run { plan(app, &account, &coach).await? } else { bring(app, &account, &coach).await? }
+            let account = Account::of_coach(
+                app,
+                coach_id,
+                Purpose::EventType.asked_by(Some(person.user_id)),
+            )
+            .await?;
+            let account = account.ok_or_else(|| {
+                Conflict::InvalidState("connect an account at Cal.com first".to_owned())
+            })?;
+            if wanted.dry_run {
+                plan(app, &account, &coach).await?
+            } else {
+                bring(app, &account, &coach).await?
+            }
         }
     };
     let bookings_kept = kept(app, coach_id, wanted.to).await?;
     let is_whole = steps.iter().all(|step| step.outcome != Outcome::Failed);
-    let coach = if is_whole && !wanted.dry_run { hand_over(app, caller, coach_id, wanted.to).await? } else { coach };
+    let coach = if is_whole && !wanted.dry_run {
+        hand_over(app, caller, coach_id, wanted.to).await?
+    } else {
+        coach
+    };
     let is_done = coach.scheduler == wanted.to.scheduler();
-    Ok(Report { coach, dry_run: wanted.dry_run, is_done, steps, bookings_kept })
+    Ok(Report {
+        coach,
+        dry_run: wanted.dry_run,
+        is_done,
+        steps,
+        bookings_kept,
+    })
 }
 
 impl Target {
@@ -124,7 +152,10 @@ impl Target {
 }
 
 /// Schedules and event types that go along.
-async fn luggage(app: &App, coach: &coach::Model) -> Result<(Vec<schedule::Model>, Vec<event_type::Model>)> {
+async fn luggage(
+    app: &App,
+    coach: &coach::Model,
+) -> Result<(Vec<schedule::Model>, Vec<event_type::Model>)> {
     let event_types = event_type::Entity::find()
         .filter(event_type::Column::CoachId.eq(coach.id))
         .filter(event_type::Column::Visibility.ne(Visibility::Archived))
@@ -132,7 +163,10 @@ async fn luggage(app: &App, coach: &coach::Model) -> Result<(Vec<schedule::Model
         .order_by_asc(event_type::Column::Id)
         .all(app.db.read())
         .await?;
-    let used = event_types.iter().filter_map(|event_type| event_type.schedule_id).chain(coach.default_schedule_id);
+    let used = event_types
+        .iter()
+        .filter_map(|event_type| event_type.schedule_id)
+        .chain(coach.default_schedule_id);
     let schedules = schedule::Entity::find()
         .filter(schedule::Column::Id.is_in(used))
         .order_by_asc(schedule::Column::Id)
@@ -157,7 +191,12 @@ async fn bring(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result
             Ok(None) => continue,
             Err(stopped) => Err(stopped),
         };
-        steps.push(step(Subject::EventType, row.id, row.title, outcome(carried)?));
+        steps.push(step(
+            Subject::EventType,
+            row.id,
+            row.title,
+            outcome(carried)?,
+        ));
     }
     Ok(steps)
 }
@@ -165,12 +204,22 @@ async fn bring(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result
 async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<Vec<Step>> {
     let (schedules, event_types) = luggage(app, coach).await?;
     let silent = |fault| Error::from(Silent::from(fault));
-    let (hours, offers) = (account.schedules().await.map_err(silent)?, account.event_types().await.map_err(silent)?);
-    let mirrors = super::sync::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+    let (hours, offers) = (
+        account.schedules().await.map_err(silent)?,
+        account.event_types().await.map_err(silent)?,
+    );
+    let mirrors =
+        super::sync::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>())
+            .await?;
     let mut steps = Vec::new();
     for row in schedules {
-        let known = mirrors.get(&row.id).and_then(|mirror| mirror.external_id.clone());
-        let outcome = if hours.iter().any(|theirs| Some(theirs.id.to_string()) == known) {
+        let known = mirrors
+            .get(&row.id)
+            .and_then(|mirror| mirror.external_id.clone());
+        let outcome = if hours
+            .iter()
+            .any(|theirs| Some(theirs.id.to_string()) == known)
+        {
             Outcome::Updated
         } else if hours.iter().any(|theirs| theirs.name == row.name) {
             Outcome::Adopted
@@ -181,7 +230,10 @@ async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<
     }
     for row in event_types {
         let known = row.provider_event_type_id.clone();
-        let outcome = if offers.iter().any(|theirs| Some(theirs.id.to_string()) == known) {
+        let outcome = if offers
+            .iter()
+            .any(|theirs| Some(theirs.id.to_string()) == known)
+        {
             Outcome::Updated
         } else if offers.iter().any(|theirs| theirs.slug == row.slug) {
             Outcome::Adopted
@@ -193,8 +245,19 @@ async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<
     Ok(steps)
 }
 
-fn step(subject: Subject, id: Uuid, name: String, (outcome, message): (Outcome, Option<String>)) -> Step {
-    Step { subject, id, name, outcome, message }
+fn step(
+    subject: Subject,
+    id: Uuid,
+    name: String,
+    (outcome, message): (Outcome, Option<String>),
+) -> Step {
+    Step {
+        subject,
+        id,
+        name,
+        outcome,
+        message,
+    }
 }
 
 /// Cal.com said nothing that could be worked with.
@@ -210,10 +273,10 @@ impl From<Silent> for Error {
     fn from(Silent(fault): Silent) -> Self {
         tracing::info!(error = %fault, "a migration could not go on");
         match fault.kind {
-            providers::Kind::Unauthorized => {
-                Conflict::InvalidState("Cal.com does not accept the connected account; connect it again".to_owned())
-                    .into()
-            }
+            providers::Kind::Unauthorized => Conflict::InvalidState(
+                "Cal.com does not accept the connected account; connect it again".to_owned(),
+            )
+            .into(),
             _ => Self::Unavailable("Cal.com does not answer at present; try again later"),
         }
     }
@@ -230,7 +293,9 @@ fn outcome(carried: Result<How, Stopped>) -> Result<(Outcome, Option<String>)> {
         Err(Stopped::Here(Error::Conflict(why))) => Ok((Outcome::Failed, Some(why.to_string()))),
         Err(Stopped::Here(error)) => Err(error),
         Err(Stopped::There(fault)) => match fault.kind {
-            Kind::Rejected | Kind::Conflict | Kind::NotFound => Ok((Outcome::Failed, Some(told(&fault)))),
+            Kind::Rejected | Kind::Conflict | Kind::NotFound => {
+                Ok((Outcome::Failed, Some(told(&fault))))
+            }
             _ => Err(Silent::from(fault).into()),
         },
     }
@@ -269,8 +334,15 @@ async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Re
                     Target::Native => "coach.migrate_to_native",
                     Target::CalCom => "coach.migrate_to_calcom",
                 };
-                audit::record(txn, Some(actor_id), action, &format!("coach_{}", coach_id.simple()), now, &cause)
-                    .await?;
+                audit::record(
+                    txn,
+                    Some(actor_id),
+                    action,
+                    &format!("coach_{}", coach_id.simple()),
+                    now,
+                    &cause,
+                )
+                .await?;
                 if to == Target::CalCom {
                     super::sync::absences_took_over(txn, &row, now, &cause).await?;
                     super::sync::catch_up(txn, &row, now, &cause).await?;

@@ -35,24 +35,30 @@ const OTHER_DIGITS: &[(&str, u32)] = &[
 /// Currencies with two decimals, by ISO 4217. In order. Funds codes and metals are left
 /// out: nobody pays a session with them.
 const TWO_DIGITS: &[&str] = &[
-    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD", "BND", "BOB", "BRL",
-    "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DKK", "DOP",
-    "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL",
-    "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR",
-    "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN",
-    "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB",
-    "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB",
-    "TJS", "TMT", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "USD", "UYU", "UZS", "VED", "VES", "WST", "XCD", "XCG",
-    "YER", "ZAR", "ZMW", "ZWG",
+    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD",
+    "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP",
+    "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP",
+    "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS",
+    "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD",
+    "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN",
+    "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR",
+    "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE",
+    "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD",
+    "TWD", "TZS", "UAH", "USD", "UYU", "UZS", "VED", "VES", "WST", "XCD", "XCG", "YER", "ZAR",
+    "ZMW", "ZWG",
 ];
 
-/// Number of decimals that amounts of the currency have; `None` for what is not the code of a currency in use.
+/// Number of decimals that amounts of the currency have; `None` for what is not the code of a
+/// currency in use.
 #[must_use]
 pub fn digits(currency: &str) -> Option<u32> {
     if TWO_DIGITS.binary_search(&currency).is_ok() {
         return Some(2);
     }
-    OTHER_DIGITS.iter().find(|(code, _)| *code == currency).map(|(_, digits)| *digits)
+    OTHER_DIGITS
+        .iter()
+        .find(|(code, _)| *code == currency)
+        .map(|(_, digits)| *digits)
 }
 
 /// Why an amount cannot stand.
@@ -72,18 +78,23 @@ pub enum MoneyError {
 /// The amount in whole minor units, for example cents.
 ///
 /// # Errors
-/// When the currency is unknown, or the amount has more decimals than the currency or is out of range. Nothing is ever rounded.
+/// When the currency is unknown, or the amount has more decimals than the currency or is out of
+/// range. Nothing is ever rounded.
 pub fn to_minor(amount: Decimal, currency: &str) -> Result<i64, MoneyError> {
     let digits = digits(currency).ok_or(MoneyError::UnknownCurrency)?;
     let amount = amount.normalize();
     if amount.scale() > digits {
         return Err(MoneyError::TooFine(digits));
     }
-    let units = amount.mantissa().checked_mul(10_i128.pow(digits - amount.scale())).ok_or(MoneyError::TooLarge)?;
+    let units = amount
+        .mantissa()
+        .checked_mul(10_i128.pow(digits - amount.scale()))
+        .ok_or(MoneyError::TooLarge)?;
     i64::try_from(units).map_err(|_| MoneyError::TooLarge)
 }
 
-/// The amount with all the decimals of its currency. Two decimals for a currency that is not known any more.
+/// The amount with all the decimals of its currency. Two decimals for a currency that is not known
+/// any more.
 #[must_use]
 pub fn from_minor(minor: i64, currency: &str) -> Decimal {
     Decimal::new(minor, digits(currency).unwrap_or(2))
@@ -101,7 +112,9 @@ pub struct Price {
 /// An exact decimal number in plain digits, with a sign and a point at most.
 #[must_use]
 pub fn decimal(text: &str) -> Option<Decimal> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
     Decimal::from_str_exact(text).ok().filter(|_| is_plain)
 }
 
@@ -115,8 +128,15 @@ mod tests {
 
     #[test]
     fn every_currency_has_the_decimals_of_the_standard() {
-        for (currency, expected) in [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("ISK", 0), ("HUF", 2)]
-        {
+        for (currency, expected) in [
+            ("EUR", 2),
+            ("USD", 2),
+            ("JPY", 0),
+            ("KWD", 3),
+            ("CLF", 4),
+            ("ISK", 0),
+            ("HUF", 2),
+        ] {
             assert_eq!(digits(currency), Some(expected), "{currency}");
         }
         for unknown in ["", "eur", "EURO", "XXX", "XAU", "DEM", "E R", "EUR USD"] {
@@ -129,7 +149,11 @@ mod tests {
         assert!(TWO_DIGITS.is_sorted());
         let mut codes: Vec<&str> = TWO_DIGITS.to_vec();
         codes.extend(OTHER_DIGITS.iter().map(|(code, _)| *code));
-        assert!(codes.iter().all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())));
+        assert!(
+            codes
+                .iter()
+                .all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
+        );
         let all = codes.len();
         codes.sort_unstable();
         codes.dedup();
@@ -149,15 +173,21 @@ mod tests {
         assert_eq!(minor("-1", "USD"), Ok(-100));
         assert_eq!(minor("1", "usd"), Err(MoneyError::UnknownCurrency));
         assert_eq!(minor("92233720368547758.07", "USD"), Ok(i64::MAX));
-        assert_eq!(minor("92233720368547758.08", "USD"), Err(MoneyError::TooLarge));
+        assert_eq!(
+            minor("92233720368547758.08", "USD"),
+            Err(MoneyError::TooLarge)
+        );
         assert_eq!(to_minor(Decimal::MAX, "CLF"), Err(MoneyError::TooLarge));
     }
 
     #[test]
     fn an_amount_survives_the_way_in_and_out() {
-        for (units, currency, written) in
-            [(5, "EUR", "0.05"), (120_000, "KWD", "120.000"), (-7, "JPY", "-7"), (0, "USD", "0.00")]
-        {
+        for (units, currency, written) in [
+            (5, "EUR", "0.05"),
+            (120_000, "KWD", "120.000"),
+            (-7, "JPY", "-7"),
+            (0, "USD", "0.00"),
+        ] {
             let amount = from_minor(units, currency);
             assert_eq!(amount.to_string(), written);
             assert_eq!(to_minor(amount, currency), Ok(units));

@@ -1,10 +1,14 @@
-//! Cutting a list into pages by key: stable while rows come and go, and no dearer at the end than at the start.
+//! Cutting a list into pages by key: stable while rows come and go, and no dearer at the end than
+//! at the start.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::IntoValueTuple;
-use sea_orm::{DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, ModelTrait, PaginatorTrait, Select};
+use sea_orm::{
+    DatabaseConnection, EntityTrait, FromQueryResult, IntoIdentity, ModelTrait, PaginatorTrait,
+    Select,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -37,7 +41,9 @@ type Count = Box<dyn Fn(&DatabaseConnection) -> BoxFuture<'_, Result<u64>> + Sen
 
 impl<T> std::fmt::Debug for Page<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Page").field("items", &self.edges.len()).finish_non_exhaustive()
+        f.debug_struct("Page")
+            .field("items", &self.edges.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,8 +59,12 @@ impl<T> Page<T> {
     /// The items apart from the rest.
     #[must_use]
     pub fn into_parts(self) -> (Vec<(String, T)>, Page<()>) {
-        let rest =
-            Page { edges: Vec::new(), has_next: self.has_next, has_previous: self.has_previous, count: self.count };
+        let rest = Page {
+            edges: Vec::new(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+            count: self.count,
+        };
         (self.edges, rest)
     }
 
@@ -63,7 +73,10 @@ impl<T> Page<T> {
     /// # Errors
     /// What `replace` gives for any of them.
     pub fn try_map<U>(self, mut replace: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
-        let edges = self.edges.into_iter().map(|(cursor, item)| Ok((cursor, replace(item)?)));
+        let edges = self
+            .edges
+            .into_iter()
+            .map(|(cursor, item)| Ok((cursor, replace(item)?)));
         Ok(Page {
             edges: edges.collect::<Result<_>>()?,
             has_next: self.has_next,
@@ -75,7 +88,12 @@ impl<T> Page<T> {
     /// A page of a list that has nothing in it.
     #[must_use]
     pub fn empty() -> Self {
-        Self { edges: Vec::new(), has_next: false, has_previous: false, count: Box::new(|_| Box::pin(async { Ok(0) })) }
+        Self {
+            edges: Vec::new(),
+            has_next: false,
+            has_previous: false,
+            count: Box::new(|_| Box::pin(async { Ok(0) })),
+        }
     }
 }
 
@@ -89,7 +107,12 @@ impl PageInput {
             u64::try_from(size)
                 .ok()
                 .filter(|_| (1..=MAX).contains(&size))
-                .ok_or_else(|| Error::Invalid(vec![Violation::at(field, format!("must be from 1 to {MAX}"))]))
+                .ok_or_else(|| {
+                    Error::Invalid(vec![Violation::at(
+                        field,
+                        format!("must be from 1 to {MAX}"),
+                    )])
+                })
         };
         match (self.first, self.last) {
             (Some(_), Some(_)) => Err(Error::invalid("last", "give first or last, not both")),
@@ -115,7 +138,8 @@ pub enum List {
 }
 
 impl List {
-    /// What its cursors begin with: keys of different lists may look alike. One letter each, none of which begins a key.
+    /// What its cursors begin with: keys of different lists may look alike. One letter each, none
+    /// of which begins a key.
     const fn tag(self) -> u8 {
         match self {
             Self::Accounts => b'a',
@@ -140,28 +164,41 @@ fn encode(list: List, key: &impl Serialize) -> String {
 /// Whether the instants in a key are such as both databases can hold: a cursor may be made up.
 fn is_sane(key: &[u8]) -> bool {
     let values: Vec<serde_json::Value> = serde_json::from_slice(key).unwrap_or_default();
-    let instants = values.iter().filter_map(|value| value.as_str()?.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    let instants = values.iter().filter_map(|value| {
+        value
+            .as_str()?
+            .parse::<chrono::DateTime<chrono::Utc>>()
+            .ok()
+    });
     let mut years = instants.map(|instant| chrono::Datelike::year(&instant));
     years.all(|year| (1970..=9998).contains(&year))
         && !key.contains(&0)
         && !key.windows(6).any(|text| text == b"\\u0000")
 }
 
-fn decode<K: DeserializeOwned>(list: List, field: &str, cursor: Option<&String>) -> Result<Option<K>> {
+fn decode<K: DeserializeOwned>(
+    list: List,
+    field: &str,
+    cursor: Option<&String>,
+) -> Result<Option<K>> {
     cursor
         .map(|cursor| {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-            let key = bytes.as_deref().and_then(|bytes| bytes.strip_prefix(&[list.tag()]));
+            let key = bytes
+                .as_deref()
+                .and_then(|bytes| bytes.strip_prefix(&[list.tag()]));
             // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
             let key = key.filter(|key| !key.windows(6).any(|part| part == br"\u0000"));
-            let key = key.filter(|key| is_sane(key)).and_then(|key| serde_json::from_slice(key).ok());
+            let key = key
+                .filter(|key| is_sane(key))
+                .and_then(|key| serde_json::from_slice(key).ok());
             key.ok_or_else(|| Error::invalid(field, "is not a cursor of this list"))
         })
         .transpose()
 }
 
-/// The first page of `query` from rows that were read together with those of other lists: its first ones, one more than `size` where there
-/// are more.
+/// The first page of `query` from rows that were read together with those of other lists: its first
+/// ones, one more than `size` where there are more.
 pub(super) fn first<E, M, K>(
     query: Select<E>,
     (list, size): (List, usize),
@@ -176,7 +213,10 @@ where
     let has_next = rows.len() > size;
     rows.truncate(size);
     Page {
-        edges: rows.into_iter().map(|row| (encode(list, &key(&row)), row)).collect(),
+        edges: rows
+            .into_iter()
+            .map(|row| (encode(list, &key(&row)), row))
+            .collect(),
         has_next,
         has_previous: false,
         count: counting(query),
@@ -203,7 +243,8 @@ pub enum Direction {
     Descending,
 }
 
-/// A page of `query`, ordered by `columns`, whose values together name one row; `key` reads them off a row.
+/// A page of `query`, ordered by `columns`, whose values together name one row; `key` reads them
+/// off a row.
 ///
 /// # Errors
 /// `Invalid` for a cursor that is none of this list, and a size that is none.
@@ -250,7 +291,10 @@ where
         };
     }
     Ok(Page {
-        edges: rows.into_iter().map(|row| (encode(list, &key(&row)), row)).collect(),
+        edges: rows
+            .into_iter()
+            .map(|row| (encode(list, &key(&row)), row))
+            .collect(),
         // The item at a cursor is there, and lies beyond the page.
         has_next: is_before || (!from_end && more),
         has_previous: is_after || (from_end && more),
@@ -265,7 +309,9 @@ mod tests {
     type Key = (String, i64);
 
     fn read(list: List, cursor: &str) -> Option<Key> {
-        decode(list, "after", Some(&cursor.to_owned())).ok().flatten()
+        decode(list, "after", Some(&cursor.to_owned()))
+            .ok()
+            .flatten()
     }
 
     #[test]
@@ -287,7 +333,11 @@ mod tests {
         for (place, of) in lists.into_iter().enumerate() {
             let cursor = encode(of, &key);
             for (other, list) in lists.into_iter().enumerate() {
-                assert_eq!(read(list, &cursor), (place == other).then(|| key.clone()), "{of:?} in {list:?}");
+                assert_eq!(
+                    read(list, &cursor),
+                    (place == other).then(|| key.clone()),
+                    "{of:?} in {list:?}"
+                );
             }
         }
     }
@@ -296,10 +346,22 @@ mod tests {
     fn what_is_made_up_is_no_cursor() {
         let made_up = |text: &str| read(List::Coaches, &URL_SAFE_NO_PAD.encode(text));
         assert_eq!(made_up(r#"c["Nora",7]"#), Some(("Nora".to_owned(), 7)));
-        for text in ["", "c", r#"["Nora",7]"#, r#"cc["Nora",7]"#, r#"c["Nora"]"#, r#"c["\u0000",7]"#, "c[\"\0\",7]"] {
+        for text in [
+            "",
+            "c",
+            r#"["Nora",7]"#,
+            r#"cc["Nora",7]"#,
+            r#"c["Nora"]"#,
+            r#"c["\u0000",7]"#,
+            "c[\"\0\",7]",
+        ] {
             assert_eq!(made_up(text), None, "{text:?}");
         }
-        assert_eq!(made_up(r#"c["9999-01-01T00:00:00Z",7]"#), None, "not every database holds it");
+        assert_eq!(
+            made_up(r#"c["9999-01-01T00:00:00Z",7]"#),
+            None,
+            "not every database holds it"
+        );
         assert_eq!(read(List::Coaches, "not base64!"), None);
     }
 }

@@ -1,4 +1,5 @@
-//! Work that comes round again and again: it is planned once, however often and wherever that is asked for.
+//! Work that comes round again and again: it is planned once, however often and wherever that is
+//! asked for.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,12 +14,15 @@ use crate::db::Db;
 use crate::outbox::Job;
 use crate::outbox::job::plan_all;
 
-/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile is not put off. Safe to run anywhere, any
-/// number of times.
+/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile
+/// is not put off. Safe to run anywhere, any number of times.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn ensure(db: &Db, mut jobs: Vec<(Job, DateTime<Utc>, &'static str)>) -> Result<()> {
+pub(crate) async fn ensure(
+    db: &Db,
+    mut jobs: Vec<(Job, DateTime<Utc>, &'static str)>,
+) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -31,8 +35,10 @@ pub(crate) async fn ensure(db: &Db, mut jobs: Vec<(Job, DateTime<Utc>, &'static 
         .into_tuple()
         .all(db.read())
         .await?;
-    let planned: HashSet<(&str, Uuid)> =
-        planned.iter().map(|(kind, subject_id)| (kind.as_str(), *subject_id)).collect();
+    let planned: HashSet<(&str, Uuid)> = planned
+        .iter()
+        .map(|(kind, subject_id)| (kind.as_str(), *subject_id))
+        .collect();
     jobs.retain(|(job, ..)| !planned.contains(&(job.kind(), job.subject_id())));
     if jobs.is_empty() {
         return Ok(());

@@ -1,7 +1,8 @@
 //! Everything sealed, under the key that seals now: `courtside rotate-keys`.
 //!
-//! It runs beside a server. Each value is replaced only if it is still the one that was read, so a token that is renewed meanwhile stays,
-//! and is under the new key already. Values that are done are no longer found, so a run that was cut off goes on where it was.
+//! It runs beside a server. Each value is replaced only if it is still the one that was read, so a
+//! token that is renewed meanwhile stays, and is under the new key already. Values that are done
+//! are no longer found, so a run that was cut off goes on where it was.
 
 use entity::note::Visibility;
 use entity::{Uuid, connection, note, webhook_registration};
@@ -38,18 +39,32 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         return Err(Error::internal("rotating keys", VaultError::Closed));
     }
     let mut done = Rotated::default();
-    for (column, name) in
-        [(connection::Column::AccessToken, "access_token"), (connection::Column::RefreshToken, "refresh_token")]
-    {
-        let of = Of::<connection::Entity> { id: connection::Column::Id, column, table: "connection", name };
+    for (column, name) in [
+        (connection::Column::AccessToken, "access_token"),
+        (connection::Column::RefreshToken, "refresh_token"),
+    ] {
+        let of = Of::<connection::Entity> {
+            id: connection::Column::Id,
+            column,
+            table: "connection",
+            name,
+        };
         done.tokens += of.rotate(app, &mut done.unreadable).await?;
     }
     for (column, name) in [
         (webhook_registration::Column::Secret, "secret"),
-        (webhook_registration::Column::PreviousSecret, "previous_secret"),
+        (
+            webhook_registration::Column::PreviousSecret,
+            "previous_secret",
+        ),
     ] {
         let id = webhook_registration::Column::Id;
-        let of = Of::<webhook_registration::Entity> { id, column, table: "webhook_registration", name };
+        let of = Of::<webhook_registration::Entity> {
+            id,
+            column,
+            table: "webhook_registration",
+            name,
+        };
         done.webhook_secrets += of.rotate(app, &mut done.unreadable).await?;
     }
     done.notes = notes(app, &mut done.unreadable).await?;
@@ -69,11 +84,17 @@ impl<E: EntityTrait> Of<E> {
         let (mut done, mut after) = (0, Uuid::nil());
         loop {
             let rows = self.next(app, after).await?;
-            let Some((last, _)) = rows.last() else { return Ok(done) };
+            let Some((last, _)) = rows.last() else {
+                return Ok(done);
+            };
             after = *last;
             let mut changes = Vec::new();
             for (id, old) in rows {
-                let place = Place { table: self.table, row: &row_key(id), column: self.name };
+                let place = Place {
+                    table: self.table,
+                    row: &row_key(id),
+                    column: self.name,
+                };
                 match app.vault.reseal(place, &old) {
                     Ok(Some(new)) => changes.push((id, old, new)),
                     Ok(None) => {}
@@ -126,7 +147,9 @@ async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
     let (mut done, mut after) = (0, Uuid::nil());
     let current = app.vault.current_key().unwrap_or_default().to_owned();
     loop {
-        let other = Condition::any().add(note::Column::BodyKey.is_null()).add(note::Column::BodyKey.ne(&current));
+        let other = Condition::any()
+            .add(note::Column::BodyKey.is_null())
+            .add(note::Column::BodyKey.ne(&current));
         let rows = note::Entity::find()
             .filter(note::Column::Visibility.eq(Visibility::Private))
             .filter(other)
@@ -135,7 +158,9 @@ async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
             .limit(BATCH)
             .all(app.db.write_one())
             .await?;
-        let Some(last) = rows.last() else { return Ok(done) };
+        let Some(last) = rows.last() else {
+            return Ok(done);
+        };
         after = last.id;
         let mut changes = Vec::new();
         for row in rows {
@@ -150,7 +175,11 @@ async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
 
 /// The body under the first key. A note is no credential: reading it here is not told of.
 fn sealed_note(vault: &Vault, row: &note::Model) -> Result<String, VaultError> {
-    let place = Place { table: "note", row: &row_key(row.id), column: "body" };
+    let place = Place {
+        table: "note",
+        row: &row_key(row.id),
+        column: "body",
+    };
     match &row.body_key {
         None => vault.seal(place, &row.body),
         Some(_) => vault.seal(place, vault.open(place, &row.body)?.expose_secret()),

@@ -25,7 +25,8 @@ pub struct Checked {
     pub missing: BTreeSet<String>,
 }
 
-/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it leaves the vault.
+/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it
+/// leaves the vault.
 ///
 /// # Errors
 /// When the database fails.
@@ -35,12 +36,26 @@ pub async fn check(app: &App) -> Result<Checked> {
     use webhook_registration::Column as W;
 
     let mut found = Checked::default();
-    look::<connection::Entity>(app, (C::Id, C::AccessToken), ("connection", "access_token"), &mut found).await?;
-    look::<connection::Entity>(app, (C::Id, C::RefreshToken), ("connection", "refresh_token"), &mut found).await?;
+    look::<connection::Entity>(
+        app,
+        (C::Id, C::AccessToken),
+        ("connection", "access_token"),
+        &mut found,
+    )
+    .await?;
+    look::<connection::Entity>(
+        app,
+        (C::Id, C::RefreshToken),
+        ("connection", "refresh_token"),
+        &mut found,
+    )
+    .await?;
     let table = "webhook_registration";
-    look::<webhook_registration::Entity>(app, (W::Id, W::Secret), (table, "secret"), &mut found).await?;
+    look::<webhook_registration::Entity>(app, (W::Id, W::Secret), (table, "secret"), &mut found)
+        .await?;
     let previous = (table, "previous_secret");
-    look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found).await?;
+    look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found)
+        .await?;
     // Of notes only private ones are sealed, and only those from after there were keys.
     let mut after = Uuid::nil();
     loop {
@@ -54,7 +69,9 @@ pub async fn check(app: &App) -> Result<Checked> {
             .into_tuple()
             .all(app.db.read())
             .await?;
-        let Some((last, _)) = rows.last() else { return Ok(found) };
+        let Some((last, _)) = rows.last() else {
+            return Ok(found);
+        };
         after = *last;
         found.add(app, ("note", "body"), &rows);
     }
@@ -78,7 +95,9 @@ async fn look<E: EntityTrait>(
             .into_tuple()
             .all(app.db.read())
             .await?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
         after = *last;
         found.add(app, place, &rows);
     }
@@ -87,7 +106,11 @@ async fn look<E: EntityTrait>(
 impl Checked {
     fn add(&mut self, app: &App, (table, column): (&str, &str), rows: &[(Uuid, String)]) {
         for (id, sealed) in rows {
-            let place = Place { table, row: &row_key(*id), column };
+            let place = Place {
+                table,
+                row: &row_key(*id),
+                column,
+            };
             match app.vault.check(place, sealed) {
                 Ok(is_current) => {
                     self.good += 1;

@@ -26,22 +26,46 @@ impl Problems {
 
     /// A number that must lie in a range, both ends included.
     pub(super) fn range(&mut self, path: &str, value: i32, least: i32, most: i32) {
-        self.require((least..=most).contains(&value), path, format!("must be from {least} to {most}"));
+        self.require(
+            (least..=most).contains(&value),
+            path,
+            format!("must be from {least} to {most}"),
+        );
     }
 
     /// One line of 1 to `most` characters.
     pub(super) fn line(&mut self, path: &str, text: &str, most: usize) {
         self.require(!text.trim().is_empty(), path, "must not be empty");
-        self.require(!text.chars().any(char::is_control), path, "must be one line without control characters");
-        self.require(text.chars().count() <= most, path, format!("must have at most {most} characters"));
+        self.require(
+            !text.chars().any(char::is_control),
+            path,
+            "must be one line without control characters",
+        );
+        self.require(
+            text.chars().count() <= most,
+            path,
+            format!("must have at most {most} characters"),
+        );
     }
 
     /// Lines of `least` to `most` characters in all.
     pub(super) fn lines(&mut self, path: &str, text: &str, least: usize, most: usize) {
         let is_odd = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
-        self.require(least == 0 || !text.trim().is_empty(), path, "must not be empty");
-        self.require(!text.chars().any(is_odd), path, "must not contain control characters");
-        self.require(text.chars().count() <= most, path, format!("must have at most {most} characters"));
+        self.require(
+            least == 0 || !text.trim().is_empty(),
+            path,
+            "must not be empty",
+        );
+        self.require(
+            !text.chars().any(is_odd),
+            path,
+            "must not contain control characters",
+        );
+        self.require(
+            text.chars().count() <= most,
+            path,
+            format!("must have at most {most} characters"),
+        );
     }
 
     /// Lower-case letters, digits and hyphens between them: safe in any address.
@@ -68,10 +92,15 @@ impl Problems {
 
     /// An absolute https address without a user name in it.
     pub(super) fn https(&mut self, path: &str, text: &str) {
-        self.require(is_https(text), path, "must be an https:// address of at most 2048 ASCII characters");
+        self.require(
+            is_https(text),
+            path,
+            "must be an https:// address of at most 2048 ASCII characters",
+        );
     }
 
-    /// Leaves out what was already wrong before: what was imported as it is does not stand in the way of other changes.
+    /// Leaves out what was already wrong before: what was imported as it is does not stand in the
+    /// way of other changes.
     pub(super) fn forgive(&mut self, before: &Self) {
         self.0.retain(|violation| !before.0.contains(violation));
     }
@@ -87,32 +116,42 @@ impl Problems {
     /// What was noted so far.
     #[cfg(test)]
     pub(super) fn paths(&self) -> Vec<String> {
-        self.0.iter().map(|violation| violation.field.join(".")).collect()
+        self.0
+            .iter()
+            .map(|violation| violation.field.join("."))
+            .collect()
     }
 }
 
 fn is_slug(text: &str) -> bool {
     (1..=LONGEST_SLUG).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
 }
 
 fn is_https(text: &str) -> bool {
-    // Characters that must be escaped in an address, and that would end an attribute or a Markdown link.
+    // Characters that must be escaped in an address, and that would end an attribute or a Markdown
+    // link.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
     if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
         return false;
     }
-    let Ok(uri) = text.parse::<::http::Uri>() else { return false };
-    let has_plain_host =
-        uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
+    let Ok(uri) = text.parse::<::http::Uri>() else {
+        return false;
+    };
+    let has_plain_host = uri
+        .authority()
+        .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
     uri.scheme_str() == Some("https") && has_plain_host
 }
 
 /// Something or, where only blanks were given, nothing.
 pub(super) fn filled(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
@@ -124,7 +163,18 @@ mod tests {
         for good in ["a", "ada-lovelace", "a1-2", "0"] {
             assert!(is_slug(good), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "ä", "a b", "a/b", "a.b", "a_b", &"a".repeat(65)] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "A",
+            "ä",
+            "a b",
+            "a/b",
+            "a.b",
+            "a_b",
+            &"a".repeat(65),
+        ] {
             assert!(!is_slug(bad), "{bad:?}");
         }
     }

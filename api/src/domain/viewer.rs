@@ -45,12 +45,15 @@ impl Caller {
     pub fn require_person(&self) -> Result<&Person> {
         match &self.viewer {
             Viewer::Anonymous => Err(Error::Unauthenticated),
-            Viewer::Person(person) if person.suspended => Err(Error::Forbidden("this account is suspended")),
+            Viewer::Person(person) if person.suspended => {
+                Err(Error::Forbidden("this account is suspended"))
+            }
             Viewer::Person(person) => Ok(person),
         }
     }
 
-    /// The person who calls, when there is one in good standing. Public reads use it to show a person more than a visitor.
+    /// The person who calls, when there is one in good standing. Public reads use it to show a
+    /// person more than a visitor.
     #[must_use]
     pub fn find_person(&self) -> Option<&Person> {
         self.require_person().ok()
@@ -62,7 +65,11 @@ impl Caller {
     /// As [`Self::require_person`]; `Forbidden` for anyone else.
     pub fn require_admin(&self) -> Result<&Person> {
         let person = self.require_person()?;
-        if person.role == Role::Admin { Ok(person) } else { Err(Error::Forbidden("only staff may do this")) }
+        if person.role == Role::Admin {
+            Ok(person)
+        } else {
+            Err(Error::Forbidden("only staff may do this"))
+        }
     }
 
     /// A coach, with the profile's id.
@@ -71,7 +78,10 @@ impl Caller {
     /// As [`Self::require_person`]; `Forbidden` for a person without a coach profile.
     pub fn require_coach(&self) -> Result<(&Person, Uuid)> {
         let person = self.require_person()?;
-        person.coach_id.map(|coach_id| (person, coach_id)).ok_or(Error::Forbidden("only coaches may do this"))
+        person
+            .coach_id
+            .map(|coach_id| (person, coach_id))
+            .ok_or(Error::Forbidden("only coaches may do this"))
     }
 }
 
@@ -92,7 +102,18 @@ impl Person {
 impl Act {
     /// A deed of a person through this API.
     #[must_use]
-    pub fn person(by: ActorKind, person: &Person, correlation_id: &str, now: DateTime<Utc>) -> Self {
-        Self { by, actor_id: Some(person.user_id), source: Source::Api, correlation_id: correlation_id.to_owned(), now }
+    pub fn person(
+        by: ActorKind,
+        person: &Person,
+        correlation_id: &str,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            by,
+            actor_id: Some(person.user_id),
+            source: Source::Api,
+            correlation_id: correlation_id.to_owned(),
+            now,
+        }
     }
 }

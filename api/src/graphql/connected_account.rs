@@ -1,4 +1,5 @@
-//! Coaches' accounts at providers. Called so, and not connection, as that word is taken: lists in pages are called connections.
+//! Coaches' accounts at providers. Called so, and not connection, as that word is taken: lists in
+//! pages are called connections.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::connection::{Health, HealthReason, Kind as ConnectionKind, Model};
@@ -151,7 +152,10 @@ impl ConnectedAccountMutation {
     ) -> Result<StartConnectionPayload> {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            let start = connection::Start { coach_id, redirect_to: input.redirect_to.0 };
+            let start = connection::Start {
+                coach_id,
+                redirect_to: input.redirect_to.0,
+            };
             connection::start(app(ctx), caller(ctx), start).await
         };
         StartConnectionPayload::new(done.await, |started| ConsentPage {
@@ -168,7 +172,8 @@ impl ConnectedAccountMutation {
     ) -> Result<ConnectWithApiKeyPayload> {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            connection::connect_with_api_key(app(ctx), caller(ctx), coach_id, input.api_key.into()).await
+            connection::connect_with_api_key(app(ctx), caller(ctx), coach_id, input.api_key.into())
+                .await
         };
         let done = done.await;
         ConnectWithApiKeyPayload::new(done, ConnectedAccount)
@@ -196,8 +201,20 @@ impl ConnectedAccountMutation {
     ) -> Result<DisconnectAccountPayload> {
         let done = async {
             let connection_id = Kind::Connection.key("connectionId", &input.connection_id)?;
-            let account = if input.delete_account { AccountFate::Deleted } else { AccountFate::Kept };
-            connection::disconnect(app(ctx), caller(ctx), connection::Disconnect { connection_id, account }).await
+            let account = if input.delete_account {
+                AccountFate::Deleted
+            } else {
+                AccountFate::Kept
+            };
+            connection::disconnect(
+                app(ctx),
+                caller(ctx),
+                connection::Disconnect {
+                    connection_id,
+                    account,
+                },
+            )
+            .await
         };
         let done = done.await;
         DisconnectAccountPayload::new(done, ConnectedAccount)

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use async_graphql::{Context, InputObject, Name, Object, OutputType, SimpleObject, TypeName, Value};
+use async_graphql::{
+    Context, InputObject, Name, Object, OutputType, SimpleObject, TypeName, Value,
+};
 use bytes::Bytes;
 
 use super::context::app;
@@ -104,13 +106,27 @@ impl<T> Connection<T> {
             start_cursor: edges.first().map(|(cursor, _)| cursor.clone()),
             end_cursor: edges.last().map(|(cursor, _)| cursor.clone()),
         };
-        let edges = edges.into_iter().map(|(cursor, row)| Edge { cursor, node: node(row) }).collect();
-        Self { edges, info, page, written: None }
+        let edges = edges
+            .into_iter()
+            .map(|(cursor, row)| Edge {
+                cursor,
+                node: node(row),
+            })
+            .collect();
+        Self {
+            edges,
+            info,
+            page,
+            written: None,
+        }
     }
 
     /// A page of which only its nodes are asked for, which have been written.
     pub(crate) fn written(nodes: Bytes) -> Self {
-        Self { written: Some(nodes), ..Self::new(Page::<T>::empty(), |node| node) }
+        Self {
+            written: Some(nodes),
+            ..Self::new(Page::<T>::empty(), |node| node)
+        }
     }
 
     /// The items, to fill in what was asked for with them.
@@ -119,8 +135,8 @@ impl<T> Connection<T> {
     }
 }
 
-/// The first items of a list inside another list, fetched for the whole outer list at once: as many as were asked for, and one more
-/// that tells whether there are more.
+/// The first items of a list inside another list, fetched for the whole outer list at once: as many
+/// as were asked for, and one more that tells whether there are more.
 #[derive(Clone)]
 pub(crate) struct FetchedAlong<T>(Option<(usize, Arc<[T]>)>);
 
@@ -139,7 +155,8 @@ impl<T> FetchedAlong<T> {
         }
     }
 
-    /// Somewhere the list is asked for in another way than by its first page: what is fetched along stands for none of them.
+    /// Somewhere the list is asked for in another way than by its first page: what is fetched along
+    /// stands for none of them.
     pub(crate) fn refuse(&mut self) {
         self.0 = Some((usize::MAX, Arc::new([])));
     }
@@ -147,7 +164,11 @@ impl<T> FetchedAlong<T> {
     /// What was fetched, if it is this page; and its size.
     pub(crate) fn page(&self, page: &PageInput) -> Result<Option<(usize, &[T])>> {
         let wanted = page.size()?;
-        Ok(self.0.as_ref().filter(|(size, _)| wanted == (*size as u64, false)).map(|(size, rows)| (*size, &**rows)))
+        Ok(self
+            .0
+            .as_ref()
+            .filter(|(size, _)| wanted == (*size as u64, false))
+            .map(|(size, rows)| (*size, &**rows)))
     }
 
     /// The items of the page that was asked for.
@@ -158,8 +179,18 @@ impl<T> FetchedAlong<T> {
 }
 
 /// Which page: the arguments that every connection takes.
-pub(crate) fn page(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> PageInput {
-    PageInput { first, after, last, before }
+pub(crate) fn page(
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> PageInput {
+    PageInput {
+        first,
+        after,
+        last,
+        before,
+    }
 }
 
 /// The size of the page that arguments ask for, when they ask for a first page and nothing else.
@@ -167,12 +198,16 @@ pub(crate) fn first_page_of(arguments: Vec<(Name, Value)>) -> Option<usize> {
     let mut page = PageInput::default();
     for (name, value) in arguments {
         match (name.as_str(), value) {
-            ("first", Value::Number(first)) => page.first = Some(i32::try_from(first.as_i64()?).ok()?),
+            ("first", Value::Number(first)) => {
+                page.first = Some(i32::try_from(first.as_i64()?).ok()?)
+            }
             (_, Value::Null | Value::Boolean(false)) => {}
             _ => return None,
         }
     }
-    page.size().ok().and_then(|(size, _)| usize::try_from(size).ok())
+    page.size()
+        .ok()
+        .and_then(|(size, _)| usize::try_from(size).ok())
 }
 
 /// A half-open stretch of time.
@@ -186,6 +221,9 @@ pub struct TimeRangeInput {
 
 impl TimeRangeInput {
     pub(crate) fn read(self) -> Interval {
-        Interval { from: self.from.0, until: self.until.0 }
+        Interval {
+            from: self.from.0,
+            until: self.until.0,
+        }
     }
 }

@@ -52,7 +52,12 @@ impl WebhookDelivery {
     /// The booking it is about, once that is known.
     async fn booking(&self, ctx: &Context<'_>) -> Option<Result<Booking>> {
         let id = self.0.booking_id?;
-        Some(booking::get(app(ctx), caller(ctx), id).await.map(Booking::new).map_err(Into::into))
+        Some(
+            booking::get(app(ctx), caller(ctx), id)
+                .await
+                .map(Booking::new)
+                .map_err(Into::into),
+        )
     }
 
     /// Under which id logs and history tell more.
@@ -137,7 +142,13 @@ impl AdminDeliveries {
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<WebhookDelivery>> {
-        let rows = webhook::list(app(ctx), caller(ctx), status, &page(first, after, last, before)).await?;
+        let rows = webhook::list(
+            app(ctx),
+            caller(ctx),
+            status,
+            &page(first, after, last, before),
+        )
+        .await?;
         Ok(Connection::new(rows, WebhookDelivery))
     }
 

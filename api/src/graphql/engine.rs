@@ -1,7 +1,8 @@
 //! The library's schema, split in two: one that validates and one that runs.
 //!
-//! A document is validated once, when it is first seen; what runs afterwards skips the rules, whose answer cannot have changed. The
-//! library would walk them again for every request. Both halves are built from one closure, so they cannot differ.
+//! A document is validated once, when it is first seen; what runs afterwards skips the rules, whose
+//! answer cannot have changed. The library would walk them again for every request. Both halves are
+//! built from one closure, so they cannot differ.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, N
 use async_graphql::futures_util::stream::BoxStream;
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    Executor, Name, ObjectType, Request, Response, Schema, SchemaBuilder, ServerError, SubscriptionType,
-    ValidationMode, async_trait,
+    Executor, Name, ObjectType, Request, Response, Schema, SchemaBuilder, ServerError,
+    SubscriptionType, ValidationMode, async_trait,
 };
 
 use super::document::{Reason, Refusal, TypeTable};
@@ -57,7 +58,8 @@ where
     M: ObjectType + 'static,
     S: SubscriptionType + 'static,
 {
-    /// Builds both halves. `types` may add scalar checks to the table ([`TypeTable::check_scalar`]).
+    /// Builds both halves. `types` may add scalar checks to the table
+    /// ([`TypeTable::check_scalar`]).
     pub fn new(
         build: impl Fn() -> SchemaBuilder<Q, M, S>,
         exposure: Exposure,
@@ -68,12 +70,21 @@ where
             if !exposure.introspection {
                 builder = builder.disable_introspection();
             }
-            if exposure.suggestions { builder } else { builder.disable_suggestions() }
+            if exposure.suggestions {
+                builder
+            } else {
+                builder.disable_suggestions()
+            }
         };
         let runner = half().validation_mode(ValidationMode::Fast).finish();
         let types = types(TypeTable::from_sdl(&runner.sdl()));
         let checker = half().extension(WithoutExecution).finish();
-        Self { checker, runner, types: Arc::new(types), suggestions: exposure.suggestions }
+        Self {
+            checker,
+            runner,
+            types: Arc::new(types),
+            suggestions: exposure.suggestions,
+        }
     }
 
     /// The schema that runs documents, for printing its SDL.
@@ -99,7 +110,11 @@ impl<E: Executor> Engine<E> {
 }
 
 impl<E: Executor> Validate for Engine<E> {
-    async fn validate(&self, document: ExecutableDocument, operation: Option<Name>) -> Result<(), Vec<ServerError>> {
+    async fn validate(
+        &self,
+        document: ExecutableDocument,
+        operation: Option<Name>,
+    ) -> Result<(), Vec<ServerError>> {
         let mut request = Request::new(String::new());
         request.operation_name = operation.map(|name| name.to_string());
         request.set_parsed_query(document);
@@ -108,7 +123,10 @@ impl<E: Executor> Validate for Engine<E> {
             return Ok(());
         }
         errors.truncate(MOST_ERRORS);
-        Err(errors.into_iter().map(|error| self.as_refusal(error)).collect())
+        Err(errors
+            .into_iter()
+            .map(|error| self.as_refusal(error))
+            .collect())
     }
 }
 
@@ -138,7 +156,12 @@ impl ExtensionFactory for WithoutExecution {
 
 #[async_trait::async_trait]
 impl Extension for WithoutExecution {
-    async fn execute(&self, _ctx: &ExtensionContext<'_>, _operation: Option<&str>, _next: NextExecute<'_>) -> Response {
+    async fn execute(
+        &self,
+        _ctx: &ExtensionContext<'_>,
+        _operation: Option<&str>,
+        _next: NextExecute<'_>,
+    ) -> Response {
         Response::default()
     }
 }

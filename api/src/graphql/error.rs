@@ -8,8 +8,9 @@ use crate::domain;
 
 /// The error of a resolver.
 ///
-/// It deliberately has no `Display`: async-graphql makes a client's message out of any error that has one, so that a stray `?` on a
-/// database error would show our SQL. With this type such a `?` does not compile.
+/// It deliberately has no `Display`: async-graphql makes a client's message out of any error that
+/// has one, so that a stray `?` on a database error would show our SQL. With this type such a `?`
+/// does not compile.
 #[derive(Clone, Debug)]
 pub struct Error(Arc<domain::Error>);
 
@@ -54,7 +55,9 @@ impl From<Error> for async_graphql::Error {
                 "Something went wrong on our side.".to_owned()
             }
             domain::Error::Invalid(violations) => {
-                let fields = violations.iter().map(|violation| Value::from(violation.field.join(".")));
+                let fields = violations
+                    .iter()
+                    .map(|violation| Value::from(violation.field.join(".")));
                 extensions.set("fields", Value::List(fields.collect()));
                 sentence(&error.to_string())
             }
@@ -69,7 +72,13 @@ impl From<Error> for async_graphql::Error {
 /// With a capital letter and a full stop.
 pub(crate) fn sentence(message: &str) -> String {
     let mut letters = message.chars();
-    let capital =
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default();
-    if capital.ends_with(['.', '!', '?']) { capital } else { format!("{capital}.") }
+    let capital = letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+        .unwrap_or_default();
+    if capital.ends_with(['.', '!', '?']) {
+        capital
+    } else {
+        format!("{capital}.")
+    }
 }

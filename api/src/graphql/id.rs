@@ -51,7 +51,11 @@ impl Kind {
     /// How its ids begin.
     #[must_use]
     pub fn prefix(self) -> &'static str {
-        PREFIXES.iter().find(|(kind, _)| *kind == self).map(|(_, prefix)| *prefix).expect("every kind is in the table")
+        PREFIXES
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map(|(_, prefix)| *prefix)
+            .expect("every kind is in the table")
     }
 
     /// The global id of a thing of this kind.
@@ -76,7 +80,10 @@ impl Kind {
     pub fn key(self, field: &str, id: &ID) -> Result<Uuid, domain::Error> {
         match parse(id) {
             Some((kind, key)) if kind == self => Ok(key),
-            _ => Err(domain::Error::invalid(field, format!("is not the id of a {}", self.prefix()))),
+            _ => Err(domain::Error::invalid(
+                field,
+                format!("is not the id of a {}", self.prefix()),
+            )),
         }
     }
 
@@ -118,7 +125,16 @@ mod tests {
     fn what_is_no_id_of_the_kind_is_refused() {
         let key = entity::new_id();
         let upper = format!("booking_{}", key.simple().to_string().to_uppercase());
-        for id in ["", "booking", "booking_", "booking_12", "Booking_0", &upper, &format!("booking_{key}"), "x_y"] {
+        for id in [
+            "",
+            "booking",
+            "booking_",
+            "booking_12",
+            "Booking_0",
+            &upper,
+            &format!("booking_{key}"),
+            "x_y",
+        ] {
             assert_eq!(parse(&ID(id.to_owned())), None, "{id}");
         }
         assert!(Kind::Booking.key("id", &Kind::Coach.id(key)).is_err());

@@ -1,4 +1,5 @@
-//! Reading what many objects of one answer point to, together. Made anew for each request: nothing is shared between callers.
+//! Reading what many objects of one answer point to, together. Made anew for each request: nothing
+//! is shared between callers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +8,10 @@ use std::time::Duration;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::parser::types::OperationType;
 use chrono::NaiveDate;
-use entity::{Uuid, absence, coach, connection, event_type, mirror, schedule, schedule_override, session, user};
+use entity::{
+    Uuid, absence, coach, connection, event_type, mirror, schedule, schedule_override, session,
+    user,
+};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
@@ -20,15 +24,17 @@ pub struct Rows(Arc<App>);
 /// The loader of a request.
 pub type Loaders = DataLoader<Rows, HashMapCache>;
 
-/// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so this is paid on seldom ways only; it
-/// is long enough for all items of a list to have asked.
+/// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so
+/// this is paid on seldom ways only; it is long enough for all items of a list to have asked.
 const DELAY: Duration = Duration::from_millis(2);
 
-/// The loader of one execution. A query is one look at things as they are, and so is each answer of a subscription. A mutation changes them
-/// half-way: there each part of the answer is read when it is written.
+/// The loader of one execution. A query is one look at things as they are, and so is each answer of
+/// a subscription. A mutation changes them half-way: there each part of the answer is read when it
+/// is written.
 #[must_use]
 pub fn loaders(app: Arc<App>, kind: OperationType) -> Loaders {
-    let loaders = DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
+    let loaders =
+        DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
     loaders.enable_all_cache(kind != OperationType::Mutation);
     loaders
 }
@@ -75,8 +81,18 @@ load_by!(CoachById, "A coach.", coach, Id);
 load_by!(EventTypeById, "An event type.", event_type, Id);
 load_by!(ScheduleById, "A schedule.", schedule, Id);
 load_by!(UserById, "A user.", user, Id);
-load_by!(MirrorOf, "How an object stands to its like elsewhere.", mirror, Id);
-load_by!(SessionByBooking, "The session of a booking.", session, BookingId);
+load_by!(
+    MirrorOf,
+    "How an object stands to its like elsewhere.",
+    mirror,
+    Id
+);
+load_by!(
+    SessionByBooking,
+    "The session of a booking.",
+    session,
+    BookingId
+);
 
 /// Whether a coach's calendar elsewhere can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +105,10 @@ impl Loader<IsConnected> for Rows {
     async fn load(&self, keys: &[IsConnected]) -> Result<HashMap<IsConnected, bool>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let live = domain::connection::list_live_coaches(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, live.contains(&key.0))).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, live.contains(&key.0)))
+            .collect())
     }
 }
 
@@ -103,7 +122,10 @@ impl Loader<IsPaid> for Rows {
 
     async fn load(&self, keys: &[IsPaid]) -> Result<HashMap<IsPaid, bool>, LoadError> {
         let paid = domain::booking::list_paid(&self.0, keys.iter().map(|key| key.0)).await?;
-        Ok(keys.iter().map(|key| (*key, paid.contains(&key.0))).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, paid.contains(&key.0)))
+            .collect())
     }
 }
 
@@ -115,11 +137,17 @@ impl Loader<SpecialtiesOf> for Rows {
     type Value = Vec<String>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[SpecialtiesOf]) -> Result<HashMap<SpecialtiesOf, Vec<String>>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[SpecialtiesOf],
+    ) -> Result<HashMap<SpecialtiesOf, Vec<String>>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::coach::specialties_of(&self.0, &ids).await?;
         // Also those of a coach without any, so that they are not looked for again.
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -134,7 +162,10 @@ impl Loader<PriceFrom> for Rows {
     async fn load(&self, keys: &[PriceFrom]) -> Result<HashMap<PriceFrom, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::event_type::lowest_prices(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0))).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0)))
+            .collect())
     }
 }
 
@@ -146,10 +177,16 @@ impl Loader<SchedulesOf> for Rows {
     type Value = Vec<schedule::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[SchedulesOf]) -> Result<HashMap<SchedulesOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[SchedulesOf],
+    ) -> Result<HashMap<SchedulesOf, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::schedule::list_by_coaches(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -161,10 +198,16 @@ impl Loader<AbsencesOf> for Rows {
     type Value = Vec<absence::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[AbsencesOf]) -> Result<HashMap<AbsencesOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[AbsencesOf],
+    ) -> Result<HashMap<AbsencesOf, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::absence::list_by_coaches(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -176,10 +219,16 @@ impl Loader<ConnectionsOf> for Rows {
     type Value = Vec<connection::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[ConnectionsOf]) -> Result<HashMap<ConnectionsOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[ConnectionsOf],
+    ) -> Result<HashMap<ConnectionsOf, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::connection::list_by_coaches(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -195,17 +244,30 @@ impl Loader<OverridesOf> for Rows {
     type Value = Vec<schedule_override::Model>;
     type Error = LoadError;
 
-    async fn load(&self, keys: &[OverridesOf]) -> Result<HashMap<OverridesOf, Self::Value>, LoadError> {
+    async fn load(
+        &self,
+        keys: &[OverridesOf],
+    ) -> Result<HashMap<OverridesOf, Self::Value>, LoadError> {
         // Almost always one stretch of days for all of them.
         let mut by_days: HashMap<(NaiveDate, NaiveDate), Vec<Uuid>> = HashMap::new();
         for key in keys {
-            by_days.entry((key.from, key.until)).or_default().push(key.schedule_id);
+            by_days
+                .entry((key.from, key.until))
+                .or_default()
+                .push(key.schedule_id);
         }
         let mut all = HashMap::new();
         for ((from, until), ids) in by_days {
             let mut found = domain::schedule::overrides_of(&self.0, &ids, from, until).await?;
             all.extend(ids.into_iter().map(|schedule_id| {
-                (OverridesOf { schedule_id, from, until }, found.remove(&schedule_id).unwrap_or_default())
+                (
+                    OverridesOf {
+                        schedule_id,
+                        from,
+                        until,
+                    },
+                    found.remove(&schedule_id).unwrap_or_default(),
+                )
             }));
         }
         Ok(all)
@@ -223,6 +285,9 @@ impl Loader<HostsOf> for Rows {
     async fn load(&self, keys: &[HostsOf]) -> Result<HashMap<HostsOf, Self::Value>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::event_type::hosts(&self.0, &ids).await?;
-        Ok(keys.iter().map(|key| (*key, found.remove(&key.0).unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
+            .collect())
     }
 }

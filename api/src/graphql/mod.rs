@@ -1,5 +1,5 @@
-//! What clients see: one file per noun, each with its object and its part of the roots. Thin: an id or an input is read, one function of
-//! the domain is called, and its answer is shown.
+//! What clients see: one file per noun, each with its object and its part of the roots. Thin: an id
+//! or an input is read, one function of the domain is called, and its answer is shown.
 
 pub mod absence;
 pub mod apps;

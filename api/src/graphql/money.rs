@@ -26,14 +26,20 @@ pub struct MoneyInput {
 impl MoneyInput {
     /// The price that it says. Whether the currency has such amounts, the domain tells.
     pub(crate) fn read(self) -> money::Price {
-        money::Price { amount: self.amount.0, currency: self.currency.0 }
+        money::Price {
+            amount: self.amount.0,
+            currency: self.currency.0,
+        }
     }
 }
 
 impl Money {
     /// From the smallest units of the currency.
     pub(crate) fn new(minor: i64, currency: &str) -> Self {
-        Self { amount: Decimal(money::from_minor(minor, currency)), currency: CurrencyCode(currency.to_owned()) }
+        Self {
+            amount: Decimal(money::from_minor(minor, currency)),
+            currency: CurrencyCode(currency.to_owned()),
+        }
     }
 
     /// A price: null when it is free.

@@ -18,7 +18,11 @@ use crate::domain::{self, absence, booking, event_type, hold, note, schedule, se
 
 /// Anything with a global id.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Global id. Opaque: do not parse it, do not build it."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Global id. Opaque: do not parse it, do not build it."
+))]
 pub enum Node {
     Absence(Box<Absence>),
     Booking(Box<Booking>),
@@ -37,26 +41,40 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// The object with this id; null when there is none or the caller may not see it.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Option<Node>> {
-        let Some((kind, key)) = id::parse(&id) else { return Ok(None) };
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A global id.")] id: ID,
+    ) -> Result<Option<Node>> {
+        let Some((kind, key)) = id::parse(&id) else {
+            return Ok(None);
+        };
         let (app, caller) = (app(ctx), caller(ctx));
         let found = match kind {
-            Kind::Absence => absence::get(app, caller, key).await.map(|row| Node::Absence(Box::new(Absence::new(row)))),
-            Kind::Booking => booking::get(app, caller, key).await.map(|row| Node::Booking(Box::new(Booking::new(row)))),
-            Kind::Coach => {
-                coach::get(app, caller, &Key::Id(key)).await.map(|row| Node::Coach(Box::new(Coach::new(row))))
-            }
-            Kind::EventType => {
-                event_type::get(app, caller, key).await.map(|row| Node::EventType(Box::new(EventType::new(row))))
-            }
-            Kind::Hold => hold::get(app, caller, key).await.map(|row| Node::Hold(Box::new(Hold::new(row)))),
-            Kind::Note => note::get(app, caller, key).await.map(|row| Node::Note(Box::new(Note::new(row)))),
-            Kind::Schedule => {
-                schedule::get(app, caller, key).await.map(|row| Node::Schedule(Box::new(Schedule::new(row))))
-            }
-            Kind::Session => {
-                session::get(app, caller, key).await.map(|held| Node::Session(Box::new(Session::of(held))))
-            }
+            Kind::Absence => absence::get(app, caller, key)
+                .await
+                .map(|row| Node::Absence(Box::new(Absence::new(row)))),
+            Kind::Booking => booking::get(app, caller, key)
+                .await
+                .map(|row| Node::Booking(Box::new(Booking::new(row)))),
+            Kind::Coach => coach::get(app, caller, &Key::Id(key))
+                .await
+                .map(|row| Node::Coach(Box::new(Coach::new(row)))),
+            Kind::EventType => event_type::get(app, caller, key)
+                .await
+                .map(|row| Node::EventType(Box::new(EventType::new(row)))),
+            Kind::Hold => hold::get(app, caller, key)
+                .await
+                .map(|row| Node::Hold(Box::new(Hold::new(row)))),
+            Kind::Note => note::get(app, caller, key)
+                .await
+                .map(|row| Node::Note(Box::new(Note::new(row)))),
+            Kind::Schedule => schedule::get(app, caller, key)
+                .await
+                .map(|row| Node::Schedule(Box::new(Schedule::new(row)))),
+            Kind::Session => session::get(app, caller, key)
+                .await
+                .map(|held| Node::Session(Box::new(Session::of(held)))),
             _ => return Ok(None),
         };
         match found {

@@ -27,7 +27,10 @@ impl Note {
     }
 
     pub(crate) fn with_session(self, session: Session) -> Self {
-        Self { session: Some(session), ..self }
+        Self {
+            session: Some(session),
+            ..self
+        }
     }
 }
 
@@ -49,8 +52,14 @@ impl Note {
 
     /// Who wrote it.
     async fn author(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(UserById(self.row.author_id)).await;
-        found.map(|row| row.map(User)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(UserById(self.row.author_id))
+            .await;
+        found
+            .map(|row| row.map(User))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// The text, as Markdown. At most 20,000 characters.
@@ -65,7 +74,9 @@ impl Note {
 
     /// Whether the viewer may edit it: only its author may.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
-        caller(ctx).find_person().is_some_and(|person| person.user_id == self.row.author_id)
+        caller(ctx)
+            .find_person()
+            .is_some_and(|person| person.user_id == self.row.author_id)
     }
 
     /// Grows by one with each change; give it back on update.
@@ -136,7 +147,11 @@ impl NoteMutation {
     ) -> Result<CreateNotePayload> {
         let done = async {
             let session_id = Kind::Session.key("sessionId", &input.session_id)?;
-            let create = note::Create { session_id, body: input.body, visibility: input.visibility };
+            let create = note::Create {
+                session_id,
+                body: input.body,
+                visibility: input.visibility,
+            };
             note::create(app(ctx), caller(ctx), create).await
         };
         CreateNotePayload::new(done.await, Note::new)
@@ -150,8 +165,23 @@ impl NoteMutation {
     ) -> Result<UpdateNotePayload> {
         let done = async {
             let note_id = Kind::Note.key("noteId", &input.note_id)?;
-            let UpdateNoteInput { body, visibility, version, .. } = input;
-            note::update(app(ctx), caller(ctx), note::Update { note_id, body, visibility, version }).await
+            let UpdateNoteInput {
+                body,
+                visibility,
+                version,
+                ..
+            } = input;
+            note::update(
+                app(ctx),
+                caller(ctx),
+                note::Update {
+                    note_id,
+                    body,
+                    visibility,
+                    version,
+                },
+            )
+            .await
         };
         UpdateNotePayload::new(done.await, Note::new)
     }

@@ -60,7 +60,9 @@ pub struct UserError {
 }
 
 /// The outcome of a mutation, or what the caller can mend; what they cannot goes to `errors`.
-pub(crate) fn outcome<T>(result: domain::Result<T>) -> Result<std::result::Result<T, Vec<UserError>>> {
+pub(crate) fn outcome<T>(
+    result: domain::Result<T>,
+) -> Result<std::result::Result<T, Vec<UserError>>> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(error) => match user_errors(&error) {
@@ -73,7 +75,13 @@ pub(crate) fn outcome<T>(result: domain::Result<T>) -> Result<std::result::Resul
 fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
     let one = |code| {
         let message = sentence(&error.to_string());
-        Some(vec![UserError { code, message, field: None, boundary: None, action: None }])
+        Some(vec![UserError {
+            code,
+            message,
+            field: None,
+            boundary: None,
+            action: None,
+        }])
     };
     match error {
         domain::Error::Invalid(violations) => Some(
@@ -141,8 +149,14 @@ macro_rules! payload {
                 node: impl FnOnce(T) -> $type,
             ) -> $crate::graphql::error::Result<Self> {
                 Ok(match $crate::graphql::payload::outcome(result)? {
-                    Ok(value) => Self { $field: Some(node(value)), user_errors: Vec::new() },
-                    Err(user_errors) => Self { $field: None, user_errors },
+                    Ok(value) => Self {
+                        $field: Some(node(value)),
+                        user_errors: Vec::new(),
+                    },
+                    Err(user_errors) => Self {
+                        $field: None,
+                        user_errors,
+                    },
                 })
             }
         }

@@ -68,7 +68,8 @@ impl ReconcileMutation {
     /// This happens by itself every few minutes; it is for whoever does not want to wait.
     async fn sync_my_bookings(&self, ctx: &Context<'_>) -> Result<SyncMyBookingsPayload> {
         let (app, caller) = (app(ctx), caller(ctx));
-        let done = async { told(app, caller, reconcile::sync_mine(app, caller).await?, false).await };
+        let done =
+            async { told(app, caller, reconcile::sync_mine(app, caller).await?, false).await };
         SyncMyBookingsPayload::new(done.await, |report| report)
     }
 
@@ -82,8 +83,17 @@ impl ReconcileMutation {
         let (app, caller) = (app(ctx), caller(ctx));
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            let wanted = reconcile::Wanted { coach_id, dry_run: input.dry_run };
-            told(app, caller, reconcile::run(app, caller, wanted).await?, input.dry_run).await
+            let wanted = reconcile::Wanted {
+                coach_id,
+                dry_run: input.dry_run,
+            };
+            told(
+                app,
+                caller,
+                reconcile::run(app, caller, wanted).await?,
+                input.dry_run,
+            )
+            .await
         };
         ReconcilePayload::new(done.await, |report| report)
     }
@@ -95,7 +105,12 @@ async fn told(
     report: reconcile::Report,
     is_dry_run: bool,
 ) -> domain::Result<ReconcileReport> {
-    let ids: Vec<Uuid> = report.changes.iter().map(|change| change.booking_id).chain(report.missing.clone()).collect();
+    let ids: Vec<Uuid> = report
+        .changes
+        .iter()
+        .map(|change| change.booking_id)
+        .chain(report.missing.clone())
+        .collect();
     let found = booking::find_many(app, caller, &ids).await?;
     let found: HashMap<Uuid, _> = found.into_iter().map(|row| (row.id, row)).collect();
     let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
@@ -110,7 +125,12 @@ async fn told(
         is_dry_run,
         read: count(report.read),
         changes: changes.collect(),
-        missing: report.missing.iter().filter_map(|id| found.get(id).cloned()).map(Booking::new).collect(),
+        missing: report
+            .missing
+            .iter()
+            .filter_map(|id| found.get(id).cloned())
+            .map(Booking::new)
+            .collect(),
         failed: count(report.failed),
     })
 }

@@ -1,7 +1,9 @@
-//! Who may ask for which field: one line for each field of the schema. A field without a line is refused, to everyone.
+//! Who may ask for which field: one line for each field of the schema. A field without a line is
+//! refused, to everyone.
 //!
-//! These are the rules that depend on the role alone, checked before an operation runs. Whose object it is, is settled below: the domain
-//! hands out only what its caller may see, so that somebody else's object looks like one that is not there.
+//! These are the rules that depend on the role alone, checked before an operation runs. Whose
+//! object it is, is settled below: the domain hands out only what its caller may see, so that
+//! somebody else's object looks like one that is not there.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -16,7 +18,8 @@ use crate::domain::Viewer;
 pub enum Rule {
     /// Also a visitor.
     Anyone,
-    /// Anyone who has signed in and is not suspended. For objects that have parties: only those, which the domain sees to.
+    /// Anyone who has signed in and is not suspended. For objects that have parties: only those,
+    /// which the domain sees to.
     SignedIn,
     /// Coaches, and staff.
     Coach,
@@ -29,33 +32,93 @@ use Rule::{Admin, Anyone, Coach, SignedIn};
 /// The rules: a type, who may read it, and which of its fields.
 pub const RULES: &[(&str, Rule, &str)] = &[
     ("Query", Anyone, "node viewer booking admin session"),
-    ("Query", Anyone, "coach coaches specialties eventType slots freeCoaches"),
+    (
+        "Query",
+        Anyone,
+        "coach coaches specialties eventType slots freeCoaches",
+    ),
     ("Query", Coach, "schedule"),
-    ("Mutation", SignedIn, "createBooking rescheduleBooking cancelBooking addBookingGuests syncMyBookings"),
-    ("Mutation", SignedIn, "createHold releaseHold rateSession createNote updateNote deleteNote"),
-    ("Mutation", Coach, "approveBooking rejectBooking markAttendance startSession completeSession"),
-    ("Mutation", Coach, "updateCoachProfile createEventType updateEventType archiveEventType"),
-    ("Mutation", Coach, "createSchedule updateSchedule deleteSchedule setScheduleOverrides"),
+    (
+        "Mutation",
+        SignedIn,
+        "createBooking rescheduleBooking cancelBooking addBookingGuests syncMyBookings",
+    ),
+    (
+        "Mutation",
+        SignedIn,
+        "createHold releaseHold rateSession createNote updateNote deleteNote",
+    ),
+    (
+        "Mutation",
+        Coach,
+        "approveBooking rejectBooking markAttendance startSession completeSession",
+    ),
+    (
+        "Mutation",
+        Coach,
+        "updateCoachProfile createEventType updateEventType archiveEventType",
+    ),
+    (
+        "Mutation",
+        Coach,
+        "createSchedule updateSchedule deleteSchedule setScheduleOverrides",
+    ),
     ("Mutation", Coach, "addAbsence updateAbsence deleteAbsence"),
-    ("Mutation", Coach, "startConnection connectWithApiKey provisionCoach disconnectAccount"),
-    ("Mutation", Coach, "migrateCoach importEventTypes syncCalendarSettings"),
+    (
+        "Mutation",
+        Coach,
+        "startConnection connectWithApiKey provisionCoach disconnectAccount",
+    ),
+    (
+        "Mutation",
+        Coach,
+        "migrateCoach importEventTypes syncCalendarSettings",
+    ),
     (
         "Mutation",
         Coach,
         "connectCalendar connectAppleCalendar setCalendarFeeds checkCalendarAccount disconnectCalendar",
     ),
-    ("Mutation", Coach, "setConflictCalendars setDestinationCalendar"),
-    ("Mutation", Coach, "connectVideoApp connectGoogleMeet setDefaultVideoApp disconnectVideoApp"),
+    (
+        "Mutation",
+        Coach,
+        "setConflictCalendars setDestinationCalendar",
+    ),
+    (
+        "Mutation",
+        Coach,
+        "connectVideoApp connectGoogleMeet setDefaultVideoApp disconnectVideoApp",
+    ),
     ("Mutation", Admin, "setEventTypeHosts"),
-    ("Mutation", Admin, "ensureWebhook deleteWebhook setWebhookTriggers rotateWebhookSecret"),
-    ("Mutation", Admin, "recordPayment replayWebhook replayJob suspendUser reinstateUser reconcile"),
+    (
+        "Mutation",
+        Admin,
+        "ensureWebhook deleteWebhook setWebhookTriggers rotateWebhookSecret",
+    ),
+    (
+        "Mutation",
+        Admin,
+        "recordPayment replayWebhook replayJob suspendUser reinstateUser reconcile",
+    ),
     ("Subscription", SignedIn, "bookingEvents"),
-    ("PageInfo", Anyone, "hasNextPage hasPreviousPage startCursor endCursor"),
+    (
+        "PageInfo",
+        Anyone,
+        "hasNextPage hasPreviousPage startCursor endCursor",
+    ),
     ("UserError", Anyone, "code message field boundary action"),
     ("Money", Anyone, "amount currency"),
     ("Node", Anyone, "id"),
-    ("Viewer", SignedIn, "id user tokenExpiresAt coach bookings verificationBooking sessions holds"),
-    ("Admin", Admin, "bookings sessions webhookDeliveries webhookRegistrations deadJobs users"),
+    (
+        "Viewer",
+        SignedIn,
+        "id user tokenExpiresAt coach bookings verificationBooking sessions holds",
+    ),
+    (
+        "Admin",
+        Admin,
+        "bookings sessions webhookDeliveries webhookRegistrations deadJobs users",
+    ),
     (
         "WebhookDelivery",
         Admin,
@@ -66,21 +129,53 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         Admin,
         "id provider scope url triggers isRegistered previousSecretValidUntil checkedAt createdAt updatedAt",
     ),
-    ("EnsureWebhookPayload", Admin, "webhookRegistration userErrors"),
-    ("DeleteWebhookPayload", Admin, "webhookRegistration userErrors"),
-    ("SetWebhookTriggersPayload", Admin, "webhookRegistration userErrors"),
-    ("RotateWebhookSecretPayload", Admin, "webhookRegistration userErrors"),
-    ("Job", Admin, "id kind status attempts lastError runAt correlationId"),
+    (
+        "EnsureWebhookPayload",
+        Admin,
+        "webhookRegistration userErrors",
+    ),
+    (
+        "DeleteWebhookPayload",
+        Admin,
+        "webhookRegistration userErrors",
+    ),
+    (
+        "SetWebhookTriggersPayload",
+        Admin,
+        "webhookRegistration userErrors",
+    ),
+    (
+        "RotateWebhookSecretPayload",
+        Admin,
+        "webhookRegistration userErrors",
+    ),
+    (
+        "Job",
+        Admin,
+        "id kind status attempts lastError runAt correlationId",
+    ),
     ("RecordPaymentPayload", Admin, "booking userErrors"),
     ("ReconcilePayload", Admin, "report userErrors"),
     ("SyncMyBookingsPayload", SignedIn, "report userErrors"),
-    ("ReconcileReport", SignedIn, "isDryRun read changes missing failed"),
-    ("ReconcileChange", SignedIn, "booking statusBefore statusAfter startsAtBefore startsAtAfter"),
+    (
+        "ReconcileReport",
+        SignedIn,
+        "isDryRun read changes missing failed",
+    ),
+    (
+        "ReconcileChange",
+        SignedIn,
+        "booking statusBefore statusAfter startsAtBefore startsAtAfter",
+    ),
     ("ReplayWebhookPayload", Admin, "webhookDelivery userErrors"),
     ("ReplayJobPayload", Admin, "job userErrors"),
     ("SuspendUserPayload", Admin, "user userErrors"),
     ("ReinstateUserPayload", Admin, "user userErrors"),
-    ("User", SignedIn, "id displayName email timeZone role isSuspended createdAt"),
+    (
+        "User",
+        SignedIn,
+        "id displayName email timeZone role isSuspended createdAt",
+    ),
     ("CancellationPolicy", Anyone, "maxMoves tiers"),
     ("CancellationTier", Anyone, "hoursBefore refundPercent"),
     (
@@ -93,14 +188,22 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ),
     ("BookingLocation", SignedIn, "kind value joinUrl"),
     ("BookingAnswer", SignedIn, "key label kind values"),
-    ("CancellationQuote", SignedIn, "refundPercent refund changesAt"),
+    (
+        "CancellationQuote",
+        SignedIn,
+        "refundPercent refund changesAt",
+    ),
     (
         "BookingEvent",
         SignedIn,
         "cursor kind actorKind actor source occurredAt statusBefore statusAfter startsAtBefore startsAtAfter reason version \
          correlationId",
     ),
-    ("BookingStreamMessage", SignedIn, "cursor kind booking bookings change occurredAt"),
+    (
+        "BookingStreamMessage",
+        SignedIn,
+        "cursor kind booking bookings change occurredAt",
+    ),
     ("CreateBookingPayload", SignedIn, "booking userErrors"),
     ("RescheduleBookingPayload", SignedIn, "booking userErrors"),
     ("CancelBookingPayload", SignedIn, "booking userErrors"),
@@ -121,13 +224,29 @@ pub const RULES: &[(&str, Rule, &str)] = &[
          cancellationPolicy requiresApproval seats schedule calendarSync viewerCanEdit version createdAt updatedAt",
     ),
     ("BookingWindow", Anyone, "kind days from until"),
-    ("IntakeQuestion", Anyone, "key label kind isRequired options"),
-    ("Availability", Anyone, "coach eventType slots days verifiedAt source freshness"),
+    (
+        "IntakeQuestion",
+        Anyone,
+        "key label kind isRequired options",
+    ),
+    (
+        "Availability",
+        Anyone,
+        "coach eventType slots days verifiedAt source freshness",
+    ),
     ("AvailabilityDay", Anyone, "date slots"),
     ("Slot", Anyone, "startsAt endsAt startsAtLocal endsAtLocal"),
-    ("FreeCoaches", Anyone, "coaches isComplete verifiedAt source"),
+    (
+        "FreeCoaches",
+        Anyone,
+        "coaches isComplete verifiedAt source",
+    ),
     ("FreeCoach", Anyone, "coach eventType slots"),
-    ("Hold", SignedIn, "id eventType coach startsAt endsAt expiresAt createdAt"),
+    (
+        "Hold",
+        SignedIn,
+        "id eventType coach startsAt endsAt expiresAt createdAt",
+    ),
     ("CreateHoldPayload", SignedIn, "hold userErrors"),
     ("ReleaseHoldPayload", SignedIn, "releasedHoldId userErrors"),
     (
@@ -135,9 +254,21 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         Coach,
         "id coach name timeZone isDefault weeklyHours overrides calendarSync version createdAt updatedAt",
     ),
-    ("Absence", Coach, "id firstDay lastDay reason note calendarSync version createdAt updatedAt"),
-    ("AddAbsencePayload", Coach, "absence affectedBookings userErrors"),
-    ("UpdateAbsencePayload", Coach, "absence affectedBookings userErrors"),
+    (
+        "Absence",
+        Coach,
+        "id firstDay lastDay reason note calendarSync version createdAt updatedAt",
+    ),
+    (
+        "AddAbsencePayload",
+        Coach,
+        "absence affectedBookings userErrors",
+    ),
+    (
+        "UpdateAbsencePayload",
+        Coach,
+        "absence affectedBookings userErrors",
+    ),
     ("DeleteAbsencePayload", Coach, "deletedAbsenceId userErrors"),
     ("WeeklyHours", Coach, "weekday from until"),
     ("ScheduleOverride", Coach, "date hours"),
@@ -148,7 +279,11 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "id booking status coachAttendance clientAttendance startedAt endedAt joinUrl rating notes viewerCanAddNote version \
          createdAt updatedAt",
     ),
-    ("Note", SignedIn, "id session author body visibility viewerCanEdit version createdAt updatedAt"),
+    (
+        "Note",
+        SignedIn,
+        "id session author body visibility viewerCanEdit version createdAt updatedAt",
+    ),
     ("RateSessionPayload", SignedIn, "session userErrors"),
     ("CreateNotePayload", SignedIn, "note userErrors"),
     ("UpdateNotePayload", SignedIn, "note userErrors"),
@@ -163,7 +298,11 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("SetEventTypeHostsPayload", Admin, "eventType userErrors"),
     ("CreateSchedulePayload", Coach, "schedule userErrors"),
     ("UpdateSchedulePayload", Coach, "schedule userErrors"),
-    ("DeleteSchedulePayload", Coach, "deletedScheduleId userErrors"),
+    (
+        "DeleteSchedulePayload",
+        Coach,
+        "deletedScheduleId userErrors",
+    ),
     ("SetScheduleOverridesPayload", Coach, "schedule userErrors"),
     (
         "ConnectedAccount",
@@ -171,24 +310,60 @@ pub const RULES: &[(&str, Rule, &str)] = &[
         "id provider kind email username health healthReason action brokenSince consentEndsAt lastOkAt disconnectedAt createdAt \
          updatedAt",
     ),
-    ("CoachCalendars", Coach, "status action message accounts destination readAt"),
-    ("CalendarAccount", Coach, "id provider address status calendars"),
-    ("ExternalCalendar", Coach, "id name isPrimary isReadOnly isCheckedForConflicts isDestination"),
-    ("CoachVideoApps", Coach, "status action message apps defaultApp readAt"),
-    ("ConnectedVideoApp", Coach, "app isDefault needsReconnecting"),
+    (
+        "CoachCalendars",
+        Coach,
+        "status action message accounts destination readAt",
+    ),
+    (
+        "CalendarAccount",
+        Coach,
+        "id provider address status calendars",
+    ),
+    (
+        "ExternalCalendar",
+        Coach,
+        "id name isPrimary isReadOnly isCheckedForConflicts isDestination",
+    ),
+    (
+        "CoachVideoApps",
+        Coach,
+        "status action message apps defaultApp readAt",
+    ),
+    (
+        "ConnectedVideoApp",
+        Coach,
+        "app isDefault needsReconnecting",
+    ),
     ("ConnectCalendarPayload", Coach, "connectUrl userErrors"),
     ("ConnectAppleCalendarPayload", Coach, "calendars userErrors"),
     ("SetCalendarFeedsPayload", Coach, "calendars userErrors"),
-    ("CheckCalendarAccountPayload", Coach, "calendarAccount userErrors"),
-    ("DisconnectCalendarPayload", Coach, "disconnectedCalendarAccountId userErrors"),
+    (
+        "CheckCalendarAccountPayload",
+        Coach,
+        "calendarAccount userErrors",
+    ),
+    (
+        "DisconnectCalendarPayload",
+        Coach,
+        "disconnectedCalendarAccountId userErrors",
+    ),
     ("SetConflictCalendarsPayload", Coach, "calendars userErrors"),
-    ("SetDestinationCalendarPayload", Coach, "calendars userErrors"),
+    (
+        "SetDestinationCalendarPayload",
+        Coach,
+        "calendars userErrors",
+    ),
     ("ConnectVideoAppPayload", Coach, "connectUrl userErrors"),
     ("ConnectGoogleMeetPayload", Coach, "videoApps userErrors"),
     ("SetDefaultVideoAppPayload", Coach, "videoApps userErrors"),
     ("DisconnectVideoAppPayload", Coach, "videoApps userErrors"),
     ("CalendarSync", Coach, "state message syncedAt"),
-    ("MigrationReport", Coach, "coach isDryRun isDone steps bookingsKept"),
+    (
+        "MigrationReport",
+        Coach,
+        "coach isDryRun isDone steps bookingsKept",
+    ),
     ("MigrationStep", Coach, "subject id name outcome message"),
     ("EventTypeImport", Coach, "eventTypes skipped"),
     ("SkippedEventType", Coach, "title reason"),
@@ -204,12 +379,15 @@ pub const RULES: &[(&str, Rule, &str)] = &[
 
 static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
     let lines = RULES.iter().flat_map(|(owner, rule, fields)| {
-        fields.split_whitespace().map(move |field| (format!("{owner}.{field}"), *rule))
+        fields
+            .split_whitespace()
+            .map(move |field| (format!("{owner}.{field}"), *rule))
     });
     lines.collect()
 });
 
-/// The rule of a field, given as `Type.field`; `None` when nobody has declared one. Connections and edges are as open as what they hold.
+/// The rule of a field, given as `Type.field`; `None` when nobody has declared one. Connections and
+/// edges are as open as what they hold.
 #[must_use]
 pub fn rule(coordinate: &str) -> Option<Rule> {
     let (owner, field) = coordinate.split_once('.')?;
@@ -219,10 +397,13 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
     if let Some(rule) = BY_COORDINATE.get(coordinate) {
         return Some(*rule);
     }
-    let list = [("Connection", "edges nodes pageInfo totalCount"), ("Edge", "cursor node")];
-    let (suffix, _) = list
-        .iter()
-        .find(|(suffix, fields)| owner.ends_with(suffix) && fields.split(' ').any(|known| known == field))?;
+    let list = [
+        ("Connection", "edges nodes pageInfo totalCount"),
+        ("Edge", "cursor node"),
+    ];
+    let (suffix, _) = list.iter().find(|(suffix, fields)| {
+        owner.ends_with(suffix) && fields.split(' ').any(|known| known == field)
+    })?;
     rule(&format!("{}.id", owner.strip_suffix(suffix)?))
         .or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
 }
@@ -233,11 +414,19 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
 /// `UNAUTHENTICATED` for a visitor whom signing in would help, `FORBIDDEN` otherwise.
 pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
     let standing = standing(viewer);
-    let refused = analysis.coordinates.iter().find(|coordinate| rule(coordinate).is_none_or(|rule| rule > standing));
-    let Some(coordinate) = refused else { return Ok(()) };
+    let refused = analysis
+        .coordinates
+        .iter()
+        .find(|coordinate| rule(coordinate).is_none_or(|rule| rule > standing));
+    let Some(coordinate) = refused else {
+        return Ok(());
+    };
     let message = format!("You may not ask for {coordinate}.");
     Err(match viewer {
-        Viewer::Anonymous => Refusal::new(Reason::Unauthenticated, format!("Sign in to ask for {coordinate}.")),
+        Viewer::Anonymous => Refusal::new(
+            Reason::Unauthenticated,
+            format!("Sign in to ask for {coordinate}."),
+        ),
         Viewer::Person(_) => Refusal::new(Reason::Forbidden, message),
     })
 }

@@ -37,11 +37,19 @@ pub struct DateTime(pub Instant);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
-            let instant = chrono::DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc).trunc_subsecs(3);
+            let instant = chrono::DateTime::parse_from_rfc3339(text)
+                .ok()?
+                .with_timezone(&Utc)
+                .trunc_subsecs(3);
             // PostgreSQL and SQLite both keep these, and every zone can show them.
             (years().contains(&chrono::Datelike::year(&instant))).then_some(Self(instant))
         };
-        text(&value, "an RFC 3339 date-time with an offset, from year 1970 to 9998", read).map_err(refuse)
+        text(
+            &value,
+            "an RFC 3339 date-time with an offset, from year 1970 to 9998",
+            read,
+        )
+        .map_err(refuse)
     }
 
     fn to_value(&self) -> Value {
@@ -73,7 +81,8 @@ impl ScalarType for LocalDate {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
             let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-            (text.len() == 10 && years().contains(&chrono::Datelike::year(&date))).then_some(Self(date))
+            (text.len() == 10 && years().contains(&chrono::Datelike::year(&date)))
+                .then_some(Self(date))
         };
         text(&value, "a date as YYYY-MM-DD, from year 1970 to 9998", read).map_err(refuse)
     }
@@ -95,7 +104,10 @@ pub struct LocalTime(pub Minute);
 )]
 impl ScalarType for LocalTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, "a time as HH:MM", |text| text.parse().ok().map(Self)).map_err(refuse)
+        text(&value, "a time as HH:MM", |text| {
+            text.parse().ok().map(Self)
+        })
+        .map_err(refuse)
     }
 
     fn to_value(&self) -> Value {
@@ -108,10 +120,17 @@ impl ScalarType for LocalTime {
 pub struct TimeZone(pub Tz);
 
 /// A name of the IANA time zone database, for example America/New_York.
-#[Scalar(name = "TimeZone", specified_by_url = "https://www.iana.org/time-zones", use_type_description)]
+#[Scalar(
+    name = "TimeZone",
+    specified_by_url = "https://www.iana.org/time-zones",
+    use_type_description
+)]
 impl ScalarType for TimeZone {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, "a name of the IANA time zone database", |text| Tz::from_str(text).ok().map(Self)).map_err(refuse)
+        text(&value, "a name of the IANA time zone database", |text| {
+            Tz::from_str(text).ok().map(Self)
+        })
+        .map_err(refuse)
     }
 
     fn to_value(&self) -> Value {
@@ -122,10 +141,13 @@ impl ScalarType for TimeZone {
 impl TimeZone {
     /// An instant on the clocks of the zone, as RFC 3339 with its offset.
     pub(crate) fn local(self, instant: Instant) -> String {
-        instant.with_timezone(&self.0).to_rfc3339_opts(SecondsFormat::Secs, false)
+        instant
+            .with_timezone(&self.0)
+            .to_rfc3339_opts(SecondsFormat::Secs, false)
     }
 
-    /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone database.
+    /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone
+    /// database.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.parse().unwrap_or(Tz::UTC))
     }
@@ -136,10 +158,17 @@ impl TimeZone {
 pub struct Decimal(pub rust_decimal::Decimal);
 
 /// An exact decimal number as a string, for example 49.90.
-#[Scalar(name = "Decimal", specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6", use_type_description)]
+#[Scalar(
+    name = "Decimal",
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc8259#section-6",
+    use_type_description
+)]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, "a decimal number in a string", |text| decimal(text).map(Self)).map_err(refuse)
+        text(&value, "a decimal number in a string", |text| {
+            decimal(text).map(Self)
+        })
+        .map_err(refuse)
     }
 
     fn to_value(&self) -> Value {
@@ -159,8 +188,12 @@ pub struct CurrencyCode(pub String);
 )]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let is_code = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-        text(&value, "three capital letters", |text| is_code(text).then(|| Self(text.to_owned()))).map_err(refuse)
+        let is_code =
+            |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        text(&value, "three capital letters", |text| {
+            is_code(text).then(|| Self(text.to_owned()))
+        })
+        .map_err(refuse)
     }
 
     fn to_value(&self) -> Value {
@@ -182,8 +215,11 @@ impl ScalarType for EmailAddress {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
             let (local, host) = text.rsplit_once('@')?;
-            let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
-            (plain && !local.is_empty() && !host.is_empty() && text.len() <= 254).then(|| Self(text.to_owned()))
+            let plain = !text
+                .chars()
+                .any(|letter| letter.is_whitespace() || letter.is_control());
+            (plain && !local.is_empty() && !host.is_empty() && text.len() <= 254)
+                .then(|| Self(text.to_owned()))
         };
         text(&value, "an email address", read).map_err(refuse)
     }
@@ -198,12 +234,17 @@ impl ScalarType for EmailAddress {
 pub struct Url(pub String);
 
 /// An absolute URL.
-#[Scalar(name = "URL", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986", use_type_description)]
+#[Scalar(
+    name = "URL",
+    specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986",
+    use_type_description
+)]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
             let url: http::Uri = text.parse().ok()?;
-            let absolute = url.scheme().is_some() && url.host().is_some_and(|host| !host.is_empty());
+            let absolute =
+                url.scheme().is_some() && url.host().is_some_and(|host| !host.is_empty());
             (absolute && text.len() <= 2048).then(|| Self(text.to_owned()))
         };
         text(&value, "an absolute URL of at most 2048 characters", read).map_err(refuse)
@@ -228,10 +269,14 @@ pub struct IdempotencyKey(pub String);
 )]
 impl ScalarType for IdempotencyKey {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let is_key = |text: &str| (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-        text(&value, "a key of 16 to 128 printable ASCII characters", |text| {
-            is_key(text).then(|| Self(text.to_owned()))
-        })
+        let is_key = |text: &str| {
+            (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        text(
+            &value,
+            "a key of 16 to 128 printable ASCII characters",
+            |text| is_key(text).then(|| Self(text.to_owned())),
+        )
         .map_err(refuse)
     }
 
@@ -253,7 +298,11 @@ pub struct EventCursor(pub i64);
 impl ScalarType for EventCursor {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
-            let seq: i64 = text.strip_prefix('e')?.parse().ok().filter(|seq| *seq >= 0)?;
+            let seq: i64 = text
+                .strip_prefix('e')?
+                .parse()
+                .ok()
+                .filter(|seq| *seq >= 0)?;
             // Only as we write it.
             (text == format!("e{seq}")).then_some(Self(seq))
         };

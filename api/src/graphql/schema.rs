@@ -96,14 +96,20 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
 ];
 
 /// Mutations that count against the limit on bookings.
-pub const BOOKING_MUTATIONS: &[&str] =
-    &["createBooking", "rescheduleBooking", "cancelBooking", "addBookingGuests", "createHold"];
+pub const BOOKING_MUTATIONS: &[&str] = &[
+    "createBooking",
+    "rescheduleBooking",
+    "cancelBooking",
+    "addBookingGuests",
+    "createHold",
+];
 
 /// Has values of our own scalars checked before anything runs.
 #[must_use]
 pub fn check_scalars(types: TypeTable) -> TypeTable {
     use super::scalars::{
-        CurrencyCode, DateTime, Decimal, EmailAddress, EventCursor, IdempotencyKey, LocalDate, LocalTime, TimeZone, Url,
+        CurrencyCode, DateTime, Decimal, EmailAddress, EventCursor, IdempotencyKey, LocalDate,
+        LocalTime, TimeZone, Url,
     };
     types
         .check_scalar::<CurrencyCode>()
@@ -142,5 +148,9 @@ pub fn sdl() -> String {
 /// What the schema is built from, before it has an application.
 #[must_use]
 pub fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
-    async_graphql::Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    async_graphql::Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
 }

@@ -1,4 +1,5 @@
-//! Keeping what a coach offers and their hours in step with their own calendar, and moving from one scheduler to another.
+//! Keeping what a coach offers and their hours in step with their own calendar, and moving from one
+//! scheduler to another.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::mirror::{Model, State as SyncState};
@@ -29,8 +30,16 @@ impl CalendarSync {
         Self::of(row.state, row.message, row.synced_at)
     }
 
-    pub(super) fn of(state: SyncState, message: Option<String>, synced_at: Option<entity::DateTimeUtc>) -> Self {
-        Self { state, message, synced_at: synced_at.map(DateTime) }
+    pub(super) fn of(
+        state: SyncState,
+        message: Option<String>,
+        synced_at: Option<entity::DateTimeUtc>,
+    ) -> Self {
+        Self {
+            state,
+            message,
+            synced_at: synced_at.map(DateTime),
+        }
     }
 }
 
@@ -109,7 +118,12 @@ impl EventTypeImport {
         let skipped = done.skipped.into_iter();
         Self {
             event_types: done.event_types.into_iter().map(EventType::new).collect(),
-            skipped: skipped.map(|it| SkippedEventType { title: it.title, reason: it.reason }).collect(),
+            skipped: skipped
+                .map(|it| SkippedEventType {
+                    title: it.title,
+                    reason: it.reason,
+                })
+                .collect(),
         }
     }
 }
@@ -159,7 +173,11 @@ impl SyncMutation {
     ) -> Result<MigrateCoachPayload> {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            let wanted = migrate::Wanted { coach_id, to: input.to, dry_run: input.dry_run };
+            let wanted = migrate::Wanted {
+                coach_id,
+                to: input.to,
+                dry_run: input.dry_run,
+            };
             migrate::migrate(app(ctx), caller(ctx), wanted).await
         };
         let done = done.await;

@@ -77,7 +77,13 @@ impl AdminUsers {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<User>> {
         let email = email.map(|email| email.0);
-        let rows = identity::list(app(ctx), caller(ctx), email, &page(first, after, last, before)).await?;
+        let rows = identity::list(
+            app(ctx),
+            caller(ctx),
+            email,
+            &page(first, after, last, before),
+        )
+        .await?;
         Ok(Connection::new(rows, User))
     }
 }
@@ -117,7 +123,11 @@ impl UserMutation {
     }
 }
 
-async fn set_suspended(ctx: &Context<'_>, input: &UserInput, suspended: bool) -> domain::Result<Model> {
+async fn set_suspended(
+    ctx: &Context<'_>,
+    input: &UserInput,
+    suspended: bool,
+) -> domain::Result<Model> {
     let id = Kind::User.key("userId", &input.user_id)?;
     identity::set_suspended(app(ctx), caller(ctx), id, suspended).await
 }

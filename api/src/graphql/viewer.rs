@@ -17,11 +17,23 @@ use crate::domain::identity;
 
 /// The caller, and what is theirs.
 #[derive(MergedObject, Default)]
-pub struct Viewer(ViewerAccount, ViewerCoach, ViewerBookings, ViewerSessions, ViewerHolds);
+pub struct Viewer(
+    ViewerAccount,
+    ViewerCoach,
+    ViewerBookings,
+    ViewerSessions,
+    ViewerHolds,
+);
 
 /// Everything, for staff.
 #[derive(MergedObject, Default)]
-pub struct Admin(AdminBookings, AdminSessions, AdminDeliveries, AdminWebhookRegistrations, AdminUsers);
+pub struct Admin(
+    AdminBookings,
+    AdminSessions,
+    AdminDeliveries,
+    AdminWebhookRegistrations,
+    AdminUsers,
+);
 
 /// Who calls.
 #[derive(Default)]
@@ -36,7 +48,9 @@ impl ViewerAccount {
 
     /// The account.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        Ok(User(identity::get_own_account(app(ctx), caller(ctx)).await?))
+        Ok(User(
+            identity::get_own_account(app(ctx), caller(ctx)).await?,
+        ))
     }
 
     /// When the caller's token ends.
@@ -55,14 +69,22 @@ impl ViewerQuery {
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
         match caller(ctx).viewer {
             crate::domain::Viewer::Anonymous => None,
-            crate::domain::Viewer::Person(_) => {
-                Some(caller(ctx).require_person().map(|_| Viewer::default()).map_err(Into::into))
-            }
+            crate::domain::Viewer::Person(_) => Some(
+                caller(ctx)
+                    .require_person()
+                    .map(|_| Viewer::default())
+                    .map_err(Into::into),
+            ),
         }
     }
 
     /// Everything, for staff.
     async fn admin(&self, ctx: &Context<'_>) -> Option<Result<Admin>> {
-        Some(caller(ctx).require_admin().map(|_| Admin::default()).map_err(Into::into))
+        Some(
+            caller(ctx)
+                .require_admin()
+                .map(|_| Admin::default())
+                .map_err(Into::into),
+        )
     }
 }

@@ -135,7 +135,8 @@ impl WebhookRegistrationMutation {
         #[graphql(desc = "Which one.")] input: WebhookRegistrationInput,
     ) -> Result<DeleteWebhookPayload> {
         let done: domain::Result<_> = async {
-            let id = Kind::WebhookRegistration.key("webhookRegistrationId", &input.webhook_registration_id)?;
+            let id = Kind::WebhookRegistration
+                .key("webhookRegistrationId", &input.webhook_registration_id)?;
             webhook::delete(app(ctx), caller(ctx), id).await
         }
         .await;
@@ -149,7 +150,8 @@ impl WebhookRegistrationMutation {
         #[graphql(desc = "Which one, and what.")] input: SetWebhookTriggersInput,
     ) -> Result<SetWebhookTriggersPayload> {
         let done: domain::Result<_> = async {
-            let id = Kind::WebhookRegistration.key("webhookRegistrationId", &input.webhook_registration_id)?;
+            let id = Kind::WebhookRegistration
+                .key("webhookRegistrationId", &input.webhook_registration_id)?;
             webhook::set_triggers(app(ctx), caller(ctx), id, input.triggers).await
         }
         .await;
@@ -163,7 +165,8 @@ impl WebhookRegistrationMutation {
         #[graphql(desc = "Which one.")] input: WebhookRegistrationInput,
     ) -> Result<RotateWebhookSecretPayload> {
         let done: domain::Result<_> = async {
-            let id = Kind::WebhookRegistration.key("webhookRegistrationId", &input.webhook_registration_id)?;
+            let id = Kind::WebhookRegistration
+                .key("webhookRegistrationId", &input.webhook_registration_id)?;
             webhook::rotate_secret(app(ctx), caller(ctx), id).await
         }
         .await;

@@ -1,5 +1,6 @@
-//! How much of a body is read, and for how long. The extractors' own errors cannot tell "too slow" from "went away", so
-//! this layer watches the body and replaces the answer when one of its limits was what ended it.
+//! How much of a body is read, and for how long. The extractors' own errors cannot tell "too slow"
+//! from "went away", so this layer watches the body and replaces the answer when one of its limits
+//! was what ended it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,11 +33,16 @@ pub struct BodyLimits {
 impl BodyLimits {
     /// 10 s between pieces, 30 s for the whole.
     pub const fn of(bytes: u64) -> Self {
-        Self { bytes, idle: Duration::from_secs(10), total: Duration::from_secs(30) }
+        Self {
+            bytes,
+            idle: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+        }
     }
 }
 
-/// Of a refused body we still read this much, for that long: who is cut while sending never sees the answer.
+/// Of a refused body we still read this much, for that long: who is cut while sending never sees
+/// the answer.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -64,18 +70,25 @@ pub async fn limit(State(limits): State<BodyLimits>, request: Request, next: Nex
         waiting: false,
         verdict: Arc::clone(&verdict),
     };
-    let response = next.run(Request::from_parts(head, Body::new(watched))).await;
+    let response = next
+        .run(Request::from_parts(head, Body::new(watched)))
+        .await;
     match verdict.load(Ordering::Relaxed) {
         TOO_LARGE => too_large(limits),
-        TOO_SLOW => {
-            refusal_and_close(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request body arrived too slowly.")
-        }
+        TOO_SLOW => refusal_and_close(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            "The request body arrived too slowly.",
+        ),
         _ => response,
     }
 }
 
 fn too_large(limits: BodyLimits) -> Response {
-    let message = format!("The request body is larger than the {} bytes allowed here.", limits.bytes);
+    let message = format!(
+        "The request body is larger than the {} bytes allowed here.",
+        limits.bytes
+    );
     refusal_and_close(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", &message)
 }
 
@@ -88,7 +101,9 @@ async fn linger(body: Body) {
     let drain = async {
         let mut left = LINGER_BYTES;
         while let Some(Ok(piece)) = pieces.next().await {
-            let Some(rest) = left.checked_sub(piece.len()) else { return };
+            let Some(rest) = left.checked_sub(piece.len()) else {
+                return;
+            };
             left = rest;
         }
     };
@@ -111,7 +126,11 @@ struct Watched {
 impl Watched {
     fn end(&self, verdict: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.verdict.store(verdict, Ordering::Relaxed);
-        let why = if verdict == TOO_LARGE { "the request body is too large" } else { "the request body is too slow" };
+        let why = if verdict == TOO_LARGE {
+            "the request body is too large"
+        } else {
+            "the request body is too slow"
+        };
         Poll::Ready(Some(Err(axum::Error::new(why))))
     }
 
@@ -131,7 +150,10 @@ impl HttpBody for Watched {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending if self.has_waited_too_long(cx) => self.end(TOO_SLOW),
             Poll::Pending => Poll::Pending,

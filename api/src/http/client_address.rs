@@ -1,28 +1,37 @@
-//! Which address a request came from, past proxies of ours and no further: everything left of them in
-//! `X-Forwarded-For` was written by the client.
+//! Which address a request came from, past proxies of ours and no further: everything left of them
+//! in `X-Forwarded-For` was written by the client.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The address as the outermost of `trusted` proxies saw it; the peer's own with 0, or when a header is missing or wrong.
+/// The address as the outermost of `trusted` proxies saw it; the peer's own with 0, or when a
+/// header is missing or wrong.
 pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: usize) -> IpAddr {
     let peer = peer.ip().to_canonical();
     if trusted == 0 {
         return peer;
     }
-    let entries = headers.get_all("x-forwarded-for").iter().rev().flat_map(|line| {
-        let line = line.to_str().unwrap_or_default();
-        line.rsplit(',').map(str::trim)
-    });
-    let Some(entry) = entries.take(trusted).last() else { return peer };
+    let entries = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .rev()
+        .flat_map(|line| {
+            let line = line.to_str().unwrap_or_default();
+            line.rsplit(',').map(str::trim)
+        });
+    let Some(entry) = entries.take(trusted).last() else {
+        return peer;
+    };
     parse(entry).map_or(peer, |address| address.to_canonical())
 }
 
 /// Some proxies add the port.
 fn parse(entry: &str) -> Option<IpAddr> {
     let bare = entry.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().ok().or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()))
+    bare.parse()
+        .ok()
+        .or_else(|| Some(entry.parse::<SocketAddr>().ok()?.ip()))
 }
 
 #[cfg(test)]
@@ -55,7 +64,11 @@ mod tests {
                 headers.append("x-forwarded-for", HeaderValue::from_static(line));
             }
             let peer = SocketAddr::from(([10, 0, 0, 1], 1));
-            assert_eq!(client_address(peer, &headers, *trusted).to_string(), *expected, "{lines:?} {trusted}");
+            assert_eq!(
+                client_address(peer, &headers, *trusted).to_string(),
+                *expected,
+                "{lines:?} {trusted}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! One accepted socket. hyper has a single timer, from the end of an answer to the end of the next head, and none for
-//! writing; this wrapper knows in which phase the connection is, and times each phase by its own limit.
+//! One accepted socket. hyper has a single timer, from the end of an answer to the end of the next
+//! head, and none for writing; this wrapper knows in which phase the connection is, and times each
+//! phase by its own limit.
 
 use std::io;
 use std::pin::Pin;
@@ -51,7 +52,9 @@ impl Phase {
 
     fn answer_ends(&self) {
         // An upgraded connection stays upgraded.
-        let _ = self.0.compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self
+            .0
+            .compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     fn get(&self) -> u8 {
@@ -110,20 +113,31 @@ impl Socket {
             return Ok(());
         }
         let cut = &self.cut;
-        let heard = self.cut_heard.get_or_insert_with(|| Box::pin(cut.clone().cancelled_owned()));
+        let heard = self
+            .cut_heard
+            .get_or_insert_with(|| Box::pin(cut.clone().cancelled_owned()));
         match heard.as_mut().poll_unpin(cx) {
-            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped")),
+            Poll::Ready(()) => Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the server has stopped",
+            )),
             Poll::Pending => Ok(()),
         }
     }
 
-    fn written(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if wrote.is_ready() {
             self.stalled = false;
             return wrote;
         }
         let stall = self.write_stall;
-        let timer = self.write_timer.get_or_insert_with(|| Box::pin(sleep(stall)));
+        let timer = self
+            .write_timer
+            .get_or_insert_with(|| Box::pin(sleep(stall)));
         if !self.stalled {
             self.stalled = true;
             timer.as_mut().reset(Instant::now() + stall);
@@ -140,7 +154,11 @@ fn timed_out(why: &'static str) -> io::Error {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.poll_cut(cx)?;
         let before = buffer.filled().len();
@@ -149,7 +167,9 @@ impl AsyncRead for Socket {
             (IDLE, Poll::Ready(Ok(()))) if buffer.filled().len() > before => {
                 this.phase.head_begins();
                 let timeout = this.head_timeout;
-                let timer = this.head_timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
+                let timer = this
+                    .head_timer
+                    .get_or_insert_with(|| Box::pin(sleep(timeout)));
                 timer.as_mut().reset(Instant::now() + timeout);
             }
             (HEAD, Poll::Pending) => {
@@ -166,7 +186,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.poll_cut(cx)?;
         let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, wrote)
@@ -217,7 +241,10 @@ impl HttpBody for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -1,4 +1,5 @@
-//! What the GraphQL transport must know of the application: who calls, whether they may, and what resolvers need.
+//! What the GraphQL transport must know of the application: who calls, whether they may, and what
+//! resolvers need.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,11 +51,20 @@ impl AppGate {
     /// A gate of the application.
     #[must_use]
     pub fn new(app: Arc<App>, quotas: Quotas) -> Self {
-        Self { app, quotas, started: Instant::now(), seats: Seats::default() }
+        Self {
+            app,
+            quotas,
+            started: Instant::now(),
+            seats: Seats::default(),
+        }
     }
 
     /// Takes one from a bucket; what is left of it, or how long to wait.
-    fn take(&self, (name, limiter): (&'static str, &RateLimiter), key: Key) -> Result<Allowance, Limited> {
+    fn take(
+        &self,
+        (name, limiter): (&'static str, &RateLimiter),
+        key: Key,
+    ) -> Result<Allowance, Limited> {
         let decision = limiter.check(key, self.started.elapsed());
         let allowance = Allowance {
             bucket: name,
@@ -66,23 +76,37 @@ impl AppGate {
             return Ok(allowance);
         }
         self.app.metrics.rate_limited(name);
-        Err(Limited { retry_after: Duration::from_secs(decision.retry_after_seconds()), allowance: Some(allowance) })
+        Err(Limited {
+            retry_after: Duration::from_secs(decision.retry_after_seconds()),
+            allowance: Some(allowance),
+        })
     }
 }
 
 impl Gate for AppGate {
     type Viewer = Viewer;
 
-    async fn authenticate(&self, bearer: Option<&str>, origin: &Origin) -> Result<Viewer, AuthError> {
-        let Some(token) = bearer else { return Ok(Viewer::Anonymous) };
+    async fn authenticate(
+        &self,
+        bearer: Option<&str>,
+        origin: &Origin,
+    ) -> Result<Viewer, AuthError> {
+        let Some(token) = bearer else {
+            return Ok(Viewer::Anonymous);
+        };
         let (now, found_at) = (self.app.clock.now(), Instant::now());
         if let Some(person) = self.app.recent.find(token, now) {
             return Ok(Viewer::Person(person));
         }
-        let identity = self.app.tokens.verify(token, now).await.map_err(|problem| match problem {
-            TokenProblem::Unavailable => AuthError::Unavailable,
-            TokenProblem::Expired | TokenProblem::Invalid => AuthError::Invalid,
-        })?;
+        let identity =
+            self.app
+                .tokens
+                .verify(token, now)
+                .await
+                .map_err(|problem| match problem {
+                    TokenProblem::Unavailable => AuthError::Unavailable,
+                    TokenProblem::Expired | TokenProblem::Invalid => AuthError::Invalid,
+                })?;
         let viewer = identity::sign_in(&self.app, &identity, &origin.request_id).await.map_err(|error| {
             tracing::error!(%error, request_id = %origin.request_id, "could not look up an account");
             AuthError::Unavailable
@@ -94,9 +118,14 @@ impl Gate for AppGate {
     }
 
     fn session_end(&self, viewer: &Viewer) -> BoxFuture<'static, SessionEnd> {
-        let Viewer::Person(person) = viewer else { return Box::pin(std::future::pending()) };
+        let Viewer::Person(person) = viewer else {
+            return Box::pin(std::future::pending());
+        };
         let (app, expires_at) = (Arc::clone(&self.app), person.expires_at);
-        let caller = Caller { viewer: viewer.clone(), correlation_id: String::new() };
+        let caller = Caller {
+            viewer: viewer.clone(),
+            correlation_id: String::new(),
+        };
         Box::pin(async move {
             loop {
                 let left = (expires_at - app.clock.now()).to_std().unwrap_or_default();
@@ -133,7 +162,10 @@ impl Gate for AppGate {
             allowance = Some(self.take(("requests", limiter), key)?);
         }
         let books = analysis.kind == OperationType::Mutation
-            && analysis.root_fields.iter().any(|field| BOOKING_MUTATIONS.contains(&field.as_str()));
+            && analysis
+                .root_fields
+                .iter()
+                .any(|field| BOOKING_MUTATIONS.contains(&field.as_str()));
         if let Some(limiter) = self.quotas.bookings.as_ref().filter(|_| books) {
             allowance = Some(self.take(("bookings", limiter), key)?);
         }
@@ -142,7 +174,11 @@ impl Gate for AppGate {
 
     fn ran(&self, analysis: &Analysis, took: Duration, is_ok: bool) {
         let outcome = if is_ok { "ok" } else { "error" };
-        self.app.metrics.operation(analysis.name.as_deref().unwrap_or("anonymous"), outcome, took);
+        self.app.metrics.operation(
+            analysis.name.as_deref().unwrap_or("anonymous"),
+            outcome,
+            took,
+        );
         // The root fields of one operation run side by side: each is told the time of the whole.
         for field in &analysis.root_fields {
             self.app.metrics.field(field, took);
@@ -155,12 +191,26 @@ impl Gate for AppGate {
             (_, Some(address)) => Holder::Address(address),
             _ => return Ok(Seat(None)),
         };
-        let taken = self.seats.take(holder).ok_or(Limited { retry_after: Duration::from_secs(30), allowance: None })?;
+        let taken = self.seats.take(holder).ok_or(Limited {
+            retry_after: Duration::from_secs(30),
+            allowance: None,
+        })?;
         Ok(Seat(Some(Box::new(taken))))
     }
 
-    fn equip(&self, request: Request, kind: OperationType, viewer: &Viewer, origin: &Origin) -> Request {
-        let caller = Caller { viewer: viewer.clone(), correlation_id: origin.request_id.to_string() };
-        request.data(caller).data(loaders::loaders(Arc::clone(&self.app), kind))
+    fn equip(
+        &self,
+        request: Request,
+        kind: OperationType,
+        viewer: &Viewer,
+        origin: &Origin,
+    ) -> Request {
+        let caller = Caller {
+            viewer: viewer.clone(),
+            correlation_id: origin.request_id.to_string(),
+        };
+        request
+            .data(caller)
+            .data(loaders::loaders(Arc::clone(&self.app), kind))
     }
 }

@@ -55,7 +55,11 @@ struct Inner {
 impl Readiness {
     /// Each check may take 2 s; an answer is good for 1 s.
     pub fn builder() -> ReadinessBuilder {
-        ReadinessBuilder { checks: Vec::new(), timeout: Duration::from_secs(2), fresh: Duration::from_secs(1) }
+        ReadinessBuilder {
+            checks: Vec::new(),
+            timeout: Duration::from_secs(2),
+            fresh: Duration::from_secs(1),
+        }
     }
 
     /// From now on unready: no more work should be sent here.
@@ -80,7 +84,11 @@ impl Readiness {
                 failing
             }
         };
-        if failing.is_empty() { Verdict::Ready } else { Verdict::Failing(failing) }
+        if failing.is_empty() {
+            Verdict::Ready
+        } else {
+            Verdict::Failing(failing)
+        }
     }
 
     async fn failing(&self) -> Vec<&'static str> {
@@ -105,7 +113,10 @@ impl ReadinessBuilder {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.checks.push(Check { name, run: Box::new(move || Box::pin(run())) });
+        self.checks.push(Check {
+            name,
+            run: Box::new(move || Box::pin(run())),
+        });
         self
     }
 
@@ -117,34 +128,61 @@ impl ReadinessBuilder {
     }
 
     pub fn build(self) -> Readiness {
-        let Self { checks, timeout, fresh } = self;
-        Readiness(Arc::new(Inner { checks, timeout, fresh, draining: AtomicBool::new(false), last: Mutex::default() }))
+        let Self {
+            checks,
+            timeout,
+            fresh,
+        } = self;
+        Readiness(Arc::new(Inner {
+            checks,
+            timeout,
+            fresh,
+            draining: AtomicBool::new(false),
+            last: Mutex::default(),
+        }))
     }
 }
 
 /// `/healthz` and `/readyz`.
 pub fn routes(readiness: Readiness) -> Router {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(readiness)
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(readiness)
 }
 
 /// Looks at nothing: a slow database is no reason to restart the process.
 async fn healthz() -> Response {
-    answer(StatusCode::OK, &json!({ "status": "up", "version": env!("CARGO_PKG_VERSION") }))
+    answer(
+        StatusCode::OK,
+        &json!({ "status": "up", "version": env!("CARGO_PKG_VERSION") }),
+    )
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
     match readiness.state().await {
         Verdict::Ready => answer(StatusCode::OK, &json!({ "status": "ready" })),
-        Verdict::Failing(names) => {
-            answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unready", "failing": names }))
-        }
-        Verdict::Draining => answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "draining" })),
+        Verdict::Failing(names) => answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({ "status": "unready", "failing": names }),
+        ),
+        Verdict::Draining => answer(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &json!({ "status": "draining" }),
+        ),
     }
 }
 
 fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
     let json = HeaderValue::from_static("application/json");
-    (status, [(CONTENT_TYPE, json), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], body.to_string())
+    (
+        status,
+        [
+            (CONTENT_TYPE, json),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ],
+        body.to_string(),
+    )
         .into_response()
 }
 
@@ -162,7 +200,10 @@ mod tests {
             .check("broken", || async { Err("secret detail".to_owned()) })
             .check("hanging", std::future::pending)
             .build();
-        assert_eq!(readiness.state().await, Verdict::Failing(vec!["broken", "hanging"]));
+        assert_eq!(
+            readiness.state().await,
+            Verdict::Failing(vec!["broken", "hanging"])
+        );
         readiness.drain();
         assert_eq!(readiness.state().await, Verdict::Draining);
     }

@@ -16,7 +16,8 @@ use crate::app::App;
 use crate::domain::connection::{self, Finished};
 use crate::http::request_id::RequestId;
 
-/// The address to register at Cal.com, and the one under which other back ends of this kind are registered there.
+/// The address to register at Cal.com, and the one under which other back ends of this kind are
+/// registered there.
 const CAL_COM: [&str; 2] = ["/oauth/calcom", "/api/cal/oauth/callback"];
 
 /// What the provider put into the query. No `Debug`: it is as good as a token.
@@ -34,7 +35,12 @@ struct Returned {
 /// | 400 | the state is none that was given out, or was used before |
 /// | 503 | it could not be looked up; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
-    CAL_COM.into_iter().fold(Router::new(), |routes, path| routes.route(path, get(cal_com))).with_state(app)
+    CAL_COM
+        .into_iter()
+        .fold(Router::new(), |routes, path| {
+            routes.route(path, get(cal_com))
+        })
+        .with_state(app)
 }
 
 async fn cal_com(
@@ -43,15 +49,27 @@ async fn cal_com(
     request_id: Option<Extension<RequestId>>,
     Query(returned): Query<Returned>,
 ) -> Response {
-    // A route for GET is asked by HEAD too: whoever looks at a link beforehand must not use the state up.
+    // A route for GET is asked by HEAD too: whoever looks at a link beforehand must not use the
+    // state up.
     if method != Method::GET {
-        return ([(ALLOW, "GET")], answer(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED")).into_response();
+        return (
+            [(ALLOW, "GET")],
+            answer(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
+        )
+            .into_response();
     }
-    let Some(state) = returned.state else { return answer(StatusCode::BAD_REQUEST, "UNKNOWN_STATE") };
-    let correlation_id = request_id.map_or_else(RequestId::new, |Extension(id)| id).as_str().to_owned();
+    let Some(state) = returned.state else {
+        return answer(StatusCode::BAD_REQUEST, "UNKNOWN_STATE");
+    };
+    let correlation_id = request_id
+        .map_or_else(RequestId::new, |Extension(id)| id)
+        .as_str()
+        .to_owned();
     let (tasks, code) = (app.tasks.clone(), returned.code.map(SecretString::from));
     // On a task of its own: a browser that goes away does not leave an account half connected.
-    let finished = tasks.spawn(async move { connection::finish(&app, &state, code, &correlation_id).await }).await;
+    let finished = tasks
+        .spawn(async move { connection::finish(&app, &state, code, &correlation_id).await })
+        .await;
     let mut response = match finished {
         Ok(Ok(Finished::Back(to))) => match HeaderValue::from_str(&to) {
             Ok(to) => (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response(),
@@ -65,8 +83,12 @@ async fn cal_com(
         Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
     };
     // The address holds the code and the state.
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 

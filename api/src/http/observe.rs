@@ -18,18 +18,41 @@ use crate::metrics::Metrics;
 /// What clients that went away before their answer are counted as, after nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The middleware. Goes on the router after its routes (so that the route is known) and inside of `request_id::assign`.
-/// Notes method, route pattern, status and time; no path, query, header or body.
-pub async fn observe(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+/// The middleware. Goes on the router after its routes (so that the route is known) and inside of
+/// `request_id::assign`. Notes method, route pattern, status and time; no path, query, header or
+/// body.
+pub async fn observe(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let id = request.extensions().get::<RequestId>().cloned();
-    let span = tracing::info_span!("request", request_id = id.as_ref().map(RequestId::as_str), route = field::Empty);
-    let seen = Seen { metrics, span, method: request.method().clone(), route, start: Instant::now(), ended: false };
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.as_ref().map(RequestId::as_str),
+        route = field::Empty
+    );
+    let seen = Seen {
+        metrics,
+        span,
+        method: request.method().clone(),
+        route,
+        start: Instant::now(),
+        ended: false,
+    };
     seen.span.record("route", seen.route());
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(seen.span.clone()).await;
+    let answered = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .instrument(seen.span.clone())
+        .await;
     let response = answered.unwrap_or_else(|_| {
         // The panic hook has logged it, within the span.
-        refusal_and_close(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on our side.")
+        refusal_and_close(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL",
+            "Something went wrong on our side.",
+        )
     });
     seen.end(response.status());
     response
@@ -57,13 +80,27 @@ impl Seen {
 
     fn note(&self, status: StatusCode) {
         let took = self.start.elapsed();
-        self.metrics.request(&self.method, self.route(), status, took);
-        let (method, status, duration_ms) = (self.method.as_str(), status.as_u16(), took.as_secs_f64() * 1000.0);
+        self.metrics
+            .request(&self.method, self.route(), status, took);
+        let (method, status, duration_ms) = (
+            self.method.as_str(),
+            status.as_u16(),
+            took.as_secs_f64() * 1000.0,
+        );
         self.span.in_scope(|| match (self.route(), status) {
             // Asked every few seconds by machines.
-            ("/healthz" | "/readyz" | "/metrics", _) => tracing::debug!(method, status, duration_ms, "Answered"),
-            (_, 500..) => tracing::warn!(method, status, duration_ms, "Answered with an error of ours"),
-            (_, CLIENT_CLOSED_REQUEST) => tracing::info!(method, status, duration_ms, "The client went away"),
+            ("/healthz" | "/readyz" | "/metrics", _) => {
+                tracing::debug!(method, status, duration_ms, "Answered")
+            }
+            (_, 500..) => tracing::warn!(
+                method,
+                status,
+                duration_ms,
+                "Answered with an error of ours"
+            ),
+            (_, CLIENT_CLOSED_REQUEST) => {
+                tracing::info!(method, status, duration_ms, "The client went away")
+            }
             _ => tracing::info!(method, status, duration_ms, "Answered"),
         });
     }
@@ -106,7 +143,9 @@ mod tests {
     async fn call(app: Router, path: &str) -> (StatusCode, HeaderMap) {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = path.parse().expect("a path");
-        request.headers_mut().insert("x-request-id", http::HeaderValue::from_static("abc-1"));
+        request
+            .headers_mut()
+            .insert("x-request-id", http::HeaderValue::from_static("abc-1"));
         let response = app.oneshot(request).await.expect("a router does not fail");
         (response.status(), response.headers().clone())
     }
@@ -115,9 +154,17 @@ mod tests {
     async fn requests_are_counted_by_pattern_and_named() {
         let metrics = Metrics::new();
         let (status, headers) = call(app(&metrics), "/things/17?token=canary").await;
-        assert_eq!((status, headers["x-request-id"].as_bytes()), (StatusCode::OK, &b"abc-1"[..]));
+        assert_eq!(
+            (status, headers["x-request-id"].as_bytes()),
+            (StatusCode::OK, &b"abc-1"[..])
+        );
         let text = metrics.text();
-        assert!(text.contains("http_requests_total{route=\"/things/{id}\",method=\"GET\",status=\"2xx\"} 1"), "{text}");
+        assert!(
+            text.contains(
+                "http_requests_total{route=\"/things/{id}\",method=\"GET\",status=\"2xx\"} 1"
+            ),
+            "{text}"
+        );
         assert!(!text.contains("canary"), "{text}");
     }
 
@@ -125,14 +172,25 @@ mod tests {
     async fn a_panic_is_an_answer() {
         let metrics = Metrics::new();
         let (status, headers) = call(app(&metrics), "/broken").await;
-        assert_eq!((status, headers["connection"].as_bytes()), (StatusCode::INTERNAL_SERVER_ERROR, &b"close"[..]));
-        assert!(metrics.text().contains("{route=\"/broken\",method=\"GET\",status=\"5xx\"} 1"));
+        assert_eq!(
+            (status, headers["connection"].as_bytes()),
+            (StatusCode::INTERNAL_SERVER_ERROR, &b"close"[..])
+        );
+        assert!(
+            metrics
+                .text()
+                .contains("{route=\"/broken\",method=\"GET\",status=\"5xx\"} 1")
+        );
     }
 
     #[tokio::test]
     async fn a_client_that_goes_away_is_counted() {
         let metrics = Metrics::new();
         assert!(call(app(&metrics), "/never").now_or_never().is_none());
-        assert!(metrics.text().contains("{route=\"/never\",method=\"GET\",status=\"4xx\"} 1"));
+        assert!(
+            metrics
+                .text()
+                .contains("{route=\"/never\",method=\"GET\",status=\"4xx\"} 1")
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Token buckets by user or address. A bucket is one number, the time at which it will be full again; a full bucket is no
-//! bucket at all, so what is remembered is only who asked lately. Memory is bounded whatever the number of callers.
+//! Token buckets by user or address. A bucket is one number, the time at which it will be full
+//! again; a full bucket is no bucket at all, so what is remembered is only who asked lately. Memory
+//! is bounded whatever the number of callers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -50,14 +51,24 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds) and `-Policy` as in draft-ietf-httpapi-ratelimit-headers-06, and
-    /// `Retry-After` when refused.
+    /// `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds) and `-Policy` as in
+    /// draft-ietf-httpapi-ratelimit-headers-06, and `Retry-After` when refused.
     pub fn write(&self, headers: &mut HeaderMap) {
         let policy = format!("{};w={}", self.limit, self.window.as_secs());
-        let policy = HeaderValue::from_str(&policy).expect("digits and punctuation are a header value");
-        headers.insert(HeaderName::from_static("ratelimit-limit"), self.limit.into());
-        headers.insert(HeaderName::from_static("ratelimit-remaining"), self.remaining.into());
-        headers.insert(HeaderName::from_static("ratelimit-reset"), seconds(self.reset).into());
+        let policy =
+            HeaderValue::from_str(&policy).expect("digits and punctuation are a header value");
+        headers.insert(
+            HeaderName::from_static("ratelimit-limit"),
+            self.limit.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-remaining"),
+            self.remaining.into(),
+        );
+        headers.insert(
+            HeaderName::from_static("ratelimit-reset"),
+            seconds(self.reset).into(),
+        );
         headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
         if !self.allowed {
             headers.insert(http::header::RETRY_AFTER, self.retry_after_seconds().into());
@@ -71,7 +82,10 @@ impl Decision {
 
     /// The answer to a refused request: 429 with every header.
     pub fn refusal(&self) -> Response {
-        let message = format!("Too many requests. Try again in {} s.", self.retry_after_seconds());
+        let message = format!(
+            "Too many requests. Try again in {} s.",
+            self.retry_after_seconds()
+        );
         let mut response = refusal(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", &message);
         self.write(response.headers_mut());
         response
@@ -96,7 +110,8 @@ struct Shard {
     hand: usize,
 }
 
-/// A limit of so many requests a window for each key, saved up to one window's worth. Shared freely between threads.
+/// A limit of so many requests a window for each key, saved up to one window's worth. Shared freely
+/// between threads.
 pub struct RateLimiter {
     limit: NonZeroU32,
     window: Duration,
@@ -118,17 +133,27 @@ impl RateLimiter {
     pub fn new(limit: NonZeroU32, window: Duration, keys: usize) -> Self {
         let cost = (nanoseconds(window) / u64::from(limit.get())).max(1);
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { limit, window, cost, room: (keys / SHARDS).max(1), hasher: RandomState::new(), shards }
+        Self {
+            limit,
+            window,
+            cost,
+            room: (keys / SHARDS).max(1),
+            hasher: RandomState::new(),
+            shards,
+        }
     }
 
-    /// Takes one request from the key's bucket if there is one. `now` is the time since any fixed point on a clock that
-    /// does not go back; should it, nobody is refused for longer than one window.
+    /// Takes one request from the key's bucket if there is one. `now` is the time since any fixed
+    /// point on a clock that does not go back; should it, nobody is refused for longer than one
+    /// window.
     pub fn check(&self, key: Key, now: Duration) -> Decision {
         let now = nanoseconds(now);
         // The remainder is below SHARDS.
         let index = (self.hasher.hash_one(key) % SHARDS as u64) as usize;
         // A panic in here would leave numbers behind, not broken invariants.
-        let mut shard = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let burst = self.cost * u64::from(self.limit.get());
         let known = shard.buckets.get(&key).copied();
         let full_at = known.unwrap_or(now).clamp(now, now.saturating_add(burst));
@@ -139,7 +164,11 @@ impl RateLimiter {
             shard.make_room(self.room, now);
         }
         shard.buckets.insert(key, now + spent);
-        let retry = if allowed { 0 } else { (spent + self.cost) - burst };
+        let retry = if allowed {
+            0
+        } else {
+            (spent + self.cost) - burst
+        };
         Decision {
             allowed,
             limit: self.limit.get(),
@@ -152,20 +181,32 @@ impl RateLimiter {
 
     /// Keys remembered now.
     pub fn keys(&self) -> usize {
-        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).buckets.len()).sum()
+        self.shards
+            .iter()
+            .map(|shard| {
+                shard
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .buckets
+                    .len()
+            })
+            .sum()
     }
 }
 
 impl Shard {
-    /// Forgets a few full buckets, and when there is no room, of a few buckets the one nearest to full: who floods us with
-    /// addresses loses his own trails, not those of callers who are being refused.
+    /// Forgets a few full buckets, and when there is no room, of a few buckets the one nearest to
+    /// full: who floods us with addresses loses his own trails, not those of callers who are being
+    /// refused.
     fn make_room(&mut self, room: usize, now: u64) {
         let mut nearest: Option<(Key, FullAt)> = None;
         for _ in 0..LOOKS.min(self.buckets.len()) {
             if self.hand >= self.buckets.len() {
                 self.hand = 0;
             }
-            let Some((&key, &full_at)) = self.buckets.get_index(self.hand) else { break };
+            let Some((&key, &full_at)) = self.buckets.get_index(self.hand) else {
+                break;
+            };
             if full_at <= now {
                 self.buckets.swap_remove_index(self.hand);
                 continue;

@@ -3,7 +3,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::*;
 
 fn limiter(limit: u32, keys: usize) -> RateLimiter {
-    RateLimiter::new(NonZeroU32::new(limit).expect("tests limit to more than nothing"), Duration::from_secs(60), keys)
+    RateLimiter::new(
+        NonZeroU32::new(limit).expect("tests limit to more than nothing"),
+        Duration::from_secs(60),
+        keys,
+    )
 }
 
 fn user(number: u128) -> Key {
@@ -17,15 +21,31 @@ fn at(milliseconds: u64) -> Duration {
 #[test]
 fn five_pass_and_the_sixth_waits() {
     let limiter = limiter(5, 1000);
-    let remaining: Vec<_> = (0..5).map(|_| limiter.check(user(1), at(0))).map(|d| (d.allowed, d.remaining)).collect();
-    assert_eq!(remaining, [(true, 4), (true, 3), (true, 2), (true, 1), (true, 0)]);
+    let remaining: Vec<_> = (0..5)
+        .map(|_| limiter.check(user(1), at(0)))
+        .map(|d| (d.allowed, d.remaining))
+        .collect();
+    assert_eq!(
+        remaining,
+        [(true, 4), (true, 3), (true, 2), (true, 1), (true, 0)]
+    );
     let refused = limiter.check(user(1), at(500));
     assert!(!refused.allowed);
-    assert_eq!((refused.remaining, refused.retry_after, refused.reset), (0, at(11_500), at(59_500)));
-    assert!(!limiter.check(user(1), at(11_999)).allowed, "refusals cost nothing and gain nothing");
+    assert_eq!(
+        (refused.remaining, refused.retry_after, refused.reset),
+        (0, at(11_500), at(59_500))
+    );
+    assert!(
+        !limiter.check(user(1), at(11_999)).allowed,
+        "refusals cost nothing and gain nothing"
+    );
     assert!(limiter.check(user(1), at(12_000)).allowed);
     assert!(!limiter.check(user(1), at(12_000)).allowed);
-    assert_eq!(limiter.check(user(1), at(72_000 + 1)).remaining, 4, "it saves up to one window");
+    assert_eq!(
+        limiter.check(user(1), at(72_000 + 1)).remaining,
+        4,
+        "it saves up to one window"
+    );
 }
 
 #[test]
@@ -41,7 +61,10 @@ fn an_ipv6_network_is_one_caller_and_a_mapped_address_is_ipv4() {
     let v6 = |text: &str| Key::address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
     assert_eq!(v6("2001:db8:1:2:3::4"), v6("2001:db8:1:2:ffff::1"));
     assert_ne!(v6("2001:db8:1:2::1"), v6("2001:db8:1:3::1"));
-    assert_eq!(v6("::ffff:1.2.3.4"), Key::address(Ipv4Addr::new(1, 2, 3, 4).into()));
+    assert_eq!(
+        v6("::ffff:1.2.3.4"),
+        Key::address(Ipv4Addr::new(1, 2, 3, 4).into())
+    );
 }
 
 #[test]
@@ -49,7 +72,11 @@ fn headers_say_when_to_come_back() {
     let limiter = limiter(2, 1000);
     let mut headers = HeaderMap::new();
     limiter.check(user(1), at(0)).write(&mut headers);
-    let of = |headers: &HeaderMap, name: &str| headers.get(name).map(|v| v.to_str().expect("ASCII").to_owned());
+    let of = |headers: &HeaderMap, name: &str| {
+        headers
+            .get(name)
+            .map(|v| v.to_str().expect("ASCII").to_owned())
+    };
     assert_eq!(of(&headers, "ratelimit-limit").as_deref(), Some("2"));
     assert_eq!(of(&headers, "ratelimit-remaining").as_deref(), Some("1"));
     assert_eq!(of(&headers, "ratelimit-reset").as_deref(), Some("30"));
@@ -58,7 +85,11 @@ fn headers_say_when_to_come_back() {
     limiter.check(user(1), at(0));
     let refused = limiter.check(user(1), at(100)).refusal();
     assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(of(refused.headers(), "retry-after").as_deref(), Some("30"), "29.9 s, rounded up");
+    assert_eq!(
+        of(refused.headers(), "retry-after").as_deref(),
+        Some("30"),
+        "29.9 s, rounded up"
+    );
 }
 
 #[test]
@@ -71,7 +102,10 @@ fn a_million_addresses_stay_within_the_room() {
         limiter.check(Key::address(Ipv4Addr::from(number).into()), at(1));
     }
     assert!(limiter.keys() <= 6400, "{} keys", limiter.keys());
-    assert!(!limiter.check(user(7), at(2)).allowed, "a flood does not pardon who is being refused");
+    assert!(
+        !limiter.check(user(7), at(2)).allowed,
+        "a flood does not pardon who is being refused"
+    );
 }
 
 #[test]
@@ -99,10 +133,17 @@ fn a_clock_set_back_refuses_nobody_for_longer_than_a_window() {
 #[test]
 fn threads_share_one_bucket() {
     let limiter = limiter(100, 1000);
-    let take = || (0..1000).filter(|_| limiter.check(user(1), at(0)).allowed).count();
+    let take = || {
+        (0..1000)
+            .filter(|_| limiter.check(user(1), at(0)).allowed)
+            .count()
+    };
     let passed: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no thread panics"))
+            .sum()
     });
     assert_eq!(passed, 100);
 }

@@ -1,4 +1,5 @@
-//! One name for a request, from its log lines through its jobs to its events. A caller may bring it.
+//! One name for a request, from its log lines through its jobs to its events. A caller may bring
+//! it.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use uuid::Uuid;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The correlation id, in the extensions of every request. ASCII letters, digits, `.`, `_` and `-` only.
+/// The correlation id, in the extensions of every request. ASCII letters, digits, `.`, `_` and `-`
+/// only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
@@ -23,7 +25,9 @@ impl RequestId {
 
     /// An id somebody brought, if it can go into a log line and a column as it is.
     pub fn find(text: &str) -> Option<Self> {
-        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         (plain && (1..=Self::LENGTH_MAX).contains(&text.len())).then(|| Self(text.into()))
     }
 
@@ -38,11 +42,16 @@ impl Default for RequestId {
     }
 }
 
-/// Middleware: takes the caller's `X-Request-Id` or makes one, and answers with it. Goes outside of everything that logs.
+/// Middleware: takes the caller's `X-Request-Id` or makes one, and answers with it. Goes outside of
+/// everything that logs.
 pub async fn assign(mut request: Request, next: Next) -> Response {
-    let brought = request.headers().get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let brought = request
+        .headers()
+        .get(X_REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let id = brought.and_then(RequestId::find).unwrap_or_default();
-    let value = HeaderValue::from_str(id.as_str()).expect("an id holds letters, digits and `._-` only");
+    let value =
+        HeaderValue::from_str(id.as_str()).expect("an id holds letters, digits and `._-` only");
     // Whoever reads the header further in finds the same id as whoever reads the extension.
     request.headers_mut().insert(X_REQUEST_ID, value.clone());
     request.extensions_mut().insert(id);
@@ -58,7 +67,10 @@ mod tests {
     #[test]
     fn only_plain_ids_are_taken_over() {
         for plain in ["a", "0190f-7.x_Y", &"a".repeat(64)] {
-            assert_eq!(RequestId::find(plain).as_ref().map(RequestId::as_str), Some(plain));
+            assert_eq!(
+                RequestId::find(plain).as_ref().map(RequestId::as_str),
+                Some(plain)
+            );
         }
         for odd in ["", " ", "a b", "a\nb", "ä", "a\"", "${x}", &"a".repeat(65)] {
             assert_eq!(RequestId::find(odd), None, "{odd:?}");

@@ -25,7 +25,8 @@ use crate::graphql::schema;
 use crate::startup::Failure;
 use crate::worker;
 
-/// Every route of the server. `lifecycle` is how its sockets are told to stop; `page` is the one for developers, if it is wanted.
+/// Every route of the server. `lifecycle` is how its sockets are told to stop; `page` is the one
+/// for developers, if it is wanted.
 ///
 /// # Errors
 /// When the manifest of persisted documents cannot be read.
@@ -51,27 +52,51 @@ pub fn router(
         None => router,
     };
     Ok(router
-        .layer(middleware::from_fn_with_state(config.http.trusted_proxies, address))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app.metrics), observe::observe))
+        .layer(middleware::from_fn_with_state(
+            config.http.trusted_proxies,
+            address,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app.metrics),
+            observe::observe,
+        ))
         .layer(middleware::from_fn(request_id::assign)))
 }
 
-fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges: Gauges) -> Result<Router, Failure> {
+fn graphql_routes(
+    app: &Arc<App>,
+    config: &Config,
+    lifecycle: Lifecycle,
+    gauges: Gauges,
+) -> Result<Router, Failure> {
     let development = !config.environment.is_production();
-    let exposure = Exposure { introspection: development, suggestions: development };
+    let exposure = Exposure {
+        introspection: development,
+        suggestions: development,
+    };
     let data = Arc::clone(app);
-    let engine = Engine::new(move || schema::builder().data(Arc::clone(&data)), exposure, schema::check_scalars);
+    let engine = Engine::new(
+        move || schema::builder().data(Arc::clone(&data)),
+        exposure,
+        schema::check_scalars,
+    );
     let allow_list = match &config.http.persisted_documents {
         None => None,
         Some(path) => {
-            let manifest = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            let manifest = std::fs::read(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             let list = AllowList::from_manifest(&manifest);
-            Some(list.map_err(|error| format!("{} is no manifest of documents: {error}", path.display()))?)
+            Some(list.map_err(|error| {
+                format!("{} is no manifest of documents: {error}", path.display())
+            })?)
         }
     };
     let policy = Policy {
         limits: Limits {
-            provider_mutations: schema::PROVIDER_MUTATIONS.iter().map(ToString::to_string).collect(),
+            provider_mutations: schema::PROVIDER_MUTATIONS
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             // An editor sends all that is in it, and names what to run.
             operations: if development { 20 } else { 1 },
             ..Limits::default()
@@ -80,22 +105,42 @@ fn graphql_routes(app: &Arc<App>, config: &Config, lifecycle: Lifecycle, gauges:
         persisted_queries: true,
         allow_list,
     };
-    let origins = Origins::new(config.http.cors_origins.iter().cloned().chain([config.public_url.clone()]));
-    let origins = if development { origins.and_loopback() } else { origins };
+    let origins = Origins::new(
+        config
+            .http
+            .cors_origins
+            .iter()
+            .cloned()
+            .chain([config.public_url.clone()]),
+    );
+    let origins = if development {
+        origins.and_loopback()
+    } else {
+        origins
+    };
     let gate = AppGate::new(Arc::clone(app), Quotas::new(config.rate_limits));
-    let endpoint =
-        GraphqlEndpoint::new(engine, gate, policy).with_origins(origins).with_lifecycle(lifecycle).with_gauges(gauges);
+    let endpoint = GraphqlEndpoint::new(engine, gate, policy)
+        .with_origins(origins)
+        .with_lifecycle(lifecycle)
+        .with_gauges(gauges);
     Ok(graphql::router(endpoint))
 }
 
-/// Whether this process should be sent work: it reaches its database, which is migrated and has a worker.
+/// Whether this process should be sent work: it reaches its database, which is migrated and has a
+/// worker.
 #[must_use]
 pub fn readiness(app: &Arc<App>) -> Readiness {
     let [database, migrations, alive] = [(); 3].map(|()| Arc::clone(app));
     Readiness::builder()
         .check("database", move || {
             let app = Arc::clone(&database);
-            async move { app.db.read().ping().await.map_err(|error| error.to_string()) }
+            async move {
+                app.db
+                    .read()
+                    .ping()
+                    .await
+                    .map_err(|error| error.to_string())
+            }
         })
         .check("migrations", move || {
             let app = Arc::clone(&migrations);
@@ -135,7 +180,10 @@ async fn address(
 }
 
 async fn figures(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
-    app.metrics.live(gauges.sockets.load(Ordering::Relaxed), gauges.operations.load(Ordering::Relaxed));
+    app.metrics.live(
+        gauges.sockets.load(Ordering::Relaxed),
+        gauges.operations.load(Ordering::Relaxed),
+    );
     if let Err(error) = worker::count_jobs(&app).await {
         tracing::warn!(%error, "could not count jobs for the figures");
     }
@@ -143,11 +191,21 @@ async fn figures(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
     app.metrics.database_connections("open", u64::from(open));
     app.metrics.database_connections("idle", idle as u64);
     let text = app.metrics.text();
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    (
+        [(
+            CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }
 
 async fn sdl() -> Response {
     let mut response = crate::graphql::sdl().into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }

@@ -42,7 +42,10 @@ impl Seats {
             return None;
         }
         *count += 1;
-        Some(Taken { seats: self.clone(), holder })
+        Some(Taken {
+            seats: self.clone(),
+            holder,
+        })
     }
 }
 
@@ -66,7 +69,9 @@ mod tests {
     fn a_seat_is_free_again_when_it_is_left() {
         let seats = Seats::default();
         let holder = Holder::Person(Uuid::nil());
-        let mut taken: Vec<_> = (0..holder.most()).map(|_| seats.take(holder).expect("there is room")).collect();
+        let mut taken: Vec<_> = (0..holder.most())
+            .map(|_| seats.take(holder).expect("there is room"))
+            .collect();
         assert!(seats.take(holder).is_none());
         taken.pop();
         assert!(seats.take(holder).is_some());

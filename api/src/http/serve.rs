@@ -1,4 +1,5 @@
-//! The accept loop. axum's own sets no timer at all, so a client that sends a byte a minute holds a connection for ever.
+//! The accept loop. axum's own sets no timer at all, so a client that sends a byte a minute holds a
+//! connection for ever.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,9 +27,11 @@ use super::connection::{AnswerBody, Held, Phase, Socket};
 /// What a client may take of the server before any route has a say.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// From the first byte of a request (on a new connection: from its start) to the end of its head.
+    /// From the first byte of a request (on a new connection: from its start) to the end of its
+    /// head.
     pub head_timeout: Duration,
-    /// How long a connection may idle between requests. Above the idle time of usual proxies, so that they close first.
+    /// How long a connection may idle between requests. Above the idle time of usual proxies, so
+    /// that they close first.
     pub keep_alive: Duration,
     /// How long a peer may leave our bytes unread, upgraded or not.
     pub write_stall: Duration,
@@ -60,8 +63,12 @@ impl ServeLimits {
     /// At most that many connections, and no more than the process may open files.
     #[must_use]
     pub fn with_connections(mut self, wanted: usize) -> Self {
-        let files = std::fs::read_to_string("/proc/self/limits").ok().and_then(|text| open_files(&text));
-        let room = files.map_or(wanted, |files| files.saturating_sub(Self::FILES_KEPT).max(1));
+        let files = std::fs::read_to_string("/proc/self/limits")
+            .ok()
+            .and_then(|text| open_files(&text));
+        let room = files.map_or(wanted, |files| {
+            files.saturating_sub(Self::FILES_KEPT).max(1)
+        });
         self.connections = wanted.min(room);
         self
     }
@@ -69,7 +76,9 @@ impl ServeLimits {
 
 /// The soft limit in the kernel's table of limits; `None` when unlimited or not there.
 fn open_files(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -99,8 +108,9 @@ struct Server {
     open: TaskTracker,
 }
 
-/// Serves until `shutdown` is cancelled. Then accepts no more, lets requests in flight finish, and cuts what is left
-/// after `deadline`. Upgraded sockets are expected to hear the same token and close by themselves.
+/// Serves until `shutdown` is cancelled. Then accepts no more, lets requests in flight finish, and
+/// cuts what is left after `deadline`. Upgraded sockets are expected to hear the same token and
+/// close by themselves.
 pub async fn run(
     listener: TcpListener,
     router: Router,
@@ -114,18 +124,30 @@ pub async fn run(
         .max_header_size(limits.head_bytes)
         .max_buf_size((limits.head_bytes * 2).max(16 * 1024));
     let (cut, open) = (CancellationToken::new(), TaskTracker::new());
-    let server = Arc::new(Server { router: router.with_state(()), limits, http, shutdown, cut, open });
+    let server = Arc::new(Server {
+        router: router.with_state(()),
+        limits,
+        http,
+        shutdown,
+        cut,
+        open,
+    });
     accept(&server, listener).await;
     server.drain(deadline).await
 }
 
 /// Returns, with the listener closed, once the shutdown is asked for.
 async fn accept(server: &Arc<Server>, listener: TcpListener) {
-    let room = Arc::new(Semaphore::new(server.limits.connections.min(Semaphore::MAX_PERMITS)));
+    let room = Arc::new(Semaphore::new(
+        server.limits.connections.min(Semaphore::MAX_PERMITS),
+    ));
     let shutdown = server.shutdown.clone();
     loop {
         let next = async {
-            let permit = Arc::clone(&room).acquire_owned().await.expect("the semaphore is never closed");
+            let permit = Arc::clone(&room)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
             (permit, listener.accept().await)
         };
         let (permit, accepted) = tokio::select! {
@@ -135,7 +157,10 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let held = Held { permit, tracked: server.open.token() };
+                let held = Held {
+                    permit,
+                    tracked: server.open.token(),
+                };
                 tokio::spawn(Arc::clone(server).connection(stream, peer, held));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -153,7 +178,10 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
 /// The peer went away between its connecting and our accepting. Everything else is about us.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
 }
 
 impl Server {
@@ -165,8 +193,12 @@ impl Server {
         let phase = Phase::new();
         let socket = Socket::new(stream, phase.clone(), &self.limits, self.cut.clone(), held);
         let router = self.router.clone();
-        let service = service_fn(move |request| answer(router.clone(), request, peer, phase.clone()));
-        let connection = self.http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let service =
+            service_fn(move |request| answer(router.clone(), request, peer, phase.clone()));
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(socket), service)
+            .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             biased;
@@ -192,11 +224,17 @@ impl Server {
         if timeout(deadline, self.open.wait()).await.is_err() {
             cut = self.open.len();
             self.cut.cancel();
-            tracing::warn!(connections = cut, "The time to stop is over: cutting what is left");
+            tracing::warn!(
+                connections = cut,
+                "The time to stop is over: cutting what is left"
+            );
             // A handler that never yields cannot be cut, and must not keep the process.
             let _ = timeout(Duration::from_secs(1), self.open.wait()).await;
         }
-        ShutdownReport { cut, took: start.elapsed() }
+        ShutdownReport {
+            cut,
+            took: start.elapsed(),
+        }
     }
 }
 

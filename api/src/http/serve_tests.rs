@@ -21,28 +21,41 @@ struct Running {
 }
 
 async fn start(router: Router, limits: ServeLimits, deadline: Duration) -> Running {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("loopback has a free port");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("loopback has a free port");
     let address = listener.local_addr().expect("the listener is bound");
     let shutdown = CancellationToken::new();
     let server = tokio::spawn(run(listener, router, limits, shutdown.clone(), deadline));
-    Running { address, shutdown, server }
+    Running {
+        address,
+        shutdown,
+        server,
+    }
 }
 
 impl Running {
     async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.expect("the server listens")
+        TcpStream::connect(self.address)
+            .await
+            .expect("the server listens")
     }
 
     async fn stop(self) -> ShutdownReport {
         self.shutdown.cancel();
-        timeout(LONG, self.server).await.expect("the server stops").expect("the server does not panic")
+        timeout(LONG, self.server)
+            .await
+            .expect("the server stops")
+            .expect("the server does not panic")
     }
 }
 
 /// Everything until the server closes; a reset counts as closing.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let _ = timeout(LONG, stream.read_to_end(&mut bytes)).await.expect("the server closes the connection");
+    let _ = timeout(LONG, stream.read_to_end(&mut bytes))
+        .await
+        .expect("the server closes the connection");
     String::from_utf8(bytes).expect("these answers are text")
 }
 
@@ -50,14 +63,20 @@ async fn rest(stream: &mut TcpStream) -> String {
 async fn until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.ends_with(end) {
-        let byte = timeout(LONG, stream.read_u8()).await.expect("an answer comes").expect("the connection is open");
+        let byte = timeout(LONG, stream.read_u8())
+            .await
+            .expect("an answer comes")
+            .expect("the connection is open");
         text.push(char::from(byte));
     }
     text
 }
 
 async fn send(stream: &mut TcpStream, text: &str) {
-    stream.write_all(text.as_bytes()).await.expect("the server reads");
+    stream
+        .write_all(text.as_bytes())
+        .await
+        .expect("the server reads");
 }
 
 fn hello() -> Router {
@@ -66,18 +85,39 @@ fn hello() -> Router {
 }
 
 fn patient() -> ServeLimits {
-    ServeLimits { head_timeout: LONG, keep_alive: LONG, write_stall: LONG, ..ServeLimits::default() }
+    ServeLimits {
+        head_timeout: LONG,
+        keep_alive: LONG,
+        write_stall: LONG,
+        ..ServeLimits::default()
+    }
 }
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_cut_off() {
-    let server = start(hello(), ServeLimits { head_timeout: SHORT, ..patient() }, LONG).await;
-    let (mut silent, mut slow, mut second) = (server.connect().await, server.connect().await, server.connect().await);
+    let server = start(
+        hello(),
+        ServeLimits {
+            head_timeout: SHORT,
+            ..patient()
+        },
+        LONG,
+    )
+    .await;
+    let (mut silent, mut slow, mut second) = (
+        server.connect().await,
+        server.connect().await,
+        server.connect().await,
+    );
     send(&mut slow, "GET / HTTP/1.1\r\nHost:").await;
     send(&mut second, GET).await;
-    assert!(until(&mut second, "from 127.0.0.1").await.starts_with("HTTP/1.1 200"));
+    assert!(
+        until(&mut second, "from 127.0.0.1")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
     send(&mut second, "GET / HTTP/1.1\r\nHo").await;
     for stream in [&mut silent, &mut slow, &mut second] {
         assert_eq!(rest(stream).await, "");
@@ -87,21 +127,44 @@ async fn a_head_that_does_not_end_is_cut_off() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_head_timeout_but_not_keep_alive() {
-    let limits = ServeLimits { head_timeout: SHORT, keep_alive: SHORT * 6, ..patient() };
+    let limits = ServeLimits {
+        head_timeout: SHORT,
+        keep_alive: SHORT * 6,
+        ..patient()
+    };
     let server = start(hello(), limits, LONG).await;
     let mut stream = server.connect().await;
     send(&mut stream, GET).await;
     until(&mut stream, "from 127.0.0.1").await;
     let idle = Instant::now();
     assert_eq!(rest(&mut stream).await, "");
-    assert!(idle.elapsed() > SHORT * 5, "closed after {:?}", idle.elapsed());
+    assert!(
+        idle.elapsed() > SHORT * 5,
+        "closed after {:?}",
+        idle.elapsed()
+    );
 }
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let server = start(hello(), ServeLimits { head_bytes: 4096, ..patient() }, LONG).await;
+    let server = start(
+        hello(),
+        ServeLimits {
+            head_bytes: 4096,
+            ..patient()
+        },
+        LONG,
+    )
+    .await;
     let mut stream = server.connect().await;
-    send(&mut stream, &format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(6000))).await;
+    send(
+        &mut stream,
+        &format!(
+            "GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n",
+            "a".repeat(6000)
+        ),
+    )
+    .await;
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
 }
 
@@ -128,11 +191,17 @@ async fn draining_finishes_what_is_in_flight_and_takes_no_more() {
     entered.notified().await;
     server.shutdown.cancel();
     assert_eq!(rest(&mut idle).await, "", "idle connections end at once");
-    assert!(TcpStream::connect(server.address).await.is_err(), "nobody listens any more");
+    assert!(
+        TcpStream::connect(server.address).await.is_err(),
+        "nobody listens any more"
+    );
     assert!(!server.server.is_finished(), "a request is still in flight");
     go.notify_one();
     let answer = rest(&mut busy).await;
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
+        "{answer}"
+    );
     assert!(server.stop().await.is_clean());
 }
 
@@ -166,11 +235,24 @@ fn deaf_socket() -> Router {
 
 #[tokio::test]
 async fn upgraded_sockets_have_no_head_timeout_hold_their_place_and_are_cut_at_the_deadline() {
-    let limits = ServeLimits { head_timeout: SHORT, keep_alive: SHORT, connections: 1, ..patient() };
+    let limits = ServeLimits {
+        head_timeout: SHORT,
+        keep_alive: SHORT,
+        connections: 1,
+        ..patient()
+    };
     let server = start(deaf_socket(), limits, SHORT).await;
     let mut socket = server.connect().await;
-    send(&mut socket, "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
-    assert!(until(&mut socket, "\r\n\r\n").await.starts_with("HTTP/1.1 101"));
+    send(
+        &mut socket,
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+    )
+    .await;
+    assert!(
+        until(&mut socket, "\r\n\r\n")
+            .await
+            .starts_with("HTTP/1.1 101")
+    );
     let mut waiting = server.connect().await;
     send(&mut waiting, GET).await;
     let unanswered = timeout(SHORT * 3, waiting.read_u8()).await;
@@ -185,11 +267,21 @@ async fn upgraded_sockets_have_no_head_timeout_hold_their_place_and_are_cut_at_t
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_cut_off() {
     let endless = || async {
-        let pieces = futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from(vec![b'x'; 65_536])));
+        let pieces = futures_util::stream::repeat_with(|| {
+            Ok::<_, Infallible>(Bytes::from(vec![b'x'; 65_536]))
+        });
         Body::from_stream(pieces)
     };
     let router = Router::new().route("/", get(endless));
-    let server = start(router, ServeLimits { write_stall: SHORT, ..patient() }, LONG).await;
+    let server = start(
+        router,
+        ServeLimits {
+            write_stall: SHORT,
+            ..patient()
+        },
+        LONG,
+    )
+    .await;
     let mut stream = server.connect().await;
     send(&mut stream, GET).await;
     until(&mut stream, "\r\n\r\n").await;
@@ -198,9 +290,15 @@ async fn a_peer_that_does_not_read_is_cut_off() {
 }
 
 fn upload() -> Router {
-    let limits = BodyLimits { bytes: 10, idle: SHORT, total: SHORT * 4 };
+    let limits = BodyLimits {
+        bytes: 10,
+        idle: SHORT,
+        total: SHORT * 4,
+    };
     let handler = |body: Bytes| async move { format!("got {}", body.len()) };
-    Router::new().route("/", post(handler)).layer(from_fn_with_state(limits, limit))
+    Router::new()
+        .route("/", post(handler))
+        .layer(from_fn_with_state(limits, limit))
 }
 
 #[tokio::test]
@@ -213,16 +311,38 @@ async fn bodies_are_limited_in_size() {
     for (request, expected) in [
         (post("Content-Length: 10", "0123456789"), "200"),
         (post("Content-Length: 11", "0123456789a"), "413"),
-        (post("Transfer-Encoding: chunked", "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"), "200"),
-        (post("Transfer-Encoding: chunked", "5\r\n01234\r\n6\r\n56789a\r\n0\r\n\r\n"), "413"),
+        (
+            post(
+                "Transfer-Encoding: chunked",
+                "5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+            ),
+            "200",
+        ),
+        (
+            post(
+                "Transfer-Encoding: chunked",
+                "5\r\n01234\r\n6\r\n56789a\r\n0\r\n\r\n",
+            ),
+            "413",
+        ),
         (post("Content-Length: 3000000", &large), "413"),
-        (post("Content-Length: 3000000\r\nExpect: 100-continue", ""), "413"),
+        (
+            post("Content-Length: 3000000\r\nExpect: 100-continue", ""),
+            "413",
+        ),
     ] {
         let mut stream = server.connect().await;
         send(&mut stream, &request).await;
         let answer = rest(&mut stream).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "expected {expected}, got {answer}");
-        assert_eq!(answer.contains("\"PAYLOAD_TOO_LARGE\""), expected == "413", "{answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {expected}")),
+            "expected {expected}, got {answer}"
+        );
+        assert_eq!(
+            answer.contains("\"PAYLOAD_TOO_LARGE\""),
+            expected == "413",
+            "{answer}"
+        );
     }
 }
 
@@ -233,7 +353,10 @@ async fn bodies_that_stop_or_trickle_are_refused() {
     let (mut stopped, mut trickling) = (server.connect().await, server.connect().await);
     send(&mut stopped, &format!("{head}01")).await;
     let answer = rest(&mut stopped).await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("\"REQUEST_TIMEOUT\""), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 408") && answer.contains("\"REQUEST_TIMEOUT\""),
+        "{answer}"
+    );
     send(&mut trickling, head).await;
     let (mut reader, mut writer) = trickling.into_split();
     let trickle = tokio::spawn(async move {
@@ -243,22 +366,33 @@ async fn bodies_that_stop_or_trickle_are_refused() {
         }
     });
     let mut bytes = Vec::new();
-    let _ = timeout(LONG, reader.read_to_end(&mut bytes)).await.expect("the server closes the connection");
+    let _ = timeout(LONG, reader.read_to_end(&mut bytes))
+        .await
+        .expect("the server closes the connection");
     trickle.abort();
-    assert!(bytes.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&bytes));
+    assert!(
+        bytes.starts_with(b"HTTP/1.1 408"),
+        "{}",
+        String::from_utf8_lossy(&bytes)
+    );
 }
 
 #[test]
 fn only_errors_of_the_system_pause_the_accepting() {
     let too_many_open_files = io::Error::from_raw_os_error(24);
     assert!(!is_of_one_connection(&too_many_open_files));
-    assert!(is_of_one_connection(&io::ErrorKind::ConnectionAborted.into()));
+    assert!(is_of_one_connection(
+        &io::ErrorKind::ConnectionAborted.into()
+    ));
 }
 
 #[test]
 fn the_limit_of_open_files_is_found() {
     let table = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files     \n";
     assert_eq!(open_files(table), Some(1024));
-    assert_eq!(open_files("Max open files   unlimited  unlimited  files"), None);
+    assert_eq!(
+        open_files("Max open files   unlimited  unlimited  files"),
+        None
+    );
     assert_eq!(open_files(""), None);
 }

@@ -19,7 +19,10 @@ impl StopSignals {
     /// # Errors
     /// When the system refuses the handlers.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// The name of the next one.
@@ -30,9 +33,14 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the first signal; then is unready for `drain`, then cancels `shutdown`. A second signal skips the rest of
-    /// the drain, a third ends the process at once with code 1.
-    pub async fn stop(mut self, readiness: Readiness, shutdown: CancellationToken, drain: Duration) {
+    /// Waits for the first signal; then is unready for `drain`, then cancels `shutdown`. A second
+    /// signal skips the rest of the drain, a third ends the process at once with code 1.
+    pub async fn stop(
+        mut self,
+        readiness: Readiness,
+        shutdown: CancellationToken,
+        drain: Duration,
+    ) {
         let signal = self.next().await;
         tracing::info!(signal, "Stopping");
         readiness.drain();

@@ -19,11 +19,16 @@ use crate::domain::webhook::{self, Receipt, Refusal};
 use crate::http::body_limit::{self, BodyLimits};
 use crate::http::request_id::RequestId;
 
-/// Largest body in bytes. The largest that Cal.com was seen to send has 5 KiB; answers to long forms may add to that.
+/// Largest body in bytes. The largest that Cal.com was seen to send has 5 KiB; answers to long
+/// forms may add to that.
 const MAX_BODY: u64 = 1024 * 1024;
 
 /// Cal.com's address, and the two under which other back ends of this kind are registered there.
-const CAL_COM: [&str; 3] = ["/webhooks/calcom", "/api/webhooks/calcom", "/api/cal/webhooks/receiver"];
+const CAL_COM: [&str; 3] = [
+    "/webhooks/calcom",
+    "/api/webhooks/calcom",
+    "/api/cal/webhooks/receiver",
+];
 
 /// The routes on which providers speak to us.
 ///
@@ -38,11 +43,17 @@ const CAL_COM: [&str; 3] = ["/webhooks/calcom", "/api/webhooks/calcom", "/api/ca
 /// | 413 | the body has more than 1 MiB |
 /// | 503 with `Retry-After` | it could not be stored; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
-    let routes =
-        CAL_COM.into_iter().fold(Router::new(), |routes, path| routes.route(path, post(cal_com).fallback(only_post)));
-    let within_limits = axum::middleware::from_fn_with_state(BodyLimits::of(MAX_BODY), body_limit::limit);
+    let routes = CAL_COM.into_iter().fold(Router::new(), |routes, path| {
+        routes.route(path, post(cal_com).fallback(only_post))
+    });
+    let within_limits =
+        axum::middleware::from_fn_with_state(BodyLimits::of(MAX_BODY), body_limit::limit);
     let counted = axum::middleware::from_fn_with_state(Arc::clone(&app), count_cut_off);
-    routes.layer(within_limits).layer(counted).layer(DefaultBodyLimit::disable()).with_state(app)
+    routes
+        .layer(within_limits)
+        .layer(counted)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
 }
 
 /// Counts what never came to be looked at.
@@ -70,8 +81,13 @@ async fn cal_com(
         return refused(&Refusal::NotConfigured);
     }
     // Where a limit ended it, the limit's own answer takes the place of this one.
-    let Ok(body) = body else { return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST") };
-    let correlation_id = request_id.map_or_else(RequestId::new, |Extension(id)| id).as_str().to_owned();
+    let Ok(body) = body else {
+        return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST");
+    };
+    let correlation_id = request_id
+        .map_or_else(RequestId::new, |Extension(id)| id)
+        .as_str()
+        .to_owned();
     let tasks = app.tasks.clone();
     // On a task of its own: a sender that hangs up changes nothing.
     let stored = tasks.spawn(async move {
@@ -100,13 +116,17 @@ fn refused(refusal: &Refusal) -> Response {
 
 fn unavailable() -> Response {
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "NOT_STORED");
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }
 
 async fn only_post() -> Response {
     let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 

@@ -1,5 +1,5 @@
-//! Label sets. Everything in them is either known when compiling or comes out of [`Names`], so a caller cannot make series
-//! without end.
+//! Label sets. Everything in them is either known when compiling or comes out of [`Names`], so a
+//! caller cannot make series without end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,7 +62,8 @@ pub(super) struct Build {
     pub(super) version: &'static str,
 }
 
-/// A bounded set of label values: names beyond the bound, and texts that are no names, all become `other`.
+/// A bounded set of label values: names beyond the bound, and texts that are no names, all become
+/// `other`.
 pub(super) struct Names {
     known: RwLock<HashMap<Arc<str>, Arc<str>>>,
     room: usize,
@@ -73,15 +74,27 @@ impl Names {
     const LENGTH_MAX: usize = 96;
 
     pub(super) fn new(room: usize) -> Self {
-        Self { known: RwLock::default(), room, other: "other".into() }
+        Self {
+            known: RwLock::default(),
+            room,
+            other: "other".into(),
+        }
     }
 
     /// The shared copy of a name; allocates only the first time it is seen.
     pub(super) fn get(&self, name: &str) -> Arc<str> {
-        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(known) = self
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+        {
             return Arc::clone(known);
         }
-        if name.is_empty() || name.len() > Self::LENGTH_MAX || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if name.is_empty()
+            || name.len() > Self::LENGTH_MAX
+            || !name.bytes().all(|byte| byte.is_ascii_graphic())
+        {
             return Arc::clone(&self.other);
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! The figures behind `/metrics`, in OpenMetrics text. One typed method for each thing that can happen.
+//! The figures behind `/metrics`, in OpenMetrics text. One typed method for each thing that can
+//! happen.
 
 mod labels;
 mod process;
@@ -23,9 +24,13 @@ use labels::{Build, Call, Delivery, Name, Names, Outcome, Refusal, Request};
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Half a millisecond to ten seconds: the goals (10, 50, 250 ms) are edges.
-const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+const SECONDS: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
 /// From a provider's sending to our accepting: to a day.
-const LAG_SECONDS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86_400.0];
+const LAG_SECONDS: [f64; 10] = [
+    0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86_400.0,
+];
 
 fn latency() -> Histogram {
     Histogram::new(SECONDS)
@@ -76,27 +81,64 @@ impl Metrics {
     pub fn new() -> Arc<Self> {
         let mut registry = Registry::with_prefix("courtside");
         let r = &mut registry;
-        let build = Info::new(Build { version: env!("CARGO_PKG_VERSION") });
+        let build = Info::new(Build {
+            version: env!("CARGO_PKG_VERSION"),
+        });
         r.register("build", "What is running", build);
         let requests = counted(r, "http_requests", "HTTP requests answered");
-        let request_seconds = timed(r, "http_request_duration", "From the head of a request to its answer", latency);
-        let operation_seconds = timed(r, "graphql_operation_duration", "GraphQL operations", latency);
+        let request_seconds = timed(
+            r,
+            "http_request_duration",
+            "From the head of a request to its answer",
+            latency,
+        );
+        let operation_seconds = timed(
+            r,
+            "graphql_operation_duration",
+            "GraphQL operations",
+            latency,
+        );
         let field_seconds = timed(r, "graphql_field_duration", "GraphQL root fields", latency);
         let webhooks_accepted = counted(r, "webhooks_accepted", "Deliveries stored");
         let webhooks_duplicate = counted(r, "webhooks_duplicate", "Deliveries known already");
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
-        let webhook_lag = timed(r, "webhook_lag", "From a provider's event to its being stored here", lag);
-        let webhook_projection = timed(r, "webhook_projection", "From a delivery's being stored to its effect", lag);
-        let provider_calls = timed(r, "provider_call_duration", "Attempts at calls to providers", latency);
-        let breakers =
-            counted(r, "provider_breaker", "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes");
+        let webhook_lag = timed(
+            r,
+            "webhook_lag",
+            "From a provider's event to its being stored here",
+            lag,
+        );
+        let webhook_projection = timed(
+            r,
+            "webhook_projection",
+            "From a delivery's being stored to its effect",
+            lag,
+        );
+        let provider_calls = timed(
+            r,
+            "provider_call_duration",
+            "Attempts at calls to providers",
+            latency,
+        );
+        let breakers = counted(
+            r,
+            "provider_breaker",
+            "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes",
+        );
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
         let sockets = counted(r, "sockets", "WebSockets open");
-        let subscriptions = counted(r, "subscriptions", "Operations on WebSockets and event streams");
+        let subscriptions = counted(
+            r,
+            "subscriptions",
+            "Operations on WebSockets and event streams",
+        );
         let bookings = counted(r, "bookings", "What happened to bookings");
-        let reconciled =
-            counted(r, "reconciled_bookings", "Bookings read from schedulers, how many were news, and how many failed");
+        let reconciled = counted(
+            r,
+            "reconciled_bookings",
+            "Bookings read from schedulers, how many were news, and how many failed",
+        );
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");
         let resident = measured(r, "process_resident_memory", "Memory in use", Unit::Bytes);
@@ -138,65 +180,119 @@ impl Metrics {
 
     /// `route` is the pattern that matched, such as `/webhooks/{provider}`.
     pub fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let labels = Request { route: self.routes.get(route), method: method_name(method), status: class(status) };
+        let labels = Request {
+            route: self.routes.get(route),
+            method: method_name(method),
+            status: class(status),
+        };
         self.requests.get_or_create(&labels).inc();
-        self.request_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.request_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// `name` as the client calls it; `outcome` such as `ok` or an error code.
     pub fn operation(&self, name: &str, outcome: &'static str, took: Duration) {
-        let labels = Outcome { name: self.operations.get(name), outcome };
-        self.operation_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = Outcome {
+            name: self.operations.get(name),
+            outcome,
+        };
+        self.operation_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// A root field of the schema.
     pub fn field(&self, name: &str, took: Duration) {
-        let labels = Name { name: self.fields.get(name) };
-        self.field_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = Name {
+            name: self.fields.get(name),
+        };
+        self.field_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// `lag`: since the provider's own time of the event, where it says one.
     pub fn webhook_accepted(&self, provider: &'static str, trigger: &str, lag: Option<Duration>) {
-        let labels = Delivery { provider, trigger: self.triggers.get(trigger) };
+        let labels = Delivery {
+            provider,
+            trigger: self.triggers.get(trigger),
+        };
         self.webhooks_accepted.get_or_create(&labels).inc();
         if let Some(lag) = lag {
-            self.webhook_lag.get_or_create(&labels).observe(lag.as_secs_f64());
+            self.webhook_lag
+                .get_or_create(&labels)
+                .observe(lag.as_secs_f64());
         }
     }
 
     /// `took`: from when the delivery was received to when what it says was made true.
     pub fn webhook_projected(&self, provider: &'static str, trigger: &str, took: Duration) {
-        let labels = Delivery { provider, trigger: self.triggers.get(trigger) };
-        self.webhook_projection.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = Delivery {
+            provider,
+            trigger: self.triggers.get(trigger),
+        };
+        self.webhook_projection
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     pub fn webhook_duplicate(&self, provider: &'static str, trigger: &str) {
-        self.webhooks_duplicate.get_or_create(&Delivery { provider, trigger: self.triggers.get(trigger) }).inc();
+        self.webhooks_duplicate
+            .get_or_create(&Delivery {
+                provider,
+                trigger: self.triggers.get(trigger),
+            })
+            .inc();
     }
 
     pub fn webhook_refused(&self, provider: &'static str, reason: &'static str) {
-        self.webhooks_refused.get_or_create(&Refusal { provider, reason }).inc();
+        self.webhooks_refused
+            .get_or_create(&Refusal { provider, reason })
+            .inc();
     }
 
-    /// One attempt at a call. `route` is a template such as `GET /v2/bookings/{uid}`; `outcome` one of few words.
-    pub fn provider_call(&self, provider: &'static str, route: &str, outcome: &'static str, took: Duration) {
-        let labels = Call { provider, route: self.provider_routes.get(&route.replace(' ', ":")), outcome };
-        self.provider_calls.get_or_create(&labels).observe(took.as_secs_f64());
+    /// One attempt at a call. `route` is a template such as `GET /v2/bookings/{uid}`; `outcome` one
+    /// of few words.
+    pub fn provider_call(
+        &self,
+        provider: &'static str,
+        route: &str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        let labels = Call {
+            provider,
+            route: self.provider_routes.get(&route.replace(' ', ":")),
+            outcome,
+        };
+        self.provider_calls
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// Whether calls to a provider are held back: 0 no, 1 trying, 2 yes.
     pub fn breaker(&self, provider: &'static str, level: i64) {
-        self.breakers.get_or_create(&labels::Provider { provider }).set(level);
+        self.breakers
+            .get_or_create(&labels::Provider { provider })
+            .set(level);
     }
 
     /// How many jobs are in that state now.
     pub fn jobs_in(&self, state: &'static str, count: u64) {
-        self.jobs_waiting.get_or_create(&labels::State { state }).set(gauge(count));
+        self.jobs_waiting
+            .get_or_create(&labels::State { state })
+            .set(gauge(count));
     }
 
     pub fn job_ran(&self, kind: &str, outcome: &'static str, took: Duration) {
-        let labels = Outcome { name: self.jobs.get(kind), outcome };
-        self.job_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        let labels = Outcome {
+            name: self.jobs.get(kind),
+            outcome,
+        };
+        self.job_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
     }
 
     /// What is open now: sockets, and operations on sockets and event streams.
@@ -205,27 +301,39 @@ impl Metrics {
         self.subscriptions.set(operations);
     }
 
-    /// One reading of a calendar's records: how many bookings were read, how many of them were news, and how many could not be read or
-    /// taken in.
+    /// One reading of a calendar's records: how many bookings were read, how many of them were
+    /// news, and how many could not be read or taken in.
     pub fn reconciled(&self, read: usize, changed: usize, failed: usize) {
-        self.reconciled.get_or_create(&labels::State { state: "read" }).inc_by(read as u64);
-        self.reconciled.get_or_create(&labels::State { state: "changed" }).inc_by(changed as u64);
-        self.reconciled.get_or_create(&labels::State { state: "failed" }).inc_by(failed as u64);
+        self.reconciled
+            .get_or_create(&labels::State { state: "read" })
+            .inc_by(read as u64);
+        self.reconciled
+            .get_or_create(&labels::State { state: "changed" })
+            .inc_by(changed as u64);
+        self.reconciled
+            .get_or_create(&labels::State { state: "failed" })
+            .inc_by(failed as u64);
     }
 
     /// `event` such as `created`, `canceled`, `rescheduled`.
     pub fn booking(&self, event: &'static str) {
-        self.bookings.get_or_create(&labels::State { state: event }).inc();
+        self.bookings
+            .get_or_create(&labels::State { state: event })
+            .inc();
     }
 
     /// `state` such as `open`, `idle`, `most`.
     pub fn database_connections(&self, state: &'static str, count: u64) {
-        self.pool.get_or_create(&labels::State { state }).set(gauge(count));
+        self.pool
+            .get_or_create(&labels::State { state })
+            .set(gauge(count));
     }
 
     /// `limit` is the name of the limit, such as `requests` or `bookings`.
     pub fn rate_limited(&self, limit: &'static str) {
-        self.rate_limited.get_or_create(&labels::State { state: limit }).inc();
+        self.rate_limited
+            .get_or_create(&labels::State { state: limit })
+            .inc();
     }
 
     /// Everything, as OpenMetrics text.
@@ -250,13 +358,23 @@ fn counted<M: Metric + Default + Clone>(registry: &mut Registry, name: &str, hel
     metric
 }
 
-fn measured<M: Metric + Default + Clone>(registry: &mut Registry, name: &str, help: &str, unit: Unit) -> M {
+fn measured<M: Metric + Default + Clone>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    unit: Unit,
+) -> M {
     let metric = M::default();
     registry.register_with_unit(name, help, unit, metric.clone());
     metric
 }
 
-fn timed<L>(registry: &mut Registry, name: &str, help: &str, histogram: fn() -> Histogram) -> Histograms<L>
+fn timed<L>(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    histogram: fn() -> Histogram,
+) -> Histograms<L>
 where
     L: Clone + std::hash::Hash + Eq,
     Histograms<L>: Metric,

@@ -14,7 +14,9 @@ pub(super) fn open_files() -> Option<u64> {
 
 /// Kibibytes in this file, whatever the size of a page.
 fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
@@ -25,7 +27,10 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read_in_kibibytes() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2048 * 1024));
+        assert_eq!(
+            resident("Name:\tx\nVmRSS:\t    2048 kB\n"),
+            Some(2048 * 1024)
+        );
         assert_eq!(resident("Name:\tx\n"), None);
     }
 }

@@ -1,7 +1,9 @@
 use super::*;
 
 fn line<'a>(text: &'a str, start: &str) -> &'a str {
-    text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no `{start}` in:\n{text}"))
+    text.lines()
+        .find(|line| line.starts_with(start))
+        .unwrap_or_else(|| panic!("no `{start}` in:\n{text}"))
 }
 
 #[test]
@@ -50,11 +52,17 @@ fn gauges_show_what_is_live_now() {
     metrics.live(2, 1);
     let text = metrics.text();
     assert_eq!(line(&text, "courtside_sockets "), "courtside_sockets 2");
-    assert_eq!(line(&text, "courtside_subscriptions "), "courtside_subscriptions 1");
+    assert_eq!(
+        line(&text, "courtside_subscriptions "),
+        "courtside_subscriptions 1"
+    );
     metrics.live(0, 0);
     let text = metrics.text();
     assert_eq!(line(&text, "courtside_sockets "), "courtside_sockets 0");
-    assert_eq!(line(&text, "courtside_subscriptions "), "courtside_subscriptions 0");
+    assert_eq!(
+        line(&text, "courtside_subscriptions "),
+        "courtside_subscriptions 0"
+    );
 }
 
 #[test]
@@ -65,18 +73,31 @@ fn callers_cannot_make_series_without_end() {
     }
     metrics.operation("evil\"} 1\nfake 1", "ok", Duration::ZERO);
     let text = metrics.text();
-    let series =
-        text.lines().filter(|line| line.starts_with("courtside_graphql_operation_duration_seconds_count")).count();
+    let series = text
+        .lines()
+        .filter(|line| line.starts_with("courtside_graphql_operation_duration_seconds_count"))
+        .count();
     assert_eq!(series, NAMES + 1);
-    let others = line(&text, "courtside_graphql_operation_duration_seconds_count{name=\"other\"");
-    assert!(others.ends_with(&format!(" {}", 10_000 - NAMES + 1)), "{others}");
+    let others = line(
+        &text,
+        "courtside_graphql_operation_duration_seconds_count{name=\"other\"",
+    );
+    assert!(
+        others.ends_with(&format!(" {}", 10_000 - NAMES + 1)),
+        "{others}"
+    );
 }
 
 #[test]
 fn the_process_is_measured() {
     let text = Metrics::new().text();
-    let value =
-        |name: &str| line(&text, name).rsplit(' ').next().and_then(|v| v.parse::<f64>().ok()).expect("a number");
+    let value = |name: &str| {
+        line(&text, name)
+            .rsplit(' ')
+            .next()
+            .and_then(|v| v.parse::<f64>().ok())
+            .expect("a number")
+    };
     assert!(value("courtside_process_uptime_seconds ") >= 0.0);
     if cfg!(target_os = "linux") {
         assert!(value("courtside_process_resident_memory_bytes ") > 1_000_000.0);

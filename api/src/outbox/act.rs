@@ -19,6 +19,12 @@ impl Act {
     /// A deed of the system itself.
     #[must_use]
     pub fn system(source: Source, correlation_id: &str, now: DateTime<Utc>) -> Self {
-        Self { by: ActorKind::System, actor_id: None, source, correlation_id: correlation_id.to_owned(), now }
+        Self {
+            by: ActorKind::System,
+            actor_id: None,
+            source,
+            correlation_id: correlation_id.to_owned(),
+            now,
+        }
     }
 }

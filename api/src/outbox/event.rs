@@ -37,18 +37,26 @@ impl BookingEvent {
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
         let was_active = self.status_before.is_some_and(Status::is_active);
-        let frees_its_time = matches!(self.kind, Kind::Moved | Kind::ConflictFound) || !self.status_after.is_active();
+        let frees_its_time = matches!(self.kind, Kind::Moved | Kind::ConflictFound)
+            || !self.status_after.is_active();
         let gave_time_back = was_active && frees_its_time;
         let mut jobs = Vec::new();
         if gave_time_back {
-            jobs.push(Job::SettleConflicts { coach_id: self.coach_id });
+            jobs.push(Job::SettleConflicts {
+                coach_id: self.coach_id,
+            });
         }
         // What was decided here is to be carried out at the scheduler; what it told us, it knows.
         let is_news_there = !matches!(self.act.source, Source::Webhook | Source::Reconcile);
         let ends_or_decides = (was_active && !self.status_after.is_active())
-            || matches!(self.kind, Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded);
+            || matches!(
+                self.kind,
+                Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded
+            );
         if self.scheduler == Scheduler::CalCom && is_news_there && ends_or_decides {
-            jobs.push(Job::AlignBooking { booking_id: self.booking_id });
+            jobs.push(Job::AlignBooking {
+                booking_id: self.booking_id,
+            });
         }
         jobs
     }
@@ -76,26 +84,31 @@ impl BookingEvent {
     }
 }
 
-/// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as long as nothing else uses it.
+/// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as
+/// long as nothing else uses it.
 const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
 
-/// Waits for every transaction that writes history and makes later ones wait, until this one ends. Whoever reads bookings in order to
-/// decide over several of them does this first: what was read then stays true. Costs nothing in SQLite, which has one writer anyway.
+/// Waits for every transaction that writes history and makes later ones wait, until this one ends.
+/// Whoever reads bookings in order to decide over several of them does this first: what was read
+/// then stays true. Costs nothing in SQLite, which has one writer anyway.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn enter(txn: &Txn) -> Result<()> {
     if txn.get_database_backend() == sea_orm::DbBackend::Postgres && txn.is_entering() {
-        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})")).await?;
+        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})"))
+            .await?;
     }
     Ok(())
 }
 
 /// Appends lines of history, in their order, and the work that follows from them.
 ///
-/// The place in the stream (`seq`) must become visible in order, or a reader that has seen place 6 would never see a place 5 that
-/// commits later. SQLite has one writer; in PostgreSQL a transaction that writes history holds a lock from its first line to its commit.
-/// Nothing slow happens in between, and transactions without history (webhooks being stored, notes, profiles) never wait for it.
+/// The place in the stream (`seq`) must become visible in order, or a reader that has seen place 6
+/// would never see a place 5 that commits later. SQLite has one writer; in PostgreSQL a transaction
+/// that writes history holds a lock from its first line to its commit. Nothing slow happens in
+/// between, and transactions without history (webhooks being stored, notes, profiles) never wait
+/// for it.
 ///
 /// # Errors
 /// When the database fails.
@@ -113,7 +126,9 @@ pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
         .exec_without_returning(&**txn)
         .await?;
     txn.brings(News::Events);
-    let jobs: Vec<_> =
-        jobs.iter().map(|(job, run_at, correlation_id)| (*job, *run_at, correlation_id.as_str())).collect();
+    let jobs: Vec<_> = jobs
+        .iter()
+        .map(|(job, run_at, correlation_id)| (*job, *run_at, correlation_id.as_str()))
+        .collect();
     job::enqueue_all(txn, &jobs).await
 }

@@ -6,8 +6,8 @@ use entity::job::{ActiveModel, Column, Entity, Model, Status};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Alias, Expr, OnConflict, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    Statement,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait,
+    PaginatorTrait, QueryFilter, Statement,
 };
 
 use crate::db::{News, Txn};
@@ -102,7 +102,11 @@ impl Job {
     /// Which work it waits for.
     #[must_use]
     pub fn lane(self) -> Lane {
-        if ASKING.contains(&self.kind()) { Lane::Theirs } else { Lane::Ours }
+        if ASKING.contains(&self.kind()) {
+            Lane::Theirs
+        } else {
+            Lane::Ours
+        }
     }
 
     pub(crate) fn subject_id(self) -> Uuid {
@@ -132,19 +136,45 @@ impl Job {
     #[must_use]
     pub fn from_row(row: &Model) -> Option<Self> {
         match row.kind.as_str() {
-            "project_delivery" => Some(Self::ProjectDelivery { delivery_id: row.subject_id }),
-            "settle_conflicts" => Some(Self::SettleConflicts { coach_id: row.subject_id }),
-            "claim_bookings" => Some(Self::ClaimBookings { user_id: row.subject_id }),
-            "see_to_request" => Some(Self::SeeToRequest { request_id: row.subject_id }),
-            "align_booking" => Some(Self::AlignBooking { booking_id: row.subject_id }),
-            "reconcile_recent" => Some(Self::ReconcileRecent { connection_id: row.subject_id }),
-            "reconcile_all" => Some(Self::ReconcileAll { connection_id: row.subject_id }),
-            "check_connection" => Some(Self::CheckConnection { connection_id: row.subject_id }),
-            "push_event_type" => Some(Self::PushEventType { event_type_id: row.subject_id }),
-            "push_schedule" => Some(Self::PushSchedule { schedule_id: row.subject_id }),
-            "push_absences" => Some(Self::PushAbsences { coach_id: row.subject_id }),
-            "pull_settings" => Some(Self::PullSettings { connection_id: row.subject_id }),
-            "ensure_webhook" => Some(Self::EnsureWebhook { connection_id: row.subject_id }),
+            "project_delivery" => Some(Self::ProjectDelivery {
+                delivery_id: row.subject_id,
+            }),
+            "settle_conflicts" => Some(Self::SettleConflicts {
+                coach_id: row.subject_id,
+            }),
+            "claim_bookings" => Some(Self::ClaimBookings {
+                user_id: row.subject_id,
+            }),
+            "see_to_request" => Some(Self::SeeToRequest {
+                request_id: row.subject_id,
+            }),
+            "align_booking" => Some(Self::AlignBooking {
+                booking_id: row.subject_id,
+            }),
+            "reconcile_recent" => Some(Self::ReconcileRecent {
+                connection_id: row.subject_id,
+            }),
+            "reconcile_all" => Some(Self::ReconcileAll {
+                connection_id: row.subject_id,
+            }),
+            "check_connection" => Some(Self::CheckConnection {
+                connection_id: row.subject_id,
+            }),
+            "push_event_type" => Some(Self::PushEventType {
+                event_type_id: row.subject_id,
+            }),
+            "push_schedule" => Some(Self::PushSchedule {
+                schedule_id: row.subject_id,
+            }),
+            "push_absences" => Some(Self::PushAbsences {
+                coach_id: row.subject_id,
+            }),
+            "pull_settings" => Some(Self::PullSettings {
+                connection_id: row.subject_id,
+            }),
+            "ensure_webhook" => Some(Self::EnsureWebhook {
+                connection_id: row.subject_id,
+            }),
             _ => None,
         }
     }
@@ -161,22 +191,31 @@ const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 /// When the database fails.
-pub async fn enqueue(txn: &Txn, job: &Job, run_at: DateTime<Utc>, correlation_id: &str) -> Result<()> {
+pub async fn enqueue(
+    txn: &Txn,
+    job: &Job,
+    run_at: DateTime<Utc>,
+    correlation_id: &str,
+) -> Result<()> {
     enqueue_all(txn, &[(*job, run_at, correlation_id)]).await
 }
 
-/// Puts much work down in one statement: each job with when it is to be done and its correlation id. No two may be the same. Where the
-/// same work waits already, it is done when it is asked for now, and gets all its attempts again.
+/// Puts much work down in one statement: each job with when it is to be done and its correlation
+/// id. No two may be the same. Where the same work waits already, it is done when it is asked for
+/// now, and gets all its attempts again.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
     let mut replace = same_work_waits();
-    replace.update_columns([Column::RunAt, Column::CorrelationId]).value(Column::Attempts, 0);
+    replace
+        .update_columns([Column::RunAt, Column::CorrelationId])
+        .value(Column::Attempts, 0);
     put_down(txn, jobs, replace).await
 }
 
-/// The same for work that only comes round: where it waits already, that stands, also when it was asked for this very moment.
+/// The same for work that only comes round: where it waits already, that stands, also when it was
+/// asked for this very moment.
 ///
 /// # Errors
 /// When the database fails.
@@ -190,7 +229,11 @@ fn same_work_waits() -> OnConflict {
         .to_owned()
 }
 
-async fn put_down(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)], when_it_waits: OnConflict) -> Result<()> {
+async fn put_down(
+    txn: &Txn,
+    jobs: &[(Job, DateTime<Utc>, &str)],
+    when_it_waits: OnConflict,
+) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
@@ -208,19 +251,28 @@ async fn put_down(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)], when_it_waits:
         correlation_id: Set(correlation_id.to_owned()),
         created_at: Set(run_at),
     };
-    Entity::insert_many(jobs.iter().map(row)).on_conflict(when_it_waits).exec_without_returning(&**txn).await?;
+    Entity::insert_many(jobs.iter().map(row))
+        .on_conflict(when_it_waits)
+        .exec_without_returning(&**txn)
+        .await?;
     for (job, ..) in jobs {
         txn.brings(job.lane().news());
     }
     Ok(())
 }
 
-/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two workers get the same one. Work that was
-/// asked for again while it is being done waits for that to end: the later of two answers of a provider need not be the newer one.
+/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two
+/// workers get the same one. Work that was asked for again while it is being done waits for that to
+/// end: the later of two answers of a provider need not be the newer one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limit: u64) -> Result<Vec<Model>> {
+pub async fn claim(
+    db: &DatabaseConnection,
+    now: DateTime<Utc>,
+    lane: Lane,
+    limit: u64,
+) -> Result<Vec<Model>> {
     let in_lane = match lane {
         Lane::Theirs => Column::Kind.is_in(ASKING),
         Lane::Ours => Column::Kind.is_not_in(ASKING),
@@ -232,8 +284,13 @@ pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limi
         .and_where(Expr::col((running.clone(), Column::Status)).eq(Status::Running))
         .and_where(Expr::col((running, Column::DedupeKey)).equals((Entity, Column::DedupeKey)))
         .to_owned();
-    let due = Column::Status.eq(Status::Waiting).and(Column::RunAt.lte(now)).and(Expr::not_exists(same_work));
-    let abandoned = Column::Status.eq(Status::Running).and(Column::LeasedUntil.lt(now));
+    let due = Column::Status
+        .eq(Status::Waiting)
+        .and(Column::RunAt.lte(now))
+        .and(Expr::not_exists(same_work));
+    let abandoned = Column::Status
+        .eq(Status::Running)
+        .and(Column::LeasedUntil.lt(now));
     let mut next = Query::select();
     next.column(Column::Id)
         .from(Entity)
@@ -241,7 +298,10 @@ pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limi
         .order_by(Column::RunAt, sea_orm::Order::Asc);
     next.limit(limit);
     if db.get_database_backend() == sea_orm::DbBackend::Postgres {
-        next.lock_with_behavior(sea_orm::sea_query::LockType::Update, sea_orm::sea_query::LockBehavior::SkipLocked);
+        next.lock_with_behavior(
+            sea_orm::sea_query::LockType::Update,
+            sea_orm::sea_query::LockBehavior::SkipLocked,
+        );
     }
     let mut update = Query::update();
     update
@@ -261,16 +321,30 @@ pub async fn claim(db: &DatabaseConnection, now: DateTime<Utc>, lane: Lane, limi
 /// # Errors
 /// When the database fails.
 pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
-    Ok(Entity::find().filter(Column::Status.eq(status)).count(db).await?)
+    Ok(Entity::find()
+        .filter(Column::Status.eq(status))
+        .count(db)
+        .await?)
 }
 
 /// Holds on to jobs that are still being done, so that nobody takes them over.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn renew(db: &DatabaseConnection, jobs: impl IntoIterator<Item = &Model>, now: DateTime<Utc>) -> Result<()> {
-    let row = ActiveModel { leased_until: Set(Some(now + LEASE)), ..ActiveModel::default() };
-    Entity::update_many().set(row).filter(still_held(jobs)).exec(db).await?;
+pub async fn renew(
+    db: &DatabaseConnection,
+    jobs: impl IntoIterator<Item = &Model>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let row = ActiveModel {
+        leased_until: Set(Some(now + LEASE)),
+        ..ActiveModel::default()
+    };
+    Entity::update_many()
+        .set(row)
+        .filter(still_held(jobs))
+        .exec(db)
+        .await?;
     Ok(())
 }
 
@@ -278,25 +352,46 @@ pub async fn renew(db: &DatabaseConnection, jobs: impl IntoIterator<Item = &Mode
 ///
 /// # Errors
 /// When the database fails.
-pub async fn finish(db: &impl ConnectionTrait, jobs: impl IntoIterator<Item = &Model>) -> Result<()> {
-    Entity::delete_many().filter(still_held(jobs)).exec(db).await?;
+pub async fn finish(
+    db: &impl ConnectionTrait,
+    jobs: impl IntoIterator<Item = &Model>,
+) -> Result<()> {
+    Entity::delete_many()
+        .filter(still_held(jobs))
+        .exec(db)
+        .await?;
     Ok(())
 }
 
 /// A lease is named anew each time a job is taken, and jobs that were taken together share one.
 fn still_held<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
     let (ids, leases): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.id, job.lease)).unzip();
-    Condition::all().add(Column::Id.is_in(ids)).add(Column::Lease.is_in(leases.into_iter().flatten()))
+    Condition::all()
+        .add(Column::Id.is_in(ids))
+        .add(Column::Lease.is_in(leases.into_iter().flatten()))
 }
 
 /// Puts a failed job back to be tried again later, or gives it up.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fail(db: &DatabaseConnection, job: &Model, now: DateTime<Utc>, error: &str) -> Result<Status> {
-    let status = if job.attempts >= MAX_ATTEMPTS { Status::Dead } else { Status::Waiting };
-    let key = (status == Status::Waiting).then(|| job.dedupe_key.clone()).flatten();
-    let newer = Entity::find().filter(Column::DedupeKey.eq(key.clone())).filter(Column::Status.eq(Status::Waiting));
+pub async fn fail(
+    db: &DatabaseConnection,
+    job: &Model,
+    now: DateTime<Utc>,
+    error: &str,
+) -> Result<Status> {
+    let status = if job.attempts >= MAX_ATTEMPTS {
+        Status::Dead
+    } else {
+        Status::Waiting
+    };
+    let key = (status == Status::Waiting)
+        .then(|| job.dedupe_key.clone())
+        .flatten();
+    let newer = Entity::find()
+        .filter(Column::DedupeKey.eq(key.clone()))
+        .filter(Column::Status.eq(Status::Waiting));
     if key.is_some() && newer.one(db).await?.is_some() {
         // The same work was asked for again meanwhile: that row stands for both.
         finish(db, [job]).await?;
@@ -318,11 +413,15 @@ pub async fn fail(db: &DatabaseConnection, job: &Model, now: DateTime<Utc>, erro
     Ok(status)
 }
 
-/// How long to wait after so many attempts: 5 s x 2^n, anywhere between nothing and that, so that what failed together does not come back
-/// together.
+/// How long to wait after so many attempts: 5 s x 2^n, anywhere between nothing and that, so that
+/// what failed together does not come back together.
 fn backoff(attempts: i32) -> TimeDelta {
-    let doublings = u32::try_from(attempts.clamp(1, 20) - 1).expect("clamped to a small positive number");
-    let longest = Ord::min(FIRST_RETRY.num_milliseconds() << doublings, LAST_RETRY.num_milliseconds());
+    let doublings =
+        u32::try_from(attempts.clamp(1, 20) - 1).expect("clamped to a small positive number");
+    let longest = Ord::min(
+        FIRST_RETRY.num_milliseconds() << doublings,
+        LAST_RETRY.num_milliseconds(),
+    );
     TimeDelta::milliseconds(rand::random_range(0..=longest))
 }
 
@@ -351,7 +450,9 @@ mod tests {
             Job::EnsureWebhook { connection_id: id },
         ];
         assert!(ours.iter().all(|job| job.lane() == Lane::Ours));
-        assert!(theirs.iter().all(|job| job.lane() == Lane::Theirs) && theirs.len() == ASKING.len());
+        assert!(
+            theirs.iter().all(|job| job.lane() == Lane::Theirs) && theirs.len() == ASKING.len()
+        );
     }
 
     #[test]
@@ -359,7 +460,11 @@ mod tests {
         for attempts in 1..=MAX_ATTEMPTS {
             let longest = TimeDelta::seconds(5 << (attempts - 1)).min(TimeDelta::hours(1));
             let waits: Vec<_> = (0..200).map(|_| backoff(attempts)).collect();
-            assert!(waits.iter().all(|wait| *wait >= TimeDelta::zero() && *wait <= longest));
+            assert!(
+                waits
+                    .iter()
+                    .all(|wait| *wait >= TimeDelta::zero() && *wait <= longest)
+            );
             assert!(waits.iter().max() > waits.iter().min());
         }
     }

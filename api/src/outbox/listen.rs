@@ -1,7 +1,8 @@
 //! Following the history of bookings live: in order, without gaps, however slow the reader.
 //!
-//! The table of events is the truth, and its `seq` the cursor. One task per process reads what is new, once, and hands it to everyone
-//! who follows. Whoever falls behind reads on from the table, from their own cursor: being late never means losing something.
+//! The table of events is the truth, and its `seq` the cursor. One task per process reads what is
+//! new, once, and hands it to everyone who follows. Whoever falls behind reads on from the table,
+//! from their own cursor: being late never means losing something.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -43,7 +44,10 @@ impl Filter {
             Self::Booking(id) => event.booking_id == id,
             Self::Client(id) => event.client_id == Some(id),
             Self::Coach(id) => event.coach_id == id,
-            Self::Either { client_id, coach_id } => event.client_id == Some(client_id) || event.coach_id == coach_id,
+            Self::Either {
+                client_id,
+                coach_id,
+            } => event.client_id == Some(client_id) || event.coach_id == coach_id,
         }
     }
 
@@ -52,9 +56,12 @@ impl Filter {
             Self::Booking(id) => Condition::all().add(Column::BookingId.eq(id)),
             Self::Client(id) => Condition::all().add(Column::ClientId.eq(id)),
             Self::Coach(id) => Condition::all().add(Column::CoachId.eq(id)),
-            Self::Either { client_id, coach_id } => {
-                Condition::any().add(Column::ClientId.eq(client_id)).add(Column::CoachId.eq(coach_id))
-            }
+            Self::Either {
+                client_id,
+                coach_id,
+            } => Condition::any()
+                .add(Column::ClientId.eq(client_id))
+                .add(Column::CoachId.eq(coach_id)),
         }
     }
 }
@@ -68,18 +75,26 @@ pub struct Live {
 }
 
 impl Live {
-    /// Follows a database from its present end on. Whoever follows it later has read at least up to there from the table.
+    /// Follows a database from its present end on. Whoever follows it later has read at least up to
+    /// there from the table.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open(db: Db) -> Result<Arc<Self>> {
         let head = AtomicI64::new(end(&db).await?);
-        Ok(Arc::new(Self { db, head, news: broadcast::channel(BUFFER).0 }))
+        Ok(Arc::new(Self {
+            db,
+            head,
+            news: broadcast::channel(BUFFER).0,
+        }))
     }
 
     /// Reads what is new and hands it out, until told to stop.
     pub async fn run(&self, stop: CancellationToken) {
-        let told = self.db.is_postgres().then(|| self.listen_elsewhere(stop.clone()));
+        let told = self
+            .db
+            .is_postgres()
+            .then(|| self.listen_elsewhere(stop.clone()));
         let read = async {
             loop {
                 let told = self.db.wake().on(News::Events).notified();
@@ -99,7 +114,8 @@ impl Live {
         }
     }
 
-    /// PostgreSQL tells of commits of other processes. That is a hint: it may be lost, and then the poll finds them.
+    /// PostgreSQL tells of commits of other processes. That is a hint: it may be lost, and then the
+    /// poll finds them.
     async fn listen_elsewhere(&self, stop: CancellationToken) {
         use sea_orm::sqlx::postgres::PgListener;
 
@@ -128,7 +144,9 @@ impl Live {
         let mut head = self.head.load(Ordering::Acquire);
         loop {
             let news = page(&self.db, Condition::all(), head).await?;
-            let Some(last) = news.last() else { return Ok(()) };
+            let Some(last) = news.last() else {
+                return Ok(());
+            };
             head = last.seq;
             let more = news.len() as u64 == PAGE;
             for event in news {
@@ -164,10 +182,9 @@ impl Live {
             backlog: Vec::new().into_iter(),
             behind: true,
         };
-        stream::try_unfold(
-            follower,
-            |mut follower| async move { Ok(follower.next().await?.map(|event| (event, follower))) },
-        )
+        stream::try_unfold(follower, |mut follower| async move {
+            Ok(follower.next().await?.map(|event| (event, follower)))
+        })
     }
 }
 
@@ -190,7 +207,8 @@ impl Follower {
             }
             if self.behind {
                 // Boxed: most of the time a follower waits for news, and there are many of them.
-                let backlog = Box::pin(page(&self.live.db, self.filter.condition(), self.cursor)).await?;
+                let backlog =
+                    Box::pin(page(&self.live.db, self.filter.condition(), self.cursor)).await?;
                 self.behind = backlog.len() as u64 == PAGE;
                 self.backlog = backlog.into_iter();
                 continue;
@@ -209,11 +227,23 @@ impl Follower {
 }
 
 async fn end(db: &Db) -> Result<i64> {
-    let newest = Entity::find().select_only().column(Column::Seq).order_by_desc(Column::Seq).limit(1);
-    Ok(newest.into_tuple::<i64>().one(db.read()).await?.unwrap_or(0))
+    let newest = Entity::find()
+        .select_only()
+        .column(Column::Seq)
+        .order_by_desc(Column::Seq)
+        .limit(1);
+    Ok(newest
+        .into_tuple::<i64>()
+        .one(db.read())
+        .await?
+        .unwrap_or(0))
 }
 
 async fn page(db: &Db, filter: Condition, after: i64) -> Result<Vec<Model>> {
-    let page = Entity::find().filter(filter).filter(Column::Seq.gt(after)).order_by_asc(Column::Seq).limit(PAGE);
+    let page = Entity::find()
+        .filter(filter)
+        .filter(Column::Seq.gt(after))
+        .order_by_asc(Column::Seq)
+        .limit(PAGE);
     Ok(page.all(db.read()).await?)
 }

@@ -1,4 +1,5 @@
-//! Facts and work: what happened, and what has to be done about it, written in the transaction of the change itself.
+//! Facts and work: what happened, and what has to be done about it, written in the transaction of
+//! the change itself.
 
 mod act;
 pub mod event;

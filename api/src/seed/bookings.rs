@@ -1,4 +1,5 @@
-//! What has happened and what is to come in the demo data: made by the same rules as real bookings, with their history.
+//! What has happened and what is to come in the demo data: made by the same rules as real bookings,
+//! with their history.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{Approval, Model, Status};
@@ -19,17 +20,37 @@ use crate::domain::scheduling::{self, Except};
 use crate::domain::{Act, Error, Result};
 
 pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Result<()> {
-    let offers: Vec<_> = people.offers.iter().filter(|(_, offer)| offer.slug == "coaching-60").collect();
+    let offers: Vec<_> = people
+        .offers
+        .iter()
+        .filter(|(_, offer)| offer.slug == "coaching-60")
+        .collect();
     // One that is going on now: whoever is its coach can say who came, and end it.
     let (coach, offer) = offers[0];
     let begun = now - TimeDelta::minutes(20);
-    book(txn, &(coach.clone(), offer.clone()), &people.clients[2], begun, now - TimeDelta::days(3)).await?;
+    book(
+        txn,
+        &(coach.clone(), offer.clone()),
+        &people.clients[2],
+        begun,
+        now - TimeDelta::days(3),
+    )
+    .await?;
     for (index, client) in people.clients.iter().enumerate() {
-        let (past, coming) = (offers[index % offers.len()], offers[(index + 3) % offers.len()]);
+        let (past, coming) = (
+            offers[index % offers.len()],
+            offers[(index + 3) % offers.len()],
+        );
         for weeks in [1, 3] {
             let made = now - TimeDelta::days(7 * weeks + 5);
-            let booking =
-                book(txn, past, client, free_slot(txn, past, made + TimeDelta::days(2), made).await?, made).await?;
+            let booking = book(
+                txn,
+                past,
+                client,
+                free_slot(txn, past, made + TimeDelta::days(2), made).await?,
+                made,
+            )
+            .await?;
             complete(txn, &booking, &past.0, client).await?;
         }
         let start = free_slot(txn, coming, now + TimeDelta::days(2), now).await?;
@@ -45,11 +66,18 @@ async fn free_slot(
     from: DateTime<Utc>,
     seen_at: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
-    let range = Interval { from, until: from + TimeDelta::days(7) };
-    let availability = scheduling::load(&**txn, coach, offer, range, Except::default(), seen_at).await?;
+    let range = Interval {
+        from,
+        until: from + TimeDelta::days(7),
+    };
+    let availability =
+        scheduling::load(&**txn, coach, offer, range, Except::default(), seen_at).await?;
     let terms = scheduling::terms(offer, offer.length_minutes)?;
     let slots = availability.slots(&terms, range, seen_at);
-    slots.first().map(|slot| slot.starts_at).ok_or_else(|| Error::internal("demo data", "a coach without a free slot"))
+    slots
+        .first()
+        .map(|slot| slot.starts_at)
+        .ok_or_else(|| Error::internal("demo data", "a coach without a free slot"))
 }
 
 async fn book(
@@ -115,23 +143,45 @@ async fn book(
 }
 
 /// A session that took place, with what both sides wrote about it.
-async fn complete(txn: &Txn, booking: &Model, coach: &coach::Model, client: &user::Model) -> Result<()> {
+async fn complete(
+    txn: &Txn,
+    booking: &Model,
+    coach: &coach::Model,
+    client: &user::Model,
+) -> Result<()> {
     let over = booking.ends_at + TimeDelta::minutes(15);
     let act = Act::system(Source::Seed, "demo-data", over);
     apply(txn, &act, booking, Event::Ended, None, |_| ()).await?;
-    let session = session::Entity::find_by_booking(booking.id).one(&**txn).await?;
-    let session = session.ok_or_else(|| Error::internal("demo data", "a confirmed booking without a session"))?;
+    let session = session::Entity::find_by_booking(booking.id)
+        .one(&**txn)
+        .await?;
+    let session = session
+        .ok_or_else(|| Error::internal("demo data", "a confirmed booking without a session"))?;
     let mut row = session.clone().into_active_model();
     row.coach_attendance = Set(Attendance::Present);
     row.client_attendance = Set(Attendance::Present);
     row.started_at = Set(Some(booking.starts_at));
     row.rating = Set(Some(5));
     row.update(&**txn).await?;
-    let Some(coach_user) = coach.user_id else { return Ok(()) };
+    let Some(coach_user) = coach.user_id else {
+        return Ok(());
+    };
     let notes = [
-        (coach_user, Visibility::Shared, "Next time: bring two recent listings, and the numbers behind them."),
-        (coach_user, Visibility::Private, "Quick learner. Ask about the open house on Sunday."),
-        (client.id, Visibility::Shared, "Thank you! I will send the listings by Friday."),
+        (
+            coach_user,
+            Visibility::Shared,
+            "Next time: bring two recent listings, and the numbers behind them.",
+        ),
+        (
+            coach_user,
+            Visibility::Private,
+            "Quick learner. Ask about the open house on Sunday.",
+        ),
+        (
+            client.id,
+            Visibility::Shared,
+            "Thank you! I will send the listings by Friday.",
+        ),
     ];
     for (minutes, (author_id, visibility, body)) in (1..).zip(notes) {
         let at = over + TimeDelta::minutes(minutes);

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::event_type::{
-    self, AnswerKind, Kind, Lengths, LocationKind, Policy, PolicyTier, Question, Questions, Visibility, WindowKind,
+    self, AnswerKind, Kind, Lengths, LocationKind, Policy, PolicyTier, Question, Questions,
+    Visibility, WindowKind,
 };
 use entity::schedule::{self, Weekly, WeeklyRule};
 use entity::schedule_override::{self, DayHours};
@@ -108,8 +109,11 @@ const COACHES: [Profile; 7] = [
     },
 ];
 
-const CLIENTS: [(&str, &str); 3] =
-    [("Maria Santos", "America/Chicago"), ("James Carter", "America/New_York"), ("Aiko Tanaka", "Asia/Tokyo")];
+const CLIENTS: [(&str, &str); 3] = [
+    ("Maria Santos", "America/Chicago"),
+    ("James Carter", "America/New_York"),
+    ("Aiko Tanaka", "Asia/Tokyo"),
+];
 
 /// The coach with whom new clients have their verification call.
 const VERIFIES: &str = "Nora Whitfield";
@@ -123,14 +127,24 @@ pub(super) async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<People> {
     let mut offers = Vec::new();
     for profile in &COACHES {
         let coach = add_coach(txn, profile, now).await?;
-        offers
-            .extend(add_event_types(txn, profile, &coach, now).await?.into_iter().map(|offer| (coach.clone(), offer)));
+        offers.extend(
+            add_event_types(txn, profile, &coach, now)
+                .await?
+                .into_iter()
+                .map(|offer| (coach.clone(), offer)),
+        );
     }
     Ok(People { clients, offers })
 }
 
 /// Signs in under the first name: `courtside token --role client --user maria`.
-async fn account(txn: &Txn, name: &str, zone: &str, role: Role, now: DateTime<Utc>) -> Result<user::Model> {
+async fn account(
+    txn: &Txn,
+    name: &str,
+    zone: &str,
+    role: Role,
+    now: DateTime<Utc>,
+) -> Result<user::Model> {
     let subject = name.split(' ').next().unwrap_or(name).to_lowercase();
     let row = user::Model {
         id: entity::new_id(),
@@ -158,7 +172,10 @@ async fn add_coach(txn: &Txn, profile: &Profile, now: DateTime<Utc>) -> Result<c
         handle,
         display_name: profile.name.to_owned(),
         headline: Some(profile.headline.to_owned()),
-        biography: Some(format!("{} has coached real-estate agents for more than ten years.", profile.name)),
+        biography: Some(format!(
+            "{} has coached real-estate agents for more than ten years.",
+            profile.name
+        )),
         avatar_url: None,
         time_zone: profile.zone.to_owned(),
         scheduler: coach::Scheduler::Native,
@@ -171,18 +188,30 @@ async fn add_coach(txn: &Txn, profile: &Profile, now: DateTime<Utc>) -> Result<c
     };
     let coach = row.into_active_model().reset_all().insert(&**txn).await?;
     for specialty in profile.specialties {
-        let row = coach_specialty::Model { coach_id: id, specialty: (*specialty).to_owned() };
+        let row = coach_specialty::Model {
+            coach_id: id,
+            specialty: (*specialty).to_owned(),
+        };
         row.into_active_model().reset_all().insert(&**txn).await?;
     }
     add_schedule(txn, profile, schedule_id, id, now).await?;
     Ok(coach)
 }
 
-async fn add_schedule(txn: &Txn, profile: &Profile, id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    let rules = profile
-        .hours
-        .iter()
-        .flat_map(|&(days, from, until)| days.iter().map(move |&weekday| WeeklyRule { weekday, from, until }));
+async fn add_schedule(
+    txn: &Txn,
+    profile: &Profile,
+    id: Uuid,
+    coach_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let rules = profile.hours.iter().flat_map(|&(days, from, until)| {
+        days.iter().map(move |&weekday| WeeklyRule {
+            weekday,
+            from,
+            until,
+        })
+    });
     let row = schedule::Model {
         id,
         coach_id,
@@ -197,8 +226,15 @@ async fn add_schedule(txn: &Txn, profile: &Profile, id: Uuid, coach_id: Uuid, no
     // A day off in ten days, and a short Saturday in two weeks.
     let today = now.date_naive();
     let saturday = next_saturday(today + TimeDelta::days(14));
-    for (date, hours) in [(today + TimeDelta::days(10), Vec::new()), (saturday, vec![(600, 720)])] {
-        let row = schedule_override::Model { schedule_id: id, date, hours: DayHours(hours) };
+    for (date, hours) in [
+        (today + TimeDelta::days(10), Vec::new()),
+        (saturday, vec![(600, 720)]),
+    ] {
+        let row = schedule_override::Model {
+            schedule_id: id,
+            date,
+            hours: DayHours(hours),
+        };
         row.into_active_model().reset_all().insert(&**txn).await?;
     }
     Ok(())
@@ -206,7 +242,9 @@ async fn add_schedule(txn: &Txn, profile: &Profile, id: Uuid, coach_id: Uuid, no
 
 fn next_saturday(from: NaiveDate) -> NaiveDate {
     use chrono::Datelike;
-    from + TimeDelta::days(i64::from((5 + 7 - from.weekday().num_days_from_monday()) % 7))
+    from + TimeDelta::days(i64::from(
+        (5 + 7 - from.weekday().num_days_from_monday()) % 7,
+    ))
 }
 
 async fn add_event_types(
@@ -233,8 +271,14 @@ async fn add_event_types(
         }]),
         policy: Policy {
             tiers: vec![
-                PolicyTier { hours_before: 48, refund_percent: 100 },
-                PolicyTier { hours_before: 24, refund_percent: 50 },
+                PolicyTier {
+                    hours_before: 48,
+                    refund_percent: 100,
+                },
+                PolicyTier {
+                    hours_before: 24,
+                    refund_percent: 50,
+                },
             ],
             max_moves: Some(3),
         },
@@ -252,17 +296,27 @@ async fn add_event_types(
     let verification = event_type::Model {
         slug: "verification-30".to_owned(),
         title: "Verification call".to_owned(),
-        description: Some("Thirty minutes to get to know you, before your first session.".to_owned()),
+        description: Some(
+            "Thirty minutes to get to know you, before your first session.".to_owned(),
+        ),
         kind: Kind::Verification,
         length_minutes: 30,
         lengths: Lengths(vec![30]),
         ..base(coach, profile.currency, now)
     };
     let mut added = Vec::new();
-    let types = [Some(long), Some(short), (profile.name == VERIFIES).then_some(verification)];
+    let types = [
+        Some(long),
+        Some(short),
+        (profile.name == VERIFIES).then_some(verification),
+    ];
     for row in types.into_iter().flatten() {
         let row = row.into_active_model().reset_all().insert(&**txn).await?;
-        let host = event_type_host::Model { event_type_id: row.id, coach_id: coach.id, position: 0 };
+        let host = event_type_host::Model {
+            event_type_id: row.id,
+            coach_id: coach.id,
+            position: 0,
+        };
         host.into_active_model().reset_all().insert(&**txn).await?;
         added.push(row);
     }
@@ -293,7 +347,13 @@ fn base(coach: &coach::Model, currency: &str, now: DateTime<Utc>) -> event_type:
         location_kind: LocationKind::Link,
         location_value: Some(format!("https://meet.courtside.example/{}", coach.handle)),
         questions: Questions::default(),
-        policy: Policy { tiers: vec![PolicyTier { hours_before: 24, refund_percent: 100 }], max_moves: None },
+        policy: Policy {
+            tiers: vec![PolicyTier {
+                hours_before: 24,
+                refund_percent: 100,
+            }],
+            max_moves: None,
+        },
         requires_approval: false,
         seats: 1,
         schedule_id: None,

@@ -19,7 +19,12 @@ impl fmt::Debug for Told {
 
 impl Observer for Told {
     fn exchanged(&self, exchange: &Exchange<'_>) {
-        self.0.provider_call(exchange.provider.as_str(), exchange.route, exchange.outcome, exchange.took);
+        self.0.provider_call(
+            exchange.provider.as_str(),
+            exchange.route,
+            exchange.outcome,
+            exchange.took,
+        );
     }
 
     fn breaker(&self, provider: Provider, state: BreakerState) {

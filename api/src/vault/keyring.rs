@@ -36,9 +36,13 @@ impl Key {
     /// # Errors
     /// What is wrong, for people. It repeats nothing of the key.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let (id, key) = text.split_once(':').ok_or("must be `id:key`, the key being 32 random bytes in base64")?;
+        let (id, key) = text
+            .split_once(':')
+            .ok_or("must be `id:key`, the key being 32 random bytes in base64")?;
         let id_fits = (1..=ID_LENGTH_MAX).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !id_fits {
             return Err(format!(
                 "has a key whose id is not 1 to {ID_LENGTH_MAX} lower-case letters, digits and hyphens"
@@ -48,7 +52,8 @@ impl Key {
             .into_iter()
             .find_map(|alphabet| alphabet.decode(key).ok());
         let bytes = bytes.filter(|bytes| bytes.len() == AES_256_GCM.key_len());
-        let bytes = bytes.ok_or_else(|| format!("has a key `{id}` that is not 32 bytes in base64"))?;
+        let bytes =
+            bytes.ok_or_else(|| format!("has a key `{id}` that is not 32 bytes in base64"))?;
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(format!("has a key `{id}` that is not random"));
         }
@@ -57,7 +62,10 @@ impl Key {
 
     fn of(id: &str, bytes: &[u8]) -> Self {
         let key = UnboundKey::new(&AES_256_GCM, bytes).expect("the length was checked");
-        Self { id: id.to_owned(), cipher: LessSafeKey::new(key) }
+        Self {
+            id: id.to_owned(),
+            cipher: LessSafeKey::new(key),
+        }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -84,8 +92,14 @@ impl Keyring {
     /// The first name that two keys have, if any.
     #[must_use]
     pub fn repeated_id(keys: &[Key]) -> Option<&str> {
-        let again = |index: usize| keys[..index].iter().any(|earlier| earlier.id == keys[index].id);
-        (0..keys.len()).find(|&index| again(index)).map(|index| keys[index].id())
+        let again = |index: usize| {
+            keys[..index]
+                .iter()
+                .any(|earlier| earlier.id == keys[index].id)
+        };
+        (0..keys.len())
+            .find(|&index| again(index))
+            .map(|index| keys[index].id())
     }
 
     pub(super) fn first(&self) -> &Key {
@@ -97,19 +111,31 @@ impl Keyring {
     }
 }
 
-/// The key of a developer's database, made on first use and kept beside what it seals: it protects nothing, and spares a newcomer a
-/// setting.
+/// The key of a developer's database, made on first use and kept beside what it seals: it protects
+/// nothing, and spares a newcomer a setting.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn development_key(db: &Db) -> Result<Keyring> {
     let fresh: [u8; 32] = rand::random();
-    let row = setting::ActiveModel { key: Set(DEVELOPMENT.to_owned()), value: Set(hex::encode(fresh)) };
-    let keep = OnConflict::column(setting::Column::Key).do_nothing().to_owned();
-    setting::Entity::insert(row).on_conflict(keep).exec_without_returning(db.write_one()).await?;
-    let stored = setting::Entity::find_by_id(DEVELOPMENT.to_owned()).one(db.write_one()).await?;
+    let row = setting::ActiveModel {
+        key: Set(DEVELOPMENT.to_owned()),
+        value: Set(hex::encode(fresh)),
+    };
+    let keep = OnConflict::column(setting::Column::Key)
+        .do_nothing()
+        .to_owned();
+    setting::Entity::insert(row)
+        .on_conflict(keep)
+        .exec_without_returning(db.write_one())
+        .await?;
+    let stored = setting::Entity::find_by_id(DEVELOPMENT.to_owned())
+        .one(db.write_one())
+        .await?;
     let stored = stored.ok_or_else(|| Error::internal("the development key", "vanished"))?;
-    let bytes = hex::decode(stored.value).ok().filter(|bytes| bytes.len() == AES_256_GCM.key_len());
+    let bytes = hex::decode(stored.value)
+        .ok()
+        .filter(|bytes| bytes.len() == AES_256_GCM.key_len());
     let bytes = bytes.ok_or_else(|| Error::internal("the development key", "is not 32 bytes"))?;
     Ok(Keyring(vec![Key::of("development", &bytes)]))
 }

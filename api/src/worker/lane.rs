@@ -1,4 +1,5 @@
-//! One lane of work: what is due is taken under a lease, held while it is being done, and followed by what is due next.
+//! One lane of work: what is due is taken under a lease, held while it is being done, and followed
+//! by what is due next.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use crate::outbox::job::{self, Lane};
 const AT_ONCE: usize = 8;
 /// How long due work may go unnoticed when nobody tells us.
 const POLL: Duration = Duration::from_millis(500);
-/// Longer than any job takes that gets on: a year of a coach's bookings is read in less. After that nobody holds it any longer.
+/// Longer than any job takes that gets on: a year of a coach's bookings is read in less. After that
+/// nobody holds it any longer.
 const LONGEST: Duration = Duration::from_secs(600);
 /// How often a lease is renewed: often enough that one renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(job::LEASE.num_seconds().unsigned_abs() / 3);
@@ -30,7 +32,11 @@ pub(super) async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() || !hands.are_empty() {
         let told = app.db.wake().on(lane.news()).notified();
-        let room = if stop.is_cancelled() { 0 } else { hands.room(lane) };
+        let room = if stop.is_cancelled() {
+            0
+        } else {
+            hands.room(lane)
+        };
         if room > 0 {
             // A database that does not answer must not keep us from holding what is in hand.
             match timeout(RENEWAL, hands.take(app, lane, room)).await {
@@ -72,8 +78,9 @@ impl Hands {
         self.running.is_empty()
     }
 
-    /// How many more jobs may be taken. What asks a provider is taken whenever a hand is free. What needs only the database is taken by
-    /// the handful when all hands are: it is soon done, and what was taken together can share a commit.
+    /// How many more jobs may be taken. What asks a provider is taken whenever a hand is free. What
+    /// needs only the database is taken by the handful when all hands are: it is soon done, and
+    /// what was taken together can share a commit.
     fn room(&self, lane: Lane) -> usize {
         match lane {
             Lane::Ours if !self.are_empty() => 0,
@@ -109,7 +116,8 @@ impl Hands {
                     error.id()
                 }
             };
-            // Where it was not put away nobody holds it any longer: it is tried again until its attempts are used up.
+            // Where it was not put away nobody holds it any longer: it is tried again until its
+            // attempts are used up.
             self.held.remove(&id);
             ended = self.running.try_join_next_with_id();
         }
@@ -121,7 +129,12 @@ impl Hands {
             return;
         }
         let jobs = self.held.values().flat_map(|jobs| jobs.iter());
-        match timeout(RENEWAL, job::renew(app.db.write_one(), jobs, app.clock.now())).await {
+        match timeout(
+            RENEWAL,
+            job::renew(app.db.write_one(), jobs, app.clock.now()),
+        )
+        .await
+        {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "could not hold on to jobs; trying again"),
             Err(_) => tracing::warn!("holding on to jobs takes too long; trying again"),

@@ -20,8 +20,13 @@ pub use schedule::{beat, is_alive};
 /// # Errors
 /// When the database fails.
 pub async fn count_jobs(app: &App) -> Result<()> {
-    for (status, state) in [(Status::Waiting, "waiting"), (Status::Running, "running"), (Status::Dead, "dead")] {
-        app.metrics.jobs_in(state, job::count(app.db.read(), status).await?);
+    for (status, state) in [
+        (Status::Waiting, "waiting"),
+        (Status::Running, "running"),
+        (Status::Dead, "dead"),
+    ] {
+        app.metrics
+            .jobs_in(state, job::count(app.db.read(), status).await?);
     }
     Ok(())
 }
@@ -30,7 +35,10 @@ pub async fn count_jobs(app: &App) -> Result<()> {
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let timed = schedule::run(Arc::clone(&app), stop.clone());
     // What waits for a provider that does not answer holds up nothing that does not.
-    let (ours, theirs) = (lane::work(&app, Lane::Ours, &stop), lane::work(&app, Lane::Theirs, &stop));
+    let (ours, theirs) = (
+        lane::work(&app, Lane::Ours, &stop),
+        lane::work(&app, Lane::Theirs, &stop),
+    );
     tokio::join!(timed, ours, theirs);
 }
 

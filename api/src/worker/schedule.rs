@@ -52,9 +52,17 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
-    let row = ActiveModel { worker_id: Set(worker_id), beat_at: Set(app.clock.now()) };
-    let again = OnConflict::column(Column::WorkerId).update_column(Column::BeatAt).to_owned();
-    Entity::insert(row).on_conflict(again).exec_without_returning(app.db.write_one()).await?;
+    let row = ActiveModel {
+        worker_id: Set(worker_id),
+        beat_at: Set(app.clock.now()),
+    };
+    let again = OnConflict::column(Column::WorkerId)
+        .update_column(Column::BeatAt)
+        .to_owned();
+    Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(app.db.write_one())
+        .await?;
     Ok(())
 }
 
@@ -63,15 +71,27 @@ pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
 /// # Errors
 /// When the database fails.
 pub async fn is_alive(app: &App, now: DateTime<Utc>) -> Result<bool> {
-    let lately = Entity::find().filter(Column::BeatAt.gt(now - GONE_AFTER)).one(app.db.read()).await?;
+    let lately = Entity::find()
+        .filter(Column::BeatAt.gt(now - GONE_AFTER))
+        .one(app.db.read())
+        .await?;
     Ok(lately.is_some())
 }
 
 async fn clear(app: &App) -> Result<()> {
     let before = app.clock.now() - KEPT;
     let db = app.db.write_one();
-    slot_hold::Entity::delete_many().filter(slot_hold::Column::ExpiresAt.lt(before)).exec(db).await?;
-    idempotency_key::Entity::delete_many().filter(idempotency_key::Column::ExpiresAt.lt(before)).exec(db).await?;
-    Entity::delete_many().filter(Column::BeatAt.lt(before)).exec(db).await?;
+    slot_hold::Entity::delete_many()
+        .filter(slot_hold::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await?;
+    idempotency_key::Entity::delete_many()
+        .filter(idempotency_key::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await?;
+    Entity::delete_many()
+        .filter(Column::BeatAt.lt(before))
+        .exec(db)
+        .await?;
     Ok(())
 }

@@ -21,7 +21,11 @@ pub(super) fn id(out: &mut Vec<u8>, prefix: &str, key: Uuid) {
     out.push(b'"');
     out.extend_from_slice(prefix.as_bytes());
     out.push(b'_');
-    out.extend_from_slice(key.simple().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    out.extend_from_slice(
+        key.simple()
+            .encode_lower(&mut Uuid::encode_buffer())
+            .as_bytes(),
+    );
     out.push(b'"');
 }
 
@@ -35,8 +39,13 @@ pub(super) fn price(out: &mut Vec<u8>, minor: i64, currency: &str) {
         out.extend_from_slice(b"null");
         return;
     }
-    write!(out, "{{\"amount\":\"{}.{:02}\",\"currency\":\"{currency}\"}}", minor / 100, minor % 100)
-        .expect("memory takes whatever is written to it");
+    write!(
+        out,
+        "{{\"amount\":\"{}.{:02}\",\"currency\":\"{currency}\"}}",
+        minor / 100,
+        minor % 100
+    )
+    .expect("memory takes whatever is written to it");
 }
 
 /// What goes between the items of a list.

@@ -1,7 +1,9 @@
-//! `bench limit`: what the same answers cost at least: a handler of axum, one statement of sqlx, rows written as JSON by hand.
+//! `bench limit`: what the same answers cost at least: a handler of axum, one statement of sqlx,
+//! rows written as JSON by hand.
 //!
-//! There is no GraphQL in it: each answer has a path of its own, and the body of the request is read and ignored. `--tail-…` is what the
-//! other server writes behind `data`, so that both give the same bytes.
+//! There is no GraphQL in it: each answer has a path of its own, and the body of the request is
+//! read and ignored. `--tail-…` is what the other server writes behind `data`, so that both give
+//! the same bytes.
 
 mod bookings;
 mod directory;

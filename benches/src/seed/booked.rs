@@ -24,7 +24,8 @@ const STEP: usize = 5_000;
 pub(super) async fn add(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Made, Failure> {
     let mut notes_made = 0;
     for first in (0..BOOKINGS).step_by(STEP) {
-        let (mut bookings, mut sessions, mut notes, mut lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut bookings, mut sessions, mut notes, mut lines) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for number in first..BOOKINGS.min(first + STEP as u32) {
             let booked = booked(number, now)?;
             lines.push(line(&booked));
@@ -40,26 +41,40 @@ pub(super) async fn add(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result
         insert::<session::Entity>(txn, sessions).await?;
         insert::<note::Entity>(txn, notes).await?;
         for some in lines.chunks(500) {
-            booking_event::Entity::insert_many(some.to_vec()).exec_without_returning(txn).await?;
+            booking_event::Entity::insert_many(some.to_vec())
+                .exec_without_returning(txn)
+                .await?;
         }
     }
-    Ok(Made { bookings: BOOKINGS, notes: notes_made })
+    Ok(Made {
+        bookings: BOOKINGS,
+        notes: notes_made,
+    })
 }
 
 /// Whose it is: the first ones are all coach 0's.
 fn coach_of(number: u32) -> u32 {
-    number.checked_sub(COMING).map_or(0, |past| 1 + past % (COACHES - 1))
+    number
+        .checked_sub(COMING)
+        .map_or(0, |past| 1 + past % (COACHES - 1))
 }
 
-/// When it begins and how long it takes: the first ones are still to come, every 40 minutes; the others took place in the last year, each
-/// coach's once a day.
+/// When it begins and how long it takes: the first ones are still to come, every 40 minutes; the
+/// others took place in the last year, each coach's once a day.
 fn time_of(number: u32, now: DateTime<Utc>) -> Result<(DateTime<Utc>, TimeDelta), Failure> {
     let Some(past) = number.checked_sub(COMING) else {
         let first = now.duration_trunc(TimeDelta::hours(1))? + TimeDelta::hours(1);
-        return Ok((first + TimeDelta::minutes(i64::from(number) * 40), TimeDelta::minutes(20)));
+        return Ok((
+            first + TimeDelta::minutes(i64::from(number) * 40),
+            TimeDelta::minutes(20),
+        ));
     };
-    let day = now.duration_trunc(TimeDelta::days(1))? - TimeDelta::days(i64::from(past / (COACHES - 1)) + 2);
-    Ok((day + TimeDelta::hours(i64::from(9 + coach_of(number) % 8)), TimeDelta::hours(1)))
+    let day = now.duration_trunc(TimeDelta::days(1))?
+        - TimeDelta::days(i64::from(past / (COACHES - 1)) + 2);
+    Ok((
+        day + TimeDelta::hours(i64::from(9 + coach_of(number) % 8)),
+        TimeDelta::hours(1),
+    ))
 }
 
 fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
@@ -72,9 +87,17 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
         reference: format!("CS-L{number:07}"),
         coach_id: ids::coach(coach),
         client_id: Some(ids::client(client)),
-        event_type_id: if is_coming { ids::short_offer(coach) } else { ids::long_offer(coach) },
+        event_type_id: if is_coming {
+            ids::short_offer(coach)
+        } else {
+            ids::long_offer(coach)
+        },
         kind: Kind::Session,
-        status: if is_coming { Status::Confirmed } else { Status::Completed },
+        status: if is_coming {
+            Status::Confirmed
+        } else {
+            Status::Completed
+        },
         version: 4,
         starts_at,
         ends_at,
@@ -108,11 +131,19 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
 
 fn session(number: u32, booked: &booking::Model) -> session::Model {
     let is_over = booked.status == Status::Completed;
-    let came = if is_over { Attendance::Present } else { Attendance::Unknown };
+    let came = if is_over {
+        Attendance::Present
+    } else {
+        Attendance::Unknown
+    };
     session::Model {
         id: ids::session(number),
         booking_id: booked.id,
-        status: if is_over { session::Status::Completed } else { session::Status::Upcoming },
+        status: if is_over {
+            session::Status::Completed
+        } else {
+            session::Status::Upcoming
+        },
         coach_attendance: came,
         client_attendance: came,
         started_at: is_over.then_some(booked.starts_at),
@@ -132,8 +163,16 @@ fn note(id: u32, place: u32, number: u32, booked: &booking::Model) -> note::Mode
     note::Model {
         id: ids::note(id),
         session_id: ids::session(number),
-        author_id: if by_client { client } else { ids::coach_account(coach_of(number)) },
-        visibility: if place == 2 { Visibility::Private } else { Visibility::Shared },
+        author_id: if by_client {
+            client
+        } else {
+            ids::coach_account(coach_of(number))
+        },
+        visibility: if place == 2 {
+            Visibility::Private
+        } else {
+            Visibility::Shared
+        },
         body: format!(
             "Note {place} on session {number}.\nNext time: two recent listings, and the \"numbers\" behind them."
         ),
@@ -153,13 +192,21 @@ fn line(booked: &booking::Model) -> booking_event::ActiveModel {
         booking_id: Set(booked.id),
         coach_id: Set(booked.coach_id),
         client_id: Set(booked.client_id),
-        kind: Set(if is_over { EventKind::Completed } else { EventKind::Confirmed }),
+        kind: Set(if is_over {
+            EventKind::Completed
+        } else {
+            EventKind::Confirmed
+        }),
         actor_kind: Set(ActorKind::System),
         actor_id: Set(None),
         source: Set(Source::Seed),
         correlation_id: Set("bench".to_owned()),
         version: Set(booked.version),
-        status_before: Set(Some(if is_over { Status::Confirmed } else { Status::Scheduled })),
+        status_before: Set(Some(if is_over {
+            Status::Confirmed
+        } else {
+            Status::Scheduled
+        })),
         status_after: Set(booked.status),
         before: Set(None),
         after: Set(None),

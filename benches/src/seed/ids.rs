@@ -1,4 +1,5 @@
-//! Keys that every measurement can name without looking: they have the shape of version 7, and sort by their number.
+//! Keys that every measurement can name without looking: they have the shape of version 7, and sort
+//! by their number.
 
 use entity::Uuid;
 

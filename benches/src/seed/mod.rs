@@ -8,8 +8,8 @@ use courtside::domain::identity::LocalIssuer;
 use entity::user::Role;
 use entity::{coach, event_type, event_type_host, schedule, user};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    TransactionTrait,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, EntityTrait,
+    IntoActiveModel, TransactionTrait,
 };
 
 use crate::catalog::{self, Terms};
@@ -25,9 +25,20 @@ pub(crate) const COMING: u32 = 500;
 /// Rows in one statement: SQLite takes 32,766 values, and the widest row has 34.
 const CHUNK: usize = 900;
 
-const SHORT: Terms = Terms { slug: "intro-20", title: "Introduction", minutes: 20, interval: None, price_minor: 0 };
-const LONG: Terms =
-    Terms { slug: "coaching-60", title: "Coaching session", minutes: 60, interval: None, price_minor: 12_050 };
+const SHORT: Terms = Terms {
+    slug: "intro-20",
+    title: "Introduction",
+    minutes: 20,
+    interval: None,
+    price_minor: 0,
+};
+const LONG: Terms = Terms {
+    slug: "coaching-60",
+    title: "Coaching session",
+    minutes: 60,
+    interval: None,
+    price_minor: 12_050,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -67,24 +78,44 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     report.add("clients", CLIENTS);
     report.add("bookings", made.bookings);
     report.add("notes", made.notes);
-    report.add("seconds", crate::report::rounded(began.elapsed().as_secs_f64()));
+    report.add(
+        "seconds",
+        crate::report::rounded(began.elapsed().as_secs_f64()),
+    );
     report.print();
     Ok(())
 }
 
 async fn add_people(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<(), Failure> {
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|number| catalog::account(ids::client(number), &client_subject(number), Role::Client, now))
+        .map(|number| {
+            catalog::account(
+                ids::client(number),
+                &client_subject(number),
+                Role::Client,
+                now,
+            )
+        })
         .collect();
     insert::<user::Entity>(txn, clients).await?;
     let accounts: Vec<_> = (0..COACHES)
-        .map(|number| catalog::account(ids::coach_account(number), &coach_subject(number), Role::Coach, now))
+        .map(|number| {
+            catalog::account(
+                ids::coach_account(number),
+                &coach_subject(number),
+                Role::Coach,
+                now,
+            )
+        })
         .collect();
     let (mut profiles, mut schedules, mut offers) = (Vec::new(), Vec::new(), Vec::new());
     for (number, account) in (0..).zip(&accounts) {
         let profile = catalog::profile(ids::coach(number), account, ids::schedule(number), now);
         schedules.push(catalog::always(ids::schedule(number), profile.id, now));
-        for (id, terms) in [(ids::short_offer(number), &SHORT), (ids::long_offer(number), &LONG)] {
+        for (id, terms) in [
+            (ids::short_offer(number), &SHORT),
+            (ids::long_offer(number), &LONG),
+        ] {
             offers.push(catalog::offer(id, &profile, terms, now));
         }
         profiles.push(profile);
@@ -104,7 +135,10 @@ where
     E::Model: IntoActiveModel<E::ActiveModel>,
     E::ActiveModel: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
 {
-    let mut rows = rows.into_iter().map(|row| row.into_active_model().reset_all()).peekable();
+    let mut rows = rows
+        .into_iter()
+        .map(|row| row.into_active_model().reset_all())
+        .peekable();
     while rows.peek().is_some() {
         let chunk: Vec<E::ActiveModel> = rows.by_ref().take(CHUNK).collect();
         E::insert_many(chunk).exec_without_returning(db).await?;

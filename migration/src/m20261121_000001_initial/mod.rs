@@ -1,4 +1,5 @@
-//! The first schema: people, offers, bookings, what follows from them, and the work that happens later.
+//! The first schema: people, offers, bookings, what follows from them, and the work that happens
+//! later.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -43,7 +44,11 @@ const TABLES: [&str; 22] = [
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
-        let guards = if sqlite { include_str!("guards_sqlite.sql") } else { include_str!("guards_postgres.sql") };
+        let guards = if sqlite {
+            include_str!("guards_sqlite.sql")
+        } else {
+            include_str!("guards_postgres.sql")
+        };
         for template in [
             include_str!("people.sql"),
             include_str!("offers.sql"),

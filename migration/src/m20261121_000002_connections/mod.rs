@@ -1,4 +1,5 @@
-//! Connections that can act: credentials, their health, how they were asked for, and the webhooks that they brought. Only adds.
+//! Connections that can act: credentials, their health, how they were asked for, and the webhooks
+//! that they brought. Only adds.
 
 use sea_orm_migration::prelude::*;
 
@@ -53,7 +54,11 @@ impl MigrationTrait for Migration {
         }
         for (table, columns) in COLUMNS {
             for column in columns {
-                dialect::run(manager, &format!("alter table {table} drop column {column}")).await?;
+                dialect::run(
+                    manager,
+                    &format!("alter table {table} drop column {column}"),
+                )
+                .await?;
             }
         }
         Ok(())

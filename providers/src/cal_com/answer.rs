@@ -26,7 +26,9 @@ impl Data {
     /// `Malformed` when there is no readable `noun`.
     pub(super) fn one<T: FromValue>(self, noun: &str) -> Result<T, Error> {
         let Self { route, value, .. } = self;
-        value.and_then(T::from_value).ok_or_else(|| malformed(route, &format!("no readable {noun} in the answer")))
+        value
+            .and_then(T::from_value)
+            .ok_or_else(|| malformed(route, &format!("no readable {noun} in the answer")))
     }
 
     /// `None` when they say that there is none.
@@ -48,7 +50,10 @@ impl Data {
         if unreadable == 0 {
             return Ok(items);
         }
-        Err(malformed(route, &format!("{unreadable} items of the list are no readable {noun}")))
+        Err(malformed(
+            route,
+            &format!("{unreadable} items of the list are no readable {noun}"),
+        ))
     }
 
     /// The items that can be read, and how many cannot.
@@ -57,7 +62,10 @@ impl Data {
     /// `Malformed` when it is no list.
     pub(super) fn readable<T: FromValue>(self, noun: &str) -> Result<(Vec<T>, usize), Error> {
         let Some(Value::Array(values)) = self.value else {
-            return Err(malformed(self.route, &format!("no list of {noun} in the answer")));
+            return Err(malformed(
+                self.route,
+                &format!("no list of {noun} in the answer"),
+            ));
         };
         let total = values.len();
         let items: Vec<T> = values.into_iter().filter_map(T::from_value).collect();
@@ -72,13 +80,21 @@ impl Data {
 /// The status's kind and the refusal when they refuse; `Malformed` when it is no answer of theirs.
 pub(super) fn read(route: &'static str, answer: Answer) -> Result<Data, Error> {
     if answer.status.as_u16() == 204 {
-        return Ok(Data { route, value: None, pagination: None });
+        return Ok(Data {
+            route,
+            value: None,
+            pagination: None,
+        });
     }
     let mut document = object(route, answer)?;
     if document.get("status").and_then(Value::as_str) != Some("success") {
         return Err(malformed(route, "a success that does not call itself one"));
     }
-    Ok(Data { route, value: document.remove("data"), pagination: document.remove("pagination") })
+    Ok(Data {
+        route,
+        value: document.remove("data"),
+        pagination: document.remove("pagination"),
+    })
 }
 
 /// Reads an answer without envelope, as RFC 6749 wants it.
@@ -89,8 +105,16 @@ pub(super) fn read_flat(route: &'static str, answer: Answer) -> Result<Data, Err
     let document = object(route, answer)?;
     // Some versions wrap it all the same.
     match document.get("data") {
-        Some(data @ Value::Object(_)) => Ok(Data { route, value: Some(data.clone()), pagination: None }),
-        _ => Ok(Data { route, value: Some(Value::Object(document)), pagination: None }),
+        Some(data @ Value::Object(_)) => Ok(Data {
+            route,
+            value: Some(data.clone()),
+            pagination: None,
+        }),
+        _ => Ok(Data {
+            route,
+            value: Some(Value::Object(document)),
+            pagination: None,
+        }),
     }
 }
 
@@ -102,48 +126,100 @@ fn object(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Err
 
 fn document(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Error> {
     let by_status = answer.kind();
-    let Answer { status, headers, body, .. } = answer;
-    let document = if is_json(&headers) { serde_json::from_slice(&body).ok() } else { None };
+    let Answer {
+        status,
+        headers,
+        body,
+        ..
+    } = answer;
+    let document = if is_json(&headers) {
+        serde_json::from_slice(&body).ok()
+    } else {
+        None
+    };
     let code = status.as_u16();
     match (code, document) {
         (200..=299, Some(Value::Object(document))) => Ok(document),
         (200..=299, _) => Err(malformed(route, "the answer is no JSON object")),
         (429, document) => {
             let failure = document.and_then(|document| Failure::read(code, &document));
-            let kind = Kind::RateLimited { retry_after: Some(blocked_for(&headers)) };
+            let kind = Kind::RateLimited {
+                retry_after: Some(blocked_for(&headers)),
+            };
             Err(refused(route, code, kind, failure.as_ref(), None))
         }
         (_, Some(document)) if let Some(failure) = Failure::read(code, &document) => {
             let refusal = Refusal::of(route, &failure);
-            let kind = refusal.as_ref().map_or_else(|| failure.kind(route), Refusal::kind);
+            let kind = refusal
+                .as_ref()
+                .map_or_else(|| failure.kind(route), Refusal::kind);
             Err(refused(route, code, kind, Some(&failure), refusal))
         }
         // A gateway in between answered, or half of an answer came.
-        _ if by_status == Some(Kind::Unavailable) => Err(refused(route, code, Kind::Unavailable, None, None)),
+        _ if by_status == Some(Kind::Unavailable) => {
+            Err(refused(route, code, Kind::Unavailable, None, None))
+        }
         _ => Err(malformed(route, &format!("{code} and no error of theirs"))),
     }
 }
 
 /// Without a content type the body decides.
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(named) = headers.get(header::CONTENT_TYPE) else { return true };
-    let named = named.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(named) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let named = named
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     named == "application/json" || (named.starts_with("application/") && named.ends_with("+json"))
 }
 
 /// `Retry-After` if they send it one day, else the end of the window, else the time they document.
 fn blocked_for(headers: &HeaderMap) -> Duration {
-    let seconds = |value: &http::HeaderValue| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs);
+    let seconds = |value: &http::HeaderValue| {
+        value
+            .to_str()
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+            .map(Duration::from_secs)
+    };
     let told = headers.get(header::RETRY_AFTER).and_then(seconds);
-    let mut resets = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-ratelimit-reset"));
-    told.or_else(|| resets.find_map(|(_, value)| seconds(value))).unwrap_or(BLOCKED_FOR)
+    let mut resets = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-reset"));
+    told.or_else(|| resets.find_map(|(_, value)| seconds(value)))
+        .unwrap_or(BLOCKED_FOR)
 }
 
-/// `detail` has their status, their code and our word for it. Their message stays out: it repeats what was sent.
-fn refused(route: &str, code: u16, kind: Kind, failure: Option<&Failure>, refusal: Option<Refusal>) -> Error {
-    let name = failure.map(|failure| format!(" {}", failure.code)).unwrap_or_default();
-    let why = refusal.as_ref().map(|refusal| format!(" ({})", refusal.as_str())).unwrap_or_default();
-    Error::new(Provider::CalCom, kind, format!("{route}: {code}{name}{why}")).with_refusal(refusal)
+/// `detail` has their status, their code and our word for it. Their message stays out: it repeats
+/// what was sent.
+fn refused(
+    route: &str,
+    code: u16,
+    kind: Kind,
+    failure: Option<&Failure>,
+    refusal: Option<Refusal>,
+) -> Error {
+    let name = failure
+        .map(|failure| format!(" {}", failure.code))
+        .unwrap_or_default();
+    let why = refusal
+        .as_ref()
+        .map(|refusal| format!(" ({})", refusal.as_str()))
+        .unwrap_or_default();
+    Error::new(
+        Provider::CalCom,
+        kind,
+        format!("{route}: {code}{name}{why}"),
+    )
+    .with_refusal(refusal)
 }
 
 pub(super) fn malformed(route: &str, what: &str) -> Error {

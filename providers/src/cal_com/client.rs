@@ -12,7 +12,8 @@ use super::request::Request;
 use crate::error::{Error, Kind, Provider};
 use crate::http::{self, Answer, Bucket, Observer, Policy};
 
-/// A platform's OAuth client, which owns managed users. Cal.com gives no new ones since December 2025.
+/// A platform's OAuth client, which owns managed users. Cal.com gives no new ones since December
+/// 2025.
 #[derive(Debug, Clone)]
 pub struct PlatformClient {
     /// Public.
@@ -30,7 +31,8 @@ pub struct OAuthClient {
     pub client_secret: Option<SecretString>,
     /// Where Cal.com sends the person back. It must equal the registered one, letter for letter.
     pub redirect_uri: String,
-    /// What is asked for, such as `BOOKING_WRITE`. Empty asks for what the client is registered with.
+    /// What is asked for, such as `BOOKING_WRITE`. Empty asks for what the client is registered
+    /// with.
     pub scopes: Vec<String>,
 }
 
@@ -51,9 +53,9 @@ pub struct Settings {
     pub policy: Policy,
 }
 
-/// A policy that suits Cal.com: it answers a booking only after every webhook has been delivered or given up, which
-/// took 8.5 s with one slow receiver, and closes idle connections after 5 s. Its quotas are small and people come in
-/// bursts, so more of a quota may be used at once.
+/// A policy that suits Cal.com: it answers a booking only after every webhook has been delivered or
+/// given up, which took 8.5 s with one slow receiver, and closes idle connections after 5 s. Its
+/// quotas are small and people come in bursts, so more of a quota may be used at once.
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = Policy::default();
@@ -67,12 +69,13 @@ pub fn policy() -> Policy {
 
 /// Speaks Cal.com's API v2. Clones share connections, quotas and the breaker.
 ///
-/// Every call takes the [`Credential`] it is made with and fails with an [`Error`] whose `refusal` tells the reasons
-/// apart that a caller may act on. `Kind` sorts the rest:
+/// Every call takes the [`Credential`] it is made with and fails with an [`Error`] whose `refusal`
+/// tells the reasons apart that a caller may act on. `Kind` sorts the rest:
 ///
-/// - `Unauthorized`: the credential. Renew it when the refusal is `TokenExpired` or `TokenRevoked`, and only then; a
-///   403 has the same kind and another refusal.
-/// - `Rejected`: also the 401s that are not about the credential, and a route their server does not have.
+/// - `Unauthorized`: the credential. Renew it when the refusal is `TokenExpired` or `TokenRevoked`,
+///   and only then; a 403 has the same kind and another refusal.
+/// - `Rejected`: also the 401s that are not about the credential, and a route their server does not
+///   have.
 /// - `Malformed`: no answer of theirs, or half of one. A write may have happened.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -92,26 +95,51 @@ struct Shared {
 
 impl Client {
     /// # Errors
-    /// `Rejected` when an address is not one, `Unavailable` when the machine has no usable TLS set-up.
+    /// `Rejected` when an address is not one, `Unavailable` when the machine has no usable TLS
+    /// set-up.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
-        let Settings { api_url, app_url, platform, oauth, organization_id, policy } = settings;
+        let Settings {
+            api_url,
+            app_url,
+            platform,
+            oauth,
+            organization_id,
+            policy,
+        } = settings;
         let api = address(&api_url, "the API's address")?;
         let app = address(&app_url, "the web app's address")?;
         let http = http::Client::new(Provider::CalCom, policy, observer)?;
-        let shared = Shared { api, app, platform, oauth, organization_id };
-        Ok(Self { http, shared: Arc::new(shared), budget: None })
+        let shared = Shared {
+            api,
+            app,
+            platform,
+            oauth,
+            organization_id,
+        };
+        Ok(Self {
+            http,
+            shared: Arc::new(shared),
+            budget: None,
+        })
     }
 
-    /// The same client, for calls that must be over within `budget`, waiting and repetitions included.
+    /// The same client, for calls that must be over within `budget`, waiting and repetitions
+    /// included.
     #[must_use]
     pub fn within(&self, budget: Duration) -> Self {
-        Self { budget: Some(budget), ..self.clone() }
+        Self {
+            budget: Some(budget),
+            ..self.clone()
+        }
     }
 
     /// The platform client's id, if there is one. [`plain_email`](super::plain_email) wants it.
     #[must_use]
     pub fn platform_client_id(&self) -> Option<&str> {
-        self.shared.platform.as_ref().map(|client| client.client_id.as_str())
+        self.shared
+            .platform
+            .as_ref()
+            .map(|client| client.client_id.as_str())
     }
 
     /// Whether there is a client that asks people for their consent.
@@ -127,15 +155,24 @@ impl Client {
     }
 
     pub(super) fn platform(&self) -> Result<&PlatformClient, Error> {
-        self.shared.platform.as_ref().ok_or_else(|| unconfigured("no platform client is configured"))
+        self.shared
+            .platform
+            .as_ref()
+            .ok_or_else(|| unconfigured("no platform client is configured"))
     }
 
     pub(super) fn oauth(&self) -> Result<&OAuthClient, Error> {
-        self.shared.oauth.as_ref().ok_or_else(|| unconfigured("no OAuth2 client is configured"))
+        self.shared
+            .oauth
+            .as_ref()
+            .ok_or_else(|| unconfigured("no OAuth2 client is configured"))
     }
 
     pub(super) fn organization(&self) -> Result<String, Error> {
-        let id = self.shared.organization_id.ok_or_else(|| unconfigured("the organization is not configured"))?;
+        let id = self
+            .shared
+            .organization_id
+            .ok_or_else(|| unconfigured("the organization is not configured"))?;
         Ok(id.to_string())
     }
 
@@ -144,21 +181,34 @@ impl Client {
     }
 
     /// The one door: proves who asks, names the API's version, sends, and reads either envelope.
-    pub(super) async fn call(&self, credential: &Credential, request: Request) -> Result<Data, Error> {
+    pub(super) async fn call(
+        &self,
+        credential: &Credential,
+        request: Request,
+    ) -> Result<Data, Error> {
         let route = request.route;
         read(route, self.send(credential, request).await?)
     }
 
     /// The same for routes that answer without envelope.
-    pub(super) async fn call_flat(&self, credential: &Credential, request: Request) -> Result<Data, Error> {
+    pub(super) async fn call_flat(
+        &self,
+        credential: &Credential,
+        request: Request,
+    ) -> Result<Data, Error> {
         let route = request.route;
         read_flat(route, self.send(credential, request).await?)
     }
 
     async fn send(&self, credential: &Credential, request: Request) -> Result<Answer, Error> {
         let proof = prove(credential, self.shared.platform.as_ref())?;
-        let bucket = Bucket { key: &proof.bucket, per_minute: proof.per_minute };
-        self.http.send(request.into_call(&self.shared.api, proof.headers, bucket, self.budget)?).await
+        let bucket = Bucket {
+            key: &proof.bucket,
+            per_minute: proof.per_minute,
+        };
+        self.http
+            .send(request.into_call(&self.shared.api, proof.headers, bucket, self.budget)?)
+            .await
     }
 }
 
@@ -167,7 +217,17 @@ fn unconfigured(what: &str) -> Error {
 }
 
 fn address(text: &str, what: &str) -> Result<Url, Error> {
-    let wrong = || Error::new(Provider::CalCom, Kind::Rejected, format!("{what} is not an http(s) URL"));
+    let wrong = || {
+        Error::new(
+            Provider::CalCom,
+            Kind::Rejected,
+            format!("{what} is not an http(s) URL"),
+        )
+    };
     let url = Url::parse(text.trim()).map_err(|_| wrong())?;
-    if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(url) } else { Err(wrong()) }
+    if matches!(url.scheme(), "http" | "https") && url.has_host() {
+        Ok(url)
+    } else {
+        Err(wrong())
+    }
 }

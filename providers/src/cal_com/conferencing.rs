@@ -1,4 +1,5 @@
-//! Apps for video that a coach has connected at Cal.com. Cal Video (`daily-video`) needs no connecting.
+//! Apps for video that a coach has connected at Cal.com. Cal Video (`daily-video`) needs no
+//! connecting.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -71,16 +72,26 @@ pub struct DefaultVideo {
 impl Client {
     /// # Errors
     /// See [`Client`].
-    pub async fn list_video_apps(&self, credential: &Credential) -> Result<Vec<ConnectedVideo>, Error> {
-        self.call(credential, Request::read("GET /v2/conferencing")).await?.all("app for video")
+    pub async fn list_video_apps(
+        &self,
+        credential: &Credential,
+    ) -> Result<Vec<ConnectedVideo>, Error> {
+        self.call(credential, Request::read("GET /v2/conferencing"))
+            .await?
+            .all("app for video")
     }
 
     /// The default app; `None` when none was chosen, which is Cal Video.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn find_default_video_app(&self, credential: &Credential) -> Result<Option<DefaultVideo>, Error> {
-        self.call(credential, Request::read("GET /v2/conferencing/default")).await?.optional("app for video")
+    pub async fn find_default_video_app(
+        &self,
+        credential: &Credential,
+    ) -> Result<Option<DefaultVideo>, Error> {
+        self.call(credential, Request::read("GET /v2/conferencing/default"))
+            .await?
+            .optional("app for video")
     }
 
     /// Connects Google Meet, through the Google calendar that must be connected before.
@@ -88,11 +99,13 @@ impl Client {
     /// # Errors
     /// See [`Client`]; `AppNotConnected` without that calendar.
     pub async fn connect_google_meet(&self, credential: &Credential) -> Result<(), Error> {
-        let request = Request::idempotent("POST /v2/conferencing/{app}/connect").fill(VideoApp::GoogleMeet.as_str());
+        let request = Request::idempotent("POST /v2/conferencing/{app}/connect")
+            .fill(VideoApp::GoogleMeet.as_str());
         self.call(credential, request).await.map(drop)
     }
 
-    /// Where to send the coach to connect Zoom or Teams; they come back to `back`, or to `back_on_error`.
+    /// Where to send the coach to connect Zoom or Teams; they come back to `back`, or to
+    /// `back_on_error`.
     ///
     /// # Errors
     /// See [`Client`].
@@ -104,21 +117,34 @@ impl Client {
         back_on_error: &str,
     ) -> Result<ConnectUrl, Error> {
         let request = Request::read("GET /v2/conferencing/{app}/oauth/auth-url").fill(app.as_str());
-        let request = request.query("returnTo", back).query("onErrorReturnTo", back_on_error);
-        self.call(credential, request).await?.one("address to connect at")
+        let request = request
+            .query("returnTo", back)
+            .query("onErrorReturnTo", back_on_error);
+        self.call(credential, request)
+            .await?
+            .one("address to connect at")
     }
 
     /// # Errors
     /// See [`Client`]; `AppNotConnected`.
-    pub async fn set_default_video_app(&self, credential: &Credential, app: VideoApp) -> Result<(), Error> {
+    pub async fn set_default_video_app(
+        &self,
+        credential: &Credential,
+        app: VideoApp,
+    ) -> Result<(), Error> {
         let request = Request::idempotent("POST /v2/conferencing/{app}/default").fill(app.as_str());
         self.call(credential, request).await.map(drop)
     }
 
     /// # Errors
     /// See [`Client`]; `AppNotConnected` when there is nothing left to do.
-    pub async fn disconnect_video_app(&self, credential: &Credential, app: VideoApp) -> Result<(), Error> {
-        let request = Request::idempotent("DELETE /v2/conferencing/{app}/disconnect").fill(app.as_str());
+    pub async fn disconnect_video_app(
+        &self,
+        credential: &Credential,
+        app: VideoApp,
+    ) -> Result<(), Error> {
+        let request =
+            Request::idempotent("DELETE /v2/conferencing/{app}/disconnect").fill(app.as_str());
         self.call(credential, request).await.map(drop)
     }
 }
@@ -136,13 +162,20 @@ struct Wire {
 impl FromValue for ConnectedVideo {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        Some(Self { id: wire.id.0, kind: wire.r#type.filled()?, invalid: wire.invalid.0.unwrap_or_default() })
+        Some(Self {
+            id: wire.id.0,
+            kind: wire.r#type.filled()?,
+            invalid: wire.invalid.0.unwrap_or_default(),
+        })
     }
 }
 
 impl FromValue for DefaultVideo {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        Some(Self { app: wire.app_slug.filled()?, link: wire.app_link.filled() })
+        Some(Self {
+            app: wire.app_slug.filled()?,
+            link: wire.app_link.filled(),
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! Reading values whose types nobody promised.
 //!
-//! A field we want may be missing, null, a number in a string or an object where a string was. One odd field must not
-//! cost us the booking, so each is read on its own and is simply absent when it makes no sense.
+//! A field we want may be missing, null, a number in a string or an object where a string was. One
+//! odd field must not cost us the booking, so each is read on its own and is simply absent when it
+//! makes no sense.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,9 @@ impl<'de, T: FromValue> Deserialize<'de> for Lax<T> {
 impl Lax<String> {
     /// The text without margins, if anything is left.
     pub(super) fn filled(self) -> Option<String> {
-        self.0.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        self.0
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 }
 
@@ -38,7 +41,11 @@ pub(super) trait FromValue: Sized {
 
 /// For structs whose fields are all lax.
 pub(super) fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
-    if value.is_object() { serde_json::from_value(value).ok() } else { None }
+    if value.is_object() {
+        serde_json::from_value(value).ok()
+    } else {
+        None
+    }
 }
 
 impl FromValue for Value {
@@ -92,7 +99,11 @@ impl FromValue for DateTime<Utc> {
             Value::Number(number) => {
                 let number = number.as_i64()?;
                 // Seconds until the year 5138, milliseconds since 1973.
-                let milliseconds = if number.abs() < 100_000_000_000 { number.checked_mul(1000)? } else { number };
+                let milliseconds = if number.abs() < 100_000_000_000 {
+                    number.checked_mul(1000)?
+                } else {
+                    number
+                };
                 DateTime::from_timestamp_millis(milliseconds)
             }
             _ => None,
@@ -102,19 +113,29 @@ impl FromValue for DateTime<Utc> {
 
 impl<T: FromValue> FromValue for Vec<T> {
     fn from_value(value: Value) -> Option<Self> {
-        let Value::Array(items) = value else { return None };
+        let Value::Array(items) = value else {
+            return None;
+        };
         Some(items.into_iter().filter_map(T::from_value).collect())
     }
 }
 
 impl<T: FromValue> FromValue for BTreeMap<String, T> {
     fn from_value(value: Value) -> Option<Self> {
-        let Value::Object(entries) = value else { return None };
-        Some(entries.into_iter().filter_map(|(name, value)| Some((name, T::from_value(value)?))).collect())
+        let Value::Object(entries) = value else {
+            return None;
+        };
+        Some(
+            entries
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, T::from_value(value)?)))
+                .collect(),
+        )
     }
 }
 
-/// RFC 3339 with or without seconds and their fractions, in any offset. A time without an offset is not an instant.
+/// RFC 3339 with or without seconds and their fractions, in any offset. A time without an offset is
+/// not an instant.
 pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
@@ -126,7 +147,10 @@ pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_str(&format!("{text}|00"), "%Y-%m-%dT%H:%M%#z|%S") {
         return Some(instant.to_utc());
     }
-    let minute = NaiveDateTime::parse_from_str(&format!("{}:00", text.strip_suffix('Z')?), "%Y-%m-%dT%H:%M:%S");
+    let minute = NaiveDateTime::parse_from_str(
+        &format!("{}:00", text.strip_suffix('Z')?),
+        "%Y-%m-%dT%H:%M:%S",
+    );
     Some(minute.ok()?.and_utc())
 }
 
@@ -153,9 +177,14 @@ mod tests {
         ] {
             assert_eq!(DateTime::from_value(value.clone()), noon, "{value}");
         }
-        for value in
-            [json!("2026-12-01T12:00:00"), json!("2026-12-01"), json!("noon"), json!(""), json!(null), json!([])]
-        {
+        for value in [
+            json!("2026-12-01T12:00:00"),
+            json!("2026-12-01"),
+            json!("noon"),
+            json!(""),
+            json!(null),
+            json!([]),
+        ] {
             assert_eq!(DateTime::<Utc>::from_value(value.clone()), None, "{value}");
         }
     }
@@ -179,7 +208,10 @@ mod tests {
     #[test]
     fn odd_items_are_left_out_and_the_rest_stays() {
         let texts = Vec::<String>::from_value(json!(["a", null, 1, {}, true, "b\u{0}"]));
-        assert_eq!(texts, Some(vec!["a".into(), "1".into(), "true".into(), "b".into()]));
+        assert_eq!(
+            texts,
+            Some(vec!["a".into(), "1".into(), "true".into(), "b".into()])
+        );
         let map = BTreeMap::<String, String>::from_value(json!({ "a": "1", "b": null, "c": [2] }));
         assert_eq!(map, Some(BTreeMap::from([("a".into(), "1".into())])));
         assert_eq!(Vec::<String>::from_value(json!("a")), None);

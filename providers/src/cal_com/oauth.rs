@@ -1,7 +1,8 @@
 //! OAuth2 with a coach's own account: the consent page, and tokens for its code.
 //!
-//! Newer servers have one token endpoint as RFC 6749 wants it, older ones an endpoint per client. The new one is tried
-//! first; only "no such route" leads to the old one, so a code is never sent twice.
+//! Newer servers have one token endpoint as RFC 6749 wants it, older ones an endpoint per client.
+//! The new one is tried first; only "no such route" leads to the old one, so a code is never sent
+//! twice.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use super::refusal::Refusal;
 use super::request::Request;
 use crate::error::{Error, Kind, Provider};
 
-/// The secret half of PKCE: 43 to 128 unreserved characters, used once. Made by the caller from 32 random bytes.
+/// The secret half of PKCE: 43 to 128 unreserved characters, used once. Made by the caller from 32
+/// random bytes.
 #[derive(Debug, Clone)]
 pub struct CodeVerifier(SecretString);
 
@@ -84,11 +86,10 @@ impl Client {
     pub fn authorize_url(&self, state: &str, verifier: &CodeVerifier) -> Result<Url, Error> {
         let client = self.oauth()?;
         let mut url = self.app_url().clone();
-        url.path_segments_mut().expect("the address is http(s), which has a path").pop_if_empty().extend([
-            "auth",
-            "oauth2",
-            "authorize",
-        ]);
+        url.path_segments_mut()
+            .expect("the address is http(s), which has a path")
+            .pop_if_empty()
+            .extend(["auth", "oauth2", "authorize"]);
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("client_id", &client.client_id);
@@ -107,9 +108,13 @@ impl Client {
     /// Tokens for the code that the person came back with. A code works once.
     ///
     /// # Errors
-    /// See [`Client`]; `InvalidGrant` for a code that is used, expired or not for this verifier and redirect,
-    /// `InvalidClient` for a wrong secret.
-    pub async fn exchange_code(&self, code: &SecretString, verifier: &CodeVerifier) -> Result<OAuthTokens, Error> {
+    /// See [`Client`]; `InvalidGrant` for a code that is used, expired or not for this verifier and
+    /// redirect, `InvalidClient` for a wrong secret.
+    pub async fn exchange_code(
+        &self,
+        code: &SecretString,
+        verifier: &CodeVerifier,
+    ) -> Result<OAuthTokens, Error> {
         let client = self.oauth()?;
         let new = [
             ("grant_type", "authorization_code"),
@@ -118,7 +123,9 @@ impl Client {
             ("code_verifier", verifier.0.expose_secret()),
         ];
         match self.token(client, &new).await {
-            Err(error) if absent(&error) => self.exchange_code_at_client(code, Some(verifier)).await,
+            Err(error) if absent(&error) => {
+                self.exchange_code_at_client(code, Some(verifier)).await
+            }
             other => other,
         }
     }
@@ -129,7 +136,10 @@ impl Client {
     /// See [`Client`]; `InvalidGrant` when the person must consent again.
     pub async fn refresh_oauth(&self, refresh: &SecretString) -> Result<OAuthTokens, Error> {
         let client = self.oauth()?;
-        let new = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())];
+        let new = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose_secret()),
+        ];
         match self.token(client, &new).await {
             Err(error) if absent(&error) => self.refresh_oauth_at_client(refresh).await,
             other => other,
@@ -140,8 +150,12 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn get_oauth_client(&self, credential: &Credential) -> Result<OAuthClientInfo, Error> {
-        let request = Request::read("GET /v2/auth/oauth2/clients/{client}").fill(&self.oauth()?.client_id);
+    pub async fn get_oauth_client(
+        &self,
+        credential: &Credential,
+    ) -> Result<OAuthClientInfo, Error> {
+        let request =
+            Request::read("GET /v2/auth/oauth2/clients/{client}").fill(&self.oauth()?.client_id);
         self.call(credential, request).await?.one("OAuth2 client")
     }
 
@@ -163,13 +177,17 @@ impl Client {
         if let Some(verifier) = verifier {
             body.insert("codeVerifier".to_owned(), json!(verifier.0.expose_secret()));
         }
-        let request =
-            Request::once("POST /v2/auth/oauth2/clients/{client}/exchange").fill(&client.client_id).json(&body);
+        let request = Request::once("POST /v2/auth/oauth2/clients/{client}/exchange")
+            .fill(&client.client_id)
+            .json(&body);
         self.call(&Credential::Public, request).await?.one("tokens")
     }
 
     /// The endpoint of older servers.
-    pub(super) async fn refresh_oauth_at_client(&self, refresh: &SecretString) -> Result<OAuthTokens, Error> {
+    pub(super) async fn refresh_oauth_at_client(
+        &self,
+        refresh: &SecretString,
+    ) -> Result<OAuthTokens, Error> {
         let client = self.oauth()?;
         let mut body = Map::from_iter([
             ("refreshToken".to_owned(), json!(refresh.expose_secret())),
@@ -179,19 +197,26 @@ impl Client {
             body.insert("clientSecret".to_owned(), json!(secret.expose_secret()));
         }
         // Their refresh tokens are not used up, but a newer version may rotate them.
-        let request =
-            Request::once("POST /v2/auth/oauth2/clients/{client}/refresh").fill(&client.client_id).json(&body);
+        let request = Request::once("POST /v2/auth/oauth2/clients/{client}/refresh")
+            .fill(&client.client_id)
+            .json(&body);
         self.call(&Credential::Public, request).await?.one("tokens")
     }
 
-    async fn token(&self, client: &OAuthClient, pairs: &[(&str, &str)]) -> Result<OAuthTokens, Error> {
+    async fn token(
+        &self,
+        client: &OAuthClient,
+        pairs: &[(&str, &str)],
+    ) -> Result<OAuthTokens, Error> {
         let mut pairs = pairs.to_vec();
         pairs.push(("client_id", &client.client_id));
         if let Some(secret) = &client.client_secret {
             pairs.push(("client_secret", secret.expose_secret()));
         }
         let request = Request::once("POST /v2/auth/oauth2/token").form(&pairs);
-        self.call_flat(&Credential::Public, request).await?.one("tokens")
+        self.call_flat(&Credential::Public, request)
+            .await?
+            .one("tokens")
     }
 }
 
@@ -202,10 +227,20 @@ fn absent(error: &Error) -> bool {
 /// What came back with the person, if it is a refusal.
 ///
 /// # Errors
-/// `Rejected` for `access_denied`, the kind of a wrong set-up otherwise. `detail` has their code only.
+/// `Rejected` for `access_denied`, the kind of a wrong set-up otherwise. `detail` has their code
+/// only.
 pub fn consent_refused(error: &str) -> Error {
-    let known = ["access_denied", "invalid_request", "invalid_scope", "unauthorized_client", "server_error"];
-    let name = known.into_iter().find(|known| *known == error).unwrap_or("an unknown error");
+    let known = [
+        "access_denied",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "server_error",
+    ];
+    let name = known
+        .into_iter()
+        .find(|known| *known == error)
+        .unwrap_or("an unknown error");
     let kind = match name {
         "unauthorized_client" | "invalid_scope" => Kind::Unauthorized,
         "server_error" => Kind::Unavailable,
@@ -255,7 +290,15 @@ struct Info {
 impl FromValue for OAuthClientInfo {
     fn from_value(value: Value) -> Option<Self> {
         let info: Info = object(value)?;
-        let redirect_uris = info.redirect_uris.0.unwrap_or_else(|| info.redirect_uri.filled().into_iter().collect());
-        Some(Self { id: info.id.filled()?, name: info.name.filled(), redirect_uris, kind: info.r#type.filled() })
+        let redirect_uris = info
+            .redirect_uris
+            .0
+            .unwrap_or_else(|| info.redirect_uri.filled().into_iter().collect());
+        Some(Self {
+            id: info.id.filled()?,
+            name: info.name.filled(),
+            redirect_uris,
+            kind: info.r#type.filled(),
+        })
     }
 }

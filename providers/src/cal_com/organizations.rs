@@ -1,5 +1,5 @@
-//! All people of the platform's organization at once, with the platform client's own credential: no coach's token is
-//! needed to read everybody's bookings, hours and absences.
+//! All people of the platform's organization at once, with the platform client's own credential: no
+//! coach's token is needed to read everybody's bookings, hours and absences.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,8 @@ pub struct Absence {
     pub notes: Option<String>,
 }
 
-/// An absence to make, or what is changed of one; `None` stays as it is. To make, both ends are required.
+/// An absence to make, or what is changed of one; `None` stays as it is. To make, both ends are
+/// required.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsenceChange {
@@ -56,7 +57,11 @@ pub struct AbsenceChange {
     pub to_user_id: Option<i64>,
 }
 
-quiet_debug!(AbsenceChange { starts_at, ends_at, reason });
+quiet_debug!(AbsenceChange {
+    starts_at,
+    ends_at,
+    reason
+});
 
 impl Client {
     /// Bookings of everybody, or of those in `filter.user_ids`.
@@ -64,17 +69,34 @@ impl Client {
     /// # Errors
     /// See [`Client`]; `Forbidden` when the organization's plan does not include it.
     pub async fn list_organization_bookings(&self, filter: &BookingFilter) -> Result<Page, Error> {
-        let request = Request::read("GET /v2/organizations/{org}/bookings").fill(self.organization()?);
-        page(self.call(&Credential::Platform, filter.fill(request)).await?, filter)
+        let request =
+            Request::read("GET /v2/organizations/{org}/bookings").fill(self.organization()?);
+        page(
+            self.call(&Credential::Platform, filter.fill(request))
+                .await?,
+            filter,
+        )
     }
 
     /// Bookings of one person.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn list_user_bookings(&self, user_id: i64, filter: &BookingFilter) -> Result<Page, Error> {
-        let request = self.of_user("GET /v2/organizations/{org}/users/{user}/bookings", Request::read, user_id)?;
-        page(self.call(&Credential::Platform, filter.fill(request)).await?, filter)
+    pub async fn list_user_bookings(
+        &self,
+        user_id: i64,
+        filter: &BookingFilter,
+    ) -> Result<Page, Error> {
+        let request = self.of_user(
+            "GET /v2/organizations/{org}/users/{user}/bookings",
+            Request::read,
+            user_id,
+        )?;
+        page(
+            self.call(&Credential::Platform, filter.fill(request))
+                .await?,
+            filter,
+        )
     }
 
     /// Everybody, the platform's owner included.
@@ -88,7 +110,10 @@ impl Client {
         skip: Option<u32>,
     ) -> Result<Vec<User>, Error> {
         let request = Request::read("GET /v2/organizations/{org}/users").fill(self.organization()?);
-        let request = request.list("emails", emails).maybe("take", take).maybe("skip", skip);
+        let request = request
+            .list("emails", emails)
+            .maybe("take", take)
+            .maybe("skip", skip);
         self.call(&Credential::Platform, request).await?.all("user")
     }
 
@@ -97,8 +122,14 @@ impl Client {
     /// # Errors
     /// See [`Client`].
     pub async fn list_user_schedules(&self, user_id: i64) -> Result<Vec<Schedule>, Error> {
-        let request = self.of_user("GET /v2/organizations/{org}/users/{user}/schedules", Request::read, user_id)?;
-        self.call(&Credential::Platform, request).await?.all("schedule")
+        let request = self.of_user(
+            "GET /v2/organizations/{org}/users/{user}/schedules",
+            Request::read,
+            user_id,
+        )?;
+        self.call(&Credential::Platform, request)
+            .await?
+            .all("schedule")
     }
 
     /// # Errors
@@ -110,8 +141,13 @@ impl Client {
         change: &ScheduleChange,
     ) -> Result<Schedule, Error> {
         let route = "PATCH /v2/organizations/{org}/users/{user}/schedules/{id}";
-        let request = self.of_user(route, Request::idempotent, user_id)?.fill(schedule_id).json(change);
-        self.call(&Credential::Platform, request).await?.one("schedule")
+        let request = self
+            .of_user(route, Request::idempotent, user_id)?
+            .fill(schedule_id)
+            .json(change);
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("schedule")
     }
 
     /// One person's absences.
@@ -124,25 +160,54 @@ impl Client {
         take: Option<u32>,
         skip: Option<u32>,
     ) -> Result<Vec<Absence>, Error> {
-        let request = self.of_user("GET /v2/organizations/{org}/users/{user}/ooo", Request::read, user_id)?;
-        self.call(&Credential::Platform, request.maybe("take", take).maybe("skip", skip)).await?.all("absence")
+        let request = self.of_user(
+            "GET /v2/organizations/{org}/users/{user}/ooo",
+            Request::read,
+            user_id,
+        )?;
+        self.call(
+            &Credential::Platform,
+            request.maybe("take", take).maybe("skip", skip),
+        )
+        .await?
+        .all("absence")
     }
 
     /// Takes somebody's time away. No webhook tells of it, and bookings in it stay.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn create_absence(&self, user_id: i64, absence: &AbsenceChange) -> Result<Absence, Error> {
-        let request = self.of_user("POST /v2/organizations/{org}/users/{user}/ooo", Request::once, user_id)?;
-        self.call(&Credential::Platform, request.json(absence)).await?.one("absence")
+    pub async fn create_absence(
+        &self,
+        user_id: i64,
+        absence: &AbsenceChange,
+    ) -> Result<Absence, Error> {
+        let request = self.of_user(
+            "POST /v2/organizations/{org}/users/{user}/ooo",
+            Request::once,
+            user_id,
+        )?;
+        self.call(&Credential::Platform, request.json(absence))
+            .await?
+            .one("absence")
     }
 
     /// # Errors
     /// See [`Client`].
-    pub async fn update_absence(&self, user_id: i64, id: i64, change: &AbsenceChange) -> Result<Absence, Error> {
+    pub async fn update_absence(
+        &self,
+        user_id: i64,
+        id: i64,
+        change: &AbsenceChange,
+    ) -> Result<Absence, Error> {
         let route = "PATCH /v2/organizations/{org}/users/{user}/ooo/{id}";
-        let request = self.of_user(route, Request::idempotent, user_id)?.fill(id).json(change);
-        self.call(&Credential::Platform, request).await?.one("absence")
+        let request = self
+            .of_user(route, Request::idempotent, user_id)?
+            .fill(id)
+            .json(change);
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("absence")
     }
 
     /// # Errors
@@ -153,7 +218,12 @@ impl Client {
         self.call(&Credential::Platform, request).await.map(drop)
     }
 
-    fn of_user(&self, route: &'static str, with: fn(&'static str) -> Request, user_id: i64) -> Result<Request, Error> {
+    fn of_user(
+        &self,
+        route: &'static str,
+        with: fn(&'static str) -> Request,
+        user_id: i64,
+    ) -> Result<Request, Error> {
         Ok(with(route).fill(self.organization()?).fill(user_id))
     }
 }

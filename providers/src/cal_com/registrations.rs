@@ -1,6 +1,8 @@
-//! Webhooks as they are registered: where Cal.com sends what, for a person, an event type or a whole client.
+//! Webhooks as they are registered: where Cal.com sends what, for a person, an event type or a
+//! whole client.
 //!
-//! A change that matches several registrations is sent once for each, so register at one level only.
+//! A change that matches several registrations is sent once for each, so register at one level
+//! only.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::ser::{SerializeMap, Serializer};
@@ -20,7 +22,8 @@ pub enum WebhookScope {
     User,
     /// Bookings of one event type.
     EventType(i64),
-    /// All managed users of the platform client. It does not tell of recordings, absences and forms.
+    /// All managed users of the platform client. It does not tell of recordings, absences and
+    /// forms.
     Client,
 }
 
@@ -35,8 +38,8 @@ pub struct WebhookRegistration {
     pub active: bool,
     /// Their names, see [`webhook::Trigger`](super::webhook::Trigger).
     pub triggers: Vec<String>,
-    /// What deliveries are signed with. They show it to whoever may list webhooks. Without one, deliveries prove
-    /// nothing.
+    /// What deliveries are signed with. They show it to whoever may list webhooks. Without one,
+    /// deliveries prove nothing.
     pub secret: Option<SecretString>,
     /// Replaces the body of deliveries, which then cannot be read here.
     pub payload_template: Option<String>,
@@ -44,10 +47,15 @@ pub struct WebhookRegistration {
     pub version: Option<String>,
 }
 
-quiet_debug!(WebhookRegistration { id, active, triggers, version });
+quiet_debug!(WebhookRegistration {
+    id,
+    active,
+    triggers,
+    version
+});
 
-/// A webhook to register, or what is changed of one; `None` stays as it is. To register, `subscriber_url`, `active`
-/// and `triggers` are required.
+/// A webhook to register, or what is changed of one; `None` stays as it is. To register,
+/// `subscriber_url`, `active` and `triggers` are required.
 #[derive(Clone, Default)]
 pub struct WebhookChange {
     /// Where it is sent. Newer servers take public https addresses only.
@@ -64,7 +72,11 @@ pub struct WebhookChange {
     pub version: Option<String>,
 }
 
-quiet_debug!(WebhookChange { active, triggers, version });
+quiet_debug!(WebhookChange {
+    active,
+    triggers,
+    version
+});
 
 impl Serialize for WebhookChange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -157,11 +169,14 @@ impl Client {
         scope: WebhookScope,
         webhook: &WebhookChange,
     ) -> Result<WebhookRegistration, Error> {
-        let request = scope.fill(self, Request::once(scope.routes().create))?.json(webhook);
+        let request = scope
+            .fill(self, Request::once(scope.routes().create))?
+            .json(webhook);
         self.call(credential, request).await?.one("webhook")
     }
 
-    /// Lists the webhooks of one level; up to 250, which is also what they give if not asked for fewer.
+    /// Lists the webhooks of one level; up to 250, which is also what they give if not asked for
+    /// fewer.
     ///
     /// # Errors
     /// See [`Client`].
@@ -172,7 +187,10 @@ impl Client {
         take: Option<u32>,
         skip: Option<u32>,
     ) -> Result<Vec<WebhookRegistration>, Error> {
-        let request = scope.fill(self, Request::read(scope.routes().list))?.maybe("take", take).maybe("skip", skip);
+        let request = scope
+            .fill(self, Request::read(scope.routes().list))?
+            .maybe("take", take)
+            .maybe("skip", skip);
         self.call(credential, request).await?.all("webhook")
     }
 
@@ -184,7 +202,9 @@ impl Client {
         scope: WebhookScope,
         id: &str,
     ) -> Result<WebhookRegistration, Error> {
-        let request = scope.fill(self, Request::read(scope.routes().get))?.fill(id);
+        let request = scope
+            .fill(self, Request::read(scope.routes().get))?
+            .fill(id);
         self.call(credential, request).await?.one("webhook")
     }
 
@@ -197,14 +217,24 @@ impl Client {
         id: &str,
         change: &WebhookChange,
     ) -> Result<WebhookRegistration, Error> {
-        let request = scope.fill(self, Request::idempotent(scope.routes().update))?.fill(id).json(change);
+        let request = scope
+            .fill(self, Request::idempotent(scope.routes().update))?
+            .fill(id)
+            .json(change);
         self.call(credential, request).await?.one("webhook")
     }
 
     /// # Errors
     /// See [`Client`].
-    pub async fn delete_webhook(&self, credential: &Credential, scope: WebhookScope, id: &str) -> Result<(), Error> {
-        let request = scope.fill(self, Request::idempotent(scope.routes().delete))?.fill(id);
+    pub async fn delete_webhook(
+        &self,
+        credential: &Credential,
+        scope: WebhookScope,
+        id: &str,
+    ) -> Result<(), Error> {
+        let request = scope
+            .fill(self, Request::idempotent(scope.routes().delete))?
+            .fill(id);
         self.call(credential, request).await.map(drop)
     }
 
@@ -212,7 +242,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`]; `Rejected` for [`WebhookScope::User`], which has no such route.
-    pub async fn delete_all_webhooks(&self, credential: &Credential, scope: WebhookScope) -> Result<(), Error> {
+    pub async fn delete_all_webhooks(
+        &self,
+        credential: &Credential,
+        scope: WebhookScope,
+    ) -> Result<(), Error> {
         let Some(route) = scope.routes().delete_all else {
             let detail = "a user's webhooks are deleted one by one";
             return Err(Error::new(Provider::CalCom, Kind::Rejected, detail));

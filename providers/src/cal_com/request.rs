@@ -15,8 +15,8 @@ const VERSION: HeaderName = HeaderName::from_static("cal-api-version");
 
 /// The version of the API that a path is asked in; `None` where any will do.
 ///
-/// A missing or unknown version silently means 2024-04-15, whose answers have another shape and the same status, so
-/// this is decided here for every route and nowhere else.
+/// A missing or unknown version silently means 2024-04-15, whose answers have another shape and the
+/// same status, so this is decided here for every route and nowhere else.
 fn version(path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.split('/').skip(2).collect();
     Some(match *segments.as_slice() {
@@ -29,7 +29,8 @@ fn version(path: &str) -> Option<&'static str> {
     })
 }
 
-/// One request to one route. The route, such as `POST /v2/bookings/{uid}/cancel`, is also its name in metrics.
+/// One request to one route. The route, such as `POST /v2/bookings/{uid}/cancel`, is also its name
+/// in metrics.
 pub(super) struct Request {
     pub(super) route: &'static str,
     safety: Safety,
@@ -55,7 +56,13 @@ impl Request {
     }
 
     fn new(route: &'static str, safety: Safety) -> Self {
-        Self { route, safety, fills: Vec::new(), query: Vec::new(), body: Body::Empty }
+        Self {
+            route,
+            safety,
+            fills: Vec::new(),
+            query: Vec::new(),
+            body: Body::Empty,
+        }
     }
 
     /// Fills the next `{}` of the route.
@@ -64,7 +71,11 @@ impl Request {
         self
     }
 
-    pub(super) fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl ToString) -> Self {
+    pub(super) fn query(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl ToString,
+    ) -> Self {
         self.query.push((name.into(), value.to_string()));
         self
     }
@@ -90,7 +101,9 @@ impl Request {
     }
 
     pub(super) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = Body::Json(serde_json::to_vec(body).expect("maps with text keys, numbers and texts are JSON"));
+        self.body = Body::Json(
+            serde_json::to_vec(body).expect("maps with text keys, numbers and texts are JSON"),
+        );
         self
     }
 
@@ -110,15 +123,21 @@ impl Request {
         bucket: Bucket<'a>,
         budget: Option<Duration>,
     ) -> Result<Call<'a>, Error> {
-        let (method, path) = self.route.split_once(' ').expect("a route is a method and a path");
-        let method = Method::from_bytes(method.as_bytes()).expect("routes are written with known methods");
+        let (method, path) = self
+            .route
+            .split_once(' ')
+            .expect("a route is a method and a path");
+        let method =
+            Method::from_bytes(method.as_bytes()).expect("routes are written with known methods");
         if let Some(version) = version(path) {
             headers.insert(VERSION, HeaderValue::from_static(version));
         }
         let mut url = api.clone();
         let mut fills = self.fills.into_iter();
         {
-            let mut segments = url.path_segments_mut().expect("the address is http(s), which has a path");
+            let mut segments = url
+                .path_segments_mut()
+                .expect("the address is http(s), which has a path");
             segments.pop_if_empty();
             for segment in path.split('/').skip(1) {
                 if !segment.starts_with('{') {
@@ -137,8 +156,22 @@ impl Request {
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
-        let Self { route, safety, body, .. } = self;
-        Ok(Call { method, url, route, headers, body, safety, bucket, budget })
+        let Self {
+            route,
+            safety,
+            body,
+            ..
+        } = self;
+        Ok(Call {
+            method,
+            url,
+            route,
+            headers,
+            body,
+            safety,
+            bucket,
+            budget,
+        })
     }
 }
 
@@ -158,7 +191,10 @@ mod tests {
             ("/v2/slots/reservations/{uid}", Some("2024-09-04")),
             ("/v2/bookings", Some("2024-08-13")),
             ("/v2/bookings/{uid}/guests", Some("2024-08-13")),
-            ("/v2/organizations/{id}/users/{id}/bookings", Some("2024-08-13")),
+            (
+                "/v2/organizations/{id}/users/{id}/bookings",
+                Some("2024-08-13"),
+            ),
             ("/v2/event-types/{id}", Some("2024-06-14")),
             ("/v2/event-types/{id}/webhooks", None),
             ("/v2/event-types/{id}/private-links", None),
@@ -173,15 +209,30 @@ mod tests {
     fn an_id_cannot_name_another_route() {
         let api = Url::parse("http://cal.test/api/").expect("a URL");
         let call = |uid: &str| {
-            let bucket = Bucket { key: "", per_minute: 1 };
-            let request = Request::read("GET /v2/bookings/{uid}/references").fill(uid).query("type", "a&b=c d");
-            request.into_call(&api, HeaderMap::new(), bucket, None).map(|call| call.url.to_string())
+            let bucket = Bucket {
+                key: "",
+                per_minute: 1,
+            };
+            let request = Request::read("GET /v2/bookings/{uid}/references")
+                .fill(uid)
+                .query("type", "a&b=c d");
+            request
+                .into_call(&api, HeaderMap::new(), bucket, None)
+                .map(|call| call.url.to_string())
         };
-        let at = |uid: &str| Ok(format!("http://cal.test/api/v2/bookings/{uid}/references?type=a%26b%3Dc+d"));
+        let at = |uid: &str| {
+            Ok(format!(
+                "http://cal.test/api/v2/bookings/{uid}/references?type=a%26b%3Dc+d"
+            ))
+        };
         assert_eq!(call("abc"), at("abc"));
         assert_eq!(call("a/../b?c#d"), at("a%2F..%2Fb%3Fc%23d"));
         for odd in ["", " ", ".", ".."] {
-            assert_eq!(call(odd).map_err(|error| error.kind), Err(Kind::Rejected), "{odd:?}");
+            assert_eq!(
+                call(odd).map_err(|error| error.kind),
+                Err(Kind::Rejected),
+                "{odd:?}"
+            );
         }
     }
 }

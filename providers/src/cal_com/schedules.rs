@@ -1,6 +1,8 @@
-//! Hours: when a coach works, week by week, and the days that differ. All times are wall clock in the schedule's zone.
+//! Hours: when a coach works, week by week, and the days that differ. All times are wall clock in
+//! the schedule's zone.
 //!
-//! Cal.com takes anything of the right form, even hours that end before they begin or overlap: check before writing.
+//! Cal.com takes anything of the right form, even hours that end before they begin or overlap:
+//! check before writing.
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use serde::{Deserialize, Serialize, Serializer};
@@ -64,7 +66,11 @@ impl DayOverride {
     /// No hours on that day.
     #[must_use]
     pub const fn off(date: NaiveDate) -> Self {
-        Self { date, starts: NaiveTime::MIN, ends: NaiveTime::MIN }
+        Self {
+            date,
+            starts: NaiveTime::MIN,
+            ends: NaiveTime::MIN,
+        }
     }
 
     /// Are there no hours on that day?
@@ -74,8 +80,8 @@ impl DayOverride {
     }
 }
 
-/// Hours to make, or what is changed of some; `None` stays as it is. To make, name, zone and `is_default` are required;
-/// hours that are not given are Monday to Friday, 09:00 to 17:00.
+/// Hours to make, or what is changed of some; `None` stays as it is. To make, name, zone and
+/// `is_default` are required; hours that are not given are Monday to Friday, 09:00 to 17:00.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleChange {
@@ -100,27 +106,45 @@ impl Client {
     /// # Errors
     /// See [`Client`].
     pub async fn list_schedules(&self, credential: &Credential) -> Result<Vec<Schedule>, Error> {
-        self.call(credential, Request::read("GET /v2/schedules")).await?.all("schedule")
+        self.call(credential, Request::read("GET /v2/schedules"))
+            .await?
+            .all("schedule")
     }
 
     /// The default one; `None` when there is none, and so no slots.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn find_default_schedule(&self, credential: &Credential) -> Result<Option<Schedule>, Error> {
-        self.call(credential, Request::read("GET /v2/schedules/default")).await?.optional("schedule")
+    pub async fn find_default_schedule(
+        &self,
+        credential: &Credential,
+    ) -> Result<Option<Schedule>, Error> {
+        self.call(credential, Request::read("GET /v2/schedules/default"))
+            .await?
+            .optional("schedule")
     }
 
     /// # Errors
     /// See [`Client`]; `NotOwner` for somebody else's, `UnknownSchedule`.
     pub async fn get_schedule(&self, credential: &Credential, id: i64) -> Result<Schedule, Error> {
-        self.call(credential, Request::read("GET /v2/schedules/{id}").fill(id)).await?.one("schedule")
+        self.call(credential, Request::read("GET /v2/schedules/{id}").fill(id))
+            .await?
+            .one("schedule")
     }
 
     /// # Errors
     /// See [`Client`].
-    pub async fn create_schedule(&self, credential: &Credential, schedule: &ScheduleChange) -> Result<Schedule, Error> {
-        self.call(credential, Request::once("POST /v2/schedules").json(schedule)).await?.one("schedule")
+    pub async fn create_schedule(
+        &self,
+        credential: &Credential,
+        schedule: &ScheduleChange,
+    ) -> Result<Schedule, Error> {
+        self.call(
+            credential,
+            Request::once("POST /v2/schedules").json(schedule),
+        )
+        .await?
+        .one("schedule")
     }
 
     /// # Errors
@@ -131,18 +155,28 @@ impl Client {
         id: i64,
         change: &ScheduleChange,
     ) -> Result<Schedule, Error> {
-        let request = Request::idempotent("PATCH /v2/schedules/{id}").fill(id).json(change);
+        let request = Request::idempotent("PATCH /v2/schedules/{id}")
+            .fill(id)
+            .json(change);
         self.call(credential, request).await?.one("schedule")
     }
 
     /// # Errors
     /// See [`Client`]; `NotOwner` for somebody else's, `UnknownSchedule`.
     pub async fn delete_schedule(&self, credential: &Credential, id: i64) -> Result<(), Error> {
-        self.call(credential, Request::idempotent("DELETE /v2/schedules/{id}").fill(id)).await.map(drop)
+        self.call(
+            credential,
+            Request::idempotent("DELETE /v2/schedules/{id}").fill(id),
+        )
+        .await
+        .map(drop)
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn wall<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time.format("%H:%M"))
 }
@@ -164,7 +198,9 @@ fn time(text: &str) -> Option<NaiveTime> {
     if matches!(text, "24:00" | "24:00:00") {
         return NaiveTime::from_hms_opt(23, 59, 0);
     }
-    NaiveTime::parse_from_str(text, "%H:%M").or_else(|_| NaiveTime::parse_from_str(text, "%H:%M:%S%.f")).ok()
+    NaiveTime::parse_from_str(text, "%H:%M")
+        .or_else(|_| NaiveTime::parse_from_str(text, "%H:%M:%S%.f"))
+        .ok()
 }
 
 #[derive(Deserialize, Default)]
@@ -198,22 +234,42 @@ impl FromValue for Schedule {
             name: wire.name.filled().unwrap_or_default(),
             time_zone: wire.time_zone.filled()?,
             is_default: wire.is_default.0.unwrap_or_default(),
-            availability: wire.availability.into_iter().map(Part::hours).collect::<Option<_>>()?,
-            overrides: wire.overrides.into_iter().map(Part::day).collect::<Option<_>>()?,
+            availability: wire
+                .availability
+                .into_iter()
+                .map(Part::hours)
+                .collect::<Option<_>>()?,
+            overrides: wire
+                .overrides
+                .into_iter()
+                .map(Part::day)
+                .collect::<Option<_>>()?,
         })
     }
 }
 
 impl Part {
     fn hours(self) -> Option<Hours> {
-        let days = self.days.iter().map(|day| day.trim().parse().ok()).collect::<Option<_>>()?;
-        Some(Hours { days, starts: time(&self.start_time.0?)?, ends: time(&self.end_time.0?)? })
+        let days = self
+            .days
+            .iter()
+            .map(|day| day.trim().parse().ok())
+            .collect::<Option<_>>()?;
+        Some(Hours {
+            days,
+            starts: time(&self.start_time.0?)?,
+            ends: time(&self.end_time.0?)?,
+        })
     }
 
     fn day(self) -> Option<DayOverride> {
         let date = self.date.0?;
         // Some versions write an instant at midnight.
         let date = date.trim().split('T').next()?.parse().ok()?;
-        Some(DayOverride { date, starts: time(&self.start_time.0?)?, ends: time(&self.end_time.0?)? })
+        Some(DayOverride {
+            date,
+            starts: time(&self.start_time.0?)?,
+            ends: time(&self.end_time.0?)?,
+        })
     }
 }

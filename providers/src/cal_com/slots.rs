@@ -21,11 +21,14 @@ pub struct SlotQuery {
     pub from: DateTime<Utc>,
     /// Starts are before this.
     pub to: DateTime<Utc>,
-    /// Only for an event type with several lengths; with any other the answer is wrong, not refused.
+    /// Only for an event type with several lengths; with any other the answer is wrong, not
+    /// refused.
     pub length_in_minutes: Option<i64>,
-    /// The booking to be moved, whose own time is then free. Without it the whole day may look full.
+    /// The booking to be moved, whose own time is then free. Without it the whole day may look
+    /// full.
     pub reschedule_uid: Option<String>,
-    /// IANA. It changes only how they group the days, which we do not keep; their answer then begins a day too early.
+    /// IANA. It changes only how they group the days, which we do not keep; their answer then
+    /// begins a day too early.
     pub time_zone: Option<String>,
     /// Also ask for the ends.
     pub with_ends: bool,
@@ -35,7 +38,15 @@ impl SlotQuery {
     /// All starts from `from` to before `to`.
     #[must_use]
     pub const fn new(target: SlotTarget, from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
-        Self { target, from, to, length_in_minutes: None, reschedule_uid: None, time_zone: None, with_ends: false }
+        Self {
+            target,
+            from,
+            to,
+            length_in_minutes: None,
+            reschedule_uid: None,
+            time_zone: None,
+            with_ends: false,
+        }
     }
 }
 
@@ -84,7 +95,8 @@ pub struct Slot {
     pub seats_booked: Option<i64>,
     /// Seats left.
     pub seats_remaining: Option<i64>,
-    /// The booking that seats are added to, if somebody booked before. Whoever knows it may act on it.
+    /// The booking that seats are added to, if somebody booked before. Whoever knows it may act on
+    /// it.
     pub booking_uid: Option<String>,
 }
 
@@ -101,12 +113,15 @@ pub struct NewReservation {
     #[serde(rename = "slotDuration", skip_serializing_if = "Option::is_none")]
     pub length_in_minutes: Option<i64>,
     /// How long to hold it; 5 minutes if not given. It needs a credential.
-    #[serde(rename = "reservationDuration", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "reservationDuration",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub for_minutes: Option<i64>,
 }
 
-/// A time that is held: the slots do not offer it to anybody. Booking it is still possible for everybody, and does not
-/// end the reservation.
+/// A time that is held: the slots do not offer it to anybody. Booking it is still possible for
+/// everybody, and does not end the reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// Whoever knows it may change and end it.
@@ -124,19 +139,28 @@ pub struct Reservation {
 impl Client {
     /// When an event type can be booked: starts within the range, in order, each once. Public.
     ///
-    /// They answer with more than was asked for (the day before, slots before the first instant, something for a range
-    /// that ends before it begins); that is left out here.
+    /// They answer with more than was asked for (the day before, slots before the first instant,
+    /// something for a range that ends before it begins); that is left out here.
     ///
     /// # Errors
     /// See [`Client`]. No slots is an answer, not an error.
-    pub async fn list_slots(&self, credential: &Credential, query: &SlotQuery) -> Result<Vec<Slot>, Error> {
-        let request = Request::read("GET /v2/slots").query("start", spelt(query.from)).query("end", spelt(query.to));
+    pub async fn list_slots(
+        &self,
+        credential: &Credential,
+        query: &SlotQuery,
+    ) -> Result<Vec<Slot>, Error> {
+        let request = Request::read("GET /v2/slots")
+            .query("start", spelt(query.from))
+            .query("end", spelt(query.to));
         let request = target(request, &query.target)
             .maybe("duration", query.length_in_minutes)
             .maybe("bookingUidToReschedule", query.reschedule_uid.as_ref())
             .maybe("timeZone", query.time_zone.as_ref())
             .maybe("format", query.with_ends.then_some("range"));
-        let days: Days = self.call(credential, request).await?.one("days with slots")?;
+        let days: Days = self
+            .call(credential, request)
+            .await?
+            .one("days with slots")?;
         let mut slots = days.0;
         slots.retain(|slot| (query.from..query.to).contains(&slot.starts_at));
         slots.sort_by_key(|slot| slot.starts_at);
@@ -147,19 +171,31 @@ impl Client {
     /// Holds a time. Public, but for `for_minutes`.
     ///
     /// # Errors
-    /// See [`Client`]; `SlotTaken` when it is held or booked, `CredentialMissing` for `for_minutes` without one.
-    pub async fn reserve_slot(&self, credential: &Credential, slot: &NewReservation) -> Result<Reservation, Error> {
+    /// See [`Client`]; `SlotTaken` when it is held or booked, `CredentialMissing` for `for_minutes`
+    /// without one.
+    pub async fn reserve_slot(
+        &self,
+        credential: &Credential,
+        slot: &NewReservation,
+    ) -> Result<Reservation, Error> {
         let request = Request::once("POST /v2/slots/reservations").json(slot);
         self.call(credential, request).await?.one("reservation")
     }
 
-    /// Reads a reservation; `None` when it is over, deleted or never was. Public: the uid is the key.
+    /// Reads a reservation; `None` when it is over, deleted or never was. Public: the uid is the
+    /// key.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn find_reservation(&self, credential: &Credential, uid: &str) -> Result<Option<Reservation>, Error> {
+    pub async fn find_reservation(
+        &self,
+        credential: &Credential,
+        uid: &str,
+    ) -> Result<Option<Reservation>, Error> {
         let request = Request::read("GET /v2/slots/reservations/{uid}").fill(uid);
-        self.call(credential, request).await?.optional("reservation")
+        self.call(credential, request)
+            .await?
+            .optional("reservation")
     }
 
     /// Holds another time instead. Public, but for `for_minutes`.
@@ -172,8 +208,11 @@ impl Client {
         uid: &str,
         slot: &NewReservation,
     ) -> Result<Reservation, Error> {
-        // Their check counts the reservation itself, so a repetition of a change that was made is refused.
-        let request = Request::once("PATCH /v2/slots/reservations/{uid}").fill(uid).json(slot);
+        // Their check counts the reservation itself, so a repetition of a change that was made is
+        // refused.
+        let request = Request::once("PATCH /v2/slots/reservations/{uid}")
+            .fill(uid)
+            .json(slot);
         self.call(credential, request).await?.one("reservation")
     }
 
@@ -181,7 +220,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn delete_reservation(&self, credential: &Credential, uid: &str) -> Result<(), Error> {
+    pub async fn delete_reservation(
+        &self,
+        credential: &Credential,
+        uid: &str,
+    ) -> Result<(), Error> {
         let request = Request::idempotent("DELETE /v2/slots/reservations/{uid}").fill(uid);
         self.call(credential, request).await.map(drop)
     }
@@ -190,27 +233,43 @@ impl Client {
 fn target(request: Request, target: &SlotTarget) -> Request {
     match target {
         SlotTarget::EventType(id) => request.query("eventTypeId", id),
-        SlotTarget::OfUser { event_type_slug, username, organization_slug } => request
+        SlotTarget::OfUser {
+            event_type_slug,
+            username,
+            organization_slug,
+        } => request
             .query("eventTypeSlug", event_type_slug)
             .query("username", username)
             .maybe("organizationSlug", organization_slug.as_ref()),
-        SlotTarget::OfTeam { event_type_slug, team_slug, organization_slug } => request
+        SlotTarget::OfTeam {
+            event_type_slug,
+            team_slug,
+            organization_slug,
+        } => request
             .query("eventTypeSlug", event_type_slug)
             .query("teamSlug", team_slug)
             .maybe("organizationSlug", organization_slug.as_ref()),
-        SlotTarget::Together { usernames, organization_slug } => {
-            request.list("usernames", usernames).maybe("organizationSlug", organization_slug.as_ref())
-        }
+        SlotTarget::Together {
+            usernames,
+            organization_slug,
+        } => request
+            .list("usernames", usernames)
+            .maybe("organizationSlug", organization_slug.as_ref()),
     }
 }
 
-/// Slots by day, without the days. Strict as a whole: half of an answer would look like a busy coach.
+/// Slots by day, without the days. Strict as a whole: half of an answer would look like a busy
+/// coach.
 struct Days(Vec<Slot>);
 
 impl FromValue for Days {
     fn from_value(value: Value) -> Option<Self> {
         let days: BTreeMap<String, Vec<Value>> = serde_json::from_value(value).ok()?;
-        days.into_values().flatten().map(Slot::from_value).collect::<Option<Vec<_>>>().map(Self)
+        days.into_values()
+            .flatten()
+            .map(Slot::from_value)
+            .collect::<Option<Vec<_>>>()
+            .map(Self)
     }
 }
 
@@ -233,7 +292,14 @@ impl FromValue for Slot {
             let starts_at = DateTime::from_value(value)?;
             let (ends_at, booking_uid) = (None, None);
             let (seats_total, seats_booked, seats_remaining) = (None, None, None);
-            return Some(Self { starts_at, ends_at, seats_total, seats_booked, seats_remaining, booking_uid });
+            return Some(Self {
+                starts_at,
+                ends_at,
+                seats_total,
+                seats_booked,
+                seats_remaining,
+                booking_uid,
+            });
         }
         let wire: Wire = object(value)?;
         Some(Self {

@@ -1,7 +1,8 @@
 //! The tokens of managed users, and renewing them and API keys.
 //!
-//! A refresh token works once. Of several callers with the same one exactly one gets a new pair and the others are
-//! told `RefreshTokenUsed`; so refresh under a lock of one's own, and read the stored pair again before recovery.
+//! A refresh token works once. Of several callers with the same one exactly one gets a new pair and
+//! the others are told `RefreshTokenUsed`; so refresh under a lock of one's own, and read the
+//! stored pair again before recovery.
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,7 +20,8 @@ use crate::error::Error;
 pub struct TokenPair {
     /// For [`Credential::access_token`].
     pub access: SecretString,
-    /// When it ends; for a managed user 59 to 60 minutes from its making. An older one stays valid until its own end.
+    /// When it ends; for a managed user 59 to 60 minutes from its making. An older one stays valid
+    /// until its own end.
     pub access_expires_at: DateTime<Utc>,
     /// Works once.
     pub refresh: SecretString,
@@ -40,30 +42,40 @@ impl Client {
     /// Renews a managed user's tokens.
     ///
     /// # Errors
-    /// See [`Client`]; `RefreshTokenUsed` when the refresh token is not (or no longer) valid. After an unknown outcome
-    /// the old refresh token may be used up and the new pair lost; then only [`Self::force_refresh`] helps.
+    /// See [`Client`]; `RefreshTokenUsed` when the refresh token is not (or no longer) valid. After
+    /// an unknown outcome the old refresh token may be used up and the new pair lost; then only
+    /// [`Self::force_refresh`] helps.
     pub async fn refresh_tokens(&self, refresh: &SecretString) -> Result<TokenPair, Error> {
-        let request = Request::once("POST /v2/oauth/{client}/refresh").fill(&self.platform()?.client_id);
+        let request =
+            Request::once("POST /v2/oauth/{client}/refresh").fill(&self.platform()?.client_id);
         let request = request.json(&json!({ "refreshToken": refresh.expose_secret() }));
-        self.call(&Credential::Platform, request).await?.one("pair of tokens")
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("pair of tokens")
     }
 
-    /// Replaces all tokens of a managed user. Every other one dies at once, so everything in flight for that user
-    /// fails: for recovery only.
+    /// Replaces all tokens of a managed user. Every other one dies at once, so everything in flight
+    /// for that user fails: for recovery only.
     ///
     /// # Errors
     /// See [`Client`]; `UnknownUser` when the user was deleted.
     pub async fn force_refresh(&self, user_id: i64) -> Result<TokenPair, Error> {
         let request = Request::once("POST /v2/oauth-clients/{client}/users/{id}/force-refresh");
         let request = request.fill(&self.platform()?.client_id).fill(user_id);
-        self.call(&Credential::Platform, request).await?.one("pair of tokens")
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("pair of tokens")
     }
 
     /// Replaces an API key by a new one. The old one dies.
     ///
     /// # Errors
     /// See [`Client`]; after an unknown outcome the key may be lost.
-    pub async fn refresh_api_key(&self, credential: &Credential, life: ApiKeyLife) -> Result<SecretString, Error> {
+    pub async fn refresh_api_key(
+        &self,
+        credential: &Credential,
+        life: ApiKeyLife,
+    ) -> Result<SecretString, Error> {
         let body = match life {
             ApiKeyLife::Days(days) => json!({ "apiKeyDaysValid": days }),
             ApiKeyLife::Unlimited => json!({ "apiKeyNeverExpires": true }),
@@ -100,6 +112,9 @@ struct ApiKey(SecretString);
 
 impl FromValue for ApiKey {
     fn from_value(value: Value) -> Option<Self> {
-        object::<Wire>(value)?.api_key.filled().map(|key| Self(key.into()))
+        object::<Wire>(value)?
+            .api_key
+            .filled()
+            .map(|key| Self(key.into()))
     }
 }

@@ -48,7 +48,13 @@ pub struct User {
     pub organization_id: Option<i64>,
 }
 
-quiet_debug!(User { id, time_zone, default_schedule_id, created_at, organization_id });
+quiet_debug!(User {
+    id,
+    time_zone,
+    default_schedule_id,
+    created_at,
+    organization_id
+});
 
 /// A managed user to create.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -88,7 +94,10 @@ pub struct UserChange {
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
-quiet_debug!(UserChange { default_schedule_id, profile });
+quiet_debug!(UserChange {
+    default_schedule_id,
+    profile
+});
 
 /// What may be said about an account.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
@@ -114,7 +123,12 @@ pub struct Profile {
     pub bio: Option<String>,
 }
 
-quiet_debug!(Profile { time_format, week_start, time_zone, locale });
+quiet_debug!(Profile {
+    time_format,
+    week_start,
+    time_zone,
+    locale
+});
 
 /// A managed user and the tokens that stand for them.
 #[derive(Debug, Clone)]
@@ -129,15 +143,19 @@ impl Client {
     /// Creates a managed user.
     ///
     /// # Errors
-    /// See [`Client`]; `UserExists` tells the id of the one that has the address. After a lost answer
-    /// [`Self::list_users`] by address finds it, and [`Self::force_refresh`] gives tokens.
+    /// See [`Client`]; `UserExists` tells the id of the one that has the address. After a lost
+    /// answer [`Self::list_users`] by address finds it, and [`Self::force_refresh`] gives tokens.
     pub async fn create_user(&self, user: &NewUser) -> Result<CreatedUser, Error> {
-        let request =
-            Request::once("POST /v2/oauth-clients/{client}/users").fill(&self.platform()?.client_id).json(user);
-        self.call(&Credential::Platform, request).await?.one("managed user with tokens")
+        let request = Request::once("POST /v2/oauth-clients/{client}/users")
+            .fill(&self.platform()?.client_id)
+            .json(user);
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("managed user with tokens")
     }
 
-    /// Lists managed users: those with one of the addresses (plain or theirs), or all. 50 if no limit is given.
+    /// Lists managed users: those with one of the addresses (plain or theirs), or all. 50 if no
+    /// limit is given.
     ///
     /// # Errors
     /// See [`Client`].
@@ -147,9 +165,15 @@ impl Client {
         limit: Option<u32>,
         offset: Option<u32>,
     ) -> Result<Vec<User>, Error> {
-        let request = Request::read("GET /v2/oauth-clients/{client}/users").fill(&self.platform()?.client_id);
-        let request = request.list("emails", emails).maybe("limit", limit).maybe("offset", offset);
-        self.call(&Credential::Platform, request).await?.all("managed user")
+        let request =
+            Request::read("GET /v2/oauth-clients/{client}/users").fill(&self.platform()?.client_id);
+        let request = request
+            .list("emails", emails)
+            .maybe("limit", limit)
+            .maybe("offset", offset);
+        self.call(&Credential::Platform, request)
+            .await?
+            .all("managed user")
     }
 
     /// # Errors
@@ -157,26 +181,35 @@ impl Client {
     pub async fn get_user(&self, id: i64) -> Result<User, Error> {
         let request = Request::read("GET /v2/oauth-clients/{client}/users/{id}");
         let request = request.fill(&self.platform()?.client_id).fill(id);
-        self.call(&Credential::Platform, request).await?.one("managed user")
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("managed user")
     }
 
     /// # Errors
     /// See [`Client`]; the kind is `Conflict` when somebody has the address.
     pub async fn update_user(&self, id: i64, change: &UserChange) -> Result<User, Error> {
         let request = Request::idempotent("PATCH /v2/oauth-clients/{client}/users/{id}");
-        let request = request.fill(&self.platform()?.client_id).fill(id).json(change);
-        self.call(&Credential::Platform, request).await?.one("managed user")
+        let request = request
+            .fill(&self.platform()?.client_id)
+            .fill(id)
+            .json(change);
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("managed user")
     }
 
-    /// Deletes a managed user at once and for good: tokens die, bookings vanish, and no webhook tells of it. The answer
-    /// is what they were.
+    /// Deletes a managed user at once and for good: tokens die, bookings vanish, and no webhook
+    /// tells of it. The answer is what they were.
     ///
     /// # Errors
     /// See [`Client`]; `UnknownUser` when there is nothing left to do.
     pub async fn delete_user(&self, id: i64) -> Result<User, Error> {
         let request = Request::idempotent("DELETE /v2/oauth-clients/{client}/users/{id}");
         let request = request.fill(&self.platform()?.client_id).fill(id);
-        self.call(&Credential::Platform, request).await?.one("managed user")
+        self.call(&Credential::Platform, request)
+            .await?
+            .one("managed user")
     }
 
     /// The account that a credential stands for.
@@ -184,15 +217,23 @@ impl Client {
     /// # Errors
     /// See [`Client`].
     pub async fn get_me(&self, credential: &Credential) -> Result<User, Error> {
-        self.call(credential, Request::read("GET /v2/me")).await?.one("account")
+        self.call(credential, Request::read("GET /v2/me"))
+            .await?
+            .one("account")
     }
 
     /// Changes the account that a credential stands for.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn update_me(&self, credential: &Credential, change: &UserChange) -> Result<User, Error> {
-        self.call(credential, Request::idempotent("PATCH /v2/me").json(change)).await?.one("account")
+    pub async fn update_me(
+        &self,
+        credential: &Credential,
+        change: &UserChange,
+    ) -> Result<User, Error> {
+        self.call(credential, Request::idempotent("PATCH /v2/me").json(change))
+            .await?
+            .one("account")
     }
 }
 
@@ -240,6 +281,9 @@ impl FromValue for User {
 impl FromValue for CreatedUser {
     fn from_value(mut value: Value) -> Option<Self> {
         let user = User::from_value(value.get_mut("user")?.take())?;
-        Some(Self { user, tokens: TokenPair::from_value(value)? })
+        Some(Self {
+            user,
+            tokens: TokenPair::from_value(value)?,
+        })
     }
 }

@@ -26,7 +26,8 @@ pub struct Claims {
     pub issued_at: Option<DateTime<Utc>>,
     /// The organisation the person acts for at the moment.
     pub organization: Option<Organization>,
-    /// Somebody else (a support person) acting as `sub`: the id of that somebody. Bar them from moving money.
+    /// Somebody else (a support person) acting as `sub`: the id of that somebody. Bar them from
+    /// moving money.
     pub actor: Option<String>,
     /// The main address. Only there when the session token is customised with an `email` claim.
     pub email: Option<String>,
@@ -63,13 +64,16 @@ impl fmt::Debug for Claims {
 }
 
 impl Claims {
-    /// Reads a proven payload. Types are checked here; the rules (issuer, party, times) are the verifier's.
+    /// Reads a proven payload. Types are checked here; the rules (issuer, party, times) are the
+    /// verifier's.
     pub(super) fn read(raw: Map<String, Value>) -> Result<Self, TokenError> {
         let sub = required(&raw, "sub")?;
         if sub.strip_prefix("user_").is_none_or(str::is_empty) {
             return Err(TokenError::NotASession("sub"));
         }
-        let sid = text(&raw, "sid")?.filter(|sid| !sid.is_empty()).ok_or(TokenError::NotASession("sid"))?;
+        let sid = text(&raw, "sid")?
+            .filter(|sid| !sid.is_empty())
+            .ok_or(TokenError::NotASession("sid"))?;
         match text(&raw, "sts")?.as_deref() {
             None | Some("active") => {}
             Some(_) => return Err(TokenError::SessionPending),
@@ -82,10 +86,16 @@ impl Claims {
             not_before: instant(&raw, "nbf")?,
             issued_at: instant(&raw, "iat")?,
             organization: organization(&raw)?,
-            actor: object(&raw, "act")?.map(|act| required(act, "sub")).transpose()?,
-            email: text(&raw, "email")?.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty()),
+            actor: object(&raw, "act")?
+                .map(|act| required(act, "sub"))
+                .transpose()?,
+            email: text(&raw, "email")?
+                .map(|email| email.trim().to_owned())
+                .filter(|email| !email.is_empty()),
             email_verified: boolean(&raw, "email_verified")?.unwrap_or(false),
-            name: text(&raw, "name")?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+            name: text(&raw, "name")?
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty()),
             raw,
         })
     }
@@ -110,7 +120,9 @@ fn organization(raw: &Map<String, Value>) -> Result<Option<Organization>, TokenE
             ),
         }));
     }
-    let Some(id) = text(raw, "org_id")? else { return Ok(None) };
+    let Some(id) = text(raw, "org_id")? else {
+        return Ok(None);
+    };
     let permissions = match raw.get("org_permissions") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(items)) => items
@@ -120,18 +132,26 @@ fn organization(raw: &Map<String, Value>) -> Result<Option<Organization>, TokenE
             .ok_or(TokenError::InvalidClaim("org_permissions"))?,
         Some(_) => return Err(TokenError::InvalidClaim("org_permissions")),
     };
-    Ok(Some(Organization { id, slug: text(raw, "org_slug")?, role: text(raw, "org_role")?, permissions }))
+    Ok(Some(Organization {
+        id,
+        slug: text(raw, "org_slug")?,
+        role: text(raw, "org_role")?,
+        permissions,
+    }))
 }
 
 /// Bit j of the i-th number in `masks` gives permission j on the i-th feature of an organisation.
 ///
-/// `features` mixes scopes (`o:` organisation, `u:` user, `ou:` both); only the organisation's count.
+/// `features` mixes scopes (`o:` organisation, `u:` user, `ou:` both); only the organisation's
+/// count.
 fn unpack_permissions(features: &str, permissions: &str, masks: &str) -> Vec<String> {
     let of_organization = features.split(',').filter_map(|feature| {
         let (scope, name) = feature.trim().split_once(':')?;
         scope.contains('o').then_some(name)
     });
-    let masks = masks.split(',').map(|mask| mask.trim().parse::<u64>().unwrap_or(0));
+    let masks = masks
+        .split(',')
+        .map(|mask| mask.trim().parse::<u64>().unwrap_or(0));
     let mut unpacked = Vec::new();
     for (feature, mask) in of_organization.zip(masks) {
         for (bit, permission) in permissions.split(',').map(str::trim).enumerate().take(64) {
@@ -163,7 +183,10 @@ fn boolean(raw: &Map<String, Value>, name: &'static str) -> Result<Option<bool>,
     }
 }
 
-fn object<'v>(raw: &'v Map<String, Value>, name: &'static str) -> Result<Option<&'v Map<String, Value>>, TokenError> {
+fn object<'v>(
+    raw: &'v Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'v Map<String, Value>>, TokenError> {
     match raw.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(value)) => Ok(Some(value)),
@@ -171,10 +194,18 @@ fn object<'v>(raw: &'v Map<String, Value>, name: &'static str) -> Result<Option<
     }
 }
 
-/// Whole seconds since 1970. Clerk sends nothing else, and a time that is there but null is not a time.
-fn instant(raw: &Map<String, Value>, name: &'static str) -> Result<Option<DateTime<Utc>>, TokenError> {
-    let Some(value) = raw.get(name) else { return Ok(None) };
-    let instant = value.as_i64().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+/// Whole seconds since 1970. Clerk sends nothing else, and a time that is there but null is not a
+/// time.
+fn instant(
+    raw: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<DateTime<Utc>>, TokenError> {
+    let Some(value) = raw.get(name) else {
+        return Ok(None);
+    };
+    let instant = value
+        .as_i64()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
     instant.map(Some).ok_or(TokenError::InvalidClaim(name))
 }
 
@@ -197,16 +228,26 @@ mod tests {
     #[test]
     fn customised_claims_are_optional_and_trimmed() {
         let bare = read(|_| {}).expect("the least a session token has");
-        assert_eq!((bare.email, bare.email_verified, bare.name), (None, false, None));
+        assert_eq!(
+            (bare.email, bare.email_verified, bare.name),
+            (None, false, None)
+        );
         let full = read(|raw| {
             raw.insert("email".into(), json!(" Ann@example.com "));
             raw.insert("email_verified".into(), json!(true));
             raw.insert("name".into(), json!("Ann"));
         })
         .expect("well-typed claims");
-        assert_eq!((full.email.as_deref(), full.email_verified), (Some("Ann@example.com"), true));
-        assert!(!format!("{full:?}").contains("example.com"), "an address in Debug output");
-        let empty = read(|raw| drop(raw.insert("email".into(), Value::Null))).expect("null is absent");
+        assert_eq!(
+            (full.email.as_deref(), full.email_verified),
+            (Some("Ann@example.com"), true)
+        );
+        assert!(
+            !format!("{full:?}").contains("example.com"),
+            "an address in Debug output"
+        );
+        let empty =
+            read(|raw| drop(raw.insert("email".into(), Value::Null))).expect("null is absent");
         assert_eq!(empty.email, None);
     }
 
@@ -226,15 +267,30 @@ mod tests {
             ("o", json!("org_1")),
             ("o", json!({})),
         ] {
-            let error = read(|raw| drop(raw.insert(name.into(), value.clone()))).expect_err("a wrong type");
-            assert!(matches!(error, TokenError::InvalidClaim(_)), "{name} {value}: {error:?}");
+            let error =
+                read(|raw| drop(raw.insert(name.into(), value.clone()))).expect_err("a wrong type");
+            assert!(
+                matches!(error, TokenError::InvalidClaim(_)),
+                "{name} {value}: {error:?}"
+            );
         }
     }
 
     #[test]
     fn permissions_are_unpacked_by_feature_and_bit() {
-        let unpacked = unpack_permissions("u:chat,o:bookings, ou:payouts,o:extra", "read, manage", "1,3");
-        assert_eq!(unpacked, ["org:bookings:read", "org:payouts:read", "org:payouts:manage"]);
+        let unpacked = unpack_permissions(
+            "u:chat,o:bookings, ou:payouts,o:extra",
+            "read, manage",
+            "1,3",
+        );
+        assert_eq!(
+            unpacked,
+            [
+                "org:bookings:read",
+                "org:payouts:read",
+                "org:payouts:manage"
+            ]
+        );
         assert!(unpack_permissions("", "", "").is_empty());
         assert!(unpack_permissions("o:a", "read", "x").is_empty());
         assert!(unpack_permissions("o:a", &"p,".repeat(100), "18446744073709551615").len() == 64);

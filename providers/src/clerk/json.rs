@@ -1,7 +1,7 @@
 //! JSON for documents whose meaning must not depend on the parser.
 //!
-//! `{"sub":"alice","sub":"bob"}` is Alice to one parser and Bob to another. A signed document with a repeated name is
-//! therefore refused, at any depth. Nesting is bounded by serde_json at 128.
+//! `{"sub":"alice","sub":"bob"}` is Alice to one parser and Bob to another. A signed document with
+//! a repeated name is therefore refused, at any depth. Nesting is bounded by serde_json at 128.
 
 use std::fmt;
 
@@ -48,7 +48,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -91,20 +93,39 @@ mod tests {
     fn keeps_every_kind_of_value() {
         let text = r#"{"a":[1,-2,3.5,true,null,"ü\n"],"b":{"c":{}}}"#;
         let plain: Value = serde_json::from_str(text).expect("the literal is JSON");
-        assert_eq!(strict_object(text.as_bytes()).map(Value::Object), Some(plain));
+        assert_eq!(
+            strict_object(text.as_bytes()).map(Value::Object),
+            Some(plain)
+        );
     }
 
     #[test]
     fn refuses_a_repeated_name_at_any_depth() {
-        for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"{"a":[{"b":1,"\u0062":2}]}"#] {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":[{"b":1,"\u0062":2}]}"#,
+        ] {
             assert_eq!(strict_object(text.as_bytes()), None, "{text}");
         }
-        assert!(strict_object(br#"{"a":{"b":1},"b":2}"#).is_some(), "the same name in two objects is fine");
+        assert!(
+            strict_object(br#"{"a":{"b":1},"b":2}"#).is_some(),
+            "the same name in two objects is fine"
+        );
     }
 
     #[test]
     fn refuses_what_is_not_one_object() {
-        for text in ["", "null", "[]", "\"a\"", "{} {}", "{", "{\"a\":1,}", "{\"a\":\"\u{1}\"}"] {
+        for text in [
+            "",
+            "null",
+            "[]",
+            "\"a\"",
+            "{} {}",
+            "{",
+            "{\"a\":1,}",
+            "{\"a\":\"\u{1}\"}",
+        ] {
             assert_eq!(strict_object(text.as_bytes()), None, "{text}");
         }
         assert_eq!(strict_object(b"{\"a\":\"\xff\"}"), None);

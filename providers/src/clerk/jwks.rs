@@ -1,10 +1,13 @@
 //! Clerk's public keys: fetched rarely, kept long, never fetched because a stranger wants it.
 //!
-//! - A set younger than an hour is used as it is. An older one is still used, while one task fetches the next in the
-//!   background, so no request waits for Clerk once there is a set. If Clerk is down, the last good set serves a day.
-//! - A key id that is not in the set is the only thing a stranger can make up freely. It causes a fetch at most once
-//!   per interval, however many different ids come, and one id that was looked up in vain is not looked up again soon.
-//! - One fetch at a time. It runs on its own task: a caller who hangs up does not cut it short for those who wait.
+//! - A set younger than an hour is used as it is. An older one is still used, while one task
+//!   fetches the next in the background, so no request waits for Clerk once there is a set. If
+//!   Clerk is down, the last good set serves a day.
+//! - A key id that is not in the set is the only thing a stranger can make up freely. It causes a
+//!   fetch at most once per interval, however many different ids come, and one id that was looked
+//!   up in vain is not looked up again soon.
+//! - One fetch at a time. It runs on its own task: a caller who hangs up does not cut it short for
+//!   those who wait.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,14 +105,24 @@ enum Advice {
 
 impl Keys {
     pub(super) fn new(client: Client, url: Url, patience: Patience) -> Self {
-        Self { client, url, patience, state: Mutex::default(), turn: Arc::default() }
+        Self {
+            client,
+            url,
+            patience,
+            state: Mutex::default(),
+            turn: Arc::default(),
+        }
     }
 
     /// The key with this id.
     ///
     /// # Errors
     /// `UnknownKey` when Clerk does not have it, `KeysUnavailable` when we could not find out.
-    pub(super) async fn find(self: &Arc<Self>, kid: &str, now: DateTime<Utc>) -> Result<Arc<Key>, TokenError> {
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        kid: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Key>, TokenError> {
         match self.advise(Some(kid), now) {
             Advice::Use(key) => return Ok(key),
             Advice::UseAndRefresh(key) => {
@@ -134,7 +147,11 @@ impl Keys {
         if !self.has_set(now) {
             self.refresh(None, now).await;
         }
-        if self.has_set(now) { Ok(()) } else { Err(TokenError::KeysUnavailable) }
+        if self.has_set(now) {
+            Ok(())
+        } else {
+            Err(TokenError::KeysUnavailable)
+        }
     }
 
     /// Waits for its turn, and fetches unless whoever had the turn before did.
@@ -143,7 +160,10 @@ impl Keys {
         if !matches!(self.advise(kid, now), Advice::Refresh) {
             return;
         }
-        if tokio::spawn(Arc::clone(self).fetch(turn, now)).await.is_err() {
+        if tokio::spawn(Arc::clone(self).fetch(turn, now))
+            .await
+            .is_err()
+        {
             tracing::error!("the task that fetches Clerk's keys panicked");
         }
         if let Some(kid) = kid {
@@ -154,11 +174,18 @@ impl Keys {
     fn advise(&self, kid: Option<&str>, now: DateTime<Utc>) -> Advice {
         let state = self.lock();
         let may_fetch = state.may_fetch(&self.patience, now);
-        let set = state.set.as_ref().filter(|set| now - set.fetched_at < self.patience.stale_for);
+        let set = state
+            .set
+            .as_ref()
+            .filter(|set| now - set.fetched_at < self.patience.stale_for);
         if let Some(key) = kid.and_then(|kid| set?.by_kid.get(kid)) {
             let aging = set.is_some_and(|set| now - set.fetched_at >= self.patience.max_age);
             let key = Arc::clone(key);
-            return if aging && may_fetch { Advice::UseAndRefresh(key) } else { Advice::Use(key) };
+            return if aging && may_fetch {
+                Advice::UseAndRefresh(key)
+            } else {
+                Advice::Use(key)
+            };
         }
         let asked = kid.and_then(|kid| state.missing.get(kid));
         if asked.is_some_and(|at| within(*at, now, self.patience.missing_for)) {
@@ -167,8 +194,16 @@ impl Keys {
         if may_fetch {
             return Advice::Refresh;
         }
-        let informed = set.is_some() && state.last_attempt.as_ref().is_some_and(|attempt| attempt.worked);
-        Advice::Refuse(if informed { TokenError::UnknownKey } else { TokenError::KeysUnavailable })
+        let informed = set.is_some()
+            && state
+                .last_attempt
+                .as_ref()
+                .is_some_and(|attempt| attempt.worked);
+        Advice::Refuse(if informed {
+            TokenError::UnknownKey
+        } else {
+            TokenError::KeysUnavailable
+        })
     }
 
     /// Holds the turn until the answer is in the state.
@@ -177,16 +212,24 @@ impl Keys {
         let fetched = answer.and_then(|document| {
             let keys = document.usable();
             if keys.is_empty() {
-                Err(Error::malformed(Provider::Clerk, "no RS256 key in the key set"))
+                Err(Error::malformed(
+                    Provider::Clerk,
+                    "no RS256 key in the key set",
+                ))
             } else {
                 Ok(keys)
             }
         });
         let mut state = self.lock();
-        state.last_attempt = Some(Attempt { at: now, worked: fetched.is_ok() });
+        state.last_attempt = Some(Attempt {
+            at: now,
+            worked: fetched.is_ok(),
+        });
         match fetched {
             Ok(keys) => state.install(keys, now),
-            Err(error) => tracing::warn!(%error, "could not fetch Clerk's keys; the last good ones stay in use"),
+            Err(error) => {
+                tracing::warn!(%error, "could not fetch Clerk's keys; the last good ones stay in use")
+            }
         }
         drop(state);
         drop(turn);
@@ -194,18 +237,31 @@ impl Keys {
 
     fn note_if_missing(&self, kid: &str, now: DateTime<Utc>) {
         let mut state = self.lock();
-        let answered = state.last_attempt.as_ref().is_some_and(|attempt| attempt.worked);
-        if !answered || state.set.as_ref().is_some_and(|set| set.by_kid.contains_key(kid)) {
+        let answered = state
+            .last_attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.worked);
+        if !answered
+            || state
+                .set
+                .as_ref()
+                .is_some_and(|set| set.by_kid.contains_key(kid))
+        {
             return;
         }
-        state.missing.retain(|_, at| within(*at, now, self.patience.missing_for));
+        state
+            .missing
+            .retain(|_, at| within(*at, now, self.patience.missing_for));
         if state.missing.len() < MAX_MISSING {
             state.missing.insert(kid.to_owned(), now);
         }
     }
 
     fn has_set(&self, now: DateTime<Utc>) -> bool {
-        self.lock().set.as_ref().is_some_and(|set| now - set.fetched_at < self.patience.stale_for)
+        self.lock()
+            .set
+            .as_ref()
+            .is_some_and(|set| now - set.fetched_at < self.patience.stale_for)
     }
 
     /// Every change is whole before the lock is released, so a panic elsewhere does not spoil it.
@@ -223,7 +279,11 @@ impl Keys {
 impl State {
     fn may_fetch(&self, patience: &Patience, now: DateTime<Utc>) -> bool {
         self.last_attempt.as_ref().is_none_or(|attempt| {
-            let pause = if attempt.worked { patience.refresh_interval } else { patience.retry_interval };
+            let pause = if attempt.worked {
+                patience.refresh_interval
+            } else {
+                patience.retry_interval
+            };
             !within(attempt.at, now, pause)
         })
     }
@@ -239,12 +299,16 @@ impl State {
                 }
             }
         }
-        self.set = Some(Set { by_kid: keys, fetched_at: now });
+        self.set = Some(Set {
+            by_kid: keys,
+            fetched_at: now,
+        });
     }
 }
 
-/// Is `now` less than `span` away from `at`, either way? Callers' clocks are read before they queue, so `now` may be
-/// a little earlier; and a clock set back must not stop us for as long as it was ahead.
+/// Is `now` less than `span` away from `at`, either way? Callers' clocks are read before they
+/// queue, so `now` may be a little earlier; and a clock set back must not stop us for as long as it
+/// was ahead.
 fn within(at: DateTime<Utc>, now: DateTime<Utc>, span: TimeDelta) -> bool {
     (now - at).abs() < span
 }
@@ -275,10 +339,14 @@ fn usable(jwk: &Value) -> Option<(String, Key)> {
         return None;
     }
     let kid = text("kid").filter(|kid| !kid.is_empty())?;
-    Some((kid.to_owned(), Key::from_components(text("n")?, text("e")?)?))
+    Some((
+        kid.to_owned(),
+        Key::from_components(text("n")?, text("e")?)?,
+    ))
 }
 
-/// For configuration, which speaks of [`Duration`]s. A span beyond chrono's range is as good as for ever.
+/// For configuration, which speaks of [`Duration`]s. A span beyond chrono's range is as good as for
+/// ever.
 pub(super) fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

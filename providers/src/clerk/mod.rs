@@ -1,8 +1,8 @@
 //! Clerk: who sends this request?
 //!
-//! A session token is a signed statement by Clerk, valid for about a minute, that the browser or app renews. Nothing is
-//! asked of Clerk per request: the token is checked against Clerk's public keys, which are fetched rarely and kept.
-//! [`Verifier`] is the only way to [`Claims`].
+//! A session token is a signed statement by Clerk, valid for about a minute, that the browser or
+//! app renews. Nothing is asked of Clerk per request: the token is checked against Clerk's public
+//! keys, which are fetched rarely and kept. [`Verifier`] is the only way to [`Claims`].
 
 mod claims;
 mod json;
@@ -18,14 +18,16 @@ use jsonwebtoken::crypto::rust_crypto;
 
 /// Makes sure that this build can check a signature at all. Call it once when the process starts.
 ///
-/// `jsonwebtoken` compiles without any cryptography and then panics at the first token, and it refuses to choose when
-/// another crate in the tree switches on a second one. So the choice is made here, and tried on a real token.
+/// `jsonwebtoken` compiles without any cryptography and then panics at the first token, and it
+/// refuses to choose when another crate in the tree switches on a second one. So the choice is made
+/// here, and tried on a real token.
 ///
 /// # Errors
 /// [`TokenError::BadSignature`] when a good token is refused or a bad one accepted: do not serve.
 pub fn self_test() -> Result<(), TokenError> {
     install_crypto();
-    let key = jwks::Key::from_components(SELF_TEST_MODULUS, "AQAB").ok_or(TokenError::BadSignature)?;
+    let key =
+        jwks::Key::from_components(SELF_TEST_MODULUS, "AQAB").ok_or(TokenError::BadSignature)?;
     let good = token::Parts::split(SELF_TEST_TOKEN)?;
     good.verify(&key)?;
     let mut forged = good;

@@ -1,7 +1,7 @@
 //! Tokens verified a moment ago.
 //!
-//! A browser sends the same token with every request for a minute. Checking an RSA signature costs tens of
-//! microseconds, a lookup less than one.
+//! A browser sends the same token with every request for a minute. Checking an RSA signature costs
+//! tens of microseconds, a lookup less than one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,10 @@ struct Generations {
 
 impl Recent {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { half: capacity.div_ceil(2), generations: Mutex::default() }
+        Self {
+            half: capacity.div_ceil(2),
+            generations: Mutex::default(),
+        }
     }
 
     pub(super) fn find(&self, token: &Fingerprint) -> Option<Entry> {
@@ -76,7 +79,9 @@ impl Recent {
 
     /// The maps are whole between any two statements, so a panic elsewhere does not spoil them.
     fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]

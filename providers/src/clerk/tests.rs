@@ -1,4 +1,5 @@
-//! The verifier against 81 tokens, good and forged, and against a Clerk that rotates, fails and lies.
+//! The verifier against 81 tokens, good and forged, and against a Clerk that rotates, fails and
+//! lies.
 
 mod keys;
 mod server;
@@ -51,7 +52,8 @@ impl Vector {
 
 impl Fixture {
     fn load() -> Self {
-        serde_json::from_str(include_str!("../../fixtures/clerk-jwt.json")).expect("the fixture has this shape")
+        serde_json::from_str(include_str!("../../fixtures/clerk-jwt.json"))
+            .expect("the fixture has this shape")
     }
 
     /// A verifier whose keys come from `clerk`.
@@ -60,17 +62,32 @@ impl Fixture {
     }
 
     fn verifier_with(&self, clerk: &Clerk, change: impl FnOnce(&mut VerifierConfig)) -> Verifier {
-        let Settings { issuer, authorized_parties, leeway_seconds, max_token_bytes } = &self.about.verifier;
+        let Settings {
+            issuer,
+            authorized_parties,
+            leeway_seconds,
+            max_token_bytes,
+        } = &self.about.verifier;
         let mut config = VerifierConfig::new(issuer, authorized_parties.clone());
-        assert_eq!(config.leeway.as_secs(), *leeway_seconds, "the default is what the vectors ask for");
-        assert_eq!(config.max_token_bytes, *max_token_bytes, "the default is what the vectors ask for");
+        assert_eq!(
+            config.leeway.as_secs(),
+            *leeway_seconds,
+            "the default is what the vectors ask for"
+        );
+        assert_eq!(
+            config.max_token_bytes, *max_token_bytes,
+            "the default is what the vectors ask for"
+        );
         config.jwks_url = clerk.url();
         change(&mut config);
         Verifier::try_new(config).expect("a sound configuration")
     }
 
     fn vector(&self, name: &str) -> &Vector {
-        self.vectors.iter().find(|vector| vector.name == name).expect("the fixture has a vector of this name")
+        self.vectors
+            .iter()
+            .find(|vector| vector.name == name)
+            .expect("the fixture has a vector of this name")
     }
 }
 
@@ -78,7 +95,10 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).expect("a time in this millennium")
 }
 
-async fn verdicts(verifier: &Verifier, fixture: &Fixture) -> Vec<Result<std::sync::Arc<Claims>, TokenError>> {
+async fn verdicts(
+    verifier: &Verifier,
+    fixture: &Fixture,
+) -> Vec<Result<std::sync::Arc<Claims>, TokenError>> {
     let mut verdicts = Vec::new();
     for vector in &fixture.vectors {
         verdicts.push(verifier.verify(&vector.token, vector.now()).await);
@@ -92,11 +112,25 @@ async fn every_vector_gets_its_verdict_fresh_and_remembered() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     for round in ["fresh", "remembered"] {
-        for (vector, verdict) in fixture.vectors.iter().zip(verdicts(&verifier, &fixture).await) {
+        for (vector, verdict) in fixture
+            .vectors
+            .iter()
+            .zip(verdicts(&verifier, &fixture).await)
+        {
             let expected = vector.expected == "valid";
-            assert_eq!(verdict.is_ok(), expected, "{round}: {} {}: {verdict:?}", vector.id, vector.name);
+            assert_eq!(
+                verdict.is_ok(),
+                expected,
+                "{round}: {} {}: {verdict:?}",
+                vector.id,
+                vector.name
+            );
         }
-        assert_eq!(verifier.recent.len(), 13, "{round}: the good tokens and no others are remembered");
+        assert_eq!(
+            verifier.recent.len(),
+            13,
+            "{round}: the good tokens and no others are remembered"
+        );
     }
 }
 
@@ -106,10 +140,17 @@ async fn every_refusal_has_its_reason() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let mut reasons = String::new();
-    for (vector, verdict) in fixture.vectors.iter().zip(verdicts(&verifier, &fixture).await) {
+    for (vector, verdict) in fixture
+        .vectors
+        .iter()
+        .zip(verdicts(&verifier, &fixture).await)
+    {
         if let Err(error) = verdict {
             let text = format!("{error} {error:?}");
-            assert!(!text.contains("eyJ") && !text.contains("ins_"), "{text} quotes the token");
+            assert!(
+                !text.contains("eyJ") && !text.contains("ins_"),
+                "{text} quotes the token"
+            );
             reasons.push_str(&format!("{}: {}\n", vector.name, error.code()));
         }
     }
@@ -124,15 +165,26 @@ async fn claims_are_what_the_vectors_say() {
     let mut compared = 0;
     for vector in &fixture.vectors {
         for (path, expected) in &vector.expected_claims {
-            let claims = verifier.verify(&vector.token, vector.now()).await.expect("a vector with claims is valid");
+            let claims = verifier
+                .verify(&vector.token, vector.now())
+                .await
+                .expect("a vector with claims is valid");
             let organization = claims.organization.as_ref();
             let found = match path.as_str() {
                 "sub" => Value::from(claims.sub.as_str()),
                 "sid" => Value::from(claims.sid.as_str()),
-                "org_id" => organization.map(|organization| organization.id.as_str()).into(),
-                "org_slug" => organization.and_then(|organization| organization.slug.as_deref()).into(),
-                "org_role" => organization.and_then(|organization| organization.role.as_deref()).into(),
-                "org_permissions" => organization.map(|organization| organization.permissions.clone()).into(),
+                "org_id" => organization
+                    .map(|organization| organization.id.as_str())
+                    .into(),
+                "org_slug" => organization
+                    .and_then(|organization| organization.slug.as_deref())
+                    .into(),
+                "org_role" => organization
+                    .and_then(|organization| organization.role.as_deref())
+                    .into(),
+                "org_permissions" => organization
+                    .map(|organization| organization.permissions.clone())
+                    .into(),
                 "act.sub" => claims.actor.as_deref().into(),
                 "metadata.role" => claims.raw["metadata"]["role"].clone(),
                 other => panic!("{}: the fixture has a new claim {other}", vector.id),
@@ -151,10 +203,20 @@ async fn a_hot_token_is_proved_once() {
     let vector = fixture.vector("v2 basic");
     for (capacity, same) in [(10_000, true), (0, false)] {
         let verifier = fixture.verifier_with(&clerk, |config| config.remembered_tokens = capacity);
-        let first = verifier.verify(&vector.token, vector.now()).await.expect("valid");
-        let second = verifier.verify(&vector.token, vector.now()).await.expect("valid");
+        let first = verifier
+            .verify(&vector.token, vector.now())
+            .await
+            .expect("valid");
+        let second = verifier
+            .verify(&vector.token, vector.now())
+            .await
+            .expect("valid");
         assert_eq!(first, second);
-        assert_eq!(std::sync::Arc::ptr_eq(&first, &second), same, "capacity {capacity}");
+        assert_eq!(
+            std::sync::Arc::ptr_eq(&first, &second),
+            same,
+            "capacity {capacity}"
+        );
     }
 }
 
@@ -164,20 +226,40 @@ async fn a_remembered_token_still_expires() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("realistic 60 s token");
-    let claims = verifier.verify(&vector.token, vector.now()).await.expect("valid at first");
+    let claims = verifier
+        .verify(&vector.token, vector.now())
+        .await
+        .expect("valid at first");
     let leeway = TimeDelta::seconds(5);
     let cases = [
         (claims.expires_at, Ok(())),
-        (claims.expires_at + leeway - TimeDelta::milliseconds(1), Ok(())),
+        (
+            claims.expires_at + leeway - TimeDelta::milliseconds(1),
+            Ok(()),
+        ),
         (claims.expires_at + leeway, Err(TokenError::Expired)),
         (claims.issued_at.expect("it says when") - leeway, Ok(())),
-        (claims.issued_at.expect("it says when") - leeway - TimeDelta::milliseconds(1), Err(TokenError::NotYetValid)),
+        (
+            claims.issued_at.expect("it says when") - leeway - TimeDelta::milliseconds(1),
+            Err(TokenError::NotYetValid),
+        ),
     ];
     for remembered in [true, false] {
         for (now, expected) in cases {
-            verifier.verify(&vector.token, vector.now()).await.expect("valid at its own time");
-            let verifier = if remembered { &verifier } else { &fixture.verifier(&clerk) };
-            assert_eq!(verifier.verify(&vector.token, now).await.map(drop), expected, "{now} remembered {remembered}");
+            verifier
+                .verify(&vector.token, vector.now())
+                .await
+                .expect("valid at its own time");
+            let verifier = if remembered {
+                &verifier
+            } else {
+                &fixture.verifier(&clerk)
+            };
+            assert_eq!(
+                verifier.verify(&vector.token, now).await.map(drop),
+                expected,
+                "{now} remembered {remembered}"
+            );
         }
     }
 }
@@ -188,12 +270,20 @@ async fn one_changed_character_is_another_token() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("v2 basic");
-    verifier.verify(&vector.token, vector.now()).await.expect("the original is valid");
+    verifier
+        .verify(&vector.token, vector.now())
+        .await
+        .expect("the original is valid");
     for position in 0..vector.token.len() {
         let mut forged = vector.token.clone().into_bytes();
         forged[position] ^= 1;
-        let Ok(forged) = String::from_utf8(forged) else { unreachable!("one bit of ASCII stays ASCII") };
-        assert!(verifier.verify(&forged, vector.now()).await.is_err(), "accepted with character {position} changed");
+        let Ok(forged) = String::from_utf8(forged) else {
+            unreachable!("one bit of ASCII stays ASCII")
+        };
+        assert!(
+            verifier.verify(&forged, vector.now()).await.is_err(),
+            "accepted with character {position} changed"
+        );
     }
 }
 
@@ -203,16 +293,32 @@ async fn memory_of_tokens_is_bounded_and_can_be_switched_off() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     for (capacity, most) in [(0, 0), (1, 2), (4, 4)] {
         let verifier = fixture.verifier_with(&clerk, |config| config.remembered_tokens = capacity);
-        let valid = verdicts(&verifier, &fixture).await.into_iter().filter(Result::is_ok).count();
+        let valid = verdicts(&verifier, &fixture)
+            .await
+            .into_iter()
+            .filter(Result::is_ok)
+            .count();
         assert_eq!(valid, 13, "capacity {capacity}");
-        assert!(verifier.recent.len() <= most, "{} remembered with capacity {capacity}", verifier.recent.len());
+        assert!(
+            verifier.recent.len() <= most,
+            "{} remembered with capacity {capacity}",
+            verifier.recent.len()
+        );
     }
 }
 
 #[test]
 fn a_configuration_that_protects_nothing_is_refused() {
-    let sound = || VerifierConfig::new("https://clerk.example.com", vec!["https://app.example.com".to_owned()]);
-    assert_eq!(sound().jwks_url, "https://clerk.example.com/.well-known/jwks.json");
+    let sound = || {
+        VerifierConfig::new(
+            "https://clerk.example.com",
+            vec!["https://app.example.com".to_owned()],
+        )
+    };
+    assert_eq!(
+        sound().jwks_url,
+        "https://clerk.example.com/.well-known/jwks.json"
+    );
     assert!(Verifier::try_new(sound()).is_ok());
     let broken: [fn(&mut VerifierConfig); 4] = [
         |config| config.issuer.clear(),

@@ -32,13 +32,19 @@ impl<'t> Parts<'t> {
         if payload.contains('.') {
             return Err(TokenError::Malformed);
         }
-        Ok(Self { signed, header, payload, signature })
+        Ok(Self {
+            signed,
+            header,
+            payload,
+            signature,
+        })
     }
 
     /// Reads the key id and refuses what is not a signed session token.
     ///
-    /// The header is the sender's word. It may name a key of ours; it cannot bring one (`jwk`, `jku`, `x5u` are not
-    /// even read) and it cannot choose the algorithm: `alg` has to agree with ours, which is the key's.
+    /// The header is the sender's word. It may name a key of ours; it cannot bring one (`jwk`,
+    /// `jku`, `x5u` are not even read) and it cannot choose the algorithm: `alg` has to agree with
+    /// ours, which is the key's.
     pub(super) fn kid(&self) -> Result<String, TokenError> {
         let mut header = decode_object(self.header)?;
         if header.get("alg").and_then(Value::as_str) != Some("RS256") {
@@ -51,7 +57,10 @@ impl<'t> Parts<'t> {
         if header.get("typ").is_some_and(|typ| typ != "JWT") {
             return Err(TokenError::WrongType);
         }
-        if header.get("cat").is_some_and(|category| !category.is_string() || category == CATEGORY_MACHINE) {
+        if header
+            .get("cat")
+            .is_some_and(|category| !category.is_string() || category == CATEGORY_MACHINE)
+        {
             return Err(TokenError::WrongType);
         }
         match header.remove("kid") {
@@ -65,7 +74,12 @@ impl<'t> Parts<'t> {
         if decode(self.signature)?.is_empty() {
             return Err(TokenError::BadSignature);
         }
-        match jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key.rsa(), Algorithm::RS256) {
+        match jsonwebtoken::crypto::verify(
+            self.signature,
+            self.signed.as_bytes(),
+            key.rsa(),
+            Algorithm::RS256,
+        ) {
             Ok(true) => Ok(()),
             _ => Err(TokenError::BadSignature),
         }
@@ -83,5 +97,7 @@ fn decode_object(part: &str) -> Result<Map<String, Value>, TokenError> {
 
 /// base64url without padding and without stray bits in the last character.
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| TokenError::Malformed)
 }

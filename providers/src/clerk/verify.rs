@@ -16,12 +16,14 @@ use crate::http::{Client, Limits, Policy, Unobserved};
 /// Whose tokens are believed, and for how long things are kept.
 #[derive(Debug, Clone)]
 pub struct VerifierConfig {
-    /// The Frontend API address, compared letter by letter with `iss`: `https://clerk.<domain>`, without a slash.
+    /// The Frontend API address, compared letter by letter with `iss`: `https://clerk.<domain>`,
+    /// without a slash.
     pub issuer: String,
-    /// The origins whose tokens are accepted, compared letter by letter with `azp`. This is what keeps a token of a
-    /// sister site out.
+    /// The origins whose tokens are accepted, compared letter by letter with `azp`. This is what
+    /// keeps a token of a sister site out.
     pub authorized_parties: Vec<String>,
-    /// How far Clerk's clock and ours may be apart. Tokens live a minute, so seconds, not minutes. Default 5 s.
+    /// How far Clerk's clock and ours may be apart. Tokens live a minute, so seconds, not minutes.
+    /// Default 5 s.
     pub leeway: Duration,
     /// A longer token is refused unread. Clerk's are at most 4 KB. Default 8192.
     pub max_token_bytes: usize,
@@ -35,7 +37,8 @@ pub struct VerifierConfig {
     pub refresh_interval: Duration,
     /// The shortest time between a fetch that failed and the next. Default 5 s.
     pub retry_interval: Duration,
-    /// How many verified tokens are remembered, about 2 KB each. 0 checks every signature. Default 10 000.
+    /// How many verified tokens are remembered, about 2 KB each. 0 checks every signature. Default
+    /// 10 000.
     pub remembered_tokens: usize,
 }
 
@@ -128,7 +131,8 @@ impl TokenError {
         }
     }
 
-    /// Is it we who cannot tell, rather than the token that is bad? Answer "try again", not "sign in again".
+    /// Is it we who cannot tell, rather than the token that is bad? Answer "try again", not "sign
+    /// in again".
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         matches!(self, Self::KeysUnavailable)
@@ -149,17 +153,25 @@ impl Verifier {
     /// Prepares a verifier. Nothing is fetched yet, see [`Verifier::warm_up`].
     ///
     /// # Errors
-    /// `Rejected` for a configuration that would accept nobody or anybody; `Unavailable` when the machine cannot do TLS.
+    /// `Rejected` for a configuration that would accept nobody or anybody; `Unavailable` when the
+    /// machine cannot do TLS.
     pub fn try_new(config: VerifierConfig) -> Result<Self, Error> {
         super::install_crypto();
         let reject = |detail: &str| Error::new(Provider::Clerk, Kind::Rejected, detail);
         if config.issuer.is_empty() {
             return Err(reject("no issuer is configured"));
         }
-        if config.authorized_parties.is_empty() || config.authorized_parties.iter().any(String::is_empty) {
-            return Err(reject("no authorized parties are configured, or an empty one"));
+        if config.authorized_parties.is_empty()
+            || config.authorized_parties.iter().any(String::is_empty)
+        {
+            return Err(reject(
+                "no authorized parties are configured, or an empty one",
+            ));
         }
-        let url = config.jwks_url.parse().map_err(|_| reject("the address of the key set is not a URL"))?;
+        let url = config
+            .jwks_url
+            .parse()
+            .map_err(|_| reject("the address of the key set is not a URL"))?;
         let limits = Limits {
             connect: Duration::from_secs(2),
             read: Duration::from_secs(3),
@@ -174,7 +186,10 @@ impl Verifier {
             retry_interval: span(config.retry_interval),
             missing_for: TimeDelta::seconds(60),
         };
-        let policy = Policy { limits, ..Policy::default() };
+        let policy = Policy {
+            limits,
+            ..Policy::default()
+        };
         let client = Client::new(Provider::Clerk, policy, Arc::new(Unobserved))?;
         Ok(Self {
             issuer: config.issuer,
@@ -221,7 +236,14 @@ impl Verifier {
         parts.verify(&key)?;
         let claims = Arc::new(Claims::read(parts.payload()?)?);
         self.check(&claims, now)?;
-        self.recent.remember(fingerprint, Entry { claims: Arc::clone(&claims), kid: kid.into(), key });
+        self.recent.remember(
+            fingerprint,
+            Entry {
+                claims: Arc::clone(&claims),
+                kid: kid.into(),
+                key,
+            },
+        );
         Ok(claims)
     }
 
@@ -235,12 +257,14 @@ impl Verifier {
         self.check_times(claims, now)
     }
 
-    /// As Clerk's own library counts: over at `exp` plus leeway exactly, begun at `nbf` minus leeway exactly.
+    /// As Clerk's own library counts: over at `exp` plus leeway exactly, begun at `nbf` minus
+    /// leeway exactly.
     fn check_times(&self, claims: &Claims, now: DateTime<Utc>) -> Result<(), TokenError> {
         if now - claims.expires_at >= self.leeway {
             return Err(TokenError::Expired);
         }
-        let ahead = |begin: Option<DateTime<Utc>>| begin.is_some_and(|begin| begin - now > self.leeway);
+        let ahead =
+            |begin: Option<DateTime<Utc>>| begin.is_some_and(|begin| begin - now > self.leeway);
         if ahead(claims.not_before) || ahead(claims.issued_at) {
             return Err(TokenError::NotYetValid);
         }

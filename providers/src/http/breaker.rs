@@ -56,7 +56,8 @@ struct Tally {
     failures: u32,
 }
 
-/// One exchange that was let through. It ends with [`Pass::report`]; dropped without, it was given up.
+/// One exchange that was let through. It ends with [`Pass::report`]; dropped without, it was given
+/// up.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     breaker: &'a Breaker,
@@ -66,7 +67,11 @@ pub(super) struct Pass<'a> {
 }
 
 impl Breaker {
-    pub(super) fn new(provider: Provider, policy: policy::Breaker, observer: Arc<dyn Observer>) -> Self {
+    pub(super) fn new(
+        provider: Provider,
+        policy: policy::Breaker,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         let state = State {
             phase: Phase::Closed,
             era: 0,
@@ -74,7 +79,12 @@ impl Breaker {
             halves: [Tally::default(); 2],
             half_began: Instant::now(),
         };
-        Self { provider, policy, observer, state: Mutex::new(state) }
+        Self {
+            provider,
+            policy,
+            observer,
+            state: Mutex::new(state),
+        }
     }
 
     /// Is it worth queueing?
@@ -86,7 +96,8 @@ impl Breaker {
         }
     }
 
-    /// Lets one exchange through: any while it is closed, a single one once it was open for long enough.
+    /// Lets one exchange through: any while it is closed, a single one once it was open for long
+    /// enough.
     pub(super) fn enter(&self) -> Result<Pass<'_>, Shut> {
         let now = Instant::now();
         let mut state = self.lock();
@@ -98,7 +109,12 @@ impl Breaker {
             Phase::HalfOpen { probing: false } => state.phase = Phase::HalfOpen { probing: true },
             Phase::Open { .. } => change = Some(state.turn(Phase::HalfOpen { probing: true }, now)),
         }
-        let pass = Pass { breaker: self, era: state.era, began: now, reported: false };
+        let pass = Pass {
+            breaker: self,
+            era: state.era,
+            began: now,
+            reported: false,
+        };
         drop(state);
         self.tell(change);
         Ok(pass)
@@ -116,7 +132,12 @@ impl Breaker {
             Phase::Open { .. } => false,
         };
         let change = match state.phase {
-            _ if ill => Some(state.turn(Phase::Open { until: now + self.policy.pause }, now)),
+            _ if ill => Some(state.turn(
+                Phase::Open {
+                    until: now + self.policy.pause,
+                },
+                now,
+            )),
             Phase::HalfOpen { .. } => Some(state.turn(Phase::Closed, now)),
             _ => None,
         };
@@ -139,8 +160,12 @@ impl Breaker {
         let Some(to) = change else { return };
         let provider = self.provider;
         match to {
-            BreakerState::Open => tracing::warn!(%provider, "the provider does not answer; it is left alone for now"),
-            BreakerState::HalfOpen => tracing::info!(%provider, "one call tries whether the provider answers again"),
+            BreakerState::Open => {
+                tracing::warn!(%provider, "the provider does not answer; it is left alone for now")
+            }
+            BreakerState::HalfOpen => {
+                tracing::info!(%provider, "one call tries whether the provider answers again")
+            }
             BreakerState::Closed => tracing::info!(%provider, "the provider answers again"),
         }
         self.observer.breaker(provider, to);
@@ -154,7 +179,13 @@ impl Breaker {
 
 impl State {
     fn turn(&mut self, phase: Phase, now: Instant) -> BreakerState {
-        *self = Self { phase, era: self.era + 1, in_a_row: 0, halves: [Tally::default(); 2], half_began: now };
+        *self = Self {
+            phase,
+            era: self.era + 1,
+            in_a_row: 0,
+            halves: [Tally::default(); 2],
+            half_began: now,
+        };
         match phase {
             Phase::Closed => BreakerState::Closed,
             Phase::Open { .. } => BreakerState::Open,
@@ -167,7 +198,11 @@ impl State {
         let half = (policy.window / 2).max(Duration::from_millis(1));
         let age = now - self.half_began;
         if age >= half {
-            let before = if age < half * 2 { self.halves[0] } else { Tally::default() };
+            let before = if age < half * 2 {
+                self.halves[0]
+            } else {
+                Tally::default()
+            };
             self.halves = [Tally::default(), before];
             self.half_began = now;
         }
@@ -182,7 +217,8 @@ impl State {
         }
         let [this, before] = self.halves;
         let (calls, failures) = (this.calls + before.calls, this.failures + before.failures);
-        let too_many = calls >= policy.calls && f64::from(failures) >= policy.share * f64::from(calls);
+        let too_many =
+            calls >= policy.calls && f64::from(failures) >= policy.share * f64::from(calls);
         verdict != Verdict::Well && (too_many || self.in_a_row >= policy.consecutive)
     }
 }
@@ -196,7 +232,8 @@ impl Pass<'_> {
 
     /// Nobody answered for as long as we cared to wait.
     pub(super) fn report_silence(self) {
-        // What a silence means is decided in one place, for those who gave up and for those whose time was up.
+        // What a silence means is decided in one place, for those who gave up and for those whose
+        // time was up.
         drop(self);
     }
 }

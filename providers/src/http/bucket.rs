@@ -9,7 +9,8 @@ use super::level::Level;
 use super::policy::Pace;
 use super::queue::Queue;
 
-/// The credential's quota is used up for longer than the caller has, or too many wait for it already.
+/// The credential's quota is used up for longer than the caller has, or too many wait for it
+/// already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent {
     /// Until it would have been their turn.
@@ -24,7 +25,8 @@ pub(super) struct Bucket {
     queue: Queue,
 }
 
-/// Leave for one request. Held until its answer is in, so that what an answer says is left can be read rightly.
+/// Leave for one request. Held until its answer is in, so that what an answer says is left can be
+/// read rightly.
 #[derive(Debug)]
 pub(super) struct Token(Arc<Bucket>);
 
@@ -78,7 +80,9 @@ impl Bucket {
 
     fn spent(&self, ahead: usize) -> Spent {
         let now = Instant::now();
-        Spent { retry_after: self.level().ready(now, ahead) - now }
+        Spent {
+            retry_after: self.level().ready(now, ahead) - now,
+        }
     }
 
     /// Every change is whole before the lock is released, so a panic elsewhere does not spoil it.

@@ -56,7 +56,8 @@ pub(crate) struct Call<'a> {
     pub(crate) safety: Safety,
     /// Whose quota it uses.
     pub(crate) bucket: Bucket<'a>,
-    /// How long the caller has, queueing and repetitions included; the policy's budget if they do not say.
+    /// How long the caller has, queueing and repetitions included; the policy's budget if they do
+    /// not say.
     pub(crate) budget: Option<Duration>,
 }
 
@@ -68,8 +69,9 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// All of it, never longer than the cap.
     pub(crate) body: Bytes,
-    /// This answers a repetition of a write, and an earlier attempt may have happened: a 404 may mean that it is gone
-    /// because we deleted it, and a refusal does not mean that nothing changed.
+    /// This answers a repetition of a write, and an earlier attempt may have happened: a 404 may
+    /// mean that it is gone because we deleted it, and a refusal does not mean that nothing
+    /// changed.
     pub(crate) doubtful: bool,
 }
 
@@ -83,6 +85,9 @@ impl Answer {
 /// Without the headers and the body, which are other people's business.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("status", &self.status).field("bytes", &self.body.len()).finish()
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("bytes", &self.body.len())
+            .finish()
     }
 }

@@ -19,7 +19,10 @@ pub(super) struct Busy;
 
 impl Gate {
     pub(super) fn new(policy: Bulkhead) -> Self {
-        Self { slots: Semaphore::new(policy.in_flight.max(1)), queue: Queue::new(policy.queue) }
+        Self {
+            slots: Semaphore::new(policy.in_flight.max(1)),
+            queue: Queue::new(policy.queue),
+        }
     }
 
     /// Room for one exchange, until the permit is dropped.
@@ -48,7 +51,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn so_many_at_once_and_so_many_waiting() {
-        let gate = Gate::new(Bulkhead { in_flight: 2, queue: 1 });
+        let gate = Gate::new(Bulkhead {
+            in_flight: 2,
+            queue: 1,
+        });
         let first = gate.enter(later()).await.expect("there is room");
         let _second = gate.enter(later()).await.expect("there is room");
         let (third, fourth) = tokio::join!(gate.enter(later()), async {
@@ -62,7 +68,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_with_the_callers_time() {
-        let gate = Gate::new(Bulkhead { in_flight: 1, queue: 1 });
+        let gate = Gate::new(Bulkhead {
+            in_flight: 1,
+            queue: 1,
+        });
         let _held = gate.enter(later()).await.expect("there is room");
         let began = Instant::now();
         let second = gate.enter(began + Duration::from_secs(2)).await.map(|_| ());
@@ -71,11 +80,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_gives_up_makes_room() {
-        let gate = Gate::new(Bulkhead { in_flight: 1, queue: 1 });
+        let gate = Gate::new(Bulkhead {
+            in_flight: 1,
+            queue: 1,
+        });
         let held = gate.enter(later()).await.expect("there is room");
         for _ in 0..3 {
             let impatient = tokio::time::timeout(Duration::from_secs(1), gate.enter(later())).await;
-            assert!(impatient.is_err(), "it waits, and is not refused, since the one before it left");
+            assert!(
+                impatient.is_err(),
+                "it waits, and is not refused, since the one before it left"
+            );
         }
         drop(held);
         assert!(gate.enter(later()).await.is_ok());

@@ -14,7 +14,9 @@ pub(crate) fn kind_of(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
         404 | 410 => Kind::NotFound,
         409 => Kind::Conflict,
         408 | 425 => Kind::Unavailable,
-        429 => Kind::RateLimited { retry_after: retry_after(headers) },
+        429 => Kind::RateLimited {
+            retry_after: retry_after(headers),
+        },
         400..=499 => Kind::Rejected,
         500..=599 => Kind::Unavailable,
         _ => Kind::Malformed,
@@ -23,11 +25,18 @@ pub(crate) fn kind_of(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
 
 /// Seconds only: none of the providers sends the date form, and it would need a clock.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds))
 }
 
-/// One of the quotas an answer tells of, as in `X-RateLimit-Limit-Default`, `-Remaining-Default`, `-Reset-Default`.
+/// One of the quotas an answer tells of, as in `X-RateLimit-Limit-Default`, `-Remaining-Default`,
+/// `-Reset-Default`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Quota {
     /// In lower case; empty where the provider has one quota and does not name it.
@@ -48,7 +57,12 @@ impl Quota {
 
     #[cfg(test)]
     pub(super) fn credentials(limit: u32, remaining: u32, reset: Duration) -> Self {
-        Self { name: String::new(), limit: Some(limit), remaining: Some(remaining), reset: Some(reset) }
+        Self {
+            name: String::new(),
+            limit: Some(limit),
+            remaining: Some(remaining),
+            reset: Some(reset),
+        }
     }
 }
 
@@ -56,12 +70,28 @@ impl Quota {
 pub(super) fn quotas(headers: &HeaderMap) -> Vec<Quota> {
     let mut quotas: Vec<Quota> = Vec::new();
     for (header, value) in headers {
-        let Some((what, name)) = header.as_str().strip_prefix("x-ratelimit-").map(split) else { continue };
-        let Some(number) = value.to_str().ok().and_then(|text| text.trim().parse::<u32>().ok()) else { continue };
-        let at = quotas.iter().position(|quota| quota.name == name).unwrap_or_else(|| {
-            quotas.push(Quota { name: name.to_owned(), limit: None, remaining: None, reset: None });
-            quotas.len() - 1
-        });
+        let Some((what, name)) = header.as_str().strip_prefix("x-ratelimit-").map(split) else {
+            continue;
+        };
+        let Some(number) = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let at = quotas
+            .iter()
+            .position(|quota| quota.name == name)
+            .unwrap_or_else(|| {
+                quotas.push(Quota {
+                    name: name.to_owned(),
+                    limit: None,
+                    remaining: None,
+                    reset: None,
+                });
+                quotas.len() - 1
+            });
         match what {
             "limit" => quotas[at].limit = Some(number),
             "remaining" => quotas[at].remaining = Some(number),
@@ -81,7 +111,15 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value"))).collect()
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.parse().expect("a name"),
+                    value.parse().expect("a value"),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -100,20 +138,48 @@ mod tests {
         assert_eq!(
             found,
             [
-                Quota { name: String::new(), limit: None, remaining: None, reset: seconds(7) },
-                Quota { name: "add-guests".to_owned(), limit: None, remaining: Some(0), reset: None },
-                Quota { name: "default".to_owned(), limit: Some(120), remaining: Some(119), reset: seconds(60) },
+                Quota {
+                    name: String::new(),
+                    limit: None,
+                    remaining: None,
+                    reset: seconds(7)
+                },
+                Quota {
+                    name: "add-guests".to_owned(),
+                    limit: None,
+                    remaining: Some(0),
+                    reset: None
+                },
+                Quota {
+                    name: "default".to_owned(),
+                    limit: Some(120),
+                    remaining: Some(119),
+                    reset: seconds(60)
+                },
             ]
         );
-        assert_eq!(found.iter().map(Quota::is_the_credentials).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(
+            found
+                .iter()
+                .map(Quota::is_the_credentials)
+                .collect::<Vec<_>>(),
+            [true, false, true]
+        );
     }
 
     #[test]
     fn retry_after_is_seconds_or_nothing() {
-        for (value, seconds) in
-            [("17", Some(17)), (" 0 ", Some(0)), ("-1", None), ("Fri, 08 Jan 2027 00:00:00 GMT", None)]
-        {
-            assert_eq!(retry_after(&headers(&[("retry-after", value)])), seconds.map(Duration::from_secs), "{value}");
+        for (value, seconds) in [
+            ("17", Some(17)),
+            (" 0 ", Some(0)),
+            ("-1", None),
+            ("Fri, 08 Jan 2027 00:00:00 GMT", None),
+        ] {
+            assert_eq!(
+                retry_after(&headers(&[("retry-after", value)])),
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }

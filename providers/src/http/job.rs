@@ -27,10 +27,21 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     pub(super) fn new(call: Call<'a>, now: Instant, budget: Duration) -> Self {
-        let Call { method, url, route, mut headers, body, safety, bucket, budget: asked } = call;
+        let Call {
+            method,
+            url,
+            route,
+            mut headers,
+            body,
+            safety,
+            bucket,
+            budget: asked,
+        } = call;
         // With an origin, Cal.com checks it against the client's pages, and no page is ours.
         headers.remove(header::ORIGIN);
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static("application/json"));
+        headers
+            .entry(header::ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
         let (body, content_type) = match body {
             Body::Empty => (Vec::new(), None),
             Body::Json(body) => (body, Some("application/json")),
@@ -47,7 +58,16 @@ impl<'a> Job<'a> {
             value.set_sensitive(true);
         }
         let deadline = now + asked.unwrap_or(budget).min(LONGEST_BUDGET);
-        Self { method, url, route, headers, body: body.into(), safety, bucket, deadline }
+        Self {
+            method,
+            url,
+            route,
+            headers,
+            body: body.into(),
+            safety,
+            bucket,
+            deadline,
+        }
     }
 
     /// For one attempt.

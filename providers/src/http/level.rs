@@ -39,8 +39,16 @@ impl Level {
     pub(super) fn new(per_minute: u32, pace: &Pace, now: Instant) -> Self {
         // A share of nothing would never be filled.
         let (share, burst) = (pace.share.clamp(0.01, 1.0), pace.burst);
-        let mut level =
-            Self { share, burst, per_minute, tokens: 0.0, reckoned: now, used: now, in_flight: 0, window: None };
+        let mut level = Self {
+            share,
+            burst,
+            per_minute,
+            tokens: 0.0,
+            reckoned: now,
+            used: now,
+            in_flight: 0,
+            window: None,
+        };
         level.tokens = level.capacity();
         level
     }
@@ -74,7 +82,9 @@ impl Level {
             now.max(self.reckoned) + Duration::from_secs_f64(wanted / self.per_second())
         };
         match self.window {
-            Some(window) if usize_to_f64(ahead) >= f64::from(window.left) => filled.max(window.ends),
+            Some(window) if usize_to_f64(ahead) >= f64::from(window.left) => {
+                filled.max(window.ends)
+            }
             _ => filled,
         }
     }
@@ -90,22 +100,28 @@ impl Level {
     /// What an answer said about the quota.
     pub(super) fn heard(&mut self, now: Instant, quota: &Quota) {
         self.fill(now);
-        let within_a_minute = quota.reset.is_none_or(|reset| reset.as_secs_f64() <= MINUTE);
+        let within_a_minute = quota
+            .reset
+            .is_none_or(|reset| reset.as_secs_f64() <= MINUTE);
         if let Some(limit) = quota.limit.filter(|limit| *limit > 0 && within_a_minute) {
             self.per_minute = limit;
             self.tokens = self.tokens.min(self.capacity());
         }
-        let (Some(remaining), Some(reset)) = (quota.remaining, quota.reset) else { return };
+        let (Some(remaining), Some(reset)) = (quota.remaining, quota.reset) else {
+            return;
+        };
         let heard = Window {
-            // Those under way besides this one may have been counted or not. Too few is safer than too many.
+            // Those under way besides this one may have been counted or not. Too few is safer than
+            // too many.
             left: remaining.saturating_sub(self.in_flight.saturating_sub(1)),
             ends: now + reset + ROUNDING,
         };
         self.window = Some(match self.window {
             // Answers overtake each other, so within one window the count only goes down.
-            Some(known) if heard.ends <= known.ends + ROUNDING * 2 => {
-                Window { left: known.left.min(heard.left), ends: known.ends.max(heard.ends) }
-            }
+            Some(known) if heard.ends <= known.ends + ROUNDING * 2 => Window {
+                left: known.left.min(heard.left),
+                ends: known.ends.max(heard.ends),
+            },
             _ => heard,
         });
     }
@@ -113,7 +129,10 @@ impl Level {
     /// Would a new one be no different?
     pub(super) fn is_idle(&mut self, now: Instant) -> bool {
         self.fill(now);
-        self.in_flight == 0 && self.window.is_none() && self.reckoned <= now && self.tokens >= self.capacity() * WHOLE
+        self.in_flight == 0
+            && self.window.is_none()
+            && self.reckoned <= now
+            && self.tokens >= self.capacity() * WHOLE
     }
 
     pub(super) fn used(&self) -> Instant {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::error::Provider;
 
-/// Hears of every exchange and of every change of a breaker. Both are called between two steps of a call, so they must
-/// return at once.
+/// Hears of every exchange and of every change of a breaker. Both are called between two steps of a
+/// call, so they must return at once.
 pub trait Observer: Send + Sync + fmt::Debug {
     /// One attempt ended, or was refused before it began.
     fn exchanged(&self, exchange: &Exchange<'_>) {
@@ -34,8 +34,8 @@ pub struct Exchange<'a> {
     pub route: &'a str,
     /// What they answered, if they did.
     pub status: Option<u16>,
-    /// One of few: `ok`, `client_error`, `rate_limited`, `server_error`, `timeout`, `unreachable`, `reset`,
-    /// `too_long`, `breaker_open`, `busy`, `quota`, `canceled`.
+    /// One of few: `ok`, `client_error`, `rate_limited`, `server_error`, `timeout`, `unreachable`,
+    /// `reset`, `too_long`, `breaker_open`, `busy`, `quota`, `canceled`.
     pub outcome: &'static str,
     /// 1 for the first.
     pub attempt: u32,

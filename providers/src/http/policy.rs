@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-/// Everything about one provider that an operator may want to set. The defaults suit an API that answers within a
-/// second and allows a hundred calls a minute or more.
+/// Everything about one provider that an operator may want to set. The defaults suit an API that
+/// answers within a second and allows a hundred calls a minute or more.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// One exchange.
     pub limits: Limits,
-    /// A whole call, queueing and repetitions included, for callers who do not say how long they have.
+    /// A whole call, queueing and repetitions included, for callers who do not say how long they
+    /// have.
     pub budget: Duration,
     /// Repetitions.
     pub retries: Retries,
@@ -42,8 +43,9 @@ pub struct Limits {
     pub read: Duration,
     /// For the whole exchange, from the first byte out to the last byte in.
     pub total: Duration,
-    /// A connection idle for longer is not used again. Keep it below the provider's own limit, which is 5 s at
-    /// Cal.com: a request on a connection they are just closing fails without our knowing whether they saw it.
+    /// A connection idle for longer is not used again. Keep it below the provider's own limit,
+    /// which is 5 s at Cal.com: a request on a connection they are just closing fails without our
+    /// knowing whether they saw it.
     pub idle: Duration,
     /// The longest body we read.
     pub body_bytes: usize,
@@ -63,8 +65,8 @@ impl Default for Limits {
 
 /// How often a call is repeated, where a repetition does no harm.
 ///
-/// A pause is drawn evenly between zero and a ceiling that doubles each time ("full jitter"), so that those who failed
-/// together do not come back together.
+/// A pause is drawn evenly between zero and a ceiling that doubles each time ("full jitter"), so
+/// that those who failed together do not come back together.
 #[derive(Debug, Clone, Copy)]
 pub struct Retries {
     /// Attempts of one call, the first included.
@@ -73,10 +75,11 @@ pub struct Retries {
     pub first_pause: Duration,
     /// The ceiling of any pause, unless the provider asks for a longer one.
     pub longest_pause: Duration,
-    /// Repetitions per call, over all calls: with 0.2, a provider that fails every call sees a fifth more, not three
-    /// times as many.
+    /// Repetitions per call, over all calls: with 0.2, a provider that fails every call sees a
+    /// fifth more, not three times as many.
     pub share: f64,
-    /// Repetitions that may be saved up for bad moments. So many come back within a minute even without calls.
+    /// Repetitions that may be saved up for bad moments. So many come back within a minute even
+    /// without calls.
     pub reserve: f64,
 }
 
@@ -111,7 +114,13 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { share: 0.9, burst: 0.05, rest: Duration::from_secs(60), queue: 256, credentials: 10_000 }
+        Self {
+            share: 0.9,
+            burst: 0.05,
+            rest: Duration::from_secs(60),
+            queue: 256,
+            credentials: 10_000,
+        }
     }
 }
 
@@ -126,14 +135,18 @@ pub struct Bulkhead {
 
 impl Default for Bulkhead {
     fn default() -> Self {
-        Self { in_flight: 32, queue: 256 }
+        Self {
+            in_flight: 32,
+            queue: 256,
+        }
     }
 }
 
 /// When to stop asking a provider that is not well, and when to ask again.
 ///
-/// Only what is the provider's fault counts: no connection, a reset, a timeout, a 5xx. A plain 500 counts for the
-/// share only, since some APIs answer so to a request that is wrong, and one person's requests must not cut off all.
+/// Only what is the provider's fault counts: no connection, a reset, a timeout, a 5xx. A plain 500
+/// counts for the share only, since some APIs answer so to a request that is wrong, and one
+/// person's requests must not cut off all.
 #[derive(Debug, Clone, Copy)]
 pub struct Breaker {
     /// It opens after so many failures in a row.
@@ -146,7 +159,8 @@ pub struct Breaker {
     pub window: Duration,
     /// How long it stays open before one call may try.
     pub pause: Duration,
-    /// A silence counts only if it lasted as long as this, or else an impatient caller could open it.
+    /// A silence counts only if it lasted as long as this, or else an impatient caller could open
+    /// it.
     pub patience: Duration,
 }
 

@@ -19,13 +19,19 @@ pub(super) struct Place<'a> {
 
 impl Queue {
     pub(super) const fn new(limit: usize) -> Self {
-        Self { waiting: AtomicUsize::new(0), limit }
+        Self {
+            waiting: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     /// `None` when it is full.
     pub(super) fn join(&self) -> Option<Place<'_>> {
         let step = |waiting| (waiting < self.limit).then_some(waiting + 1);
-        let ahead = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, step).ok()?;
+        let ahead = self
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, step)
+            .ok()?;
         Some(Place { queue: self, ahead })
     }
 

@@ -31,8 +31,20 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(provider: Provider, observer: &'a dyn Observer, route: &'static str, attempt: u32) -> Self {
-        Self { provider, observer, route, attempt, began: Instant::now(), done: false }
+    pub(super) fn new(
+        provider: Provider,
+        observer: &'a dyn Observer,
+        route: &'static str,
+        attempt: u32,
+    ) -> Self {
+        Self {
+            provider,
+            observer,
+            route,
+            attempt,
+            began: Instant::now(),
+            done: false,
+        }
     }
 
     /// Queueing is not part of what the provider took.
@@ -61,7 +73,14 @@ impl<'a> Report<'a> {
     fn tell(&mut self, status: Option<u16>, outcome: &'static str, took: Duration) {
         self.done = true;
         let (provider, route, attempt) = (self.provider, self.route, self.attempt);
-        self.observer.exchanged(&Exchange { provider, route, status, outcome, attempt, took });
+        self.observer.exchanged(&Exchange {
+            provider,
+            route,
+            status,
+            outcome,
+            attempt,
+            took,
+        });
     }
 }
 

@@ -30,12 +30,18 @@ pub(super) fn again(safety: Safety, tried: &Result<Reply, Failure>, attempt: u32
     match tried {
         Ok(reply) => match reply.status.as_u16() {
             429 => Some(Again::WhenAllowed),
-            408 | 502 | 503 | 504 if harmless => Some(Again::Later { told: retry_after(&reply.headers) }),
+            408 | 502 | 503 | 504 if harmless => Some(Again::Later {
+                told: retry_after(&reply.headers),
+            }),
             // Some 500s pass, but most are the same each time.
-            500 if harmless && attempt == 1 => Some(Again::Later { told: retry_after(&reply.headers) }),
+            500 if harmless && attempt == 1 => Some(Again::Later {
+                told: retry_after(&reply.headers),
+            }),
             _ => None,
         },
-        Err(Failure { how: How::TooLong, .. }) => None,
+        Err(Failure {
+            how: How::TooLong, ..
+        }) => None,
         Err(Failure { left, .. }) => (harmless || !left).then_some(Again::Later { told: None }),
     }
 }
@@ -49,13 +55,19 @@ pub(super) fn in_doubt(safety: Safety, tried: &Result<Reply, Failure>) -> bool {
         }
 }
 
-/// Full jitter: evenly between zero and a ceiling that doubles. `roll` is in 0..1, `attempt` the one that failed.
+/// Full jitter: evenly between zero and a ceiling that doubles. `roll` is in 0..1, `attempt` the
+/// one that failed.
 pub(super) fn pause(policy: &Retries, attempt: u32, roll: f64) -> Duration {
-    let doubled = policy.first_pause.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    doubled.min(policy.longest_pause).mul_f64(roll.clamp(0.0, 1.0))
+    let doubled = policy
+        .first_pause
+        .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
+    doubled
+        .min(policy.longest_pause)
+        .mul_f64(roll.clamp(0.0, 1.0))
 }
 
-/// The repetitions we can afford, so that a provider in trouble is not asked three times as much as usual.
+/// The repetitions we can afford, so that a provider in trouble is not asked three times as much as
+/// usual.
 #[derive(Debug)]
 pub(super) struct Allowance {
     share: f64,
@@ -66,7 +78,11 @@ pub(super) struct Allowance {
 impl Allowance {
     pub(super) fn new(policy: &Retries) -> Self {
         let Retries { share, reserve, .. } = *policy;
-        Self { share, reserve, state: Mutex::new((reserve, Instant::now())) }
+        Self {
+            share,
+            reserve,
+            state: Mutex::new((reserve, Instant::now())),
+        }
     }
 
     /// A call was made.

@@ -33,7 +33,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(provider: Provider, policy: Policy, observer: Arc<dyn Observer>, wire: Wire) -> Self {
+    pub(super) fn new(
+        provider: Provider,
+        policy: Policy,
+        observer: Arc<dyn Observer>,
+        wire: Wire,
+    ) -> Self {
         Self {
             provider,
             wire,
@@ -80,10 +85,17 @@ impl Shared {
             let again = retry::again(job.safety, &tried, attempt);
             let now_doubtful = retry::in_doubt(job.safety, &tried);
             let result = self.result(job, tried, doubtful);
-            let Some(pause) = again.and_then(|again| self.pause(again, attempt, job.deadline)) else { return result };
+            let Some(pause) = again.and_then(|again| self.pause(again, attempt, job.deadline))
+            else {
+                return result;
+            };
             last = Some(result);
             doubtful |= now_doubtful;
-            tracing::debug!(attempt, pause_ms = pause.as_millis(), "the call is repeated");
+            tracing::debug!(
+                attempt,
+                pause_ms = pause.as_millis(),
+                "the call is repeated"
+            );
             sleep(pause).await;
             attempt += 1;
         }
@@ -96,22 +108,33 @@ impl Shared {
         }
         let pause = match again {
             Again::WhenAllowed => return Some(Duration::ZERO),
-            Again::Later { told } => {
-                retry::pause(&self.policy.retries, attempt, rand::random()).max(told.unwrap_or_default())
-            }
+            Again::Later { told } => retry::pause(&self.policy.retries, attempt, rand::random())
+                .max(told.unwrap_or_default()),
         };
         let in_time = pause < deadline.saturating_duration_since(Instant::now());
         (in_time && self.allowance.spend()).then_some(pause)
     }
 
-    /// One attempt, or why it did not begin. It queues for the quota before it queues for a place, so that one
-    /// credential that waits for its quota takes no place from the others.
-    async fn attempt(&self, job: &Job<'_>, attempt: u32) -> Result<Result<Reply, Failure>, Refusal> {
+    /// One attempt, or why it did not begin. It queues for the quota before it queues for a place,
+    /// so that one credential that waits for its quota takes no place from the others.
+    async fn attempt(
+        &self,
+        job: &Job<'_>,
+        attempt: u32,
+    ) -> Result<Result<Reply, Failure>, Refusal> {
         let report = Report::new(self.provider, &*self.observer, job.route, attempt);
         let passed = async {
             self.breaker.check().map_err(|Shut| Refusal::Shut)?;
-            let leave = self.buckets.take(job.bucket, job.route, job.deadline).await.map_err(Refusal::Spent)?;
-            let slot = self.gate.enter(job.deadline).await.map_err(|Busy| Refusal::Busy)?;
+            let leave = self
+                .buckets
+                .take(job.bucket, job.route, job.deadline)
+                .await
+                .map_err(Refusal::Spent)?;
+            let slot = self
+                .gate
+                .enter(job.deadline)
+                .await
+                .map_err(|Busy| Refusal::Busy)?;
             let time = job.deadline.saturating_duration_since(Instant::now());
             if time.is_zero() {
                 return Err(Refusal::Busy);
@@ -130,30 +153,61 @@ impl Shared {
         let tried = self.wire.exchange(job.request(), time).await;
         judge(pass, &tried);
         if let Ok(reply) = &tried {
-            self.buckets.heard(job.bucket, job.route, reply.status, &reply.headers);
+            self.buckets
+                .heard(job.bucket, job.route, reply.status, &reply.headers);
         }
         report.tried(&tried);
         Ok(tried)
     }
 
-    fn result(&self, job: &Job<'_>, tried: Result<Reply, Failure>, doubtful: bool) -> Result<Answer, Error> {
+    fn result(
+        &self,
+        job: &Job<'_>,
+        tried: Result<Reply, Failure>,
+        doubtful: bool,
+    ) -> Result<Answer, Error> {
         let Failure { how, left, what } = match tried {
-            Ok(Reply { status, headers, body }) => return Ok(Answer { status, headers, body, doubtful }),
+            Ok(Reply {
+                status,
+                headers,
+                body,
+            }) => {
+                return Ok(Answer {
+                    status,
+                    headers,
+                    body,
+                    doubtful,
+                });
+            }
             Err(failure) => failure,
         };
-        let kind = if how == How::TooLong { Kind::Malformed } else { Kind::Unavailable };
+        let kind = if how == How::TooLong {
+            Kind::Malformed
+        } else {
+            Kind::Unavailable
+        };
         let error = self.error(job, kind, &what);
         let nothing_happened = !left && !doubtful;
-        Err(if nothing_happened { error.never_happened() } else { error })
+        Err(if nothing_happened {
+            error.never_happened()
+        } else {
+            error
+        })
     }
 
     fn refused(&self, job: &Job<'_>, refusal: Refusal) -> Error {
         let (kind, what) = match refusal {
             Refusal::Shut => (Kind::Unavailable, "not asked, since they do not answer"),
-            Refusal::Busy => (Kind::Unavailable, "not asked, since too many calls are under way"),
-            Refusal::Spent(Spent { retry_after }) => {
-                (Kind::RateLimited { retry_after: Some(retry_after) }, "not asked, since the quota is used up")
-            }
+            Refusal::Busy => (
+                Kind::Unavailable,
+                "not asked, since too many calls are under way",
+            ),
+            Refusal::Spent(Spent { retry_after }) => (
+                Kind::RateLimited {
+                    retry_after: Some(retry_after),
+                },
+                "not asked, since the quota is used up",
+            ),
         };
         self.error(job, kind, what).never_happened()
     }
@@ -161,7 +215,11 @@ impl Shared {
     /// The route and the host: paths carry ids, and a booking's id is as good as a key to it.
     fn error(&self, job: &Job<'_>, kind: Kind, what: &str) -> Error {
         let host = job.url.host_str().unwrap_or_default();
-        Error::new(self.provider, kind, format!("{} at {host}: {what}", job.route))
+        Error::new(
+            self.provider,
+            kind,
+            format!("{} at {host}: {what}", job.route),
+        )
     }
 }
 
@@ -173,8 +231,15 @@ fn judge(pass: Pass<'_>, tried: &Result<Reply, Failure>) {
             500.. => Verdict::Faltering,
             _ => Verdict::Well,
         }),
-        Err(Failure { how: How::TimedOut, .. }) => pass.report_silence(),
-        Err(Failure { how: How::TooLong, .. }) => pass.report(Verdict::Well),
-        Err(Failure { how: How::Unreachable | How::Broken, .. }) => pass.report(Verdict::Failing),
+        Err(Failure {
+            how: How::TimedOut, ..
+        }) => pass.report_silence(),
+        Err(Failure {
+            how: How::TooLong, ..
+        }) => pass.report(Verdict::Well),
+        Err(Failure {
+            how: How::Unreachable | How::Broken,
+            ..
+        }) => pass.report(Verdict::Failing),
     }
 }

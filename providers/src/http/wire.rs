@@ -1,7 +1,7 @@
 //! One exchange: bytes out, bytes in. No repetition, no queue, no opinion.
 //!
-//! reqwest's defaults are for browsers: no timeout at all, ten redirects, the proxy of the environment and a body of
-//! any size. Here there is none of that.
+//! reqwest's defaults are for browsers: no timeout at all, ten redirects, the proxy of the
+//! environment and a body of any size. Here there is none of that.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,7 +69,9 @@ pub(super) struct Reply {
 /// The status only: the rest is other people's business.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,11 +101,24 @@ impl Wire {
     }
 
     /// Sends and reads to the end, for at most `time` and never longer than the limits say.
-    pub(super) async fn exchange(&self, request: Request, time: Duration) -> Result<Reply, Failure> {
-        let Request { method, url, headers, body } = request;
-        let mut builder = self.client.request(method, url).headers(headers).timeout(time.min(self.limits.total));
-        // A body that nobody asked us for is still here, and without it the request was not complete. Of a request
-        // without a body we cannot tell.
+    pub(super) async fn exchange(
+        &self,
+        request: Request,
+        time: Duration,
+    ) -> Result<Reply, Failure> {
+        let Request {
+            method,
+            url,
+            headers,
+            body,
+        } = request;
+        let mut builder = self
+            .client
+            .request(method, url)
+            .headers(headers)
+            .timeout(time.min(self.limits.total));
+        // A body that nobody asked us for is still here, and without it the request was not
+        // complete. Of a request without a body we cannot tell.
         let left = Arc::new(AtomicBool::new(body.is_empty()));
         if !body.is_empty() {
             let asked = Arc::clone(&left);
@@ -111,19 +126,37 @@ impl Wire {
             builder = builder.body(reqwest::Body::wrap(body));
         }
         #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-        let response = builder.send().await.map_err(|error| failure(error, left.load(Ordering::Acquire)))?;
+        let response = builder
+            .send()
+            .await
+            .map_err(|error| failure(error, left.load(Ordering::Acquire)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body(response).await?;
-        Ok(Reply { status, headers, body })
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 
     async fn body(&self, mut response: Response) -> Result<Bytes, Failure> {
-        let too_long = || Failure { how: How::TooLong, left: true, what: "the answer is too long".to_owned() };
-        if response.content_length().is_some_and(|announced| announced > self.limits.body_bytes as u64) {
+        let too_long = || Failure {
+            how: How::TooLong,
+            left: true,
+            what: "the answer is too long".to_owned(),
+        };
+        if response
+            .content_length()
+            .is_some_and(|announced| announced > self.limits.body_bytes as u64)
+        {
             return Err(too_long());
         }
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure(error, true))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| failure(error, true))?
+        {
             if body.len() + chunk.len() > self.limits.body_bytes {
                 return Err(too_long());
             }
@@ -133,7 +166,8 @@ impl Wire {
     }
 }
 
-/// A builder's error (a scheme that is not HTTP) comes before any connection, as does a failed connection.
+/// A builder's error (a scheme that is not HTTP) comes before any connection, as does a failed
+/// connection.
 fn failure(error: reqwest::Error, left: bool) -> Failure {
     let how = if error.is_connect() || error.is_builder() {
         How::Unreachable
@@ -142,8 +176,16 @@ fn failure(error: reqwest::Error, left: bool) -> Failure {
     } else {
         How::Broken
     };
-    let what = if error.is_timeout() { "timed out".to_owned() } else { chain(&error.without_url()) };
-    Failure { how, left: left && how != How::Unreachable, what }
+    let what = if error.is_timeout() {
+        "timed out".to_owned()
+    } else {
+        chain(&error.without_url())
+    };
+    Failure {
+        how,
+        left: left && how != How::Unreachable,
+        what,
+    }
 }
 
 /// reqwest says only "error sending request"; the cause is in the chain.
@@ -158,11 +200,15 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// reqwest is built without a TLS provider and panics when there is none by the time a client is built.
+/// reqwest is built without a TLS provider and panics when there is none by the time a client is
+/// built.
 fn install_tls() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        if rustls::crypto::ring::default_provider().install_default().is_err() {
+        if rustls::crypto::ring::default_provider()
+            .install_default()
+            .is_err()
+        {
             tracing::debug!("another TLS provider was installed first; it is used");
         }
     });

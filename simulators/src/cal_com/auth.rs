@@ -40,13 +40,21 @@ impl State {
     }
 
     /// The same on a path that names the client, which then wins over the header.
-    pub(super) fn caller_of(&mut self, call: &Call, client: Option<&str>) -> Result<Caller, Failure> {
+    pub(super) fn caller_of(
+        &mut self,
+        call: &Call,
+        client: Option<&str>,
+    ) -> Result<Caller, Failure> {
         let client = client.or(call.header("x-cal-client-id"));
         if let (Some(client), Some(secret)) = (client, call.header("x-cal-secret-key")) {
             return self.platform(client, secret);
         }
         let Some(token) = call.bearer() else {
-            return Err(Failure::unauthorized(if client.is_some() { ONLY_ID } else { NO_METHOD }));
+            return Err(Failure::unauthorized(if client.is_some() {
+                ONLY_ID
+            } else {
+                NO_METHOD
+            }));
         };
         if let Some(user) = self.tokens.key(token) {
             return Ok(Caller::Account(user));
@@ -72,19 +80,29 @@ impl State {
 
     fn platform(&self, client: &str, secret: &str) -> Result<Caller, Failure> {
         if client != self.settings.client_id {
-            let message = format!("ApiAuthStrategy - oAuth client - Client with ID {client} not found");
+            let message =
+                format!("ApiAuthStrategy - oAuth client - Client with ID {client} not found");
             return Err(Failure::unauthorized(message));
         }
         if secret != self.settings.client_secret {
-            return Err(Failure::unauthorized("ApiAuthStrategy - oAuth client - Invalid client secret"));
+            return Err(Failure::unauthorized(
+                "ApiAuthStrategy - oAuth client - Invalid client secret",
+            ));
         }
         Ok(Caller::Platform(1))
     }
 
     /// A managed user's token from a page that the client does not know.
     fn check_origin(&self, call: &Call) -> Result<(), Failure> {
-        let Some(origin) = call.header("origin") else { return Ok(()) };
-        if self.settings.redirect_uris.iter().any(|uri| uri.starts_with(origin)) {
+        let Some(origin) = call.header("origin") else {
+            return Ok(());
+        };
+        if self
+            .settings
+            .redirect_uris
+            .iter()
+            .any(|uri| uri.starts_with(origin))
+        {
             return Ok(());
         }
         Err(Failure::unauthorized(format!(

@@ -47,7 +47,11 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) fn read(arrival: &Arrival, now: DateTime<Utc>) -> Self {
-        let path = arrival.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let path = arrival
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+            .to_owned();
         let segments = arrival.uri.path().split('/').skip(1).map(decode).collect();
         let query = arrival.uri.query().map(pairs).unwrap_or_default();
         let version = Version::read(text(&arrival.headers, "cal-api-version"));
@@ -87,13 +91,22 @@ impl Call {
 
     /// The first value of a parameter.
     pub(super) fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of a parameter, repeated or with commas.
     pub(super) fn params(&self, name: &str) -> Vec<&str> {
-        let named = self.query.iter().filter(|(key, _)| key.trim_end_matches("[]") == name);
-        named.flat_map(|(_, value)| value.split(',')).filter(|value| !value.is_empty()).collect()
+        let named = self
+            .query
+            .iter()
+            .filter(|(key, _)| key.trim_end_matches("[]") == name);
+        named
+            .flat_map(|(_, value)| value.split(','))
+            .filter(|value| !value.is_empty())
+            .collect()
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
@@ -102,12 +115,16 @@ impl Call {
 
     /// The body as JSON.
     pub(super) fn json(&self) -> Result<&Value, Failure> {
-        self.body.as_ref().map_err(|message| Failure::bad_request(message.clone()))
+        self.body
+            .as_ref()
+            .map_err(|message| Failure::bad_request(message.clone()))
     }
 
     /// The token after `Bearer`.
     pub(super) fn bearer(&self) -> Option<&str> {
-        self.header("authorization")?.strip_prefix("Bearer ").map(str::trim)
+        self.header("authorization")?
+            .strip_prefix("Bearer ")
+            .map(str::trim)
     }
 }
 
@@ -119,14 +136,23 @@ fn read_body(arrival: &Arrival) -> Result<Value, String> {
     if arrival.body.is_empty() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
-    if text(&arrival.headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+    if text(&arrival.headers, "content-type")
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
     {
         let form = pairs(&String::from_utf8_lossy(&arrival.body));
-        return Ok(form.into_iter().map(|(key, value)| (key, Value::from(value))).collect());
+        return Ok(form
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect());
     }
     serde_json::from_slice(&arrival.body).map_err(|error| {
         let unfinished = error.is_eof();
-        if unfinished { "Unexpected end of JSON input" } else { "Unexpected token in JSON" }.to_owned()
+        if unfinished {
+            "Unexpected end of JSON input"
+        } else {
+            "Unexpected token in JSON"
+        }
+        .to_owned()
     })
 }
 
@@ -135,7 +161,10 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     pairs
         .map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
+            (
+                decode(&key.replace('+', " ")),
+                decode(&value.replace('+', " ")),
+            )
         })
         .collect()
 }
@@ -143,7 +172,9 @@ fn pairs(query: &str) -> Vec<(String, String)> {
 fn decode(text: &str) -> String {
     let (bytes, mut out, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
     while let Some(&byte) = bytes.get(at) {
-        let code = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = bytes
+            .get(at + 1..at + 3)
+            .and_then(|hex| std::str::from_utf8(hex).ok());
         match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             Some(decoded) if byte == b'%' => {
                 out.push(decoded);
@@ -163,7 +194,9 @@ pub(super) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte as char),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte as char)
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }

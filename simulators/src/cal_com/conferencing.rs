@@ -18,15 +18,21 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
             Some(app) => ok(json!({ "appSlug": app })),
         }),
         ("POST", ["google-meet", "connect"]) => Some(connect_meet(state, user)),
-        ("POST", [_, "connect"]) => {
-            Some(Err(Failure::bad_request("Invalid conferencing app. Available apps: GOOGLE_MEET.")))
+        ("POST", [_, "connect"]) => Some(Err(Failure::bad_request(
+            "Invalid conferencing app. Available apps: GOOGLE_MEET.",
+        ))),
+        ("GET", [app @ ("zoom" | "msteams"), "oauth", "auth-url"]) => {
+            Some(authorize(state, call, app))
         }
-        ("GET", [app @ ("zoom" | "msteams"), "oauth", "auth-url"]) => Some(authorize(state, call, app)),
-        ("GET", [_, "oauth", "auth-url"]) => {
-            Some(Err(Failure::bad_request("Invalid conferencing app. Available apps: ZOOM, OFFICE365_VIDEO.")))
-        }
+        ("GET", [_, "oauth", "auth-url"]) => Some(Err(Failure::bad_request(
+            "Invalid conferencing app. Available apps: ZOOM, OFFICE365_VIDEO.",
+        ))),
         ("POST", [app, "default"]) => Some(held(state, user, app).and_then(|()| {
-            state.users.get_mut(&user).expect("a caller is a user").default_app = Some((*app).to_owned());
+            state
+                .users
+                .get_mut(&user)
+                .expect("a caller is a user")
+                .default_app = Some((*app).to_owned());
             done()
         })),
         ("DELETE", [app, "disconnect"]) => Some(held(state, user, app).and_then(|()| {
@@ -40,7 +46,11 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
 }
 
 fn video_apps(user: &User) -> Vec<Value> {
-    let apps = user.apps.iter().enumerate().filter(|(_, app)| !app.ends_with("_calendar"));
+    let apps = user
+        .apps
+        .iter()
+        .enumerate()
+        .filter(|(_, app)| !app.ends_with("_calendar"));
     apps.map(|(at, app)| {
         let id = user.id * 100 + at as u64;
         json!({ "id": id, "type": kind(app), "userId": user.id, "invalid": false, "appId": app })
@@ -68,13 +78,17 @@ fn held(state: &State, user: u64, app: &str) -> Result<(), Failure> {
 fn connect_meet(state: &mut State, user: u64) -> Answer {
     let user = state.users.get_mut(&user).expect("a caller is a user");
     if !user.apps.iter().any(|app| app == "google_calendar") {
-        return Err(Failure::bad_request("Google Meet requires a Google Calendar connection."));
+        return Err(Failure::bad_request(
+            "Google Meet requires a Google Calendar connection.",
+        ));
     }
     if !user.apps.iter().any(|app| app == "google-meet") {
         user.apps.push("google-meet".to_owned());
     }
     let id = user.id * 100 + user.apps.len() as u64;
-    created(json!({ "id": id, "type": "google_video", "userId": user.id, "invalid": false, "appId": "google-meet" }))
+    created(
+        json!({ "id": id, "type": "google_video", "userId": user.id, "invalid": false, "appId": "google-meet" }),
+    )
 }
 
 /// The address carries the caller's access token in its state, as the server's own does.
@@ -85,7 +99,10 @@ fn authorize(state: &State, call: &Call, app: &str) -> Answer {
         "fromApp": false,
         "accessToken": call.bearer(),
     });
-    let back = encode(&format!("{}/v2/conferencing/{app}/oauth/callback", state.web_url));
+    let back = encode(&format!(
+        "{}/v2/conferencing/{app}/oauth/callback",
+        state.web_url
+    ));
     let carried = encode(&carried.to_string());
     let url = if app == "zoom" {
         format!(

@@ -16,7 +16,12 @@ use crate::fault::{Fault, Times};
 pub(super) async fn answer(shared: &Arc<Shared>, call: &Call) -> Reply {
     let parts: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     let answer = match (call.method.as_str(), parts.as_slice()) {
-        ("GET", ["_faults"]) => ok(shared.faults.list().iter().map(shown_fault).collect::<Vec<_>>()),
+        ("GET", ["_faults"]) => ok(shared
+            .faults
+            .list()
+            .iter()
+            .map(shown_fault)
+            .collect::<Vec<_>>()),
         ("POST", ["_faults"]) => call.json().and_then(|body| set_faults(shared, body)),
         ("DELETE", ["_faults"]) => {
             shared.faults.clear();
@@ -40,12 +45,27 @@ fn set_faults(shared: &Shared, body: &Value) -> Answer {
         shared.faults.seed(seed);
     }
     let listed = body["faults"].as_array().or(body.as_array()).cloned();
-    let single = || if body.get("kind").is_some() { vec![body.clone()] } else { Vec::new() };
-    let faults: Result<Vec<Fault>, String> = listed.unwrap_or_else(single).iter().map(Fault::read).collect();
+    let single = || {
+        if body.get("kind").is_some() {
+            vec![body.clone()]
+        } else {
+            Vec::new()
+        }
+    };
+    let faults: Result<Vec<Fault>, String> = listed
+        .unwrap_or_else(single)
+        .iter()
+        .map(Fault::read)
+        .collect();
     for fault in faults.map_err(Failure::bad_request)? {
         shared.faults.set(fault);
     }
-    ok(shared.faults.list().iter().map(shown_fault).collect::<Vec<_>>())
+    ok(shared
+        .faults
+        .list()
+        .iter()
+        .map(shown_fault)
+        .collect::<Vec<_>>())
 }
 
 fn shown_fault(fault: &Fault) -> Value {
@@ -65,7 +85,10 @@ fn shown_fault(fault: &Fault) -> Value {
 
 /// `{set: instant}` stops the clock there, `{advance_ms: n}` moves it.
 fn set_clock(shared: &Shared, body: &Value) -> Answer {
-    if let Some(instant) = body["set"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok()) {
+    if let Some(instant) = body["set"]
+        .as_str()
+        .and_then(|text| text.parse::<DateTime<Utc>>().ok())
+    {
         shared.clock.set(instant);
     }
     if let Some(by) = body["advance_ms"].as_i64() {
@@ -96,7 +119,8 @@ fn tables(shared: &Shared) -> Value {
     })
 }
 
-/// The page where the owner of an account agrees. Whoever opens it is signed in as the chosen user and agrees at once.
+/// The page where the owner of an account agrees. Whoever opens it is signed in as the chosen user
+/// and agrees at once.
 fn authorize(shared: &Shared, call: &Call) -> Answer {
     let text = |name: &str| call.param(name).map(str::to_owned);
     let mut state = shared.state();
@@ -107,5 +131,10 @@ fn authorize(shared: &Shared, call: &Call) -> Answer {
         challenge: text("code_challenge"),
         method: text("code_challenge_method"),
     };
-    agree(&mut state, &text("client_id").unwrap_or_default(), user, consent)
+    agree(
+        &mut state,
+        &text("client_id").unwrap_or_default(),
+        user,
+        consent,
+    )
 }

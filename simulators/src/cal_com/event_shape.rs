@@ -1,4 +1,5 @@
-//! The shape of an event type: what it has when nothing is said, what a request changes, what a reader sees.
+//! The shape of an event type: what it has when nothing is said, what a request changes, what a
+//! reader sees.
 
 use serde_json::{Map, Value, json};
 
@@ -98,17 +99,32 @@ pub(super) fn apply(fields: &mut Map<String, Value>, body: &Value) {
         }
     }
     if let Some(options) = body.get("lengthInMinutesOptions") {
-        fields.insert("metadata".to_owned(), json!({ "multipleDuration": options }));
+        fields.insert(
+            "metadata".to_owned(),
+            json!({ "multipleDuration": options }),
+        );
     }
     if let Some(recurrence) = body.get("recurrence") {
-        let shown = if recurrence["disabled"] == true { Value::Null } else { switched_on(recurrence) };
+        let shown = if recurrence["disabled"] == true {
+            Value::Null
+        } else {
+            switched_on(recurrence)
+        };
         fields.insert("recurrence".to_owned(), shown);
     }
     if let Some(seats) = body.get("seats") {
-        let shown = if seats["disabled"] == true { json!({ "disabled": true }) } else { switched_on(seats) };
+        let shown = if seats["disabled"] == true {
+            json!({ "disabled": true })
+        } else {
+            switched_on(seats)
+        };
         fields.insert("seats".to_owned(), shown);
     }
-    for name in ["disableCancelling", "disableRescheduling", "calVideoSettings"] {
+    for name in [
+        "disableCancelling",
+        "disableRescheduling",
+        "calVideoSettings",
+    ] {
         if let Some(value) = body.get(name) {
             fields.insert(name.to_owned(), value.clone());
         }
@@ -124,7 +140,8 @@ fn switched_on(given: &Value) -> Value {
     shown
 }
 
-/// The fields every booking has, with those of the owner in their place. An own one of a default slug changes that one.
+/// The fields every booking has, with those of the owner in their place. An own one of a default
+/// slug changes that one.
 fn booking_fields(own: &[Value]) -> Value {
     let defaults = json!([
         { "isDefault": true, "type": "name", "slug": "name", "required": true, "label": "your_name",
@@ -144,9 +161,19 @@ fn booking_fields(own: &[Value]) -> Value {
     let mut all: Vec<Value> = defaults.as_array().cloned().unwrap_or_default();
     let mut place = 3;
     for field in own {
-        let slug = field.get("slug").or(field.get("type")).cloned().unwrap_or_default();
-        if let Some(default) = all.iter_mut().find(|default| default["isDefault"] == true && default["slug"] == slug) {
-            default.as_object_mut().expect("a field is an object").extend(object(field));
+        let slug = field
+            .get("slug")
+            .or(field.get("type"))
+            .cloned()
+            .unwrap_or_default();
+        if let Some(default) = all
+            .iter_mut()
+            .find(|default| default["isDefault"] == true && default["slug"] == slug)
+        {
+            default
+                .as_object_mut()
+                .expect("a field is an object")
+                .extend(object(field));
             continue;
         }
         let mut shown = Map::from_iter([("isDefault".to_owned(), false.into())]);
@@ -201,7 +228,10 @@ impl EventType {
     }
 
     pub(super) fn text(&self, name: &str) -> &str {
-        self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.fields
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     fn minutes(&self, name: &str) -> i64 {
@@ -225,7 +255,10 @@ impl EventType {
 
     /// Free minutes before and after.
     pub(super) fn buffers(&self) -> (i64, i64) {
-        (self.minutes("beforeEventBuffer"), self.minutes("afterEventBuffer"))
+        (
+            self.minutes("beforeEventBuffer"),
+            self.minutes("afterEventBuffer"),
+        )
     }
 
     pub(super) fn offset(&self) -> i64 {
@@ -233,24 +266,36 @@ impl EventType {
     }
 
     pub(super) fn interval(&self) -> Option<i64> {
-        self.fields.get("slotInterval").and_then(Value::as_i64).filter(|minutes| *minutes > 0)
+        self.fields
+            .get("slotInterval")
+            .and_then(Value::as_i64)
+            .filter(|minutes| *minutes > 0)
     }
 
     pub(super) fn seats(&self) -> Option<u64> {
-        let seats = self.fields.get("seats").filter(|seats| seats["disabled"] != true)?;
+        let seats = self
+            .fields
+            .get("seats")
+            .filter(|seats| seats["disabled"] != true)?;
         seats["seatsPerTimeSlot"].as_u64()
     }
 
     pub(super) fn needs_confirmation(&self) -> bool {
-        self.fields.get("confirmationPolicy").is_some_and(|policy| policy["disabled"] != true)
+        self.fields
+            .get("confirmationPolicy")
+            .is_some_and(|policy| policy["disabled"] != true)
     }
 
     /// Whether a booking that waits for its confirmation takes its time away from others.
     pub(super) fn pending_blocks(&self) -> bool {
-        self.fields.get("confirmationPolicy").is_some_and(|policy| policy["blockUnconfirmedBookingsInBooker"] == true)
+        self.fields
+            .get("confirmationPolicy")
+            .is_some_and(|policy| policy["blockUnconfirmedBookingsInBooker"] == true)
     }
 
     pub(super) fn recurrence(&self) -> Option<&Value> {
-        self.fields.get("recurrence").filter(|recurrence| recurrence.is_object())
+        self.fields
+            .get("recurrence")
+            .filter(|recurrence| recurrence.is_object())
     }
 }

@@ -117,8 +117,17 @@ impl StandIn {
     ///
     /// # Errors
     /// The server's refusal, as JSON.
-    pub async fn page_move(&self, uid: &str, start: DateTime<Utc>, by: Option<&str>) -> Result<Value, Value> {
-        self.act("move", json!({ "uid": uid, "start": super::reply::iso(start), "rescheduledBy": by })).await
+    pub async fn page_move(
+        &self,
+        uid: &str,
+        start: DateTime<Utc>,
+        by: Option<&str>,
+    ) -> Result<Value, Value> {
+        self.act(
+            "move",
+            json!({ "uid": uid, "start": super::reply::iso(start), "rescheduledBy": by }),
+        )
+        .await
     }
 
     /// Somebody calls a booking off there.
@@ -126,7 +135,11 @@ impl StandIn {
     /// # Errors
     /// The server's refusal, as JSON.
     pub async fn page_cancel(&self, uid: &str, reason: &str) -> Result<Value, Value> {
-        self.act("cancel", json!({ "uid": uid, "cancellationReason": reason })).await
+        self.act(
+            "cancel",
+            json!({ "uid": uid, "cancellationReason": reason }),
+        )
+        .await
     }
 
     /// The host accepts a request there.
@@ -142,7 +155,8 @@ impl StandIn {
     /// # Errors
     /// The server's refusal, as JSON.
     pub async fn page_decline(&self, uid: &str, reason: &str) -> Result<Value, Value> {
-        self.act("decline", json!({ "uid": uid, "reason": reason })).await
+        self.act("decline", json!({ "uid": uid, "reason": reason }))
+            .await
     }
 
     /// The host marks an attendee there as absent, or as present after all.
@@ -151,37 +165,60 @@ impl StandIn {
     /// The server's refusal, as JSON.
     pub async fn page_no_show(&self, uid: &str, email: &str, absent: bool) -> Result<Value, Value> {
         let attendees = json!([{ "email": email, "absent": absent }]);
-        self.act("absent", json!({ "uid": uid, "attendees": attendees })).await
+        self.act("absent", json!({ "uid": uid, "attendees": attendees }))
+            .await
     }
 
     async fn act(&self, action: &str, body: Value) -> Result<Value, Value> {
         let now = self.shared.clock.now();
         match page::act(&self.shared, action, &body).await {
-            Ok(reply) => Ok(reply.body.map(|body| body["data"].clone()).unwrap_or_default()),
+            Ok(reply) => Ok(reply
+                .body
+                .map(|body| body["data"].clone())
+                .unwrap_or_default()),
             Err(failure) => Err(failure.into_reply("/_page", now).body.unwrap_or_default()),
         }
     }
 
-    /// Connects a calendar or an app of a user: `google_calendar`, `zoom`. Connecting it again mends it.
+    /// Connects a calendar or an app of a user: `google_calendar`, `zoom`. Connecting it again
+    /// mends it.
     pub fn connect(&self, user: u64, app: &str) {
         let mut state = self.shared.state();
         state.choices.entry(user).or_default().broken.remove(app);
-        if let Some(user) = state.users.get_mut(&user).filter(|user| !user.apps.iter().any(|known| known == app)) {
+        if let Some(user) = state
+            .users
+            .get_mut(&user)
+            .filter(|user| !user.apps.iter().any(|known| known == app))
+        {
             user.apps.push(app.to_owned());
         }
     }
 
     /// The other side of a calendar takes the user's credential no longer.
     pub fn break_calendar(&self, user: u64, integration: &str) {
-        self.shared.state().choices.entry(user).or_default().broken.insert(integration.to_owned());
+        self.shared
+            .state()
+            .choices
+            .entry(user)
+            .or_default()
+            .broken
+            .insert(integration.to_owned());
     }
 
-    /// Something is entered in a calendar of a user, named by its integration and id: the main one has the user's address.
-    pub fn enter(&self, user: u64, calendar: (&str, &str), start: DateTime<Utc>, end: DateTime<Utc>) {
+    /// Something is entered in a calendar of a user, named by its integration and id: the main one
+    /// has the user's address.
+    pub fn enter(
+        &self,
+        user: u64,
+        calendar: (&str, &str),
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) {
         self.shared.state().enter(user, calendar, start, end);
     }
 
-    /// A person with an account of their own, office hours in their zone, and an API key. Gives the user's id and the key.
+    /// A person with an account of their own, office hours in their zone, and an API key. Gives the
+    /// user's id and the key.
     #[must_use]
     pub fn add_account(&self, name: &str, email: &str, time_zone: &str) -> (u64, String) {
         let mut state = self.shared.state();
@@ -208,8 +245,13 @@ impl StandIn {
             default_app: None,
         };
         state.users.insert(id, user);
-        let schedule = state.add_schedule(id, "Working Hours", time_zone, office_hours(), Vec::new());
-        state.users.get_mut(&id).expect("just made").default_schedule_id = Some(schedule);
+        let schedule =
+            state.add_schedule(id, "Working Hours", time_zone, office_hours(), Vec::new());
+        state
+            .users
+            .get_mut(&id)
+            .expect("just made")
+            .default_schedule_id = Some(schedule);
         let key = format!("cal_{}", state.uuid().replace('-', ""));
         state.tokens.add_key(key.clone(), id);
         (id, key)
@@ -241,7 +283,9 @@ impl StandIn {
     /// Puts a booking at another time behind everybody's back. False when there is none.
     pub fn shift_booking(&self, uid: &str, start: DateTime<Utc>) -> bool {
         let mut state = self.shared.state();
-        let Some(booking) = state.booking_mut(uid) else { return false };
+        let Some(booking) = state.booking_mut(uid) else {
+            return false;
+        };
         booking.end = start + (booking.end - booking.start);
         booking.start = start;
         true

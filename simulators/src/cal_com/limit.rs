@@ -22,13 +22,21 @@ impl Limits {
     /// What a server has out of the box.
     #[must_use]
     pub fn real() -> Self {
-        Self { identified: 500, api_key: 120, anonymous: 120, enforced: true }
+        Self {
+            identified: 500,
+            api_key: 120,
+            anonymous: 120,
+            enforced: true,
+        }
     }
 
     /// The same numbers in the headers, and nobody is refused.
     #[must_use]
     pub fn off() -> Self {
-        Self { enforced: false, ..Self::real() }
+        Self {
+            enforced: false,
+            ..Self::real()
+        }
     }
 }
 
@@ -54,7 +62,9 @@ const WINDOW: TimeDelta = TimeDelta::seconds(60);
 impl Meter {
     pub(super) fn count(&mut self, limits: Limits, call: &Call) -> Count {
         let (key, limit) = match (call.bearer(), call.header("x-cal-client-id")) {
-            (Some(token), _) if token.starts_with("cal_") => (format!("key {token}"), limits.api_key),
+            (Some(token), _) if token.starts_with("cal_") => {
+                (format!("key {token}"), limits.api_key)
+            }
             (Some(token), _) => (format!("token {token}"), limits.identified),
             (None, Some(client)) => (format!("client {client}"), limits.identified),
             (None, None) => {
@@ -63,16 +73,34 @@ impl Meter {
             }
         };
         let now = call.now;
-        let window = self.0.entry(key).or_insert(Window { opened: now, calls: 0, blocked_until: None });
+        let window = self.0.entry(key).or_insert(Window {
+            opened: now,
+            calls: 0,
+            blocked_until: None,
+        });
         if window.blocked_until.is_some_and(|until| until <= now) || now - window.opened >= WINDOW {
-            *window = Window { opened: now, calls: 0, blocked_until: None };
+            *window = Window {
+                opened: now,
+                calls: 0,
+                blocked_until: None,
+            };
         }
         window.calls += 1;
         if limits.enforced && window.calls > limit {
             let until = *window.blocked_until.get_or_insert(now + WINDOW);
-            return Count { limit, remaining: 0, reset: (until - now).num_seconds(), refused: true };
+            return Count {
+                limit,
+                remaining: 0,
+                reset: (until - now).num_seconds(),
+                refused: true,
+            };
         }
         let reset = (window.opened + WINDOW - now).num_seconds();
-        Count { limit, remaining: limit.saturating_sub(window.calls), reset, refused: false }
+        Count {
+            limit,
+            remaining: limit.saturating_sub(window.calls),
+            reset,
+            refused: false,
+        }
     }
 }

@@ -24,9 +24,16 @@ pub(super) fn route(state: &mut State, call: &Call) -> Option<Answer> {
 fn change(state: &mut State, call: &Call) -> Answer {
     let id = state.caller(call)?.user();
     let body = call.json()?;
-    if body.get("timeZone").is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err())) {
+    if body
+        .get("timeZone")
+        .is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err()))
+    {
         let text = "timeZone must be a valid IANA time-zone".to_owned();
-        return Err(Failure::invalid(vec![violation(body, "timeZone", &[("isTimeZone", text)])]));
+        return Err(Failure::invalid(vec![violation(
+            body,
+            "timeZone",
+            &[("isTimeZone", text)],
+        )]));
     }
     users::change(state.users.get_mut(&id).expect("a caller is a user"), body);
     ok(shown(state, &state.users[&id]))
@@ -52,10 +59,12 @@ fn shown(state: &State, user: &User) -> Value {
 pub(super) fn odds_and_ends(state: &mut State, call: &Call, parts: &[&str]) -> Option<Answer> {
     match (call.method.as_str(), parts) {
         ("GET", ["provider", client]) => Some(provider(state, client)),
-        ("GET", ["provider", client, "access-token"]) => Some(provider(state, client).and_then(|_| {
-            state.caller(call)?;
-            done()
-        })),
+        ("GET", ["provider", client, "access-token"]) => {
+            Some(provider(state, client).and_then(|_| {
+                state.caller(call)?;
+                done()
+            }))
+        }
         ("GET", ["timezones"]) => Some(ok(json!([
             { "city": "Kabul", "timezone": "Asia/Kabul", "pop": 3_277_000 },
             { "city": "Springfield", "timezone": "America/Chicago", "pop": 150_000 },
@@ -74,5 +83,7 @@ fn provider(state: &State, client: &str) -> Answer {
     if client != settings.client_id {
         return Err(Failure::not_found("OAuth client not found."));
     }
-    ok(json!({ "clientId": client, "organizationId": settings.organization_id, "name": settings.client_name }))
+    ok(
+        json!({ "clientId": client, "organizationId": settings.organization_id, "name": settings.client_name }),
+    )
 }

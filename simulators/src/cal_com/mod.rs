@@ -1,12 +1,14 @@
 //! A stand-in for Cal.com's API v2 (6.1.11), with its oddities.
 //!
-//! What it does was seen on the wire of a real server and is replayed against it in the tests. It keeps the traps: nothing
-//! is idempotent, overlapping bookings that are made at the same moment are all accepted, a move makes a new uid, webhooks
-//! come before the answer and a cancellation before the row changes, the uid of a booking is all the permission its public
-//! endpoints ask for, a missing version means the oldest one, refresh tokens rotate and racing refreshes get 404.
+//! What it does was seen on the wire of a real server and is replayed against it in the tests. It
+//! keeps the traps: nothing is idempotent, overlapping bookings that are made at the same moment
+//! are all accepted, a move makes a new uid, webhooks come before the answer and a cancellation
+//! before the row changes, the uid of a booking is all the permission its public endpoints ask for,
+//! a missing version means the oldest one, refresh tokens rotate and racing refreshes get 404.
 //!
-//! Outside of the API: `/_page/..` is what people do in Cal.com's own pages, `/_faults` is the dial, `/_state` shows the
-//! tables, `/auth/oauth2/authorize` is the page where an account's owner agrees.
+//! Outside of the API: `/_page/..` is what people do in Cal.com's own pages, `/_faults` is the
+//! dial, `/_state` shows the tables, `/auth/oauth2/authorize` is the page where an account's owner
+//! agrees.
 
 mod announce;
 mod auth;
@@ -69,7 +71,8 @@ pub struct Options {
     pub limits: Limits,
     /// Ids, uids and dice follow it.
     pub seed: u64,
-    /// The time between a check and the write that it is for, in which others may pass the same check.
+    /// The time between a check and the write that it is for, in which others may pass the same
+    /// check.
     pub window: Duration,
 }
 

@@ -26,11 +26,13 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
         })),
         ("POST", ["clients", id, "authorize"]) => Some(authorize(state, call, id)),
         ("POST", ["clients", id, "exchange"]) => Some(call.json().and_then(|body| {
-            let grant = exchange(state, call, id, &Claim::camel(body)).map_err(|error| error.filtered())?;
+            let grant =
+                exchange(state, call, id, &Claim::camel(body)).map_err(|error| error.filtered())?;
             ok(grant)
         })),
         ("POST", ["clients", id, "refresh"]) => Some(call.json().and_then(|body| {
-            let grant = refresh(state, call, id, &Claim::camel(body)).map_err(|error| error.filtered())?;
+            let grant =
+                refresh(state, call, id, &Claim::camel(body)).map_err(|error| error.filtered())?;
             ok(grant)
         })),
         ("POST", ["token"]) => Some(token(state, call)),
@@ -48,7 +50,9 @@ fn token(state: &mut State, call: &Call) -> Answer {
         Some("refresh_token") => refresh(state, call, &id, &claim),
         _ => Err(GrantError::UnsupportedGrantType),
     };
-    grant.map_err(GrantError::flat).and_then(|grant| plain(200, grant))
+    grant
+        .map_err(GrantError::flat)
+        .and_then(|grant| plain(200, grant))
 }
 
 #[derive(Clone, Copy)]
@@ -89,25 +93,55 @@ struct Claim {
 
 impl Claim {
     fn camel(body: &Value) -> Self {
-        Self::named(body, ["code", "clientSecret", "redirectUri", "codeVerifier", "refreshToken"])
+        Self::named(
+            body,
+            [
+                "code",
+                "clientSecret",
+                "redirectUri",
+                "codeVerifier",
+                "refreshToken",
+            ],
+        )
     }
 
     fn snake(body: &Value) -> Self {
-        Self::named(body, ["code", "client_secret", "redirect_uri", "code_verifier", "refresh_token"])
+        Self::named(
+            body,
+            [
+                "code",
+                "client_secret",
+                "redirect_uri",
+                "code_verifier",
+                "refresh_token",
+            ],
+        )
     }
 
     fn named(body: &Value, names: [&str; 5]) -> Self {
-        let [code, secret, redirect_uri, verifier, refresh_token] = names.map(|name| string(body, name));
-        Self { code, secret, redirect_uri, verifier, refresh_token }
+        let [code, secret, redirect_uri, verifier, refresh_token] =
+            names.map(|name| string(body, name));
+        Self {
+            code,
+            secret,
+            redirect_uri,
+            verifier,
+            refresh_token,
+        }
     }
 }
 
 fn client<'s>(state: &'s State, id: &str) -> Result<&'s OAuthClient, Failure> {
-    let found = state.settings.oauth_clients.iter().find(|client| client.id == id);
+    let found = state
+        .settings
+        .oauth_clients
+        .iter()
+        .find(|client| client.id == id);
     found.ok_or_else(|| Failure::twice(404, "HttpException", "unauthorized_client"))
 }
 
-/// What the agreement page posts in a signed-in browser. Whoever has no other sign is the platform's owner.
+/// What the agreement page posts in a signed-in browser. Whoever has no other sign is the
+/// platform's owner.
 fn authorize(state: &mut State, call: &Call, id: &str) -> Answer {
     let body = call.json()?;
     let user = state.visitor(call).map_or(1, super::auth::Caller::user);
@@ -135,21 +169,37 @@ pub(super) fn agree(state: &mut State, id: &str, user: u64, consent: Consent) ->
         return Err(Failure::twice(400, "HttpException", "invalid_request"));
     }
     let public = client.secret.is_none();
-    let tail = consent.state.as_ref().map(|state| format!("&state={}", encode(state))).unwrap_or_default();
+    let tail = consent
+        .state
+        .as_ref()
+        .map(|state| format!("&state={}", encode(state)))
+        .unwrap_or_default();
     let sound = consent.challenge.is_some() && consent.method.as_deref() == Some("S256");
     if (public || consent.challenge.is_some()) && !sound {
-        let to = format!("{}?error=invalid_request&error_description=invalid_request{tail}", consent.redirect_uri);
+        let to = format!(
+            "{}?error=invalid_request&error_description=invalid_request{tail}",
+            consent.redirect_uri
+        );
         return redirect(to);
     }
     let code = format!("{}{}", state.short_uid(), state.short_uid());
-    let kept =
-        Code { user, client: id.to_owned(), redirect_uri: consent.redirect_uri.clone(), challenge: consent.challenge };
+    let kept = Code {
+        user,
+        client: id.to_owned(),
+        redirect_uri: consent.redirect_uri.clone(),
+        challenge: consent.challenge,
+    };
     state.tokens.codes.insert(code.clone(), kept);
     redirect(format!("{}?code={code}{tail}", consent.redirect_uri))
 }
 
 fn known(state: &State, id: &str, claim: &Claim) -> Result<(), GrantError> {
-    let client = state.settings.oauth_clients.iter().find(|client| client.id == id).ok_or(GrantError::InvalidClient)?;
+    let client = state
+        .settings
+        .oauth_clients
+        .iter()
+        .find(|client| client.id == id)
+        .ok_or(GrantError::InvalidClient)?;
     match &client.secret {
         Some(secret) if claim.secret.as_ref() != Some(secret) => Err(GrantError::InvalidClient),
         _ => Ok(()),
@@ -159,10 +209,16 @@ fn known(state: &State, id: &str, claim: &Claim) -> Result<(), GrantError> {
 /// A code is good once, and gone even when the verifier is wrong.
 fn exchange(state: &mut State, call: &Call, id: &str, claim: &Claim) -> Result<Value, GrantError> {
     known(state, id, claim)?;
-    let code = claim.code.as_ref().and_then(|code| state.tokens.codes.remove(code)).ok_or(GrantError::InvalidGrant)?;
+    let code = claim
+        .code
+        .as_ref()
+        .and_then(|code| state.tokens.codes.remove(code))
+        .ok_or(GrantError::InvalidGrant)?;
     let proven = match (&code.challenge, &claim.verifier) {
         (None, _) => true,
-        (Some(challenge), Some(verifier)) => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *challenge,
+        (Some(challenge), Some(verifier)) => {
+            URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *challenge
+        }
         (Some(_), None) => false,
     };
     if code.client != id || claim.redirect_uri.as_ref() != Some(&code.redirect_uri) || !proven {
@@ -175,7 +231,10 @@ fn exchange(state: &mut State, call: &Call, id: &str, claim: &Claim) -> Result<V
 fn refresh(state: &mut State, call: &Call, id: &str, claim: &Claim) -> Result<Value, GrantError> {
     known(state, id, claim)?;
     let token = claim.refresh_token.as_deref().unwrap_or_default();
-    let user = state.tokens.granted_refresh_holder(token, call.now).ok_or(GrantError::InvalidGrant)?;
+    let user = state
+        .tokens
+        .granted_refresh_holder(token, call.now)
+        .ok_or(GrantError::InvalidGrant)?;
     Ok(state.new_grant(user, id, call.now))
 }
 

@@ -6,19 +6,38 @@ use serde_json::{Map, Value, json};
 use super::reply::iso;
 use super::state::{EventType, Schedule, State};
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// A schedule of 2024-04-15: minutes of the day and days by number.
 pub(super) fn schedule(state: &State, schedule: &Schedule, now: DateTime<Utc>) -> Value {
-    let rows: Vec<Row> = schedule.availability.iter().chain(&schedule.overrides).map(Row::read).collect();
+    let rows: Vec<Row> = schedule
+        .availability
+        .iter()
+        .chain(&schedule.overrides)
+        .map(Row::read)
+        .collect();
     let weekly = || rows.iter().filter(|row| row.date.is_none());
-    let at = |day: &str, minutes: i64| format!("{day}T{:02}:{:02}:00.000Z", minutes / 60, minutes % 60);
+    let at =
+        |day: &str, minutes: i64| format!("{day}T{:02}:{:02}:00.000Z", minutes / 60, minutes % 60);
     let today = now.format("%Y-%m-%d").to_string();
-    let default = state.users.get(&schedule.owner).and_then(|owner| owner.default_schedule_id);
+    let default = state
+        .users
+        .get(&schedule.owner)
+        .and_then(|owner| owner.default_schedule_id);
     let availability: Vec<Value> = (0..7)
         .map(|day| {
             let windows = weekly().filter(|row| row.days.contains(&day));
-            windows.map(|row| json!({ "start": at(&today, row.start), "end": at(&today, row.end) })).collect()
+            windows
+                .map(|row| json!({ "start": at(&today, row.start), "end": at(&today, row.end) }))
+                .collect()
         })
         .collect();
     json!({
@@ -64,9 +83,15 @@ impl Row {
             let time = NaiveTime::parse_from_str(row[name].as_str().unwrap_or_default(), "%H:%M");
             time.map_or(0, |time| (time - NaiveTime::MIN).num_minutes())
         };
-        let named = row["days"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let named = row["days"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         Self {
-            days: named.filter_map(|name| DAYS.iter().position(|day| *day == name)).collect(),
+            days: named
+                .filter_map(|name| DAYS.iter().position(|day| *day == name))
+                .collect(),
             start: minutes("startTime"),
             end: minutes("endTime"),
             date: row["date"].as_str().map(str::to_owned),
@@ -74,11 +99,15 @@ impl Row {
     }
 }
 
-/// The grouped list of event types of 2024-04-15, without the many columns that only its own pages read.
+/// The grouped list of event types of 2024-04-15, without the many columns that only its own pages
+/// read.
 pub(super) fn event_types(state: &State, user: u64, own: &[&EventType]) -> Value {
     let user = &state.users[&user];
     let profile = json!({ "slug": user.username, "name": user.name, "image": user.avatar_url });
-    let rows: Vec<Value> = own.iter().map(|event_type| event_type_row(event_type, &user.time_zone)).collect();
+    let rows: Vec<Value> = own
+        .iter()
+        .map(|event_type| event_type_row(event_type, &user.time_zone))
+        .collect();
     let mut listed = profile.clone();
     for (name, value) in [
         ("membershipCount", json!(1)),
@@ -117,12 +146,18 @@ fn event_type_row(event_type: &EventType, zone: &str) -> Value {
         "scheduleId",
         "offsetStart",
     ] {
-        row.insert(name.to_owned(), event_type.fields.get(name).cloned().unwrap_or_default());
+        row.insert(
+            name.to_owned(),
+            event_type.fields.get(name).cloned().unwrap_or_default(),
+        );
     }
     row.insert("id".to_owned(), event_type.id.into());
     row.insert("userId".to_owned(), event_type.owner.into());
     row.insert("length".to_owned(), event_type.length().into());
-    row.insert("requiresConfirmation".to_owned(), event_type.needs_confirmation().into());
+    row.insert(
+        "requiresConfirmation".to_owned(),
+        event_type.needs_confirmation().into(),
+    );
     row.insert("owner".to_owned(), json!({ "timeZone": zone }));
     row.into()
 }
@@ -137,12 +172,22 @@ pub(super) fn booking_complaint(body: &Value) -> Vec<Value> {
     }
     let target = Value::from(target);
     let needs = [
-        ("timeZone", "isTimeZone", "timeZone must be a valid IANA time-zone"),
+        (
+            "timeZone",
+            "isTimeZone",
+            "timeZone must be a valid IANA time-zone",
+        ),
         ("language", "isString", "language must be a string"),
         ("metadata", "isObject", "metadata must be an object"),
     ];
-    let missing = needs.iter().filter(|(name, _, _)| target.get(*name).is_none());
-    missing.map(|(name, rule, text)| super::reply::violation(&target, name, &[(rule, (*text).to_owned())])).collect()
+    let missing = needs
+        .iter()
+        .filter(|(name, _, _)| target.get(*name).is_none());
+    missing
+        .map(|(name, rule, text)| {
+            super::reply::violation(&target, name, &[(rule, (*text).to_owned())])
+        })
+        .collect()
 }
 
 /// An instant in a zone, with milliseconds; `Z` for UTC.
@@ -150,7 +195,9 @@ pub(super) fn in_zone(instant: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
     if zone == chrono_tz::Tz::UTC {
         return iso(instant);
     }
-    instant.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Millis, true)
+    instant
+        .with_timezone(&zone)
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Minutes between a zone and UTC at an instant.

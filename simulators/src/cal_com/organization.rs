@@ -18,7 +18,11 @@ pub(super) fn route(state: &mut State, call: &Call, id: &str, parts: &[&str]) ->
     match (call.method.as_str(), parts) {
         ("GET", ["bookings"]) => Some(page_of(state, call, |_| true)),
         ("GET", ["users"]) => Some(users(state, call)),
-        ("GET", ["ooo"]) => Some(ok(state.out_of_office.iter().map(shown).collect::<Vec<_>>())),
+        ("GET", ["ooo"]) => Some(ok(state
+            .out_of_office
+            .iter()
+            .map(shown)
+            .collect::<Vec<_>>())),
         (_, ["webhooks", rest @ ..]) => webhooks::serve(state, call, &Scope::Organization(1), rest),
         (_, ["users", user, rest @ ..]) => of_user(state, call, user, rest),
         _ => None,
@@ -28,27 +32,39 @@ pub(super) fn route(state: &mut State, call: &Call, id: &str, parts: &[&str]) ->
 fn admitted(state: &mut State, call: &Call, id: &str) -> Result<(), Failure> {
     let caller = state.caller(call)?;
     if id.parse() != Ok(state.settings.organization_id) {
-        return Err(Failure::not_found(format!("IsOrgGuard - Organization with id=({id}) not found.")));
+        return Err(Failure::not_found(format!(
+            "IsOrgGuard - Organization with id=({id}) not found."
+        )));
     }
     match caller {
         Caller::Platform(_) | Caller::Account(1) => Ok(()),
         _ => {
-            let message = format!("RolesGuard - User is not an admin or owner of the organization with id=({id})");
+            let message = format!(
+                "RolesGuard - User is not an admin or owner of the organization with id=({id})"
+            );
             Err(Failure::forbidden(message))
         }
     }
 }
 
 fn of_user(state: &mut State, call: &Call, user: &str, parts: &[&str]) -> Option<Answer> {
-    let Some(id) = user.parse().ok().filter(|id: &u64| state.users.contains_key(id)) else {
-        let message = format!("IsUserInOrg - user with id=({user}) is not part of the organization");
+    let Some(id) = user
+        .parse()
+        .ok()
+        .filter(|id: &u64| state.users.contains_key(id))
+    else {
+        let message =
+            format!("IsUserInOrg - user with id=({user}) is not part of the organization");
         return Some(Err(Failure::forbidden(message)));
     };
     match (call.method.as_str(), parts) {
         ("GET", ["bookings"]) => Some(page_of(state, call, |booking| booking.host == id)),
         (_, ["schedules", rest @ ..]) => schedules::serve(state, call, id, rest),
         ("GET", ["ooo"]) => {
-            let own = state.out_of_office.iter().filter(|absence| absence.user == id);
+            let own = state
+                .out_of_office
+                .iter()
+                .filter(|absence| absence.user == id);
             Some(ok(own.map(shown).collect::<Vec<_>>()))
         }
         ("POST", ["ooo"]) => Some(leave(state, call, id)),
@@ -68,7 +84,9 @@ fn users(state: &State, call: &Call) -> Answer {
     let wanted = |user: &&User| emails.is_empty() || emails.contains(&user.email.as_str());
     let organization = state.settings.organization_id;
     let page = state.users.values().filter(wanted).skip(skip).take(take);
-    ok(page.map(|user| member(user, organization)).collect::<Vec<_>>())
+    ok(page
+        .map(|user| member(user, organization))
+        .collect::<Vec<_>>())
 }
 
 fn member(user: &User, organization: u64) -> Value {
@@ -108,7 +126,9 @@ fn member(user: &User, organization: u64) -> Value {
 fn leave(state: &mut State, call: &Call, user: u64) -> Answer {
     let body = call.json()?;
     let (Some(start), Some(end)) = (moment(body, "start"), moment(body, "end")) else {
-        return Err(Failure::bad_request("start and end must be valid ISO 8601 date strings"));
+        return Err(Failure::bad_request(
+            "start and end must be valid ISO 8601 date strings",
+        ));
     };
     if end < start {
         return Err(Failure::bad_request("Start date must be before end date."));
@@ -144,7 +164,10 @@ fn change(state: &mut State, call: &Call, user: u64, id: &str) -> Answer {
 
 fn find(state: &State, user: u64, id: &str) -> Result<usize, Failure> {
     let id = id.parse::<u64>();
-    let found = state.out_of_office.iter().position(|absence| Ok(absence.id) == id && absence.user == user);
+    let found = state
+        .out_of_office
+        .iter()
+        .position(|absence| Ok(absence.id) == id && absence.user == user);
     found.ok_or_else(|| Failure::not_found("IsUserOOO - OOO entry not found"))
 }
 

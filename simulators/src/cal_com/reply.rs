@@ -30,23 +30,40 @@ pub(super) fn done() -> Answer {
 
 /// A body that is not in the envelope.
 pub(super) fn plain(status: u16, body: Value) -> Answer {
-    Ok(Reply { status, headers: Vec::new(), body: Some(body) })
+    Ok(Reply {
+        status,
+        headers: Vec::new(),
+        body: Some(body),
+    })
 }
 
 /// 303 to another place, without a body.
 pub(super) fn redirect(to: String) -> Answer {
-    Ok(Reply { status: 303, headers: vec![("Location", to), ("Vary", "Accept".to_owned())], body: None })
+    Ok(Reply {
+        status: 303,
+        headers: vec![("Location", to), ("Vary", "Accept".to_owned())],
+        body: None,
+    })
 }
 
 fn with(status: u16, data: impl Into<Value>) -> Reply {
-    Reply { status, headers: Vec::new(), body: Some(json!({ "status": "success", "data": data.into() })) }
+    Reply {
+        status,
+        headers: Vec::new(),
+        body: Some(json!({ "status": "success", "data": data.into() })),
+    }
 }
 
 /// A refusal, in one of the two shapes.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
     /// The filters' envelope, with `details` or without.
-    Filtered { status: u16, code: &'static str, message: String, details: Option<Value> },
+    Filtered {
+        status: u16,
+        code: &'static str,
+        message: String,
+        details: Option<Value>,
+    },
     /// A domain error that escaped: status and message, no envelope.
     Escaped { status: u16, message: &'static str },
     /// RFC 6749, as the newer token endpoint sends it.
@@ -56,7 +73,12 @@ pub(super) enum Failure {
 impl Failure {
     fn exception(status: u16, code: &'static str, name: &str, message: String) -> Self {
         let details = json!({ "message": message, "error": name, "statusCode": status });
-        Self::Filtered { status, code, message, details: Some(details) }
+        Self::Filtered {
+            status,
+            code,
+            message,
+            details: Some(details),
+        }
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -80,24 +102,44 @@ impl Failure {
     }
 
     pub(super) fn unprocessable(message: impl Into<String>) -> Self {
-        Self::exception(422, "UnprocessableEntityException", "Unprocessable Entity", message.into())
+        Self::exception(
+            422,
+            "UnprocessableEntityException",
+            "Unprocessable Entity",
+            message.into(),
+        )
     }
 
     /// Errors of the layer below the API, and of the database: a code, a message and no details.
     pub(super) fn bare(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self::Filtered { status, code, message: message.into(), details: None }
+        Self::Filtered {
+            status,
+            code,
+            message: message.into(),
+            details: None,
+        }
     }
 
     /// The message again as details.
     pub(super) fn twice(status: u16, code: &'static str, message: &str) -> Self {
-        Self::Filtered { status, code, message: message.to_owned(), details: Some(message.into()) }
+        Self::Filtered {
+            status,
+            code,
+            message: message.to_owned(),
+            details: Some(message.into()),
+        }
     }
 
     /// The validator's tree.
     pub(super) fn invalid(errors: Vec<Value>) -> Self {
         let details = Some(json!({ "errors": errors }));
         let message = "Bad Request Exception".to_owned();
-        Self::Filtered { status: 400, code: "BadRequestException", message, details }
+        Self::Filtered {
+            status: 400,
+            code: "BadRequestException",
+            message,
+            details,
+        }
     }
 
     /// A refusal whose `details.error` is not the name of the status.
@@ -111,22 +153,44 @@ impl Failure {
 
     pub(super) fn into_reply(self, path: &str, now: DateTime<Utc>) -> Reply {
         let (status, body) = match self {
-            Self::Filtered { status, code, message, details } => {
-                let mut error = Map::from_iter([("code".into(), code.into()), ("message".into(), message.into())]);
+            Self::Filtered {
+                status,
+                code,
+                message,
+                details,
+            } => {
+                let mut error = Map::from_iter([
+                    ("code".into(), code.into()),
+                    ("message".into(), message.into()),
+                ]);
                 error.extend(details.map(|details| ("details".to_owned(), details)));
-                (status, json!({ "status": "error", "timestamp": iso(now), "path": path, "error": error }))
+                (
+                    status,
+                    json!({ "status": "error", "timestamp": iso(now), "path": path, "error": error }),
+                )
             }
-            Self::Escaped { status, message } => (status, json!({ "statusCode": status, "message": message })),
-            Self::Grant { status, error } => (status, json!({ "error": error, "error_description": error })),
+            Self::Escaped { status, message } => {
+                (status, json!({ "statusCode": status, "message": message }))
+            }
+            Self::Grant { status, error } => (
+                status,
+                json!({ "error": error, "error_description": error }),
+            ),
         };
-        Reply { status, headers: Vec::new(), body: Some(body) }
+        Reply {
+            status,
+            headers: Vec::new(),
+            body: Some(body),
+        }
     }
 }
 
 /// One leaf of the validator's tree.
 pub(super) fn violation(target: &Value, property: &str, constraints: &[(&str, String)]) -> Value {
-    let constraints: Map<String, Value> =
-        constraints.iter().map(|(name, text)| ((*name).to_owned(), text.clone().into())).collect();
+    let constraints: Map<String, Value> = constraints
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), text.clone().into()))
+        .collect();
     let mut leaf = json!({ "target": target, "property": property, "children": [], "constraints": constraints });
     if let Some(value) = target.get(property) {
         leaf["value"] = value.clone();

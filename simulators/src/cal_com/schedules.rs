@@ -10,7 +10,12 @@ use super::state::{Schedule, State, next, string};
 
 pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<Answer> {
     let known = matches!(parts, [] | ["default"] | [_]);
-    if !known || !matches!(call.version, Version::V20240415 | Version::V20240611 | Version::V20240614) {
+    if !known
+        || !matches!(
+            call.version,
+            Version::V20240415 | Version::V20240611 | Version::V20240614
+        )
+    {
         return None;
     }
     let caller = match state.caller(call) {
@@ -28,13 +33,19 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
 /// The endpoints for the schedules of a user, whoever asks.
 pub(super) fn serve(state: &mut State, call: &Call, user: u64, parts: &[&str]) -> Option<Answer> {
     match (call.method.as_str(), parts) {
-        ("GET", []) => Some(ok(of(state, user).map(|schedule| shown(state, schedule)).collect::<Vec<_>>())),
+        ("GET", []) => Some(ok(of(state, user)
+            .map(|schedule| shown(state, schedule))
+            .collect::<Vec<_>>())),
         ("POST", []) => Some(create(state, call, user)),
         ("GET", ["default"]) => {
-            let default = state.users[&user].default_schedule_id.and_then(|id| state.schedules.get(&id));
+            let default = state.users[&user]
+                .default_schedule_id
+                .and_then(|id| state.schedules.get(&id));
             Some(ok(default.map(|schedule| shown(state, schedule))))
         }
-        ("GET", [id]) => Some(own(state, user, id).and_then(|id| ok(shown(state, &state.schedules[&id])))),
+        ("GET", [id]) => {
+            Some(own(state, user, id).and_then(|id| ok(shown(state, &state.schedules[&id]))))
+        }
         ("PATCH", [id]) => Some(own(state, user, id).and_then(|id| update(state, call, id))),
         ("DELETE", [id]) => Some(own(state, user, id).and_then(|id| {
             state.schedules.remove(&id);
@@ -47,14 +58,20 @@ pub(super) fn serve(state: &mut State, call: &Call, user: u64, parts: &[&str]) -
 }
 
 fn of(state: &State, user: u64) -> impl Iterator<Item = &Schedule> {
-    state.schedules.values().filter(move |schedule| schedule.owner == user)
+    state
+        .schedules
+        .values()
+        .filter(move |schedule| schedule.owner == user)
 }
 
 fn own(state: &State, user: u64, id: &str) -> Result<u64, Failure> {
     let schedule = id.parse().ok().and_then(|id: u64| state.schedules.get(&id));
-    let schedule = schedule.ok_or_else(|| Failure::not_found(format!("Schedule with ID={id} does not exist.")))?;
+    let schedule = schedule
+        .ok_or_else(|| Failure::not_found(format!("Schedule with ID={id} does not exist.")))?;
     if schedule.owner != user {
-        return Err(Failure::forbidden(format!("User with ID={user} does not own schedule with ID={id}")));
+        return Err(Failure::forbidden(format!(
+            "User with ID={user} does not own schedule with ID={id}"
+        )));
     }
     Ok(schedule.id)
 }
@@ -66,7 +83,13 @@ fn create(state: &mut State, call: &Call, user: u64) -> Answer {
     let name = string(body, "name").unwrap_or_default();
     let zone = string(body, "timeZone").unwrap_or_default();
     let availability = rows("availability").unwrap_or_else(office_hours);
-    let id = state.add_schedule(user, &name, &zone, availability, rows("overrides").unwrap_or_default());
+    let id = state.add_schedule(
+        user,
+        &name,
+        &zone,
+        availability,
+        rows("overrides").unwrap_or_default(),
+    );
     set_default(state, id, body);
     created(shown(state, &state.schedules[&id]))
 }
@@ -95,7 +118,11 @@ fn update(state: &mut State, call: &Call, id: u64) -> Answer {
 fn set_default(state: &mut State, id: u64, body: &Value) {
     if body["isDefault"] == true {
         let owner = state.schedules[&id].owner;
-        state.users.get_mut(&owner).expect("a schedule has an owner").default_schedule_id = Some(id);
+        state
+            .users
+            .get_mut(&owner)
+            .expect("a schedule has an owner")
+            .default_schedule_id = Some(id);
     }
 }
 
@@ -105,7 +132,11 @@ fn validate(body: &Value, new: bool) -> Result<(), Failure> {
     if new {
         for name in ["name", "timeZone"] {
             if !body[name].is_string() {
-                errors.push(violation(body, name, &[("isString", format!("{name} must be a string"))]));
+                errors.push(violation(
+                    body,
+                    name,
+                    &[("isString", format!("{name} must be a string"))],
+                ));
             }
         }
         if !body["isDefault"].is_boolean() {
@@ -113,8 +144,16 @@ fn validate(body: &Value, new: bool) -> Result<(), Failure> {
             errors.push(violation(body, "isDefault", &[("isBoolean", text)]));
         }
     }
-    errors.extend(["availability", "overrides"].iter().filter_map(|list| badly_timed(body, list)));
-    if errors.is_empty() { Ok(()) } else { Err(Failure::invalid(errors)) }
+    errors.extend(
+        ["availability", "overrides"]
+            .iter()
+            .filter_map(|list| badly_timed(body, list)),
+    );
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::invalid(errors))
+    }
 }
 
 /// The validator's tree for a list with a time that is none.
@@ -156,13 +195,26 @@ impl State {
     ) -> u64 {
         let id = next(&mut self.ids.schedule);
         let (name, time_zone) = (name.to_owned(), zone.to_owned());
-        self.schedules.insert(id, Schedule { id, owner, name, time_zone, availability, overrides });
+        self.schedules.insert(
+            id,
+            Schedule {
+                id,
+                owner,
+                name,
+                time_zone,
+                availability,
+                overrides,
+            },
+        );
         id
     }
 }
 
 fn shown(state: &State, schedule: &Schedule) -> Value {
-    let default = state.users.get(&schedule.owner).and_then(|owner| owner.default_schedule_id);
+    let default = state
+        .users
+        .get(&schedule.owner)
+        .and_then(|owner| owner.default_schedule_id);
     json!({
         "id": schedule.id,
         "ownerId": schedule.owner,

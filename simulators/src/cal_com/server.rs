@@ -106,7 +106,11 @@ impl Shared {
 
     async fn process(self: Arc<Self>, arrival: Arrival) -> Outcome {
         let mut call = Call::read(&arrival, self.clock.now());
-        if call.segments.first().is_some_and(|first| first.starts_with('_') || first == "auth") {
+        if call
+            .segments
+            .first()
+            .is_some_and(|first| first.starts_with('_') || first == "auth")
+        {
             let reply = super::control::answer(&self, &call).await;
             return Outcome::Answer(respond(reply, &call, None));
         }
@@ -115,10 +119,18 @@ impl Shared {
         if count.refused {
             let message = "CustomThrottlerGuard - Too many requests. Please try again later.";
             let refusal = Failure::twice(429, "ThrottlerException", message);
-            return Outcome::Answer(respond(refusal.into_reply(&call.path, call.now), &call, Some(&count)));
+            return Outcome::Answer(respond(
+                refusal.into_reply(&call.path, call.now),
+                &call,
+                Some(&count),
+            ));
         }
         if let Some(refusal) = self.refuse_key(&call) {
-            return Outcome::Answer(respond(refusal.into_reply(&call.path, call.now), &call, None));
+            return Outcome::Answer(respond(
+                refusal.into_reply(&call.path, call.now),
+                &call,
+                None,
+            ));
         }
         match self.faults.on_request(&call.method, &call.path) {
             None => Outcome::Answer(respond(self.run(&call).await, &call, Some(&count))),
@@ -135,7 +147,8 @@ impl Shared {
 
     async fn run(self: &Arc<Self>, call: &Call) -> Reply {
         let answer = route::answer(self, call).await;
-        let reply = answer.unwrap_or_else(|failure| failure.into_reply(&call.path, self.clock.now()));
+        let reply =
+            answer.unwrap_or_else(|failure| failure.into_reply(&call.path, self.clock.now()));
         self.gate.pass(Point::BeforeAnswer, &call.path).await;
         reply
     }
@@ -151,8 +164,15 @@ impl Shared {
             _ => Some(()),
         };
         call.provider_fails = fault.kind == Kind::ProviderFailure;
-        let honest = matches!(fault.kind, Kind::Ok | Kind::Slow(_) | Kind::Duplicate | Kind::ProviderFailure);
-        let reply = if spoilt.is_none() || committed || honest { Some(self.run(call).await) } else { None };
+        let honest = matches!(
+            fault.kind,
+            Kind::Ok | Kind::Slow(_) | Kind::Duplicate | Kind::ProviderFailure
+        );
+        let reply = if spoilt.is_none() || committed || honest {
+            Some(self.run(call).await)
+        } else {
+            None
+        };
         let reply = reply.unwrap_or_else(nothing);
         match fault.kind {
             Kind::ResetAfterCommit => return Outcome::Reset,
@@ -174,7 +194,9 @@ impl Shared {
 impl Handler for Shared {
     /// On a task of its own: a caller who hangs up does not stop what they have set going.
     async fn handle(self: Arc<Self>, arrival: Arrival) -> Outcome {
-        tokio::spawn(self.process(arrival)).await.unwrap_or(Outcome::Reset)
+        tokio::spawn(self.process(arrival))
+            .await
+            .unwrap_or(Outcome::Reset)
     }
 }
 
@@ -183,7 +205,11 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn nothing() -> Reply {
-    Reply { status: 200, headers: Vec::new(), body: Some(json!({ "status": "success", "data": {} })) }
+    Reply {
+        status: 200,
+        headers: Vec::new(),
+        body: Some(json!({ "status": "success", "data": {} })),
+    }
 }
 
 fn record(call: &Call, refused: bool) -> Request {
@@ -207,7 +233,8 @@ fn record(call: &Call, refused: bool) -> Request {
 
 /// An answer that is not what the server meant.
 fn spoil(kind: Kind, reply: Reply, call: &Call, count: &Count) -> Response<Full<Bytes>> {
-    let failed = |failure: Failure| respond(failure.into_reply(&call.path, call.now), call, Some(count));
+    let failed =
+        |failure: Failure| respond(failure.into_reply(&call.path, call.now), call, Some(count));
     match kind {
         Kind::TooManyRequests { retry_after } => {
             let message = "CustomThrottlerGuard - Too many requests. Please try again later.";
@@ -217,36 +244,57 @@ fn spoil(kind: Kind, reply: Reply, call: &Call, count: &Count) -> Response<Full<
             }
             answer
         }
-        Kind::ServerError => failed(Failure::bare(500, "INTERNAL_SERVER_ERROR", "Internal server error")),
+        Kind::ServerError => failed(Failure::bare(
+            500,
+            "INTERNAL_SERVER_ERROR",
+            "Internal server error",
+        )),
         Kind::Html => {
-            let page = "<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";
+            let page =
+                "<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";
             raw(502, "text/html; charset=utf-8", page.into())
         }
         Kind::OkWithError => {
             let message = "Something went wrong";
-            let mut body = Failure::bare(200, "INTERNAL_SERVER_ERROR", message).into_reply(&call.path, call.now);
+            let mut body = Failure::bare(200, "INTERNAL_SERVER_ERROR", message)
+                .into_reply(&call.path, call.now);
             body.status = 200;
             respond(body, call, Some(count))
         }
         Kind::Truncated => {
             let body = reply.body.map(|body| body.to_string()).unwrap_or_default();
-            let half = body.char_indices().nth(body.chars().count() / 2).map_or(0, |(at, _)| at);
-            raw(reply.status, "application/json; charset=utf-8", body[..half].to_owned())
+            let half = body
+                .char_indices()
+                .nth(body.chars().count() / 2)
+                .map_or(0, |(at, _)| at);
+            raw(
+                reply.status,
+                "application/json; charset=utf-8",
+                body[..half].to_owned(),
+            )
         }
-        Kind::WrongContentType => {
-            raw(reply.status, "text/plain; charset=utf-8", reply.body.map(|body| body.to_string()).unwrap_or_default())
-        }
+        Kind::WrongContentType => raw(
+            reply.status,
+            "text/plain; charset=utf-8",
+            reply.body.map(|body| body.to_string()).unwrap_or_default(),
+        ),
         _ => respond(reply, call, Some(count)),
     }
 }
 
 fn raw(status: u16, kind: &'static str, body: String) -> Response<Full<Bytes>> {
-    let response = Response::builder().status(status).header("content-type", kind);
-    response.body(Full::new(body.into())).expect("a known status and type")
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", kind);
+    response
+        .body(Full::new(body.into()))
+        .expect("a known status and type")
 }
 
 fn respond(reply: Reply, call: &Call, count: Option<&Count>) -> Response<Full<Bytes>> {
-    let mut response = Response::builder().status(reply.status).header("access-control-allow-origin", "*");
+    let mut response = Response::builder()
+        .status(reply.status)
+        .header("access-control-allow-origin", "*");
     if let Some(count) = count {
         response = response
             .header("x-ratelimit-limit-default", count.limit)
@@ -261,7 +309,15 @@ fn respond(reply: Reply, call: &Call, count: Option<&Count>) -> Response<Full<By
     if reply.body.is_some() {
         response = response.header("content-type", "application/json; charset=utf-8");
     }
-    let body = if call.method == "HEAD" { None } else { reply.body };
-    let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-    response.body(Full::new(body)).expect("headers of ours are sound")
+    let body = if call.method == "HEAD" {
+        None
+    } else {
+        reply.body
+    };
+    let body = body
+        .map(|body| Bytes::from(body.to_string()))
+        .unwrap_or_default();
+    response
+        .body(Full::new(body))
+        .expect("headers of ours are sound")
 }

@@ -185,7 +185,8 @@ pub(super) struct OutOfOffice {
 /// What a person has chosen about the calendars that they connected.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choices {
-    /// By integration and id: whether it counts. The main calendar of an account does unless something else is said.
+    /// By integration and id: whether it counts. The main calendar of an account does unless
+    /// something else is said.
     pub(super) selected: BTreeMap<(String, String), bool>,
     /// Where events are written.
     pub(super) destination: Option<(String, String)>,
@@ -297,11 +298,15 @@ impl State {
     /// 22 characters of the alphabet without look-alikes, as booking uids have.
     pub(super) fn short_uid(&mut self) -> String {
         const ALPHABET: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-        (0..22).map(|_| char::from(ALPHABET[self.dice.random_range(0..ALPHABET.len())])).collect()
+        (0..22)
+            .map(|_| char::from(ALPHABET[self.dice.random_range(0..ALPHABET.len())]))
+            .collect()
     }
 
     pub(super) fn uuid(&mut self) -> String {
-        uuid::Builder::from_random_bytes(self.dice.random()).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(self.dice.random())
+            .into_uuid()
+            .to_string()
     }
 
     pub(super) fn booking(&self, uid: &str) -> Option<&Booking> {
@@ -309,15 +314,21 @@ impl State {
     }
 
     pub(super) fn booking_mut(&mut self, uid: &str) -> Option<&mut Booking> {
-        self.bookings.values_mut().find(|booking| booking.uid == uid)
+        self.bookings
+            .values_mut()
+            .find(|booking| booking.uid == uid)
     }
 
     pub(super) fn host(&self, booking: &Booking) -> &User {
-        self.users.get(&booking.host).expect("a user's bookings go with the user")
+        self.users
+            .get(&booking.host)
+            .expect("a user's bookings go with the user")
     }
 
     pub(super) fn event_type_of(&self, booking: &Booking) -> &EventType {
-        self.event_types.get(&booking.event_type).expect("an event type's bookings go with it")
+        self.event_types
+            .get(&booking.event_type)
+            .expect("an event type's bookings go with it")
     }
 
     /// The schedule an event type follows: its own or its owner's default.

@@ -17,7 +17,8 @@ use super::state::State;
 pub(super) struct Tokens {
     access: HashMap<String, Row>,
     refresh: HashMap<String, Row>,
-    /// Managed users' access tokens that are gone, and whether they had been used (then a cache still knows them).
+    /// Managed users' access tokens that are gone, and whether they had been used (then a cache
+    /// still knows them).
     gone: HashMap<String, bool>,
     /// Tokens of the authorization-code flow: good until they expire, never revoked.
     granted: HashMap<String, Row>,
@@ -66,13 +67,18 @@ impl Tokens {
     pub(super) fn holder(&mut self, token: &str, now: DateTime<Utc>) -> Result<Held, Failure> {
         if let Some(row) = self.access.get_mut(token) {
             if row.expires <= now {
-                return Err(Failure::twice(498, "TokenExpiredException", "ACCESS_TOKEN_IS_EXPIRED"));
+                return Err(Failure::twice(
+                    498,
+                    "TokenExpiredException",
+                    "ACCESS_TOKEN_IS_EXPIRED",
+                ));
             }
             row.used = true;
             return Ok(Held::Managed(row.user));
         }
         if self.gone.get(token) == Some(&true) {
-            let message = "ApiAuthStrategy - access token - OAuth client not found given the access token";
+            let message =
+                "ApiAuthStrategy - access token - OAuth client not found given the access token";
             return Err(Failure::unauthorized(message));
         }
         match self.granted.get(token) {
@@ -93,43 +99,74 @@ impl Tokens {
 
     /// The person behind a refresh token of the authorization-code flow.
     pub(super) fn granted_refresh_holder(&self, token: &str, now: DateTime<Utc>) -> Option<u64> {
-        self.granted_refresh.get(token).filter(|row| row.expires > now).map(|row| row.user)
+        self.granted_refresh
+            .get(token)
+            .filter(|row| row.expires > now)
+            .map(|row| row.user)
     }
 
     /// A refresh also sweeps the expired access tokens out.
     pub(super) fn sweep(&mut self, now: DateTime<Utc>) {
-        let gone: Vec<_> = self.access.extract_if(|_, row| row.expires <= now).collect();
-        self.gone.extend(gone.into_iter().map(|(token, row)| (token, row.used)));
+        let gone: Vec<_> = self
+            .access
+            .extract_if(|_, row| row.expires <= now)
+            .collect();
+        self.gone
+            .extend(gone.into_iter().map(|(token, row)| (token, row.used)));
     }
 
     /// Ends every token of a managed user.
     pub(super) fn revoke(&mut self, user: u64) {
         let gone: Vec<_> = self.access.extract_if(|_, row| row.user == user).collect();
-        self.gone.extend(gone.into_iter().map(|(token, row)| (token, row.used)));
+        self.gone
+            .extend(gone.into_iter().map(|(token, row)| (token, row.used)));
         self.refresh.retain(|_, row| row.user != user);
     }
 
     /// Dates every access token of a user into the past.
     pub(super) fn expire(&mut self, user: u64, now: DateTime<Utc>) {
         let rows = self.access.values_mut().chain(self.granted.values_mut());
-        rows.filter(|row| row.user == user).for_each(|row| row.expires = now - MINUTE);
+        rows.filter(|row| row.user == user)
+            .for_each(|row| row.expires = now - MINUTE);
     }
 
     /// How many access tokens of a user are good.
     pub(super) fn live(&self, user: u64, now: DateTime<Utc>) -> usize {
-        self.access.values().filter(|row| row.user == user && row.expires > now).count()
+        self.access
+            .values()
+            .filter(|row| row.user == user && row.expires > now)
+            .count()
     }
 }
 
 impl State {
-    /// A new pair for a managed user: the access token for an hour (to the minute), the refresh token for a year.
+    /// A new pair for a managed user: the access token for an hour (to the minute), the refresh
+    /// token for a year.
     pub(super) fn new_pair(&mut self, user: u64, now: DateTime<Utc>) -> Value {
-        let access_until = (now + TimeDelta::hours(1)).duration_trunc(MINUTE).expect("a minute divides");
-        let refresh_until = (now + TimeDelta::days(365)).duration_trunc(DAY).expect("a day divides");
+        let access_until = (now + TimeDelta::hours(1))
+            .duration_trunc(MINUTE)
+            .expect("a minute divides");
+        let refresh_until = (now + TimeDelta::days(365))
+            .duration_trunc(DAY)
+            .expect("a day divides");
         let access = self.managed_token("access_token", user, access_until, now);
         let refresh = self.managed_token("refresh_token", user, refresh_until, now);
-        self.tokens.access.insert(access.clone(), Row { user, expires: access_until, used: false });
-        self.tokens.refresh.insert(refresh.clone(), Row { user, expires: refresh_until, used: false });
+        self.tokens.access.insert(
+            access.clone(),
+            Row {
+                user,
+                expires: access_until,
+                used: false,
+            },
+        );
+        self.tokens.refresh.insert(
+            refresh.clone(),
+            Row {
+                user,
+                expires: refresh_until,
+                used: false,
+            },
+        );
         json!({
             "accessToken": access,
             "accessTokenExpiresAt": access_until.timestamp_millis(),
@@ -138,7 +175,13 @@ impl State {
         })
     }
 
-    fn managed_token(&mut self, kind: &str, user: u64, until: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    fn managed_token(
+        &mut self,
+        kind: &str,
+        user: u64,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> String {
         let claims = json!({
             "type": kind,
             "clientId": self.settings.client_id,
@@ -150,15 +193,24 @@ impl State {
         jwt(&claims)
     }
 
-    /// A pair of the authorization-code flow: half an hour and thirty days, a function of the second it is made in.
+    /// A pair of the authorization-code flow: half an hour and thirty days, a function of the
+    /// second it is made in.
     pub(super) fn new_grant(&mut self, user: u64, client: &str, now: DateTime<Utc>) -> Value {
         let pair = ["Access Token", "Refresh Token"].map(|kind| {
             jwt(&json!({ "userId": user, "clientId": client, "token_type": kind, "iat": now.timestamp() }))
         });
         let [access, refresh] = pair;
-        let row = |expires| Row { user, expires, used: false };
-        self.tokens.granted.insert(access.clone(), row(now + TimeDelta::seconds(1800)));
-        self.tokens.granted_refresh.insert(refresh.clone(), row(now + TimeDelta::days(30)));
+        let row = |expires| Row {
+            user,
+            expires,
+            used: false,
+        };
+        self.tokens
+            .granted
+            .insert(access.clone(), row(now + TimeDelta::seconds(1800)));
+        self.tokens
+            .granted_refresh
+            .insert(refresh.clone(), row(now + TimeDelta::days(30)));
         json!({ "access_token": access, "token_type": "bearer", "refresh_token": refresh, "expires_in": 1800 })
     }
 }
@@ -166,7 +218,11 @@ impl State {
 fn jwt(claims: &Value) -> String {
     let head = URL_SAFE_NO_PAD.encode(json!({ "alg": "HS256", "typ": "JWT" }).to_string());
     let signed = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(b"the stand-in's own key").expect("a key of any length will do");
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"the stand-in's own key")
+        .expect("a key of any length will do");
     mac.update(signed.as_bytes());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    format!(
+        "{signed}.{}",
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+    )
 }

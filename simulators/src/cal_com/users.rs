@@ -11,36 +11,62 @@ use super::reply::{Answer, Failure, created, iso, ok, violation};
 use super::server::Shared;
 use super::state::{State, User, next, string};
 
-pub(super) fn route(state: &mut State, call: &Call, client: &str, parts: &[&str]) -> Option<Answer> {
+pub(super) fn route(
+    state: &mut State,
+    call: &Call,
+    client: &str,
+    parts: &[&str],
+) -> Option<Answer> {
     match (call.method.as_str(), parts) {
         ("GET", []) => Some(show_client(state, call, client)),
         ("GET", ["users"]) => Some(guarded(state, call, client).and_then(|()| list(state, call))),
-        ("POST", ["users"]) => Some(guarded(state, call, client).and_then(|()| create(state, call))),
-        ("GET", ["users", id]) => Some(found(state, call, client, id).and_then(|id| ok(shown(&state.users[&id])))),
-        ("PATCH", ["users", id]) => Some(found(state, call, client, id).and_then(|id| update(state, call, id))),
-        ("DELETE", ["users", id]) => Some(found(state, call, client, id).and_then(|id| delete(state, id))),
-        ("POST", ["users", id, "force-refresh"]) => Some(found(state, call, client, id).and_then(|id| {
-            state.tokens.revoke(id);
-            ok(state.new_pair(id, call.now))
-        })),
+        ("POST", ["users"]) => {
+            Some(guarded(state, call, client).and_then(|()| create(state, call)))
+        }
+        ("GET", ["users", id]) => {
+            Some(found(state, call, client, id).and_then(|id| ok(shown(&state.users[&id]))))
+        }
+        ("PATCH", ["users", id]) => {
+            Some(found(state, call, client, id).and_then(|id| update(state, call, id)))
+        }
+        ("DELETE", ["users", id]) => {
+            Some(found(state, call, client, id).and_then(|id| delete(state, id)))
+        }
+        ("POST", ["users", id, "force-refresh"]) => {
+            Some(found(state, call, client, id).and_then(|id| {
+                state.tokens.revoke(id);
+                ok(state.new_pair(id, call.now))
+            }))
+        }
         _ => None,
     }
 }
 
-/// The client's credentials, or the token of an admin of its organization, which no managed user is.
+/// The client's credentials, or the token of an admin of its organization, which no managed user
+/// is.
 fn guarded(state: &mut State, call: &Call, client: &str) -> Result<(), Failure> {
     match state.caller_of(call, Some(client))? {
         Caller::Platform(_) => Ok(()),
         Caller::Account(1) => Ok(()),
-        _ => Err(Failure::forbidden("OrganizationRolesGuard - User must have one of the roles: ADMIN, OWNER.")),
+        _ => Err(Failure::forbidden(
+            "OrganizationRolesGuard - User must have one of the roles: ADMIN, OWNER.",
+        )),
     }
 }
 
 fn found(state: &mut State, call: &Call, client: &str, id: &str) -> Result<u64, Failure> {
     guarded(state, call, client)?;
-    let user = id.parse().ok().and_then(|id: u64| state.users.get(&id)).filter(|user| user.managed);
+    let user = id
+        .parse()
+        .ok()
+        .and_then(|id: u64| state.users.get(&id))
+        .filter(|user| user.managed);
     let user = user.map(|user| user.id);
-    user.ok_or_else(|| Failure::not_found(format!("User with ID {id} is not part of this OAuth client.")))
+    user.ok_or_else(|| {
+        Failure::not_found(format!(
+            "User with ID {id} is not part of this OAuth client."
+        ))
+    })
 }
 
 fn show_client(state: &mut State, call: &Call, client: &str) -> Answer {
@@ -69,10 +95,22 @@ fn show_client(state: &mut State, call: &Call, client: &str) -> Answer {
 fn list(state: &State, call: &Call) -> Answer {
     let limit = call.number("limit").unwrap_or(50) as usize;
     let offset = call.number("offset").unwrap_or(0) as usize;
-    let emails: Vec<String> = call.params("emails").iter().map(|email| state.platform_email(email)).collect();
+    let emails: Vec<String> = call
+        .params("emails")
+        .iter()
+        .map(|email| state.platform_email(email))
+        .collect();
     let wanted = |user: &&User| emails.is_empty() || emails.contains(&user.email);
-    let users = state.users.values().filter(|user| user.managed).filter(wanted);
-    ok(users.skip(offset).take(limit).map(shown).collect::<Vec<_>>())
+    let users = state
+        .users
+        .values()
+        .filter(|user| user.managed)
+        .filter(wanted);
+    ok(users
+        .skip(offset)
+        .take(limit)
+        .map(shown)
+        .collect::<Vec<_>>())
 }
 
 fn create(state: &mut State, call: &Call) -> Answer {
@@ -81,7 +119,10 @@ fn create(state: &mut State, call: &Call) -> Answer {
     let email = string(body, "email").unwrap_or_default();
     let stored = state.platform_email(&email);
     if let Some(taken) = state.users.values().find(|user| user.email == stored) {
-        let message = format!("User with the provided e-mail already exists. Existing user ID={}", taken.id);
+        let message = format!(
+            "User with the provided e-mail already exists. Existing user ID={}",
+            taken.id
+        );
         return Err(Failure::conflict(message));
     }
     if !email.contains('@') {
@@ -97,7 +138,9 @@ fn create(state: &mut State, call: &Call) -> Answer {
         email: stored,
         name: string(body, "name").unwrap_or_default(),
         bio: string(body, "bio"),
-        time_zone: time_zone.clone().unwrap_or_else(|| "Europe/London".to_owned()),
+        time_zone: time_zone
+            .clone()
+            .unwrap_or_else(|| "Europe/London".to_owned()),
         week_start: string(body, "weekStart").unwrap_or_else(|| "Sunday".to_owned()),
         created_at: call.now,
         time_format: body["timeFormat"].as_u64().unwrap_or(12),
@@ -112,8 +155,18 @@ fn create(state: &mut State, call: &Call) -> Answer {
     state.users.insert(id, user);
     // Without a zone there is no schedule, and nothing to book until one is made.
     if let Some(zone) = time_zone {
-        let schedule = state.add_schedule(id, "Default schedule", &zone, super::schedules::office_hours(), Vec::new());
-        state.users.get_mut(&id).expect("just made").default_schedule_id = Some(schedule);
+        let schedule = state.add_schedule(
+            id,
+            "Default schedule",
+            &zone,
+            super::schedules::office_hours(),
+            Vec::new(),
+        );
+        state
+            .users
+            .get_mut(&id)
+            .expect("just made")
+            .default_schedule_id = Some(schedule);
     }
     let mut data = state.new_pair(id, call.now);
     data["user"] = shown(&state.users[&id]);
@@ -125,7 +178,11 @@ fn update(state: &mut State, call: &Call, id: u64) -> Answer {
     validate(body, false)?;
     if let Some(email) = string(body, "email") {
         let stored = state.platform_email(&email);
-        if state.users.values().any(|user| user.email == stored && user.id != id) {
+        if state
+            .users
+            .values()
+            .any(|user| user.email == stored && user.id != id)
+        {
             let message = "Invalid Input: Trying to create a record that already exists.";
             return Err(Failure::bare(409, "CONFLICT", message));
         }
@@ -174,15 +231,22 @@ fn delete(state: &mut State, id: u64) -> Answer {
     let user = state.users.remove(&id).expect("it was found");
     state.tokens.revoke(id);
     state.bookings.retain(|_, booking| booking.host != id);
-    state.event_types.retain(|_, event_type| event_type.owner != id);
+    state
+        .event_types
+        .retain(|_, event_type| event_type.owner != id);
     state.schedules.retain(|_, schedule| schedule.owner != id);
-    state.webhooks.retain(|webhook| webhook.scope != super::Scope::User(id));
-    state.reservations.retain(|reservation| reservation.host != id);
+    state
+        .webhooks
+        .retain(|webhook| webhook.scope != super::Scope::User(id));
+    state
+        .reservations
+        .retain(|reservation| reservation.host != id);
     state.out_of_office.retain(|absence| absence.user != id);
     ok(shown(&user))
 }
 
-/// The refresh token is looked up first and deleted later; who comes in between is told that there is no such record.
+/// The refresh token is looked up first and deleted later; who comes in between is told that there
+/// is no such record.
 pub(super) async fn refresh(shared: &Arc<Shared>, call: &Call, client: &str) -> Answer {
     let token = {
         let mut state = shared.state();
@@ -196,7 +260,11 @@ pub(super) async fn refresh(shared: &Arc<Shared>, call: &Call, client: &str) -> 
     shared.window(call).await;
     let mut state = shared.state();
     let Some(user) = state.tokens.take_refresh(&token) else {
-        return Err(Failure::bare(404, "NOT_FOUND", "Invalid Query: The requested record was not found."));
+        return Err(Failure::bare(
+            404,
+            "NOT_FOUND",
+            "Invalid Query: The requested record was not found.",
+        ));
     };
     state.tokens.sweep(call.now);
     ok(state.new_pair(user, call.now))
@@ -228,7 +296,10 @@ pub(super) fn shown(user: &User) -> Value {
 pub(super) fn metadata(user: &User) -> Option<Value> {
     let mut metadata = user.metadata.clone().unwrap_or_default();
     if let Some(app) = &user.default_app {
-        metadata.insert("defaultConferencingApp".to_owned(), json!({ "appSlug": app }));
+        metadata.insert(
+            "defaultConferencingApp".to_owned(),
+            json!({ "appSlug": app }),
+        );
     }
     (!metadata.is_empty()).then(|| metadata.into())
 }
@@ -238,7 +309,10 @@ fn username(email: &str) -> String {
     let (local, domain) = email.split_once('@').unwrap_or((email, ""));
     let slug = |text: &str, keep: &[char]| -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || keep.contains(&c);
-        text.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect()
+        text.to_lowercase()
+            .chars()
+            .map(|c| if fits(c) { c } else { '-' })
+            .collect()
     };
     format!("{}-{}", slug(local, &['.', '_']), slug(domain, &[]))
 }
@@ -248,12 +322,23 @@ fn validate(body: &Value, new: bool) -> Result<(), Failure> {
     for name in ["email", "name"] {
         let given = body.get(name);
         if given.is_some_and(|value| !value.is_string()) || (new && given.is_none()) {
-            errors.push(violation(body, name, &[("isString", format!("{name} must be a string"))]));
+            errors.push(violation(
+                body,
+                name,
+                &[("isString", format!("{name} must be a string"))],
+            ));
         }
     }
-    if body.get("timeZone").is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err())) {
+    if body
+        .get("timeZone")
+        .is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err()))
+    {
         let text = "timeZone must be a valid IANA time-zone".to_owned();
         errors.push(violation(body, "timeZone", &[("isTimeZone", text)]));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::invalid(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::invalid(errors))
+    }
 }

@@ -1,4 +1,5 @@
-//! Who wants to hear of what: of a platform client, of a user, of an event type, of an organization.
+//! Who wants to hear of what: of a platform client, of a user, of an event type, of an
+//! organization.
 
 use serde_json::{Value, json};
 
@@ -32,7 +33,12 @@ const TRIGGERS: [&str; 20] = [
 const VERSION: &str = "2021-10-20";
 
 /// A managed user's token is enough here.
-pub(super) fn of_client(state: &mut State, call: &Call, client: &str, parts: &[&str]) -> Option<Answer> {
+pub(super) fn of_client(
+    state: &mut State,
+    call: &Call,
+    client: &str,
+    parts: &[&str],
+) -> Option<Answer> {
     if let Err(refused) = state.caller_of(call, Some(client)) {
         return Some(Err(refused));
     }
@@ -44,33 +50,55 @@ pub(super) fn of_user(state: &mut State, call: &Call, parts: &[&str]) -> Option<
         Ok(caller) => caller.user(),
         Err(refused) => return Some(Err(refused)),
     };
-    let foreign = |id: &&&str| state.webhooks.iter().any(|known| known.id == ***id && known.scope != Scope::User(user));
+    let foreign = |id: &&&str| {
+        state
+            .webhooks
+            .iter()
+            .any(|known| known.id == ***id && known.scope != Scope::User(user))
+    };
     if let Some(id) = parts.first().filter(foreign) {
-        let message = format!("IsUserWebhookGuard - user with id=({user}) is not the owner of webhook with id=({id})");
+        let message = format!(
+            "IsUserWebhookGuard - user with id=({user}) is not the owner of webhook with id=({id})"
+        );
         return Some(Err(Failure::forbidden(message)));
     }
     serve(state, call, &Scope::User(user), parts)
 }
 
-pub(super) fn of_event_type(state: &mut State, call: &Call, id: &str, parts: &[&str]) -> Option<Answer> {
+pub(super) fn of_event_type(
+    state: &mut State,
+    call: &Call,
+    id: &str,
+    parts: &[&str],
+) -> Option<Answer> {
     match event_types::own(state, call, id) {
         Ok(id) => serve(state, call, &Scope::EventType(id), parts),
         Err(refused) => Some(Err(refused)),
     }
 }
 
-pub(super) fn serve(state: &mut State, call: &Call, scope: &Scope, parts: &[&str]) -> Option<Answer> {
+pub(super) fn serve(
+    state: &mut State,
+    call: &Call,
+    scope: &Scope,
+    parts: &[&str],
+) -> Option<Answer> {
     match (call.method.as_str(), parts) {
         ("GET", []) => Some(list(state, call, scope)),
         ("POST", []) => Some(create(state, call, scope)),
         ("DELETE", []) => {
             let before = state.webhooks.len();
             state.webhooks.retain(|webhook| webhook.scope != *scope);
-            Some(ok(format!("{} webhooks deleted", before - state.webhooks.len())))
+            Some(ok(format!(
+                "{} webhooks deleted",
+                before - state.webhooks.len()
+            )))
         }
         ("GET", [id]) => Some(find(state, scope, id).and_then(|at| ok(shown(&state.webhooks[at])))),
         ("PATCH", [id]) => Some(find(state, scope, id).and_then(|at| update(state, call, at))),
-        ("DELETE", [id]) => Some(find(state, scope, id).and_then(|at| ok(shown(&state.webhooks.remove(at))))),
+        ("DELETE", [id]) => {
+            Some(find(state, scope, id).and_then(|at| ok(shown(&state.webhooks.remove(at)))))
+        }
         _ => None,
     }
 }
@@ -78,13 +106,25 @@ pub(super) fn serve(state: &mut State, call: &Call, scope: &Scope, parts: &[&str
 fn list(state: &State, call: &Call, scope: &Scope) -> Answer {
     let take = call.number("take").unwrap_or(250).min(250) as usize;
     let skip = call.number("skip").unwrap_or(0) as usize;
-    let mut own: Vec<&Webhook> = state.webhooks.iter().filter(|webhook| webhook.scope == *scope).collect();
+    let mut own: Vec<&Webhook> = state
+        .webhooks
+        .iter()
+        .filter(|webhook| webhook.scope == *scope)
+        .collect();
     own.sort_by(|one, other| one.id.cmp(&other.id));
-    ok(own.into_iter().skip(skip).take(take).map(shown).collect::<Vec<_>>())
+    ok(own
+        .into_iter()
+        .skip(skip)
+        .take(take)
+        .map(shown)
+        .collect::<Vec<_>>())
 }
 
 fn find(state: &State, scope: &Scope, id: &str) -> Result<usize, Failure> {
-    let found = state.webhooks.iter().position(|webhook| webhook.id == id && webhook.scope == *scope);
+    let found = state
+        .webhooks
+        .iter()
+        .position(|webhook| webhook.id == id && webhook.scope == *scope);
     found.ok_or_else(|| Failure::not_found(format!("Webhook ({id}) not found")))
 }
 
@@ -137,28 +177,48 @@ fn update(state: &mut State, call: &Call, at: usize) -> Answer {
 
 fn triggers(body: &Value) -> Option<Vec<String>> {
     let listed = body["triggers"].as_array()?;
-    Some(listed.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    Some(
+        listed
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 fn refuse_delegation(scope: &Scope, triggers: &[String]) -> Result<(), Failure> {
     let allowed = matches!(scope, Scope::Client(_) | Scope::Organization(_));
-    if !allowed && triggers.iter().any(|trigger| trigger == "DELEGATION_CREDENTIAL_ERROR") {
-        let message = "DELEGATION_CREDENTIAL_ERROR trigger is only available for organization webhooks";
+    if !allowed
+        && triggers
+            .iter()
+            .any(|trigger| trigger == "DELEGATION_CREDENTIAL_ERROR")
+    {
+        let message =
+            "DELEGATION_CREDENTIAL_ERROR trigger is only available for organization webhooks";
         return Err(Failure::bad_request(message));
     }
     Ok(())
 }
 
-fn refuse_taken(state: &State, scope: &Scope, url: &str, except: Option<usize>) -> Result<(), Failure> {
+fn refuse_taken(
+    state: &State,
+    scope: &Scope,
+    url: &str,
+    except: Option<usize>,
+) -> Result<(), Failure> {
     let mut known = state.webhooks.iter().enumerate();
-    if known.any(|(at, webhook)| webhook.scope == *scope && webhook.url == url && Some(at) != except) {
+    if known
+        .any(|(at, webhook)| webhook.scope == *scope && webhook.url == url && Some(at) != except)
+    {
         let whose = match scope {
             Scope::Client(_) => "oAuth client",
             Scope::User(_) => "user",
             Scope::EventType(_) => "event type",
             Scope::Organization(_) => "organization",
         };
-        return Err(Failure::conflict(format!("Webhook with this subscriber url already exists for this {whose}")));
+        return Err(Failure::conflict(format!(
+            "Webhook with this subscriber url already exists for this {whose}"
+        )));
     }
     Ok(())
 }
@@ -170,16 +230,28 @@ fn validate(body: &Value, new: bool) -> Result<(), Failure> {
         errors.push(violation(body, "subscriberUrl", &[("isString", text)]));
     }
     let named = triggers(body);
-    let sound = named.as_ref().is_some_and(|named| named.iter().all(|name| TRIGGERS.contains(&name.as_str())));
+    let sound = named
+        .as_ref()
+        .is_some_and(|named| named.iter().all(|name| TRIGGERS.contains(&name.as_str())));
     if !sound && (new || body.get("triggers").is_some()) {
-        let text = format!("each value in triggers must be one of the following values: {}", TRIGGERS.join(", "));
+        let text = format!(
+            "each value in triggers must be one of the following values: {}",
+            TRIGGERS.join(", ")
+        );
         errors.push(violation(body, "triggers", &[("isEnum", text)]));
     }
-    if body.get("version").is_some_and(|version| version != VERSION) {
+    if body
+        .get("version")
+        .is_some_and(|version| version != VERSION)
+    {
         let text = format!("version must be one of the following values: {VERSION}");
         errors.push(violation(body, "version", &[("isEnum", text)]));
     }
-    if errors.is_empty() { Ok(()) } else { Err(Failure::invalid(errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::invalid(errors))
+    }
 }
 
 /// With the secret, in clear, for whoever may read.

@@ -9,7 +9,12 @@ use crate::wire;
 
 #[tokio::test]
 async fn its_tokens_are_proven_by_its_key_set() {
-    let clerk = clerk::start(Options { clock: Clock::system(), ..Options::default() }).await.expect("a free port");
+    let clerk = clerk::start(Options {
+        clock: Clock::system(),
+        ..Options::default()
+    })
+    .await
+    .expect("a free port");
     let subject = Subject {
         id: "user_nora".to_owned(),
         email: Some("nora@example.com".to_owned()),
@@ -23,8 +28,13 @@ async fn its_tokens_are_proven_by_its_key_set() {
     let proof = DecodingKey::from_rsa_components(&part("n"), &part("e")).expect("an RSA key");
     let mut rules = Validation::new(Algorithm::RS256);
     rules.set_issuer(&[clerk.issuer()]);
-    let claims = decode::<Value>(&token, &proof, &rules).expect("a good signature").claims;
-    assert_eq!((&claims["sub"], &claims["metadata"]["role"]), (&"user_nora".into(), &"coach".into()));
+    let claims = decode::<Value>(&token, &proof, &rules)
+        .expect("a good signature")
+        .claims;
+    assert_eq!(
+        (&claims["sub"], &claims["metadata"]["role"]),
+        (&"user_nora".into(), &"coach".into())
+    );
     assert_eq!(claims["azp"], clerk.origin());
     assert_eq!(clerk.fetches(), 1);
 }

@@ -42,7 +42,9 @@ pub(crate) struct Delivery {
 }
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../providers/fixtures/calcom").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../providers/fixtures/calcom")
+        .join(name)
 }
 
 fn files(name: &str) -> Vec<Value> {
@@ -51,7 +53,9 @@ fn files(name: &str) -> Vec<Value> {
         .map(|entry| entry.expect("a file").path())
         .collect();
     paths.sort();
-    let read = |path: PathBuf| serde_json::from_slice(&fs::read(path).expect("a file")).expect("fixtures are JSON");
+    let read = |path: PathBuf| {
+        serde_json::from_slice(&fs::read(path).expect("a file")).expect("fixtures are JSON")
+    };
     paths.into_iter().map(read).collect()
 }
 
@@ -66,26 +70,38 @@ fn exchange(file: &Value) -> Option<Exchange> {
     let (request, response) = (file.get("request")?, file.get("response")?);
     let headers = |of: &Value| -> Vec<(String, String)> {
         let pairs = of["headers"].as_array().into_iter().flatten();
-        pairs.filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()))).collect()
+        pairs
+            .filter_map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
+            .collect()
     };
     let find = |headers: &[(String, String)], name: &str| {
-        headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone())
+        headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
     };
     let answered = headers(response);
     let date = find(&answered, "date")?;
-    let at = DateTime::parse_from_rfc2822(&date).ok()?.with_timezone(&Utc);
+    let at = DateTime::parse_from_rfc2822(&date)
+        .ok()?
+        .with_timezone(&Utc);
     let body = match &request["body"] {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     };
-    let kept = |name: &str| !["host", "connection", "content-length"].contains(&name.to_lowercase().as_str());
+    let kept = |name: &str| {
+        !["host", "connection", "content-length"].contains(&name.to_lowercase().as_str())
+    };
     Some(Exchange {
         name: file["name"].as_str()?.to_owned(),
         at,
         method: request["method"].as_str()?.to_owned(),
         path: request["path"].as_str()?.to_owned(),
-        headers: headers(request).into_iter().filter(|(name, _)| kept(name)).collect(),
+        headers: headers(request)
+            .into_iter()
+            .filter(|(name, _)| kept(name))
+            .collect(),
         body,
         status: u16::try_from(response["status"].as_u64()?).ok()?,
         answer: response["body"].clone(),
@@ -99,7 +115,9 @@ pub(crate) fn deliveries() -> Vec<Delivery> {
 }
 
 fn delivery(file: &Value) -> Option<Delivery> {
-    let bytes = STANDARD.decode(file["request"]["body_base64"].as_str()?).ok()?;
+    let bytes = STANDARD
+        .decode(file["request"]["body_base64"].as_str()?)
+        .ok()?;
     Some(Delivery {
         step: file["sent_after_step"].as_str()?.to_owned(),
         path: file["request"]["path"].as_str()?.to_owned(),

@@ -68,7 +68,9 @@ impl Names {
             (Value::Object(there), Value::Object(here)) => {
                 for (name, value) in there {
                     if let Some(other) = here.get(name) {
-                        if let (Value::String(value), Value::String(other), true) = (value, other, is_name(name)) {
+                        if let (Value::String(value), Value::String(other), true) =
+                            (value, other, is_name(name))
+                        {
                             self.learn(value, other);
                         }
                         self.learn_all(value, other);
@@ -76,7 +78,10 @@ impl Names {
                 }
             }
             (Value::Array(there), Value::Array(here)) => {
-                there.iter().zip(here).for_each(|(there, here)| self.learn_all(there, here));
+                there
+                    .iter()
+                    .zip(here)
+                    .for_each(|(there, here)| self.learn_all(there, here));
             }
             _ => {}
         }
@@ -84,17 +89,28 @@ impl Names {
 
     /// The text with everything that has another name here.
     pub(crate) fn translate(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (there, here)| text.replace(there, here))
+        self.0.iter().fold(text.to_owned(), |text, (there, here)| {
+            text.replace(there, here)
+        })
     }
 }
 
 fn is_name(field: &str) -> bool {
-    let names =
-        ["uid", "id", "reservationUid", "accessToken", "refreshToken", "access_token", "refresh_token", "apiKey"];
+    let names = [
+        "uid",
+        "id",
+        "reservationUid",
+        "accessToken",
+        "refreshToken",
+        "access_token",
+        "refresh_token",
+        "apiKey",
+    ];
     names.contains(&field) || matches!(field, "seatUid" | "recurringBookingUid" | "linkId")
 }
 
-/// Where `here` is not what `there` was. `loose` lists hold rows that the recording does not account for.
+/// Where `here` is not what `there` was. `loose` lists hold rows that the recording does not
+/// account for.
 pub(crate) fn differences(names: &Names, there: &Value, here: &Value, loose: bool) -> Vec<String> {
     let mut found = Vec::new();
     Comparison { names, loose }.compare("", "", there, here, &mut found);
@@ -107,12 +123,21 @@ struct Comparison<'n> {
 }
 
 impl Comparison<'_> {
-    fn compare(&self, path: &str, name: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
+    fn compare(
+        &self,
+        path: &str,
+        name: &str,
+        there: &Value,
+        here: &Value,
+        found: &mut Vec<String>,
+    ) {
         match (there, here) {
             (Value::Object(there), Value::Object(here)) => {
                 for (name, value) in there {
                     match here.get(name) {
-                        Some(other) => self.compare(&format!("{path}.{name}"), name, value, other, found),
+                        Some(other) => {
+                            self.compare(&format!("{path}.{name}"), name, value, other, found)
+                        }
                         None => found.push(format!("{path}.{name} is missing, was {value}")),
                     }
                 }
@@ -121,7 +146,11 @@ impl Comparison<'_> {
             }
             (Value::Array(there), Value::Array(here)) if self.loose && path == ".data" => {
                 if there.is_empty() != here.is_empty() {
-                    found.push(format!("{path} has {} rows, had {}", here.len(), there.len()));
+                    found.push(format!(
+                        "{path} has {} rows, had {}",
+                        here.len(),
+                        there.len()
+                    ));
                 }
                 for (there, here) in there.iter().zip(here).take(1) {
                     self.compare(&format!("{path}[0]"), "", there, here, found);
@@ -129,7 +158,11 @@ impl Comparison<'_> {
             }
             (Value::Array(there), Value::Array(here)) => {
                 if there.len() != here.len() {
-                    found.push(format!("{path} has {} rows, had {}", here.len(), there.len()));
+                    found.push(format!(
+                        "{path} has {} rows, had {}",
+                        here.len(),
+                        there.len()
+                    ));
                 }
                 for (index, (there, here)) in there.iter().zip(here).enumerate() {
                     self.compare(&format!("{path}[{index}]"), name, there, here, found);
@@ -139,7 +172,14 @@ impl Comparison<'_> {
         }
     }
 
-    fn compare_leaf(&self, path: &str, name: &str, there: &Value, here: &Value, found: &mut Vec<String>) {
+    fn compare_leaf(
+        &self,
+        path: &str,
+        name: &str,
+        there: &Value,
+        here: &Value,
+        found: &mut Vec<String>,
+    ) {
         if std::mem::discriminant(there) != std::mem::discriminant(here) {
             found.push(format!("{path} is {here}, was {there}"));
             return;
@@ -168,7 +208,12 @@ fn without_times(name: &str, text: &str) -> String {
     if name != "message" {
         return text.to_owned();
     }
-    let word =
-        |word: &str| if word.starts_with("202") && word.contains('T') { "<time>".to_owned() } else { word.to_owned() };
+    let word = |word: &str| {
+        if word.starts_with("202") && word.contains('T') {
+            "<time>".to_owned()
+        } else {
+            word.to_owned()
+        }
+    };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

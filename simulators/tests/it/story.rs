@@ -1,5 +1,6 @@
-//! Every recorded exchange of a real server, told again to the stand-in as one story: the same status and the same body
-//! but for ids, times and tokens. So are the webhooks that the real server sent on the way.
+//! Every recorded exchange of a real server, told again to the stand-in as one story: the same
+//! status and the same body but for ids, times and tokens. So are the webhooks that the real server
+//! sent on the way.
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
@@ -48,16 +49,28 @@ async fn the_recorded_story_told_again_has_the_same_answers() {
     let mut story = Story::begin(&exchanges).await;
     let mut at = 0;
     while let Some(exchange) = exchanges.get(at) {
-        let racers = exchange
-            .race()
-            .map_or(1, |race| exchanges[at..].iter().take_while(|other| other.race() == Some(race)).count());
+        let racers = exchange.race().map_or(1, |race| {
+            exchanges[at..]
+                .iter()
+                .take_while(|other| other.race() == Some(race))
+                .count()
+        });
         story.clock.set(exchange.at);
         story.between(exchange, &exchanges).await;
         story.tell(&exchanges[at..at + racers]).await;
         at += racers;
     }
-    eprintln!("{} exchanges and {} webhooks told again, {} left out", story.told, story.heard, LEFT_OUT.len());
-    assert!(story.complaints.is_empty(), "{}", story.complaints.join("\n"));
+    eprintln!(
+        "{} exchanges and {} webhooks told again, {} left out",
+        story.told,
+        story.heard,
+        LEFT_OUT.len()
+    );
+    assert!(
+        story.complaints.is_empty(),
+        "{}",
+        story.complaints.join("\n")
+    );
     assert_eq!(story.told + LEFT_OUT.len(), exchanges.len());
 }
 
@@ -76,7 +89,11 @@ impl Story {
             client_secret: SECRET.to_owned(),
             client_name: "Coaching Gateway (lab)".to_owned(),
             oauth_clients: vec![
-                client("lab-oauth2-confidential", Some("lab-oauth2-secret-not-real"), "Lab OAuth2 confidential"),
+                client(
+                    "lab-oauth2-confidential",
+                    Some("lab-oauth2-secret-not-real"),
+                    "Lab OAuth2 confidential",
+                ),
                 client("lab-oauth2-public", None, "Lab OAuth2 public"),
             ],
             api_key: "cal_lablablablablablablablablablablab".to_owned(),
@@ -89,7 +106,16 @@ impl Story {
         let mut names = Names::default();
         names.learn("http://127.0.0.1:7070", &subscriber.url);
         let deliveries = recording::deliveries();
-        Self { cal, clock, names, subscriber, deliveries, told: 0, heard: 0, complaints: Vec::new() }
+        Self {
+            cal,
+            clock,
+            names,
+            subscriber,
+            deliveries,
+            told: 0,
+            heard: 0,
+            complaints: Vec::new(),
+        }
     }
 
     /// Sends an exchange, or several that raced, and compares.
@@ -111,17 +137,35 @@ impl Story {
 
     async fn send(&self, exchange: &Exchange) -> Answer {
         let translate = |text: &String| self.names.translate(text);
-        let headers: Vec<_> = exchange.headers.iter().map(|(name, value)| (name.clone(), translate(value))).collect();
+        let headers: Vec<_> = exchange
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), translate(value)))
+            .collect();
         let body = exchange.body.as_ref().map(translate);
-        wire::send(&self.cal.url(), &exchange.method, &self.names.translate(&exchange.path), &headers, body).await
+        wire::send(
+            &self.cal.url(),
+            &exchange.method,
+            &self.names.translate(&exchange.path),
+            &headers,
+            body,
+        )
+        .await
     }
 
     fn compare(&mut self, there: &Exchange, here: &Answer) {
         if here.status != there.status {
-            self.complaints.push(format!("{}: {} was {}: {}", there.name, here.status, there.status, here.text));
+            self.complaints.push(format!(
+                "{}: {} was {}: {}",
+                there.name, here.status, there.status, here.text
+            ));
             return;
         }
-        assert!(here.headers.contains_key("x-request-id"), "{}: no request id", there.name);
+        assert!(
+            here.headers.contains_key("x-request-id"),
+            "{}: no request id",
+            there.name
+        );
         if let Some(location) = &there.location {
             self.compare_location(there, location, here);
             return;
@@ -130,28 +174,48 @@ impl Story {
         if !loose {
             self.names.learn_all(&there.answer, &here.body);
         }
-        let (theirs, ours) = (comparable(there, &there.answer), comparable(there, &here.body));
+        let (theirs, ours) = (
+            comparable(there, &there.answer),
+            comparable(there, &here.body),
+        );
         let found = differences(&self.names, &theirs, &ours, loose);
-        self.complaints.extend(found.into_iter().map(|difference| format!("{}: {difference}", there.name)));
+        self.complaints.extend(
+            found
+                .into_iter()
+                .map(|difference| format!("{}: {difference}", there.name)),
+        );
     }
 
     /// A browser is sent to the same place, with a code where there was one.
     fn compare_location(&mut self, there: &Exchange, location: &str, here: &Answer) {
-        let ours = here.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let ours = here
+            .headers
+            .get("location")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         if let (Some(theirs), Some(ours)) = (code(location), code(ours)) {
             self.names.learn(theirs, ours);
         }
         if self.names.translate(location) != ours {
-            self.complaints.push(format!("{}: sent to {ours}, was {location}", there.name));
+            self.complaints
+                .push(format!("{}: sent to {ours}, was {location}", there.name));
         }
     }
 
     /// What the subscribers of the recording heard of this step.
     fn listen(&mut self, step: &str) {
         let mut heard = self.subscriber.take();
-        for there in self.deliveries.iter().filter(|delivery| delivery.step == step) {
+        for there in self
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.step == step)
+        {
             let trigger = |body: &Value| body.get("triggerEvent").or(body.get("trigger")).cloned();
-            let known = self.cal.webhooks().iter().any(|webhook| webhook.url.ends_with(&there.path));
+            let known = self
+                .cal
+                .webhooks()
+                .iter()
+                .any(|webhook| webhook.url.ends_with(&there.path));
             if !known {
                 continue;
             }
@@ -160,16 +224,27 @@ impl Story {
                 other.path == there.path && trigger(&body) == trigger(&there.body)
             });
             let Some(here) = here.map(|at| heard.remove(at)) else {
-                self.complaints.push(format!("webhook of {step} to {}: not sent", there.path));
+                self.complaints
+                    .push(format!("webhook of {step} to {}: not sent", there.path));
                 continue;
             };
             self.heard += 1;
-            let signature = here.headers.get("x-cal-signature-256").and_then(|value| value.to_str().ok());
-            assert_eq!(signature != Some("no-secret-provided"), there.signed, "the signature to {}", there.path);
+            let signature = here
+                .headers
+                .get("x-cal-signature-256")
+                .and_then(|value| value.to_str().ok());
+            assert_eq!(
+                signature != Some("no-secret-provided"),
+                there.signed,
+                "the signature to {}",
+                there.path
+            );
             let body: Value = serde_json::from_slice(&here.body).expect("the body is JSON");
             self.names.learn_all(&there.body, &body);
             let found = differences(&self.names, &there.body, &body, false);
-            let said = found.into_iter().map(|difference| format!("webhook of {step} to {}: {difference}", there.path));
+            let said = found
+                .into_iter()
+                .map(|difference| format!("webhook of {step} to {}: {difference}", there.path));
             self.complaints.extend(said);
         }
     }
@@ -178,8 +253,16 @@ impl Story {
     async fn between(&mut self, next: &Exchange, all: &[Exchange]) {
         match next.step() {
             "050" => self.age_the_third_coach(next, all).await,
-            "640" => self.shift("620-booking-create-for-absent", all, "2026-11-21T00:59:04.566Z"),
-            "648" => self.shift("647-booking-create-for-ended", all, "2026-11-20T22:29:16.066Z"),
+            "640" => self.shift(
+                "620-booking-create-for-absent",
+                all,
+                "2026-11-21T00:59:04.566Z",
+            ),
+            "648" => self.shift(
+                "647-booking-create-for-ended",
+                all,
+                "2026-11-20T22:29:16.066Z",
+            ),
             "669b" => {
                 let once = Fault::new("/v2/bookings", Kind::ProviderFailure).times(Times::Count(1));
                 self.cal.faults().set(once);
@@ -194,18 +277,30 @@ impl Story {
 
     /// The third coach's tokens were made anew and their dates set back.
     async fn age_the_third_coach(&mut self, next: &Exchange, all: &[Exchange]) {
-        let pair = self.as_platform("POST", "/users/4/force-refresh", json!({})).await;
+        let pair = self
+            .as_platform("POST", "/users/4/force-refresh", json!({}))
+            .await;
         self.learn_bearer(next, &pair["accessToken"]);
-        let refresh = all.iter().find(|exchange| exchange.step() == "053").expect("it is recorded");
-        let sent: Value = serde_json::from_str(refresh.body.as_deref().expect("it has a body")).expect("JSON");
-        self.names.learn(text(&sent["refreshToken"]), text(&pair["refreshToken"]));
+        let refresh = all
+            .iter()
+            .find(|exchange| exchange.step() == "053")
+            .expect("it is recorded");
+        let sent: Value =
+            serde_json::from_str(refresh.body.as_deref().expect("it has a body")).expect("JSON");
+        self.names
+            .learn(text(&sent["refreshToken"]), text(&pair["refreshToken"]));
         self.cal.expire_access_tokens(4);
     }
 
     /// The second coach made something to book.
     async fn open_the_lab(&mut self, all: &[Exchange]) {
-        let two = all.iter().find(|exchange| exchange.step() == "011").expect("it is recorded");
-        let token = self.names.translate(text(&two.answer["data"]["accessToken"]));
+        let two = all
+            .iter()
+            .find(|exchange| exchange.step() == "011")
+            .expect("it is recorded");
+        let token = self
+            .names
+            .translate(text(&two.answer["data"]["accessToken"]));
         let body = json!({
             "title": "Fail lab", "slug": "fail-lab", "lengthInMinutes": 30,
             "locations": [{ "type": "link", "link": "https://meet.example.com/c2", "public": true }],
@@ -216,15 +311,29 @@ impl Story {
     async fn let_a_coach_come_and_go(&mut self, all: &[Exchange]) {
         let body = json!({ "email": "coach.gone@example.com", "name": "Coach Gone", "timeZone": "America/New_York" });
         let made = self.as_platform("POST", "/users", body).await;
-        let later = all.iter().find(|exchange| exchange.step() == "061").expect("it is recorded");
+        let later = all
+            .iter()
+            .find(|exchange| exchange.step() == "061")
+            .expect("it is recorded");
         self.learn_bearer(later, &made["accessToken"]);
         let token = text(&made["accessToken"]).to_owned();
-        let event_type = self.as_coach(&token, json!({ "title": "Gone", "slug": "gone", "lengthInMinutes": 30 })).await;
+        let event_type = self
+            .as_coach(
+                &token,
+                json!({ "title": "Gone", "slug": "gone", "lengthInMinutes": 30 }),
+            )
+            .await;
         let attendee = json!({ "name": "Agent Ann", "email": "ann.agent@example.com", "timeZone": "America/Chicago" });
         let body = json!({ "eventTypeId": event_type["id"], "start": "2027-01-07T15:00:00Z", "attendee": attendee });
         let booked = self.cal.page_book(body).await.expect("the time is free");
-        let gone = all.iter().find(|exchange| exchange.step() == "062").expect("it is recorded");
-        self.names.learn(gone.path.rsplit('/').next().expect("a uid"), text(&booked["uid"]));
+        let gone = all
+            .iter()
+            .find(|exchange| exchange.step() == "062")
+            .expect("it is recorded");
+        self.names.learn(
+            gone.path.rsplit('/').next().expect("a uid"),
+            text(&booked["uid"]),
+        );
     }
 
     /// Uses the rest of a minute's quota up.
@@ -238,16 +347,27 @@ impl Story {
 
     /// The code of the exchange that worked was given on another page.
     async fn agree_again(&mut self, next: &Exchange, all: &[Exchange]) {
-        let agreed = all.iter().find(|exchange| exchange.step() == "081").expect("it is recorded");
+        let agreed = all
+            .iter()
+            .find(|exchange| exchange.step() == "081")
+            .expect("it is recorded");
         let answer = self.send(agreed).await;
-        let location = answer.headers["location"].to_str().expect("an address").to_owned();
-        let sent: Value = serde_json::from_str(next.body.as_deref().expect("it has a body")).expect("JSON");
-        self.names.learn(text(&sent["code"]), code(&location).expect("a code"));
+        let location = answer.headers["location"]
+            .to_str()
+            .expect("an address")
+            .to_owned();
+        let sent: Value =
+            serde_json::from_str(next.body.as_deref().expect("it has a body")).expect("JSON");
+        self.names
+            .learn(text(&sent["code"]), code(&location).expect("a code"));
     }
 
     /// A row whose times were changed in the database.
     fn shift(&self, made_by: &str, all: &[Exchange], start: &str) {
-        let made = all.iter().find(|exchange| exchange.name == made_by).expect("it is recorded");
+        let made = all
+            .iter()
+            .find(|exchange| exchange.name == made_by)
+            .expect("it is recorded");
         let uid = self.names.translate(text(&made.answer["data"]["uid"]));
         let start: DateTime<Utc> = start.parse().expect("an instant");
         assert!(self.cal.shift_booking(&uid, start), "{uid} is there");
@@ -260,7 +380,16 @@ impl Story {
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
         let path = format!("/v2/oauth-clients/{CLIENT}{path}");
-        wire::send(&self.cal.url(), method, &path, &headers, Some(body.to_string())).await.body["data"].clone()
+        wire::send(
+            &self.cal.url(),
+            method,
+            &path,
+            &headers,
+            Some(body.to_string()),
+        )
+        .await
+        .body["data"]
+            .clone()
     }
 
     /// A coach makes an event type.
@@ -270,27 +399,51 @@ impl Story {
             ("cal-api-version".to_owned(), "2024-06-14".to_owned()),
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
-        let made = wire::send(&self.cal.url(), "POST", "/v2/event-types", &headers, Some(body.to_string())).await;
+        let made = wire::send(
+            &self.cal.url(),
+            "POST",
+            "/v2/event-types",
+            &headers,
+            Some(body.to_string()),
+        )
+        .await;
         assert_eq!(made.status, 201, "{}", made.body);
         made.body["data"].clone()
     }
 
     fn learn_bearer(&mut self, exchange: &Exchange, token: &Value) {
-        let header = exchange.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        let there = header.expect("it shows a token").1.trim_start_matches("Bearer ").to_owned();
+        let header = exchange
+            .headers
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let there = header
+            .expect("it shows a token")
+            .1
+            .trim_start_matches("Bearer ")
+            .to_owned();
         self.names.learn(&there, text(token));
     }
 }
 
-/// Without what chance decides: which of two racers wins, and the order of rows that are listed by a random id.
+/// Without what chance decides: which of two racers wins, and the order of rows that are listed by
+/// a random id.
 fn comparable(exchange: &Exchange, body: &Value) -> Value {
     let mut body = body.clone();
     if exchange.race().is_some() {
-        body = serde_json::from_str(&body.to_string().replace("race1@", "race0@")).expect("still JSON");
+        body = serde_json::from_str(&body.to_string().replace("race1@", "race0@"))
+            .expect("still JSON");
     }
     if exchange.step() == "316" {
-        let path = |row: &Value| text(&row["subscriberUrl"]).rsplit('/').next().map(str::to_owned);
-        body["data"].as_array_mut().expect("a list").sort_by_key(path);
+        let path = |row: &Value| {
+            text(&row["subscriberUrl"])
+                .rsplit('/')
+                .next()
+                .map(str::to_owned)
+        };
+        body["data"]
+            .as_array_mut()
+            .expect("a list")
+            .sort_by_key(path);
     }
     body
 }

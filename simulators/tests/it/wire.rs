@@ -1,4 +1,5 @@
-//! Both ends of HTTP for the replay: a client that sends what was recorded, and a subscriber that keeps what it gets.
+//! Both ends of HTTP for the replay: a client that sends what was recorded, and a subscriber that
+//! keeps what it gets.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,9 @@ pub(crate) async fn send(
     headers: &[(String, String)],
     body: Option<String>,
 ) -> Answer {
-    try_send(base, method, path, headers, body).await.expect("an answer")
+    try_send(base, method, path, headers, body)
+        .await
+        .expect("an answer")
 }
 
 /// The same; `None` when the connection ends before the whole answer has come.
@@ -42,21 +45,35 @@ pub(crate) async fn try_send(
     body: Option<String>,
 ) -> Option<Answer> {
     let address = base.trim_start_matches("http://");
-    let stream = TcpStream::connect(address).await.expect("the stand-in listens");
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+    let stream = TcpStream::connect(address)
+        .await
+        .expect("the stand-in listens");
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .expect("HTTP/1.1");
     let driving = tokio::spawn(connection);
-    let mut request = Request::builder().method(method).uri(path).header("host", address);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", address);
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).expect("a recorded request is sound");
+    let request = request
+        .body(Full::new(Bytes::from(body.unwrap_or_default())))
+        .expect("a recorded request is sound");
     let answer = sender.send_request(request).await;
     let (head, body) = answer.ok()?.into_parts();
     let bytes = body.collect().await.ok()?.to_bytes();
     driving.abort();
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let body = serde_json::from_slice(&bytes).unwrap_or_default();
-    Some(Answer { status: head.status.as_u16(), headers: head.headers, body, text })
+    Some(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+        text,
+    })
 }
 
 /// A webhook that arrived.
@@ -77,7 +94,9 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     pub(crate) async fn listen() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let delivered = Arc::new(Mutex::new(Vec::new()));
         let busy = watch::Sender::new(false);
@@ -86,19 +105,29 @@ impl Subscriber {
             while let Ok((stream, _)) = listener.accept().await {
                 let (kept, working) = (kept.clone(), working.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| keep(kept.clone(), working.subscribe(), request));
+                    let service =
+                        service_fn(move |request| keep(kept.clone(), working.subscribe(), request));
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });
             }
         });
-        Self { url, delivered, busy }
+        Self {
+            url,
+            delivered,
+            busy,
+        }
     }
 
     /// What arrived since the last time.
     pub(crate) fn take(&self) -> Vec<Delivered> {
-        std::mem::take(&mut *self.delivered.lock().expect("nobody panics while holding it"))
+        std::mem::take(
+            &mut *self
+                .delivered
+                .lock()
+                .expect("nobody panics while holding it"),
+        )
     }
 }
 
@@ -109,8 +138,14 @@ async fn keep(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("a whole body").to_bytes();
-    let delivered = Delivered { path: head.uri.path().to_owned(), headers: head.headers, body };
-    kept.lock().expect("nobody panics while holding it").push(delivered);
+    let delivered = Delivered {
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        body,
+    };
+    kept.lock()
+        .expect("nobody panics while holding it")
+        .push(delivered);
     let _ = busy.wait_for(|busy| !busy).await;
     Ok(Response::new(Full::new(Bytes::new())))
 }

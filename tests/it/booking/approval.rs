@@ -30,11 +30,19 @@ async fn an_approved_booking_stands(app: &TestApp) {
     assert_eq!(asked.at("/createBooking/booking/status"), "SCHEDULED");
     assert_eq!(app.session_of(&id).await, None);
     let taken = create(&app.client("james"), &offer.order(at(START))).await;
-    assert_eq!(taken.user_errors(), ["SLOT_TAKEN"], "the time is taken while the coach thinks");
-    let answer = eleanor.mutate("approveBooking", json!({ "bookingId": id }), BOOKING).await;
+    assert_eq!(
+        taken.user_errors(),
+        ["SLOT_TAKEN"],
+        "the time is taken while the coach thinks"
+    );
+    let answer = eleanor
+        .mutate("approveBooking", json!({ "bookingId": id }), BOOKING)
+        .await;
     assert_eq!(answer.at("/approveBooking/booking/status"), "CONFIRMED");
     assert_ne!(app.session_of(&id).await, None);
-    let again = eleanor.mutate("approveBooking", json!({ "bookingId": id }), BOOKING).await;
+    let again = eleanor
+        .mutate("approveBooking", json!({ "bookingId": id }), BOOKING)
+        .await;
     assert_eq!(again.user_errors(), ["INVALID_STATE"]);
 }
 
@@ -57,22 +65,44 @@ async fn a_priced_booking_waits_for_its_payment_after_the_approval(app: &TestApp
     let asked = create(&maria, &offer.order(at(START))).await;
     assert_eq!(asked.at("/createBooking/booking/status"), "SCHEDULED");
     let input = json!({ "bookingId": id_of(&asked) });
-    let answer = eleanor.mutate("approveBooking", input, "booking { status paymentDeadline price { amount } }").await;
-    assert_eq!(answer.at("/approveBooking/booking/status"), "PAYMENT_PENDING");
+    let answer = eleanor
+        .mutate(
+            "approveBooking",
+            input,
+            "booking { status paymentDeadline price { amount } }",
+        )
+        .await;
+    assert_eq!(
+        answer.at("/approveBooking/booking/status"),
+        "PAYMENT_PENDING"
+    );
     assert_eq!(answer.at("/approveBooking/booking/price/amount"), "95.00");
-    assert_eq!(answer.at("/approveBooking/booking/paymentDeadline"), "2026-11-23T08:30:00.000Z");
+    assert_eq!(
+        answer.at("/approveBooking/booking/paymentDeadline"),
+        "2026-11-23T08:30:00.000Z"
+    );
 }
 
 async fn a_clients_move_asks_the_coach_again(app: &TestApp) {
     let (maria, eleanor) = (app.client("maria"), app.coach("eleanor"));
     let offer = free_with_approval(app).await;
     let id = id_of(&create(&maria, &offer.order(at(START))).await);
-    eleanor.mutate("approveBooking", json!({ "bookingId": id }), BOOKING).await.ok();
+    eleanor
+        .mutate("approveBooking", json!({ "bookingId": id }), BOOKING)
+        .await
+        .ok();
     let moved = reschedule(&maria, &id, "2026-11-25T14:00:00Z").await;
     assert_eq!(moved.at("/rescheduleBooking/booking/status"), "SCHEDULED");
-    eleanor.mutate("approveBooking", json!({ "bookingId": id }), BOOKING).await.ok();
+    eleanor
+        .mutate("approveBooking", json!({ "bookingId": id }), BOOKING)
+        .await
+        .ok();
     let moved = reschedule(&eleanor, &id, "2026-11-25T16:00:00Z").await;
-    assert_eq!(moved.at("/rescheduleBooking/booking/status"), "CONFIRMED", "the coach need not ask herself");
+    assert_eq!(
+        moved.at("/rescheduleBooking/booking/status"),
+        "CONFIRMED",
+        "the coach need not ask herself"
+    );
     app.run_jobs().await;
 }
 
@@ -81,11 +111,23 @@ async fn only_the_coach_decides(app: &TestApp) {
     let offer = free_with_approval(app).await;
     let id = id_of(&create(&maria, &offer.order(at(START))).await);
     for decision in ["approveBooking", "rejectBooking"] {
-        let refused = maria.mutate(decision, json!({ "bookingId": id }), BOOKING).await;
+        let refused = maria
+            .mutate(decision, json!({ "bookingId": id }), BOOKING)
+            .await;
         assert_eq!(refused.code(), Some("FORBIDDEN"));
-        let refused = app.coach("nora").mutate(decision, json!({ "bookingId": id }), BOOKING).await;
+        let refused = app
+            .coach("nora")
+            .mutate(decision, json!({ "bookingId": id }), BOOKING)
+            .await;
         assert_eq!(refused.user_errors(), ["NOT_FOUND"]);
     }
-    let answer = app.admin().mutate("approveBooking", json!({ "bookingId": id }), BOOKING).await;
-    assert_eq!(answer.at("/approveBooking/booking/status"), "CONFIRMED", "staff may stand in");
+    let answer = app
+        .admin()
+        .mutate("approveBooking", json!({ "bookingId": id }), BOOKING)
+        .await;
+    assert_eq!(
+        answer.at("/approveBooking/booking/status"),
+        "CONFIRMED",
+        "staff may stand in"
+    );
 }

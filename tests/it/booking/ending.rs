@@ -19,22 +19,44 @@ async fn an_unpaid_booking_is_given_up_at_its_deadline(app: &TestApp) {
     let order = offer.order(at("2026-11-25T16:00:00Z"));
     let answer = create(&maria, &order).await;
     let id = id_of(&answer);
-    assert_eq!(answer.at("/createBooking/booking/status"), "PAYMENT_PENDING");
-    app.clock.advance(TimeDelta::minutes(30) - TimeDelta::milliseconds(1));
+    assert_eq!(
+        answer.at("/createBooking/booking/status"),
+        "PAYMENT_PENDING"
+    );
+    app.clock
+        .advance(TimeDelta::minutes(30) - TimeDelta::milliseconds(1));
     assert_eq!(app.sweep().await, 0, "not a moment too early");
     app.clock.advance(TimeDelta::milliseconds(1));
     assert_eq!(app.sweep().await, 1);
     let row = app.booking(&id).await;
-    assert_eq!((row.status, row.payment_deadline), (Status::Abandoned, None));
+    assert_eq!(
+        (row.status, row.payment_deadline),
+        (Status::Abandoned, None)
+    );
     assert_eq!(app.sweep().await, 0, "once");
-    let again = create(&app.client("james"), &offer.order(at("2026-11-25T16:00:00Z"))).await;
-    assert_eq!(again.user_errors(), Vec::<&str>::new(), "its time was given back");
+    let again = create(
+        &app.client("james"),
+        &offer.order(at("2026-11-25T16:00:00Z")),
+    )
+    .await;
+    assert_eq!(
+        again.user_errors(),
+        Vec::<&str>::new(),
+        "its time was given back"
+    );
 }
 
 async fn a_session_is_over_after_its_end_and_the_grace(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
-    let id = id_of(&create(&app.client("maria"), &offer.order(at("2026-11-23T14:00:00Z"))).await);
-    app.clock.advance(at("2026-11-23T15:15:00Z") - app.now() - TimeDelta::milliseconds(1));
+    let id = id_of(
+        &create(
+            &app.client("maria"),
+            &offer.order(at("2026-11-23T14:00:00Z")),
+        )
+        .await,
+    );
+    app.clock
+        .advance(at("2026-11-23T15:15:00Z") - app.now() - TimeDelta::milliseconds(1));
     app.sweep().await;
     assert_eq!(app.booking(&id).await.status, Status::Confirmed);
     app.clock.advance(TimeDelta::milliseconds(1));
@@ -48,7 +70,13 @@ async fn a_session_is_over_after_its_end_and_the_grace(app: &TestApp) {
 
 async fn a_booking_nobody_agreed_to_expires_at_its_start(app: &TestApp) {
     let offer = app.offer("eleanor", "coaching-60").await;
-    let id = id_of(&create(&app.client("maria"), &offer.order(at("2026-11-25T11:00:00Z"))).await);
+    let id = id_of(
+        &create(
+            &app.client("maria"),
+            &offer.order(at("2026-11-25T11:00:00Z")),
+        )
+        .await,
+    );
     app.clock.advance(at("2026-11-25T11:00:00Z") - app.now());
     app.sweep().await;
     assert_eq!(app.booking(&id).await.status, Status::Expired);
@@ -56,7 +84,8 @@ async fn a_booking_nobody_agreed_to_expires_at_its_start(app: &TestApp) {
 
 async fn a_deadline_is_never_after_the_start(app: &TestApp) {
     let offer = app.offer("marcus", "coaching-60").await;
-    app.edit_offer(&offer, |row| row.minimum_notice_minutes = 0).await;
+    app.edit_offer(&offer, |row| row.minimum_notice_minutes = 0)
+        .await;
     let start = at("2026-11-23T16:00:00Z");
     app.clock.advance(start - app.now() - TimeDelta::minutes(5));
     let id = id_of(&create(&app.client("maria"), &offer.order(start)).await);

@@ -1,4 +1,5 @@
-//! `courtside doctor` about keys and about Cal.com: what it finds, and that it prints nothing secret.
+//! `courtside doctor` about keys and about Cal.com: what it finds, and that it prints nothing
+//! secret.
 
 use serde_json::json;
 use simulators::cal_com::{self, OAuthClient};
@@ -15,8 +16,19 @@ async fn doctor(given: &Settings, changes: &[(&str, &str)]) -> (Option<i32>, Str
     let mut all = given.clone();
     all.extend(settings(changes));
     let output = courtside(&["doctor"], &all).await;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    for secret in ["secret-of-the-lab", "secret-of-consent", "another-secret", "AAECAwQFBgc", "HxweGxoZGBc", "cal_"] {
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for secret in [
+        "secret-of-the-lab",
+        "secret-of-consent",
+        "another-secret",
+        "AAECAwQFBgc",
+        "HxweGxoZGBc",
+        "cal_",
+    ] {
         assert!(!said.contains(secret), "{secret} is told: {said}");
     }
     (output.status.code(), said)
@@ -34,11 +46,29 @@ async fn the_doctor_looks_at_keys_and_at_cal_com() {
         name: "Lab".to_owned(),
         redirect_uri: "http://127.0.0.1:8080/oauth/calcom".to_owned(),
     };
-    let options = cal_com::Options { oauth_clients: vec![oauth], ..options() };
+    let options = cal_com::Options {
+        oauth_clients: vec![oauth],
+        ..options()
+    };
     let cal = cal_com::start(options).await.expect("a free loopback port");
-    let app = setup(&cal).setting("ENCRYPTION_KEYS", KEY).cal_com(client(&cal)).start(On::Sqlite).await;
-    let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
-    let connected = app.coach(COACH).mutate("connectWithApiKey", json!({ "apiKey": api_key }), "account { id }").await;
+    let app = setup(&cal)
+        .setting("ENCRYPTION_KEYS", KEY)
+        .cal_com(client(&cal))
+        .start(On::Sqlite)
+        .await;
+    let (_, api_key) = cal.add_account(
+        "Nora Whitfield",
+        "nora@coaches.example.com",
+        "America/New_York",
+    );
+    let connected = app
+        .coach(COACH)
+        .mutate(
+            "connectWithApiKey",
+            json!({ "apiKey": api_key }),
+            "account { id }",
+        )
+        .await;
     assert_eq!(connected.user_errors(), Vec::<&str>::new(), "{connected:?}");
     let url = cal.url();
     let given = settings(&[
@@ -55,27 +85,52 @@ async fn the_doctor_looks_at_keys_and_at_cal_com() {
 
     let (code, said) = doctor(&given, &[]).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(has(&said, "ok      encryption keys: `first` seals; 1 sealed value opens"), "{said}");
-    assert!(has(&said, "ok      Cal.com: the client that makes accounts"), "{said}");
-    assert!(has(&said, "ok      Cal.com: the client that asks for consent"), "{said}");
-    assert!(has(&said, "ok      accounts at Cal.com: 1 connected"), "{said}");
+    assert!(
+        has(
+            &said,
+            "ok      encryption keys: `first` seals; 1 sealed value opens"
+        ),
+        "{said}"
+    );
+    assert!(
+        has(&said, "ok      Cal.com: the client that makes accounts"),
+        "{said}"
+    );
+    assert!(
+        has(&said, "ok      Cal.com: the client that asks for consent"),
+        "{said}"
+    );
+    assert!(
+        has(&said, "ok      accounts at Cal.com: 1 connected"),
+        "{said}"
+    );
 
     let both = format!("{OTHER},{KEY}");
     let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", &both)]).await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("`second` seals; 1 sealed value opens, 1 of them under an older key"), "{said}");
+    assert!(
+        said.contains("`second` seals; 1 sealed value opens, 1 of them under an older key"),
+        "{said}"
+    );
     let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", OTHER)]).await;
     assert_eq!(code, Some(1), "{said}");
     let line = "FAILED  encryption keys: 1 of 1 sealed values do not open: ENCRYPTION_KEYS does not hold `first`";
     assert!(has(&said, line), "{said}");
 
-    let wrong = [("CALCOM_CLIENT_SECRET", "another-secret"), ("CALCOM_OAUTH_CLIENT_SECRET", "another-secret")];
+    let wrong = [
+        ("CALCOM_CLIENT_SECRET", "another-secret"),
+        ("CALCOM_OAUTH_CLIENT_SECRET", "another-secret"),
+    ];
     let (code, said) = doctor(&given, &wrong).await;
     assert_eq!(code, Some(1), "{said}");
     assert_eq!(said.matches("answered, and refused").count(), 2, "{said}");
     // Nobody listens on the port of echo.
     let (code, said) = doctor(&given, &[("CALCOM_API_URL", "http://127.0.0.1:7")]).await;
     assert_eq!(code, Some(1), "{said}");
-    assert_eq!(said.matches("no answer (CALCOM_API_URL)").count(), 2, "{said}");
+    assert_eq!(
+        said.matches("no answer (CALCOM_API_URL)").count(),
+        2,
+        "{said}"
+    );
     app.finish().await;
 }

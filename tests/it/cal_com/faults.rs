@@ -1,4 +1,5 @@
-//! Each write to Cal.com, with each thing that can go wrong, before and after it has been done: the two sides agree in the end.
+//! Each write to Cal.com, with each thing that can go wrong, before and after it has been done: the
+//! two sides agree in the end.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -12,7 +13,12 @@ use super::lab::{Lab, Special};
 fn kinds() -> Vec<(&'static str, Kind)> {
     vec![
         ("429", Kind::TooManyRequests { retry_after: None }),
-        ("429 with Retry-After", Kind::TooManyRequests { retry_after: Some(1) }),
+        (
+            "429 with Retry-After",
+            Kind::TooManyRequests {
+                retry_after: Some(1),
+            },
+        ),
         ("500", Kind::ServerError),
         ("slow", Kind::Slow(Duration::from_millis(300))),
         ("reset before", Kind::ResetBefore),
@@ -41,47 +47,100 @@ async fn the_two_sides_agree_whatever_goes_wrong_with_one_write() {
     for (write, route) in WRITES {
         for (name, kind) in kinds() {
             for after_commit in [false, true] {
-                let fault = Fault::new(route, kind).method("POST").times(Times::Count(1));
-                let fault = if after_commit { fault.after_commit() } else { fault.before() };
+                let fault = Fault::new(route, kind)
+                    .method("POST")
+                    .times(Times::Count(1));
+                let fault = if after_commit {
+                    fault.after_commit()
+                } else {
+                    fault.before()
+                };
                 cases += 1;
                 if let Err(why) = one(write, fault).await {
-                    failures.push(format!("{write}, {name}, {}: {why}", if after_commit { "after" } else { "before" }));
+                    failures.push(format!(
+                        "{write}, {name}, {}: {why}",
+                        if after_commit { "after" } else { "before" }
+                    ));
                 }
             }
         }
     }
-    assert_eq!(failures, Vec::<String>::new(), "{} of {cases} cases", failures.len());
+    assert_eq!(
+        failures,
+        Vec::<String>::new(),
+        "{} of {cases} cases",
+        failures.len()
+    );
     assert_eq!(cases, 120);
 }
 
 async fn one(write: &str, fault: Fault) -> Result<(), String> {
     let needs_approval = ["approve", "decline"].contains(&write);
-    let lab = Lab::with(On::Sqlite, Special { needs_approval, price_minor: 0 }).await;
+    let lab = Lab::with(
+        On::Sqlite,
+        Special {
+            needs_approval,
+            price_minor: 0,
+        },
+    )
+    .await;
     let start = "2026-11-25T15:00:00Z";
-    let id = if write == "book" { String::new() } else { lab.booked(start).await };
+    let id = if write == "book" {
+        String::new()
+    } else {
+        lab.booked(start).await
+    };
     lab.cal.faults().set(fault);
     let (maria, nora) = (lab.app.client("maria"), lab.app.coach("nora"));
     match write {
         "book" => drop(lab.book(start).await),
         "move" => {
             let input = json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": "2026-11-25T18:00:00Z" });
-            drop(maria.mutate("rescheduleBooking", input, "booking { id }").await);
+            drop(
+                maria
+                    .mutate("rescheduleBooking", input, "booking { id }")
+                    .await,
+            );
         }
         "cancel" => {
             let input = json!({ "idempotencyKey": key(), "bookingId": id });
             drop(maria.mutate("cancelBooking", input, "booking { id }").await);
         }
-        "approve" => drop(nora.mutate("approveBooking", json!({ "bookingId": id }), "booking { id }").await),
-        _ => drop(nora.mutate("rejectBooking", json!({ "bookingId": id }), "booking { id }").await),
+        "approve" => drop(
+            nora.mutate(
+                "approveBooking",
+                json!({ "bookingId": id }),
+                "booking { id }",
+            )
+            .await,
+        ),
+        _ => drop(
+            nora.mutate(
+                "rejectBooking",
+                json!({ "bookingId": id }),
+                "booking { id }",
+            )
+            .await,
+        ),
     }
     lab.settle(TimeDelta::minutes(5)).await;
-    if lab.cal.faults().list().iter().any(|left| matches!(left.times, Times::Count(count) if count > 0)) {
+    if lab
+        .cal
+        .faults()
+        .list()
+        .iter()
+        .any(|left| matches!(left.times, Times::Count(count) if count > 0))
+    {
         return Err("nothing went wrong".to_owned());
     }
     let agreed = lab.agree().await;
     let open = entity_open(&lab).await;
     lab.app.finish().await;
-    agreed.and(if open == 0 { Ok(()) } else { Err(format!("{open} requests are still open")) })
+    agreed.and(if open == 0 {
+        Ok(())
+    } else {
+        Err(format!("{open} requests are still open"))
+    })
 }
 
 async fn entity_open(lab: &Lab) -> u64 {

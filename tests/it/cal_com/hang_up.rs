@@ -1,4 +1,5 @@
-//! A client who hangs up at any moment of a booking: it is made as a whole or not at all, on both sides, and nothing stays open.
+//! A client who hangs up at any moment of a booking: it is made as a whole or not at all, on both
+//! sides, and nothing stays open.
 
 use std::time::Duration;
 
@@ -14,16 +15,25 @@ use tokio::net::TcpStream;
 
 use super::lab::Lab;
 
-both_bare![hanging_up_cuts_no_booking_in_half, hanging_up_cuts_no_booking_at_cal_com_in_half];
+both_bare![
+    hanging_up_cuts_no_booking_in_half,
+    hanging_up_cuts_no_booking_at_cal_com_in_half
+];
 
-const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) { booking { id } } }";
+const BOOK: &str =
+    "mutation($input: CreateBookingInput!) { createBooking(input: $input) { booking { id } } }";
 /// How long after the request the client stays.
 const STEP_MS: u64 = 20;
 const LAST_MS: u64 = 500;
 
-/// Sends an order and hangs up after a while, whatever has come back by then. Nothing of an answer is read.
+/// Sends an order and hangs up after a while, whatever has come back by then. Nothing of an answer
+/// is read.
 async fn order_and_hang_up(app: &TestApp, order: Value, after: Duration) {
-    let token = app.client("maria").token().expect("she has signed in").to_owned();
+    let token = app
+        .client("maria")
+        .token()
+        .expect("she has signed in")
+        .to_owned();
     let body = json!({ "query": BOOK, "variables": { "input": order } }).to_string();
     let head = format!(
         "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nauthorization: Bearer {token}\r\n\
@@ -33,7 +43,10 @@ async fn order_and_hang_up(app: &TestApp, order: Value, after: Duration) {
     );
     let mut socket = TcpStream::connect(app.address).await.expect("it listens");
     socket.set_nodelay(true).expect("an open socket");
-    socket.write_all(format!("{head}{body}").as_bytes()).await.expect("it reads");
+    socket
+        .write_all(format!("{head}{body}").as_bytes())
+        .await
+        .expect("it reads");
     tokio::time::sleep(after).await;
     // A reset, as of a phone that has lost its network: no polite end.
     socket.set_zero_linger().expect("an open socket");
@@ -46,19 +59,29 @@ fn delays() -> impl Iterator<Item = Duration> {
 
 /// Hours from nine to five in New York on weekdays, each once.
 fn starts() -> impl Iterator<Item = DateTime<Utc>> {
-    let days = ["2026-11-24", "2026-11-25", "2026-11-27", "2026-11-30", "2026-12-01", "2026-12-02", "2026-12-03"];
+    let days = [
+        "2026-11-24",
+        "2026-11-25",
+        "2026-11-27",
+        "2026-11-30",
+        "2026-12-01",
+        "2026-12-02",
+        "2026-12-03",
+    ];
     days.into_iter().flat_map(|day| {
         let first = at(&format!("{day}T14:00:00Z"));
         (0..4).map(move |hour| first + TimeDelta::hours(hour * 2))
     })
 }
 
-/// No connection was left inside a transaction: writes go on, and PostgreSQL knows of none that waits for its end.
+/// No connection was left inside a transaction: writes go on, and PostgreSQL knows of none that
+/// waits for its end.
 async fn pool_is_sound(app: &TestApp) {
     let james = app.client("james");
     // Each is a transaction, though there is nothing to release.
     let id = courtside::graphql::id::Kind::Hold.id(entity::new_id());
-    let writes = (0..24).map(|_| james.mutate("releaseHold", json!({ "holdId": id }), "releasedHoldId"));
+    let writes =
+        (0..24).map(|_| james.mutate("releaseHold", json!({ "holdId": id }), "releasedHoldId"));
     for answer in futures_util::future::join_all(writes).await {
         assert_eq!(answer.user_errors(), ["NOT_FOUND"]);
     }
@@ -67,7 +90,12 @@ async fn pool_is_sound(app: &TestApp) {
         let left = "select count(*) from pg_stat_activity where datname = current_database() \
             and state like 'idle in transaction%' and state_change < now() - interval '1 second'";
         let statement = Statement::from_string(db.read().get_database_backend(), left);
-        let row = db.read().query_one_raw(statement).await.expect("the database answers").expect("a count has a row");
+        let row = db
+            .read()
+            .query_one_raw(statement)
+            .await
+            .expect("the database answers")
+            .expect("a count has a row");
         let count: i64 = row.try_get_by_index(0).expect("a number");
         assert_eq!(count, 0, "connections are left in a transaction");
     }
@@ -82,10 +110,14 @@ async fn hanging_up_cuts_no_booking_in_half(on: On) {
     let before = app.bookings().await.len();
     // A day for each, so that nothing is in the way of anything.
     for (number, delay) in delays().enumerate() {
-        let start = at("2026-12-01T00:00:00Z") + TimeDelta::days(i64::try_from(number).expect("few"));
+        let start =
+            at("2026-12-01T00:00:00Z") + TimeDelta::days(i64::try_from(number).expect("few"));
         let range = json!({ "from": start, "until": start + TimeDelta::days(7) });
         let query = "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) { slots { startsAt } } }";
-        let free = app.client("maria").gql(query, json!({ "id": offer.id(), "range": range })).await;
+        let free = app
+            .client("maria")
+            .gql(query, json!({ "id": offer.id(), "range": range }))
+            .await;
         let start = at(free.text("/slots/slots/0/startsAt").as_str());
         order_and_hang_up(&app, offer.order(start), delay / 10).await;
     }
@@ -93,7 +125,10 @@ async fn hanging_up_cuts_no_booking_in_half(on: On) {
     app.run_jobs().await;
     let rows = app.bookings().await;
     assert!(rows.len() > before, "some were in time");
-    let half: Vec<_> = rows.iter().filter(|row| row.status == Status::Initiated).collect();
+    let half: Vec<_> = rows
+        .iter()
+        .filter(|row| row.status == Status::Initiated)
+        .collect();
     assert!(half.is_empty(), "{half:?}");
     pool_is_sound(&app).await;
     app.finish().await;
@@ -102,8 +137,14 @@ async fn hanging_up_cuts_no_booking_in_half(on: On) {
 async fn hanging_up_cuts_no_booking_at_cal_com_in_half(on: On) {
     let lab = Lab::start(on).await;
     // So that the way to a booking is long enough to hang up at every step of it.
-    lab.cal.faults().set(Fault::new("/v2/bookings", Kind::Slow(Duration::from_millis(150))));
-    lab.cal.faults().set(Fault::new("/v2/slots", Kind::Slow(Duration::from_millis(50))));
+    lab.cal.faults().set(Fault::new(
+        "/v2/bookings",
+        Kind::Slow(Duration::from_millis(150)),
+    ));
+    lab.cal.faults().set(Fault::new(
+        "/v2/slots",
+        Kind::Slow(Duration::from_millis(50)),
+    ));
     let cases = delays().zip(starts()).collect::<Vec<_>>();
     assert_eq!(cases.len(), 26);
     for (delay, start) in cases {

@@ -25,7 +25,8 @@ pub(super) struct Lab {
     pub(super) api_key: String,
 }
 
-/// As the application would make it, but for its patience: the clock of a test stands still, the network's does not.
+/// As the application would make it, but for its patience: the clock of a test stands still, the
+/// network's does not.
 pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
     client_of(cal, None)
 }
@@ -61,7 +62,8 @@ fn client_with(
         organization_id,
         policy,
     };
-    providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved)).expect("the address is one")
+    providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved))
+        .expect("the address is one")
 }
 
 /// A stand-in whose clock begins with the test.
@@ -114,15 +116,32 @@ impl Lab {
         let options = options();
         let clock = options.clock.clone();
         let cal = cal_com::start(options).await.expect("a free loopback port");
-        let app = setup(&cal).cal_com(client_with(&cal, None, policy)).start(on).await;
+        let app = setup(&cal)
+            .cal_com(client_with(&cal, None, policy))
+            .start(on)
+            .await;
         Self::over((clock, cal), app, special).await
     }
 
     /// Between a stand-in and an application that are there.
-    pub(super) async fn over((clock, cal): (simulators::Clock, StandIn), app: TestApp, special: Special) -> Self {
-        let (_, api_key) = cal.add_account("Nora Whitfield", "nora@coaches.example.com", "America/New_York");
+    pub(super) async fn over(
+        (clock, cal): (simulators::Clock, StandIn),
+        app: TestApp,
+        special: Special,
+    ) -> Self {
+        let (_, api_key) = cal.add_account(
+            "Nora Whitfield",
+            "nora@coaches.example.com",
+            "America/New_York",
+        );
         let offer = app.offer(COACH, "coaching-60").await;
-        let mut lab = Self { app, cal, clock, offer, api_key };
+        let mut lab = Self {
+            app,
+            cal,
+            clock,
+            offer,
+            api_key,
+        };
         lab.connect(special).await;
         lab
     }
@@ -130,12 +149,16 @@ impl Lab {
     /// Connects the coach, and puts one event type and a webhook there.
     async fn connect(&mut self, special: Special) {
         let input = json!({ "apiKey": self.api_key });
-        let answer = self.app.coach(COACH).mutate("connectWithApiKey", input, "account { health }").await;
+        let answer = self
+            .app
+            .coach(COACH)
+            .mutate("connectWithApiKey", input, "account { health }")
+            .await;
         assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
-        let mut body =
-            json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
+        let mut body = json!({ "title": "Coaching", "slug": "coaching-60", "lengthInMinutes": 60, "minimumBookingNotice": 0 });
         if special.needs_approval {
-            body["confirmationPolicy"] = json!({ "type": "always", "blockUnconfirmedBookingsInBooker": true });
+            body["confirmationPolicy"] =
+                json!({ "type": "always", "blockUnconfirmedBookingsInBooker": true });
         }
         let made = self.post("/v2/event-types", "2024-06-14", body).await;
         let event_type_id = made["data"]["id"].as_i64().expect("it was made");
@@ -150,7 +173,10 @@ impl Lab {
 
         let mut coach = self.offer.coach.clone().into_active_model();
         coach.scheduler = sea_orm::ActiveValue::Set(Scheduler::CalCom);
-        coach.update(self.app.db().write_one()).await.expect("the row is sound");
+        coach
+            .update(self.app.db().write_one())
+            .await
+            .expect("the row is sound");
         let edit = |row: &mut event_type::Model| {
             row.provider = Some("calcom".to_owned());
             row.provider_event_type_id = Some(event_type_id.to_string());
@@ -159,7 +185,11 @@ impl Lab {
             row.lengths = event_type::Lengths(vec![60]);
             row.length_minutes = 60;
             row.questions = event_type::Questions::default();
-            (row.buffer_before_minutes, row.buffer_after_minutes, row.minimum_notice_minutes) = (0, 0, 0);
+            (
+                row.buffer_before_minutes,
+                row.buffer_after_minutes,
+                row.minimum_notice_minutes,
+            ) = (0, 0, 0);
         };
         self.app.edit_offer(&self.offer, edit).await;
         self.offer = self.app.offer(COACH, "coaching-60").await;
@@ -168,7 +198,11 @@ impl Lab {
 
     /// The coach's number there.
     pub(super) fn user(&self) -> u64 {
-        let found = self.cal.users().into_iter().find(|user| user.email == "nora@coaches.example.com");
+        let found = self
+            .cal
+            .users()
+            .into_iter()
+            .find(|user| user.email == "nora@coaches.example.com");
         found.expect("the coach has an account").id
     }
 
@@ -177,9 +211,17 @@ impl Lab {
         use entity::audit_log::{Column, Entity};
         use sea_orm::{EntityTrait, QueryOrder};
 
-        let rows = Entity::find().order_by_asc(Column::Id).all(self.app.db().read()).await;
-        let actions = rows.expect("the database answers").into_iter().map(|row| row.action);
-        actions.filter(|action| action.starts_with(beginning)).collect()
+        let rows = Entity::find()
+            .order_by_asc(Column::Id)
+            .all(self.app.db().read())
+            .await;
+        let actions = rows
+            .expect("the database answers")
+            .into_iter()
+            .map(|row| row.action);
+        actions
+            .filter(|action| action.starts_with(beginning))
+            .collect()
     }
 
     /// Something that the coach does by Cal.com's API, past us.
@@ -198,13 +240,20 @@ impl Lab {
 
     pub(super) async fn book(&self, start: &str) -> Answer {
         let fields = "booking { id status startsAt } ";
-        self.app.client("maria").mutate("createBooking", self.offer.order(at(start)), fields).await
+        self.app
+            .client("maria")
+            .mutate("createBooking", self.offer.order(at(start)), fields)
+            .await
     }
 
     pub(super) async fn booked(&self, start: &str) -> String {
         let answer = self.book(start).await;
         assert_eq!(answer.user_errors(), Vec::<&str>::new(), "{answer:?}");
-        answer.at("/createBooking/booking/id").as_str().expect("an id").to_owned()
+        answer
+            .at("/createBooking/booking/id")
+            .as_str()
+            .expect("an id")
+            .to_owned()
     }
 
     /// Time passes on both sides.
@@ -213,12 +262,15 @@ impl Lab {
         self.clock.advance(by);
     }
 
-    /// Lets time pass in steps, and everything happen that it brings, until nothing is open any more or `most` has passed.
+    /// Lets time pass in steps, and everything happen that it brings, until nothing is open any
+    /// more or `most` has passed.
     pub(super) async fn settle(&self, most: TimeDelta) {
         let until = self.app.now() + most;
         loop {
             self.cal.flush_webhooks().await;
-            courtside::domain::reconcile::ensure(&self.app.app).await.expect("the database answers");
+            courtside::domain::reconcile::ensure(&self.app.app)
+                .await
+                .expect("the database answers");
             self.app.run_jobs().await;
             if self.app.now() >= until {
                 return;
@@ -236,17 +288,25 @@ impl Lab {
             .collect()
     }
 
-    /// The two sides agree: what is active here stands there, once, at the same time; and nothing else does.
+    /// The two sides agree: what is active here stands there, once, at the same time; and nothing
+    /// else does.
     pub(super) async fn agree(&self) -> Result<(), String> {
         let here: Vec<booking::Model> = self
             .app
             .bookings()
             .await
             .into_iter()
-            .filter(|row| row.scheduler == Scheduler::CalCom && row.status.is_active() && row.merged_into.is_none())
+            .filter(|row| {
+                row.scheduler == Scheduler::CalCom
+                    && row.status.is_active()
+                    && row.merged_into.is_none()
+            })
             .collect();
         let there = self.live_there();
-        if let Some(open) = here.iter().find(|row| row.status == booking::Status::Initiated) {
+        if let Some(open) = here
+            .iter()
+            .find(|row| row.status == booking::Status::Initiated)
+        {
             return Err(format!("{} is still open", open.reference));
         }
         let times = |mut times: Vec<DateTime<Utc>>| {
@@ -257,6 +317,10 @@ impl Lab {
             times(here.iter().map(|row| row.starts_at).collect()),
             times(there.iter().map(|booking| booking.start).collect()),
         );
-        if ours == theirs { Ok(()) } else { Err(format!("here {ours:?}, there {theirs:?}")) }
+        if ours == theirs {
+            Ok(())
+        } else {
+            Err(format!("here {ours:?}, there {theirs:?}"))
+        }
     }
 }

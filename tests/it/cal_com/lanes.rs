@@ -15,14 +15,23 @@ use tokio_util::sync::CancellationToken;
 use super::lab::{Lab, SECRET};
 use super::webhooks::delivered;
 
-both_bare![a_webhook_is_worked_off_while_a_reading_hangs, one_reading_that_hangs_holds_up_no_other];
+both_bare![
+    a_webhook_is_worked_off_while_a_reading_hangs,
+    one_reading_that_hangs_holds_up_no_other
+];
 
 async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
     let (lab, stop, working) = with_a_reading_that_hangs(on).await;
     assert_eq!(delivered(&lab, SECRET).await, 200);
     in_time(&lab, async || {
-        let all = webhook_delivery::Entity::find().all(lab.app.db().read()).await.expect("the database answers");
-        !all.is_empty() && all.iter().all(|delivery| delivery.status != Status::Received)
+        let all = webhook_delivery::Entity::find()
+            .all(lab.app.db().read())
+            .await
+            .expect("the database answers");
+        !all.is_empty()
+            && all
+                .iter()
+                .all(|delivery| delivery.status != Status::Received)
     })
     .await;
     assert!(hangs(&lab).await);
@@ -32,8 +41,16 @@ async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
 async fn one_reading_that_hangs_holds_up_no_other(on: On) {
     let (lab, stop, working) = with_a_reading_that_hangs(on).await;
     let connection = connection(&lab).await;
-    let (job, now) = (Job::PullSettings { connection_id: connection.id }, lab.app.now());
-    let put_down = lab.app.db().write(move |txn| Box::pin(async move { job::enqueue(txn, &job, now, "lanes").await }));
+    let (job, now) = (
+        Job::PullSettings {
+            connection_id: connection.id,
+        },
+        lab.app.now(),
+    );
+    let put_down = lab
+        .app
+        .db()
+        .write(move |txn| Box::pin(async move { job::enqueue(txn, &job, now, "lanes").await }));
     put_down.await.expect("the database answers");
     in_time(&lab, async || find(&lab, job).await.is_none()).await;
     assert!(hangs(&lab).await);
@@ -41,10 +58,15 @@ async fn one_reading_that_hangs_holds_up_no_other(on: On) {
 }
 
 async fn connection(lab: &Lab) -> connection::Model {
-    connection::Entity::find().one(lab.app.db().read()).await.expect("a query").expect("the coach's")
+    connection::Entity::find()
+        .one(lab.app.db().read())
+        .await
+        .expect("a query")
+        .expect("the coach's")
 }
 
-/// Waits until something holds, in a world where time goes on: on a machine that has much else to do an attempt may fail, and be made again.
+/// Waits until something holds, in a world where time goes on: on a machine that has much else to
+/// do an attempt may fail, and be made again.
 async fn in_time(lab: &Lab, holds: impl AsyncFn() -> bool) {
     let (began, mut last) = (Instant::now(), Instant::now());
     while !holds().await {
@@ -56,28 +78,49 @@ async fn in_time(lab: &Lab, holds: impl AsyncFn() -> bool) {
 }
 
 async fn jobs(lab: &Lab) -> Vec<entity::job::Model> {
-    entity::job::Entity::find().all(lab.app.db().read()).await.expect("the database answers")
+    entity::job::Entity::find()
+        .all(lab.app.db().read())
+        .await
+        .expect("the database answers")
 }
 
 async fn find(lab: &Lab, job: Job) -> Option<entity::job::Model> {
-    jobs(lab).await.into_iter().find(|row| Job::from_row(row) == Some(job))
+    jobs(lab)
+        .await
+        .into_iter()
+        .find(|row| Job::from_row(row) == Some(job))
 }
 
 /// Whether the reading that got no answer at first has none yet.
 async fn hangs(lab: &Lab) -> bool {
-    let reading = find(lab, Job::ReconcileRecent { connection_id: connection(lab).await.id }).await;
+    let reading = find(
+        lab,
+        Job::ReconcileRecent {
+            connection_id: connection(lab).await.id,
+        },
+    )
+    .await;
     reading.is_some_and(|job| job.status == JobStatus::Running)
 }
 
 /// A worker that has begun to read what has changed in the coach's calendar, and gets no answer.
 async fn with_a_reading_that_hangs(on: On) -> (Lab, CancellationToken, JoinHandle<()>) {
     let lab = Lab::patient(on).await;
-    lab.cal.faults().set(Fault::new("/v2/bookings", Kind::Hang).method("GET"));
-    courtside::domain::reconcile::ensure(&lab.app.app).await.expect("the database answers");
+    lab.cal
+        .faults()
+        .set(Fault::new("/v2/bookings", Kind::Hang).method("GET"));
+    courtside::domain::reconcile::ensure(&lab.app.app)
+        .await
+        .expect("the database answers");
     lab.advance(TimeDelta::minutes(3));
     let stop = CancellationToken::new();
     let working = tokio::spawn(courtside::worker::run(lab.app.app.clone(), stop.clone()));
-    let is_asked = || lab.cal.requests().iter().any(|call| call.path.starts_with("/v2/bookings"));
+    let is_asked = || {
+        lab.cal
+            .requests()
+            .iter()
+            .any(|call| call.path.starts_with("/v2/bookings"))
+    };
     until("the reading hangs", || async { is_asked() }).await;
     (lab, stop, working)
 }
@@ -85,7 +128,9 @@ async fn with_a_reading_that_hangs(on: On) -> (Lab, CancellationToken, JoinHandl
 async fn end(lab: Lab, stop: CancellationToken, working: JoinHandle<()>) {
     stop.cancel();
     lab.cal.faults().clear();
-    tests::soon("the worker stops", working).await.expect("it does not panic");
+    tests::soon("the worker stops", working)
+        .await
+        .expect("it does not panic");
     lab.app.run_jobs().await;
     lab.app.finish().await;
 }

@@ -1,4 +1,5 @@
-//! While a calendar is asked to move a booking, the new time is nobody's to give away, not even that of whoever moves it.
+//! While a calendar is asked to move a booking, the new time is nobody's to give away, not even
+//! that of whoever moves it.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -16,18 +17,33 @@ async fn the_new_time_of_a_move_under_way_is_kept(on: On) {
     let lab = Lab::start(on).await;
     let id = lab.booked("2026-11-25T15:00:00Z").await;
     let maria = lab.app.client("maria");
-    let waits = lab.cal.hold(Point::BeforeCommit, "/v2/bookings/{uid}/reschedule");
+    let waits = lab
+        .cal
+        .hold(Point::BeforeCommit, "/v2/bookings/{uid}/reschedule");
     let input = json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": NEW });
     let moving = maria.mutate("rescheduleBooking", input, "booking { startsAt }");
     let meanwhile = async {
         waits.reached(1).await;
         let held = maria.gql(HOLDS, json!({})).await;
         let hold = held.at("/viewer/holds/0/id").clone();
-        assert_eq!(held.at("/viewer/holds/0/startsAt"), &json!(courtside::graphql::scalars::instant(at(NEW))));
+        assert_eq!(
+            held.at("/viewer/holds/0/startsAt"),
+            &json!(courtside::graphql::scalars::instant(at(NEW)))
+        );
 
-        let released = maria.mutate("releaseHold", json!({ "holdId": hold }), "releasedHoldId").await;
-        assert_eq!(released.user_errors(), ["INVALID_STATE"], "it is given back by the move alone");
-        assert_eq!(book(&lab, json!({ "holdId": hold })).await, ["INVALID_STATE"], "nor is it for another booking");
+        let released = maria
+            .mutate("releaseHold", json!({ "holdId": hold }), "releasedHoldId")
+            .await;
+        assert_eq!(
+            released.user_errors(),
+            ["INVALID_STATE"],
+            "it is given back by the move alone"
+        );
+        assert_eq!(
+            book(&lab, json!({ "holdId": hold })).await,
+            ["INVALID_STATE"],
+            "nor is it for another booking"
+        );
         assert_eq!(
             book(&lab, json!({})).await,
             ["SLOT_TAKEN"],
@@ -36,15 +52,32 @@ async fn the_new_time_of_a_move_under_way_is_kept(on: On) {
 
         // A new hold takes the place of the one before, but not of this one.
         let other = json!({ "eventTypeId": lab.offer.id(), "startsAt": "2026-11-26T18:00:00Z" });
-        assert_eq!(maria.mutate("createHold", other, "hold { id }").await.user_errors(), Vec::<&str>::new());
+        assert_eq!(
+            maria
+                .mutate("createHold", other, "hold { id }")
+                .await
+                .user_errors(),
+            Vec::<&str>::new()
+        );
         let held = maria.gql(HOLDS, json!({})).await;
-        assert_eq!(held.at("/viewer/holds").as_array().map(Vec::len), Some(2), "{held:?}");
+        assert_eq!(
+            held.at("/viewer/holds").as_array().map(Vec::len),
+            Some(2),
+            "{held:?}"
+        );
         waits.release();
     };
     let (moved, ()) = tokio::join!(moving, meanwhile);
-    assert_eq!(moved.at("/rescheduleBooking/booking/startsAt"), &json!(courtside::graphql::scalars::instant(at(NEW))));
+    assert_eq!(
+        moved.at("/rescheduleBooking/booking/startsAt"),
+        &json!(courtside::graphql::scalars::instant(at(NEW)))
+    );
     let held = maria.gql(HOLDS, json!({})).await;
-    assert_eq!(held.at("/viewer/holds").as_array().map(Vec::len), Some(1), "the move has ended its own: {held:?}");
+    assert_eq!(
+        held.at("/viewer/holds").as_array().map(Vec::len),
+        Some(1),
+        "the move has ended its own: {held:?}"
+    );
     lab.settle(TimeDelta::seconds(10)).await;
     assert_eq!(lab.agree().await, Ok(()));
     lab.app.finish().await;
@@ -56,6 +89,14 @@ async fn book(lab: &Lab, more: Value) -> Vec<String> {
     for (name, value) in more.as_object().expect("an object") {
         order[name] = value.clone();
     }
-    let answer = lab.app.client("maria").mutate("createBooking", order, "booking { id }").await;
-    answer.user_errors().into_iter().map(str::to_owned).collect()
+    let answer = lab
+        .app
+        .client("maria")
+        .mutate("createBooking", order, "booking { id }")
+        .await;
+    answer
+        .user_errors()
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
 }

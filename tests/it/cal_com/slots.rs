@@ -26,7 +26,13 @@ pub(super) async fn slots(lab: &Lab, from: &str, until: &str) -> Answer {
 }
 
 pub(super) fn starts(answer: &Answer) -> Vec<Value> {
-    answer.at("/slots/slots").as_array().expect("a list").iter().map(|slot| slot["startsAt"].clone()).collect()
+    answer
+        .at("/slots/slots")
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|slot| slot["startsAt"].clone())
+        .collect()
 }
 
 async fn free_time_is_theirs_less_what_is_taken_here(on: On) {
@@ -49,19 +55,36 @@ async fn a_calendar_that_hangs_is_shown_as_it_last_was_and_never_as_empty(on: On
     let lab = Lab::start(on).await;
     let day = ("2026-11-25T05:00:00Z", "2026-11-26T05:00:00Z");
     let known = starts(&slots(&lab, day.0, day.1).await);
-    lab.cal.faults().set(Fault::new("/v2/slots", Kind::Hang).times(Times::Always));
+    lab.cal
+        .faults()
+        .set(Fault::new("/v2/slots", Kind::Hang).times(Times::Always));
     lab.advance(TimeDelta::minutes(10));
     let began = Instant::now();
     let stale = slots(&lab, day.0, day.1).await;
-    assert!(began.elapsed() < Duration::from_millis(400), "nobody waits for what is known: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_millis(400),
+        "nobody waits for what is known: {:?}",
+        began.elapsed()
+    );
     assert_eq!(starts(&stale), known);
     assert_eq!(stale.at("/slots/freshness"), "STALE");
-    assert_eq!(stale.at("/slots/verifiedAt"), &json!(courtside::graphql::scalars::instant(at(tests::START))));
+    assert_eq!(
+        stale.at("/slots/verifiedAt"),
+        &json!(courtside::graphql::scalars::instant(at(tests::START)))
+    );
 
     let began = Instant::now();
     let cold = slots(&lab, "2027-01-25T05:00:00Z", "2027-01-26T05:00:00Z").await;
-    assert!(began.elapsed() < Duration::from_millis(1500), "{:?}", began.elapsed());
-    assert_eq!(cold.code(), Some("PROVIDER_UNAVAILABLE"), "nothing is known, and that is no empty list");
+    assert!(
+        began.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(
+        cold.code(),
+        Some("PROVIDER_UNAVAILABLE"),
+        "nothing is known, and that is no empty list"
+    );
     lab.cal.faults().clear();
     lab.app.finish().await;
 }
@@ -76,7 +99,11 @@ async fn whoever_asks_together_shares_one_call(on: On) {
 }
 
 fn calls(lab: &Lab) -> usize {
-    lab.cal.requests().iter().filter(|call| call.path.starts_with("/v2/slots")).count()
+    lab.cal
+        .requests()
+        .iter()
+        .filter(|call| call.path.starts_with("/v2/slots"))
+        .count()
 }
 
 async fn weeks_that_follow_each_other_are_asked_for_in_one_call(on: On) {
@@ -85,10 +112,21 @@ async fn weeks_that_follow_each_other_are_asked_for_in_one_call(on: On) {
     slots(&lab, "2026-12-10T00:00:00Z", "2026-12-17T00:00:00Z").await;
     assert_eq!(calls(&lab), 1);
     let all = slots(&lab, "2026-11-26T00:00:00Z", "2026-12-31T00:00:00Z").await;
-    assert_eq!(calls(&lab), 3, "two weeks before what is known, and two after it");
+    assert_eq!(
+        calls(&lab),
+        3,
+        "two weeks before what is known, and two after it"
+    );
     let starts = starts(&all);
-    let days: BTreeSet<_> = starts.iter().filter_map(|start| Some(start.as_str()?.split_once('T')?.0)).collect();
-    assert_eq!((days.len(), starts.len()), (25, 25 * 8), "each once: {starts:?}");
+    let days: BTreeSet<_> = starts
+        .iter()
+        .filter_map(|start| Some(start.as_str()?.split_once('T')?.0))
+        .collect();
+    assert_eq!(
+        (days.len(), starts.len()),
+        (25, 25 * 8),
+        "each once: {starts:?}"
+    );
     assert!(starts.is_sorted_by_key(|start| start.as_str()));
     assert_eq!(all.at("/slots/freshness"), "FRESH");
     lab.app.finish().await;

@@ -1,4 +1,5 @@
-//! As much of Cal.com as accounts and tokens need, over real HTTP. Its answers are those of the recorded exchanges.
+//! As much of Cal.com as accounts and tokens need, over real HTTP. Its answers are those of the
+//! recorded exchanges.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -52,9 +53,19 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
-        let lab = Self { url, state: Arc::default() };
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free loopback port");
+        let url = format!(
+            "http://{}",
+            listener
+                .local_addr()
+                .expect("a bound socket has an address")
+        );
+        let lab = Self {
+            url,
+            state: Arc::default(),
+        };
         let serving = lab.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -92,12 +103,19 @@ impl Lab {
     async fn serve(&self, mut socket: TcpStream) {
         while let Some((head, body)) = read(&mut socket).await {
             let mut words = head.split(' ');
-            let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let (method, target) = (
+                words.next().unwrap_or_default(),
+                words.next().unwrap_or_default(),
+            );
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
-            let bearer = head
-                .lines()
-                .find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("authorization")));
-            let bearer = bearer.and_then(|(_, value)| value.strip_prefix("Bearer ")).unwrap_or_default().trim();
+            let bearer = head.lines().find_map(|line| {
+                line.split_once(": ")
+                    .filter(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            });
+            let bearer = bearer
+                .and_then(|(_, value)| value.strip_prefix("Bearer "))
+                .unwrap_or_default()
+                .trim();
             let what = route(method, path);
             let fault = {
                 let mut state = self.state();
@@ -110,7 +128,9 @@ impl Lab {
             let (status, answer) = match fault {
                 Some(Fault::Down) => refusal(500, "INTERNAL_SERVER_ERROR", "Internal server error"),
                 Some(Fault::Refused) if what == "token" => grant_refused(),
-                Some(Fault::Refused) => refusal(400, "BadRequestException", "Invalid refresh token"),
+                Some(Fault::Refused) => {
+                    refusal(400, "BadRequestException", "Invalid refresh token")
+                }
                 _ => self.state().answer(what, path, query, bearer, &body),
             };
             if fault == Some(Fault::Lost) {
@@ -121,7 +141,11 @@ impl Lab {
                 "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 text.len()
             );
-            if socket.write_all(format!("{head}{text}").as_bytes()).await.is_err() {
+            if socket
+                .write_all(format!("{head}{text}").as_bytes())
+                .await
+                .is_err()
+            {
                 return;
             }
         }
@@ -135,13 +159,17 @@ async fn read(socket: &mut TcpStream) -> Option<(String, String)> {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             let length = head.lines().find_map(|line| {
                 let (name, value) = line.split_once(": ")?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.trim().parse::<usize>().ok())?
             });
             let length = length.unwrap_or_default();
             while bytes.len() < end + 4 + length {
                 more(socket, &mut bytes).await?;
             }
-            return Some((head, String::from_utf8_lossy(&bytes[end + 4..]).into_owned()));
+            return Some((
+                head,
+                String::from_utf8_lossy(&bytes[end + 4..]).into_owned(),
+            ));
         }
         more(socket, &mut bytes).await?;
     }
@@ -167,34 +195,59 @@ fn route(method: &str, path: &str) -> &'static str {
 fn refusal(status: u16, code: &str, message: &str) -> (u16, Value) {
     let details = json!({ "message": message, "error": code, "statusCode": status });
     let error = json!({ "code": code, "message": message, "details": details });
-    (status, json!({ "status": "error", "timestamp": START, "path": "/", "error": error }))
+    (
+        status,
+        json!({ "status": "error", "timestamp": START, "path": "/", "error": error }),
+    )
 }
 
 fn grant_refused() -> (u16, Value) {
-    (400, json!({ "error": "invalid_grant", "error_description": "invalid_grant" }))
+    (
+        400,
+        json!({ "error": "invalid_grant", "error_description": "invalid_grant" }),
+    )
 }
 
 impl State {
-    fn answer(&mut self, what: &str, path: &str, query: &str, bearer: &str, body: &str) -> (u16, Value) {
+    fn answer(
+        &mut self,
+        what: &str,
+        path: &str,
+        query: &str,
+        bearer: &str,
+        body: &str,
+    ) -> (u16, Value) {
         let read: Value = serde_json::from_str(body).unwrap_or_default();
-        let id = path.split('/').filter_map(|step| step.parse().ok()).next_back().unwrap_or_default();
+        let id = path
+            .split('/')
+            .filter_map(|step| step.parse().ok())
+            .next_back()
+            .unwrap_or_default();
         match what {
             "create" => self.create(read["email"].as_str().unwrap_or_default()),
             "list" => {
-                let wanted = query.strip_prefix("emails=").unwrap_or_default().replace("%40", "@");
+                let wanted = query
+                    .strip_prefix("emails=")
+                    .unwrap_or_default()
+                    .replace("%40", "@");
                 let found = self.users.iter().filter(|(_, email)| **email == wanted);
                 let found: Vec<_> = found.map(|(id, email)| user(*id, email)).collect();
                 (200, json!({ "status": "success", "data": found }))
             }
-            "force" if !self.users.contains_key(&id) => {
-                refusal(404, "NotFoundException", &format!("User with ID {id} is not part of this OAuth client."))
-            }
+            "force" if !self.users.contains_key(&id) => refusal(
+                404,
+                "NotFoundException",
+                &format!("User with ID {id} is not part of this OAuth client."),
+            ),
             "force" => {
                 self.access.retain(|_, owner| *owner != id);
                 self.refresh.retain(|_, owner| *owner != id);
                 (200, json!({ "status": "success", "data": self.pair(id) }))
             }
-            "refresh" => match self.refresh.remove(read["refreshToken"].as_str().unwrap_or_default()) {
+            "refresh" => match self
+                .refresh
+                .remove(read["refreshToken"].as_str().unwrap_or_default())
+            {
                 Some(id) => (200, json!({ "status": "success", "data": self.pair(id) })),
                 None => refusal(400, "BadRequestException", "Invalid refresh token"),
             },
@@ -202,11 +255,16 @@ impl State {
                 Some(email) => {
                     self.access.retain(|_, owner| *owner != id);
                     self.refresh.retain(|_, owner| *owner != id);
-                    (200, json!({ "status": "success", "data": user(id, &email) }))
+                    (
+                        200,
+                        json!({ "status": "success", "data": user(id, &email) }),
+                    )
                 }
-                None => {
-                    refusal(404, "NotFoundException", &format!("User with ID {id} is not part of this OAuth client."))
-                }
+                None => refusal(
+                    404,
+                    "NotFoundException",
+                    &format!("User with ID {id} is not part of this OAuth client."),
+                ),
             },
             "me" => self.me(bearer),
             "token" => self.token(body),
@@ -216,7 +274,8 @@ impl State {
 
     fn create(&mut self, email: &str) -> (u16, Value) {
         if let Some((id, _)) = self.users.iter().find(|(_, known)| *known == email) {
-            let message = format!("User with the provided e-mail already exists. Existing user ID={id}");
+            let message =
+                format!("User with the provided e-mail already exists. Existing user ID={id}");
             return refusal(409, "ConflictException", &message);
         }
         let id = 2 + self.users.len() as i64;
@@ -229,16 +288,24 @@ impl State {
     fn me(&self, bearer: &str) -> (u16, Value) {
         let known = self.access.get(bearer).or_else(|| self.keys.get(bearer));
         match known.and_then(|id| Some((id, self.users.get(id)?))) {
-            Some((id, email)) => (200, json!({ "status": "success", "data": user(*id, email) })),
-            None if bearer.starts_with("cal_") => {
-                refusal(401, "UnauthorizedException", "CustomThrottlerGuard - Invalid API Key")
-            }
+            Some((id, email)) => (
+                200,
+                json!({ "status": "success", "data": user(*id, email) }),
+            ),
+            None if bearer.starts_with("cal_") => refusal(
+                401,
+                "UnauthorizedException",
+                "CustomThrottlerGuard - Invalid API Key",
+            ),
             None => refusal(401, "UnauthorizedException", "Invalid Access Token."),
         }
     }
 
     fn token(&mut self, body: &str) -> (u16, Value) {
-        let form: BTreeMap<_, _> = body.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let form: BTreeMap<_, _> = body
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
         let field = |name: &str| form.get(name).copied().unwrap_or_default();
         let owner = if field("grant_type") == "refresh_token" {
             // They keep working after they were used.
@@ -246,9 +313,13 @@ impl State {
         } else {
             let proof = URL_SAFE_NO_PAD.encode(Sha256::digest(field("code_verifier")));
             let given = self.codes.remove(field("code"));
-            given.filter(|(challenge, _)| *challenge == proof).map(|(_, id)| id)
+            given
+                .filter(|(challenge, _)| *challenge == proof)
+                .map(|(_, id)| id)
         };
-        let Some(id) = owner else { return grant_refused() };
+        let Some(id) = owner else {
+            return grant_refused();
+        };
         let pair = self.pair(id);
         let answer = json!({
             "access_token": pair["accessToken"], "refresh_token": pair["refreshToken"], "token_type": "bearer",
@@ -259,7 +330,10 @@ impl State {
 
     fn pair(&mut self, id: i64) -> Value {
         self.serial += 1;
-        let (access, refresh) = (format!("canary-access-{}", self.serial), format!("canary-refresh-{}", self.serial));
+        let (access, refresh) = (
+            format!("canary-access-{}", self.serial),
+            format!("canary-refresh-{}", self.serial),
+        );
         self.access.insert(access.clone(), id);
         self.refresh.insert(refresh.clone(), id);
         self.secrets.extend([access.clone(), refresh.clone()]);

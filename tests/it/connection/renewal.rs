@@ -27,7 +27,9 @@ both_bare![
 ];
 
 fn token(credential: &Credential) -> String {
-    let Credential::Bearer { token, .. } = credential else { panic!("{credential:?}") };
+    let Credential::Bearer { token, .. } = credential else {
+        panic!("{credential:?}")
+    };
     token.expose_secret().to_owned()
 }
 
@@ -40,21 +42,42 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
     advance(&app, &lab, TimeDelta::minutes(59));
     lab.fail("refresh", &[Fault::Slow(150)]);
     let callers = (0..400).map(|place| {
-        let app = if place % 2 == 0 { app.app.clone() } else { other.app.clone() };
-        tokio::spawn(async move { connection::credential(&app, row.coach_id, Purpose::Slots).await })
+        let app = if place % 2 == 0 {
+            app.app.clone()
+        } else {
+            other.app.clone()
+        };
+        tokio::spawn(
+            async move { connection::credential(&app, row.coach_id, Purpose::Slots).await },
+        )
     });
     let mut tokens = BTreeSet::new();
     for caller in callers.collect::<Vec<_>>() {
-        let lent = caller.await.expect("nobody panics").expect("everybody gets one");
+        let lent = caller
+            .await
+            .expect("nobody panics")
+            .expect("everybody gets one");
         tokens.insert(token(&lent.credential));
     }
     assert_eq!(tokens.len(), 1, "everybody has the same");
     assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 0));
     let row = only(&app).await;
-    assert_eq!((row.health, row.token_version, row.failures, row.lease), (Health::Ok, 2, 0, None));
-    let lines = entity::audit_log::Entity::find().all(app.db().read()).await.expect("the database answers");
-    let read = lines.iter().filter(|line| line.action == "connection.read_credential").count();
-    assert_eq!(read, 3, "the refresh token once, the new one once in each process");
+    assert_eq!(
+        (row.health, row.token_version, row.failures, row.lease),
+        (Health::Ok, 2, 0, None)
+    );
+    let lines = entity::audit_log::Entity::find()
+        .all(app.db().read())
+        .await
+        .expect("the database answers");
+    let read = lines
+        .iter()
+        .filter(|line| line.action == "connection.read_credential")
+        .count();
+    assert_eq!(
+        read, 3,
+        "the refresh token once, the new one once in each process"
+    );
     other.finish().await;
     app.finish().await;
 }
@@ -66,15 +89,24 @@ async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
     let row = only(&app).await;
     advance(&app, &lab, TimeDelta::hours(2));
     lab.fail("refresh", &[Fault::Lost]);
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))), "no telling whether it happened");
+    assert!(
+        matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
+        "no telling whether it happened"
+    );
     assert_eq!(only(&app).await.health, Health::Ok);
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))), "not again at once");
+    assert!(
+        matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
+        "not again at once"
+    );
     assert_eq!(lab.calls("refresh"), 1);
     advance(&app, &lab, TimeDelta::seconds(6));
     let lent = lend(&app, &row).await.expect("it is recovered");
     assert_eq!((lab.calls("refresh"), lab.calls("force")), (2, 1));
     let client = app.app.cal_com.as_ref().expect("it is set up");
-    client.get_me(&lent.credential).await.expect("the new token works");
+    client
+        .get_me(&lent.credential)
+        .await
+        .expect("the new token works");
     app.finish().await;
 }
 
@@ -85,17 +117,26 @@ async fn whoever_comes_after_a_crash_forces_a_pair(on: On) {
     provision(&app.coach("nora")).await;
     advance(&app, &lab, TimeDelta::hours(2));
     let until = app.now() + TimeDelta::seconds(30);
-    let row = edit(&app, |row| (row.lease, row.leased_until) = (Some(entity::new_id()), Some(until))).await;
+    let row = edit(&app, |row| {
+        (row.lease, row.leased_until) = (Some(entity::new_id()), Some(until))
+    })
+    .await;
     lab.state().refresh.clear();
     let waiting = tokio::spawn({
         let app = app.app.clone();
         async move { connection::credential_of(&app, row.id, Purpose::Booking).await }
     });
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(!waiting.is_finished(), "while the lease holds, nobody else asks");
+    assert!(
+        !waiting.is_finished(),
+        "while the lease holds, nobody else asks"
+    );
     assert_eq!(lab.calls("refresh"), 0);
     advance(&app, &lab, TimeDelta::seconds(31));
-    waiting.await.expect("nobody panics").expect("whoever waited takes over");
+    waiting
+        .await
+        .expect("nobody panics")
+        .expect("whoever waited takes over");
     assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 1));
     assert_eq!(only(&app).await.health, Health::Ok);
     app.finish().await;
@@ -109,17 +150,30 @@ async fn a_revoked_token_is_replaced_once(on: On) {
     let old = lend(&app, &row).await.expect("it works");
     lab.state().access.clear();
     let client = app.app.cal_com.as_ref().expect("it is set up");
-    let error = client.get_me(&old.credential).await.expect_err("it is revoked");
-    connection::report(&app.app, &old, &error).await.expect("the database answers");
+    let error = client
+        .get_me(&old.credential)
+        .await
+        .expect_err("it is revoked");
+    connection::report(&app.app, &old, &error)
+        .await
+        .expect("the database answers");
     let new = lend(&app, &row).await.expect("there is a new one");
     assert_ne!(token(&old.credential), token(&new.credential));
     // Whoever was late with the same news changes nothing.
-    connection::report(&app.app, &old, &error).await.expect("the database answers");
+    connection::report(&app.app, &old, &error)
+        .await
+        .expect("the database answers");
     lend(&app, &row).await.expect("it works");
     assert_eq!(lab.calls("refresh"), 1);
     // Nor does a failure that is not about the token.
-    let unrelated = providers::Error::new(providers::Provider::CalCom, providers::Kind::Unauthorized, "");
-    connection::report(&app.app, &new, &unrelated).await.expect("the database answers");
+    let unrelated = providers::Error::new(
+        providers::Provider::CalCom,
+        providers::Kind::Unauthorized,
+        "",
+    );
+    connection::report(&app.app, &new, &unrelated)
+        .await
+        .expect("the database answers");
     lend(&app, &row).await.expect("it works");
     assert_eq!(lab.calls("refresh"), 1);
     app.finish().await;
@@ -156,7 +210,11 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
     lab.fail("token", &[Fault::Refused]);
     assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
     let seen = only(&app).await;
-    assert_eq!((seen.health, seen.failures), (Health::Ok, 1), "one refusal is no proof");
+    assert_eq!(
+        (seen.health, seen.failures),
+        (Health::Ok, 1),
+        "one refusal is no proof"
+    );
     advance(&app, &lab, TimeDelta::seconds(6));
     lend(&app, &row).await.expect("it was a mishap");
     assert_eq!(only(&app).await.failures, 0);
@@ -165,15 +223,29 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
     lab.fail("token", &[Fault::Refused, Fault::Refused]);
     assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
     advance(&app, &lab, TimeDelta::seconds(6));
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(HealthReason::ConsentRefused))));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(Unusable::Broken(HealthReason::ConsentRefused))
+    ));
     let calls = lab.calls("token");
     assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(_))));
-    assert_eq!(lab.calls("token"), calls, "what is broken is not tried with every call");
-    let query = "{ viewer { coach { connectedAccounts { health healthReason action brokenSince } } } }";
+    assert_eq!(
+        lab.calls("token"),
+        calls,
+        "what is broken is not tried with every call"
+    );
+    let query =
+        "{ viewer { coach { connectedAccounts { health healthReason action brokenSince } } } }";
     let listed = nora.gql(query, json!({})).await;
     let account = listed.at("/viewer/coach/connectedAccounts/0");
-    assert_eq!((account["health"].as_str(), account["action"].as_str()), (Some("BROKEN"), Some("RECONNECT")));
-    assert!(account["brokenSince"].is_string() && account["healthReason"] == "CONSENT_REFUSED", "{account}");
+    assert_eq!(
+        (account["health"].as_str(), account["action"].as_str()),
+        (Some("BROKEN"), Some("RECONNECT"))
+    );
+    assert!(
+        account["brokenSince"].is_string() && account["healthReason"] == "CONSENT_REFUSED",
+        "{account}"
+    );
     // Connecting again mends it.
     consent::connect(&app, &lab, &nora, 7).await;
     lend(&app, &row).await.expect("it works again");
@@ -192,12 +264,24 @@ async fn an_account_that_is_gone_is_proof(on: On) {
         state.refresh.clear();
     }
     advance(&app, &lab, TimeDelta::hours(1));
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(HealthReason::AccountGone))));
-    assert_eq!(connection::action(&only(&app).await), Some(connection::Action::Provision));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(Unusable::Broken(HealthReason::AccountGone))
+    ));
+    assert_eq!(
+        connection::action(&only(&app).await),
+        Some(connection::Action::Provision)
+    );
     // The action mends it: a new account, in the place of the one that is gone.
-    lab.state().users.insert(90, "somebody@else.example".to_owned());
+    lab.state()
+        .users
+        .insert(90, "somebody@else.example".to_owned());
     let answer = provision(&app.coach("nora")).await;
-    assert_eq!(answer.at("/provisionCoach/account/health"), "OK", "{answer:?}");
+    assert_eq!(
+        answer.at("/provisionCoach/account/health"),
+        "OK",
+        "{answer:?}"
+    );
     let all = rows(&app).await;
     let live: Vec<_> = all.iter().filter(|row| row.is_live()).collect();
     assert_eq!((all.len(), live.len()), (2, 1));
@@ -209,26 +293,48 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
     let lab = Lab::start().await;
     let app = lab.setup().start(on).await;
     consent::connect(&app, &lab, &app.coach("nora"), 7).await;
-    assert_eq!(connection::sweep(&app.app).await.expect("the database answers"), 0, "it was looked at just now");
+    assert_eq!(
+        connection::sweep(&app.app)
+            .await
+            .expect("the database answers"),
+        0,
+        "it was looked at just now"
+    );
     advance(&app, &lab, TimeDelta::days(24));
     lab.fail("token", &[Fault::Down; 20]);
-    assert_eq!(connection::sweep(&app.app).await.expect("the database answers"), 1);
+    assert_eq!(
+        connection::sweep(&app.app)
+            .await
+            .expect("the database answers"),
+        1
+    );
     app.run_jobs().await;
     let row = only(&app).await;
-    assert_eq!((row.health, row.health_reason), (Health::Expiring, Some(HealthReason::ConsentEnding)));
-    assert_eq!(connection::action(&row), Some(connection::Action::Reconnect));
+    assert_eq!(
+        (row.health, row.health_reason),
+        (Health::Expiring, Some(HealthReason::ConsentEnding))
+    );
+    assert_eq!(
+        connection::action(&row),
+        Some(connection::Action::Reconnect)
+    );
     lab.state().faults.clear();
     let renewed = async {
         while only(&app).await.health != Health::Ok {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             advance(&app, &lab, TimeDelta::hours(7));
-            connection::sweep(&app.app).await.expect("the database answers");
+            connection::sweep(&app.app)
+                .await
+                .expect("the database answers");
             app.run_jobs().await;
         }
     };
     tests::soon("it is renewed by itself", renewed).await;
     let row = only(&app).await;
-    assert!(row.refresh_expires_at > Some(app.now() + TimeDelta::days(29)), "{row:?}");
+    assert!(
+        row.refresh_expires_at > Some(app.now() + TimeDelta::days(29)),
+        "{row:?}"
+    );
     app.finish().await;
 }
 
@@ -239,22 +345,43 @@ async fn every_reading_is_written_down(on: On) {
     let row = only(&app).await;
     for _ in 0..5 {
         for purpose in [Purpose::Booking, Purpose::Slots] {
-            connection::credential_of(&app.app, row.id, purpose).await.expect("it works");
+            connection::credential_of(&app.app, row.id, purpose)
+                .await
+                .expect("it works");
         }
     }
     let read = async || {
-        let all = entity::audit_log::Entity::find().all(app.db().read()).await.expect("the database answers");
+        let all = entity::audit_log::Entity::find()
+            .all(app.db().read())
+            .await
+            .expect("the database answers");
         let subject = format!("connection_{}", row.id.simple());
         let own = all.into_iter().filter(|line| line.subject == subject);
-        let mut own: Vec<_> = own.map(|line| format!("{} {:?}", line.action, line.detail)).collect();
+        let mut own: Vec<_> = own
+            .map(|line| format!("{} {:?}", line.action, line.detail))
+            .collect();
         own.sort();
         own
     };
-    assert_eq!(read().await.len(), 3, "one for each purpose, not for each call: {:?}", read().await);
+    assert_eq!(
+        read().await.len(),
+        3,
+        "one for each purpose, not for each call: {:?}",
+        read().await
+    );
     advance(&app, &lab, TimeDelta::hours(1));
-    connection::credential_of(&app.app, row.id, Purpose::Slots).await.expect("it works");
+    connection::credential_of(&app.app, row.id, Purpose::Slots)
+        .await
+        .expect("it works");
     let lines = read().await;
-    assert_eq!(lines.len(), 5, "the refresh token, and the new one: {lines:?}");
-    assert!(lines.iter().any(|line| line.contains("renewal")), "{lines:?}");
+    assert_eq!(
+        lines.len(),
+        5,
+        "the refresh token, and the new one: {lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.contains("renewal")),
+        "{lines:?}"
+    );
     app.finish().await;
 }

@@ -23,7 +23,13 @@ both![
 /// A booking of maria with nora, 14:00 to 15:00 and a quarter of an hour to rest.
 async fn booked(app: &TestApp) -> booking::Model {
     let offer = app.offer("nora", "coaching-60").await;
-    let id = id_of(&create(&app.client("maria"), &offer.order(at("2026-11-25T14:00:00Z"))).await);
+    let id = id_of(
+        &create(
+            &app.client("maria"),
+            &offer.order(at("2026-11-25T14:00:00Z")),
+        )
+        .await,
+    );
     app.booking(&id).await
 }
 
@@ -43,64 +49,141 @@ fn like(booking: &booking::Model, minutes: i64) -> booking::Model {
 }
 
 async fn insert(app: &TestApp, row: booking::Model) -> Result<booking::Model, DbErr> {
-    row.into_active_model().reset_all().insert(app.db().write_one()).await
+    row.into_active_model()
+        .reset_all()
+        .insert(app.db().write_one())
+        .await
 }
 
 /// The error of what must be refused, as text.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, DbErr>) -> String {
-    outcome.expect_err("the database must refuse this").to_string()
+    outcome
+        .expect_err("the database must refuse this")
+        .to_string()
 }
 
 async fn time_of_a_coach_is_given_away_once_buffers_included(app: &TestApp) {
     let first = booked(app).await;
     let james = Some(app.user("james").await.id);
     for minutes in [-74, -60, -1, 0, 30, 60, 74] {
-        let row = booking::Model { client_id: james, ..like(&first, minutes) };
+        let row = booking::Model {
+            client_id: james,
+            ..like(&first, minutes)
+        };
         let error = refused(insert(app, row).await);
-        assert!(error.contains("booking_coach_overlap"), "{minutes} minutes later: {error}");
+        assert!(
+            error.contains("booking_coach_overlap"),
+            "{minutes} minutes later: {error}"
+        );
     }
     for minutes in [-75, 75] {
-        let row = booking::Model { client_id: None, ..like(&first, minutes) };
+        let row = booking::Model {
+            client_id: None,
+            ..like(&first, minutes)
+        };
         insert(app, row).await.expect("back to back is no overlap");
     }
-    let shared = booking::Model { client_id: james, seat_group: first.seat_group, ..like(&first, 0) };
-    insert(app, shared).await.expect("those who share a seated slot share its time");
+    let shared = booking::Model {
+        client_id: james,
+        seat_group: first.seat_group,
+        ..like(&first, 0)
+    };
+    insert(app, shared)
+        .await
+        .expect("those who share a seated slot share its time");
 }
 
 async fn a_client_cannot_be_in_two_places(app: &TestApp) {
     let first = booked(app).await;
     let grace = app.profile("grace").await.id;
     for minutes in [-59, 0, 59] {
-        let row = booking::Model { coach_id: grace, ..like(&first, minutes) };
+        let row = booking::Model {
+            coach_id: grace,
+            ..like(&first, minutes)
+        };
         let error = refused(insert(app, row).await);
-        assert!(error.contains("booking_client_overlap"), "{minutes} minutes later: {error}");
+        assert!(
+            error.contains("booking_client_overlap"),
+            "{minutes} minutes later: {error}"
+        );
     }
-    insert(app, booking::Model { coach_id: grace, ..like(&first, 60) }).await.expect("back to back is no overlap");
+    insert(
+        app,
+        booking::Model {
+            coach_id: grace,
+            ..like(&first, 60)
+        },
+    )
+    .await
+    .expect("back to back is no overlap");
 }
 
 async fn what_is_not_active_takes_no_time(app: &TestApp) {
     let first = booked(app).await;
-    for status in
-        [Status::Completed, Status::Abandoned, Status::Canceled, Status::Refunded, Status::Rejected, Status::Expired]
-    {
-        insert(app, booking::Model { status, ..like(&first, 0) }).await.expect("it takes no time");
+    for status in [
+        Status::Completed,
+        Status::Abandoned,
+        Status::Canceled,
+        Status::Refunded,
+        Status::Rejected,
+        Status::Expired,
+    ] {
+        insert(
+            app,
+            booking::Model {
+                status,
+                ..like(&first, 0)
+            },
+        )
+        .await
+        .expect("it takes no time");
     }
     for status in Status::ACTIVE {
-        refused(insert(app, booking::Model { status, client_id: None, ..like(&first, 0) }).await);
+        refused(
+            insert(
+                app,
+                booking::Model {
+                    status,
+                    client_id: None,
+                    ..like(&first, 0)
+                },
+            )
+            .await,
+        );
     }
     let conflict = Some(booking::Conflict::CoachOverlap);
-    insert(app, booking::Model { conflict, ..like(&first, 0) }).await.expect("what is in conflict takes no time");
+    insert(
+        app,
+        booking::Model {
+            conflict,
+            ..like(&first, 0)
+        },
+    )
+    .await
+    .expect("what is in conflict takes no time");
 }
 
 async fn moving_into_taken_time_is_refused_too(app: &TestApp) {
     let first = booked(app).await;
-    let later = insert(app, booking::Model { client_id: None, ..like(&first, 120) }).await.expect("it is free");
+    let later = insert(
+        app,
+        booking::Model {
+            client_id: None,
+            ..like(&first, 120)
+        },
+    )
+    .await
+    .expect("it is free");
     let mut moved = later.clone().into_active_model();
     moved.busy_from = sea_orm::Set(first.busy_until - TimeDelta::minutes(1));
     let error = refused(moved.update(app.db().write_one()).await);
     assert!(error.contains("booking_coach_overlap"), "{error}");
 
-    let canceled = booking::Model { status: Status::Canceled, client_id: None, ..like(&first, 0) };
+    let canceled = booking::Model {
+        status: Status::Canceled,
+        client_id: None,
+        ..like(&first, 0)
+    };
     let canceled = insert(app, canceled).await.expect("it takes no time");
     let mut back = canceled.into_active_model();
     back.status = sea_orm::Set(Status::Confirmed);
@@ -110,13 +193,25 @@ async fn moving_into_taken_time_is_refused_too(app: &TestApp) {
 
 async fn a_client_has_one_active_verification_booking(app: &TestApp) {
     let first = booked(app).await;
-    let call = |minutes| booking::Model { kind: Kind::Verification, ..like(&first, minutes) };
+    let call = |minutes| booking::Model {
+        kind: Kind::Verification,
+        ..like(&first, minutes)
+    };
     insert(app, call(120)).await.expect("the first one");
     let error = refused(insert(app, call(240)).await);
-    assert!(error.contains("booking_one_verification") || error.contains("booking.client_id"), "{error}");
-    let over = booking::Model { status: Status::Completed, ..call(240) };
+    assert!(
+        error.contains("booking_one_verification") || error.contains("booking.client_id"),
+        "{error}"
+    );
+    let over = booking::Model {
+        status: Status::Completed,
+        ..call(240)
+    };
     insert(app, over).await.expect("only active ones count");
-    let other = booking::Model { client_id: Some(app.user("james").await.id), ..call(240) };
+    let other = booking::Model {
+        client_id: Some(app.user("james").await.id),
+        ..call(240)
+    };
     insert(app, other).await.expect("each client has their own");
 }
 
@@ -133,7 +228,12 @@ async fn a_uid_of_a_provider_is_used_once(app: &TestApp) {
         created_at: app.now(),
         updated_at: app.now(),
     };
-    let write = |booking_id| row(booking_id).into_active_model().reset_all().insert(app.db().write_one());
+    let write = |booking_id| {
+        row(booking_id)
+            .into_active_model()
+            .reset_all()
+            .insert(app.db().write_one())
+    };
     let booking = booked(app).await;
     write(None).await.expect("the first use");
     refused(write(Some(booking.id)).await);
@@ -143,7 +243,11 @@ async fn history_stays_as_it_was_written(app: &TestApp) {
     let booking = booked(app).await;
     let before = app.history().await;
     let db = app.db().write_one();
-    for statement in ["update booking_event set reason = 'other'", "delete from booking_event", "delete from booking"] {
+    for statement in [
+        "update booking_event set reason = 'other'",
+        "delete from booking_event",
+        "delete from booking",
+    ] {
         refused(db.execute_unprepared(statement).await);
     }
     if app.db().is_postgres() {
@@ -156,15 +260,60 @@ async fn history_stays_as_it_was_written(app: &TestApp) {
 
 async fn values_outside_their_range_are_refused(app: &TestApp) {
     let first = booked(app).await;
-    let apart = || booking::Model { client_id: None, ..like(&first, 300) };
+    let apart = || booking::Model {
+        client_id: None,
+        ..like(&first, 300)
+    };
     let backwards = apart();
-    refused(insert(app, booking::Model { ends_at: backwards.starts_at, ..backwards }).await);
+    refused(
+        insert(
+            app,
+            booking::Model {
+                ends_at: backwards.starts_at,
+                ..backwards
+            },
+        )
+        .await,
+    );
     let outside = apart();
-    refused(insert(app, booking::Model { busy_from: outside.starts_at + TimeDelta::minutes(1), ..outside }).await);
-    refused(insert(app, booking::Model { price_minor: -1, ..apart() }).await);
-    refused(insert(app, booking::Model { coach_id: entity::new_id(), ..apart() }).await);
+    refused(
+        insert(
+            app,
+            booking::Model {
+                busy_from: outside.starts_at + TimeDelta::minutes(1),
+                ..outside
+            },
+        )
+        .await,
+    );
+    refused(
+        insert(
+            app,
+            booking::Model {
+                price_minor: -1,
+                ..apart()
+            },
+        )
+        .await,
+    );
+    refused(
+        insert(
+            app,
+            booking::Model {
+                coach_id: entity::new_id(),
+                ..apart()
+            },
+        )
+        .await,
+    );
     let db = app.db().write_one();
-    refused(db.execute_unprepared("update booking set status = 'MISLAID'").await);
+    refused(
+        db.execute_unprepared("update booking set status = 'MISLAID'")
+            .await,
+    );
     refused(db.execute_unprepared("update session set rating = 6").await);
-    refused(db.execute_unprepared("update \"user\" set role = 'OWNER'").await);
+    refused(
+        db.execute_unprepared("update \"user\" set role = 'OWNER'")
+            .await,
+    );
 }

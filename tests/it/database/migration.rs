@@ -9,14 +9,24 @@ both_bare![migrations_can_be_taken_back];
 async fn migrations_can_be_taken_back(on: On) {
     let test = TestDb::empty(on).await;
     let db = test.connect().await;
-    migration::Migrator::up(db.write_one(), None).await.expect("up");
+    migration::Migrator::up(db.write_one(), None)
+        .await
+        .expect("up");
     let made = things(db.write_one()).await;
     assert!(made.iter().any(|name| name == "booking"), "{made:?}");
     assert!(db.is_migrated().await.expect("the database answers"));
-    migration::Migrator::down(db.write_one(), None).await.expect("down");
-    assert_eq!(things(db.write_one()).await, Vec::<String>::new(), "nothing is left behind");
+    migration::Migrator::down(db.write_one(), None)
+        .await
+        .expect("down");
+    assert_eq!(
+        things(db.write_one()).await,
+        Vec::<String>::new(),
+        "nothing is left behind"
+    );
     assert!(!db.is_migrated().await.expect("the database answers"));
-    migration::Migrator::up(db.write_one(), None).await.expect("up again");
+    migration::Migrator::up(db.write_one(), None)
+        .await
+        .expect("up again");
     assert_eq!(things(db.write_one()).await, made);
     test.remove().await;
 }
@@ -36,6 +46,11 @@ async fn things(db: &DatabaseConnection) -> Vec<String> {
             ) as things where name not like '%seaql%' order by name"
         }
     };
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("a sound query");
-    rows.iter().map(|row| row.try_get("", "name").expect("a name is text")).collect()
+    let rows = db
+        .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await
+        .expect("a sound query");
+    rows.iter()
+        .map(|row| row.try_get("", "name").expect("a name is text"))
+        .collect()
 }

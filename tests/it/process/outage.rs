@@ -28,7 +28,10 @@ enum Told {
 
 async fn book(served: &Served, (bearer, input): &(String, Value)) -> Told {
     let began = Instant::now();
-    let answer = served.gql(Some(bearer), BOOK, json!({ "input": input })).await.expect("the process lives on");
+    let answer = served
+        .gql(Some(bearer), BOOK, json!({ "input": input }))
+        .await
+        .expect("the process lives on");
     assert!(began.elapsed() < LONGEST, "{:?}", began.elapsed());
     match answer.code() {
         None => Told::Booked(answer.text("/createBooking/booking/id")),
@@ -39,9 +42,12 @@ async fn book(served: &Served, (bearer, input): &(String, Value)) -> Told {
 
 async fn deliver(served: &Served, number: usize) -> StatusCode {
     let body = delivery(&format!("outage-{number}"), number);
-    let request =
-        served.request(Method::POST, "/webhooks/calcom").header("x-cal-signature-256", hex::encode(signed(&body)));
-    let request = request.header("content-type", "application/json").body(body);
+    let request = served
+        .request(Method::POST, "/webhooks/calcom")
+        .header("x-cal-signature-256", hex::encode(signed(&body)));
+    let request = request
+        .header("content-type", "application/json")
+        .body(body);
     let began = Instant::now();
     let status = request.send().await.expect("the process lives on").status();
     assert!(began.elapsed() < LONGEST, "{:?}", began.elapsed());
@@ -49,12 +55,19 @@ async fn deliver(served: &Served, number: usize) -> StatusCode {
 }
 
 async fn ready(served: &Served) -> StatusCode {
-    served.request(Method::GET, "/readyz").send().await.expect("the process lives on").status()
+    served
+        .request(Method::GET, "/readyz")
+        .send()
+        .await
+        .expect("the process lives on")
+        .status()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_of_the_database_is_a_pause() {
-    let Some(mut cluster) = OwnCluster::start() else { return };
+    let Some(mut cluster) = OwnCluster::start() else {
+        return;
+    };
     cluster.create("outage").await;
     let scratch = Scratch::new();
     let mut all: Settings = usual(&scratch);
@@ -68,7 +81,10 @@ async fn a_restart_of_the_database_is_a_pause() {
     let (mut refused, mut number) = (0, 0);
     let (mut accepted, mut turned_away) = (Vec::new(), Vec::new());
     let outage = Duration::from_secs(
-        std::env::var("COURTSIDE_OUTAGE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(OUTAGE_SECONDS),
+        std::env::var("COURTSIDE_OUTAGE_SECONDS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(OUTAGE_SECONDS),
     );
     let began = Instant::now();
     let (mut stopped, mut back, mut recovered) = (None, None, None);
@@ -83,7 +99,10 @@ async fn a_restart_of_the_database_is_a_pause() {
             cluster.start_again();
             back = Some(Instant::now());
         }
-        let (key, order) = orders.iter().find(|(key, _)| !booked.contains_key(key)).expect("some are left");
+        let (key, order) = orders
+            .iter()
+            .find(|(key, _)| !booked.contains_key(key))
+            .expect("some are left");
         match book(&served, order).await {
             Told::Booked(id) => {
                 booked.insert(key.clone(), id);
@@ -101,20 +120,45 @@ async fn a_restart_of_the_database_is_a_pause() {
         match deliver(&served, number).await {
             StatusCode::OK => accepted.push(number),
             status => {
-                assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "so that it is sent again");
+                assert_eq!(
+                    status,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "so that it is sent again"
+                );
                 turned_away.push(number);
             }
         }
-        assert!(began.elapsed() < outage + Duration::from_secs(60), "{} of {} booked", booked.len(), orders.len());
+        assert!(
+            began.elapsed() < outage + Duration::from_secs(60),
+            "{} of {} booked",
+            booked.len(),
+            orders.len()
+        );
     }
-    assert!(refused > 0 && saw_unready, "the outage was felt, and told to whoever watches");
-    let recovery = recovered.zip(back).map(|(recovered, back)| recovered - back).expect("it went away and came back");
+    assert!(
+        refused > 0 && saw_unready,
+        "the outage was felt, and told to whoever watches"
+    );
+    let recovery = recovered
+        .zip(back)
+        .map(|(recovered, back)| recovered - back)
+        .expect("it went away and came back");
     assert!(recovery < RECOVERY, "{recovery:?}");
-    until("being ready again", || async { ready(&served).await == 200 }).await;
+    until("being ready again", || async {
+        ready(&served).await == 200
+    })
+    .await;
     for number in &turned_away {
         assert_eq!(deliver(&served, *number).await, 200);
     }
-    nothing_is_lost(&served, &orders, &booked, &cluster, accepted.len() + turned_away.len()).await;
+    nothing_is_lost(
+        &served,
+        &orders,
+        &booked,
+        &cluster,
+        accepted.len() + turned_away.len(),
+    )
+    .await;
     let (code, log) = served.terminate().await;
     assert_eq!(code, Some(0), "{log}");
 }
@@ -137,7 +181,11 @@ async fn nothing_is_lost(
     let mut ids: Vec<_> = booked.values().collect();
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), orders.len(), "each order has a booking of its own");
+    assert_eq!(
+        ids.len(),
+        orders.len(),
+        "each order has a booking of its own"
+    );
     until("deliveries are worked off", || async {
         let done = "select count(*) from webhook_delivery where status not in ('RECEIVED', 'DEAD')";
         cluster.count("outage", done).await == i64::try_from(deliveries).expect("few")

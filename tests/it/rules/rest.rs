@@ -27,17 +27,34 @@ const ROUTES: &[(&str, &str, u16)] = &[
 ];
 
 async fn every_route_answers_everyone_the_same(on: On) {
-    let app = Setup::default().setting("CALCOM_WEBHOOK_SECRETS", "a-secret-of-this-test").start(on).await;
-    let everyone =
-        [app.visitor(), app.client("maria"), app.client("james"), app.coach("nora"), app.coach("marcus"), app.admin()];
+    let app = Setup::default()
+        .setting("CALCOM_WEBHOOK_SECRETS", "a-secret-of-this-test")
+        .start(on)
+        .await;
+    let everyone = [
+        app.visitor(),
+        app.client("maria"),
+        app.client("james"),
+        app.coach("nora"),
+        app.coach("marcus"),
+        app.admin(),
+    ];
     let before = (app.bookings().await, app.history().await);
     for (method, path, status) in ROUTES {
         for actor in &everyone {
             let method: Method = method.parse().expect("a method");
-            let answer = actor.request(method.clone(), path).body("{}").send().await.expect("it serves");
+            let answer = actor
+                .request(method.clone(), path)
+                .body("{}")
+                .send()
+                .await
+                .expect("it serves");
             assert_eq!(answer.status().as_u16(), *status, "{method} {path}");
             let text = answer.text().await.expect("text");
-            assert!(!text.contains("courtside.example"), "{method} {path} tells an address: {text}");
+            assert!(
+                !text.contains("courtside.example"),
+                "{method} {path} tells an address: {text}"
+            );
         }
     }
     assert_eq!(before, (app.bookings().await, app.history().await));

@@ -5,24 +5,46 @@ use tests::key;
 
 use super::{members, name, type_named};
 
-/// Which thing an id is to name, by the noun of the field it is given in: `bookingId` is a `booking`.
+/// Which thing an id is to name, by the noun of the field it is given in: `bookingId` is a
+/// `booking`.
 pub(crate) type Ids<'a> = &'a dyn Fn(&str) -> String;
 
 /// The arguments of a field, as variables with their declaration and use: `($a: T!)`, `(a: $a)`.
-pub(crate) fn arguments(field: &'static Value, ids: Ids<'_>) -> (String, String, Map<String, Value>) {
+pub(crate) fn arguments(
+    field: &'static Value,
+    ids: Ids<'_>,
+) -> (String, String, Map<String, Value>) {
     let (mut declared, mut used, mut values) = (Vec::new(), Vec::new(), Map::new());
     for argument in members(field, "args") {
         // A lone id says what it is of by the field's own name.
-        let noun = if name(argument) == "id" { name(field) } else { name(argument).trim_end_matches("Id") };
-        let wanted = is_required(argument) || (named(&argument["type"]) == "ID" && name(field) == "bookingEvents");
+        let noun = if name(argument) == "id" {
+            name(field)
+        } else {
+            name(argument).trim_end_matches("Id")
+        };
+        let wanted = is_required(argument)
+            || (named(&argument["type"]) == "ID" && name(field) == "bookingEvents");
         if !wanted || (name(field) == "bookingEvents" && name(argument) != "bookingId") {
             continue;
         }
-        declared.push(format!("${}: {}", name(argument), written(&argument["type"])));
+        declared.push(format!(
+            "${}: {}",
+            name(argument),
+            written(&argument["type"])
+        ));
         used.push(format!("{0}: ${0}", name(argument)));
-        values.insert(name(argument).to_owned(), value(&argument["type"], noun, ids));
+        values.insert(
+            name(argument).to_owned(),
+            value(&argument["type"], noun, ids),
+        );
     }
-    let list = |parts: Vec<String>| if parts.is_empty() { String::new() } else { format!("({})", parts.join(", ")) };
+    let list = |parts: Vec<String>| {
+        if parts.is_empty() {
+            String::new()
+        } else {
+            format!("({})", parts.join(", "))
+        }
+    };
     (list(declared), list(used), values)
 }
 
@@ -48,7 +70,10 @@ fn value(ty: &Value, noun: &str, ids: Ids<'_>) -> Value {
     match ty["kind"].as_str() {
         Some("NON_NULL") => value(&ty["ofType"], noun, ids),
         Some("LIST") => json!([value(&ty["ofType"], noun.trim_end_matches("Ids"), ids)]),
-        Some("ENUM") => members(type_named(name(ty)), "enumValues").next().expect("an enum has values")["name"].clone(),
+        Some("ENUM") => members(type_named(name(ty)), "enumValues")
+            .next()
+            .expect("an enum has values")["name"]
+            .clone(),
         Some("INPUT_OBJECT") => object(type_named(name(ty)), ids),
         _ => scalar(name(ty), noun, ids),
     }
@@ -62,7 +87,11 @@ fn object(ty: &'static Value, ids: Ids<'_>) -> Value {
         // A booking need not carry a hold, and may only carry one of the same slot.
         let is_id = named(&field["type"]) == "ID" && name(field) != "holdId";
         if is_required(field) || is_id {
-            let of = if name(field) == "id" { noun_of(ty) } else { name(field).trim_end_matches("Id").to_owned() };
+            let of = if name(field) == "id" {
+                noun_of(ty)
+            } else {
+                name(field).trim_end_matches("Id").to_owned()
+            };
             object.insert(name(field).to_owned(), value(&field["type"], &of, ids));
         }
         if one_of && !object.is_empty() {
@@ -84,7 +113,11 @@ fn scalar(ty: &str, noun: &str, ids: Ids<'_>) -> Value {
         "Int" => json!(1),
         "Float" => json!(1.0),
         "Boolean" => json!(true),
-        "DateTime" => json!(if noun == "until" { "2026-12-09T00:00:00Z" } else { "2026-12-08T17:00:00Z" }),
+        "DateTime" => json!(if noun == "until" {
+            "2026-12-09T00:00:00Z"
+        } else {
+            "2026-12-08T17:00:00Z"
+        }),
         "LocalDate" => json!("2026-12-08"),
         "LocalTime" => json!(if noun == "until" { "17:00" } else { "09:00" }),
         "TimeZone" => json!("UTC"),

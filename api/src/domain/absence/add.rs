@@ -30,20 +30,30 @@ pub struct Add {
 /// Closes days. What is booked in them stays, and is told.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `AbsenceOverlap` for days of another absence, `InvalidState` when
-/// there are 200 ahead.
+/// `Invalid` with everything that is wrong, `NotFound` for another coach, `AbsenceOverlap` for days
+/// of another absence, `InvalidState` when there are 200 ahead.
 pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
-    let (now, correlation_id, id) = (app.clock.now(), caller.correlation_id.clone(), entity::new_id());
+    let (now, correlation_id, id) = (
+        app.clock.now(),
+        caller.correlation_id.clone(),
+        entity::new_id(),
+    );
     let kept = app
         .db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let coach = lock_coach(txn, coach_id).await?;
                 let today = today(&coach, now);
                 let mut problems = Problems::default();
-                check_days(&mut problems, (input.first_day, input.last_day), today, None);
+                check_days(
+                    &mut problems,
+                    (input.first_day, input.last_day),
+                    today,
+                    None,
+                );
                 check_note(&mut problems, input.note.as_deref());
                 problems.finish()?;
                 let row = Model {
@@ -66,7 +76,14 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                 };
                 require_room(txn, &row, today).await?;
                 let absence = row.into_active_model().reset_all().insert(&**txn).await?;
-                note_change(txn, &person, &coach, (&absence, "absence.add"), &correlation_id).await?;
+                note_change(
+                    txn,
+                    &person,
+                    &coach,
+                    (&absence, "absence.add"),
+                    &correlation_id,
+                )
+                .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
                 Ok(Kept { absence, affected })
             })

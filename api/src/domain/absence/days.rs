@@ -23,7 +23,10 @@ pub fn today(coach: &coach::Model, now: DateTime<Utc>) -> NaiveDate {
 /// From the beginning of the first day to the end of the last one.
 pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) -> Interval {
     let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
-    Interval { from: beginning(zone, first), until: beginning(zone, next) }
+    Interval {
+        from: beginning(zone, first),
+        until: beginning(zone, next),
+    }
 }
 
 /// The first instant of a day. Where the clock skips midnight, that is when it goes on.
@@ -42,16 +45,39 @@ mod tests {
     fn of(zone: Tz, day: &str) -> (String, i64) {
         let day: NaiveDate = day.parse().expect("a literal date");
         let found = stretch(zone, day, day);
-        (found.from.format("%FT%R").to_string(), (found.until - found.from).num_minutes())
+        (
+            found.from.format("%FT%R").to_string(),
+            (found.until - found.from).num_minutes(),
+        )
     }
 
     #[test]
     fn a_day_is_as_long_as_its_clock_says() {
-        assert_eq!(of(Tz::America__New_York, "2026-12-21"), ("2026-12-21T05:00".to_owned(), 24 * 60));
-        assert_eq!(of(Tz::America__New_York, "2026-11-01"), ("2026-11-01T04:00".to_owned(), 25 * 60));
-        assert_eq!(of(Tz::America__New_York, "2027-03-14"), ("2027-03-14T05:00".to_owned(), 23 * 60));
-        assert_eq!(of(Tz::Asia__Beirut, "2026-03-29"), ("2026-03-28T22:00".to_owned(), 23 * 60), "it begins at one");
-        assert_eq!(of(Tz::Asia__Kolkata, "2026-12-21"), ("2026-12-20T18:30".to_owned(), 24 * 60));
-        assert_eq!(of(Tz::Pacific__Apia, "2011-12-30").1, 0, "the day that Samoa skipped");
+        assert_eq!(
+            of(Tz::America__New_York, "2026-12-21"),
+            ("2026-12-21T05:00".to_owned(), 24 * 60)
+        );
+        assert_eq!(
+            of(Tz::America__New_York, "2026-11-01"),
+            ("2026-11-01T04:00".to_owned(), 25 * 60)
+        );
+        assert_eq!(
+            of(Tz::America__New_York, "2027-03-14"),
+            ("2027-03-14T05:00".to_owned(), 23 * 60)
+        );
+        assert_eq!(
+            of(Tz::Asia__Beirut, "2026-03-29"),
+            ("2026-03-28T22:00".to_owned(), 23 * 60),
+            "it begins at one"
+        );
+        assert_eq!(
+            of(Tz::Asia__Kolkata, "2026-12-21"),
+            ("2026-12-20T18:30".to_owned(), 24 * 60)
+        );
+        assert_eq!(
+            of(Tz::Pacific__Apia, "2011-12-30").1,
+            0,
+            "the day that Samoa skipped"
+        );
     }
 }

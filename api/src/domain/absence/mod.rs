@@ -1,7 +1,8 @@
-//! Days on which coaches are away: nobody can book them then. Bookings that are there already stay, for the coach to decide about.
+//! Days on which coaches are away: nobody can book them then. Bookings that are there already stay,
+//! for the coach to decide about.
 //!
-//! Days are those of the coach's own zone. They close the coach's time here whoever keeps it, and are carried to where it is kept
-//! (`domain/sync/absences.rs`).
+//! Days are those of the coach's own zone. They close the coach's time here whoever keeps it, and
+//! are carried to where it is kept (`domain/sync/absences.rs`).
 
 mod add;
 mod days;
@@ -52,12 +53,21 @@ fn no_absence() -> Error {
     Error::NotFound("absence")
 }
 
-/// An absence that the person may change, and its coach. Nobody books the coach or changes either before the transaction ends.
+/// An absence that the person may change, and its coach. Nobody books the coach or changes either
+/// before the transaction ends.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Model)> {
     let standing = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
-    let found = standing().one(&**txn).await?.filter(|found| manages(person, found.coach_id)).ok_or_else(no_absence)?;
+    let found = standing()
+        .one(&**txn)
+        .await?
+        .filter(|found| manages(person, found.coach_id))
+        .ok_or_else(no_absence)?;
     let coach = lock_coach(txn, found.coach_id).await?;
-    let found = standing().lock_exclusive().one(&**txn).await?.ok_or_else(no_absence)?;
+    let found = standing()
+        .lock_exclusive()
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_absence)?;
     Ok((found, coach))
 }
 
@@ -68,11 +78,23 @@ fn check_days(
     today: NaiveDate,
     before: Option<NaiveDate>,
 ) {
-    problems.require(first >= today || before == Some(first), "firstDay", "must not be in the past");
+    problems.require(
+        first >= today || before == Some(first),
+        "firstDay",
+        "must not be in the past",
+    );
     problems.require(last >= today, "lastDay", "must not be in the past");
     problems.require(last >= first, "lastDay", "must not be before the first day");
-    problems.require((last - first).num_days() < LONGEST, "lastDay", format!("must be one of {LONGEST} days at most"));
-    problems.require((first - today).num_days() <= FARTHEST, "firstDay", "is too far ahead");
+    problems.require(
+        (last - first).num_days() < LONGEST,
+        "lastDay",
+        format!("must be one of {LONGEST} days at most"),
+    );
+    problems.require(
+        (first - today).num_days() <= FARTHEST,
+        "firstDay",
+        "is too far ahead",
+    );
 }
 
 fn check_note(problems: &mut Problems, note: Option<&str>) {
@@ -87,19 +109,33 @@ async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
         .filter(Column::CoachId.eq(row.coach_id))
         .filter(Column::RemovedAt.is_null())
         .filter(Column::Id.ne(row.id));
-    let same_days =
-        others.clone().filter(Column::FirstDay.lte(row.last_day)).filter(Column::LastDay.gte(row.first_day));
+    let same_days = others
+        .clone()
+        .filter(Column::FirstDay.lte(row.last_day))
+        .filter(Column::LastDay.gte(row.first_day));
     if same_days.one(&**txn).await?.is_some() {
         return Err(Conflict::AbsenceOverlap.into());
     }
-    if others.filter(Column::LastDay.gte(today)).count(&**txn).await? >= MOST {
-        return Err(Conflict::InvalidState(format!("a coach has at most {MOST} absences ahead")).into());
+    if others
+        .filter(Column::LastDay.gte(today))
+        .count(&**txn)
+        .await?
+        >= MOST
+    {
+        return Err(
+            Conflict::InvalidState(format!("a coach has at most {MOST} absences ahead")).into(),
+        );
     }
     Ok(())
 }
 
 /// What is booked in an absence and not over.
-async fn affected(txn: &Txn, coach: &coach::Model, row: &Model, now: DateTime<Utc>) -> Result<Vec<booking::Model>> {
+async fn affected(
+    txn: &Txn,
+    coach: &coach::Model,
+    row: &Model,
+    now: DateTime<Utc>,
+) -> Result<Vec<booking::Model>> {
     use booking::Column as B;
 
     let away = stretch(zone(coach), row.first_day, row.last_day);
@@ -127,10 +163,24 @@ async fn note_change(
     let now = row.updated_at;
     if !person.is_coach(coach.id) {
         let subject = format!("absence_{}", row.id.simple());
-        audit::record(txn, Some(person.user_id), action, &subject, now, correlation_id).await?;
+        audit::record(
+            txn,
+            Some(person.user_id),
+            action,
+            &subject,
+            now,
+            correlation_id,
+        )
+        .await?;
     }
     if coach.scheduler == Scheduler::CalCom {
-        job::enqueue(txn, &Job::PushAbsences { coach_id: coach.id }, now, correlation_id).await?;
+        job::enqueue(
+            txn,
+            &Job::PushAbsences { coach_id: coach.id },
+            now,
+            correlation_id,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -142,18 +192,32 @@ mod tests {
     fn wrong_with(first: &str, last: &str, before: Option<&str>) -> Vec<String> {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a literal date");
         let mut problems = Problems::default();
-        check_days(&mut problems, (day(first), day(last)), day("2026-11-21"), before.map(day));
+        check_days(
+            &mut problems,
+            (day(first), day(last)),
+            day("2026-11-21"),
+            before.map(day),
+        );
         problems.paths()
     }
 
     #[test]
     fn days_lie_ahead_and_are_a_year_at_most() {
         assert!(wrong_with("2026-11-21", "2026-11-21", None).is_empty());
-        assert!(wrong_with("2026-11-21", "2027-11-21", None).is_empty(), "366 days");
+        assert!(
+            wrong_with("2026-11-21", "2027-11-21", None).is_empty(),
+            "366 days"
+        );
         assert_eq!(wrong_with("2026-11-21", "2027-11-22", None), ["lastDay"]);
         assert_eq!(wrong_with("2026-11-20", "2026-11-21", None), ["firstDay"]);
-        assert!(wrong_with("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(), "it has begun");
-        assert_eq!(wrong_with("2026-11-19", "2026-11-20", Some("2026-11-19")), ["lastDay"]);
+        assert!(
+            wrong_with("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(),
+            "it has begun"
+        );
+        assert_eq!(
+            wrong_with("2026-11-19", "2026-11-20", Some("2026-11-19")),
+            ["lastDay"]
+        );
         assert_eq!(wrong_with("2026-11-23", "2026-11-22", None), ["lastDay"]);
         assert_eq!(wrong_with("2036-12-01", "2036-12-01", None), ["firstDay"]);
     }

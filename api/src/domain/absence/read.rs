@@ -13,14 +13,22 @@ use crate::domain::coach::manages;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Caller, Result};
 
-/// The absences of these coaches that are not over anywhere on earth, by their first day, at most 200 of each: for whoever may change what
-/// is theirs.
+/// The absences of these coaches that are not over anywhere on earth, by their first day, at most
+/// 200 of each: for whoever may change what is theirs.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
-    let yesterday = app.clock.now().date_naive().checked_sub_days(Days::new(1)).unwrap_or_default();
-    let rows = Entity::find_from(coach_ids, yesterday).order_by_asc(Column::FirstDay).all(app.db.read()).await?;
+    let yesterday = app
+        .clock
+        .now()
+        .date_naive()
+        .checked_sub_days(Days::new(1))
+        .unwrap_or_default();
+    let rows = Entity::find_from(coach_ids, yesterday)
+        .order_by_asc(Column::FirstDay)
+        .all(app.db.read())
+        .await?;
     let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
     for row in rows {
         found.entry(row.coach_id).or_default().push(row);
@@ -34,8 +42,13 @@ pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uu
 /// `NotFound`.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
-    let found = Entity::find_by_id(id).filter(Column::RemovedAt.is_null()).one(app.db.read()).await?;
-    found.filter(|absence| manages(person, absence.coach_id)).ok_or_else(no_absence)
+    let found = Entity::find_by_id(id)
+        .filter(Column::RemovedAt.is_null())
+        .one(app.db.read())
+        .await?;
+    found
+        .filter(|absence| manages(person, absence.coach_id))
+        .ok_or_else(no_absence)
 }
 
 /// The absences of these coaches that touch the stretch, wherever they are.
@@ -43,7 +56,10 @@ pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Sel
     // A day elsewhere may have begun yesterday here.
     let day = Days::new(1);
     let (from, until) = (around.from.date_naive(), around.until.date_naive());
-    let (from, until) = (from.checked_sub_days(day).unwrap_or(from), until.checked_add_days(day).unwrap_or(until));
+    let (from, until) = (
+        from.checked_sub_days(day).unwrap_or(from),
+        until.checked_add_days(day).unwrap_or(until),
+    );
     Entity::find_from(coach_ids, from).filter(Column::FirstDay.lte(until))
 }
 
@@ -57,5 +73,8 @@ pub(in crate::domain) async fn away(
     from: chrono::NaiveDate,
 ) -> Result<Vec<Interval>> {
     let rows = Entity::find_from(&[coach.id], from).all(db).await?;
-    Ok(rows.iter().map(|row| stretch(zone(coach), row.first_day, row.last_day)).collect())
+    Ok(rows
+        .iter()
+        .map(|row| stretch(zone(coach), row.first_day, row.last_day))
+        .collect())
 }

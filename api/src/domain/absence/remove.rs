@@ -34,7 +34,14 @@ pub async fn remove(app: &App, caller: &Caller, absence_id: Uuid) -> Result<Mode
                 } else {
                     Entity::delete_by_id(absence_id).exec(&**txn).await?;
                 }
-                note_change(txn, &person, &coach, (&row, "absence.remove"), &correlation_id).await?;
+                note_change(
+                    txn,
+                    &person,
+                    &coach,
+                    (&row, "absence.remove"),
+                    &correlation_id,
+                )
+                .await?;
                 Ok(row)
             })
         })

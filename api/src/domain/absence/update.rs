@@ -29,19 +29,23 @@ pub struct Update {
 /// Changes an absence that is not over.
 ///
 /// # Errors
-/// As for adding one; `NotFound` for another coach's, `Stale` when it was changed since the caller read it, `InvalidState` for one that is
-/// over.
+/// As for adding one; `NotFound` for another coach's, `Stale` when it was changed since the caller
+/// read it, `InvalidState` for one that is over.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     let kept = app
         .db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let (found, coach) = lock(txn, &person, input.absence_id).await?;
                 let today = today(&coach, now);
-                if input.version.is_some_and(|version| version != found.version) {
+                if input
+                    .version
+                    .is_some_and(|version| version != found.version)
+                {
                     return Err(Conflict::Stale.into());
                 }
                 if found.last_day < today {
@@ -52,8 +56,16 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 row.last_day = input.last_day.unwrap_or(found.last_day);
                 row.reason = input.reason.unwrap_or(found.reason);
                 let mut problems = Problems::default();
-                check_days(&mut problems, (row.first_day, row.last_day), today, Some(found.first_day));
-                check_note(&mut problems, input.note.as_ref().and_then(Option::as_deref));
+                check_days(
+                    &mut problems,
+                    (row.first_day, row.last_day),
+                    today,
+                    Some(found.first_day),
+                );
+                check_note(
+                    &mut problems,
+                    input.note.as_ref().and_then(Option::as_deref),
+                );
                 problems.finish()?;
                 if let Some(note) = input.note {
                     row.note = filled(note);
@@ -62,7 +74,14 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 row.state = (coach.scheduler == Scheduler::CalCom).then_some(State::Pending);
                 (row.message, row.version, row.updated_at) = (None, found.version + 1, now);
                 let absence = row.into_active_model().reset_all().update(&**txn).await?;
-                note_change(txn, &person, &coach, (&absence, "absence.update"), &correlation_id).await?;
+                note_change(
+                    txn,
+                    &person,
+                    &coach,
+                    (&absence, "absence.update"),
+                    &correlation_id,
+                )
+                .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
                 Ok(Kept { absence, affected })
             })

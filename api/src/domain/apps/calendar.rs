@@ -93,7 +93,10 @@ impl Calendars {
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Calendar> {
-        self.accounts.iter().filter_map(|account| account.calendars.as_deref()).flatten()
+        self.accounts
+            .iter()
+            .filter_map(|account| account.calendars.as_deref())
+            .flatten()
     }
 }
 
@@ -101,9 +104,15 @@ impl Calendars {
 ///
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage.
-pub async fn look_at_calendars(app: &Arc<App>, caller: &Caller, coach_id: Uuid) -> Result<Look<Calendars>> {
-    look::look(app, caller, coach_id, |app, coach_id| async move { read(&look::desk(&app, coach_id).await?).await })
-        .await
+pub async fn look_at_calendars(
+    app: &Arc<App>,
+    caller: &Caller,
+    coach_id: Uuid,
+) -> Result<Look<Calendars>> {
+    look::look(app, caller, coach_id, |app, coach_id| async move {
+        read(&look::desk(&app, coach_id).await?).await
+    })
+    .await
 }
 
 /// Reads them.
@@ -111,7 +120,10 @@ pub async fn look_at_calendars(app: &Arc<App>, caller: &Caller, coach_id: Uuid) 
 /// # Errors
 /// What stands in the way: never an empty list instead.
 pub(super) async fn read(desk: &Desk<'_>) -> Result<Calendars> {
-    match desk.ask(|client, credential| async move { client.list_calendars(&credential).await }).await {
+    match desk
+        .ask(|client, credential| async move { client.list_calendars(&credential).await })
+        .await
+    {
         Ok(found) => Ok(shown(desk.link.id, found)),
         Err(fault) => Err(desk.trouble(&fault).await),
     }
@@ -123,14 +135,20 @@ pub(super) async fn read(desk: &Desk<'_>) -> Result<Calendars> {
 /// `NotFound`, and as [`read`].
 pub(super) async fn require(desk: &Desk<'_>, id: Uuid) -> Result<CalendarAccount> {
     let found = read(desk).await?;
-    found.find(id).cloned().ok_or(Error::NotFound("calendar account"))
+    found
+        .find(id)
+        .cloned()
+        .ok_or(Error::NotFound("calendar account"))
 }
 
 fn shown(connection_id: Uuid, found: wire::Calendars) -> Calendars {
     let destination = found.destination;
     let accounts = found.connected.into_iter().map(|account| {
         let integration = account.integration.clone().unwrap_or_default();
-        let number = account.credential_id.map(|id| id.to_string()).unwrap_or_default();
+        let number = account
+            .credential_id
+            .map(|id| id.to_string())
+            .unwrap_or_default();
         let status = match account.trouble {
             None => CalendarAccountStatus::Ok,
             Some(CalendarTrouble::AccessEnded) => CalendarAccountStatus::NeedsReconnecting,
@@ -143,7 +161,12 @@ fn shown(connection_id: Uuid, found: wire::Calendars) -> Calendars {
                 external_id: calendar.external_id,
             };
             Calendar {
-                id: derived(&[&connection_id.to_string(), &key.integration, &number, &key.external_id]),
+                id: derived(&[
+                    &connection_id.to_string(),
+                    &key.integration,
+                    &number,
+                    &key.external_id,
+                ]),
                 name: calendar.name,
                 is_primary: calendar.primary,
                 is_read_only: calendar.read_only,
@@ -157,18 +180,24 @@ fn shown(connection_id: Uuid, found: wire::Calendars) -> Calendars {
             provider: CalendarProvider::of(&integration),
             address: account.address,
             status,
-            calendars: account.trouble.is_none().then(|| account.calendars.into_iter().map(calendar).collect()),
+            calendars: account
+                .trouble
+                .is_none()
+                .then(|| account.calendars.into_iter().map(calendar).collect()),
             app: CalendarApp::of_integration(&integration),
             credential_id: account.credential_id,
         }
     });
-    Calendars { accounts: accounts.collect() }
+    Calendars {
+        accounts: accounts.collect(),
+    }
 }
 
 /// The account is not always named with the destination.
 fn is_same(aim: &CalendarKey, key: &CalendarKey) -> bool {
-    let same_account =
-        aim.credential_id.is_none() || key.credential_id.is_none() || aim.credential_id == key.credential_id;
+    let same_account = aim.credential_id.is_none()
+        || key.credential_id.is_none()
+        || aim.credential_id == key.credential_id;
     same_account && aim.integration == key.integration && aim.external_id == key.external_id
 }
 
@@ -179,7 +208,11 @@ fn derived(parts: &[&str]) -> Uuid {
         hash.update(part);
         hash.update([0]);
     }
-    Uuid::from_bytes(hash.finalize()[..16].try_into().expect("a digest has 32 bytes"))
+    Uuid::from_bytes(
+        hash.finalize()[..16]
+            .try_into()
+            .expect("a digest has 32 bytes"),
+    )
 }
 
 #[cfg(test)]
@@ -216,11 +249,22 @@ mod tests {
             },
         );
         let connected = vec![account(1, "a@example.com"), account(2, "a@example.com")];
-        let found = || shown(link, wire::Calendars { connected: connected.clone(), destination: Some(aim.clone()) });
+        let found = || {
+            shown(
+                link,
+                wire::Calendars {
+                    connected: connected.clone(),
+                    destination: Some(aim.clone()),
+                },
+            )
+        };
         assert_eq!(found(), found());
         let ids: Vec<_> = found().all().map(|calendar| calendar.id).collect();
         assert_ne!(ids[0], ids[1]);
-        let aims: Vec<_> = found().all().map(|calendar| calendar.is_destination).collect();
+        let aims: Vec<_> = found()
+            .all()
+            .map(|calendar| calendar.is_destination)
+            .collect();
         assert_eq!(aims, [false, true]);
     }
 }

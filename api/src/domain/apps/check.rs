@@ -11,8 +11,8 @@ use crate::domain::{Caller, Result};
 /// Has Cal.com try an account now. That it does not work is an outcome.
 ///
 /// # Errors
-/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time, `Refused` for what cannot be tried,
-/// `Unavailable`.
+/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time,
+/// `Refused` for what cannot be tried, `Unavailable`.
 pub async fn check_calendar_account(
     app: &App,
     caller: &Caller,
@@ -21,12 +21,19 @@ pub async fn check_calendar_account(
 ) -> Result<CalendarAccount> {
     let desk = Desk::open(app, caller, coach_id).await?;
     let account = require(&desk, account_id).await?;
-    let Some(calendar) = account.app else { return Err(refused("Cal.com cannot try an account of this provider")) };
-    match desk.ask(|client, credential| async move { client.check_calendar(&credential, calendar).await }).await {
+    let Some(calendar) = account.app else {
+        return Err(refused("Cal.com cannot try an account of this provider"));
+    };
+    match desk
+        .ask(|client, credential| async move { client.check_calendar(&credential, calendar).await })
+        .await
+    {
         Ok(()) => Ok(account),
-        Err(fault) if fault.kind == Kind::Rejected => {
-            Ok(CalendarAccount { status: CalendarAccountStatus::NeedsReconnecting, calendars: None, ..account })
-        }
+        Err(fault) if fault.kind == Kind::Rejected => Ok(CalendarAccount {
+            status: CalendarAccountStatus::NeedsReconnecting,
+            calendars: None,
+            ..account
+        }),
         Err(fault) => Err(desk.trouble(&fault).await),
     }
 }

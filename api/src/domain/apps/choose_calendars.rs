@@ -34,23 +34,31 @@ enum Step<'c> {
     Deselect(&'c Calendar),
 }
 
-/// Chooses. Cal.com takes one calendar at a time: what counts from now on comes first, so that a choice which is cut off leaves less free
-/// time, never more. To ask again is harmless. Gives whose calendars they are.
+/// Chooses. Cal.com takes one calendar at a time: what counts from now on comes first, so that a
+/// choice which is cut off leaves less free time, never more. To ask again is harmless. Gives whose
+/// calendars they are.
 ///
 /// # Errors
-/// `Invalid` for calendars that are not there or cannot be written to, `Account` when there is no account that works and keeps the coach's
-/// time, `Unavailable`.
+/// `Invalid` for calendars that are not there or cannot be written to, `Account` when there is no
+/// account that works and keeps the coach's time, `Unavailable`.
 pub async fn choose_calendars(app: &App, caller: &Caller, choice: Choice) -> Result<Uuid> {
     let desk = Desk::open(app, caller, choice.coach_id).await?;
     let there = read(&desk).await?;
     let steps = plan(&there, &choice)?;
     let began = Instant::now();
     for (index, step) in steps.iter().enumerate() {
-        let done = if began.elapsed() > PATIENCE { None } else { Some(take(&desk, *step).await) };
+        let done = if began.elapsed() > PATIENCE {
+            None
+        } else {
+            Some(take(&desk, *step).await)
+        };
         let (error, is_doubtful) = match done {
             Some(Ok(())) => continue,
             Some(Err(fault)) => (desk.trouble(&fault).await, fault.outcome_unknown()),
-            None => (Error::Unavailable("Cal.com takes too long; ask again for the rest"), false),
+            None => (
+                Error::Unavailable("Cal.com takes too long; ask again for the rest"),
+                false,
+            ),
         };
         if index > 0 || is_doubtful {
             desk.note("calendar.choose").await?;
@@ -66,15 +74,30 @@ fn plan<'c>(there: &'c Calendars, choice: &Choice) -> Result<Vec<Step<'c>>> {
     let find = |id: &Uuid| there.all().find(|calendar| calendar.id == *id);
     let (mut first, mut last) = (Vec::new(), Vec::new());
     if let Some(wanted) = &choice.conflicts {
-        problems.require(wanted.len() <= MOST, "calendarIds", format!("at most {MOST}"));
+        problems.require(
+            wanted.len() <= MOST,
+            "calendarIds",
+            format!("at most {MOST}"),
+        );
         for (index, id) in wanted.iter().enumerate() {
             let is_known = find(id).is_some();
-            problems.require(is_known, &format!("calendarIds.{index}"), "is no calendar that can be read");
+            problems.require(
+                is_known,
+                &format!("calendarIds.{index}"),
+                "is no calendar that can be read",
+            );
         }
         let counts = |calendar: &&Calendar| wanted.contains(&calendar.id);
-        first
-            .extend(there.all().filter(counts).filter(|calendar| !calendar.is_checked_for_conflicts).map(Step::Select));
-        let drop = there.all().filter(|calendar| !counts(calendar) && calendar.is_checked_for_conflicts);
+        first.extend(
+            there
+                .all()
+                .filter(counts)
+                .filter(|calendar| !calendar.is_checked_for_conflicts)
+                .map(Step::Select),
+        );
+        let drop = there
+            .all()
+            .filter(|calendar| !counts(calendar) && calendar.is_checked_for_conflicts);
         last.extend(drop.map(Step::Deselect));
     }
     if let Some(id) = &choice.destination {
@@ -96,15 +119,24 @@ async fn take(desk: &Desk<'_>, step: Step<'_>) -> Result<(), Fault> {
     match step {
         Step::Select(calendar) => {
             let key = &calendar.key;
-            desk.ask(|client, credential| async move { client.select_calendar(&credential, key).await }).await
+            desk.ask(
+                |client, credential| async move { client.select_calendar(&credential, key).await },
+            )
+            .await
         }
         Step::Deselect(calendar) => {
             let key = &calendar.key;
-            desk.ask(|client, credential| async move { client.deselect_calendar(&credential, key).await }).await
+            desk.ask(|client, credential| async move {
+                client.deselect_calendar(&credential, key).await
+            })
+            .await
         }
         Step::Aim(calendar) => {
             let key = &calendar.key;
-            desk.ask(|client, credential| async move { client.set_destination_calendar(&credential, key).await }).await
+            desk.ask(|client, credential| async move {
+                client.set_destination_calendar(&credential, key).await
+            })
+            .await
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::domain::{Caller, Error, Result};
 /// Makes an app the one for meetings of event types that name none. Gives whose it is.
 ///
 /// # Errors
-/// `AppMissing` for one that is not connected, `Account` when there is no account that works and keeps the coach's time, `Unavailable`.
+/// `AppMissing` for one that is not connected, `Account` when there is no account that works and
+/// keeps the coach's time, `Unavailable`.
 pub async fn set_default_video_app(
     app: &App,
     caller: &Caller,
@@ -32,7 +33,8 @@ pub async fn set_default_video_app(
 /// Disconnects an app. One that is not connected is as well. Gives whose it was.
 ///
 /// # Errors
-/// `Invalid` for Cal.com's own, `Account` when there is no account that works and keeps the coach's time, `Unavailable`.
+/// `Invalid` for Cal.com's own, `Account` when there is no account that works and keeps the coach's
+/// time, `Unavailable`.
 pub async fn disconnect_video_app(
     app: &App,
     caller: &Caller,

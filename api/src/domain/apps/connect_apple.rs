@@ -20,8 +20,8 @@ pub struct Apple {
 /// Connects Apple's calendars. Gives whose they are.
 ///
 /// # Errors
-/// `Invalid` for a user name or password that cannot be one, or that Apple does not accept; `Account` when there is no account that works
-/// and keeps the coach's time; `Unavailable`.
+/// `Invalid` for a user name or password that cannot be one, or that Apple does not accept;
+/// `Account` when there is no account that works and keeps the coach's time; `Unavailable`.
 pub async fn connect_apple_calendar(app: &App, caller: &Caller, input: Apple) -> Result<Uuid> {
     let (username, password) = (input.username.expose_secret().trim(), &input.app_password);
     let mut problems = Problems::default();
@@ -30,13 +30,16 @@ pub async fn connect_apple_calendar(app: &App, caller: &Caller, input: Apple) ->
     problems.finish()?;
     let desk = Desk::open(app, caller, input.coach_id).await?;
     let asked = desk.write("calendar.connect", |client, credential| async move {
-        client.connect_apple_calendar(&credential, username, password).await
+        client
+            .connect_apple_calendar(&credential, username, password)
+            .await
     });
     if let Err(fault) = asked.await? {
         return Err(match (&fault.refusal, fault.kind) {
-            (None, Kind::Rejected) => {
-                Error::invalid("appPassword", "Apple does not accept this user name and app password")
-            }
+            (None, Kind::Rejected) => Error::invalid(
+                "appPassword",
+                "Apple does not accept this user name and app password",
+            ),
             _ => desk.trouble(&fault).await,
         });
     }

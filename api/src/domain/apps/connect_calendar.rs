@@ -18,25 +18,45 @@ pub struct ConnectCalendar {
     pub redirect_to: String,
 }
 
-/// Where the coach gives their consent. It is for their own browser and for nobody else: it may carry a credential of theirs.
+/// Where the coach gives their consent. It is for their own browser and for nobody else: it may
+/// carry a credential of theirs.
 ///
 /// # Errors
-/// `Invalid` for a provider that is connected in another way and for an address that is not allowed, `InvalidState` for anyone but the
-/// coach, `Account` when there is no account that works and keeps their time, `Unavailable`.
-pub async fn connect_calendar(app: &App, caller: &Caller, input: ConnectCalendar) -> Result<String> {
+/// `Invalid` for a provider that is connected in another way and for an address that is not
+/// allowed, `InvalidState` for anyone but the coach, `Account` when there is no account that works
+/// and keeps their time, `Unavailable`.
+pub async fn connect_calendar(
+    app: &App,
+    caller: &Caller,
+    input: ConnectCalendar,
+) -> Result<String> {
     let calendar = match input.provider {
         CalendarProvider::Google => CalendarApp::Google,
         CalendarProvider::Office365 => CalendarApp::Office365,
-        CalendarProvider::Apple => return Err(Error::invalid("provider", "is connected by connectAppleCalendar")),
-        CalendarProvider::IcsFeed => return Err(Error::invalid("provider", "is connected by setCalendarFeeds")),
-        CalendarProvider::Other => return Err(Error::invalid("provider", "must be GOOGLE or OFFICE365")),
+        CalendarProvider::Apple => {
+            return Err(Error::invalid(
+                "provider",
+                "is connected by connectAppleCalendar",
+            ));
+        }
+        CalendarProvider::IcsFeed => {
+            return Err(Error::invalid(
+                "provider",
+                "is connected by setCalendarFeeds",
+            ));
+        }
+        CalendarProvider::Other => {
+            return Err(Error::invalid("provider", "must be GOOGLE or OFFICE365"));
+        }
     };
     require_allowed(app, "redirectTo", &input.redirect_to)?;
     let desk = Desk::open(app, caller, input.coach_id).await?;
     desk.require_own()?;
     let back = &input.redirect_to;
     let asked = desk.write("calendar.start", |client, credential| async move {
-        client.calendar_connect_url(&credential, calendar, back, None).await
+        client
+            .calendar_connect_url(&credential, calendar, back, None)
+            .await
     });
     let page = match asked.await? {
         Ok(page) => page,
@@ -50,5 +70,8 @@ pub(super) fn require_allowed(app: &App, field: &str, url: &str) -> Result<()> {
     if app.redirects.allows(url) {
         return Ok(());
     }
-    Err(Error::invalid(field, "is not one of the addresses that browsers may be sent to"))
+    Err(Error::invalid(
+        field,
+        "is not one of the addresses that browsers may be sent to",
+    ))
 }

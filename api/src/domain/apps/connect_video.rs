@@ -20,15 +20,19 @@ pub struct ConnectVideo {
     pub redirect_on_error: Option<String>,
 }
 
-/// Where the coach gives their consent. It is for their own browser and for nobody else: it may carry a credential of theirs.
+/// Where the coach gives their consent. It is for their own browser and for nobody else: it may
+/// carry a credential of theirs.
 ///
 /// # Errors
-/// `Invalid` for an app that is connected in another way and for an address that is not allowed, `InvalidState` for anyone but the coach,
-/// `Account` when there is no account that works and keeps their time, `Unavailable`.
+/// `Invalid` for an app that is connected in another way and for an address that is not allowed,
+/// `InvalidState` for anyone but the coach, `Account` when there is no account that works and keeps
+/// their time, `Unavailable`.
 pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) -> Result<String> {
     match input.app {
         VideoApp::Zoom | VideoApp::Office365Video => {}
-        VideoApp::GoogleMeet => return Err(Error::invalid("app", "is connected by connectGoogleMeet")),
+        VideoApp::GoogleMeet => {
+            return Err(Error::invalid("app", "is connected by connectGoogleMeet"));
+        }
         VideoApp::CalVideo => return Err(Error::invalid("app", "is always there")),
     }
     let (back, wanted) = (&input.redirect_to, input.app.wire());
@@ -38,7 +42,9 @@ pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) 
     let desk = Desk::open(app, caller, input.coach_id).await?;
     desk.require_own()?;
     let asked = desk.write("video.start", |client, credential| async move {
-        client.video_connect_url(&credential, wanted, back, on_error).await
+        client
+            .video_connect_url(&credential, wanted, back, on_error)
+            .await
     });
     let page = match asked.await? {
         Ok(page) => page,
@@ -50,11 +56,17 @@ pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) 
 /// Connects Google Meet, by the Google calendar that is connected already. Gives whose it is.
 ///
 /// # Errors
-/// `AppMissing` without such a calendar, `Account` when there is no account that works and keeps the coach's time, `Unavailable`.
-pub async fn connect_google_meet(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Uuid> {
+/// `AppMissing` without such a calendar, `Account` when there is no account that works and keeps
+/// the coach's time, `Unavailable`.
+pub async fn connect_google_meet(
+    app: &App,
+    caller: &Caller,
+    coach_id: Option<Uuid>,
+) -> Result<Uuid> {
     let desk = Desk::open(app, caller, coach_id).await?;
-    let asked =
-        desk.write("video.connect", |client, credential| async move { client.connect_google_meet(&credential).await });
+    let asked = desk.write("video.connect", |client, credential| async move {
+        client.connect_google_meet(&credential).await
+    });
     if let Err(fault) = asked.await? {
         return Err(desk.trouble(&fault).await);
     }

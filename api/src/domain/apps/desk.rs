@@ -31,11 +31,19 @@ impl<'a> Desk<'a> {
     /// For a coach who looks after their own account, or for staff.
     ///
     /// # Errors
-    /// `NotFound` for another coach, `Account` when there is no account that works and keeps their time.
-    pub(super) async fn open(app: &'a App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Self> {
+    /// `NotFound` for another coach, `Account` when there is no account that works and keeps their
+    /// time.
+    pub(super) async fn open(
+        app: &'a App,
+        caller: &Caller,
+        coach_id: Option<Uuid>,
+    ) -> Result<Self> {
         let (person, coach_id) = acting_for(caller, coach_id)?;
         let by = Some((person, caller.correlation_id.clone()));
-        Ok(Self { by, ..Self::of(app, coach_id, BUDGET).await? })
+        Ok(Self {
+            by,
+            ..Self::of(app, coach_id, BUDGET).await?
+        })
     }
 
     /// The same, before any question of who asks, with so much time for each call.
@@ -45,15 +53,27 @@ impl<'a> Desk<'a> {
     pub(super) async fn of(app: &'a App, coach_id: Uuid, budget: Duration) -> Result<Self> {
         let coach = require(app.db.read(), coach_id).await?;
         let link = usable(app, &coach).await?;
-        let account = Account::of_coach(app, coach_id, Purpose::Calendar).await?.ok_or_else(not_connected)?;
-        Ok(Self { app, coach_id, link, account: account.within(budget), by: None })
+        let account = Account::of_coach(app, coach_id, Purpose::Calendar)
+            .await?
+            .ok_or_else(not_connected)?;
+        Ok(Self {
+            app,
+            coach_id,
+            link,
+            account: account.within(budget),
+            by: None,
+        })
     }
 
     /// Makes a call with the coach's credential.
     ///
     /// # Errors
-    /// What Cal.com gives, for those who know more than [`trouble`](Self::trouble) about what it means.
-    pub(super) async fn ask<'c, T, F>(&'c self, ask: impl Fn(&'c Client, Credential) -> F) -> Result<T, Fault>
+    /// What Cal.com gives, for those who know more than [`trouble`](Self::trouble) about what it
+    /// means.
+    pub(super) async fn ask<'c, T, F>(
+        &'c self,
+        ask: impl Fn(&'c Client, Credential) -> F,
+    ) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -83,13 +103,18 @@ impl<'a> Desk<'a> {
     pub(super) async fn trouble(&self, fault: &Fault) -> Error {
         match (&fault.refusal, fault.kind) {
             (Some(Refusal::AppNotConnected { app }), _) => Conflict::AppMissing(label(app)).into(),
-            (Some(Refusal::InsufficientScope { .. }), _) => {
-                account("the consent that was given at Cal.com does not include this", Action::Reconnect)
+            (Some(Refusal::InsufficientScope { .. }), _) => account(
+                "the consent that was given at Cal.com does not include this",
+                Action::Reconnect,
+            ),
+            (Some(Refusal::Forbidden), _) => {
+                refused("Cal.com does not allow this account to do that")
             }
-            (Some(Refusal::Forbidden), _) => refused("Cal.com does not allow this account to do that"),
             (Some(Refusal::UnknownRoute), _) => refused("this Cal.com server cannot do that"),
             (_, FaultKind::Unauthorized) => self.turned_away().await,
-            (Some(Refusal::NotOwner), _) | (_, FaultKind::NotFound) => Error::NotFound("calendar account"),
+            (Some(Refusal::NotOwner), _) | (_, FaultKind::NotFound) => {
+                Error::NotFound("calendar account")
+            }
             (_, FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Malformed) => {
                 tracing::warn!(error = %fault, provider = PROVIDER, coach.id = %self.coach_id, "Cal.com does not answer");
                 Error::Unavailable("Cal.com does not answer at present; try again later")
@@ -116,35 +141,62 @@ impl<'a> Desk<'a> {
     /// When the database fails.
     pub(super) async fn note(&self, action: &'static str) -> Result<()> {
         self.app.slots.doubt(self.coach_id);
-        let Some((person, correlation_id)) = self.by.clone() else { return Ok(()) };
+        let Some((person, correlation_id)) = self.by.clone() else {
+            return Ok(());
+        };
         let (now, subject) = (self.app.clock.now(), connection::subject(self.link.id));
         self.app
             .db
             .write(move |txn| {
                 let (subject, correlation_id) = (subject.clone(), correlation_id.clone());
                 Box::pin(async move {
-                    audit::record(txn, Some(person.user_id), action, &subject, now, &correlation_id).await
+                    audit::record(
+                        txn,
+                        Some(person.user_id),
+                        action,
+                        &subject,
+                        now,
+                        &correlation_id,
+                    )
+                    .await
                 })
             })
             .await
     }
 
-    /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and connects what belongs to whoever goes there.
+    /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and
+    /// connects what belongs to whoever goes there.
     pub(super) fn require_own(&self) -> Result<()> {
-        if self.by.as_ref().is_some_and(|(person, _)| person.is_coach(self.coach_id)) {
+        if self
+            .by
+            .as_ref()
+            .is_some_and(|(person, _)| person.is_coach(self.coach_id))
+        {
             return Ok(());
         }
-        Err(Conflict::InvalidState("only the coach can do this, in their own browser".to_owned()).into())
+        Err(
+            Conflict::InvalidState("only the coach can do this, in their own browser".to_owned())
+                .into(),
+        )
     }
 }
 
 /// The connection through which we act for a coach, if it keeps their time and works.
 async fn usable(app: &App, coach: &coach::Model) -> Result<Link> {
-    let link = connection::find_live(app, coach.id).await?.ok_or_else(not_connected)?;
+    let link = connection::find_live(app, coach.id)
+        .await?
+        .ok_or_else(not_connected)?;
     if coach.scheduler != Scheduler::CalCom {
-        return Err(account("this coach's time is not kept by Cal.com", Action::Migrate));
+        return Err(account(
+            "this coach's time is not kept by Cal.com",
+            Action::Migrate,
+        ));
     }
-    if link.health == Health::Broken { Err(broken(&link)) } else { Ok(link) }
+    if link.health == Health::Broken {
+        Err(broken(&link))
+    } else {
+        Ok(link)
+    }
 }
 
 fn broken(link: &Link) -> Error {
@@ -153,7 +205,10 @@ fn broken(link: &Link) -> Error {
         Kind::ManagedUser => Action::Provision,
         Kind::OAuth | Kind::Observed => Action::Reconnect,
     };
-    account("Cal.com no longer accepts the connected account", connection::action(link).unwrap_or(usual))
+    account(
+        "Cal.com no longer accepts the connected account",
+        connection::action(link).unwrap_or(usual),
+    )
 }
 
 fn not_connected() -> Error {

@@ -8,19 +8,29 @@ use super::desk::{Desk, refused};
 use crate::app::App;
 use crate::domain::{Caller, Result};
 
-/// Disconnects an account: its calendars no longer make the coach busy, and no booking is written to them.
+/// Disconnects an account: its calendars no longer make the coach busy, and no booking is written
+/// to them.
 ///
 /// # Errors
-/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time, `Refused` for what cannot be
-/// disconnected here, `Unavailable`.
-pub async fn disconnect_calendar(app: &App, caller: &Caller, coach_id: Option<Uuid>, account_id: Uuid) -> Result<Uuid> {
+/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time,
+/// `Refused` for what cannot be disconnected here, `Unavailable`.
+pub async fn disconnect_calendar(
+    app: &App,
+    caller: &Caller,
+    coach_id: Option<Uuid>,
+    account_id: Uuid,
+) -> Result<Uuid> {
     let desk = Desk::open(app, caller, coach_id).await?;
     let account = require(&desk, account_id).await?;
     let Some((calendar, credential_id)) = account.app.zip(account.credential_id) else {
-        return Err(refused("an account of this provider can only be disconnected in Cal.com's own pages"));
+        return Err(refused(
+            "an account of this provider can only be disconnected in Cal.com's own pages",
+        ));
     };
     let asked = desk.write("calendar.disconnect", |client, credential| async move {
-        client.disconnect_calendar(&credential, calendar, credential_id).await
+        client
+            .disconnect_calendar(&credential, calendar, credential_id)
+            .await
     });
     match asked.await? {
         Ok(()) => {}

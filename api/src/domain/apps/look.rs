@@ -28,10 +28,12 @@ pub enum Look<T> {
     Unavailable { message: String },
 }
 
-/// Reads something of a coach's account. The work goes on when nobody waits any more: a token that was renewed for it must not get lost.
+/// Reads something of a coach's account. The work goes on when nobody waits any more: a token that
+/// was renewed for it must not get lost.
 ///
 /// # Errors
-/// `NotFound` for a coach whom the caller does not manage. That something cannot be read is an outcome.
+/// `NotFound` for a coach whom the caller does not manage. That something cannot be read is an
+/// outcome.
 pub(super) async fn look<T, F>(
     app: &Arc<App>,
     caller: &Caller,
@@ -46,15 +48,20 @@ where
         return Err(Error::NotFound("coach"));
     }
     let work = app.tasks.spawn(read(Arc::clone(app), coach_id));
-    let unavailable = |message: &str| Ok(Look::Unavailable { message: message.to_owned() });
+    let unavailable = |message: &str| {
+        Ok(Look::Unavailable {
+            message: message.to_owned(),
+        })
+    };
     let Ok(done) = tokio::time::timeout(PATIENCE, work).await else {
         return unavailable("Cal.com does not answer at present; try again later");
     };
     match done.map_err(|error| Error::internal("a look into an account", error))? {
         Ok(found) => Ok(Look::Read(found, app.clock.now())),
-        Err(Error::Conflict(Conflict::Account { message, action })) => {
-            Ok(Look::NeedsAction { action, message: message.to_owned() })
-        }
+        Err(Error::Conflict(Conflict::Account { message, action })) => Ok(Look::NeedsAction {
+            action,
+            message: message.to_owned(),
+        }),
         Err(Error::Unavailable(message)) => unavailable(message),
         Err(Error::Conflict(why)) => unavailable(&why.to_string()),
         Err(error) => Err(error),

@@ -1,7 +1,9 @@
-//! What coaches have connected at Cal.com: calendars, which say when they are busy and take their bookings, and apps for video.
+//! What coaches have connected at Cal.com: calendars, which say when they are busy and take their
+//! bookings, and apps for video.
 //!
-//! Nothing of it is kept here. It is read when somebody asks, in a short time, and an account that cannot be asked is never shown as one
-//! in which nothing is connected. What is changed is changed there, and written to the audit log.
+//! Nothing of it is kept here. It is read when somebody asks, in a short time, and an account that
+//! cannot be asked is never shown as one in which nothing is connected. What is changed is changed
+//! there, and written to the audit log.
 
 mod calendar;
 mod check;
@@ -16,7 +18,10 @@ mod feeds;
 mod look;
 mod video;
 
-pub use calendar::{Calendar, CalendarAccount, CalendarAccountStatus, CalendarProvider, Calendars, look_at_calendars};
+pub use calendar::{
+    Calendar, CalendarAccount, CalendarAccountStatus, CalendarProvider, Calendars,
+    look_at_calendars,
+};
 pub use check::check_calendar_account;
 pub use choose_calendars::{Choice, choose_calendars};
 pub use choose_video::{disconnect_video_app, set_default_video_app};

@@ -66,14 +66,18 @@ pub struct Video {
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage.
 pub async fn look_at_video(app: &Arc<App>, caller: &Caller, coach_id: Uuid) -> Result<Look<Video>> {
-    look::look(app, caller, coach_id, |app, coach_id| async move { read(&look::desk(&app, coach_id).await?).await })
-        .await
+    look::look(app, caller, coach_id, |app, coach_id| async move {
+        read(&look::desk(&app, coach_id).await?).await
+    })
+    .await
 }
 
 async fn read(desk: &Desk<'_>) -> Result<Video> {
     let found = futures_util::future::try_join(
         desk.ask(|client, credential| async move { client.list_video_apps(&credential).await }),
-        desk.ask(|client, credential| async move { client.find_default_video_app(&credential).await }),
+        desk.ask(
+            |client, credential| async move { client.find_default_video_app(&credential).await },
+        ),
     );
     match found.await {
         Ok((connected, default)) => Ok(shown(&connected, default.as_ref())),
@@ -83,11 +87,19 @@ async fn read(desk: &Desk<'_>) -> Result<Video> {
 
 /// A default that is none of these, such as a link, is nobody's.
 fn shown(connected: &[ConnectedVideo], default: Option<&DefaultVideo>) -> Video {
-    let default = default.map_or(Some(VideoApp::CalVideo), |default| VideoApp::named(&default.app));
-    let state = |app, needs_reconnecting| VideoAppState { app, is_default: default == Some(app), needs_reconnecting };
+    let default = default.map_or(Some(VideoApp::CalVideo), |default| {
+        VideoApp::named(&default.app)
+    });
+    let state = |app, needs_reconnecting| VideoAppState {
+        app,
+        is_default: default == Some(app),
+        needs_reconnecting,
+    };
     let mut apps = vec![state(VideoApp::CalVideo, false)];
     for one in connected {
-        let Some(app) = VideoApp::named(&one.kind) else { continue };
+        let Some(app) = VideoApp::named(&one.kind) else {
+            continue;
+        };
         match apps.iter_mut().find(|known| known.app == app) {
             // Connected twice: it works as long as one of them does.
             Some(known) => known.needs_reconnecting &= one.invalid,
@@ -102,19 +114,40 @@ mod tests {
     use super::*;
 
     fn connected(kind: &str, invalid: bool) -> ConnectedVideo {
-        ConnectedVideo { id: None, kind: kind.to_owned(), invalid }
+        ConnectedVideo {
+            id: None,
+            kind: kind.to_owned(),
+            invalid,
+        }
     }
 
     #[test]
     fn what_was_never_chosen_is_their_own() {
-        let zoom =
-            |is_default, needs_reconnecting| VideoAppState { app: VideoApp::Zoom, is_default, needs_reconnecting };
-        let own = |is_default| VideoAppState { app: VideoApp::CalVideo, is_default, needs_reconnecting: false };
+        let zoom = |is_default, needs_reconnecting| VideoAppState {
+            app: VideoApp::Zoom,
+            is_default,
+            needs_reconnecting,
+        };
+        let own = |is_default| VideoAppState {
+            app: VideoApp::CalVideo,
+            is_default,
+            needs_reconnecting: false,
+        };
         assert_eq!(shown(&[], None).apps, [own(true)]);
-        let both = [connected("zoom_video", true), connected("zoom_video", false), connected("whereby_video", false)];
+        let both = [
+            connected("zoom_video", true),
+            connected("zoom_video", false),
+            connected("whereby_video", false),
+        ];
         assert_eq!(shown(&both, None).apps, [own(true), zoom(false, false)]);
-        let default = |app: &str| DefaultVideo { app: app.to_owned(), link: None };
-        assert_eq!(shown(&both[..1], Some(&default("zoom"))).apps, [own(false), zoom(true, true)]);
+        let default = |app: &str| DefaultVideo {
+            app: app.to_owned(),
+            link: None,
+        };
+        assert_eq!(
+            shown(&both[..1], Some(&default("zoom"))).apps,
+            [own(false), zoom(true, true)]
+        );
         assert_eq!(shown(&[], Some(&default("whereby"))).apps, [own(false)]);
     }
 }

@@ -27,7 +27,8 @@ pub enum Action {
     AddGuests,
 }
 
-/// Whether the caller may know where the session takes place: its coach and staff while it stands, its client once it is confirmed.
+/// Whether the caller may know where the session takes place: its coach and staff while it stands,
+/// its client once it is confirmed.
 #[must_use]
 pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
     match super::side_of(caller, booking) {
@@ -37,24 +38,53 @@ pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
     }
 }
 
-/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and have the last word. `is_reachable` says
-/// whether its scheduler can be asked: the built-in one always, another one while its coach is connected.
+/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and
+/// have the last word. `is_reachable` says whether its scheduler can be asked: the built-in one
+/// always, another one while its coach is connected.
 #[must_use]
-pub fn allowed_actions(caller: &Caller, booking: &Model, is_reachable: bool, now: DateTime<Utc>) -> Vec<Action> {
-    let Some(side) = super::side_of(caller, booking) else { return Vec::new() };
+pub fn allowed_actions(
+    caller: &Caller,
+    booking: &Model,
+    is_reachable: bool,
+    now: DateTime<Utc>,
+) -> Vec<Action> {
+    let Some(side) = super::side_of(caller, booking) else {
+        return Vec::new();
+    };
     let client = side == ActorKind::Client;
     let begun = booking.starts_at <= now;
     let waits = booking.status == Status::Scheduled && booking.approval == Approval::Pending;
-    let moves_left = booking.policy.max_moves.is_none_or(|most| !client || booking.moves < most);
+    let moves_left = booking
+        .policy
+        .max_moves
+        .is_none_or(|most| !client || booking.moves < most);
     let can = |event| state::next(booking.status, event).is_some();
     [
-        (Action::Cancel, is_reachable && can(Event::Canceled) && !(client && begun)),
-        (Action::Reschedule, is_reachable && can(Event::Moved) && !begun && moves_left),
+        (
+            Action::Cancel,
+            is_reachable && can(Event::Canceled) && !(client && begun),
+        ),
+        (
+            Action::Reschedule,
+            is_reachable && can(Event::Moved) && !begun && moves_left,
+        ),
         (Action::Approve, is_reachable && waits && !client && !begun),
         (Action::Reject, is_reachable && waits && !client && !begun),
-        (Action::Pay, client && can(Event::Paid) && booking.status.is_active()),
-        (Action::AddGuests, is_reachable && booking.status.is_active() && !begun && booking.seat_group == booking.id),
-        (Action::MarkAttendance, !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed)),
+        (
+            Action::Pay,
+            client && can(Event::Paid) && booking.status.is_active(),
+        ),
+        (
+            Action::AddGuests,
+            is_reachable
+                && booking.status.is_active()
+                && !begun
+                && booking.seat_group == booking.id,
+        ),
+        (
+            Action::MarkAttendance,
+            !client && begun && matches!(booking.status, Status::Confirmed | Status::Completed),
+        ),
     ]
     .into_iter()
     .filter_map(|(action, may)| may.then_some(action))

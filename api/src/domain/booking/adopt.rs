@@ -1,7 +1,8 @@
 //! Making true here what a scheduler says about a booking.
 //!
-//! Only what is new is carried out: the difference between what the scheduler's words meant before and what they mean now. What it had said
-//! already is not said again by a repetition, so that whatever happened here since stays.
+//! Only what is new is carried out: the difference between what the scheduler's words meant before
+//! and what they mean now. What it had said already is not said again by a repetition, so that
+//! whatever happened here since stays.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{Answers, Approval, Conflict, Guests, Model, Status};
@@ -33,7 +34,8 @@ pub(crate) struct Parties {
 pub(crate) enum Origin {
     /// At the scheduler: all of it is the scheduler's to say.
     Scheduler,
-    /// Here: the scheduler has the say over time and place, and over whether it takes place. The rest is ours.
+    /// Here: the scheduler has the say over time and place, and over whether it takes place. The
+    /// rest is ours.
     Here {
         is_paid: bool,
         /// Until when it is to be paid, should the price be due now.
@@ -41,7 +43,8 @@ pub(crate) enum Origin {
     },
 }
 
-/// Brings a booking where the scheduler wants it, or makes it. `before` is what the scheduler's words meant when they were last carried out.
+/// Brings a booking where the scheduler wants it, or makes it. `before` is what the scheduler's
+/// words meant when they were last carried out.
 ///
 /// A time that cannot be had does not stop this: the booking is kept and marked as a conflict.
 ///
@@ -66,14 +69,25 @@ pub(crate) async fn adopt(
         Origin::Scheduler => events(&booking, &proposed, after, act.now),
         Origin::Here { is_paid, .. } => own::events(&booking, &proposed, after, is_paid, act.now),
     };
-    if let Origin::Here { payment_deadline, .. } = origin {
+    if let Origin::Here {
+        payment_deadline, ..
+    } = origin
+    {
         proposed = own::keep(&booking, proposed, after);
         if events.contains(&Event::PaymentDue) {
             proposed.payment_deadline = Some(payment_deadline.min(proposed.starts_at));
         }
     }
-    let change = Change { booking, proposed, events, is_new, reason: after.reason.clone() };
-    let booking = change.carry_out(txn, act, Rank::of_number(after.number)).await?;
+    let change = Change {
+        booking,
+        proposed,
+        events,
+        is_new,
+        reason: after.reason.clone(),
+    };
+    let booking = change
+        .carry_out(txn, act, Rank::of_number(after.number))
+        .await?;
     presence::follow(txn, act, booking, before, after).await
 }
 
@@ -85,7 +99,11 @@ impl Derived {
 }
 
 /// Whether one aspect of it is said for the first time.
-fn has_news<'d, T: PartialEq>(before: Option<&'d Derived>, after: &'d Derived, of: impl Fn(&'d Derived) -> T) -> bool {
+fn has_news<'d, T: PartialEq>(
+    before: Option<&'d Derived>,
+    after: &'d Derived,
+    of: impl Fn(&'d Derived) -> T,
+) -> bool {
     before.is_none_or(|before| of(before) != of(after))
 }
 
@@ -95,16 +113,31 @@ fn deed(act: &Act, before: Option<&Derived>, after: &Derived, parties: &Parties)
         // It was asked for here, and is known better than the scheduler says.
         return act.clone();
     }
-    let by = after.by.as_deref().filter(|_| has_news(before, after, Derived::decision));
+    let by = after
+        .by
+        .as_deref()
+        .filter(|_| has_news(before, after, Derived::decision));
     let is = |email: Option<&str>| email.is_some() && by == email;
-    let (by, actor_id) = if is(after.attendee.as_ref().map(|attendee| attendee.email.as_str())) {
+    let (by, actor_id) = if is(after
+        .attendee
+        .as_ref()
+        .map(|attendee| attendee.email.as_str()))
+    {
         (ActorKind::Client, parties.client_id)
-    } else if is(after.organizer.as_ref().and_then(|organizer| organizer.email.as_deref())) {
+    } else if is(after
+        .organizer
+        .as_ref()
+        .and_then(|organizer| organizer.email.as_deref()))
+    {
         (ActorKind::Coach, parties.coach.user_id)
     } else {
         (ActorKind::Provider, None)
     };
-    Act { by, actor_id, ..act.clone() }
+    Act {
+        by,
+        actor_id,
+        ..act.clone()
+    }
 }
 
 /// A booking that was born at the scheduler, before anything has happened to it here.
@@ -153,9 +186,14 @@ fn row(act: &Act, after: &Derived, parties: &Parties) -> Result<Model> {
 
 fn busy(after: &Derived, event_type: &event_type::Model) -> Result<(DateTime<Utc>, DateTime<Utc>)> {
     let minutes = |minutes: i32| TimeDelta::minutes(i64::from(minutes));
-    let from = after.starts_at.checked_sub_signed(minutes(event_type.buffer_before_minutes));
-    let until = after.ends_at.checked_add_signed(minutes(event_type.buffer_after_minutes));
-    from.zip(until).ok_or_else(|| Error::internal("a scheduler's booking", "its time is out of range"))
+    let from = after
+        .starts_at
+        .checked_sub_signed(minutes(event_type.buffer_before_minutes));
+    let until = after
+        .ends_at
+        .checked_add_signed(minutes(event_type.buffer_after_minutes));
+    from.zip(until)
+        .ok_or_else(|| Error::internal("a scheduler's booking", "its time is out of range"))
 }
 
 /// The booking with all that is new about it, apart from its status.
@@ -167,29 +205,46 @@ fn propose(
     now: DateTime<Utc>,
 ) -> Result<Model> {
     let mut new = booking.clone();
-    if has_news(before, after, |said| (said.starts_at, said.ends_at)) || has_news(before, after, |said| &said.offer) {
+    if has_news(before, after, |said| (said.starts_at, said.ends_at))
+        || has_news(before, after, |said| &said.offer)
+    {
         (new.starts_at, new.ends_at) = (after.starts_at, after.ends_at);
         (new.busy_from, new.busy_until) = busy(after, &parties.event_type)?;
         new.event_type_id = parties.event_type.id;
         new.kind = parties.event_type.kind;
     }
-    if has_news(before, after, |said| said.organizer.as_ref().map(|organizer| (organizer.id, &organizer.email))) {
+    if has_news(before, after, |said| {
+        said.organizer
+            .as_ref()
+            .map(|organizer| (organizer.id, &organizer.email))
+    }) {
         new.coach_id = parties.coach.id;
     }
-    if has_news(before, after, |said| said.attendee.as_ref().map(|attendee| &attendee.email)) {
-        new.client_email = after.attendee.as_ref().map(|attendee| attendee.email.clone());
+    if has_news(before, after, |said| {
+        said.attendee.as_ref().map(|attendee| &attendee.email)
+    }) {
+        new.client_email = after
+            .attendee
+            .as_ref()
+            .map(|attendee| attendee.email.clone());
         new.client_id = parties.client_id;
     }
     if has_news(before, after, |said| &said.attendee) {
         let attendee = after.attendee.as_ref();
         let zone = attendee.and_then(|attendee| attendee.time_zone.as_deref());
-        let zone = zone.filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok()).unwrap_or("UTC");
+        let zone = zone
+            .filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
+            .unwrap_or("UTC");
         zone.clone_into(&mut new.client_time_zone);
         let name = attendee.map(|attendee| attendee.name.as_ref().unwrap_or(&attendee.email));
         new.client_name = name.cloned().unwrap_or_else(|| "Guest".to_owned());
     }
     if has_news(before, after, |said| (said.seats.is_some(), &said.uid)) {
-        new.seat_group = if after.seats.is_some() { group(&after.uid) } else { booking.id };
+        new.seat_group = if after.seats.is_some() {
+            group(&after.uid)
+        } else {
+            booking.id
+        };
     }
     if has_news(before, after, |said| &said.place) {
         new.location_kind = after.place.kind;
@@ -224,12 +279,19 @@ fn propose(
 /// Guests are only ever added: neither side can take one back.
 fn with_guests(booking: &Model, more: &[String]) -> Guests {
     let mut guests = booking.guests.0.clone();
-    guests.extend(more.iter().filter(|guest| !booking.guests.0.contains(guest)).cloned());
+    guests.extend(
+        more.iter()
+            .filter(|guest| !booking.guests.0.contains(guest))
+            .cloned(),
+    );
     Guests(guests)
 }
 
 pub(crate) fn currency(after: &Derived) -> Option<String> {
-    after.currency.clone().filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
+    after
+        .currency
+        .clone()
+        .filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
 /// The same for everyone in a group, whoever's message comes first.
@@ -241,15 +303,28 @@ fn group(uid: &str) -> Uuid {
 
 fn events(booking: &Model, proposed: &Model, after: &Derived, now: DateTime<Utc>) -> Vec<Event> {
     let moved = (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at);
-    let events = road(booking.status, after.target, moved, proposed.starts_at <= now);
+    let events = road(
+        booking.status,
+        after.target,
+        moved,
+        proposed.starts_at <= now,
+    );
     with_approval(events, booking, proposed, after)
 }
 
 /// Adds what is said about the coach's approval.
-pub(super) fn with_approval(mut events: Vec<Event>, booking: &Model, proposed: &Model, after: &Derived) -> Vec<Event> {
+pub(super) fn with_approval(
+    mut events: Vec<Event>,
+    booking: &Model,
+    proposed: &Model,
+    after: &Derived,
+) -> Vec<Event> {
     if booking.approval == Approval::Pending && proposed.approval == Approval::Given {
-        let at = events.iter().position(|event| matches!(event, Event::Confirmed | Event::PaymentDue));
-        at.into_iter().for_each(|at| events.insert(at, Event::Noted(Kind::Approved)));
+        let at = events
+            .iter()
+            .position(|event| matches!(event, Event::Confirmed | Event::PaymentDue));
+        at.into_iter()
+            .for_each(|at| events.insert(at, Event::Noted(Kind::Approved)));
     }
     if after.target == Target::Requested && !events.is_empty() {
         events.push(Event::Noted(Kind::ApprovalRequested));
@@ -272,27 +347,48 @@ impl Change {
             if self.proposed == self.booking {
                 return Ok(self.booking);
             }
-            self.events.push(Event::Noted(kind_of_detail(&self.booking, &self.proposed)));
+            self.events
+                .push(Event::Noted(kind_of_detail(&self.booking, &self.proposed)));
         }
-        let end = self.events.iter().try_fold(self.booking.status, |status, event| state::next(status, *event));
-        let end = end.ok_or_else(|| Error::internal("a scheduler's booking", "no way leads where it is wanted"))?;
+        let end = self
+            .events
+            .iter()
+            .try_fold(self.booking.status, |status, event| {
+                state::next(status, *event)
+            });
+        let end = end.ok_or_else(|| {
+            Error::internal("a scheduler's booking", "no way leads where it is wanted")
+        })?;
         let conflict = self.make_room(txn, act, end, rank).await?;
         let is_marked = self.booking.conflict;
         let mark = conflict.or(is_marked);
 
         let mut course = if self.is_new {
-            Course::begin(act, Model { conflict: mark, ..self.proposed.clone() })
+            Course::begin(
+                act,
+                Model {
+                    conflict: mark,
+                    ..self.proposed.clone()
+                },
+            )
         } else {
             Course::of(act, &self.booking)
         };
         let mut proposed = Some(self.proposed);
         for event in self.events {
-            let ends = matches!(event, Event::Canceled | Event::CanceledElsewhere | Event::RejectedByCoach);
+            let ends = matches!(
+                event,
+                Event::Canceled | Event::CanceledElsewhere | Event::RejectedByCoach
+            );
             let reason = self.reason.clone().filter(|_| ends);
             let new = proposed.take();
             course.then(event, reason, |row| {
                 if let Some(new) = new {
-                    *row = Model { conflict: mark, version: row.version, ..new };
+                    *row = Model {
+                        conflict: mark,
+                        version: row.version,
+                        ..new
+                    };
                 }
             })?;
         }
@@ -301,14 +397,23 @@ impl Change {
             (Some(found), known) if known != Some(found) => {
                 course.then(Event::Noted(Kind::ConflictFound), None, |_| ())?;
             }
-            (None, Some(_)) => course.then(Event::Noted(Kind::ConflictResolved), None, |row| row.conflict = None)?,
+            (None, Some(_)) => course.then(Event::Noted(Kind::ConflictResolved), None, |row| {
+                row.conflict = None
+            })?,
             _ => {}
         }
         course.write(txn).await
     }
 
-    /// Gets the booking its time, or says why it cannot have it. What ends without taking time needs none.
-    async fn make_room(&self, txn: &Txn, act: &Act, end: Status, rank: Rank) -> Result<Option<Conflict>> {
+    /// Gets the booking its time, or says why it cannot have it. What ends without taking time
+    /// needs none.
+    async fn make_room(
+        &self,
+        txn: &Txn,
+        act: &Act,
+        end: Status,
+        rank: Rank,
+    ) -> Result<Option<Conflict>> {
         if !end.is_active() {
             return Ok(None);
         }
@@ -323,7 +428,13 @@ impl Change {
 }
 
 fn kind_of_detail(booking: &Model, proposed: &Model) -> Kind {
-    let place = |row: &Model| (row.location_kind, row.location_value.clone(), row.join_url.clone());
+    let place = |row: &Model| {
+        (
+            row.location_kind,
+            row.location_value.clone(),
+            row.join_url.clone(),
+        )
+    };
     if (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at) {
         Kind::Moved
     } else if place(booking) != place(proposed) {
@@ -335,14 +446,22 @@ fn kind_of_detail(booking: &Model, proposed: &Model) -> Kind {
     }
 }
 
-/// Two bookings turned out to be one: the second record gives its time back and points to the first.
+/// Two bookings turned out to be one: the second record gives its time back and points to the
+/// first.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) async fn merge_into(txn: &Txn, act: &Act, second: &Model, first: Uuid) -> Result<()> {
     let merged = Event::Merged;
-    let event = if state::next(second.status, merged).is_some() { merged } else { Event::Noted(Kind::Merged) };
-    apply(txn, act, second, event, None, |row| row.merged_into = Some(first)).await?;
+    let event = if state::next(second.status, merged).is_some() {
+        merged
+    } else {
+        Event::Noted(Kind::Merged)
+    };
+    apply(txn, act, second, event, None, |row| {
+        row.merged_into = Some(first)
+    })
+    .await?;
     Ok(())
 }
 

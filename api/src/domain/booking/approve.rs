@@ -23,7 +23,9 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
         Box::pin(async move {
             let is_paid = is_paid(&**txn, booking.id).await?;
             let mut course = Course::of(act, booking);
-            course.then(Event::Noted(Kind::Approved), None, |row| row.approval = Approval::Given)?;
+            course.then(Event::Noted(Kind::Approved), None, |row| {
+                row.approval = Approval::Given
+            })?;
             settle_price(&mut course, is_paid, deadline)?;
             course.write(txn).await
         })
@@ -35,11 +37,18 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
 ///
 /// # Errors
 /// As [`approve`].
-pub async fn reject(app: &App, caller: &Caller, booking_id: Uuid, reason: Option<String>) -> Result<Model> {
+pub async fn reject(
+    app: &App,
+    caller: &Caller,
+    booking_id: Uuid,
+    reason: Option<String>,
+) -> Result<Model> {
     check_reason(reason.as_deref())?;
     decide(app, caller, booking_id, move |txn, act, booking| {
         let reason = reason.clone();
-        Box::pin(async move { apply(txn, act, booking, Event::RejectedByCoach, reason, |_| ()).await })
+        Box::pin(
+            async move { apply(txn, act, booking, Event::RejectedByCoach, reason, |_| ()).await },
+        )
     })
     .await
 }
@@ -54,25 +63,42 @@ where
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, decision) = (person.clone(), correlation_id.clone(), decision.clone());
+            let (person, correlation_id, decision) =
+                (person.clone(), correlation_id.clone(), decision.clone());
             Box::pin(async move {
                 let booking = super::read::take(txn, booking_id).await?;
                 super::read::require_reachable(txn, &booking).await?;
                 let side = match super::side(&person, &booking)? {
                     ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
                     ActorKind::Client if person.is_admin() => ActorKind::Admin,
-                    ActorKind::Client => return Err(Error::Forbidden("only the coach may decide this")),
+                    ActorKind::Client => {
+                        return Err(Error::Forbidden("only the coach may decide this"));
+                    }
                     side => side,
                 };
                 if booking.status != Status::Scheduled || booking.approval != Approval::Pending {
-                    return Err(Conflict::InvalidState("the booking does not wait for approval".to_owned()).into());
+                    return Err(Conflict::InvalidState(
+                        "the booking does not wait for approval".to_owned(),
+                    )
+                    .into());
                 }
                 if booking.starts_at <= now {
                     return Err(Conflict::InvalidState("its time has passed".to_owned()).into());
                 }
-                decision(txn, &Act::person(side, &person, &correlation_id, now), &booking).await
+                decision(
+                    txn,
+                    &Act::person(side, &person, &correlation_id, now),
+                    &booking,
+                )
+                .await
             })
         })
         .await
-        .map_err(|error| if matches!(error, Error::NotFound(_)) { no_booking() } else { error })
+        .map_err(|error| {
+            if matches!(error, Error::NotFound(_)) {
+                no_booking()
+            } else {
+                error
+            }
+        })
 }

@@ -22,11 +22,12 @@ pub struct Cancel {
     pub version: Option<i64>,
 }
 
-/// Cancels a booking and gives its time back. What is refunded follows from the policy that was frozen into it.
+/// Cancels a booking and gives its time back. What is refunded follows from the policy that was
+/// frozen into it.
 ///
 /// # Errors
-/// `InvalidState` for a booking that no longer stands, and for a client once the session has begun; `Stale` when it was changed since the
-/// caller read it.
+/// `InvalidState` for a booking that no longer stands, and for a client once the session has begun;
+/// `Stale` when it was changed since the caller read it.
 pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check_reason(input.reason.as_deref())?;
@@ -42,8 +43,12 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
             Box::pin(async move {
                 let booking = super::read::take(txn, input.booking_id).await?;
                 let side = super::side(&person, &booking)?;
-                let key =
-                    idempotency::Key { user_id: person.user_id, operation: "cancelBooking", key: &key, request_hash };
+                let key = idempotency::Key {
+                    user_id: person.user_id,
+                    operation: "cancelBooking",
+                    key: &key,
+                    request_hash,
+                };
                 if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
                     return Ok((booking, false));
                 }
@@ -59,17 +64,27 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
 }
 
 async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Result<Model> {
-    if input.version.is_some_and(|version| version != booking.version) {
+    if input
+        .version
+        .is_some_and(|version| version != booking.version)
+    {
         return Err(Conflict::Stale.into());
     }
     super::read::require_reachable(txn, booking).await?;
     if act.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= act.now {
         return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
     }
-    apply(txn, act, booking, Event::Canceled, input.reason.clone(), |booking| {
-        booking.cancellation_reason = input.reason;
-        booking.canceled_at = Some(act.now);
-        booking.payment_deadline = None;
-    })
+    apply(
+        txn,
+        act,
+        booking,
+        Event::Canceled,
+        input.reason.clone(),
+        |booking| {
+            booking.cancellation_reason = input.reason;
+            booking.canceled_at = Some(act.now);
+            booking.payment_deadline = None;
+        },
+    )
     .await
 }

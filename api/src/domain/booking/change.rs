@@ -1,4 +1,5 @@
-//! The only road to a changed booking: the table of transitions, the version, the line of history and the session, in one transaction.
+//! The only road to a changed booking: the table of transitions, the version, the line of history
+//! and the session, in one transaction.
 
 use entity::Json;
 use entity::booking::{self, Model, Status};
@@ -13,8 +14,8 @@ use crate::db::Txn;
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
-/// What happens to one booking at once, step by step. Each step is a line of its history and a version; the row and the lines are written
-/// in one go at the end.
+/// What happens to one booking at once, step by step. Each step is a line of its history and a
+/// version; the row and the lines are written in one go at the end.
 pub(crate) struct Course<'a> {
     act: &'a Act,
     /// As it is in the table; none for one that is new.
@@ -30,12 +31,24 @@ impl<'a> Course<'a> {
     pub(crate) fn begin(act: &'a Act, booking: Model) -> Self {
         debug_assert_eq!((booking.status, booking.version), (Status::Initiated, 1));
         let lines = vec![line(act, &booking, Kind::Initiated, None, None)];
-        Self { act, stored: None, booking, stands: Vec::new(), lines }
+        Self {
+            act,
+            stored: None,
+            booking,
+            stands: Vec::new(),
+            lines,
+        }
     }
 
     /// A booking to which something is about to happen.
     pub(crate) fn of(act: &'a Act, booking: &'a Model) -> Self {
-        Self { act, stored: Some(booking), booking: booking.clone(), stands: Vec::new(), lines: Vec::new() }
+        Self {
+            act,
+            stored: Some(booking),
+            booking: booking.clone(),
+            stands: Vec::new(),
+            lines: Vec::new(),
+        }
     }
 
     /// The booking after the last step.
@@ -43,11 +56,17 @@ impl<'a> Course<'a> {
         &self.booking
     }
 
-    /// Lets `event` happen. What `edit` does to the status or version counts for nothing: those follow from the event.
+    /// Lets `event` happen. What `edit` does to the status or version counts for nothing: those
+    /// follow from the event.
     ///
     /// # Errors
     /// `InvalidState` when this cannot happen to it now.
-    pub(crate) fn then(&mut self, event: Event, reason: Option<String>, edit: impl FnOnce(&mut Model)) -> Result<()> {
+    pub(crate) fn then(
+        &mut self,
+        event: Event,
+        reason: Option<String>,
+        edit: impl FnOnce(&mut Model),
+    ) -> Result<()> {
         let Some(status) = state::next(self.booking.status, event) else {
             return Err(Conflict::InvalidState(impossible(self.booking.status, event)).into());
         };
@@ -60,7 +79,13 @@ impl<'a> Course<'a> {
         }
         changed.version = self.booking.version + 1;
         changed.updated_at = self.act.now;
-        self.lines.push(line(self.act, &changed, event.kind(), Some(&self.booking), reason));
+        self.lines.push(line(
+            self.act,
+            &changed,
+            event.kind(),
+            Some(&self.booking),
+            reason,
+        ));
         self.stands.push(Stand::of(&changed));
         self.booking = changed;
         Ok(())
@@ -69,16 +94,31 @@ impl<'a> Course<'a> {
     /// Writes it down: the row, its session, its history and the work that follows from it.
     ///
     /// # Errors
-    /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it. When the booking was changed meanwhile, the whole
-    /// transaction is run again, from reading it on.
+    /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it. When the
+    /// booking was changed meanwhile, the whole transaction is run again, from reading it on.
     pub(crate) async fn write(self, txn: &Txn) -> Result<Model> {
-        // Before the row: whoever waits for the row's time must not hold what its history waits for.
+        // Before the row: whoever waits for the row's time must not hold what its history waits
+        // for.
         outbox::enter(txn).await?;
         let booking = match self.stored {
-            Some(stored) => write(txn, stored, &self.booking).await.map(|()| self.booking)?,
-            None => self.booking.into_active_model().reset_all().insert(&**txn).await?,
+            Some(stored) => write(txn, stored, &self.booking)
+                .await
+                .map(|()| self.booking)?,
+            None => {
+                self.booking
+                    .into_active_model()
+                    .reset_all()
+                    .insert(&**txn)
+                    .await?
+            }
         };
-        keep_in_step(txn, self.act, (booking.id, self.stored.is_none()), &self.stands).await?;
+        keep_in_step(
+            txn,
+            self.act,
+            (booking.id, self.stored.is_none()),
+            &self.stands,
+        )
+        .await?;
         outbox::record(txn, self.lines).await?;
         Ok(booking)
     }
@@ -101,8 +141,8 @@ pub(crate) async fn apply(
     course.write(txn).await
 }
 
-/// Writes down that something happened around a booking that changes nothing of its own but the version, with what it was: facts about
-/// its session, for example.
+/// Writes down that something happened around a booking that changes nothing of its own but the
+/// version, with what it was: facts about its session, for example.
 ///
 /// # Errors
 /// As [`apply`].
@@ -118,7 +158,15 @@ pub(crate) async fn note(
     changed.updated_at = act.now;
     write(txn, booking, &changed).await?;
     let line = line(act, &changed, kind, Some(booking), None);
-    outbox::record(txn, vec![outbox::BookingEvent { before: Some(before), after: Some(after), ..line }]).await?;
+    outbox::record(
+        txn,
+        vec![outbox::BookingEvent {
+            before: Some(before),
+            after: Some(after),
+            ..line
+        }],
+    )
+    .await?;
     Ok(changed)
 }
 
@@ -132,15 +180,25 @@ async fn write(txn: &Txn, booking: &Model, changed: &Model) -> Result<()> {
         .filter(booking::Column::Version.eq(booking.version))
         .exec(&**txn)
         .await?;
-    if written.rows_affected == 1 { Ok(()) } else { Err(Error::lost_race()) }
+    if written.rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(Error::lost_race())
+    }
 }
 
 fn impossible(status: Status, event: Event) -> String {
-    let name = sea_orm::ActiveEnum::to_value(&status).to_lowercase().replace('_', " ");
+    let name = sea_orm::ActiveEnum::to_value(&status)
+        .to_lowercase()
+        .replace('_', " ");
     match event {
-        Event::Canceled if status == Status::Canceled => "the booking is already canceled".to_owned(),
+        Event::Canceled if status == Status::Canceled => {
+            "the booking is already canceled".to_owned()
+        }
         Event::Canceled => format!("a booking that is {name} cannot be canceled"),
-        Event::Moved | Event::MovedForApproval => format!("a booking that is {name} cannot be moved"),
+        Event::Moved | Event::MovedForApproval => {
+            format!("a booking that is {name} cannot be moved")
+        }
         _ => format!("this cannot be done to a booking that is {name}"),
     }
 }
@@ -210,7 +268,11 @@ fn difference(before: Option<&Model>, after: &Model) -> (Option<Json>, Option<Js
     let mut old = facts(before);
     old.retain(|key, value| new.get(key) != Some(value));
     new.retain(|key, _| old.contains_key(key));
-    if old.is_empty() { (None, None) } else { (Some(Json::Object(old)), Some(Json::Object(new))) }
+    if old.is_empty() {
+        (None, None)
+    } else {
+        (Some(Json::Object(old)), Some(Json::Object(new)))
+    }
 }
 
 /// `NotFound`, for a booking that the caller may not know of.

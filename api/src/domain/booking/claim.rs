@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Act, Result};
 
-/// Gives a person the bookings that were made for their verified address. One that overlaps another of theirs is theirs as well, and marked.
+/// Gives a person the bookings that were made for their verified address. One that overlaps another
+/// of theirs is theirs as well, and marked.
 ///
 /// # Errors
 /// When the database fails.
@@ -23,7 +24,9 @@ pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
         .write(move |txn| {
             Box::pin(async move {
                 crate::outbox::enter(txn).await?;
-                let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else { return Ok(()) };
+                let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
+                    return Ok(());
+                };
                 let act = Act {
                     by: ActorKind::Client,
                     actor_id: Some(user_id),
@@ -38,7 +41,9 @@ pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
 }
 
 async fn claim_all(txn: &Txn, act: &Act, user: &user::Model) -> Result<()> {
-    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else { return Ok(()) };
+    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
+        return Ok(());
+    };
     let unclaimed = Entity::find_real()
         .filter(Column::ClientEmail.eq(email))
         .filter(Column::ClientId.is_null())
@@ -53,7 +58,10 @@ async fn claim_all(txn: &Txn, act: &Act, user: &user::Model) -> Result<()> {
 
 async fn take(txn: &Txn, act: &Act, booking: &Model, user_id: Uuid) -> Result<()> {
     let claimed = Event::Noted(Kind::Claimed);
-    let proposed = Model { client_id: Some(user_id), ..booking.clone() };
+    let proposed = Model {
+        client_id: Some(user_id),
+        ..booking.clone()
+    };
     let conflict = conflict(txn, act, &proposed).await?;
     let booking = apply(txn, act, booking, claimed, None, |row| {
         row.client_id = Some(user_id);
@@ -62,7 +70,10 @@ async fn take(txn: &Txn, act: &Act, booking: &Model, user_id: Uuid) -> Result<()
     .await?;
     if let Some(conflict) = conflict.filter(|found| proposed.conflict != Some(*found)) {
         let found = Event::Noted(Kind::ConflictFound);
-        apply(txn, act, &booking, found, None, |row| row.conflict = Some(conflict)).await?;
+        apply(txn, act, &booking, found, None, |row| {
+            row.conflict = Some(conflict)
+        })
+        .await?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Booking a slot: our row first, because the database refuses overlaps; then the scheduler; then the price.
+//! Booking a slot: our row first, because the database refuses overlaps; then the scheduler; then
+//! the price.
 
 use std::sync::Arc;
 
@@ -49,12 +50,14 @@ pub struct Create {
 
 /// Books for the caller.
 ///
-/// With the built-in scheduler the outcome is known at once: the booking comes back CONFIRMED, or PAYMENT_PENDING when it costs something,
-/// or SCHEDULED while the coach's approval is missing. The same key with the same input gives the same booking, and books once.
+/// With the built-in scheduler the outcome is known at once: the booking comes back CONFIRMED, or
+/// PAYMENT_PENDING when it costs something, or SCHEDULED while the coach's approval is missing. The
+/// same key with the same input gives the same booking, and books once.
 ///
 /// # Errors
-/// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`, `IdempotencyKeyReused`; `NotFound` for what cannot be
-/// booked; `Invalid` for values that cannot stand.
+/// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`,
+/// `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for values that cannot
+/// stand.
 pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let now = app.clock.now();
@@ -66,28 +69,51 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     let offered = Offered::find(app, &input).await?;
     let act = Act::person(ActorKind::Client, &person, &caller.correlation_id, now);
     let booking_id = entity::new_id();
-    let (key, request_hash, deadline) = (key.to_owned(), used.request_hash, now + app.deadlines.payment);
+    let (key, request_hash, deadline) = (
+        key.to_owned(),
+        used.request_hash,
+        now + app.deadlines.payment,
+    );
 
     let (booking, is_new) = app
         .db
         .write(move |txn| {
-            let (act, input, key, request_hash) = (act.clone(), input.clone(), key.clone(), request_hash.clone());
+            let (act, input, key, request_hash) = (
+                act.clone(),
+                input.clone(),
+                key.clone(),
+                request_hash.clone(),
+            );
             let offered = offered.clone();
             Box::pin(async move {
                 let user_id = act.actor_id.expect("a person's deed names the person");
-                let key = idempotency::Key { user_id, operation: "createBooking", key: &key, request_hash };
+                let key = idempotency::Key {
+                    user_id,
+                    operation: "createBooking",
+                    key: &key,
+                    request_hash,
+                };
                 if let Claim::Done(id) = idempotency::claim(txn, &key, booking_id, act.now).await? {
                     return Ok((super::read::require(&**txn, id).await?, false));
                 }
                 let order = Order::prepare(txn, user_id, input, now).await?;
-                Ok((order.place(txn, &act, booking_id, deadline, &offered).await?, true))
+                Ok((
+                    order
+                        .place(txn, &act, booking_id, deadline, &offered)
+                        .await?,
+                    true,
+                ))
             })
         })
         .await?;
     if is_new {
         app.metrics.booking("created");
     }
-    if booking.status == Status::Initiated || !is_new { outcome::outcome(app, booking).await } else { Ok(booking) }
+    if booking.status == Status::Initiated || !is_new {
+        outcome::outcome(app, booking).await
+    } else {
+        Ok(booking)
+    }
 }
 
 /// A booking that may be made, as far as can be told before it is tried.
@@ -103,25 +129,45 @@ struct Order {
 
 impl Order {
     async fn prepare(txn: &Txn, user_id: Uuid, input: Create, now: DateTime<Utc>) -> Result<Self> {
-        let client = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+        let client = user::Entity::find_by_id(user_id)
+            .one(&**txn)
+            .await?
+            .ok_or(Error::Unauthenticated)?;
         let wanted = Wanted {
             event_type_id: input.event_type_id,
             coach_id: input.coach_id,
             starts_at: input.starts_at,
             length_minutes: input.length_minutes,
         };
-        let (Offer { coach, event_type, length }, mut violations) = wanted.find(txn, user_id, now).await?;
-        let answers = intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
-            violations.extend(found);
-            entity::booking::Answers::default()
-        });
-        let guests = guests::check(&input.guests, client.email.as_deref(), 0).unwrap_or_else(|found| {
-            violations.extend(found);
-            entity::booking::Guests::default()
-        });
+        let (
+            Offer {
+                coach,
+                event_type,
+                length,
+            },
+            mut violations,
+        ) = wanted.find(txn, user_id, now).await?;
+        let answers =
+            intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
+                violations.extend(found);
+                entity::booking::Answers::default()
+            });
+        let guests =
+            guests::check(&input.guests, client.email.as_deref(), 0).unwrap_or_else(|found| {
+                violations.extend(found);
+                entity::booking::Guests::default()
+            });
         check(violations)?;
         let terms = scheduling::terms(&event_type, length)?;
-        Ok(Self { input, client, coach, event_type, terms, answers, guests })
+        Ok(Self {
+            input,
+            client,
+            coach,
+            event_type,
+            terms,
+            answers,
+            guests,
+        })
     }
 
     async fn place(
@@ -135,7 +181,10 @@ impl Order {
         if let Some(hold_id) = self.input.hold_id {
             self.redeem_hold(txn, hold_id, act.now).await?;
         }
-        let except = Except { user_id: Some(self.client.id), ..Except::default() };
+        let except = Except {
+            user_id: Some(self.client.id),
+            ..Except::default()
+        };
         let slot = Wanting {
             coach: &self.coach,
             event_type: &self.event_type,
@@ -159,7 +208,8 @@ impl Order {
         course.write(txn).await
     }
 
-    /// A booking may carry its client's hold: it must be of this slot and still stand. The booking takes its place.
+    /// A booking may carry its client's hold: it must be of this slot and still stand. The booking
+    /// takes its place.
     async fn redeem_hold(&self, txn: &Txn, hold_id: Uuid, now: DateTime<Utc>) -> Result<()> {
         let hold = slot_hold::Entity::find_by_id(hold_id)
             .filter(slot_hold::Column::UserId.eq(self.client.id))
@@ -177,15 +227,27 @@ impl Order {
             return Err(Conflict::HoldExpired.into());
         }
         let free = slot_hold::Column::Id.not_in_subquery(slot_hold::Entity::of_moves());
-        match slot_hold::Entity::delete_by_id(hold_id).filter(free).exec(&**txn).await?.rows_affected {
+        match slot_hold::Entity::delete_by_id(hold_id)
+            .filter(free)
+            .exec(&**txn)
+            .await?
+            .rows_affected
+        {
             0 => Err(kept_for_a_move()),
             _ => Ok(()),
         }
     }
 
     fn row(self, id: Uuid, now: DateTime<Utc>) -> Result<Model> {
-        let claim = self.terms.claim(self.input.starts_at).ok_or(Error::invalid("startsAt", "out of range"))?;
-        let approval = if self.event_type.requires_approval { Approval::Pending } else { Approval::NotNeeded };
+        let claim = self
+            .terms
+            .claim(self.input.starts_at)
+            .ok_or(Error::invalid("startsAt", "out of range"))?;
+        let approval = if self.event_type.requires_approval {
+            Approval::Pending
+        } else {
+            Approval::NotNeeded
+        };
         Ok(Model {
             id,
             reference: reference(id),
@@ -248,11 +310,18 @@ pub(crate) struct Offer {
 }
 
 impl Wanted {
-    /// What is on offer to this person, and what is wrong with the values of the wish. The coach's row is locked from here on.
+    /// What is on offer to this person, and what is wrong with the values of the wish. The coach's
+    /// row is locked from here on.
     ///
     /// # Errors
-    /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is the person.
-    pub(crate) async fn find(self, txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<(Offer, Vec<Violation>)> {
+    /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is
+    /// the person.
+    pub(crate) async fn find(
+        self,
+        txn: &Txn,
+        user_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<(Offer, Vec<Violation>)> {
         let event_type = event_type::Entity::find_by_id(self.event_type_id)
             .filter(event_type::Column::Visibility.ne(Visibility::Archived))
             .one(&**txn)
@@ -260,7 +329,10 @@ impl Wanted {
             .ok_or(Error::NotFound("event type"))?;
         let coach = host(txn, &event_type, self.coach_id).await?;
         if !coach.accepts_bookings {
-            return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+            return Err(Conflict::InvalidState(
+                "this coach takes no bookings at present".to_owned(),
+            )
+            .into());
         }
         if coach.user_id == Some(user_id) {
             return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
@@ -268,53 +340,89 @@ impl Wanted {
         require_good_standing(txn, &coach).await?;
         scheduling::require_readable(&**txn, &coach).await?;
         if coach.scheduler == Scheduler::CalCom && event_type.seats > 1 {
-            let message = "places in a group can only be booked in the coach's own calendar".to_owned();
+            let message =
+                "places in a group can only be booked in the coach's own calendar".to_owned();
             return Err(Conflict::InvalidState(message).into());
         }
         let length = self.length_minutes.unwrap_or(event_type.length_minutes);
         let mut violations = Vec::new();
         if !event_type.lengths.0.contains(&length) {
-            let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
-            violations.push(Violation::at("lengthMinutes", format!("must be one of: {}", lengths.join(", "))));
+            let lengths: Vec<_> = event_type
+                .lengths
+                .0
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            violations.push(Violation::at(
+                "lengthMinutes",
+                format!("must be one of: {}", lengths.join(", ")),
+            ));
         }
         if self.starts_at <= now {
             violations.push(Violation::at("startsAt", "must be in the future"));
         }
-        Ok((Offer { coach, event_type, length }, violations))
+        Ok((
+            Offer {
+                coach,
+                event_type,
+                length,
+            },
+            violations,
+        ))
     }
 }
 
 /// A suspended coach cannot be booked.
 async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
     if is_suspended(&**txn, coach).await? {
-        return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+        return Err(
+            Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into(),
+        );
     }
     Ok(())
 }
 
 /// Nothing but the price stands between the booking and its confirmation.
-pub(super) fn settle_price(course: &mut Course<'_>, is_paid: bool, deadline: DateTime<Utc>) -> Result<()> {
+pub(super) fn settle_price(
+    course: &mut Course<'_>,
+    is_paid: bool,
+    deadline: DateTime<Utc>,
+) -> Result<()> {
     let booking = course.booking();
     if booking.price_minor == 0 || is_paid {
         return course.then(Event::Confirmed, None, |_| ());
     }
     let deadline = deadline.min(booking.starts_at);
-    course.then(Event::PaymentDue, None, |booking| booking.payment_deadline = Some(deadline))
+    course.then(Event::PaymentDue, None, |booking| {
+        booking.payment_deadline = Some(deadline)
+    })
 }
 
 /// The coach whose time is asked for: one of the hosts.
-pub(crate) async fn host(txn: &Txn, event_type: &event_type::Model, wanted: Option<Uuid>) -> Result<coach::Model> {
+pub(crate) async fn host(
+    txn: &Txn,
+    event_type: &event_type::Model,
+    wanted: Option<Uuid>,
+) -> Result<coach::Model> {
     let coach_id = wanted.unwrap_or(event_type.coach_id);
     if coach_id != event_type.coach_id {
-        let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(&**txn).await?;
-        hosts.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
+        let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id))
+            .one(&**txn)
+            .await?;
+        hosts.ok_or_else(|| {
+            Error::invalid("coachId", "this coach does not give sessions of this type")
+        })?;
     }
     lock_coach(txn, coach_id).await
 }
 
-/// Whoever takes time of a coach waits here for whoever was first. The database's own guard stands behind it.
+/// Whoever takes time of a coach waits here for whoever was first. The database's own guard stands
+/// behind it.
 pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
-    let coach = coach::Entity::find_by_id(coach_id).lock(LockType::NoKeyUpdate).one(&**txn).await?;
+    let coach = coach::Entity::find_by_id(coach_id)
+        .lock(LockType::NoKeyUpdate)
+        .one(&**txn)
+        .await?;
     coach.ok_or(Error::NotFound("coach"))
 }
 
@@ -328,7 +436,8 @@ pub(crate) struct Wanting<'w> {
     pub(crate) scheduler: Scheduler,
 }
 
-/// Refuses a start that the coach does not offer or that is no longer free, and says which of the two it is.
+/// Refuses a start that the coach does not offer or that is no longer free, and says which of the
+/// two it is.
 pub(crate) async fn require_free(
     txn: &Txn,
     wanted: Wanting<'_>,
@@ -337,16 +446,28 @@ pub(crate) async fn require_free(
     except: Except,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Wanting { coach, event_type, terms, scheduler } = wanted;
-    let claim = terms.claim(starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
-    let range = Interval { from: claim.from, until: claim.until };
+    let Wanting {
+        coach,
+        event_type,
+        terms,
+        scheduler,
+    } = wanted;
+    let claim = terms
+        .claim(starts_at)
+        .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+    let range = Interval {
+        from: claim.from,
+        until: claim.until,
+    };
     let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
     let (is_free, is_offered) = match (offered, scheduler) {
-        (Offered::ByHours, Scheduler::Native) => {
-            (availability.offers(terms, starts_at, now), availability.would_offer(terms, starts_at, now))
-        }
+        (Offered::ByHours, Scheduler::Native) => (
+            availability.offers(terms, starts_at, now),
+            availability.would_offer(terms, starts_at, now),
+        ),
         (Offered::Starts(starts), Scheduler::CalCom) => {
-            let is_offered = starts.contains(&starts_at) && !availability.is_away(starts_at, starts_at + terms.length);
+            let is_offered = starts.contains(&starts_at)
+                && !availability.is_away(starts_at, starts_at + terms.length);
             (is_offered && !availability.is_busy(range), is_offered)
         }
         // The coach has changed schedulers since the start was looked up.
@@ -359,7 +480,8 @@ pub(crate) async fn require_free(
     }
 }
 
-/// A short code for people: the random end of the id, in letters and digits that cannot be mistaken for each other.
+/// A short code for people: the random end of the id, in letters and digits that cannot be mistaken
+/// for each other.
 pub(crate) fn reference(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut rest = id.as_u128();

@@ -1,5 +1,5 @@
-//! From everything that a scheduler has said about a chain of uids to what it means: a pure function, so that the same messages mean the
-//! same in every order.
+//! From everything that a scheduler has said about a chain of uids to what it means: a pure
+//! function, so that the same messages mean the same in every order.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -9,12 +9,22 @@ use entity::booking::{Answer, Approval};
 use entity::event_type::LocationKind;
 
 use crate::domain::scheduling::statement::{
-    Attendee, CANCELED, CREATED, ENDED, GUEST, Offer, Organizer, PAID, PAYMENT_BEGUN, READ, REJECTED, REQUESTED,
-    RESCHEDULED, STARTED, Said, Standing, Statement, no_show,
+    Attendee, CANCELED, CREATED, ENDED, GUEST, Offer, Organizer, PAID, PAYMENT_BEGUN, READ,
+    REJECTED, REQUESTED, RESCHEDULED, STARTED, Said, Standing, Statement, no_show,
 };
 
-/// Kinds that describe a booking, the most telling first. Where several say something, the first of them is believed.
-const TELLING: [&str; 8] = [RESCHEDULED, CREATED, REQUESTED, PAID, PAYMENT_BEGUN, REJECTED, CANCELED, READ];
+/// Kinds that describe a booking, the most telling first. Where several say something, the first of
+/// them is believed.
+const TELLING: [&str; 8] = [
+    RESCHEDULED,
+    CREATED,
+    REQUESTED,
+    PAID,
+    PAYMENT_BEGUN,
+    REJECTED,
+    CANCELED,
+    READ,
+];
 
 /// One uid and what was said about it.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,7 +88,8 @@ pub(crate) struct Derived {
     pub(crate) requires_approval: bool,
     pub(crate) seats: Option<i64>,
     pub(crate) answers: Vec<Answer>,
-    /// Addresses of the others who were ever said to be invited: they come along when it is moved, and are never taken back.
+    /// Addresses of the others who were ever said to be invited: they come along when it is moved,
+    /// and are never taken back.
     pub(crate) guests: Vec<String>,
     pub(crate) lineage_key: Option<String>,
     /// How often it was moved.
@@ -100,12 +111,23 @@ impl Node {
 
     /// Greater is later in the chain.
     fn place_in_chain(&self) -> (Option<i64>, Option<i64>, &str) {
-        (self.number, self.telling().filter_map(|statement| statement.sequence).max(), &self.uid)
+        (
+            self.number,
+            self.telling()
+                .filter_map(|statement| statement.sequence)
+                .max(),
+            &self.uid,
+        )
     }
 
-    /// Somebody described the booking; that a meeting began or that somebody stayed away is not enough.
+    /// Somebody described the booking; that a meeting began or that somebody stayed away is not
+    /// enough.
     fn is_described(&self) -> bool {
-        self.telling().any(|said| said.starts_at.zip(said.ends_at).is_some_and(|(start, end)| start < end))
+        self.telling().any(|said| {
+            said.starts_at
+                .zip(said.ends_at)
+                .is_some_and(|(start, end)| start < end)
+        })
     }
 
     /// The uid stands for a group whose bookings are its seats.
@@ -116,8 +138,9 @@ impl Node {
 
 /// What all of it means; `None` while too little is known to make a booking of it.
 ///
-/// `nodes` are the uids of one chain, in any order. The end of the chain decides; what it does not say is looked up further back. A uid that
-/// is canceled or declined stays so, whatever else is said about it; only a seat, whose uid lives on, can be taken again.
+/// `nodes` are the uids of one chain, in any order. The end of the chain decides; what it does not
+/// say is looked up further back. A uid that is canceled or declined stays so, whatever else is
+/// said about it; only a seat, whose uid lives on, can be taken again.
 pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
     let mut chain: Vec<&Node> = nodes.iter().collect();
     chain.sort_by_key(|node| Reverse((node.is_described(), node.place_in_chain())));
@@ -127,7 +150,11 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
     }
     let target = target(tip)?;
     let told = || chain.iter().flat_map(|node| node.telling());
-    let times = tip.telling().find_map(|said| said.starts_at.zip(said.ends_at).filter(|(start, end)| start < end))?;
+    let times = tip.telling().find_map(|said| {
+        said.starts_at
+            .zip(said.ends_at)
+            .filter(|(start, end)| start < end)
+    })?;
     let decisive = decisive(tip, target);
     let attendee = attendee(&chain);
     let requires_approval = told().any(|statement| statement.requires_approval == Some(true));
@@ -138,18 +165,26 @@ pub(crate) fn derive(nodes: &[Node]) -> Option<Derived> {
         approval: approval(tip, target),
         was_certain: chain.iter().any(|node| accepted(node)),
         has_started: meeting(tip, STARTED),
-        absent: attendee.as_ref().and_then(|attendee| tip.find(&no_show(&attendee.email))?.no_show),
+        absent: attendee
+            .as_ref()
+            .and_then(|attendee| tip.find(&no_show(&attendee.email))?.no_show),
         starts_at: times.0,
         ends_at: times.1,
         offer: offer(&chain),
         organizer: told().find_map(|statement| statement.organizer.clone()),
         attendee,
         place: whereabouts(tip, told()),
-        price_minor: told().find_map(|statement| statement.price_minor).unwrap_or(0).max(0),
+        price_minor: told()
+            .find_map(|statement| statement.price_minor)
+            .unwrap_or(0)
+            .max(0),
         currency: told().find_map(|statement| statement.currency.clone()),
         requires_approval,
         seats: told().find_map(|statement| statement.seats),
-        answers: told().find(|said| !said.answers.is_empty()).map(|said| said.answers.clone()).unwrap_or_default(),
+        answers: told()
+            .find(|said| !said.answers.is_empty())
+            .map(|said| said.answers.clone())
+            .unwrap_or_default(),
         guests: guests(&chain),
         lineage_key: told().find_map(|statement| statement.lineage_key.clone()),
         moves: i32::try_from(chain.len() - 1).unwrap_or(i32::MAX),
@@ -165,7 +200,10 @@ fn guests(chain: &[&Node]) -> Vec<String> {
 }
 
 fn target(tip: &Node) -> Option<Target> {
-    let stands = |standing| tip.telling().any(|statement| statement.standing == Some(standing));
+    let stands = |standing| {
+        tip.telling()
+            .any(|statement| statement.standing == Some(standing))
+    };
     if (tip.find(CANCELED).is_some() || stands(Standing::Canceled)) && !taken_again(tip) {
         return Some(Target::Canceled);
     }
@@ -184,7 +222,8 @@ fn target(tip: &Node) -> Option<Target> {
     tip.find(PAYMENT_BEGUN).is_some().then_some(Target::Unpaid)
 }
 
-/// A seat keeps the group's uid, so that who left may come back under the same one. Then the later word counts.
+/// A seat keeps the group's uid, so that who left may come back under the same one. Then the later
+/// word counts.
 fn taken_again(tip: &Node) -> bool {
     match (tip.said.get(CREATED), tip.find(CANCELED)) {
         (Some(taken), Some(left)) => !tip.seat.is_empty() && taken.at > left.at,
@@ -193,18 +232,30 @@ fn taken_again(tip: &Node) -> bool {
 }
 
 fn accepted(tip: &Node) -> bool {
-    let certain = |kind| tip.find(kind).is_some_and(|statement| statement.standing != Some(Standing::Pending));
-    let is_read_so = tip.find(READ).is_some_and(|statement| statement.standing == Some(Standing::Accepted));
-    [RESCHEDULED, CREATED, PAID].into_iter().any(certain) || is_read_so || meeting(tip, STARTED) || meeting(tip, ENDED)
+    let certain = |kind| {
+        tip.find(kind)
+            .is_some_and(|statement| statement.standing != Some(Standing::Pending))
+    };
+    let is_read_so = tip
+        .find(READ)
+        .is_some_and(|statement| statement.standing == Some(Standing::Accepted));
+    [RESCHEDULED, CREATED, PAID].into_iter().any(certain)
+        || is_read_so
+        || meeting(tip, STARTED)
+        || meeting(tip, ENDED)
 }
 
 /// The clock says so of every booking that stood when it was made.
 fn meeting(tip: &Node, kind: &str) -> bool {
-    tip.find(kind).is_some_and(|statement| matches!(statement.standing, None | Some(Standing::Accepted)))
+    tip.find(kind)
+        .is_some_and(|statement| matches!(statement.standing, None | Some(Standing::Accepted)))
 }
 
 fn approval(tip: &Node, target: Target) -> Approval {
-    let asked = tip.find(REQUESTED).is_some() || tip.telling().any(|said| said.requires_approval == Some(true));
+    let asked = tip.find(REQUESTED).is_some()
+        || tip
+            .telling()
+            .any(|said| said.requires_approval == Some(true));
     match (asked, accepted(tip)) {
         (_, true) if !asked => Approval::NotNeeded,
         (_, true) => Approval::Given,
@@ -223,9 +274,15 @@ fn decisive(tip: &Node, target: Target) -> Option<&Statement> {
     }
 }
 
-/// Moving a booking loses names at the scheduler: they are looked up further back, under the same address.
+/// Moving a booking loses names at the scheduler: they are looked up further back, under the same
+/// address.
 fn attendee(chain: &[&Node]) -> Option<Attendee> {
-    let told = || chain.iter().flat_map(|node| node.telling()).filter_map(|statement| statement.attendee.as_ref());
+    let told = || {
+        chain
+            .iter()
+            .flat_map(|node| node.telling())
+            .filter_map(|statement| statement.attendee.as_ref())
+    };
     let first = told().next()?;
     let same = || told().filter(|other| other.email == first.email);
     Some(Attendee {
@@ -236,7 +293,12 @@ fn attendee(chain: &[&Node]) -> Option<Attendee> {
 }
 
 fn offer(chain: &[&Node]) -> Offer {
-    let told = || chain.iter().flat_map(|node| node.telling()).filter_map(|statement| statement.offer.as_ref());
+    let told = || {
+        chain
+            .iter()
+            .flat_map(|node| node.telling())
+            .filter_map(|statement| statement.offer.as_ref())
+    };
     let id = told().find_map(|offer| offer.id);
     let same = || told().filter(|other| other.id.is_none() || other.id == id);
     Offer {
@@ -247,13 +309,29 @@ fn offer(chain: &[&Node]) -> Offer {
     }
 }
 
-/// Where to meet. Of a change of place no message tells: the latest reading of the uid that counts is believed first.
+/// Where to meet. Of a change of place no message tells: the latest reading of the uid that counts
+/// is believed first.
 fn whereabouts<'s>(tip: &'s Node, told: impl Iterator<Item = &'s Statement>) -> Place {
-    let mut told = told.filter(|statement| statement.location.is_some() || statement.video_url.is_some());
-    let read = tip.find(READ).filter(|read| read.location.is_some() || read.video_url.is_some());
-    let Some(first) = read.or_else(|| told.next()) else { return place(None, None) };
-    let link = first.video_url.as_deref().or_else(|| told.find_map(|statement| statement.video_url.as_deref()));
-    place(first.location.as_deref(), if read.is_some() { first.video_url.as_deref() } else { link })
+    let mut told =
+        told.filter(|statement| statement.location.is_some() || statement.video_url.is_some());
+    let read = tip
+        .find(READ)
+        .filter(|read| read.location.is_some() || read.video_url.is_some());
+    let Some(first) = read.or_else(|| told.next()) else {
+        return place(None, None);
+    };
+    let link = first
+        .video_url
+        .as_deref()
+        .or_else(|| told.find_map(|statement| statement.video_url.as_deref()));
+    place(
+        first.location.as_deref(),
+        if read.is_some() {
+            first.video_url.as_deref()
+        } else {
+            link
+        },
+    )
 }
 
 /// The scheduler writes links, telephone numbers, addresses and names of apps into one field.
@@ -266,12 +344,18 @@ fn place(location: Option<&str>, video_url: Option<&str>) -> Place {
     let is_web = |text: &str| text.starts_with("https://") || text.starts_with("http://");
     let is_number = |text: &str| {
         text.bytes().any(|byte| byte.is_ascii_digit())
-            && text.chars().all(|char| char.is_ascii_digit() || "+-(). /".contains(char))
+            && text
+                .chars()
+                .all(|char| char.is_ascii_digit() || "+-(). /".contains(char))
     };
     match location {
         None => place(LocationKind::Video, None, video_url),
-        Some(app) if app.starts_with("integrations:") => place(LocationKind::Video, None, video_url),
-        Some(link) if is_web(link) => place(LocationKind::Link, Some(link), video_url.or(Some(link))),
+        Some(app) if app.starts_with("integrations:") => {
+            place(LocationKind::Video, None, video_url)
+        }
+        Some(link) if is_web(link) => {
+            place(LocationKind::Link, Some(link), video_url.or(Some(link)))
+        }
         Some(number) if is_number(number) => place(LocationKind::Phone, Some(number), video_url),
         Some(address) => place(LocationKind::InPerson, Some(address), video_url),
     }

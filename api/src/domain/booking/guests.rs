@@ -12,63 +12,97 @@ use crate::domain::{Act, Caller, Conflict, Error, Result, Violation};
 /// Most guests of one booking.
 const MOST: usize = 10;
 
-/// Invites others to a booking. Who is invited already stays so, and asking for nobody new changes nothing. A guest cannot be taken back.
+/// Invites others to a booking. Who is invited already stays so, and asking for nobody new changes
+/// nothing. A guest cannot be taken back.
 ///
 /// # Errors
-/// `Invalid` for what is no address of somebody else, or too many of them; `InvalidState` for a booking that no longer stands or has begun;
-/// `NotFound` unless the caller takes part in it.
-pub async fn add_guests(app: &App, caller: &Caller, booking_id: Uuid, guests: Vec<String>) -> Result<Model> {
+/// `Invalid` for what is no address of somebody else, or too many of them; `InvalidState` for a
+/// booking that no longer stands or has begun; `NotFound` unless the caller takes part in it.
+pub async fn add_guests(
+    app: &App,
+    caller: &Caller,
+    booking_id: Uuid,
+    guests: Vec<String>,
+) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, guests) = (person.clone(), correlation_id.clone(), guests.clone());
+            let (person, correlation_id, guests) =
+                (person.clone(), correlation_id.clone(), guests.clone());
             Box::pin(async move {
                 let booking = super::read::take(txn, booking_id).await?;
                 let side = super::side(&person, &booking)?;
                 super::read::require_reachable(txn, &booking).await?;
-                let asked = check(&guests, booking.client_email.as_deref(), 0).map_err(Error::Invalid)?;
-                let new: Vec<String> = asked.0.into_iter().filter(|guest| !booking.guests.0.contains(guest)).collect();
+                let asked =
+                    check(&guests, booking.client_email.as_deref(), 0).map_err(Error::Invalid)?;
+                let new: Vec<String> = asked
+                    .0
+                    .into_iter()
+                    .filter(|guest| !booking.guests.0.contains(guest))
+                    .collect();
                 if new.is_empty() {
                     return Ok(booking);
                 }
-                check(&new, booking.client_email.as_deref(), booking.guests.0.len()).map_err(Error::Invalid)?;
+                check(
+                    &new,
+                    booking.client_email.as_deref(),
+                    booking.guests.0.len(),
+                )
+                .map_err(Error::Invalid)?;
                 if booking.seat_group != booking.id {
-                    let message = "a seat in a group is for one: whoever else comes books their own".to_owned();
+                    let message =
+                        "a seat in a group is for one: whoever else comes books their own"
+                            .to_owned();
                     return Err(Conflict::InvalidState(message).into());
                 }
                 if !booking.status.is_active() || booking.starts_at <= now {
-                    let message = "others can be invited only to a session that is still to come".to_owned();
+                    let message =
+                        "others can be invited only to a session that is still to come".to_owned();
                     return Err(Conflict::InvalidState(message).into());
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
                 let added = Event::Noted(Kind::GuestsAdded);
-                apply(txn, &act, &booking, added, None, |booking| booking.guests.0.extend(new)).await
+                apply(txn, &act, &booking, added, None, |booking| {
+                    booking.guests.0.extend(new)
+                })
+                .await
             })
         })
         .await
 }
 
-/// The addresses as they are kept, each once, or everything that is wrong with them. `known` guests are there already.
+/// The addresses as they are kept, each once, or everything that is wrong with them. `known` guests
+/// are there already.
 pub(super) fn check(
     given: &[String],
     client: Option<&str>,
     known: usize,
 ) -> std::result::Result<Guests, Vec<Violation>> {
     if given.len() + known > MOST {
-        return Err(vec![Violation::at("guests", format!("at most {MOST} guests"))]);
+        return Err(vec![Violation::at(
+            "guests",
+            format!("at most {MOST} guests"),
+        )]);
     }
     let mut violations = Vec::new();
     let mut guests: Vec<String> = Vec::with_capacity(given.len());
     for (index, guest) in given.iter().enumerate() {
         let guest = guest.trim().to_lowercase();
         if client.is_some_and(|client| client.eq_ignore_ascii_case(&guest)) {
-            violations.push(Violation::at(&format!("guests.{index}"), "is the client, who comes anyway"));
+            violations.push(Violation::at(
+                &format!("guests.{index}"),
+                "is the client, who comes anyway",
+            ));
         } else if !guests.contains(&guest) {
             guests.push(guest);
         }
     }
-    if violations.is_empty() { Ok(Guests(guests)) } else { Err(violations) }
+    if violations.is_empty() {
+        Ok(Guests(guests))
+    } else {
+        Err(violations)
+    }
 }
 
 #[cfg(test)]
@@ -78,18 +112,36 @@ mod tests {
     fn guests(given: &[&str], known: usize) -> std::result::Result<Vec<String>, Vec<String>> {
         let given: Vec<String> = given.iter().map(ToString::to_string).collect();
         let checked = check(&given, Some("maria@example.com"), known);
-        let paths = |found: Vec<Violation>| found.into_iter().map(|violation| violation.field.join(".")).collect();
+        let paths = |found: Vec<Violation>| {
+            found
+                .into_iter()
+                .map(|violation| violation.field.join("."))
+                .collect()
+        };
         checked.map(|guests| guests.0).map_err(paths)
     }
 
     #[test]
     fn guests_are_others_each_once_and_at_most_ten() {
         assert_eq!(
-            guests(&["Ann@Example.com ", "ann@example.com", "bo@example.com"], 0).as_deref(),
+            guests(
+                &["Ann@Example.com ", "ann@example.com", "bo@example.com"],
+                0
+            )
+            .as_deref(),
             Ok(&["ann@example.com".to_owned(), "bo@example.com".to_owned()][..])
         );
-        assert_eq!(guests(&["ann@example.com", "MARIA@example.com"], 0), Err(vec!["guests.1".to_owned()]));
-        assert_eq!(guests(&["ann@example.com"], 9).map(|guests| guests.len()), Ok(1));
-        assert_eq!(guests(&["ann@example.com"], 10), Err(vec!["guests".to_owned()]));
+        assert_eq!(
+            guests(&["ann@example.com", "MARIA@example.com"], 0),
+            Err(vec!["guests.1".to_owned()])
+        );
+        assert_eq!(
+            guests(&["ann@example.com"], 9).map(|guests| guests.len()),
+            Ok(1)
+        );
+        assert_eq!(
+            guests(&["ann@example.com"], 10),
+            Err(vec!["guests".to_owned()])
+        );
     }
 }

@@ -44,25 +44,48 @@ pub(super) enum Claim {
     Done(Uuid),
 }
 
-/// The key of a request: what was asked is part of it, so that a key used twice by mistake is noticed.
+/// The key of a request: what was asked is part of it, so that a key used twice by mistake is
+/// noticed.
 ///
 /// # Errors
 /// `Invalid` unless the key has 16 to 128 printable ASCII characters.
-pub(super) fn key<'a>(user_id: Uuid, operation: &'static str, key: &'a str, input: &impl Serialize) -> Result<Key<'a>> {
+pub(super) fn key<'a>(
+    user_id: Uuid,
+    operation: &'static str,
+    key: &'a str,
+    input: &impl Serialize,
+) -> Result<Key<'a>> {
     if !(16..=128).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid("idempotencyKey", "must be 16 to 128 printable ASCII characters, best a UUID"));
+        return Err(Error::invalid(
+            "idempotencyKey",
+            "must be 16 to 128 printable ASCII characters, best a UUID",
+        ));
     }
-    let input = serde_json::to_vec(input).map_err(|error| Error::internal("hashing an input", error))?;
-    Ok(Key { user_id, operation, key, request_hash: hex::encode(Sha256::digest(input)) })
+    let input =
+        serde_json::to_vec(input).map_err(|error| Error::internal("hashing an input", error))?;
+    Ok(Key {
+        user_id,
+        operation,
+        key,
+        request_hash: hex::encode(Sha256::digest(input)),
+    })
 }
 
 /// What a key was used for, before anything is asked or written for it; `None` for a new one.
 ///
 /// # Errors
 /// `IdempotencyKeyReused` when the key was used with another input.
-pub(super) async fn find(db: &impl ConnectionTrait, key: &Key<'_>, now: DateTime<Utc>) -> Result<Option<Uuid>> {
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    key: &Key<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<Uuid>> {
     let used = Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()));
-    used.filter(Column::ExpiresAt.gt(now)).one(db).await?.map(|used| key.is_for(&used)).transpose()
+    used.filter(Column::ExpiresAt.gt(now))
+        .one(db)
+        .await?
+        .map(|used| key.is_for(&used))
+        .transpose()
 }
 
 /// From now on the key stands for another object: the request that its effect hangs on.
@@ -71,7 +94,10 @@ pub(super) async fn find(db: &impl ConnectionTrait, key: &Key<'_>, now: DateTime
 /// When the database fails.
 pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<()> {
     Entity::update_many()
-        .set(ActiveModel { subject_id: Set(subject), ..ActiveModel::default() })
+        .set(ActiveModel {
+            subject_id: Set(subject),
+            ..ActiveModel::default()
+        })
         .filter(Column::UserId.eq(key.user_id))
         .filter(Column::Operation.eq(key.operation))
         .filter(Column::Key.eq(key.key))
@@ -85,16 +111,25 @@ pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<(
 /// # Errors
 /// When the database fails.
 pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result<()> {
-    Entity::delete_many().filter(Column::UserId.eq(user_id)).filter(Column::SubjectId.eq(subject)).exec(&**txn).await?;
+    Entity::delete_many()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::SubjectId.eq(subject))
+        .exec(&**txn)
+        .await?;
     Ok(())
 }
 
-/// Takes the key for `subject`, inside the transaction that makes the effect. A second caller waits here until the first one has
-/// committed, or takes over when it did not.
+/// Takes the key for `subject`, inside the transaction that makes the effect. A second caller waits
+/// here until the first one has committed, or takes over when it did not.
 ///
 /// # Errors
 /// `IdempotencyKeyReused` when the key was used with another input.
-pub(super) async fn claim(txn: &Txn, key: &Key<'_>, subject: Uuid, now: DateTime<Utc>) -> Result<Claim> {
+pub(super) async fn claim(
+    txn: &Txn,
+    key: &Key<'_>,
+    subject: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Claim> {
     let same = || Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()));
     Entity::delete_many()
         .filter(Column::UserId.eq(key.user_id))
@@ -112,11 +147,19 @@ pub(super) async fn claim(txn: &Txn, key: &Key<'_>, subject: Uuid, now: DateTime
         created_at: Set(now),
         expires_at: Set(now + KEPT_FOR),
     };
-    let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key]).do_nothing().to_owned();
-    let inserted = Entity::insert(row).on_conflict(on_conflict).exec_without_returning(&**txn).await?;
+    let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key])
+        .do_nothing()
+        .to_owned();
+    let inserted = Entity::insert(row)
+        .on_conflict(on_conflict)
+        .exec_without_returning(&**txn)
+        .await?;
     if inserted > 0 {
         return Ok(Claim::New);
     }
-    let first = same().one(&**txn).await?.ok_or_else(|| Error::internal("an idempotency key", "vanished"))?;
+    let first = same()
+        .one(&**txn)
+        .await?
+        .ok_or_else(|| Error::internal("an idempotency key", "vanished"))?;
     key.is_for(&first).map(Claim::Done)
 }

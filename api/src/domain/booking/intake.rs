@@ -33,26 +33,50 @@ pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
 }
 
 /// The answers with their questions, or everything that is wrong with them.
-pub(super) fn check(questions: &Questions, given: &[AnswerInput]) -> Result<Answers, Vec<Violation>> {
+pub(super) fn check(
+    questions: &Questions,
+    given: &[AnswerInput],
+) -> Result<Answers, Vec<Violation>> {
     if given.len() > MOST_ANSWERS {
-        return Err(vec![Violation::at("answers", format!("at most {MOST_ANSWERS} answers"))]);
+        return Err(vec![Violation::at(
+            "answers",
+            format!("at most {MOST_ANSWERS} answers"),
+        )]);
     }
     let mut violations = Vec::new();
     let mut by_key = HashMap::new();
     for (index, answer) in given.iter().enumerate() {
-        if !questions.0.iter().any(|question| question.key == answer.key) {
-            violations.push(Violation::at(&format!("answers.{index}.key"), "there is no such question"));
-        } else if by_key.insert(answer.key.as_str(), (index, &answer.values)).is_some() {
-            violations.push(Violation::at(&format!("answers.{index}.key"), "this question is answered twice"));
+        if !questions
+            .0
+            .iter()
+            .any(|question| question.key == answer.key)
+        {
+            violations.push(Violation::at(
+                &format!("answers.{index}.key"),
+                "there is no such question",
+            ));
+        } else if by_key
+            .insert(answer.key.as_str(), (index, &answer.values))
+            .is_some()
+        {
+            violations.push(Violation::at(
+                &format!("answers.{index}.key"),
+                "this question is answered twice",
+            ));
         }
     }
     let mut answers = Vec::new();
     for question in &questions.0 {
         let given = by_key.get(question.key.as_str());
-        let values = given.map(|(_, values)| values.as_slice()).unwrap_or_default();
+        let values = given
+            .map(|(_, values)| values.as_slice())
+            .unwrap_or_default();
         if values.iter().all(|value| value.trim().is_empty()) {
             if question.required {
-                violations.push(Violation::at("answers", format!("“{}” needs an answer", question.label)));
+                violations.push(Violation::at(
+                    "answers",
+                    format!("“{}” needs an answer", question.label),
+                ));
             }
         } else if let Some(problem) = problem(question, values) {
             let index = given.map_or(0, |(index, _)| *index);
@@ -66,7 +90,11 @@ pub(super) fn check(questions: &Questions, given: &[AnswerInput]) -> Result<Answ
             });
         }
     }
-    if violations.is_empty() { Ok(Answers(answers)) } else { Err(violations) }
+    if violations.is_empty() {
+        Ok(Answers(answers))
+    } else {
+        Err(violations)
+    }
 }
 
 fn problem(question: &Question, values: &[String]) -> Option<String> {
@@ -81,21 +109,34 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
     if values.iter().any(|value| value.contains(is_odd)) {
         return Some("must not contain control characters".to_owned());
     }
-    if values.iter().enumerate().any(|(index, value)| values[..index].contains(value)) {
+    if values
+        .iter()
+        .enumerate()
+        .any(|(index, value)| values[..index].contains(value))
+    {
         return Some("each option at most once".to_owned());
     }
-    if question.kind == AnswerKind::ShortText && values.iter().any(|value| value.contains(['\n', '\r'])) {
+    if question.kind == AnswerKind::ShortText
+        && values.iter().any(|value| value.contains(['\n', '\r']))
+    {
         return Some("must be one line".to_owned());
     }
-    let longest = if question.kind == AnswerKind::LongText { 5_000 } else { 500 };
+    let longest = if question.kind == AnswerKind::LongText {
+        5_000
+    } else {
+        500
+    };
     values.iter().find_map(|value| match question.kind {
         AnswerKind::ShortText | AnswerKind::LongText => {
             (value.chars().count() > longest).then(|| format!("at most {longest} characters"))
         }
         AnswerKind::SingleChoice | AnswerKind::MultipleChoice => {
-            (!question.options.contains(value)).then(|| format!("must be one of: {}", question.options.join(", ")))
+            (!question.options.contains(value))
+                .then(|| format!("must be one of: {}", question.options.join(", ")))
         }
-        AnswerKind::Boolean => (value != "true" && value != "false").then(|| "must be true or false".to_owned()),
+        AnswerKind::Boolean => {
+            (value != "true" && value != "false").then(|| "must be true or false".to_owned())
+        }
         AnswerKind::Number => {
             let is_number = value.len() <= LONGEST_NUMBER && decimal(value).is_some();
             (!is_number).then(|| "must be a decimal number".to_owned())
@@ -109,16 +150,28 @@ mod tests {
 
     fn question(key: &str, kind: AnswerKind, required: bool, options: &[&str]) -> Question {
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        Question { key: key.to_owned(), label: key.to_owned(), kind, required, options }
+        Question {
+            key: key.to_owned(),
+            label: key.to_owned(),
+            kind,
+            required,
+            options,
+        }
     }
 
     fn answer(key: &str, values: &[&str]) -> AnswerInput {
-        AnswerInput { key: key.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+        AnswerInput {
+            key: key.to_owned(),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        }
     }
 
     fn paths(questions: Vec<Question>, given: &[AnswerInput]) -> Vec<String> {
         let found = check(&Questions(questions), given).expect_err("something is wrong");
-        found.iter().map(|violation| violation.field.join(".")).collect()
+        found
+            .iter()
+            .map(|violation| violation.field.join("."))
+            .collect()
     }
 
     #[test]
@@ -132,7 +185,10 @@ mod tests {
             (AnswerKind::Boolean, &["true", "false"], &[]),
         ];
         for (kind, values, options) in cases {
-            let found = paths(vec![question("q", kind, false, options)], &[answer("q", values)]);
+            let found = paths(
+                vec![question("q", kind, false, options)],
+                &[answer("q", values)],
+            );
             assert_eq!(found, ["answers.0.values"], "{kind:?} {values:?}");
         }
     }
@@ -143,14 +199,22 @@ mod tests {
             question("goal", AnswerKind::ShortText, true, &[]),
             question("budget", AnswerKind::Number, false, &[]),
         ];
-        let given = [answer("budget", &["1"]), answer("budget", &["2"]), answer("other", &["x"])];
-        assert_eq!(paths(questions, &given), ["answers.1.key", "answers.2.key", "answers"]);
+        let given = [
+            answer("budget", &["1"]),
+            answer("budget", &["2"]),
+            answer("other", &["x"]),
+        ];
+        assert_eq!(
+            paths(questions, &given),
+            ["answers.1.key", "answers.2.key", "answers"]
+        );
     }
 
     #[test]
     fn an_answer_keeps_the_question_as_it_was_asked() {
         let questions = Questions(vec![question("goal", AnswerKind::ShortText, true, &[])]);
-        let answers = check(&questions, &[answer("goal", &["More listings"])]).expect("it answers the question");
+        let answers = check(&questions, &[answer("goal", &["More listings"])])
+            .expect("it answers the question");
         assert_eq!(answers.0[0].label, "goal");
         assert_eq!(answers.0[0].values, ["More listings"]);
     }

@@ -1,4 +1,5 @@
-//! Keeping the session in step with its booking: it exists from the first confirmation on, and never stands without its booking.
+//! Keeping the session in step with its booking: it exists from the first confirmation on, and
+//! never stands without its booking.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -22,22 +23,41 @@ pub(super) struct Stand {
 
 impl Stand {
     pub(super) fn of(booking: &booking::Model) -> Self {
-        Self { status: booking.status, starts_at: booking.starts_at, ends_at: booking.ends_at }
+        Self {
+            status: booking.status,
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+        }
     }
 }
 
-/// Takes the session of a booking through everything that its booking has passed through. A new booking has none yet.
+/// Takes the session of a booking through everything that its booking has passed through. A new
+/// booking has none yet.
 pub(super) async fn keep_in_step(
     txn: &Txn,
     act: &Act,
     (booking_id, is_new): (Uuid, bool),
     stands: &[Stand],
 ) -> Result<()> {
-    let found = if is_new { None } else { Entity::find_by_booking(booking_id).one(&**txn).await? };
+    let found = if is_new {
+        None
+    } else {
+        Entity::find_by_booking(booking_id).one(&**txn).await?
+    };
     let version = found.as_ref().map_or(0, |session| session.version);
-    let session = stands.iter().fold(found.clone(), |session, stand| next(session, booking_id, *stand, act.now));
-    let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else { return Ok(()) };
-    let row = Model { version: version + 1, updated_at: act.now, ..session }.into_active_model().reset_all();
+    let session = stands.iter().fold(found.clone(), |session, stand| {
+        next(session, booking_id, *stand, act.now)
+    });
+    let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else {
+        return Ok(());
+    };
+    let row = Model {
+        version: version + 1,
+        updated_at: act.now,
+        ..session
+    }
+    .into_active_model()
+    .reset_all();
     if found.is_some() {
         row.update(&**txn).await?;
     } else {
@@ -47,12 +67,24 @@ pub(super) async fn keep_in_step(
 }
 
 /// The session after its booking has come to stand so.
-fn next(session: Option<Model>, booking_id: Uuid, booking: Stand, now: DateTime<Utc>) -> Option<Model> {
-    let wanted = match (booking.status, session.as_ref().map(|session| session.status)) {
+fn next(
+    session: Option<Model>,
+    booking_id: Uuid,
+    booking: Stand,
+    now: DateTime<Utc>,
+) -> Option<Model> {
+    let wanted = match (
+        booking.status,
+        session.as_ref().map(|session| session.status),
+    ) {
         (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
         // Begun a little early, and then moved away.
-        (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > now + EARLIEST_START => At::Upcoming,
-        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => outcome(session.as_ref()),
+        (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > now + EARLIEST_START => {
+            At::Upcoming
+        }
+        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => {
+            outcome(session.as_ref())
+        }
         (status, Some(At::Upcoming | At::InProgress | At::Completed | At::NoShow))
             if !matches!(status, Status::Confirmed | Status::Completed) =>
         {
@@ -88,7 +120,10 @@ fn next(session: Option<Model>, booking_id: Uuid, booking: Stand, now: DateTime<
 /// How a session that is over went, by what is known of who came.
 pub(crate) fn outcome(session: Option<&Model>) -> At {
     match session {
-        Some(session) if [session.coach_attendance, session.client_attendance].contains(&Attendance::Absent) => {
+        Some(session)
+            if [session.coach_attendance, session.client_attendance]
+                .contains(&Attendance::Absent) =>
+        {
             At::NoShow
         }
         _ => At::Completed,

@@ -1,4 +1,5 @@
-//! Bookings: one file per use case, around the table of transitions ([`state`]) and the only road to a change ([`change`]).
+//! Bookings: one file per use case, around the table of transitions ([`state`]) and the only road
+//! to a change ([`change`]).
 
 mod actions;
 pub(crate) mod adopt;
@@ -42,7 +43,9 @@ pub use intake::AnswerInput;
 pub(crate) use offered::Offered;
 pub use payment::{list_paid, record_payment};
 pub use policy::{Quote, quote};
-pub use read::{BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification};
+pub use read::{
+    BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification,
+};
 pub(crate) use read::{doubt_free_time, find_uid};
 pub(crate) use request::list_open_requests;
 pub use reschedule::{Reschedule, reschedule};

@@ -18,8 +18,8 @@ use crate::domain::{Error, Result, connection};
 /// How long somebody who books waits for the calendar.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Starts on offer around the one that is wanted. Looked up before the transaction that takes one of them: no transaction waits for
-/// somebody else's answer.
+/// Starts on offer around the one that is wanted. Looked up before the transaction that takes one
+/// of them: no transaction waits for somebody else's answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Offered {
     /// The hours in our own tables say so.
@@ -29,12 +29,20 @@ pub(crate) enum Offered {
 }
 
 impl Offered {
-    /// What is on offer around a start that somebody wants to book. What cannot be booked at all is for the booking itself to refuse.
+    /// What is on offer around a start that somebody wants to book. What cannot be booked at all is
+    /// for the booking itself to refuse.
     ///
     /// # Errors
     /// `Unavailable` when the coach's calendar does not answer.
     pub(crate) async fn find(app: &Arc<App>, wanted: &Create) -> Result<Self> {
-        Self::around(app, wanted.event_type_id, wanted.coach_id, wanted.starts_at, wanted.length_minutes).await
+        Self::around(
+            app,
+            wanted.event_type_id,
+            wanted.coach_id,
+            wanted.starts_at,
+            wanted.length_minutes,
+        )
+        .await
     }
 
     /// As [`find`](Self::find), by the parts of the wish.
@@ -49,13 +57,21 @@ impl Offered {
         length_minutes: Option<i32>,
     ) -> Result<Self> {
         let db = app.db.read();
-        let Some(event_type) = event_type::Entity::find_by_id(event_type_id).one(db).await? else {
+        let Some(event_type) = event_type::Entity::find_by_id(event_type_id)
+            .one(db)
+            .await?
+        else {
             return Ok(Self::ByHours);
         };
-        let coach = coach::Entity::find_by_id(coach_id.unwrap_or(event_type.coach_id)).one(db).await?;
-        let Some(coach) = coach.filter(|coach| coach.scheduler == Scheduler::CalCom) else { return Ok(Self::ByHours) };
+        let coach = coach::Entity::find_by_id(coach_id.unwrap_or(event_type.coach_id))
+            .one(db)
+            .await?;
+        let Some(coach) = coach.filter(|coach| coach.scheduler == Scheduler::CalCom) else {
+            return Ok(Self::ByHours);
+        };
         if !connection::is_live(db, coach.id).await? {
-            // It cannot be booked, and whoever tries is told so where everything else about the wish is looked at.
+            // It cannot be booked, and whoever tries is told so where everything else about the
+            // wish is looked at.
             return Ok(Self::Starts(Vec::new()));
         }
         let length_minutes = length_minutes.unwrap_or(event_type.length_minutes);
@@ -66,7 +82,11 @@ impl Offered {
     ///
     /// # Errors
     /// As [`find`](Self::find).
-    pub(super) async fn for_move(app: &Arc<App>, booking: &booking::Model, starts_at: DateTime<Utc>) -> Result<Self> {
+    pub(super) async fn for_move(
+        app: &Arc<App>,
+        booking: &booking::Model,
+        starts_at: DateTime<Utc>,
+    ) -> Result<Self> {
         if booking.scheduler != Scheduler::CalCom {
             return Ok(Self::ByHours);
         }
@@ -76,7 +96,9 @@ impl Offered {
         }
         let (coach, event_type) = (
             coach::Entity::find_by_id(booking.coach_id).one(db).await?,
-            event_type::Entity::find_by_id(booking.event_type_id).one(db).await?,
+            event_type::Entity::find_by_id(booking.event_type_id)
+                .one(db)
+                .await?,
         );
         let (coach, event_type) = coach.zip(event_type).ok_or(Error::NotFound("booking"))?;
         let length = i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
@@ -94,11 +116,22 @@ impl Offered {
     ) -> Result<Self> {
         let until = starts_at.checked_add_signed(TimeDelta::minutes(1));
         let until = until.ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
-        let range = Interval { from: starts_at, until };
-        let question = Question { coach, event_type, length_minutes, moving, range };
+        let range = Interval {
+            from: starts_at,
+            until,
+        };
+        let question = Question {
+            coach,
+            event_type,
+            length_minutes,
+            moving,
+            range,
+        };
         let reading = read(app, &question, PATIENCE, true).await?;
         if !reading.is_complete || !reading.is_fresh {
-            return Err(Error::Unavailable("the coach's calendar does not answer at present; nothing was booked"));
+            return Err(Error::Unavailable(
+                "the coach's calendar does not answer at present; nothing was booked",
+            ));
         }
         Ok(Self::Starts(reading.starts))
     }

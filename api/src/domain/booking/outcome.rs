@@ -1,4 +1,5 @@
-//! What somebody who asked a scheduler for something is told of it: they wait for the outcome, but not for ever.
+//! What somebody who asked a scheduler for something is told of it: they wait for the outcome, but
+//! not for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,39 +30,58 @@ async fn hasten(app: &Arc<App>, request_id: Uuid) {
     let _ = tokio::time::timeout(PATIENCE, doing).await;
 }
 
-/// What came of a booking that its scheduler was asked for, as far as it is known within a short while.
+/// What came of a booking that its scheduler was asked for, as far as it is known within a short
+/// while.
 ///
 /// # Errors
 /// Why the scheduler refused it.
 pub(super) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking> {
-    let Some(request) = request::latest(app.db.write_one(), &booking, Kind::Book).await? else { return Ok(booking) };
+    let Some(request) = request::latest(app.db.write_one(), &booking, Kind::Book).await? else {
+        return Ok(booking);
+    };
     if request.status == Standing::Open {
         hasten(app, request.id).await;
     }
     let request = request::latest(app.db.write_one(), &booking, Kind::Book).await?;
-    match request.as_ref().and_then(|request| request.refusal.as_deref()) {
+    match request
+        .as_ref()
+        .and_then(|request| request.refusal.as_deref())
+    {
         Some(refusal) => Err(refused(refusal)),
         None => super::read::require(app.db.write_one(), booking.id).await,
     }
 }
 
-/// A move that was asked for before: what came of it then. Its key stands for the request, where a scheduler was asked, or else for the
-/// booking.
+/// A move that was asked for before: what came of it then. Its key stands for the request, where a
+/// scheduler was asked, or else for the booking.
 ///
 /// # Errors
 /// Why the scheduler refused it.
 pub(super) async fn again(app: &Arc<App>, booking: Booking, subject: Uuid) -> Result<Booking> {
-    if subject == booking.id { Ok(booking) } else { outcome_of_move(app, booking, subject).await }
+    if subject == booking.id {
+        Ok(booking)
+    } else {
+        outcome_of_move(app, booking, subject).await
+    }
 }
 
 /// What came of a move.
 ///
 /// # Errors
 /// Why the scheduler refused it.
-pub(super) async fn outcome_of_move(app: &Arc<App>, booking: Booking, request_id: Uuid) -> Result<Booking> {
+pub(super) async fn outcome_of_move(
+    app: &Arc<App>,
+    booking: Booking,
+    request_id: Uuid,
+) -> Result<Booking> {
     hasten(app, request_id).await;
-    let request = Entity::find_by_id(request_id).one(app.db.write_one()).await?;
-    match request.as_ref().and_then(|request| request.refusal.as_deref()) {
+    let request = Entity::find_by_id(request_id)
+        .one(app.db.write_one())
+        .await?;
+    match request
+        .as_ref()
+        .and_then(|request| request.refusal.as_deref())
+    {
         Some(refusal) => Err(refused(refusal)),
         None => super::read::require(app.db.write_one(), booking.id).await,
     }
@@ -74,12 +94,20 @@ fn refused(code: &str) -> Error {
         "IN_THE_PAST" => Error::invalid("startsAt", "must be in the future"),
         "SLOT_NOT_OFFERED" | "NOT_OFFERED_ANY_MORE" => Conflict::SlotNotOffered.into(),
         "LIMIT_REACHED" => {
-            let message = "the coach takes no more bookings of this kind from you, or for this time".to_owned();
-            Conflict::Policy { message, boundary: None }.into()
+            let message =
+                "the coach takes no more bookings of this kind from you, or for this time"
+                    .to_owned();
+            Conflict::Policy {
+                message,
+                boundary: None,
+            }
+            .into()
         }
         "ANSWER_REFUSED" => Error::invalid("answers", "the coach's calendar wants another answer"),
         "CHANGED_MEANWHILE" | "MOVED_ELSEWHERE" => Conflict::Stale.into(),
-        "NOT_CONNECTED" => Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into(),
+        "NOT_CONNECTED" => {
+            Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into()
+        }
         _ => Conflict::InvalidState("the coach's calendar has refused this".to_owned()).into(),
     }
 }

@@ -1,5 +1,6 @@
-//! What a scheduler may change about a booking that was made here: when and where it takes place, and whether it does. Who booked what,
-//! and for how much, it only repeats; and what ended here it does not bring back.
+//! What a scheduler may change about a booking that was made here: when and where it takes place,
+//! and whether it does. Who booked what, and for how much, it only repeats; and what ended here it
+//! does not bring back.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
@@ -19,14 +20,23 @@ pub(super) fn events(
 ) -> Vec<Event> {
     if !booking.status.is_active() {
         let ended_well = matches!(booking.status, Status::Completed | Status::Expired);
-        let events =
-            if ended_well && after.target == Target::Canceled { vec![Event::CanceledElsewhere] } else { vec![] };
+        let events = if ended_well && after.target == Target::Canceled {
+            vec![Event::CanceledElsewhere]
+        } else {
+            vec![]
+        };
         return events;
     }
     let moved = is_moved(booking, proposed);
     let is_owed = booking.price_minor > 0 && !is_paid;
     let waits = approval(booking, after, moved) == Approval::Pending;
-    let road = road(booking.status, after.target, moved, proposed.starts_at <= now).into_iter();
+    let road = road(
+        booking.status,
+        after.target,
+        moved,
+        proposed.starts_at <= now,
+    )
+    .into_iter();
     let events = road.filter_map(|event| match event {
         // Money is counted here, and the clock ends sessions here.
         Event::Paid => None,
@@ -42,7 +52,8 @@ fn is_moved(booking: &Model, proposed: &Model) -> bool {
     (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at)
 }
 
-/// The coach's word is asked for where either side asks for it. Once given here it stands, until another time is asked for.
+/// The coach's word is asked for where either side asks for it. Once given here it stands, until
+/// another time is asked for.
 fn approval(booking: &Model, after: &Derived, moved: bool) -> Approval {
     match (booking.approval, after.approval) {
         (ours, Approval::NotNeeded) => ours,
@@ -66,13 +77,21 @@ pub(super) fn keep(booking: &Model, proposed: Model, after: &Derived) -> Model {
         lineage_key: proposed.lineage_key,
         guests: proposed.guests,
         moves: proposed.moves,
-        approval: if ended_here { booking.approval } else { approval },
+        approval: if ended_here {
+            booking.approval
+        } else {
+            approval
+        },
         cancellation_reason: if ended_here {
             booking.cancellation_reason.clone()
         } else {
             proposed.cancellation_reason
         },
-        canceled_at: if ended_here { booking.canceled_at } else { proposed.canceled_at },
+        canceled_at: if ended_here {
+            booking.canceled_at
+        } else {
+            proposed.canceled_at
+        },
         ..booking.clone()
     }
 }

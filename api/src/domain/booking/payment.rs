@@ -6,7 +6,10 @@ use entity::Uuid;
 use entity::booking::{Model, Status};
 use entity::booking_event::ActorKind;
 use entity::payment;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
+};
 
 use super::change::apply;
 use super::state::Event;
@@ -28,13 +31,21 @@ pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Resu
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list_paid(app: &App, booking_ids: impl IntoIterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
+pub async fn list_paid(
+    app: &App,
+    booking_ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>> {
     let paid = payment::Entity::find()
         .select_only()
         .column(payment::Column::BookingId)
         .filter(payment::Column::BookingId.is_in(booking_ids))
         .filter(payment::Column::Status.eq(payment::Status::Succeeded));
-    Ok(paid.into_tuple::<Uuid>().all(app.db.read()).await?.into_iter().collect())
+    Ok(paid
+        .into_tuple::<Uuid>()
+        .all(app.db.read())
+        .await?
+        .into_iter()
+        .collect())
 }
 
 /// Records that a booking was paid outside of any provider: it is confirmed.
@@ -43,14 +54,25 @@ pub async fn list_paid(app: &App, booking_ids: impl IntoIterator<Item = Uuid>) -
 /// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` unless a payment is due.
 pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
     let admin = caller.require_admin()?.clone();
-    let act = Act::person(ActorKind::Admin, &admin, &caller.correlation_id, app.clock.now());
+    let act = Act::person(
+        ActorKind::Admin,
+        &admin,
+        &caller.correlation_id,
+        app.clock.now(),
+    );
     app.db
         .write(move |txn| {
             let act = act.clone();
             Box::pin(async move {
                 let booking = super::read::take(txn, booking_id).await?;
-                if !matches!(booking.status, Status::PaymentPending | Status::PaymentFailed) {
-                    return Err(Conflict::InvalidState("no payment is due for this booking".to_owned()).into());
+                if !matches!(
+                    booking.status,
+                    Status::PaymentPending | Status::PaymentFailed
+                ) {
+                    return Err(Conflict::InvalidState(
+                        "no payment is due for this booking".to_owned(),
+                    )
+                    .into());
                 }
                 let paid = payment::Model {
                     id: entity::new_id(),
@@ -67,7 +89,10 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
                     updated_at: act.now,
                 };
                 paid.into_active_model().reset_all().insert(&**txn).await?;
-                apply(txn, &act, &booking, Event::Paid, None, |row| row.payment_deadline = None).await
+                apply(txn, &act, &booking, Event::Paid, None, |row| {
+                    row.payment_deadline = None
+                })
+                .await
             })
         })
         .await

@@ -15,8 +15,8 @@ pub struct Quote {
     pub changes_at: Option<DateTime<Utc>>,
 }
 
-/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money that is not here. Whether it is here is only
-/// asked where that is not plain from the booking.
+/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money
+/// that is not here. Whether it is here is only asked where that is not plain from the booking.
 ///
 /// # Errors
 /// Those of `is_paid`.
@@ -26,7 +26,11 @@ pub async fn quote<E>(
     is_paid: impl Future<Output = Result<bool, E>>,
 ) -> Result<Quote, E> {
     if !booking.status.is_active() {
-        return Ok(Quote { refund_percent: 0, refund_minor: 0, changes_at: None });
+        return Ok(Quote {
+            refund_percent: 0,
+            refund_minor: 0,
+            changes_at: None,
+        });
     }
     let mut quote = by_policy(booking, at);
     if quote.refund_minor > 0 && booking.status != Status::Confirmed && !is_paid.await? {
@@ -45,10 +49,18 @@ fn by_policy(booking: &Model, at: DateTime<Utc>) -> Quote {
         .map(|tier| booking.starts_at - TimeDelta::hours(i64::from(tier.hours_before)))
         .filter(|boundary| {
             *boundary >= at
-                && percent(&booking.policy, booking.starts_at, *boundary + TimeDelta::milliseconds(1)) != refund_percent
+                && percent(
+                    &booking.policy,
+                    booking.starts_at,
+                    *boundary + TimeDelta::milliseconds(1),
+                ) != refund_percent
         })
         .min();
-    Quote { refund_percent, refund_minor: share(booking.price_minor, refund_percent), changes_at }
+    Quote {
+        refund_percent,
+        refund_minor: share(booking.price_minor, refund_percent),
+        changes_at,
+    }
 }
 
 fn share(amount: i64, percent: i32) -> i64 {
@@ -73,8 +85,16 @@ mod tests {
     use entity::event_type::PolicyTier;
 
     fn tiers(tiers: &[(i32, i32)]) -> Policy {
-        let tiers = tiers.iter().map(|&(hours_before, refund_percent)| PolicyTier { hours_before, refund_percent });
-        Policy { tiers: tiers.collect(), max_moves: None }
+        let tiers = tiers
+            .iter()
+            .map(|&(hours_before, refund_percent)| PolicyTier {
+                hours_before,
+                refund_percent,
+            });
+        Policy {
+            tiers: tiers.collect(),
+            max_moves: None,
+        }
     }
 
     fn start() -> DateTime<Utc> {
@@ -83,7 +103,8 @@ mod tests {
 
     #[test]
     fn the_best_tier_that_still_fits_counts() {
-        // Refund rules that four marketplaces publish: all until 48 h; 95/60/30 %; all until 24 h; nothing ever.
+        // Refund rules that four marketplaces publish: all until 48 h; 95/60/30 %; all until 24 h;
+        // nothing ever.
         let cases: [(&[(i32, i32)], i64, i32); 10] = [
             (&[(48, 100)], 48 * 60, 100),
             (&[(48, 100)], 48 * 60 - 1, 0),
@@ -98,7 +119,11 @@ mod tests {
         ];
         for (policy, minutes_left, expected) in cases {
             let at = start() - TimeDelta::minutes(minutes_left);
-            assert_eq!(percent(&tiers(policy), start(), at), expected, "{policy:?} with {minutes_left} min left");
+            assert_eq!(
+                percent(&tiers(policy), start(), at),
+                expected,
+                "{policy:?} with {minutes_left} min left"
+            );
         }
     }
 

@@ -22,18 +22,29 @@ pub(super) async fn follow(
     after: &Derived,
 ) -> Result<Model> {
     let said = |derived: &Derived| {
-        (derived.uid.clone(), derived.target, derived.was_certain, derived.has_started, derived.absent)
+        (
+            derived.uid.clone(),
+            derived.target,
+            derived.was_certain,
+            derived.has_started,
+            derived.absent,
+        )
     };
     if before.is_some_and(|before| said(before) == said(after)) {
         return Ok(booking);
     }
-    let Some(session) = session::Entity::find_by_booking(booking.id).one(&**txn).await? else {
+    let Some(session) = session::Entity::find_by_booking(booking.id)
+        .one(&**txn)
+        .await?
+    else {
         if after.was_certain {
             missed(txn, act, &booking).await?;
         }
         return Ok(booking);
     };
-    let Some(wanted) = wanted(&booking, &session, after) else { return Ok(booking) };
+    let Some(wanted) = wanted(&booking, &session, after) else {
+        return Ok(booking);
+    };
     let is = Wanted {
         status: session.status,
         client: session.client_attendance,
@@ -45,10 +56,26 @@ pub(super) async fn follow(
     }
     let mut booking = booking;
     if wanted.started_at != is.started_at && wanted.started_at.is_some() {
-        booking = apply(txn, act, &booking, Event::Noted(Kind::SessionStarted), None, |_| ()).await?;
+        booking = apply(
+            txn,
+            act,
+            &booking,
+            Event::Noted(Kind::SessionStarted),
+            None,
+            |_| (),
+        )
+        .await?;
     }
     if wanted.client != is.client {
-        booking = apply(txn, act, &booking, Event::Noted(Kind::AttendanceMarked), None, |_| ()).await?;
+        booking = apply(
+            txn,
+            act,
+            &booking,
+            Event::Noted(Kind::AttendanceMarked),
+            None,
+            |_| (),
+        )
+        .await?;
     }
     let version = session.version + 1;
     let mut row = session.into_active_model();
@@ -62,7 +89,8 @@ pub(super) async fn follow(
     Ok(booking)
 }
 
-/// The session of a booking whose confirmation came after its end: it has one like any other that was confirmed once.
+/// The session of a booking whose confirmation came after its end: it has one like any other that
+/// was confirmed once.
 async fn missed(txn: &Txn, act: &Act, booking: &Model) -> Result<()> {
     session::ActiveModel {
         id: Set(entity::new_id()),
@@ -90,11 +118,14 @@ struct Wanted {
     ended_at: Option<DateTime<Utc>>,
 }
 
-/// What the session of a booking in this state is to be; `None` where there is nothing to say about it.
+/// What the session of a booking in this state is to be; `None` where there is nothing to say about
+/// it.
 fn wanted(booking: &Model, session: &session::Model, after: &Derived) -> Option<Wanted> {
     let is_absent = after.absent == Some(true);
     let status = match booking.status {
-        Status::Completed if is_absent || session.coach_attendance == Attendance::Absent => session::Status::NoShow,
+        Status::Completed if is_absent || session.coach_attendance == Attendance::Absent => {
+            session::Status::NoShow
+        }
         Status::Completed => session::Status::Completed,
         Status::Confirmed if after.has_started => session::Status::InProgress,
         Status::Confirmed => session::Status::Upcoming,
@@ -107,7 +138,10 @@ fn wanted(booking: &Model, session: &session::Model, after: &Derived) -> Option<
             (Some(false), Attendance::Absent) => Attendance::Unknown,
             (_, marked_here) => marked_here,
         },
-        started_at: session.started_at.or_else(|| after.has_started.then_some(booking.starts_at)),
-        ended_at: (booking.status == Status::Completed).then(|| session.ended_at.unwrap_or(booking.ends_at)),
+        started_at: session
+            .started_at
+            .or_else(|| after.has_started.then_some(booking.starts_at)),
+        ended_at: (booking.status == Status::Completed)
+            .then(|| session.ended_at.unwrap_or(booking.ends_at)),
     })
 }

@@ -40,34 +40,46 @@ pub enum Side {
     Coach,
 }
 
-/// The booking, wherever it was merged into; for use inside a transaction, before any question of who asks.
+/// The booking, wherever it was merged into; for use inside a transaction, before any question of
+/// who asks.
 pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
-    let booking = Entity::find_by_id(id).one(db).await?.ok_or_else(no_booking)?;
+    let booking = Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .ok_or_else(no_booking)?;
     match booking.merged_into {
         Some(id) => Entity::find_by_id(id).one(db).await?.ok_or_else(no_booking),
         None => Ok(booking),
     }
 }
 
-/// The booking, to be changed: nobody else changes any booking until the transaction ends, so what is read here stays true.
+/// The booking, to be changed: nobody else changes any booking until the transaction ends, so what
+/// is read here stays true.
 pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
     outbox::enter(txn).await?;
     require(&**txn, id).await
 }
 
-/// Refuses to change a booking that another scheduler keeps while we have no access to it: here alone it would be changed for us and not
-/// for them.
+/// Refuses to change a booking that another scheduler keeps while we have no access to it: here
+/// alone it would be changed for us and not for them.
 pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> {
-    if booking.scheduler == Scheduler::Native || crate::domain::connection::is_live(&**txn, booking.coach_id).await? {
+    if booking.scheduler == Scheduler::Native
+        || crate::domain::connection::is_live(&**txn, booking.coach_id).await?
+    {
         return Ok(());
     }
-    Err(Conflict::InvalidState("this booking is kept by the coach's own calendar: change it there".to_owned()).into())
+    Err(Conflict::InvalidState(
+        "this booking is kept by the coach's own calendar: change it there".to_owned(),
+    )
+    .into())
 }
 
 /// As which side the caller sees a booking; `None` when they have no part in it.
 #[must_use]
 pub fn side_of(caller: &Caller, booking: &Model) -> Option<ActorKind> {
-    caller.find_person().and_then(|person| super::side(person, booking).ok())
+    caller
+        .find_person()
+        .and_then(|person| super::side(person, booking).ok())
 }
 
 /// A booking that the caller may see.
@@ -81,7 +93,8 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     Ok(booking)
 }
 
-/// Something has happened to a booking: what is known of its coach's free time elsewhere is looked at again before anyone relies on it.
+/// Something has happened to a booking: what is known of its coach's free time elsewhere is looked
+/// at again before anyone relies on it.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,7 +109,9 @@ pub(crate) async fn doubt_free_time(app: &App, id: Uuid) -> Result<()> {
 
 /// The uid that a booking has at its scheduler, if it is known there.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
-    Ok(super::learn::known(app.db.read(), id).await?.map(|known| known.uid))
+    Ok(super::learn::known(app.db.read(), id)
+        .await?
+        .map(|known| known.uid))
 }
 
 /// What the caller may see of these bookings.
@@ -104,9 +119,17 @@ pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
 /// # Errors
 /// When the database fails.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Model>> {
-    let Some(person) = caller.find_person() else { return Ok(Vec::new()) };
-    let found = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(app.db.read()).await?;
-    Ok(found.into_iter().filter(|booking| super::side(person, booking).is_ok()).collect())
+    let Some(person) = caller.find_person() else {
+        return Ok(Vec::new());
+    };
+    let found = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
+    Ok(found
+        .into_iter()
+        .filter(|booking| super::side(person, booking).is_ok())
+        .collect())
 }
 
 /// The order of lists of bookings.
@@ -118,7 +141,9 @@ pub const ORDER: [Column; 2] = [Column::StartsAt, Column::Id];
 /// `Unauthenticated`, `Forbidden`.
 pub fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<Select<Entity>> {
     let person = caller.require_person()?;
-    Ok(Entity::find_real().filter(scope.condition(person)?).filter(filter.condition()))
+    Ok(Entity::find_real()
+        .filter(scope.condition(person)?)
+        .filter(filter.condition()))
 }
 
 /// The bookings in which the caller takes part, by start; staff list everyone's with `everyone`.
@@ -133,7 +158,14 @@ pub async fn list(
     page: &PageInput,
 ) -> Result<Page<Model>> {
     let order = (List::Bookings, (ORDER[0], ORDER[1]), Direction::Ascending);
-    page::cut(app.db.read(), listed(caller, scope, filter)?, page, order, |row: &Model| (row.starts_at, row.id)).await
+    page::cut(
+        app.db.read(),
+        listed(caller, scope, filter)?,
+        page,
+        order,
+        |row: &Model| (row.starts_at, row.id),
+    )
+    .await
 }
 
 /// Whose bookings.
@@ -152,9 +184,13 @@ impl Scope {
         match (self, as_coach) {
             (Self::Everyone, _) if person.is_admin() => Ok(Condition::all()),
             (Self::Everyone, _) => Err(Error::Forbidden("only staff may do this")),
-            (Self::Own(Some(Side::Client)), _) | (Self::Own(None), None) => Ok(Condition::all().add(as_client)),
+            (Self::Own(Some(Side::Client)), _) | (Self::Own(None), None) => {
+                Ok(Condition::all().add(as_client))
+            }
             (Self::Own(Some(Side::Coach)), Some(as_coach)) => Ok(Condition::all().add(as_coach)),
-            (Self::Own(Some(Side::Coach)), None) => Err(Error::Forbidden("only coaches may do this")),
+            (Self::Own(Some(Side::Coach)), None) => {
+                Err(Error::Forbidden("only coaches may do this"))
+            }
             (Self::Own(None), Some(as_coach)) => Ok(Condition::any().add(as_client).add(as_coach)),
         }
     }
@@ -163,15 +199,27 @@ impl Scope {
 impl BookingFilter {
     fn condition(&self) -> Condition {
         let is = Condition::all()
-            .add_option(self.statuses.as_ref().map(|statuses| Column::Status.is_in(statuses.iter().copied())))
+            .add_option(
+                self.statuses
+                    .as_ref()
+                    .map(|statuses| Column::Status.is_in(statuses.iter().copied())),
+            )
             .add_option(self.starts_from.map(|from| Column::StartsAt.gte(from)))
             .add_option(self.starts_before.map(|before| Column::StartsAt.lt(before)))
             .add_option(self.updated_from.map(|from| Column::UpdatedAt.gte(from)))
             .add_option(self.coach_id.map(|id| Column::CoachId.eq(id)))
             .add_option(self.client_id.map(|id| Column::ClientId.eq(id)))
-            .add_option(self.client_email.as_ref().map(|email| Column::ClientEmail.eq(email.trim().to_lowercase())))
+            .add_option(
+                self.client_email
+                    .as_ref()
+                    .map(|email| Column::ClientEmail.eq(email.trim().to_lowercase())),
+            )
             .add_option(self.event_type_id.map(|id| Column::EventTypeId.eq(id)));
-        if self.in_conflict { is.add(Column::Conflict.is_not_null()) } else { is }
+        if self.in_conflict {
+            is.add(Column::Conflict.is_not_null())
+        } else {
+            is
+        }
     }
 }
 
@@ -195,8 +243,23 @@ pub async fn verification(app: &App, caller: &Caller) -> Result<Option<Model>> {
 ///
 /// # Errors
 /// `NotFound`, as [`get`]; `Invalid` for a cursor that is none.
-pub async fn history(app: &App, booking: &Model, page: &PageInput) -> Result<Page<booking_event::Model>> {
+pub async fn history(
+    app: &App,
+    booking: &Model,
+    page: &PageInput,
+) -> Result<Page<booking_event::Model>> {
     let query = booking_event::Entity::find_by_booking(booking.id);
-    let order = (List::History, booking_event::Column::Seq, Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &booking_event::Model| row.seq).await
+    let order = (
+        List::History,
+        booking_event::Column::Seq,
+        Direction::Descending,
+    );
+    page::cut(
+        app.db.read(),
+        query,
+        page,
+        order,
+        |row: &booking_event::Model| row.seq,
+    )
+    .await
 }

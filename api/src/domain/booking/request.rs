@@ -11,7 +11,8 @@ use crate::db::Txn;
 use crate::domain::{Act, Result};
 use crate::outbox::job::{self, Job};
 
-/// When a request whose outcome nobody has learnt is looked after by somebody else than whoever sent it.
+/// When a request whose outcome nobody has learnt is looked after by somebody else than whoever
+/// sent it.
 const LOOKED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 
 /// Writes down what is about to be asked, and the work that sees to it should we not come back.
@@ -22,8 +23,15 @@ pub(crate) async fn open(txn: &Txn, act: &Act, asked: Asked) -> Result<Uuid> {
     write(txn, act, asked, None, act.now + LOOKED_AFTER).await
 }
 
-/// `uid` is what the request is about, where that is not what it leads to; `look_at` when somebody sees to it.
-async fn write(txn: &Txn, act: &Act, asked: Asked, uid: Option<String>, look_at: DateTime<Utc>) -> Result<Uuid> {
+/// `uid` is what the request is about, where that is not what it leads to; `look_at` when somebody
+/// sees to it.
+async fn write(
+    txn: &Txn,
+    act: &Act,
+    asked: Asked,
+    uid: Option<String>,
+    look_at: DateTime<Utc>,
+) -> Result<Uuid> {
     let id = Uuid::new_v4();
     let row = ActiveModel {
         id: Set(id),
@@ -48,7 +56,13 @@ async fn write(txn: &Txn, act: &Act, asked: Asked, uid: Option<String>, look_at:
         closed_at: NotSet,
     };
     Entity::insert(row).exec_without_returning(&**txn).await?;
-    job::enqueue(txn, &Job::SeeToRequest { request_id: id }, look_at, &act.correlation_id).await?;
+    job::enqueue(
+        txn,
+        &Job::SeeToRequest { request_id: id },
+        look_at,
+        &act.correlation_id,
+    )
+    .await?;
     Ok(id)
 }
 
@@ -81,7 +95,11 @@ impl Asked {
 /// # Errors
 /// When the database fails.
 pub(crate) async fn undo(txn: &Txn, act: &Act, first: &Model, uid: &str) -> Result<()> {
-    let known = Entity::find().filter(Column::Kind.eq(Kind::Undo)).filter(Column::Uid.eq(uid)).count(&**txn).await?;
+    let known = Entity::find()
+        .filter(Column::Kind.eq(Kind::Undo))
+        .filter(Column::Uid.eq(uid))
+        .count(&**txn)
+        .await?;
     if known > 0 {
         return Ok(());
     }
@@ -94,7 +112,9 @@ pub(crate) async fn undo(txn: &Txn, act: &Act, first: &Model, uid: &str) -> Resu
         hold_id: None,
         reason: None,
     };
-    write(txn, &act, asked, Some(uid.to_owned()), act.now).await.map(drop)
+    write(txn, &act, asked, Some(uid.to_owned()), act.now)
+        .await
+        .map(drop)
 }
 
 /// Whether a booking was made here and asked for at its scheduler.
@@ -102,7 +122,9 @@ pub(crate) async fn undo(txn: &Txn, act: &Act, first: &Model, uid: &str) -> Resu
 /// # Errors
 /// When the database fails.
 pub(crate) async fn was_made_here(txn: &Txn, booking_id: Uuid) -> Result<bool> {
-    let booked = Entity::find().filter(Column::BookingId.eq(booking_id)).filter(Column::Kind.eq(Kind::Book));
+    let booked = Entity::find()
+        .filter(Column::BookingId.eq(booking_id))
+        .filter(Column::Kind.eq(Kind::Book));
     Ok(booked.count(&**txn).await? > 0)
 }
 
@@ -142,7 +164,9 @@ pub(crate) async fn close(
         .exec(&**txn)
         .await?;
     if let Some(hold_id) = request.hold_id {
-        slot_hold::Entity::delete_by_id(hold_id).exec(&**txn).await?;
+        slot_hold::Entity::delete_by_id(hold_id)
+            .exec(&**txn)
+            .await?;
     }
     Ok(closed.rows_affected == 1)
 }
@@ -183,6 +207,9 @@ pub(crate) async fn latest(
 /// # Errors
 /// When the database fails.
 pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Uuid>> {
-    let open = Entity::find().filter(Column::Status.eq(Status::Open)).select_only().column(Column::Id);
+    let open = Entity::find()
+        .filter(Column::Status.eq(Status::Open))
+        .select_only()
+        .column(Column::Id);
     Ok(open.into_tuple().all(app.db.read()).await?)
 }

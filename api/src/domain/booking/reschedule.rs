@@ -33,12 +33,18 @@ pub struct Reschedule {
     pub version: Option<i64>,
 }
 
-/// Moves a booking to another free slot of the same length. A client's move of a type that needs approval asks the coach again.
+/// Moves a booking to another free slot of the same length. A client's move of a type that needs
+/// approval asks the coach again.
 ///
 /// # Errors
-/// As for booking; `InvalidState` for a booking that no longer stands or has begun, `Policy` when the client may not move it any more,
-/// `Stale` when it was changed since the caller read it.
-pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Reschedule) -> Result<Model> {
+/// As for booking; `InvalidState` for a booking that no longer stands or has begun, `Policy` when
+/// the client may not move it any more, `Stale` when it was changed since the caller read it.
+pub async fn reschedule(
+    app: &Arc<App>,
+    caller: &Caller,
+    key: &str,
+    input: Reschedule,
+) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check_reason(input.reason.as_deref())?;
     let seen = super::read::get(app, caller, input.booking_id).await?;
@@ -50,17 +56,23 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
         return outcome::again(app, booking, subject).await;
     }
     let offered = Offered::for_move(app, &seen, input.starts_at).await?;
-    let (key, request_hash, correlation_id) = (key.to_owned(), used.request_hash, caller.correlation_id.clone());
+    let (key, request_hash, correlation_id) = (
+        key.to_owned(),
+        used.request_hash,
+        caller.correlation_id.clone(),
+    );
 
     let moving = app
         .db
         .write(move |txn| {
             let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
-            let (person, correlation_id, offered) = (person.clone(), correlation_id.clone(), offered.clone());
+            let (person, correlation_id, offered) =
+                (person.clone(), correlation_id.clone(), offered.clone());
             Box::pin(async move {
                 let found = super::read::require(&**txn, input.booking_id).await?;
                 let side = super::side(&person, &found)?;
-                // Always the coach first, then the history: two who wait for each other would wait in vain.
+                // Always the coach first, then the history: two who wait for each other would wait
+                // in vain.
                 lock_coach(txn, found.coach_id).await?;
                 let booking = super::read::take(txn, input.booking_id).await?;
                 let key = idempotency::Key {
@@ -69,7 +81,8 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
                     key: &key,
                     request_hash,
                 };
-                if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await? {
+                if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await?
+                {
                     return Ok(Moving::Before(booking, subject));
                 }
                 let act = Act::person(side, &person, &correlation_id, now);
@@ -87,7 +100,9 @@ pub async fn reschedule(app: &Arc<App>, caller: &Caller, key: &str, input: Resch
     match moving {
         Moving::Before(booking, subject) => outcome::again(app, booking, subject).await,
         Moving::Done(booking) => Ok(booking),
-        Moving::Asked(booking, request_id) => outcome::outcome_of_move(app, booking, request_id).await,
+        Moving::Asked(booking, request_id) => {
+            outcome::outcome_of_move(app, booking, request_id).await
+        }
     }
 }
 
@@ -100,8 +115,17 @@ enum Moving {
     Asked(Model, Uuid),
 }
 
-async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offered: &Offered) -> Result<Moving> {
-    if input.version.is_some_and(|version| version != booking.version) {
+async fn move_to(
+    txn: &Txn,
+    act: &Act,
+    booking: &Model,
+    input: Reschedule,
+    offered: &Offered,
+) -> Result<Moving> {
+    if input
+        .version
+        .is_some_and(|version| version != booking.version)
+    {
         return Err(Conflict::Stale.into());
     }
     super::read::require_reachable(txn, booking).await?;
@@ -118,23 +142,45 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
         .one(&**txn)
         .await?
         .ok_or_else(|| Error::internal("a booking", "without its event type"))?;
-    // A coach's word was given for one time: for another it is asked for again, also when the payment is still missing.
-    let approved = [Status::Confirmed, Status::PaymentPending, Status::PaymentFailed].contains(&booking.status);
+    // A coach's word was given for one time: for another it is asked for again, also when the
+    // payment is still missing.
+    let approved = [
+        Status::Confirmed,
+        Status::PaymentPending,
+        Status::PaymentFailed,
+    ]
+    .contains(&booking.status);
     let asks_again = act.by == ActorKind::Client && event_type.requires_approval && approved;
-    let event = if asks_again { Event::MovedForApproval } else { Event::Moved };
+    let event = if asks_again {
+        Event::MovedForApproval
+    } else {
+        Event::Moved
+    };
     let length = (booking.ends_at - booking.starts_at).num_minutes();
-    let length = i32::try_from(length).map_err(|error| Error::internal("a booking's length", error))?;
+    let length =
+        i32::try_from(length).map_err(|error| Error::internal("a booking's length", error))?;
     let terms = scheduling::terms(&event_type, length)?;
-    let claim = terms.claim(input.starts_at).ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
+    let claim = terms
+        .claim(input.starts_at)
+        .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
 
     if booking.status.is_active() {
         let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
-        let except = Except { booking_id: Some(booking.id), user_id: act.actor_id };
+        let except = Except {
+            booking_id: Some(booking.id),
+            user_id: act.actor_id,
+        };
         let scheduler = booking.scheduler;
-        let wanted = Wanting { coach: &coach, event_type: &event_type, terms: &terms, scheduler };
+        let wanted = Wanting {
+            coach: &coach,
+            event_type: &event_type,
+            terms: &terms,
+            scheduler,
+        };
         require_free(txn, wanted, offered, input.starts_at, except, act.now).await?;
         if booking.scheduler != Scheduler::Native {
-            let request_id = ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
+            let request_id =
+                ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
             return Ok(Moving::Asked(booking.clone(), request_id));
         }
     }
@@ -156,7 +202,8 @@ async fn move_to(txn: &Txn, act: &Act, booking: &Model, input: Reschedule, offer
     Ok(Moving::Done(course.write(txn).await?))
 }
 
-/// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until the outcome is known.
+/// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until
+/// the outcome is known.
 async fn ask_to_move(
     txn: &Txn,
     act: &Act,
@@ -164,8 +211,15 @@ async fn ask_to_move(
     busy: (DateTime<Utc>, DateTime<Utc>),
     input: Reschedule,
 ) -> Result<Uuid> {
-    if scheduler_request::Entity::find_open(booking.id).one(&**txn).await?.is_some() {
-        return Err(Conflict::InvalidState("another change of this booking is still under way".to_owned()).into());
+    if scheduler_request::Entity::find_open(booking.id)
+        .one(&**txn)
+        .await?
+        .is_some()
+    {
+        return Err(Conflict::InvalidState(
+            "another change of this booking is still under way".to_owned(),
+        )
+        .into());
     }
     let known = super::learn::known(&**txn, booking.id).await?;
     let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
@@ -173,7 +227,9 @@ async fn ask_to_move(
     let owner = act.actor_id.ok_or(Error::Unauthenticated)?;
     let hold = hold(booking, busy, input.starts_at, owner, act.now);
     let hold_id = hold.id;
-    slot_hold::Entity::insert(hold.into_active_model()).exec_without_returning(&**txn).await?;
+    slot_hold::Entity::insert(hold.into_active_model())
+        .exec_without_returning(&**txn)
+        .await?;
     let asked = Asked {
         booking_id: booking.id,
         kind: scheduler_request::Kind::Move,
@@ -207,12 +263,16 @@ fn hold(
     }
 }
 
-/// The policy that was frozen into the booking limits how often its client may move it; coaches and staff are not bound by it.
+/// The policy that was frozen into the booking limits how often its client may move it; coaches and
+/// staff are not bound by it.
 fn require_moves_left(act: &Act, booking: &Model) -> Result<()> {
     match booking.policy.max_moves {
         Some(most) if act.by == ActorKind::Client && booking.moves >= most => {
-            Err(Conflict::Policy { message: format!("this booking can be moved at most {most} times"), boundary: None }
-                .into())
+            Err(Conflict::Policy {
+                message: format!("this booking can be moved at most {most} times"),
+                boundary: None,
+            }
+            .into())
         }
         _ => Ok(()),
     }

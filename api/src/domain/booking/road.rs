@@ -1,11 +1,13 @@
-//! The way from where a booking stands to where its scheduler wants it, along the table of transitions.
+//! The way from where a booking stands to where its scheduler wants it, along the table of
+//! transitions.
 
 use entity::booking::Status;
 
 use super::derive::Target;
 use super::state::Event;
 
-/// What has to happen, in order. Empty when it is there, or when time has already carried it further.
+/// What has to happen, in order. Empty when it is there, or when time has already carried it
+/// further.
 ///
 /// `moved` says that the time changes on the way, `is_over` that the new time lies in the past.
 pub(super) fn road(from: Status, target: Target, moved: bool, is_over: bool) -> Vec<Event> {
@@ -23,7 +25,11 @@ pub(super) fn road(from: Status, target: Target, moved: bool, is_over: bool) -> 
         S::Confirmed => vec![again],
         _ => vec![E::Reinstated],
     };
-    let confirm = if matches!(from, S::PaymentPending | S::PaymentFailed) { E::Paid } else { E::Confirmed };
+    let confirm = if matches!(from, S::PaymentPending | S::PaymentFailed) {
+        E::Paid
+    } else {
+        E::Confirmed
+    };
     let then = |mut road: Vec<Event>, event: Event| {
         road.push(event);
         road
@@ -43,7 +49,8 @@ pub(super) fn road(from: Status, target: Target, moved: bool, is_over: bool) -> 
         (S::Completed | S::Expired, Target::Canceled) => vec![E::CanceledElsewhere],
         (S::Rejected | S::Abandoned, Target::Canceled) => vec![E::Reinstated, E::Canceled],
         (_, Target::Canceled) => vec![E::Canceled],
-        // Money that is due here has no place in a booking that a scheduler declines; it is canceled instead.
+        // Money that is due here has no place in a booking that a scheduler declines; it is
+        // canceled instead.
         (S::PaymentPending | S::PaymentFailed, Target::Rejected) => vec![E::Canceled],
         (_, Target::Rejected) => then(to_scheduled(E::MovedForApproval), E::RejectedByCoach),
     }
@@ -55,8 +62,14 @@ mod tests {
     use crate::domain::booking::state;
     use sea_orm::Iterable;
 
-    const TARGETS: [Target; 6] =
-        [Target::Requested, Target::Unpaid, Target::Confirmed, Target::Completed, Target::Canceled, Target::Rejected];
+    const TARGETS: [Target; 6] = [
+        Target::Requested,
+        Target::Unpaid,
+        Target::Confirmed,
+        Target::Completed,
+        Target::Canceled,
+        Target::Rejected,
+    ];
 
     fn end(target: Target) -> Status {
         match target {
@@ -72,10 +85,16 @@ mod tests {
     fn every_road_runs_along_the_table_and_arrives() {
         for from in Status::iter() {
             for target in TARGETS {
-                for (moved, is_over) in [(false, false), (false, true), (true, false), (true, true)] {
-                    let arrived = road(from, target, moved, is_over).into_iter().fold(from, |at, event| {
-                        state::next(at, event).unwrap_or_else(|| panic!("{at:?} + {event:?} on the way to {target:?}"))
-                    });
+                for (moved, is_over) in [(false, false), (false, true), (true, false), (true, true)]
+                {
+                    let arrived =
+                        road(from, target, moved, is_over)
+                            .into_iter()
+                            .fold(from, |at, event| {
+                                state::next(at, event).unwrap_or_else(|| {
+                                    panic!("{at:?} + {event:?} on the way to {target:?}")
+                                })
+                            });
                     let stays = from == Status::Refunded
                         || (from == Status::Completed && target == Target::Confirmed && !moved)
                         || (from == Status::Expired && end(target) == Status::Scheduled && is_over)
@@ -84,7 +103,11 @@ mod tests {
                         || (target == Target::Rejected
                             && matches!(from, Status::PaymentPending | Status::PaymentFailed));
                     if !stays {
-                        assert_eq!(arrived, end(target), "{from:?} to {target:?}, moved {moved}, over {is_over}");
+                        assert_eq!(
+                            arrived,
+                            end(target),
+                            "{from:?} to {target:?}, moved {moved}, over {is_over}"
+                        );
                     }
                 }
             }
@@ -101,7 +124,11 @@ mod tests {
             (Status::Canceled, Target::Canceled),
             (Status::Rejected, Target::Rejected),
         ] {
-            assert_eq!(road(from, target, false, false), [], "{from:?} to {target:?}");
+            assert_eq!(
+                road(from, target, false, false),
+                [],
+                "{from:?} to {target:?}"
+            );
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Asking a scheduler for what only it can grant: a new booking, another time.
 //!
-//! The order is always the same. What is asked is written down first, together with the time it takes here and the work that sees to it
-//! later. Then it is sent, outside of any transaction. What comes back is taken in like anything else that the scheduler says
-//! ([`learn`]), and closes the request. When nothing comes back, the scheduler's own records are looked at: what is found there is
-//! adopted, and what is not there after a while is given up.
+//! The order is always the same. What is asked is written down first, together with the time it
+//! takes here and the work that sees to it later. Then it is sent, outside of any transaction. What
+//! comes back is taken in like anything else that the scheduler says ([`learn`]), and closes the
+//! request. When nothing comes back, the scheduler's own records are looked at: what is found there
+//! is adopted, and what is not there after a while is given up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -23,10 +24,11 @@ use crate::domain::scheduling::statement::Telling;
 use crate::domain::scheduling::{Calendar, Outcome, Wish};
 use crate::domain::{Act, Error, Result};
 
-/// How long one attempt may take; nobody else touches the request meanwhile. Longer than any call to a provider.
+/// How long one attempt may take; nobody else touches the request meanwhile. Longer than any call
+/// to a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(45);
-/// After so long without a trace at the scheduler, a request whose answer was lost counts as never carried out. Whatever turns up later
-/// is undone there.
+/// After so long without a trace at the scheduler, a request whose answer was lost counts as never
+/// carried out. Whatever turns up later is undone there.
 const SETTLED: TimeDelta = TimeDelta::seconds(60);
 /// After so long a booking that its scheduler could not be asked for is given up.
 const GIVEN_UP: TimeDelta = TimeDelta::minutes(10);
@@ -54,7 +56,9 @@ enum Known {
 /// # Errors
 /// When it is still open: it is to be tried again.
 pub async fn see_to(app: &App, request_id: Uuid) -> Result<()> {
-    let Some(request) = take(app, request_id).await? else { return Ok(()) };
+    let Some(request) = take(app, request_id).await? else {
+        return Ok(());
+    };
     let outcome = attempt(app, &request).await;
     release(app, &request).await?;
     match outcome? {
@@ -86,22 +90,33 @@ async fn take(app: &App, id: Uuid) -> Result<Option<Request>> {
         })
         .filter(Column::Id.eq(id))
         .filter(Column::Status.eq(Standing::Open))
-        .filter(Condition::any().add(Column::LeasedUntil.is_null()).add(Column::LeasedUntil.lt(now)))
+        .filter(
+            Condition::any()
+                .add(Column::LeasedUntil.is_null())
+                .add(Column::LeasedUntil.lt(now)),
+        )
         .exec(app.db.write_one())
         .await?;
     let request = Entity::find_by_id(id).one(app.db.write_one()).await?;
     match request {
-        Some(request) if request.status == Standing::Open && taken.rows_affected == 1 => Ok(Some(request)),
-        Some(request) if request.status == Standing::Open => {
-            Err(Error::internal("a request to a scheduler", "somebody else is at it"))
+        Some(request) if request.status == Standing::Open && taken.rows_affected == 1 => {
+            Ok(Some(request))
         }
+        Some(request) if request.status == Standing::Open => Err(Error::internal(
+            "a request to a scheduler",
+            "somebody else is at it",
+        )),
         _ => Ok(None),
     }
 }
 
 async fn release(app: &App, request: &Request) -> Result<()> {
     Entity::update_many()
-        .set(scheduler_request::ActiveModel { lease: Set(None), leased_until: Set(None), ..Default::default() })
+        .set(scheduler_request::ActiveModel {
+            lease: Set(None),
+            leased_until: Set(None),
+            ..Default::default()
+        })
         .filter(Column::Id.eq(request.id))
         .filter(Column::Lease.eq(request.lease))
         .exec(app.db.write_one())
@@ -124,8 +139,12 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
                 done => Ok(done),
             }
         }
-        Known::Refused(refusal) => conclude(app, request, Standing::Refused, Some(refusal)).await.map(Some),
-        Known::Nothing => conclude(app, request, Standing::Undone, None).await.map(Some),
+        Known::Refused(refusal) => conclude(app, request, Standing::Refused, Some(refusal))
+            .await
+            .map(Some),
+        Known::Nothing => conclude(app, request, Standing::Undone, None)
+            .await
+            .map(Some),
         Known::Later => Ok(None),
     }
 }
@@ -151,9 +170,15 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Known> {
     mark_sent(app, request, Some(now)).await?;
     match calendar.ask(&wish).await {
         Outcome::Done(tellings) => Ok(Known::Told(tellings)),
-        Outcome::Refused { code, may_exist: false } => Ok(Known::Refused(code)),
+        Outcome::Refused {
+            code,
+            may_exist: false,
+        } => Ok(Known::Refused(code)),
         // Cal.com may keep a booking that it has refused, and refuses a repetition like a rival.
-        Outcome::Refused { code, may_exist: true } => match calendar.find(&wish).await {
+        Outcome::Refused {
+            code,
+            may_exist: true,
+        } => match calendar.find(&wish).await {
             Ok(tellings) if tellings.is_empty() => Ok(Known::Refused(code)),
             Ok(tellings) => Ok(Known::Told(tellings)),
             Err(_) => Ok(Known::Later),
@@ -175,7 +200,9 @@ async fn look(app: &App, calendar: &Calendar<'_>, wish: &Wish) -> Result<Known> 
     let (now, request) = (app.clock.now(), &wish.request);
     match calendar.find(wish).await {
         Ok(found) if !found.is_empty() => Ok(Known::Told(found)),
-        Ok(_) if now - request.sent_at.unwrap_or(request.created_at) >= SETTLED => Ok(Known::Nothing),
+        Ok(_) if now - request.sent_at.unwrap_or(request.created_at) >= SETTLED => {
+            Ok(Known::Nothing)
+        }
         Ok(_) => Ok(Known::Later),
         Err(error) => {
             tracing::info!(request.id = %request.id, %error, "a scheduler's records cannot be read; looking again later");
@@ -187,7 +214,8 @@ async fn look(app: &App, calendar: &Calendar<'_>, wish: &Wish) -> Result<Known> 
     }
 }
 
-/// The client waits no longer and the time is given back. The request stays open: what it may have left behind is still looked for.
+/// The client waits no longer and the time is given back. The request stays open: what it may have
+/// left behind is still looked for.
 async fn abandon(app: &App, request: &Request) -> Result<()> {
     let (now, request) = (app.clock.now(), request.clone());
     app.db
@@ -196,7 +224,11 @@ async fn abandon(app: &App, request: &Request) -> Result<()> {
             Box::pin(async move {
                 let booking = super::read::take(txn, request.booking_id).await?;
                 if booking.status == Status::Initiated {
-                    let act = Act::system(entity::booking_event::Source::Sweeper, &request.correlation_id, now);
+                    let act = Act::system(
+                        entity::booking_event::Source::Sweeper,
+                        &request.correlation_id,
+                        now,
+                    );
                     let reason = Some(NO_ANSWER.to_owned());
                     apply(txn, &act, &booking, Event::SchedulerRefused, reason, |_| ()).await?;
                 }
@@ -207,9 +239,16 @@ async fn abandon(app: &App, request: &Request) -> Result<()> {
 }
 
 async fn wish(app: &App, request: &Request, booking: &Booking) -> Result<Wish> {
-    let event_type = entity::event_type::Entity::find_by_id(booking.event_type_id).one(app.db.read()).await?;
-    let event_type = event_type.ok_or_else(|| Error::internal("a booking", "without its event type"))?;
-    Ok(Wish { request: request.clone(), booking: booking.clone(), event_type })
+    let event_type = entity::event_type::Entity::find_by_id(booking.event_type_id)
+        .one(app.db.read())
+        .await?;
+    let event_type =
+        event_type.ok_or_else(|| Error::internal("a booking", "without its event type"))?;
+    Ok(Wish {
+        request: request.clone(),
+        booking: booking.clone(),
+        event_type,
+    })
 }
 
 /// Durable before anything leaves, so that after a crash it is looked for and not sent again.
@@ -224,31 +263,59 @@ async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> R
     Ok(())
 }
 
-/// Takes in what the scheduler told, which closes the request; `None` if it says too little for that.
+/// Takes in what the scheduler told, which closes the request; `None` if it says too little for
+/// that.
 async fn take_in(app: &App, request: &Request, tellings: Vec<Telling>) -> Result<Option<()>> {
-    let act = Act { now: app.clock.now(), ..Act::from(request) };
+    let act = Act {
+        now: app.clock.now(),
+        ..Act::from(request)
+    };
     learn::take_in(app, act, tellings).await?;
-    let request = Entity::find_by_id(request.id).one(app.db.write_one()).await?;
-    Ok(request.is_none_or(|request| request.status != Standing::Open).then_some(()))
+    let request = Entity::find_by_id(request.id)
+        .one(app.db.write_one())
+        .await?;
+    Ok(request
+        .is_none_or(|request| request.status != Standing::Open)
+        .then_some(()))
 }
 
-/// What the scheduler tells may be about something else by now, and will never answer the request: a booking that was ended there before it
-/// could be moved, or one that became known here by another way. After a while that is believed. `None` before.
+/// What the scheduler tells may be about something else by now, and will never answer the request:
+/// a booking that was ended there before it could be moved, or one that became known here by
+/// another way. After a while that is believed. `None` before.
 async fn give_up(app: &App, request: &Request) -> Result<Option<()>> {
-    let (now, booking) = (app.clock.now(), super::read::require(app.db.write_one(), request.booking_id).await?);
+    let (now, booking) = (
+        app.clock.now(),
+        super::read::require(app.db.write_one(), request.booking_id).await?,
+    );
     let is_over = match request.kind {
-        Kind::Move => now - request.sent_at.unwrap_or(request.created_at) >= SETTLED && !booking.status.is_active(),
+        Kind::Move => {
+            now - request.sent_at.unwrap_or(request.created_at) >= SETTLED
+                && !booking.status.is_active()
+        }
         Kind::Book => now - request.created_at >= GIVEN_UP,
         Kind::Undo => false,
     };
     if !is_over {
         return Ok(None);
     }
-    conclude(app, request, Standing::Refused, Some("CHANGED_MEANWHILE".to_owned())).await.map(Some)
+    conclude(
+        app,
+        request,
+        Standing::Refused,
+        Some("CHANGED_MEANWHILE".to_owned()),
+    )
+    .await
+    .map(Some)
 }
 
-/// Nothing came of it: a booking that was to be made is given up, one that was to be moved stays where it is.
-async fn conclude(app: &App, request: &Request, status: Standing, refusal: Option<String>) -> Result<()> {
+/// Nothing came of it: a booking that was to be made is given up, one that was to be moved stays
+/// where it is.
+async fn conclude(
+    app: &App,
+    request: &Request,
+    status: Standing,
+    refusal: Option<String>,
+) -> Result<()> {
     let now = app.clock.now();
     let request = request.clone();
     app.db
@@ -258,15 +325,24 @@ async fn conclude(app: &App, request: &Request, status: Standing, refusal: Optio
                 let booking = super::read::take(txn, request.booking_id).await?;
                 let is_refused = refusal.is_some();
                 let reason = refusal.clone().or_else(|| Some(NO_ANSWER.to_owned()));
-                if !request::close(txn, &request, status, Ending { refusal, uid: None }, now).await? {
+                if !request::close(txn, &request, status, Ending { refusal, uid: None }, now)
+                    .await?
+                {
                     return Ok(());
                 }
                 if request.kind == Kind::Book && booking.status == Status::Initiated {
-                    let act = Act { now, ..Act::from(&request) };
+                    let act = Act {
+                        now,
+                        ..Act::from(&request)
+                    };
                     apply(txn, &act, &booking, Event::SchedulerRefused, reason, |_| ()).await?;
                 }
                 if is_refused && let Some(user_id) = request.actor_id {
-                    let subject = if request.kind == Kind::Book { booking.id } else { request.id };
+                    let subject = if request.kind == Kind::Book {
+                        booking.id
+                    } else {
+                        request.id
+                    };
                     idempotency::give_back(txn, user_id, subject).await?;
                 }
                 Ok(())
@@ -277,9 +353,15 @@ async fn conclude(app: &App, request: &Request, status: Standing, refusal: Optio
 
 /// Ends a second record at the scheduler.
 async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
-    let uid = request.uid.as_deref().ok_or_else(|| Error::internal("an undo", "of nothing"))?;
+    let uid = request
+        .uid
+        .as_deref()
+        .ok_or_else(|| Error::internal("an undo", "of nothing"))?;
     if let Some(calendar) = Calendar::of(app, booking, request.actor_id).await? {
-        calendar.end(uid).await.map_err(|error| Error::internal("undoing a second record", error))?;
+        calendar
+            .end(uid)
+            .await
+            .map_err(|error| Error::internal("undoing a second record", error))?;
     }
     conclude(app, request, Standing::Undone, None).await
 }

@@ -1,8 +1,9 @@
 //! Which of several bookings that want the same time may have it.
 //!
-//! A scheduler may have accepted what our database must refuse. Such a booking is kept, visible to staff, and takes no time. Who stands
-//! does not depend on the order in which messages came: what was booked here always stands, and among a scheduler's bookings the one with
-//! the lower number, which the scheduler gave its time first.
+//! A scheduler may have accepted what our database must refuse. Such a booking is kept, visible to
+//! staff, and takes no time. Who stands does not depend on the order in which messages came: what
+//! was booked here always stands, and among a scheduler's bookings the one with the lower number,
+//! which the scheduler gave its time first.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -53,7 +54,10 @@ pub(super) async fn judge(txn: &Txn, booking: &Model, rank: Rank) -> Result<Verd
         Ordering::Equal => (rival.created_at, rival.id) < (booking.created_at, booking.id),
         order => order == Ordering::Less,
     };
-    let lost_to = rivals.iter().filter(|(rival, _)| goes_first(rival)).map(|(_, conflict)| *conflict);
+    let lost_to = rivals
+        .iter()
+        .filter(|(rival, _)| goes_first(rival))
+        .map(|(_, conflict)| *conflict);
     Ok(match lost_to.min_by_key(|conflict| weight(*conflict)) {
         Some(conflict) => Verdict::Yields(conflict),
         None => Verdict::Stands { giving_way: rivals },
@@ -85,8 +89,11 @@ async fn rivals(txn: &Txn, booking: &Model) -> Result<Vec<(Model, Conflict)>> {
                 .add(Column::EndsAt.gt(booking.starts_at)),
         );
         if booking.kind == Kind::Verification {
-            any =
-                any.add(Condition::all().add(Column::ClientId.eq(client_id)).add(Column::Kind.eq(Kind::Verification)));
+            any = any.add(
+                Condition::all()
+                    .add(Column::ClientId.eq(client_id))
+                    .add(Column::Kind.eq(Kind::Verification)),
+            );
         }
     }
     let found = Entity::find_real()
@@ -113,7 +120,8 @@ fn clash(booking: &Model, rival: &Model) -> Conflict {
         && rival.busy_until > booking.busy_from
     {
         Conflict::CoachOverlap
-    } else if same_client && rival.starts_at < booking.ends_at && rival.ends_at > booking.starts_at {
+    } else if same_client && rival.starts_at < booking.ends_at && rival.ends_at > booking.starts_at
+    {
         Conflict::ClientOverlap
     } else {
         Conflict::SecondVerification
@@ -152,19 +160,36 @@ fn rank_in(ranks: &HashMap<Uuid, Rank>, id: Uuid) -> Rank {
 }
 
 /// Lets bookings give way to one that goes first.
-pub(super) async fn give_way(txn: &Txn, act: &Act, giving_way: Vec<(Model, Conflict)>) -> Result<()> {
+pub(super) async fn give_way(
+    txn: &Txn,
+    act: &Act,
+    giving_way: Vec<(Model, Conflict)>,
+) -> Result<()> {
     for (rival, conflict) in giving_way {
-        apply(txn, act, &rival, Event::Noted(Line::ConflictFound), None, |row| row.conflict = Some(conflict)).await?;
+        apply(
+            txn,
+            act,
+            &rival,
+            Event::Noted(Line::ConflictFound),
+            None,
+            |row| row.conflict = Some(conflict),
+        )
+        .await?;
     }
     Ok(())
 }
 
-/// Sees again whether bookings in conflict with a coach's, or with those of the coach's clients, may stand now; the first in line first.
+/// Sees again whether bookings in conflict with a coach's, or with those of the coach's clients,
+/// may stand now; the first in line first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
-    let act = Act::system(Source::Sweeper, &format!("settle-{}", coach_id.simple()), app.clock.now());
+    let act = Act::system(
+        Source::Sweeper,
+        &format!("settle-{}", coach_id.simple()),
+        app.clock.now(),
+    );
     app.db
         .write(move |txn| {
             let act = act.clone();
@@ -178,8 +203,9 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
 
 /// As [`settle_conflicts`], inside a transaction that has entered the history.
 pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
-    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients may be many. Whether they are active
-    // is not asked of the database: SQLite would then go through all active bookings instead.
+    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients
+    // may be many. Whether they are active is not asked of the database: SQLite would then go
+    // through all active bookings instead.
     let other = Alias::new("other");
     let shares_a_client = Query::select()
         .expr(Expr::val(1))
@@ -189,7 +215,11 @@ pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
         .to_owned();
     let mut waiting = Entity::find_real()
         .filter(Column::Conflict.is_not_null())
-        .filter(Condition::any().add(Column::CoachId.eq(coach_id)).add(Expr::exists(shares_a_client)))
+        .filter(
+            Condition::any()
+                .add(Column::CoachId.eq(coach_id))
+                .add(Expr::exists(shares_a_client)),
+        )
         .all(&**txn)
         .await?;
     waiting.retain(|booking| booking.status.is_active());
@@ -197,7 +227,10 @@ pub(super) async fn settle(txn: &Txn, act: &Act, coach_id: Uuid) -> Result<()> {
         return Ok(());
     }
     let ranks = ranks(txn, waiting.iter().map(|booking| booking.id)).await?;
-    let mut waiting: Vec<_> = waiting.into_iter().map(|booking| (rank_in(&ranks, booking.id), booking)).collect();
+    let mut waiting: Vec<_> = waiting
+        .into_iter()
+        .map(|booking| (rank_in(&ranks, booking.id), booking))
+        .collect();
     waiting.sort_by_key(|(rank, booking)| (*rank, booking.created_at, booking.id));
     for (rank, booking) in waiting {
         reconsider(txn, act, &booking, rank).await?;
@@ -210,11 +243,22 @@ async fn reconsider(txn: &Txn, act: &Act, booking: &Model, rank: Rank) -> Result
         Verdict::Yields(conflict) if booking.conflict == Some(conflict) => {}
         Verdict::Yields(conflict) => {
             let found = Event::Noted(Line::ConflictFound);
-            apply(txn, act, booking, found, None, |row| row.conflict = Some(conflict)).await?;
+            apply(txn, act, booking, found, None, |row| {
+                row.conflict = Some(conflict)
+            })
+            .await?;
         }
         Verdict::Stands { giving_way } => {
             give_way(txn, act, giving_way).await?;
-            apply(txn, act, booking, Event::Noted(Line::ConflictResolved), None, |row| row.conflict = None).await?;
+            apply(
+                txn,
+                act,
+                booking,
+                Event::Noted(Line::ConflictResolved),
+                None,
+                |row| row.conflict = None,
+            )
+            .await?;
         }
     }
     Ok(())

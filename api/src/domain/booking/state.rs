@@ -62,7 +62,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::PaymentFailed, On::PaymentRetried, At::PaymentPending),
     (At::PaymentPending, On::DeadlinePassed, At::Abandoned),
     (At::PaymentFailed, On::DeadlinePassed, At::Abandoned),
-    // Money that arrives late: confirmed if the time is still free, else given back; never silently kept.
+    // Money that arrives late: confirmed if the time is still free, else given back; never silently
+    // kept.
     (At::Abandoned, On::Paid, At::Confirmed),
     (At::Canceled, On::Paid, At::Confirmed),
     (At::Abandoned, On::Refunded, At::Refunded),
@@ -109,7 +110,10 @@ pub fn next(from: Status, event: Event) -> Option<Status> {
     if let On::Noted(_) = event {
         return Some(from);
     }
-    TRANSITIONS.iter().find(|(state, on, _)| *state == from && *on == event).map(|(_, _, to)| *to)
+    TRANSITIONS
+        .iter()
+        .find(|(state, on, _)| *state == from && *on == event)
+        .map(|(_, _, to)| *to)
 }
 
 impl Event {
@@ -163,7 +167,8 @@ mod tests {
         On::Merged,
     ];
 
-    /// Written down a second time, in the words of the product: for each state what may happen to it, and nothing else.
+    /// Written down a second time, in the words of the product: for each state what may happen to
+    /// it, and nothing else.
     fn allowed(state: Status) -> &'static [(Event, Status)] {
         match state {
             At::Initiated => &[
@@ -210,16 +215,30 @@ mod tests {
                 (On::MovedForApproval, At::Scheduled),
                 (On::Merged, At::Abandoned),
             ],
-            At::Completed => &[(On::CanceledElsewhere, At::Canceled), (On::Reinstated, At::Scheduled)],
-            At::Abandoned => {
-                &[(On::Paid, At::Confirmed), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)]
-            }
-            At::Canceled => &[(On::Paid, At::Confirmed), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
+            At::Completed => &[
+                (On::CanceledElsewhere, At::Canceled),
+                (On::Reinstated, At::Scheduled),
+            ],
+            At::Abandoned => &[
+                (On::Paid, At::Confirmed),
+                (On::Refunded, At::Refunded),
+                (On::Reinstated, At::Scheduled),
+            ],
+            At::Canceled => &[
+                (On::Paid, At::Confirmed),
+                (On::Refunded, At::Refunded),
+                (On::Reinstated, At::Scheduled),
+            ],
             At::Refunded => &[],
-            At::Rejected => &[(On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)],
-            At::Expired => {
-                &[(On::CanceledElsewhere, At::Canceled), (On::Refunded, At::Refunded), (On::Reinstated, At::Scheduled)]
-            }
+            At::Rejected => &[
+                (On::Refunded, At::Refunded),
+                (On::Reinstated, At::Scheduled),
+            ],
+            At::Expired => &[
+                (On::CanceledElsewhere, At::Canceled),
+                (On::Refunded, At::Refunded),
+                (On::Reinstated, At::Scheduled),
+            ],
         }
     }
 
@@ -227,7 +246,10 @@ mod tests {
     fn every_pair_of_state_and_event_does_what_the_product_says() {
         for state in Status::iter() {
             for event in EVENTS {
-                let expected = allowed(state).iter().find(|(on, _)| *on == event).map(|(_, to)| *to);
+                let expected = allowed(state)
+                    .iter()
+                    .find(|(on, _)| *on == event)
+                    .map(|(_, to)| *to);
                 assert_eq!(next(state, event), expected, "{state:?} + {event:?}");
             }
             assert_eq!(next(state, On::Noted(Kind::AttendanceMarked)), Some(state));
@@ -236,12 +258,19 @@ mod tests {
 
     #[test]
     fn no_pair_is_listed_twice() {
-        let pairs: HashSet<_> = TRANSITIONS.iter().map(|(from, event, _)| (from, event)).collect();
+        let pairs: HashSet<_> = TRANSITIONS
+            .iter()
+            .map(|(from, event, _)| (from, event))
+            .collect();
         assert_eq!(pairs.len(), TRANSITIONS.len());
     }
 
     #[test]
     fn money_that_was_returned_is_the_end() {
-        assert!(EVENTS.iter().all(|event| next(At::Refunded, *event).is_none()));
+        assert!(
+            EVENTS
+                .iter()
+                .all(|event| next(At::Refunded, *event).is_none())
+        );
     }
 }

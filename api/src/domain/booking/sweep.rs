@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::Source;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::change::apply;
 use super::state::Event;
@@ -14,7 +16,8 @@ use crate::domain::{Act, Result};
 /// How many bookings are looked at in one round.
 const ROUND: u64 = 200;
 
-/// Does to every booking what its time has come for; gives the number of bookings changed. Safe to run anywhere, any number of times.
+/// Does to every booking what its time has come for; gives the number of bookings changed. Safe to
+/// run anywhere, any number of times.
 ///
 /// # Errors
 /// When the database fails. What was changed until then stays changed.
@@ -30,7 +33,9 @@ pub async fn sweep(app: &App) -> Result<u64> {
             match settle(app, id, now).await {
                 Ok(did) => changed += u64::from(did),
                 // One that cannot be settled does not keep the others waiting.
-                Err(error) => tracing::warn!(booking.id = %id, %error, "time could not move a booking on"),
+                Err(error) => {
+                    tracing::warn!(booking.id = %id, %error, "time could not move a booking on")
+                }
             }
         }
         if found < ROUND {
@@ -40,10 +45,18 @@ pub async fn sweep(app: &App) -> Result<u64> {
 }
 
 async fn due(app: &App, now: DateTime<Utc>, after: Uuid) -> Result<Vec<Uuid>> {
-    let over = Column::Status.eq(Status::Confirmed).and(Column::EndsAt.lte(now - app.deadlines.completion_grace));
+    let over = Column::Status
+        .eq(Status::Confirmed)
+        .and(Column::EndsAt.lte(now - app.deadlines.completion_grace));
     let unpaid = [Status::PaymentPending, Status::PaymentFailed];
-    let unpaid = Column::Status.is_in(unpaid).and(Column::PaymentDeadline.lte(now));
-    let waiting = [Status::Scheduled, Status::PaymentPending, Status::PaymentFailed];
+    let unpaid = Column::Status
+        .is_in(unpaid)
+        .and(Column::PaymentDeadline.lte(now));
+    let waiting = [
+        Status::Scheduled,
+        Status::PaymentPending,
+        Status::PaymentFailed,
+    ];
     let begun = Column::Status.is_in(waiting).and(Column::StartsAt.lte(now));
     Ok(Entity::find()
         .filter(Condition::any().add(over).add(unpaid).add(begun))
@@ -63,7 +76,9 @@ fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Opt
     match booking.status {
         Status::Confirmed => (booking.ends_at <= over_before).then_some(Event::Ended),
         Status::PaymentPending | Status::PaymentFailed
-            if booking.payment_deadline.is_some_and(|deadline| deadline <= now) =>
+            if booking
+                .payment_deadline
+                .is_some_and(|deadline| deadline <= now) =>
         {
             Some(Event::DeadlinePassed)
         }
@@ -82,8 +97,13 @@ async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
             let act = act.clone();
             Box::pin(async move {
                 let booking = super::read::take(txn, id).await?;
-                let Some(event) = event(&booking, now, over_before) else { return Ok(false) };
-                apply(txn, &act, &booking, event, None, |booking| booking.payment_deadline = None).await?;
+                let Some(event) = event(&booking, now, over_before) else {
+                    return Ok(false);
+                };
+                apply(txn, &act, &booking, event, None, |booking| {
+                    booking.payment_deadline = None
+                })
+                .await?;
                 Ok(true)
             })
         })

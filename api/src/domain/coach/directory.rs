@@ -28,7 +28,8 @@ pub struct CoachFilter {
     pub search: Option<String>,
     /// Any of these; an empty list asks for none in particular.
     pub specialties: Option<Vec<String>>,
-    /// A public event type in this currency costs no more than this. Free ones count whatever their currency.
+    /// A public event type in this currency costs no more than this. Free ones count whatever their
+    /// currency.
     pub max_price: Option<Price>,
 }
 
@@ -56,7 +57,14 @@ pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
 /// `Invalid` for a filter or a cursor that makes no sense.
 pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<Page<Model>> {
     let order = (List::Coaches, (ORDER[0], ORDER[1]), Direction::Ascending);
-    page::cut(app.db.read(), listed(filter)?, page, order, |row: &Model| (row.display_name.clone(), row.id)).await
+    page::cut(
+        app.db.read(),
+        listed(filter)?,
+        page,
+        order,
+        |row: &Model| (row.display_name.clone(), row.id),
+    )
+    .await
 }
 
 /// A coach by id or handle. A profile that is not listed is there for its coach and staff only.
@@ -71,15 +79,23 @@ pub async fn get(app: &App, caller: &Caller, key: &Key) -> Result<Model> {
         Key::Handle(handle) => Entity::find().filter(Column::Handle.eq(handle)),
     };
     let coach = query.one(app.db.read()).await?.ok_or_else(no_coach)?;
-    if coach.listed || is_managed_by(caller, coach.id) { Ok(coach) } else { Err(no_coach()) }
+    if coach.listed || is_managed_by(caller, coach.id) {
+        Ok(coach)
+    } else {
+        Err(no_coach())
+    }
 }
 
-/// These coaches, listed or not: for whoever got their ids from something that they may see, such as a booking.
+/// These coaches, listed or not: for whoever got their ids from something that they may see, such
+/// as a booking.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
-    Ok(Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(app.db.read()).await?)
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?)
 }
 
 /// The specialties of these coaches, in the order of the alphabet.
@@ -108,7 +124,11 @@ pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec
 pub async fn specialties(app: &App) -> Result<Vec<String>> {
     use coach_specialty::Column as S;
 
-    let listed = Query::select().column(Column::Id).from(Entity).and_where(Column::Listed.eq(true)).to_owned();
+    let listed = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Listed.eq(true))
+        .to_owned();
     Ok(coach_specialty::Entity::find()
         .select_only()
         .column(S::Specialty)
@@ -127,24 +147,50 @@ impl CoachFilter {
         if let Some(search) = &self.search {
             problems.lines("filter.search", search, 0, LONGEST_SEARCH);
             let most = format!("must have at most {MOST_WORDS} words");
-            problems.require(search.split_whitespace().count() <= MOST_WORDS, "filter.search", most);
+            problems.require(
+                search.split_whitespace().count() <= MOST_WORDS,
+                "filter.search",
+                most,
+            );
         }
-        check_specialties(&mut problems, "filter.specialties", self.specialties.as_deref());
+        check_specialties(
+            &mut problems,
+            "filter.specialties",
+            self.specialties.as_deref(),
+        );
         let most = check_max_price(&mut problems, self.max_price.as_ref());
         problems.finish()?;
 
-        let words = self.search.iter().flat_map(|search| search.split_whitespace());
-        let condition = words.fold(Condition::all(), |condition, word| condition.add(mentions(word)));
+        let words = self
+            .search
+            .iter()
+            .flat_map(|search| search.split_whitespace());
+        let condition = words.fold(Condition::all(), |condition, word| {
+            condition.add(mentions(word))
+        });
         Ok(condition
-            .add_option(self.specialties.as_deref().filter(|keys| !keys.is_empty()).map(has_specialty))
+            .add_option(
+                self.specialties
+                    .as_deref()
+                    .filter(|keys| !keys.is_empty())
+                    .map(has_specialty),
+            )
             .add_option(most.map(|(minor, currency)| costs_at_most(minor, currency))))
     }
 }
 
 /// Notes what is wrong with specialties at a path.
-pub(in crate::domain) fn check_specialties(problems: &mut Problems, path: &str, keys: Option<&[String]>) {
+pub(in crate::domain) fn check_specialties(
+    problems: &mut Problems,
+    path: &str,
+    keys: Option<&[String]>,
+) {
     let keys = keys.unwrap_or_default();
-    problems.require(keys.len() <= MOST_SPECIALTIES, path, format!("at most {MOST_SPECIALTIES}"));
+    problems.require(
+        keys.len() <= MOST_SPECIALTIES,
+        path,
+        format!("at most {MOST_SPECIALTIES}"),
+    );
     for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
         problems.slug(&format!("{path}.{index}"), key);
     }
@@ -159,7 +205,9 @@ pub(in crate::domain) fn check_max_price<'p>(
     match money::to_minor(price.amount, &price.currency) {
         Ok(minor) if minor >= 0 => return Some((minor, &price.currency)),
         Ok(_) => problems.add("filter.maxPrice.amount", "must not be negative"),
-        Err(error @ money::MoneyError::UnknownCurrency) => problems.add("filter.maxPrice.currency", error.to_string()),
+        Err(error @ money::MoneyError::UnknownCurrency) => {
+            problems.add("filter.maxPrice.currency", error.to_string())
+        }
         Err(error) => problems.add("filter.maxPrice.amount", error.to_string()),
     }
     None
@@ -185,7 +233,11 @@ fn costs_at_most(minor: i64, currency: &str) -> Expr {
         .from(event_type::Entity)
         .and_where(E::Visibility.eq(event_type::Visibility::Public))
         .and_where(E::PriceMinor.lte(minor))
-        .cond_where(Condition::any().add(E::PriceMinor.eq(0)).add(E::Currency.eq(currency)))
+        .cond_where(
+            Condition::any()
+                .add(E::PriceMinor.eq(0))
+                .add(E::Currency.eq(currency)),
+        )
         .to_owned();
     Column::Id.in_subquery(affordable)
 }
@@ -198,7 +250,8 @@ fn mentions(word: &str) -> Condition {
     for pattern in patterns(word) {
         let like = || LikeExpr::new(pattern.clone()).escape('\\');
         for column in [Column::DisplayName, Column::Headline, Column::Biography] {
-            mentioned = mentioned.add(Expr::expr(Func::lower(Expr::col((Entity, column)))).like(like()));
+            mentioned =
+                mentioned.add(Expr::expr(Func::lower(Expr::col((Entity, column)))).like(like()));
         }
         let specialised = Query::select()
             .column(S::CoachId)
@@ -210,8 +263,8 @@ fn mentions(word: &str) -> Condition {
     mentioned
 }
 
-/// What to look for in text that the database has made lower-case. SQLite leaves capitals other than A to Z as they are, so a word that
-/// begins with such a letter is looked for in both forms.
+/// What to look for in text that the database has made lower-case. SQLite leaves capitals other
+/// than A to Z as they are, so a word that begins with such a letter is looked for in both forms.
 fn patterns(word: &str) -> Vec<String> {
     let lower = word.to_lowercase();
     let mut forms = vec![lower.clone()];
@@ -221,12 +274,17 @@ fn patterns(word: &str) -> Vec<String> {
             forms.push(capital);
         }
     }
-    forms.iter().map(|form| format!("%{}%", escape(form))).collect()
+    forms
+        .iter()
+        .map(|form| format!("%{}%", escape(form)))
+        .collect()
 }
 
 /// So that the wildcards of LIKE stand for themselves.
 fn escape(word: &str) -> String {
-    word.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+    word.replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_")
 }
 
 #[cfg(test)]
@@ -250,10 +308,25 @@ mod tests {
         let filter = CoachFilter {
             search: Some("a ".repeat(11)),
             specialties: Some(vec!["negotiation".to_owned(), "Two Words".to_owned()]),
-            max_price: Some(Price { amount: (-1).into(), currency: "EUR".to_owned() }),
+            max_price: Some(Price {
+                amount: (-1).into(),
+                currency: "EUR".to_owned(),
+            }),
         };
-        let Err(crate::domain::Error::Invalid(found)) = filter.condition() else { panic!("it makes no sense") };
-        let paths: Vec<String> = found.iter().map(|violation| violation.field.join(".")).collect();
-        assert_eq!(paths, ["filter.search", "filter.specialties.1", "filter.maxPrice.amount"]);
+        let Err(crate::domain::Error::Invalid(found)) = filter.condition() else {
+            panic!("it makes no sense")
+        };
+        let paths: Vec<String> = found
+            .iter()
+            .map(|violation| violation.field.join("."))
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "filter.search",
+                "filter.specialties.1",
+                "filter.maxPrice.amount"
+            ]
+        );
     }
 }

@@ -3,7 +3,9 @@
 mod directory;
 mod profile;
 
-pub use directory::{CoachFilter, Key, ORDER, find_many, get, list, listed, specialties, specialties_of};
+pub use directory::{
+    CoachFilter, Key, ORDER, find_many, get, list, listed, specialties, specialties_of,
+};
 pub(super) use directory::{check_max_price, check_specialties, has_specialty};
 pub use profile::{UpdateProfile, update_profile};
 
@@ -14,23 +16,28 @@ use entity::{connection, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 
 use super::{Caller, Error, Person, Result};
 use crate::db::Txn;
 
-/// The person who calls and the coach whose things they want to change: their own, or, for staff, anyone's.
+/// The person who calls and the coach whose things they want to change: their own, or, for staff,
+/// anyone's.
 ///
 /// # Errors
-/// `NotFound` for another coach's, `Forbidden` for a person who is no coach, `Invalid` when staff do not say whose.
+/// `NotFound` for another coach's, `Forbidden` for a person who is no coach, `Invalid` when staff
+/// do not say whose.
 pub(super) fn acting_for(caller: &Caller, coach_id: Option<Uuid>) -> Result<(Person, Uuid)> {
     let person = caller.require_person()?.clone();
     let coach_id = match (coach_id, person.coach_id) {
         (Some(id), _) if manages(&person, id) => id,
         (Some(_), _) => return Err(no_coach()),
         (None, Some(own)) => own,
-        (None, None) if person.is_admin() => return Err(Error::invalid("coachId", "say which coach")),
+        (None, None) if person.is_admin() => {
+            return Err(Error::invalid("coachId", "say which coach"));
+        }
         (None, None) => return Err(Error::Forbidden("only coaches may do this")),
     };
     Ok((person, coach_id))
@@ -44,7 +51,9 @@ pub(super) fn manages(person: &Person, coach_id: Uuid) -> bool {
 /// Whether the caller may change what belongs to a coach.
 #[must_use]
 pub fn is_managed_by(caller: &Caller, coach_id: Uuid) -> bool {
-    caller.find_person().is_some_and(|person| manages(person, coach_id))
+    caller
+        .find_person()
+        .is_some_and(|person| manages(person, coach_id))
 }
 
 /// `NotFound`, for a coach that the caller may not know of.
@@ -59,21 +68,33 @@ pub(super) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model
 
 /// Whether the coach's account is suspended: nobody can book them then.
 pub(super) async fn is_suspended(db: &impl ConnectionTrait, coach: &Model) -> Result<bool> {
-    let Some(user_id) = coach.user_id else { return Ok(false) };
+    let Some(user_id) = coach.user_id else {
+        return Ok(false);
+    };
     let account = user::Entity::find_by_id(user_id).filter(user::Column::SuspendedAt.is_not_null());
     Ok(account.one(db).await?.is_some())
 }
 
-/// The coach, whose row nobody else changes before the transaction ends. Whoever takes time of a coach waits for it too.
+/// The coach, whose row nobody else changes before the transaction ends. Whoever takes time of a
+/// coach waits for it too.
 pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
-    Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_coach)
+    Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_coach)
 }
 
-/// The profile of an account with the role of a coach: the one that was imported for their verified address, else a new, unlisted one.
+/// The profile of an account with the role of a coach: the one that was imported for their verified
+/// address, else a new, unlisted one.
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn ensure_profile(txn: &Txn, user: &user::Model, now: DateTime<Utc>) -> Result<Model> {
+pub(crate) async fn ensure_profile(
+    txn: &Txn,
+    user: &user::Model,
+    now: DateTime<Utc>,
+) -> Result<Model> {
     if let Some(coach) = Entity::find_by_user(user.id).one(&**txn).await? {
         return Ok(coach);
     }
@@ -106,10 +127,16 @@ pub(crate) async fn ensure_profile(txn: &Txn, user: &user::Model, now: DateTime<
     Ok(coach.insert(&**txn).await?)
 }
 
-/// The profile that was made for a provider's account with the same address, before its owner signed up here.
+/// The profile that was made for a provider's account with the same address, before its owner
+/// signed up here.
 async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
-    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else { return Ok(None) };
-    let links = connection::Entity::find().filter(connection::Column::ExternalEmail.eq(email)).all(&**txn).await?;
+    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
+        return Ok(None);
+    };
+    let links = connection::Entity::find()
+        .filter(connection::Column::ExternalEmail.eq(email))
+        .all(&**txn)
+        .await?;
     let orphans = Entity::find()
         .filter(Column::Id.is_in(links.iter().map(|link| link.coach_id)))
         .filter(Column::UserId.is_null())

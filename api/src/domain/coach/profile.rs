@@ -41,8 +41,8 @@ pub struct UpdateProfile {
 /// Changes the caller's own profile; staff change anyone's.
 ///
 /// # Errors
-/// `NotFound` for another coach's profile, `Invalid` with everything that is wrong, `Stale` when it was changed since the caller read it,
-/// `Taken` when another coach has the handle.
+/// `NotFound` for another coach's profile, `Invalid` with everything that is wrong, `Stale` when it
+/// was changed since the caller read it, `Taken` when another coach has the handle.
 pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     input.headline = input.headline.map(filled);
@@ -52,10 +52,14 @@ pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let coach = lock(txn, coach_id).await?;
-                if input.version.is_some_and(|version| version != coach.version) {
+                if input
+                    .version
+                    .is_some_and(|version| version != coach.version)
+                {
                     return Err(Conflict::Stale.into());
                 }
                 let zone = coach.time_zone.clone();
@@ -66,7 +70,15 @@ pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile
                 }
                 if !person.is_coach(coach_id) {
                     let subject = format!("coach_{}", coach_id.simple());
-                    audit::record(txn, Some(person.user_id), "coach.update", &subject, now, &correlation_id).await?;
+                    audit::record(
+                        txn,
+                        Some(person.user_id),
+                        "coach.update",
+                        &subject,
+                        now,
+                        &correlation_id,
+                    )
+                    .await?;
                 }
                 Ok(coach)
             })
@@ -94,7 +106,11 @@ fn check(input: &UpdateProfile) -> Result<()> {
     check_specialties(&mut problems, "specialties", input.specialties.as_deref());
     let keys = input.specialties.as_deref().unwrap_or_default();
     for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
-        problems.require(!keys[..index].contains(key), &format!("specialties.{index}"), "is listed twice");
+        problems.require(
+            !keys[..index].contains(key),
+            &format!("specialties.{index}"),
+            "is listed twice",
+        );
     }
     problems.finish()
 }
@@ -131,18 +147,27 @@ async fn store(txn: &Txn, coach: Model, input: UpdateProfile, now: DateTime<Utc>
     }
     row.version = Set(version + 1);
     row.updated_at = Set(now);
-    row.update(&**txn).await.map_err(|error| Error::or_taken(error, "handle", "handle"))
+    row.update(&**txn)
+        .await
+        .map_err(|error| Error::or_taken(error, "handle", "handle"))
 }
 
 async fn replace_specialties(txn: &Txn, coach_id: Uuid, specialties: Vec<String>) -> Result<()> {
     use coach_specialty::{ActiveModel, Column, Entity};
 
-    Entity::delete_many().filter(Column::CoachId.eq(coach_id)).exec(&**txn).await?;
+    Entity::delete_many()
+        .filter(Column::CoachId.eq(coach_id))
+        .exec(&**txn)
+        .await?;
     if specialties.is_empty() {
         return Ok(());
     }
-    let rows =
-        specialties.into_iter().map(|specialty| ActiveModel { coach_id: Set(coach_id), specialty: Set(specialty) });
-    Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    let rows = specialties.into_iter().map(|specialty| ActiveModel {
+        coach_id: Set(coach_id),
+        specialty: Set(specialty),
+    });
+    Entity::insert_many(rows)
+        .exec_without_returning(&**txn)
+        .await?;
     Ok(())
 }

@@ -5,20 +5,26 @@ use entity::{booking, coach, event_type, event_type_host};
 use sea_orm::ActiveValue::Set;
 use sea_orm::QueryFilter as _;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, IntoActiveModel as _};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, ExprTrait as _, IntoActiveModel as _,
+};
 
 use super::invalid_state;
 use crate::db::Txn;
 use crate::domain::{Conflict, Error, Result};
 
-/// Moves the event types and bookings of a coach who was imported, and has no account here, to the coach who connects that account. The
-/// imported profile stays behind, empty and unlisted: history names it. What the coach offers under the same slug here is taken for the
-/// same as there: both could not have that slug at Cal.com.
+/// Moves the event types and bookings of a coach who was imported, and has no account here, to the
+/// coach who connects that account. The imported profile stays behind, empty and unlisted: history
+/// names it. What the coach offers under the same slug here is taken for the same as there: both
+/// could not have that slug at Cal.com.
 ///
 /// # Errors
 /// `InvalidState` when a booking of the account overlaps with one that the coach has here.
 pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Model) -> Result<()> {
-    let types = event_type::Entity::find().filter(event_type::Column::CoachId.eq(imported.id)).all(&**txn).await?;
+    let types = event_type::Entity::find()
+        .filter(event_type::Column::CoachId.eq(imported.id))
+        .all(&**txn)
+        .await?;
     for row in types {
         let own = event_type::Entity::find()
             .filter(event_type::Column::CoachId.eq(coach.id))
@@ -41,13 +47,22 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
         row.update(&**txn).await?;
     }
     event_type_host::Entity::update_many()
-        .set(event_type_host::ActiveModel { coach_id: Set(coach.id), ..Default::default() })
+        .set(event_type_host::ActiveModel {
+            coach_id: Set(coach.id),
+            ..Default::default()
+        })
         .filter(event_type_host::Column::CoachId.eq(imported.id))
         .exec(&**txn)
         .await?;
     let moved = booking::Entity::update_many()
-        .set(booking::ActiveModel { coach_id: Set(coach.id), ..Default::default() })
-        .col_expr(booking::Column::Version, Expr::col(booking::Column::Version).add(1))
+        .set(booking::ActiveModel {
+            coach_id: Set(coach.id),
+            ..Default::default()
+        })
+        .col_expr(
+            booking::Column::Version,
+            Expr::col(booking::Column::Version).add(1),
+        )
         .filter(booking::Column::CoachId.eq(imported.id))
         .exec(&**txn)
         .await;
@@ -66,11 +81,14 @@ fn is_the_same(own: &event_type::Model, imported: &event_type::Model) -> bool {
     is_free && imported.provider_event_type_id.is_some()
 }
 
-/// Links what the coach offers with what it is at Cal.com, and gives it the bookings that were taken in for that. The imported event type
-/// stays behind, archived.
+/// Links what the coach offers with what it is at Cal.com, and gives it the bookings that were
+/// taken in for that. The imported event type stays behind, archived.
 async fn merge(txn: &Txn, imported: event_type::Model, own: event_type::Model) -> Result<()> {
     let (imported_id, own_id) = (imported.id, own.id);
-    let (provider, external_id) = (imported.provider.clone(), imported.provider_event_type_id.clone());
+    let (provider, external_id) = (
+        imported.provider.clone(),
+        imported.provider_event_type_id.clone(),
+    );
     let imported_version = imported.version + 1;
     let mut imported = imported.into_active_model();
     imported.provider = Set(None);
@@ -90,7 +108,10 @@ async fn merge(txn: &Txn, imported: event_type::Model, own: event_type::Model) -
         .exec(&**txn)
         .await?;
     booking::Entity::update_many()
-        .set(booking::ActiveModel { event_type_id: Set(own_id), ..Default::default() })
+        .set(booking::ActiveModel {
+            event_type_id: Set(own_id),
+            ..Default::default()
+        })
         .filter(booking::Column::EventTypeId.eq(imported_id))
         .exec(&**txn)
         .await?;

@@ -15,11 +15,13 @@ use crate::domain::{Caller, Error, Result};
 /// How keys of Cal.com begin.
 const PREFIX: &str = "cal_";
 
-/// Connects the account of an API key, after the provider has accepted the key. Of the caller's own coach profile, or, for staff, of any.
+/// Connects the account of an API key, after the provider has accepted the key. Of the caller's own
+/// coach profile, or, for staff, of any.
 ///
 /// # Errors
-/// `Invalid` for a text that is no key and for a key that Cal.com refuses, `InvalidState` when another account is connected or the account
-/// is another coach's, `Unavailable` when Cal.com does not answer. Nothing is kept then.
+/// `Invalid` for a text that is no key and for a key that Cal.com refuses, `InvalidState` when
+/// another account is connected or the account is another coach's, `Unavailable` when Cal.com does
+/// not answer. Nothing is kept then.
 pub async fn connect_with_api_key(
     app: &App,
     caller: &Caller,
@@ -30,20 +32,46 @@ pub async fn connect_with_api_key(
     crate::domain::coach::require(app.db.read(), coach_id).await?;
     let text = api_key.expose_secret().trim();
     let is_key = text.len() > PREFIX.len() && text.len() <= 200 && text.starts_with(PREFIX);
-    if !is_key || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
-        return Err(Error::invalid("apiKey", format!("is no API key of Cal.com, which begins with {PREFIX}")));
+    if !is_key
+        || !text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    {
+        return Err(Error::invalid(
+            "apiKey",
+            format!("is no API key of Cal.com, which begins with {PREFIX}"),
+        ));
     }
     let key = SecretString::from(text.to_owned());
     let client = cal_com(app)?;
-    let owner =
-        exchange::me(client, &Credential::api_key(key.clone())).await.map_err(|error| match &error.refusal {
+    let owner = exchange::me(client, &Credential::api_key(key.clone()))
+        .await
+        .map_err(|error| match &error.refusal {
             Some(Refusal::InvalidApiKey | Refusal::TokenRevoked | Refusal::Forbidden) => {
                 tracing::info!(provider = PROVIDER, "an API key was refused");
                 Error::invalid("apiKey", "Cal.com does not accept this key")
             }
             _ => unavailable(&error),
         })?;
-    let pair = Pair { access: key, access_expires_at: None, refresh: None, refresh_expires_at: None };
-    let by = By { coach_id, actor_id: Some(person.user_id), correlation_id: caller.correlation_id.clone() };
-    store::keep(app, by, Account { kind: Kind::ApiKey, owner, pair }).await
+    let pair = Pair {
+        access: key,
+        access_expires_at: None,
+        refresh: None,
+        refresh_expires_at: None,
+    };
+    let by = By {
+        coach_id,
+        actor_id: Some(person.user_id),
+        correlation_id: caller.correlation_id.clone(),
+    };
+    store::keep(
+        app,
+        by,
+        Account {
+            kind: Kind::ApiKey,
+            owner,
+            pair,
+        },
+    )
+    .await
 }

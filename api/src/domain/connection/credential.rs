@@ -17,7 +17,8 @@ use crate::app::App;
 use crate::domain::{Error, audit};
 use crate::vault::VaultError;
 
-/// A token that ends sooner than this is replaced before it is used: a call may take 20 s, and clocks differ.
+/// A token that ends sooner than this is replaced before it is used: a call may take 20 s, and
+/// clocks differ.
 pub(super) const EARLY: TimeDelta = TimeDelta::seconds(90);
 /// Reasons that are remembered for one token.
 const MOST_TOLD: usize = 1_000;
@@ -55,7 +56,8 @@ impl Purpose {
     }
 }
 
-/// A purpose, and the person whose wish it is. What serves everybody, or nobody in particular, has no person.
+/// A purpose, and the person whose wish it is. What serves everybody, or nobody in particular, has
+/// no person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reason {
     pub(super) purpose: Purpose,
@@ -66,17 +68,24 @@ impl Purpose {
     /// For a person, where one is known to have asked.
     #[must_use]
     pub fn asked_by(self, actor_id: Option<Uuid>) -> Reason {
-        Reason { purpose: self, actor_id }
+        Reason {
+            purpose: self,
+            actor_id,
+        }
     }
 }
 
 impl From<Purpose> for Reason {
     fn from(purpose: Purpose) -> Self {
-        Self { purpose, actor_id: None }
+        Self {
+            purpose,
+            actor_id: None,
+        }
     }
 }
 
-/// A credential to make calls with, until one of them says that it is no longer good: see [`report`].
+/// A credential to make calls with, until one of them says that it is no longer good: see
+/// [`report`].
 #[derive(Clone, Debug)]
 pub struct Lent {
     pub connection_id: Uuid,
@@ -115,14 +124,17 @@ impl From<Unusable> for Error {
         match why {
             Unusable::NotConnected => invalid_state("this coach has no Cal.com account connected"),
             Unusable::Broken(_) => invalid_state("this coach's connection with Cal.com is broken"),
-            Unusable::NotNow(_) => Self::Unavailable("Cal.com does not answer at present; try again later"),
+            Unusable::NotNow(_) => {
+                Self::Unavailable("Cal.com does not answer at present; try again later")
+            }
             Unusable::Ours(error) => error,
         }
     }
 }
 
-/// Opened tokens, for as long as they are current; and whose turn it is to get a new one. Every opening is written to the audit log once
-/// for each purpose and person, so the log has a line for each credential that was read, what for and for whom, not one for each request.
+/// Opened tokens, for as long as they are current; and whose turn it is to get a new one. Every
+/// opening is written to the audit log once for each purpose and person, so the log has a line for
+/// each credential that was read, what for and for whom, not one for each request.
 #[derive(Default)]
 pub struct Credentials {
     held: Mutex<HashMap<Uuid, Held>>,
@@ -144,13 +156,19 @@ impl std::fmt::Debug for Credentials {
 impl Credentials {
     fn find(&self, row: &Model, reason: Reason) -> Option<SecretString> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = held.get(&row.id).filter(|entry| entry.version == row.token_version)?;
+        let entry = held
+            .get(&row.id)
+            .filter(|entry| entry.version == row.token_version)?;
         entry.told.contains(&reason).then(|| entry.token.clone())
     }
 
     fn keep(&self, row: &Model, reason: Reason, token: &SecretString) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || Held { version: row.token_version, token: token.clone(), told: BTreeSet::new() };
+        let fresh = || Held {
+            version: row.token_version,
+            token: token.clone(),
+            told: BTreeSet::new(),
+        };
         let entry = held.entry(row.id).or_insert_with(fresh);
         if entry.version != row.token_version {
             *entry = fresh();
@@ -163,10 +181,14 @@ impl Credentials {
     }
 
     pub(super) fn forget(&self, connection_id: Uuid) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection_id);
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&connection_id);
     }
 
-    /// The turn of this process at a connection: one caller asks the database and the provider, the others wait for what it brings.
+    /// The turn of this process at a connection: one caller asks the database and the provider, the
+    /// others wait for what it brings.
     pub(super) fn turn(&self, connection_id: Uuid) -> Arc<Turn<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(&connection_id).and_then(Weak::upgrade) {
@@ -179,13 +201,19 @@ impl Credentials {
     }
 }
 
-/// A working credential of a coach. A token that has ended, or is about to, is replaced first: once, however many ask, here and in other
-/// processes.
+/// A working credential of a coach. A token that has ended, or is about to, is replaced first:
+/// once, however many ask, here and in other processes.
 ///
 /// # Errors
 /// See [`Unusable`].
-pub async fn credential(app: &App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Lent, Unusable> {
-    let row = read::find_live(app, coach_id).await?.ok_or(Unusable::NotConnected)?;
+pub async fn credential(
+    app: &App,
+    coach_id: Uuid,
+    reason: impl Into<Reason>,
+) -> Result<Lent, Unusable> {
+    let row = read::find_live(app, coach_id)
+        .await?
+        .ok_or(Unusable::NotConnected)?;
     lend(app, row, reason.into()).await
 }
 
@@ -193,20 +221,40 @@ pub async fn credential(app: &App, coach_id: Uuid, reason: impl Into<Reason>) ->
 ///
 /// # Errors
 /// See [`Unusable`].
-pub async fn credential_of(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+pub async fn credential_of(
+    app: &App,
+    connection_id: Uuid,
+    purpose: Purpose,
+) -> Result<Lent, Unusable> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose.into()).await
+    lend(
+        app,
+        row.filter(Model::is_live).ok_or(Unusable::NotConnected)?,
+        purpose.into(),
+    )
+    .await
 }
 
 /// Also of a connection that counts as broken: a key that was refused may be good again.
-pub(super) async fn lend_for_check(app: &App, connection_id: Uuid, purpose: Purpose) -> Result<Lent, Unusable> {
+pub(super) async fn lend_for_check(
+    app: &App,
+    connection_id: Uuid,
+    purpose: Purpose,
+) -> Result<Lent, Unusable> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend_as_it_is(app, row.filter(Model::is_live).ok_or(Unusable::NotConnected)?, purpose.into()).await
+    lend_as_it_is(
+        app,
+        row.filter(Model::is_live).ok_or(Unusable::NotConnected)?,
+        purpose.into(),
+    )
+    .await
 }
 
 async fn lend(app: &App, row: Model, reason: Reason) -> Result<Lent, Unusable> {
     if row.health == Health::Broken {
-        return Err(Unusable::Broken(row.health_reason.unwrap_or(HealthReason::ConsentRefused)));
+        return Err(Unusable::Broken(
+            row.health_reason.unwrap_or(HealthReason::ConsentRefused),
+        ));
     }
     lend_as_it_is(app, row, reason).await
 }
@@ -230,7 +278,13 @@ async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Un
         _ => cal_com::Credential::access_token(token),
     };
     let (connection_id, coach_id, version) = (row.id, row.coach_id, row.token_version);
-    Ok(Lent { connection_id, coach_id, external_id: row.external_id, credential, version })
+    Ok(Lent {
+        connection_id,
+        coach_id,
+        external_id: row.external_id,
+        credential,
+        version,
+    })
 }
 
 async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, Unusable> {
@@ -245,7 +299,14 @@ async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, 
     }
     let subject = subject(row.id);
     let now = app.clock.now();
-    audit::record_reading(app.db.write_one(), reason.actor_id, &subject, reason.purpose.as_str(), now).await?;
+    audit::record_reading(
+        app.db.write_one(),
+        reason.actor_id,
+        &subject,
+        reason.purpose.as_str(),
+        now,
+    )
+    .await?;
     let token = token::open_access(&app.vault, row).map_err(|error| unreadable(&error))?;
     app.credentials.keep(row, reason, &token);
     Ok(token)
@@ -256,30 +317,40 @@ pub(in crate::domain) fn subject(connection_id: Uuid) -> String {
     format!("connection_{}", connection_id.simple())
 }
 
-/// A value that does not open is a fault of ours, not the coach's: the key may come back with the next start.
+/// A value that does not open is a fault of ours, not the coach's: the key may come back with the
+/// next start.
 pub(super) fn unreadable(error: &VaultError) -> Unusable {
     Unusable::Ours(Error::internal("opening a token", error.clone()))
 }
 
-/// Tells that a call made with a credential failed. When the provider no longer takes the token, the next [`credential`] is a new one;
-/// any other failure changes nothing.
+/// Tells that a call made with a credential failed. When the provider no longer takes the token,
+/// the next [`credential`] is a new one; any other failure changes nothing.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn report(app: &App, lent: &Lent, error: &providers::Error) -> Result<(), Error> {
     match error.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
-        Some(Refusal::InvalidApiKey) => return renew::refused_key(app, lent.connection_id, lent.version).await,
+        Some(Refusal::InvalidApiKey) => {
+            return renew::refused_key(app, lent.connection_id, lent.version).await;
+        }
         _ => return Ok(()),
     }
-    let row = Entity::find_by_id(lent.connection_id).one(app.db.read()).await?;
-    let Some(row) = row.filter(|row| row.is_live() && row.token_version == lent.version) else { return Ok(()) };
+    let row = Entity::find_by_id(lent.connection_id)
+        .one(app.db.read())
+        .await?;
+    let Some(row) = row.filter(|row| row.is_live() && row.token_version == lent.version) else {
+        return Ok(());
+    };
     if row.kind == Kind::ApiKey {
         return renew::refused_key(app, lent.connection_id, lent.version).await;
     }
     // Every process sees that it has ended, and whoever asks next gets a new one.
     Entity::update_many()
-        .set(ActiveModel { access_expires_at: Set(Some(app.clock.now())), ..Default::default() })
+        .set(ActiveModel {
+            access_expires_at: Set(Some(app.clock.now())),
+            ..Default::default()
+        })
         .filter(Column::Id.eq(row.id))
         .filter(Column::TokenVersion.eq(row.token_version))
         .exec(app.db.write_one())

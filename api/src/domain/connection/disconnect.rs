@@ -27,11 +27,12 @@ pub enum AccountFate {
     Deleted,
 }
 
-/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings stay.
+/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings
+/// stay.
 ///
 /// # Errors
-/// `NotFound` for another coach's, `InvalidState` for an account that cannot be deleted, `Unavailable` when the provider does not delete
-/// it: then nothing has changed.
+/// `NotFound` for another coach's, `InvalidState` for an account that cannot be deleted,
+/// `Unavailable` when the provider does not delete it: then nothing has changed.
 pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result<Model> {
     let row = read::get_managed(app, caller, input.connection_id).await?;
     let actor = caller.require_person()?.user_id;
@@ -51,8 +52,19 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
                 erase(txn, id, now).await?;
                 webhook::forget(txn, id).await?;
                 let subject = credential::subject(id);
-                audit::record(txn, Some(actor), "connection.disconnect", &subject, now, &correlation_id).await?;
-                Entity::find_by_id(id).one(&**txn).await?.ok_or(Error::NotFound("connection"))
+                audit::record(
+                    txn,
+                    Some(actor),
+                    "connection.disconnect",
+                    &subject,
+                    now,
+                    &correlation_id,
+                )
+                .await?;
+                Entity::find_by_id(id)
+                    .one(&**txn)
+                    .await?
+                    .ok_or(Error::NotFound("connection"))
             })
         })
         .await?;
@@ -78,13 +90,21 @@ pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()>
         updated_at: Set(now),
         ..Default::default()
     };
-    Entity::update_many().set(erased).filter(Column::Id.eq(id)).exec(&**txn).await?;
+    Entity::update_many()
+        .set(erased)
+        .filter(Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
     Ok(())
 }
 
 async fn delete_account(app: &App, row: &Model) -> Result<()> {
     if row.kind != Kind::ManagedUser {
-        return Err(invalid_state("only accounts that were made here can be deleted"));
+        return Err(invalid_state(
+            "only accounts that were made here can be deleted",
+        ));
     }
-    exchange::delete_user(cal_com(app)?, &row.external_id).await.map_err(|error| unavailable(&error))
+    exchange::delete_user(cal_com(app)?, &row.external_id)
+        .await
+        .map_err(|error| unavailable(&error))
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach;
 use entity::connection::{Kind, Model};
 use providers::cal_com::{
-    Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User, normalised_email,
-    plain_email,
+    Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User,
+    normalised_email, plain_email,
 };
 use providers::{Error, Kind as ErrorKind, Provider};
 use secrecy::SecretString;
@@ -19,7 +19,8 @@ use crate::domain::Result as OurResult;
 
 /// For one exchange under a lease, which holds for two of them and more.
 const BUDGET: Duration = Duration::from_secs(12);
-/// How long a consent lasts from the last renewal. Cal.com does not say it; it was seen in its source.
+/// How long a consent lasts from the last renewal. Cal.com does not say it; it was seen in its
+/// source.
 const CONSENT: TimeDelta = TimeDelta::days(30);
 
 /// What became of getting a new pair.
@@ -35,7 +36,8 @@ pub(super) enum Exchanged {
     Failed(Error),
 }
 
-/// A new pair for a connection. `unchanged` reads the row again: whether it still has the pair that was read before.
+/// A new pair for a connection. `unchanged` reads the row again: whether it still has the pair that
+/// was read before.
 pub(super) async fn pair<F>(
     client: &Client,
     row: &Model,
@@ -49,7 +51,10 @@ where
     let client = client.within(BUDGET);
     let asked = match (row.kind, &refresh) {
         (Kind::ManagedUser, Some(refresh)) => client.refresh_tokens(refresh).await.map(Pair::from),
-        (Kind::OAuth, Some(refresh)) => client.refresh_oauth(refresh).await.map(|tokens| consented(tokens, now)),
+        (Kind::OAuth, Some(refresh)) => client
+            .refresh_oauth(refresh)
+            .await
+            .map(|tokens| consented(tokens, now)),
         _ => Err(used_up()),
     };
     let error = match asked {
@@ -81,7 +86,10 @@ fn used_up() -> Error {
 }
 
 fn is_refused(error: &Error) -> bool {
-    matches!(error.refusal, Some(Refusal::RefreshTokenUsed | Refusal::InvalidGrant))
+    matches!(
+        error.refusal,
+        Some(Refusal::RefreshTokenUsed | Refusal::InvalidGrant)
+    )
 }
 
 /// A pair that kills every other of the user.
@@ -90,10 +98,22 @@ pub(super) async fn force(client: &Client, external_id: &str) -> Result<Pair, Er
 }
 
 /// Makes a managed user for a coach.
-pub(super) async fn create_user(client: &Client, coach: &coach::Model, email: &str) -> Result<(Owner, Pair), Error> {
-    let profile = Profile { time_zone: Some(coach.time_zone.clone()), ..Profile::default() };
+pub(super) async fn create_user(
+    client: &Client,
+    coach: &coach::Model,
+    email: &str,
+) -> Result<(Owner, Pair), Error> {
+    let profile = Profile {
+        time_zone: Some(coach.time_zone.clone()),
+        ..Profile::default()
+    };
     let metadata = BTreeMap::from([("courtsideCoach".to_owned(), coach.id.simple().to_string())]);
-    let new = NewUser { email: email.to_owned(), name: coach.display_name.clone(), profile, metadata };
+    let new = NewUser {
+        email: email.to_owned(),
+        name: coach.display_name.clone(),
+        profile,
+        metadata,
+    };
     let made = client.create_user(&new).await?;
     Ok((owner(client, made.user), made.tokens.into()))
 }
@@ -120,8 +140,15 @@ pub(super) async fn me(client: &Client, credential: &Credential) -> Result<Owner
 }
 
 /// The page for giving consent; `None` when no client is configured for it.
-pub(super) fn authorize_url(client: &Client, state: &str, verifier: &SecretString) -> Option<String> {
-    client.authorize_url(state, &CodeVerifier::stored(verifier.clone())).ok().map(String::from)
+pub(super) fn authorize_url(
+    client: &Client,
+    state: &str,
+    verifier: &SecretString,
+) -> Option<String> {
+    client
+        .authorize_url(state, &CodeVerifier::stored(verifier.clone()))
+        .ok()
+        .map(String::from)
 }
 
 /// Redeems a code; whose account it is for, and its tokens.
@@ -131,7 +158,9 @@ pub(super) async fn redeem(
     verifier: SecretString,
     now: DateTime<Utc>,
 ) -> Result<(Owner, Pair), Error> {
-    let tokens = client.exchange_code(&code, &CodeVerifier::stored(verifier)).await?;
+    let tokens = client
+        .exchange_code(&code, &CodeVerifier::stored(verifier))
+        .await?;
     let pair = consented(tokens, now);
     let owner = me(client, &Credential::access_token(pair.access.clone())).await?;
     Ok((owner, pair))
@@ -139,11 +168,21 @@ pub(super) async fn redeem(
 
 fn owner(client: &Client, user: User) -> Owner {
     let email = normalised_email(&plain_email(&user.email, client.platform_client_id()));
-    Owner { external_id: user.id.to_string(), email: Some(email), username: user.username }
+    Owner {
+        external_id: user.id.to_string(),
+        email: Some(email),
+        username: user.username,
+    }
 }
 
 fn number(external_id: &str) -> Result<i64, Error> {
-    let wrong = || Error::new(Provider::CalCom, ErrorKind::Rejected, "the account's id is no number");
+    let wrong = || {
+        Error::new(
+            Provider::CalCom,
+            ErrorKind::Rejected,
+            "the account's id is no number",
+        )
+    };
     external_id.parse().map_err(|_| wrong())
 }
 

@@ -1,10 +1,14 @@
-//! Looking after connections, so that what is about to end is renewed, or told of while there is time.
+//! Looking after connections, so that what is about to end is renewed, or told of while there is
+//! time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 
 use super::credential::{Purpose, Unusable};
 use super::{PROVIDER, cal_com, exchange, renew};
@@ -27,10 +31,13 @@ const MOST: u64 = 100;
 pub fn action(row: &Model) -> Option<Action> {
     match (row.health_reason?, row.kind) {
         (HealthReason::KeyRefused, _) => Some(Action::ReplaceKey),
-        (HealthReason::AccountGone | HealthReason::ConsentRefused, Kind::ManagedUser) => Some(Action::Provision),
-        (HealthReason::ConsentEnding | HealthReason::ConsentRefused | HealthReason::AccountGone, _) => {
-            Some(Action::Reconnect)
+        (HealthReason::AccountGone | HealthReason::ConsentRefused, Kind::ManagedUser) => {
+            Some(Action::Provision)
         }
+        (
+            HealthReason::ConsentEnding | HealthReason::ConsentRefused | HealthReason::AccountGone,
+            _,
+        ) => Some(Action::Reconnect),
     }
 }
 
@@ -43,11 +50,17 @@ pub async fn sweep(app: &App) -> Result<u64> {
         return Ok(0);
     }
     let now = app.clock.now();
-    let restless = Condition::any().add(Column::Health.ne(Health::Ok)).add(Column::RefreshExpiresAt.lt(now + SOON));
+    let restless = Condition::any()
+        .add(Column::Health.ne(Health::Ok))
+        .add(Column::RefreshExpiresAt.lt(now + SOON));
     let due = Condition::any()
         .add(Column::CheckedAt.is_null())
         .add(Column::CheckedAt.lt(now - EVERY))
-        .add(Condition::all().add(restless).add(Column::CheckedAt.lt(now - OFTEN)));
+        .add(
+            Condition::all()
+                .add(restless)
+                .add(Column::CheckedAt.lt(now - OFTEN)),
+        );
     let ids: Vec<Uuid> = Entity::find_live(PROVIDER)
         .select_only()
         .column(Column::Id)
@@ -64,11 +77,24 @@ pub async fn sweep(app: &App) -> Result<u64> {
         .write(move |txn| {
             let ids = ids.clone();
             Box::pin(async move {
-                let seen = ActiveModel { checked_at: Set(Some(now)), ..Default::default() };
-                Entity::update_many().set(seen).filter(Column::Id.is_in(ids.iter().copied())).exec(&**txn).await?;
+                let seen = ActiveModel {
+                    checked_at: Set(Some(now)),
+                    ..Default::default()
+                };
+                Entity::update_many()
+                    .set(seen)
+                    .filter(Column::Id.is_in(ids.iter().copied()))
+                    .exec(&**txn)
+                    .await?;
                 let jobs: Vec<_> = ids
                     .iter()
-                    .map(|id| (Job::CheckConnection { connection_id: *id }, now, "connection-sweep"))
+                    .map(|id| {
+                        (
+                            Job::CheckConnection { connection_id: *id },
+                            now,
+                            "connection-sweep",
+                        )
+                    })
                     .collect();
                 job::enqueue_all(txn, &jobs).await?;
                 Ok(ids.len() as u64)
@@ -77,19 +103,24 @@ pub async fn sweep(app: &App) -> Result<u64> {
         .await
 }
 
-/// Looks at a connection: renews a consent that ends soon, and asks the provider whose the credential is.
+/// Looks at a connection: renews a consent that ends soon, and asks the provider whose the
+/// credential is.
 ///
 /// # Errors
 /// When the database fails. What the provider says is an outcome, and kept.
 pub async fn check(app: &App, connection_id: Uuid) -> Result<()> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    let Some(row) = row.filter(Model::is_live) else { return Ok(()) };
+    let Some(row) = row.filter(Model::is_live) else {
+        return Ok(());
+    };
     let now = app.clock.now();
     let ends_soon = row.refresh_expires_at.is_some_and(|ends| ends < now + SOON);
     if row.kind != Kind::ApiKey && (ends_soon || row.health == Health::Broken) {
         match renew::renew(app, &row, renew::When::Check).await {
             Ok(_) => {}
-            Err(Unusable::NotNow(_)) if ends_soon && row.health == Health::Ok => return warn(app, &row, now).await,
+            Err(Unusable::NotNow(_)) if ends_soon && row.health == Health::Ok => {
+                return warn(app, &row, now).await;
+            }
             Err(Unusable::Ours(error)) => return Err(error),
             Err(_) => return Ok(()),
         }
@@ -117,8 +148,15 @@ async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
     };
     match exchange::me(cal_com(app)?, &lent.credential).await {
         Ok(_) => {
-            let Some(row) = Entity::find_by_id(connection_id).one(app.db.read()).await? else { return Ok(()) };
-            put(app, &row, renew::well(app.clock.now(), ActiveModel::default())).await
+            let Some(row) = Entity::find_by_id(connection_id).one(app.db.read()).await? else {
+                return Ok(());
+            };
+            put(
+                app,
+                &row,
+                renew::well(app.clock.now(), ActiveModel::default()),
+            )
+            .await
         }
         Err(error) => super::report(app, &lent, &error).await,
     }

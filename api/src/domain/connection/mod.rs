@@ -1,9 +1,12 @@
-//! Coaches' accounts at Cal.com: how they are connected, and how we come by a credential that works.
+//! Coaches' accounts at Cal.com: how they are connected, and how we come by a credential that
+//! works.
 //!
-//! A connection is OBSERVED (known from messages only), or we may act through it: as a managed user of the platform, with the consent of
-//! the account's owner (OAuth), or with an API key. A coach has at most one such connection, and an account belongs to one coach.
+//! A connection is OBSERVED (known from messages only), or we may act through it: as a managed user
+//! of the platform, with the consent of the account's owner (OAuth), or with an API key. A coach
+//! has at most one such connection, and an account belongs to one coach.
 //!
-//! Tokens leave this module only as a [`Lent`] credential, to be handed to the provider's client at once.
+//! Tokens leave this module only as a [`Lent`] credential, to be handed to the provider's client at
+//! once.
 
 mod adopt;
 mod api_key;
@@ -21,13 +24,18 @@ mod store;
 mod token;
 
 pub use api_key::connect_with_api_key;
-pub use credential::{Credentials, Lent, Purpose, Reason, Unusable, credential, credential_of, report};
+pub use credential::{
+    Credentials, Lent, Purpose, Reason, Unusable, credential, credential_of, report,
+};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{action, check, sweep};
 pub use oauth::{Finished, Start, Started, finish, start};
 pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
-pub use read::{find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working, live_coaches};
+pub use read::{
+    find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working,
+    live_coaches,
+};
 pub use redirect::Redirects;
 
 pub use crate::error::Action;
@@ -46,14 +54,17 @@ pub(crate) const PROVIDER: &str = "calcom";
 /// # Errors
 /// `InvalidState` where Cal.com cannot be used, as nothing could be kept safe.
 pub(crate) fn cal_com(app: &App) -> Result<&providers::cal_com::Client, Error> {
-    app.cal_com.as_ref().ok_or_else(|| invalid_state("Cal.com is not set up on this server"))
+    app.cal_com
+        .as_ref()
+        .ok_or_else(|| invalid_state("Cal.com is not set up on this server"))
 }
 
 fn invalid_state(message: &str) -> Error {
     super::Conflict::InvalidState(message.to_owned()).into()
 }
 
-/// What a caller is told when Cal.com let us down where it should not have. The operator's half goes to the log.
+/// What a caller is told when Cal.com let us down where it should not have. The operator's half
+/// goes to the log.
 fn unavailable(error: &ProviderError) -> Error {
     match error.kind {
         Kind::Unavailable | Kind::RateLimited { .. } | Kind::Malformed => {

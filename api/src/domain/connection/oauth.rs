@@ -1,8 +1,9 @@
 //! A coach on their way to Cal.com and back, to let us act for an account of their own.
 //!
-//! What protects the way: the `state` is random, known here only by its hash, good once and for ten minutes; the code can be redeemed only
-//! with a verifier that never leaves the server (PKCE, S256), so a code that was given for another attempt is worth nothing in this one; and
-//! the browser ends where the operator allows.
+//! What protects the way: the `state` is random, known here only by its hash, good once and for ten
+//! minutes; the code can be redeemed only with a verifier that never leaves the server (PKCE,
+//! S256), so a code that was given for another attempt is worth nothing in this one; and the
+//! browser ends where the operator allows.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +40,8 @@ pub struct Start {
 /// Where the browser goes first.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// Cal.com's page for giving consent. For this browser only: whoever has it can connect an account with the coach.
+    /// Cal.com's page for giving consent. For this browser only: whoever has it can connect an
+    /// account with the coach.
     pub authorize_url: String,
     pub expires_at: DateTime<Utc>,
 }
@@ -47,29 +49,38 @@ pub struct Started {
 /// Where the browser goes from the callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
-    /// Back, with an outcome in the query: `connected`, `denied`, `expired`, `refused`, `conflict` or `failed`.
+    /// Back, with an outcome in the query: `connected`, `denied`, `expired`, `refused`, `conflict`
+    /// or `failed`.
     Back(String),
-    /// Nowhere: the state is none that was given out, or was used before. There is no telling where this browser came from.
+    /// Nowhere: the state is none that was given out, or was used before. There is no telling where
+    /// this browser came from.
     Unknown,
 }
 
 /// Begins to connect an account of the coach's own.
 ///
 /// # Errors
-/// `Invalid` for an address that is not allowed, `InvalidState` when the server has no OAuth client or too many attempts are open,
-/// `Forbidden` or `NotFound` for a coach whom the caller does not manage.
+/// `Invalid` for an address that is not allowed, `InvalidState` when the server has no OAuth client
+/// or too many attempts are open, `Forbidden` or `NotFound` for a coach whom the caller does not
+/// manage.
 pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     require(app.db.read(), coach_id).await?;
     if !app.redirects.allows(&input.redirect_to) {
-        return Err(Error::invalid("redirectTo", "is not one of the addresses that browsers may be sent to"));
+        return Err(Error::invalid(
+            "redirectTo",
+            "is not one of the addresses that browsers may be sent to",
+        ));
     }
     let client = cal_com(app)?;
     let now = app.clock.now();
     clear(app, person.user_id, now).await?;
     let (state, verifier) = (random(), random());
-    let Some(authorize_url) = exchange::authorize_url(client, state.expose_secret(), &verifier) else {
-        return Err(invalid_state("this server connects no Cal.com accounts that coaches own"));
+    let Some(authorize_url) = exchange::authorize_url(client, state.expose_secret(), &verifier)
+    else {
+        return Err(invalid_state(
+            "this server connects no Cal.com accounts that coaches own",
+        ));
     };
     let (state_hash, expires_at) = (hash(&state), now + LIFE);
     let sealed = app.vault.seal(place(&state_hash), verifier.expose_secret());
@@ -86,33 +97,59 @@ pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> 
     }
     .insert(app.db.write_one())
     .await?;
-    Ok(Started { authorize_url, expires_at })
+    Ok(Started {
+        authorize_url,
+        expires_at,
+    })
 }
 
 /// Clears away what has expired, and refuses a person who has too many attempts open.
 async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     use sea_orm::PaginatorTrait as _;
     let db = app.db.write_one();
-    Entity::delete_many().filter(Column::ExpiresAt.lt(now - LIFE)).exec(db).await?;
-    let open = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(now));
+    Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(now - LIFE))
+        .exec(db)
+        .await?;
+    let open = Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ExpiresAt.gt(now));
     if open.filter(Column::UsedAt.is_null()).count(db).await? >= MOST {
-        return Err(Conflict::InvalidState("too many attempts are open; wait ten minutes".to_owned()).into());
+        return Err(Conflict::InvalidState(
+            "too many attempts are open; wait ten minutes".to_owned(),
+        )
+        .into());
     }
     Ok(())
 }
 
-/// Ends what [`start`] began, with what Cal.com's page put into the browser's address: a code, or an error.
+/// Ends what [`start`] began, with what Cal.com's page put into the browser's address: a code, or
+/// an error.
 ///
 /// # Errors
 /// Only when the database fails; everything else is an outcome.
-pub async fn finish(app: &App, state: &str, code: Option<SecretString>, correlation_id: &str) -> Result<Finished> {
+pub async fn finish(
+    app: &App,
+    state: &str,
+    code: Option<SecretString>,
+    correlation_id: &str,
+) -> Result<Finished> {
     let now = app.clock.now();
-    let Some(attempt) = redeem(app, state, now).await? else { return Ok(Finished::Unknown) };
-    let back = |outcome: &str| Ok(Finished::Back(redirect::with_outcome(&attempt.redirect_to, outcome)));
+    let Some(attempt) = redeem(app, state, now).await? else {
+        return Ok(Finished::Unknown);
+    };
+    let back = |outcome: &str| {
+        Ok(Finished::Back(redirect::with_outcome(
+            &attempt.redirect_to,
+            outcome,
+        )))
+    };
     if attempt.expires_at <= now {
         return back("expired");
     }
-    let Some(code) = code else { return back("denied") };
+    let Some(code) = code else {
+        return back("denied");
+    };
     match connect(app, &attempt, code, correlation_id).await {
         Ok(()) => back("connected"),
         Err(Error::Conflict(_)) => back("conflict"),
@@ -131,7 +168,10 @@ async fn redeem(app: &App, state: &str, now: DateTime<Utc>) -> Result<Option<Mod
     }
     let state_hash = hash(&SecretString::from(state.to_owned()));
     let used = Entity::update_many()
-        .set(ActiveModel { used_at: Set(Some(now)), ..Default::default() })
+        .set(ActiveModel {
+            used_at: Set(Some(now)),
+            ..Default::default()
+        })
         .filter(Column::StateHash.eq(&state_hash))
         .filter(Column::Provider.eq(PROVIDER))
         .filter(Column::UsedAt.is_null())
@@ -140,39 +180,71 @@ async fn redeem(app: &App, state: &str, now: DateTime<Utc>) -> Result<Option<Mod
     if used.rows_affected == 0 {
         return Ok(None);
     }
-    Ok(Entity::find_by_id(state_hash).one(app.db.write_one()).await?)
+    Ok(Entity::find_by_id(state_hash)
+        .one(app.db.write_one())
+        .await?)
 }
 
-async fn connect(app: &App, attempt: &Model, code: SecretString, correlation_id: &str) -> Result<()> {
+async fn connect(
+    app: &App,
+    attempt: &Model,
+    code: SecretString,
+    correlation_id: &str,
+) -> Result<()> {
     require_rights(app, attempt).await?;
     let client = cal_com(app)?;
-    let verifier = app.vault.open(place(&attempt.state_hash), &attempt.verifier);
+    let verifier = app
+        .vault
+        .open(place(&attempt.state_hash), &attempt.verifier);
     let verifier = verifier.map_err(|error| Error::internal("opening a verifier", error))?;
     let redeemed = exchange::redeem(client, code, verifier, app.clock.now()).await;
     let (owner, pair) = redeemed.map_err(|error| match &error.refusal {
         Some(providers::cal_com::Refusal::InvalidGrant) => Error::invalid("code", "was refused"),
         _ => unavailable(&error),
     })?;
-    let by =
-        By { coach_id: attempt.coach_id, actor_id: Some(attempt.user_id), correlation_id: correlation_id.to_owned() };
-    store::keep(app, by, Account { kind: Kind::OAuth, owner, pair }).await?;
+    let by = By {
+        coach_id: attempt.coach_id,
+        actor_id: Some(attempt.user_id),
+        correlation_id: correlation_id.to_owned(),
+    };
+    store::keep(
+        app,
+        by,
+        Account {
+            kind: Kind::OAuth,
+            owner,
+            pair,
+        },
+    )
+    .await?;
     Ok(())
 }
 
 /// Rights may have ended between start and finish.
 async fn require_rights(app: &App, attempt: &Model) -> Result<()> {
-    let account = entity::user::Entity::find_by_id(attempt.user_id).one(app.db.read()).await?;
-    let account =
-        account.filter(|user| user.suspended_at.is_none()).ok_or(Error::Forbidden("the account has ended"))?;
-    let coach = entity::coach::Entity::find_by_user(account.id).one(app.db.read()).await?;
+    let account = entity::user::Entity::find_by_id(attempt.user_id)
+        .one(app.db.read())
+        .await?;
+    let account = account
+        .filter(|user| user.suspended_at.is_none())
+        .ok_or(Error::Forbidden("the account has ended"))?;
+    let coach = entity::coach::Entity::find_by_user(account.id)
+        .one(app.db.read())
+        .await?;
     let person = Person {
         user_id: account.id,
         role: account.role,
-        coach_id: coach.map(|coach| coach.id).filter(|_| account.role != entity::user::Role::Client),
+        coach_id: coach
+            .map(|coach| coach.id)
+            .filter(|_| account.role != entity::user::Role::Client),
         suspended: false,
         expires_at: attempt.expires_at,
     };
-    if manages(&person, attempt.coach_id) { Ok(()) } else { Err(Error::Forbidden("not the coach any more")) }
+    if manages(&person, attempt.coach_id) {
+        Ok(())
+    } else {
+        Err(Error::Forbidden("not the coach any more"))
+    }
 }
 
 /// 32 random bytes, as text that needs no escaping in a URL.
@@ -186,5 +258,9 @@ fn hash(state: &SecretString) -> String {
 }
 
 fn place(state_hash: &str) -> Place<'_> {
-    Place { table: "oauth_attempt", row: state_hash, column: "verifier" }
+    Place {
+        table: "oauth_attempt",
+        row: state_hash,
+        column: "verifier",
+    }
 }

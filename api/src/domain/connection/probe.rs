@@ -30,7 +30,8 @@ pub enum Answer {
 /// How things stand with Cal.com.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// Whether they answer; asked only where neither client is configured and accounts are connected.
+    /// Whether they answer; asked only where neither client is configured and accounts are
+    /// connected.
     pub reached: Option<Answer>,
     /// The client that makes accounts, where one is configured.
     pub platform: Option<Answer>,
@@ -51,16 +52,27 @@ pub async fn probe(app: &App) -> Result<Probe> {
     let live = || Entity::find_live(PROVIDER);
     let mut found = Probe {
         connected: live().count(app.db.read()).await?,
-        broken: live().filter(Column::Health.eq(Health::Broken)).count(app.db.read()).await?,
+        broken: live()
+            .filter(Column::Health.eq(Health::Broken))
+            .count(app.db.read())
+            .await?,
         ..Probe::default()
     };
     if client.platform_client_id().is_some() {
-        found.platform = Some(judged(client.list_users(&[], Some(1), None).await.map(drop)));
+        found.platform = Some(judged(
+            client.list_users(&[], Some(1), None).await.map(drop),
+        ));
     }
     if client.has_oauth_client() {
         // No code is like this one: whoever refuses the code has taken the client.
-        let (code, verifier) = (hex::encode(rand::random::<[u8; 16]>()), CodeVerifier::from_random(&rand::random()));
-        let asked = client.exchange_code(&code.into(), &verifier).await.map(drop);
+        let (code, verifier) = (
+            hex::encode(rand::random::<[u8; 16]>()),
+            CodeVerifier::from_random(&rand::random()),
+        );
+        let asked = client
+            .exchange_code(&code.into(), &verifier)
+            .await
+            .map(drop);
         found.oauth = Some(match asked {
             Err(fault) if fault.refusal == Some(Refusal::InvalidGrant) => Answer::Well,
             Err(fault) => judged(Err(fault)),
@@ -80,7 +92,10 @@ pub async fn probe(app: &App) -> Result<Probe> {
 fn judged(asked: std::result::Result<(), Fault>) -> Answer {
     match asked {
         Ok(()) => Answer::Well,
-        Err(fault) if fault.refusal == Some(Refusal::InvalidClient) || fault.kind == Kind::Unauthorized => {
+        Err(fault)
+            if fault.refusal == Some(Refusal::InvalidClient)
+                || fault.kind == Kind::Unauthorized =>
+        {
             Answer::Refused
         }
         Err(fault) if is_silence(&fault) => Answer::Silent,

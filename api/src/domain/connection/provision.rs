@@ -12,12 +12,13 @@ use crate::app::App;
 use crate::domain::coach::{acting_for, require};
 use crate::domain::{Caller, Result};
 
-/// Makes an account at Cal.com for a coach, and connects it. Asked for again, it gives the connection that is there. An answer that was
-/// lost, and an account that exists already, are found again by the address.
+/// Makes an account at Cal.com for a coach, and connects it. Asked for again, it gives the
+/// connection that is there. An answer that was lost, and an account that exists already, are found
+/// again by the address.
 ///
 /// # Errors
-/// `InvalidState` when the server has no platform client, the coach has no verified address or another account connected; `Unavailable`
-/// when Cal.com does not answer: ask again then.
+/// `InvalidState` when the server has no platform client, the coach has no verified address or
+/// another account connected; `Unavailable` when Cal.com does not answer: ask again then.
 pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
     let client = cal_com(app)?;
@@ -40,15 +41,30 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
             None => recover(client, &address).await?,
         },
     };
-    let by = By { coach_id, actor_id: Some(person.user_id), correlation_id: caller.correlation_id.clone() };
-    store::keep(app, by, Account { kind: Kind::ManagedUser, owner, pair }).await
+    let by = By {
+        coach_id,
+        actor_id: Some(person.user_id),
+        correlation_id: caller.correlation_id.clone(),
+    };
+    store::keep(
+        app,
+        by,
+        Account {
+            kind: Kind::ManagedUser,
+            owner,
+            pair,
+        },
+    )
+    .await
 }
 
 async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
     match read::find_live(app, coach_id).await? {
         Some(row) if store::is_gone(&row) => Ok(None),
         Some(row) if row.kind == Kind::ManagedUser => Ok(Some(row)),
-        Some(_) => Err(invalid_state("another Cal.com account is connected; disconnect it first")),
+        Some(_) => Err(invalid_state(
+            "another Cal.com account is connected; disconnect it first",
+        )),
         None => Ok(None),
     }
 }
@@ -59,15 +75,24 @@ async fn address(app: &App, coach: &coach::Model) -> Result<String> {
         Some(id) => user::Entity::find_by_id(id).one(app.db.read()).await?,
         None => None,
     };
-    let address = account.filter(|user| user.email_verified).and_then(|user| user.email);
+    let address = account
+        .filter(|user| user.email_verified)
+        .and_then(|user| user.email);
     address.ok_or_else(|| invalid_state("this coach has no verified e-mail address"))
 }
 
 /// The new account; `None` when there is one already, or there may be.
-async fn create(client: &Client, coach: &coach::Model, address: &str) -> Result<Option<(Owner, Pair)>> {
+async fn create(
+    client: &Client,
+    coach: &coach::Model,
+    address: &str,
+) -> Result<Option<(Owner, Pair)>> {
     match exchange::create_user(client, coach, address).await {
         Ok(made) => Ok(Some(made)),
-        Err(error) if matches!(error.refusal, Some(Refusal::UserExists { .. })) || error.outcome_unknown() => {
+        Err(error)
+            if matches!(error.refusal, Some(Refusal::UserExists { .. }))
+                || error.outcome_unknown() =>
+        {
             tracing::warn!(coach.id = %coach.id, %error, "looking for an account that may have been made before");
             Ok(None)
         }
@@ -76,11 +101,17 @@ async fn create(client: &Client, coach: &coach::Model, address: &str) -> Result<
 }
 
 async fn recover(client: &Client, address: &str) -> Result<(Owner, Pair)> {
-    let found = exchange::find_user(client, address).await.map_err(|error| unavailable(&error))?;
+    let found = exchange::find_user(client, address)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let Some(owner) = found else {
-        return Err(crate::domain::Error::Unavailable("Cal.com made no account; try again"));
+        return Err(crate::domain::Error::Unavailable(
+            "Cal.com made no account; try again",
+        ));
     };
     // Its first tokens went with the answer.
-    let pair = exchange::force(client, &owner.external_id).await.map_err(|error| unavailable(&error))?;
+    let pair = exchange::force(client, &owner.external_id)
+        .await
+        .map_err(|error| unavailable(&error))?;
     Ok((owner, pair))
 }

@@ -6,8 +6,8 @@ use entity::Uuid;
 use entity::connection::{Column, Entity, Health, Kind, Model};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 
 use super::PROVIDER;
@@ -20,7 +20,10 @@ use crate::domain::{Caller, Error, Result};
 /// # Errors
 /// When the database fails.
 pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
-    Ok(Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach_id)).one(app.db.read()).await?)
+    Ok(Entity::find_live(PROVIDER)
+        .filter(Column::CoachId.eq(coach_id))
+        .one(app.db.read())
+        .await?)
 }
 
 /// Whether there is a connection through which we may act for a coach.
@@ -28,7 +31,11 @@ pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
 /// # Errors
 /// When the database fails.
 pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> {
-    Ok(Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach_id)).count(db).await? > 0)
+    Ok(Entity::find_live(PROVIDER)
+        .filter(Column::CoachId.eq(coach_id))
+        .count(db)
+        .await?
+        > 0)
 }
 
 /// The connections that are not known to be broken and meet a condition, by their ids.
@@ -36,8 +43,15 @@ pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> 
 /// # Errors
 /// When the database fails.
 pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
-    let working = Entity::find_live(PROVIDER).filter(Column::Health.ne(Health::Broken)).filter(which);
-    Ok(working.select_only().column(Column::Id).into_tuple().all(app.db.read()).await?)
+    let working = Entity::find_live(PROVIDER)
+        .filter(Column::Health.ne(Health::Broken))
+        .filter(which);
+    Ok(working
+        .select_only()
+        .column(Column::Id)
+        .into_tuple()
+        .all(app.db.read())
+        .await?)
 }
 
 /// Those of several coaches for whom we may act.
@@ -46,16 +60,25 @@ pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
 /// When the database fails.
 pub async fn list_live_coaches(app: &App, coach_ids: &[Uuid]) -> Result<Vec<Uuid>> {
     let live = Entity::find_live(PROVIDER).filter(Column::CoachId.is_in(coach_ids.iter().copied()));
-    Ok(live.select_only().column(Column::CoachId).into_tuple().all(app.db.read()).await?)
+    Ok(live
+        .select_only()
+        .column(Column::CoachId)
+        .into_tuple()
+        .all(app.db.read())
+        .await?)
 }
 
 /// The coaches for whom we may act, as a part of a larger question.
 #[must_use]
 pub fn live_coaches() -> SelectStatement {
-    Entity::find_live(PROVIDER).select_only().column(Column::CoachId).into_query()
+    Entity::find_live(PROVIDER)
+        .select_only()
+        .column(Column::CoachId)
+        .into_query()
 }
 
-/// The accounts of a coach that are connected, the newest first; without those that are only known from messages. For the coach and staff.
+/// The accounts of a coach that are connected, the newest first; without those that are only known
+/// from messages. For the coach and staff.
 ///
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage, `Unauthenticated`.
@@ -63,10 +86,14 @@ pub async fn list_by_coach(app: &App, caller: &Caller, coach_id: Uuid) -> Result
     if !manages(caller.require_person()?, coach_id) {
         return Err(Error::NotFound("coach"));
     }
-    Ok(list_by_coaches(app, &[coach_id]).await?.remove(&coach_id).unwrap_or_default())
+    Ok(list_by_coaches(app, &[coach_id])
+        .await?
+        .remove(&coach_id)
+        .unwrap_or_default())
 }
 
-/// The same of several coaches in one statement, for whoever has made sure that the caller manages them.
+/// The same of several coaches in one statement, for whoever has made sure that the caller manages
+/// them.
 ///
 /// # Errors
 /// When the database fails.
@@ -93,5 +120,6 @@ pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uu
 pub(super) async fn get_managed(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
     let row = Entity::find_by_id(id).one(app.db.read()).await?;
-    row.filter(|row| manages(person, row.coach_id)).ok_or(Error::NotFound("connection"))
+    row.filter(|row| manages(person, row.coach_id))
+        .ok_or(Error::NotFound("connection"))
 }

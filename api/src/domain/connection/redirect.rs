@@ -2,12 +2,14 @@
 
 use http::Uri;
 
-/// URLs and origins of ours, as the operator listed them. Anything else would let a stranger send people on with our name.
+/// URLs and origins of ours, as the operator listed them. Anything else would let a stranger send
+/// people on with our name.
 #[derive(Clone, Debug, Default)]
 pub struct Redirects(Vec<String>);
 
 impl Redirects {
-    /// The addresses listed: an origin allows everything on it, an address with a path itself alone.
+    /// The addresses listed: an origin allows everything on it, an address with a path itself
+    /// alone.
     #[must_use]
     pub fn new(listed: Vec<String>) -> Self {
         Self(listed)
@@ -16,11 +18,17 @@ impl Redirects {
     /// Whether a browser may be sent there.
     #[must_use]
     pub fn allows(&self, url: &str) -> bool {
-        let Some(wanted) = Address::read(url) else { return false };
-        self.0.iter().filter_map(|listed| Address::read(listed)).any(|listed| {
-            listed.origin() == wanted.origin()
-                && (listed.path == "/" || (listed.path == wanted.path && wanted.query.is_none()))
-        })
+        let Some(wanted) = Address::read(url) else {
+            return false;
+        };
+        self.0
+            .iter()
+            .filter_map(|listed| Address::read(listed))
+            .any(|listed| {
+                listed.origin() == wanted.origin()
+                    && (listed.path == "/"
+                        || (listed.path == wanted.path && wanted.query.is_none()))
+            })
     }
 }
 
@@ -41,13 +49,21 @@ struct Address {
 impl Address {
     /// Strict: what two parsers might read in two ways is no address.
     fn read(url: &str) -> Option<Self> {
-        let plain =
-            url.len() <= 2000 && url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"'`".contains(&byte));
+        let plain = url.len() <= 2000
+            && url
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && !b"\\#@<>\"'`".contains(&byte));
         let uri = Some(url).filter(|_| plain)?.parse::<Uri>().ok()?;
-        let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?.to_owned();
+        let scheme = uri
+            .scheme_str()
+            .filter(|scheme| ["http", "https"].contains(scheme))?
+            .to_owned();
         let usual = if scheme == "https" { 443 } else { 80 };
         Some(Self {
-            host: uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase(),
+            host: uri
+                .host()
+                .filter(|host| !host.is_empty())?
+                .to_ascii_lowercase(),
             port: uri.port_u16().filter(|port| *port != usual),
             path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),
@@ -65,7 +81,11 @@ mod tests {
     use super::*;
 
     fn listed() -> Redirects {
-        let listed = ["https://app.example.com", "http://localhost:3000", "https://other.example.com/done"];
+        let listed = [
+            "https://app.example.com",
+            "http://localhost:3000",
+            "https://other.example.com/done",
+        ];
         Redirects::new(listed.map(str::to_owned).to_vec())
     }
 
@@ -114,7 +134,13 @@ mod tests {
 
     #[test]
     fn the_outcome_joins_the_query() {
-        assert_eq!(with_outcome("https://a.example/x", "connected"), "https://a.example/x?connection=connected");
-        assert_eq!(with_outcome("https://a.example/x?y=1", "denied"), "https://a.example/x?y=1&connection=denied");
+        assert_eq!(
+            with_outcome("https://a.example/x", "connected"),
+            "https://a.example/x?connection=connected"
+        );
+        assert_eq!(
+            with_outcome("https://a.example/x?y=1", "denied"),
+            "https://a.example/x?y=1&connection=denied"
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! A new pair of tokens for a connection: got once, by whoever comes first, in whichever process.
 //!
-//! A refresh token works once, and of two that race one is told that it is unknown; a pair that is forced kills every other. So: one
-//! caller of a process goes, the others wait for it; among processes the row has a lease. Whoever holds it asks the provider, and puts the
-//! answer down under the condition that lease and version are still what they were. When the refresh token is refused, the row is read
-//! again first: somebody may have been faster. Only then is a pair forced (managed users), or is the refusal counted (consents).
+//! A refresh token works once, and of two that race one is told that it is unknown; a pair that is
+//! forced kills every other. So: one caller of a process goes, the others wait for it; among
+//! processes the row has a lease. Whoever holds it asks the provider, and puts the answer down
+//! under the condition that lease and version are still what they were. When the refresh token is
+//! refused, the row is read again first: somebody may have been faster. Only then is a pair forced
+//! (managed users), or is the refusal counted (consents).
 //!
-//! A holder that dies leaves a lease that runs out. It may have used the refresh token up without putting the new pair down; then the
-//! next one's refresh is refused, and a pair is forced.
+//! A holder that dies leaves a lease that runs out. It may have used the refresh token up without
+//! putting the new pair down; then the next one's refresh is refused, and a pair is forced.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +25,8 @@ use crate::app::App;
 use crate::domain::connection::credential::Purpose;
 use crate::domain::{Result, audit};
 
-/// How long the holder of a lease has: two exchanges with the provider, and room to put the answer down.
+/// How long the holder of a lease has: two exchanges with the provider, and room to put the answer
+/// down.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// How long a caller waits for another process that is getting a pair.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -37,7 +40,8 @@ const LAST_RETRY: TimeDelta = TimeDelta::minutes(10);
 pub(super) enum When {
     /// The old one is ending.
     Usual,
-    /// It is looked after: also when the old one is still good, and when the connection counts as broken.
+    /// It is looked after: also when the old one is still good, and when the connection counts as
+    /// broken.
     Check,
 }
 
@@ -49,21 +53,29 @@ pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, 
     loop {
         let row = current(app, seen.id).await?;
         let now = app.clock.now();
-        let ended = row.access_expires_at.is_some_and(|ends| ends <= now + EARLY);
+        let ended = row
+            .access_expires_at
+            .is_some_and(|ends| ends <= now + EARLY);
         if row.token_version != seen.token_version && !ended {
             return Ok(row);
         }
         if when == When::Usual && row.health == Health::Broken {
-            return Err(Unusable::Broken(row.health_reason.unwrap_or(HealthReason::ConsentRefused)));
+            return Err(Unusable::Broken(
+                row.health_reason.unwrap_or(HealthReason::ConsentRefused),
+            ));
         }
         if row.retry_at.is_some_and(|retry_at| retry_at > now) {
-            return Err(Unusable::NotNow("an attempt failed a moment ago".to_owned()));
+            return Err(Unusable::NotNow(
+                "an attempt failed a moment ago".to_owned(),
+            ));
         }
         if let Some(lease) = take(app, &row, now).await? {
             return get(app, row, lease).await;
         }
         if began.elapsed() > PATIENCE {
-            return Err(Unusable::NotNow("another process is getting one".to_owned()));
+            return Err(Unusable::NotNow(
+                "another process is getting one".to_owned(),
+            ));
         }
         tokio::time::sleep(Duration::from_millis(rand::random_range(20..=80))).await;
     }
@@ -78,9 +90,15 @@ async fn current(app: &App, id: Uuid) -> Result<Model, Unusable> {
 /// Takes the lease if nobody has it.
 async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>, Unusable> {
     let lease = entity::new_id();
-    let free = Condition::any().add(Column::Lease.is_null()).add(Column::LeasedUntil.lte(now));
+    let free = Condition::any()
+        .add(Column::Lease.is_null())
+        .add(Column::LeasedUntil.lte(now));
     let taken = Entity::update_many()
-        .set(ActiveModel { lease: Set(Some(lease)), leased_until: Set(Some(now + LEASE)), ..Default::default() })
+        .set(ActiveModel {
+            lease: Set(Some(lease)),
+            leased_until: Set(Some(now + LEASE)),
+            ..Default::default()
+        })
         .filter(Column::Id.eq(row.id))
         .filter(Column::TokenVersion.eq(row.token_version))
         .filter(Column::DisconnectedAt.is_null())
@@ -90,27 +108,45 @@ async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>
     Ok((taken.rows_affected == 1).then_some(lease))
 }
 
-/// Asks the provider and puts the answer down. On a task of its own: a caller that goes away must not leave a pair that nobody has.
+/// Asks the provider and puts the answer down. On a task of its own: a caller that goes away must
+/// not leave a pair that nobody has.
 async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
     let refresh = match &row.refresh_token {
         Some(_) => {
             let (subject, now) = (subject(row.id), app.clock.now());
             // Whoever comes first gets it for all that wait: it is nobody's in particular.
-            audit::record_reading(app.db.write_one(), None, &subject, Purpose::Renewal.as_str(), now).await?;
+            audit::record_reading(
+                app.db.write_one(),
+                None,
+                &subject,
+                Purpose::Renewal.as_str(),
+                now,
+            )
+            .await?;
             Some(token::open_refresh(&app.vault, &row).map_err(|error| unreadable(&error))?)
         }
         None => None,
     };
-    let Some(client) = app.cal_com.clone() else { return Err(Unusable::NotConnected) };
+    let Some(client) = app.cal_com.clone() else {
+        return Err(Unusable::NotConnected);
+    };
     let (db, clock, vault, id) = (app.db.clone(), app.clock.clone(), app.vault.clone(), row.id);
     let work = app.tasks.spawn(async move {
         let held = Held { db, lease, row };
-        let outcome = exchange::pair(&client, &held.row, refresh, clock.now(), || held.is_unchanged()).await;
+        let outcome = exchange::pair(&client, &held.row, refresh, clock.now(), || {
+            held.is_unchanged()
+        })
+        .await;
         held.settle(outcome, &vault, clock.now()).await
     });
     match work.await {
         Ok(settled) => settled?,
-        Err(panic) => return Err(Unusable::Ours(crate::domain::Error::internal("getting a token", panic))),
+        Err(panic) => {
+            return Err(Unusable::Ours(crate::domain::Error::internal(
+                "getting a token",
+                panic,
+            )));
+        }
     }
     let row = current(app, id).await?;
     app.credentials.forget(id);
@@ -127,8 +163,12 @@ struct Held {
 impl Held {
     /// Whether the row still has the pair that was read.
     async fn is_unchanged(&self) -> Result<bool> {
-        let row = Entity::find_by_id(self.row.id).one(self.db.write_one()).await?;
-        Ok(row.is_some_and(|row| row.token_version == self.row.token_version && row.lease == Some(self.lease)))
+        let row = Entity::find_by_id(self.row.id)
+            .one(self.db.write_one())
+            .await?;
+        Ok(row.is_some_and(|row| {
+            row.token_version == self.row.token_version && row.lease == Some(self.lease)
+        }))
     }
 
     async fn settle(
@@ -137,7 +177,11 @@ impl Held {
         vault: &crate::vault::Vault,
         now: DateTime<Utc>,
     ) -> Result<(), Unusable> {
-        let free = ActiveModel { lease: Set(None), leased_until: Set(None), ..Default::default() };
+        let free = ActiveModel {
+            lease: Set(None),
+            leased_until: Set(None),
+            ..Default::default()
+        };
         let (change, answer) = match outcome {
             Err(error) => (free, Err(Unusable::Ours(error))),
             // Somebody was faster: whoever asked reads what they put down.
@@ -148,20 +192,26 @@ impl Held {
                     access_token: Set(Some(sealed.access)),
                     access_expires_at: Set(sealed.access_expires_at),
                     refresh_token: Set(sealed.refresh.or_else(|| self.row.refresh_token.clone())),
-                    refresh_expires_at: Set(sealed.refresh_expires_at.or(self.row.refresh_expires_at)),
+                    refresh_expires_at: Set(sealed
+                        .refresh_expires_at
+                        .or(self.row.refresh_expires_at)),
                     token_version: Set(self.row.token_version + 1),
                     ..well(now, free)
                 };
                 (row, Ok(()))
             }
-            Ok(Exchanged::Gone) => {
-                (broken(free, HealthReason::AccountGone, now), Err(HealthReason::AccountGone.into()))
-            }
+            Ok(Exchanged::Gone) => (
+                broken(free, HealthReason::AccountGone, now),
+                Err(HealthReason::AccountGone.into()),
+            ),
             Ok(Exchanged::Refused) => self.refused(free, now),
             Ok(Exchanged::Failed(error)) => {
                 tracing::warn!(connection.id = %self.row.id, %error, "no new token for a connection; trying again later");
                 (
-                    ActiveModel { retry_at: Set(Some(now + FIRST_RETRY)), ..free },
+                    ActiveModel {
+                        retry_at: Set(Some(now + FIRST_RETRY)),
+                        ..free
+                    },
                     Err(Unusable::NotNow(error.to_string())),
                 )
             }
@@ -179,16 +229,31 @@ impl Held {
         answer
     }
 
-    /// A refusal that stood after the row was read again. One may be a mishap of theirs; two are proof.
-    fn refused(&self, free: ActiveModel, now: DateTime<Utc>) -> (ActiveModel, Result<(), Unusable>) {
+    /// A refusal that stood after the row was read again. One may be a mishap of theirs; two are
+    /// proof.
+    fn refused(
+        &self,
+        free: ActiveModel,
+        now: DateTime<Utc>,
+    ) -> (ActiveModel, Result<(), Unusable>) {
         let failures = self.row.failures + 1;
         tracing::warn!(connection.id = %self.row.id, failures, "the provider refuses the token of a connection");
-        let counted = ActiveModel { failures: Set(failures), retry_at: Set(Some(now + backoff(failures))), ..free };
+        let counted = ActiveModel {
+            failures: Set(failures),
+            retry_at: Set(Some(now + backoff(failures))),
+            ..free
+        };
         if failures < PROOF {
-            return (counted, Err(Unusable::NotNow("the token was refused".to_owned())));
+            return (
+                counted,
+                Err(Unusable::NotNow("the token was refused".to_owned())),
+            );
         }
         let reason = HealthReason::ConsentRefused;
-        (broken(counted, reason, self.row.broken_since.unwrap_or(now)), Err(reason.into()))
+        (
+            broken(counted, reason, self.row.broken_since.unwrap_or(now)),
+            Err(reason.into()),
+        )
     }
 }
 
@@ -213,31 +278,49 @@ pub(super) fn well(now: DateTime<Utc>, row: ActiveModel) -> ActiveModel {
 }
 
 fn broken(row: ActiveModel, reason: HealthReason, since: DateTime<Utc>) -> ActiveModel {
-    ActiveModel { health: Set(Health::Broken), health_reason: Set(Some(reason)), broken_since: Set(Some(since)), ..row }
+    ActiveModel {
+        health: Set(Health::Broken),
+        health_reason: Set(Some(reason)),
+        broken_since: Set(Some(since)),
+        ..row
+    }
 }
 
 /// 5 s, doubled with each failure, at most 10 minutes.
 fn backoff(failures: i32) -> TimeDelta {
-    let doublings = u32::try_from(failures.clamp(1, 10) - 1).expect("clamped to a small positive number");
+    let doublings =
+        u32::try_from(failures.clamp(1, 10) - 1).expect("clamped to a small positive number");
     Ord::min(FIRST_RETRY * 2_i32.pow(doublings), LAST_RETRY)
 }
 
 /// Counts a refusal of an API key, which cannot be renewed.
 pub(super) async fn refused_key(app: &App, connection_id: Uuid, version: i64) -> Result<()> {
     let now = app.clock.now();
-    let Some(row) = Entity::find_by_id(connection_id).one(app.db.write_one()).await? else { return Ok(()) };
+    let Some(row) = Entity::find_by_id(connection_id)
+        .one(app.db.write_one())
+        .await?
+    else {
+        return Ok(());
+    };
     // Several calls that were on their way together are one refusal.
     let again = row.retry_at.is_none_or(|retry_at| retry_at <= now);
     if !row.is_live() || row.token_version != version || !again {
         return Ok(());
     }
     let failures = row.failures + 1;
-    let counted =
-        ActiveModel { failures: Set(failures), retry_at: Set(Some(now + backoff(failures))), ..Default::default() };
+    let counted = ActiveModel {
+        failures: Set(failures),
+        retry_at: Set(Some(now + backoff(failures))),
+        ..Default::default()
+    };
     let change = if failures < PROOF {
         counted
     } else {
-        broken(counted, HealthReason::KeyRefused, row.broken_since.unwrap_or(now))
+        broken(
+            counted,
+            HealthReason::KeyRefused,
+            row.broken_since.unwrap_or(now),
+        )
     };
     Entity::update_many()
         .set(change)
@@ -255,7 +338,12 @@ mod tests {
 
     #[test]
     fn retries_are_further_and_further_apart() {
-        let waits: Vec<_> = (1..=12).map(|failures| backoff(failures).num_seconds()).collect();
-        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]);
+        let waits: Vec<_> = (1..=12)
+            .map(|failures| backoff(failures).num_seconds())
+            .collect();
+        assert_eq!(
+            waits,
+            [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 600, 600]
+        );
     }
 }

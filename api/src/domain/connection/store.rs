@@ -34,7 +34,9 @@ pub(super) struct Owner {
 
 impl std::fmt::Debug for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Owner").field("external_id", &self.external_id).finish_non_exhaustive()
+        f.debug_struct("Owner")
+            .field("external_id", &self.external_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,18 +70,34 @@ pub(super) fn is_gone(row: &Model) -> bool {
     row.health == Health::Broken && row.health_reason == Some(HealthReason::AccountGone)
 }
 
-async fn keep_in(txn: &Txn, by: &By, account: &Account, vault: &Vault, now: DateTime<Utc>) -> Result<Model> {
+async fn keep_in(
+    txn: &Txn,
+    by: &By,
+    account: &Account,
+    vault: &Vault,
+    now: DateTime<Utc>,
+) -> Result<Model> {
     // Two ways to connect the same coach wait for each other here.
     let coach = lock(txn, by.coach_id).await?;
-    let own = Entity::find_live(PROVIDER).filter(Column::CoachId.eq(coach.id)).one(&**txn).await?;
+    let own = Entity::find_live(PROVIDER)
+        .filter(Column::CoachId.eq(coach.id))
+        .one(&**txn)
+        .await?;
     match own {
         Some(own) if own.external_id == account.owner.external_id => {}
         // There is nothing left to disconnect.
         Some(own) if is_gone(&own) => disconnect::erase(txn, own.id, now).await?,
-        Some(_) => return Err(invalid_state("another Cal.com account is connected; disconnect it first")),
+        Some(_) => {
+            return Err(invalid_state(
+                "another Cal.com account is connected; disconnect it first",
+            ));
+        }
         None => {}
     }
-    let known = Entity::find_by_external(PROVIDER, &account.owner.external_id).lock_exclusive().one(&**txn).await?;
+    let known = Entity::find_by_external(PROVIDER, &account.owner.external_id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?;
     let (id, before) = match known {
         None => (entity::new_id(), None),
         Some(row) => (row.id, Some(take_over(txn, row, &coach).await?)),
@@ -118,9 +136,21 @@ async fn keep_in(txn: &Txn, by: &By, account: &Account, vault: &Vault, now: Date
     row.checked_at = Set(Some(now));
     row.disconnected_at = Set(None);
     let row = renew::well(now, row);
-    let row = if fresh { row.insert(&**txn).await? } else { row.update(&**txn).await? };
+    let row = if fresh {
+        row.insert(&**txn).await?
+    } else {
+        row.update(&**txn).await?
+    };
     let subject = super::credential::subject(row.id);
-    audit::record(txn, by.actor_id, "connection.connect", &subject, now, &by.correlation_id).await?;
+    audit::record(
+        txn,
+        by.actor_id,
+        "connection.connect",
+        &subject,
+        now,
+        &by.correlation_id,
+    )
+    .await?;
     Ok(row)
 }
 
@@ -130,11 +160,15 @@ async fn take_over(txn: &Txn, row: Model, coach: &coach::Model) -> Result<Model>
         return Ok(row);
     }
     if row.is_live() {
-        return Err(invalid_state("this Cal.com account is connected with another coach"));
+        return Err(invalid_state(
+            "this Cal.com account is connected with another coach",
+        ));
     }
     let other = crate::domain::coach::require(&**txn, row.coach_id).await?;
     if other.user_id.is_some() {
-        return Err(invalid_state("this Cal.com account belongs to another coach"));
+        return Err(invalid_state(
+            "this Cal.com account belongs to another coach",
+        ));
     }
     super::adopt::adopt(txn, &other, coach).await?;
     Ok(row)

@@ -36,13 +36,24 @@ impl Pair {
     pub(super) fn seal(&self, vault: &Vault, connection_id: Uuid) -> Result<Sealed> {
         let row = row_key(connection_id);
         let seal = |column, token: &SecretString| {
-            let sealed = vault.seal(Place { table: TABLE, row: &row, column }, token.expose_secret());
+            let sealed = vault.seal(
+                Place {
+                    table: TABLE,
+                    row: &row,
+                    column,
+                },
+                token.expose_secret(),
+            );
             sealed.map_err(|error| Error::internal("sealing a token", error))
         };
         Ok(Sealed {
             access: seal(ACCESS, &self.access)?,
             access_expires_at: self.access_expires_at,
-            refresh: self.refresh.as_ref().map(|token| seal(REFRESH, token)).transpose()?,
+            refresh: self
+                .refresh
+                .as_ref()
+                .map(|token| seal(REFRESH, token))
+                .transpose()?,
             refresh_expires_at: self.refresh_expires_at,
         })
     }
@@ -58,7 +69,16 @@ pub(super) fn open_refresh(vault: &Vault, row: &Model) -> Result<SecretString, V
     open(vault, row, REFRESH, row.refresh_token.as_deref())
 }
 
-fn open(vault: &Vault, row: &Model, column: &str, sealed: Option<&str>) -> Result<SecretString, VaultError> {
-    let place = Place { table: TABLE, row: &row_key(row.id), column };
+fn open(
+    vault: &Vault,
+    row: &Model,
+    column: &str,
+    sealed: Option<&str>,
+) -> Result<SecretString, VaultError> {
+    let place = Place {
+        table: TABLE,
+        row: &row_key(row.id),
+        column,
+    };
     vault.open(place, sealed.ok_or(VaultError::NotGenuine)?)
 }

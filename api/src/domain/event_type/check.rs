@@ -7,10 +7,12 @@ use crate::domain::text::Problems;
 
 const DAY: i32 = 24 * 60;
 const YEAR: i32 = 365 * DAY;
-/// A million million dollars in cents: more than any price, and still exact in every client's number type.
+/// A million million dollars in cents: more than any price, and still exact in every client's
+/// number type.
 pub(super) const DEAREST: i64 = 100_000_000_000_000;
 
-/// Notes everything that is wrong with an event type. Its price and schedule are checked where they are read.
+/// Notes everything that is wrong with an event type. Its price and schedule are checked where they
+/// are read.
 pub(super) fn check(problems: &mut Problems, row: &Model) {
     problems.line("title", &row.title, 120);
     problems.slug("slug", &row.slug);
@@ -36,16 +38,28 @@ fn check_lengths(problems: &mut Problems, row: &Model) {
     problems.require(is_length(row.length_minutes), "lengthMinutes", message);
     problems.require(row.lengths.0.len() <= 20, "lengthsMinutes", "at most 20");
     for (index, length) in row.lengths.0.iter().enumerate().take(20) {
-        problems.require(is_length(*length), &format!("lengthsMinutes.{index}"), message);
+        problems.require(
+            is_length(*length),
+            &format!("lengthsMinutes.{index}"),
+            message,
+        );
     }
     let has_default = row.lengths.0.contains(&row.length_minutes);
-    problems.require(has_default, "lengthsMinutes", "must contain the default length");
+    problems.require(
+        has_default,
+        "lengthsMinutes",
+        "must contain the default length",
+    );
 }
 
 fn check_window(problems: &mut Problems, row: &Model) {
     let days = row.window_days.is_some();
     let dates = row.window_from.is_some() || row.window_until.is_some();
-    problems.require(!days || row.window_kind == WindowKind::Days, "window.days", "only for a window of DAYS");
+    problems.require(
+        !days || row.window_kind == WindowKind::Days,
+        "window.days",
+        "only for a window of DAYS",
+    );
     problems.require(
         !dates || row.window_kind == WindowKind::Range,
         "window.from",
@@ -59,13 +73,33 @@ fn check_window(problems: &mut Problems, row: &Model) {
         },
         WindowKind::Range => match (row.window_from, row.window_until) {
             (Some(from), Some(until)) => {
-                problems.require(is_storable(from), "window.from", "must be in the years 2000 to 2200");
-                problems.require(is_storable(until), "window.until", "must be in the years 2000 to 2200");
-                problems.require(from <= until, "window.until", "must not be before the first day");
+                problems.require(
+                    is_storable(from),
+                    "window.from",
+                    "must be in the years 2000 to 2200",
+                );
+                problems.require(
+                    is_storable(until),
+                    "window.until",
+                    "must be in the years 2000 to 2200",
+                );
+                problems.require(
+                    from <= until,
+                    "window.until",
+                    "must not be before the first day",
+                );
             }
             (from, until) => {
-                problems.require(from.is_some(), "window.from", "needed for a window of RANGE");
-                problems.require(until.is_some(), "window.until", "needed for a window of RANGE");
+                problems.require(
+                    from.is_some(),
+                    "window.from",
+                    "needed for a window of RANGE",
+                );
+                problems.require(
+                    until.is_some(),
+                    "window.until",
+                    "needed for a window of RANGE",
+                );
             }
         },
     }
@@ -80,7 +114,9 @@ fn check_location(problems: &mut Problems, row: &Model) {
     let path = "location.value";
     match (row.location_kind, row.location_value.as_deref()) {
         (LocationKind::Video, None) => {}
-        (LocationKind::Video, Some(_)) => problems.add(path, "the link of a video call is made by the system"),
+        (LocationKind::Video, Some(_)) => {
+            problems.add(path, "the link of a video call is made by the system")
+        }
         (_, None) => problems.add(path, "needed for this way to meet"),
         (LocationKind::Link, Some(link)) => problems.https(path, link),
         (LocationKind::Phone, Some(number)) => {
@@ -94,9 +130,12 @@ fn check_location(problems: &mut Problems, row: &Model) {
     }
 }
 
-/// `+`, then 7 to 15 digits (ITU-T E.164), with spaces and hyphens between them as people write them.
+/// `+`, then 7 to 15 digits (ITU-T E.164), with spaces and hyphens between them as people write
+/// them.
 fn is_phone(number: &str) -> bool {
-    let Some(rest) = number.strip_prefix('+') else { return false };
+    let Some(rest) = number.strip_prefix('+') else {
+        return false;
+    };
     let digits = rest.bytes().filter(u8::is_ascii_digit).count();
     let is_plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'(' | b')');
     number.len() <= 30 && (7..=15).contains(&digits) && rest.bytes().all(is_plain)
@@ -111,10 +150,21 @@ fn check_questions(problems: &mut Problems, questions: &Questions) {
         let is_new = !earlier.iter().any(|other| other.key == question.key);
         problems.require(is_new, &at("key"), "another question has this key");
         problems.line(&at("label"), &question.label, 300);
-        let is_choice = matches!(question.kind, AnswerKind::SingleChoice | AnswerKind::MultipleChoice);
+        let is_choice = matches!(
+            question.kind,
+            AnswerKind::SingleChoice | AnswerKind::MultipleChoice
+        );
         let options = &question.options;
-        problems.require(is_choice || options.is_empty(), &at("options"), "only for a choice");
-        problems.require(!is_choice || options.len() >= 2, &at("options"), "a choice needs at least two");
+        problems.require(
+            is_choice || options.is_empty(),
+            &at("options"),
+            "only for a choice",
+        );
+        problems.require(
+            !is_choice || options.len() >= 2,
+            &at("options"),
+            "a choice needs at least two",
+        );
         problems.require(options.len() <= 50, &at("options"), "at most 50");
         for (place, option) in options.iter().enumerate().take(50) {
             let path = at(&format!("options.{place}"));
@@ -132,10 +182,18 @@ fn check_policy(problems: &mut Problems, policy: &Policy) {
         problems.range(&at("refundPercent"), tier.refund_percent, 0, 100);
         if let Some(previous) = index.checked_sub(1).map(|index| policy.tiers[index]) {
             let descends = tier.hours_before < previous.hours_before;
-            problems.require(descends, &at("hoursBefore"), "must be less than in the tier before");
+            problems.require(
+                descends,
+                &at("hoursBefore"),
+                "must be less than in the tier before",
+            );
             // Else a client who cancels later would get more back.
             let falls = tier.refund_percent <= previous.refund_percent;
-            problems.require(falls, &at("refundPercent"), "must not be more than in the tier before");
+            problems.require(
+                falls,
+                &at("refundPercent"),
+                "must not be more than in the tier before",
+            );
         }
     }
     if let Some(moves) = policy.max_moves {

@@ -6,7 +6,10 @@ use entity::event_type::{
 };
 use entity::{Uuid, schedule};
 use sea_orm::ActiveValue::Unchanged;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect,
+};
 
 use super::check::{DEAREST, check};
 use super::no_event_type;
@@ -40,7 +43,8 @@ pub struct Location {
     pub value: Option<String>,
 }
 
-/// What makes an event type. What is `None` stays as it is, or has its usual value in a new one; `Some(None)` empties.
+/// What makes an event type. What is `None` stays as it is, or has its usual value in a new one;
+/// `Some(None)` empties.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// 1 to 120 characters. A new type needs it.
@@ -95,23 +99,39 @@ pub struct Update {
 /// Makes an event type of the caller's; staff make anyone's.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `Taken` when the coach has another one with the slug, `Forbidden` for a coach's VERIFICATION
-/// type, `NotFound` for another coach, `InvalidState` when there are 200 already.
+/// `Invalid` with everything that is wrong, `Taken` when the coach has another one with the slug,
+/// `Forbidden` for a coach's VERIFICATION type, `NotFound` for another coach, `InvalidState` when
+/// there are 200 already.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     let id = entity::new_id();
     app.db
         .write(move |txn| {
-            let (person, correlation_id, changes) = (person.clone(), correlation_id.clone(), input.changes.clone());
+            let (person, correlation_id, changes) = (
+                person.clone(),
+                correlation_id.clone(),
+                input.changes.clone(),
+            );
             Box::pin(async move {
                 coach::lock(txn, coach_id).await?;
-                if Entity::find().filter(Column::CoachId.eq(coach_id)).count(&**txn).await? >= MOST {
-                    return Err(Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into());
+                if Entity::find()
+                    .filter(Column::CoachId.eq(coach_id))
+                    .count(&**txn)
+                    .await?
+                    >= MOST
+                {
+                    return Err(Conflict::InvalidState(format!(
+                        "a coach has at most {MOST} event types"
+                    ))
+                    .into());
                 }
                 let row = prepare(txn, &person, blank(id, coach_id, now), changes).await?;
                 let row = row.into_active_model().reset_all();
-                let row = row.insert(&**txn).await.map_err(|error| Error::or_taken(error, "slug", "slug"))?;
+                let row = row
+                    .insert(&**txn)
+                    .await
+                    .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
                 sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
@@ -123,18 +143,33 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 /// Changes an event type. Bookings made before keep their price, policy and place.
 ///
 /// # Errors
-/// As [`create`]; `NotFound` for another coach's; `Stale` when it was changed since the caller read it.
+/// As [`create`]; `NotFound` for another coach's; `Stale` when it was changed since the caller read
+/// it.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     change(app, caller, input, "event_type.update").await
 }
 
-/// Takes an event type out of the offer for good or for a while: nothing new can be booked, and bookings made before stay.
+/// Takes an event type out of the offer for good or for a while: nothing new can be booked, and
+/// bookings made before stay.
 ///
 /// # Errors
 /// `NotFound` for another coach's.
 pub async fn archive(app: &App, caller: &Caller, event_type_id: Uuid) -> Result<Model> {
-    let changes = Changes { visibility: Some(Visibility::Archived), ..Changes::default() };
-    change(app, caller, Update { event_type_id, changes, version: None }, "event_type.archive").await
+    let changes = Changes {
+        visibility: Some(Visibility::Archived),
+        ..Changes::default()
+    };
+    change(
+        app,
+        caller,
+        Update {
+            event_type_id,
+            changes,
+            version: None,
+        },
+        "event_type.archive",
+    )
+    .await
 }
 
 async fn change(app: &App, caller: &Caller, input: Update, action: &'static str) -> Result<Model> {
@@ -142,11 +177,20 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
-                let found = Entity::find_by_id(input.event_type_id).lock_exclusive().one(&**txn).await?;
-                let found = found.filter(|row| manages(&person, row.coach_id)).ok_or_else(no_event_type)?;
-                if input.version.is_some_and(|version| version != found.version) {
+                let found = Entity::find_by_id(input.event_type_id)
+                    .lock_exclusive()
+                    .one(&**txn)
+                    .await?;
+                let found = found
+                    .filter(|row| manages(&person, row.coach_id))
+                    .ok_or_else(no_event_type)?;
+                if input
+                    .version
+                    .is_some_and(|version| version != found.version)
+                {
                     return Err(Conflict::Stale.into());
                 }
                 let (id, version) = (found.id, found.version);
@@ -154,7 +198,10 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
                 (row.version, row.updated_at) = (version + 1, now);
                 let mut row = row.into_active_model().reset_all();
                 row.id = Unchanged(id);
-                let row = row.update(&**txn).await.map_err(|error| Error::or_taken(error, "slug", "slug"))?;
+                let row = row
+                    .update(&**txn)
+                    .await
+                    .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, action, &row, &correlation_id).await?;
                 sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
@@ -164,17 +211,39 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
 }
 
 /// Staff leave a trace when they change what is a coach's.
-async fn note_if_staff(txn: &Txn, person: &Person, action: &str, row: &Model, correlation_id: &str) -> Result<()> {
+async fn note_if_staff(
+    txn: &Txn,
+    person: &Person,
+    action: &str,
+    row: &Model,
+    correlation_id: &str,
+) -> Result<()> {
     if person.is_coach(row.coach_id) {
         return Ok(());
     }
     let subject = format!("eventType_{}", row.id.simple());
-    audit::record(txn, Some(person.user_id), action, &subject, row.updated_at, correlation_id).await
+    audit::record(
+        txn,
+        Some(person.user_id),
+        action,
+        &subject,
+        row.updated_at,
+        correlation_id,
+    )
+    .await
 }
 
 /// The row with the changes, when it may look like that.
-async fn prepare(txn: &Txn, person: &Person, mut row: Model, mut changes: Changes) -> Result<Model> {
-    if changes.kind == Some(Kind::Verification) && row.kind != Kind::Verification && !person.is_admin() {
+async fn prepare(
+    txn: &Txn,
+    person: &Person,
+    mut row: Model,
+    mut changes: Changes,
+) -> Result<Model> {
+    if changes.kind == Some(Kind::Verification)
+        && row.kind != Kind::Verification
+        && !person.is_admin()
+    {
         return Err(Error::Forbidden("only staff may offer verification calls"));
     }
     let (mut problems, mut before) = (Problems::default(), Problems::default());
@@ -190,7 +259,10 @@ async fn prepare(txn: &Txn, person: &Person, mut row: Model, mut changes: Change
     }
     if let Some(id) = row.schedule_id {
         // Held until the event type refers to it, so that it is not deleted in between.
-        let schedule = schedule::Entity::find_by_id(id).lock_shared().one(&**txn).await?;
+        let schedule = schedule::Entity::find_by_id(id)
+            .lock_shared()
+            .one(&**txn)
+            .await?;
         let is_own = schedule.is_some_and(|schedule| schedule.coach_id == row.coach_id);
         problems.require(is_own, "scheduleId", "the coach has no such schedule");
     }
@@ -200,7 +272,9 @@ async fn prepare(txn: &Txn, person: &Person, mut row: Model, mut changes: Change
 
 /// The price in minor units with its currency. What is free keeps the currency it had.
 fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -> (i64, String) {
-    let Some(price) = price else { return (0, currency) };
+    let Some(price) = price else {
+        return (0, currency);
+    };
     match money::to_minor(price.amount, &price.currency) {
         Ok(minor) => {
             problems.require(minor >= 0, "price.amount", "must not be negative");
@@ -208,14 +282,19 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
             (minor, price.currency)
         }
         Err(error) => {
-            let field = if error == MoneyError::UnknownCurrency { "price.currency" } else { "price.amount" };
+            let field = if error == MoneyError::UnknownCurrency {
+                "price.currency"
+            } else {
+                "price.amount"
+            };
             problems.add(field, error.to_string());
             (0, currency)
         }
     }
 }
 
-/// A type of which nothing is known yet. It does not pass the checks before it has a title, a slug and a length.
+/// A type of which nothing is known yet. It does not pass the checks before it has a title, a slug
+/// and a length.
 pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     Model {
         id,
@@ -261,7 +340,10 @@ fn set<T>(field: &mut T, value: Option<T>) {
 
 impl Changes {
     fn apply(self, row: &mut Model) {
-        set(&mut row.title, self.title.map(|title| title.trim().to_owned()));
+        set(
+            &mut row.title,
+            self.title.map(|title| title.trim().to_owned()),
+        );
         set(&mut row.slug, self.slug);
         set(&mut row.description, self.description.map(filled));
         set(&mut row.kind, self.kind);

@@ -16,8 +16,8 @@ use crate::domain::{Caller, Conflict, Result, audit};
 /// Most coaches who give one type of session.
 const MOST: usize = 50;
 
-/// The coaches who give the sessions of these event types, in the order they were set. One that was never set has its owner alone, who is
-/// not among them then.
+/// The coaches who give the sessions of these event types, in the order they were set. One that was
+/// never set has its owner alone, who is not among them then.
 ///
 /// # Errors
 /// When the database fails.
@@ -30,18 +30,24 @@ pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, V
         .await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: HashMap<Uuid, coach::Model> = coaches.into_iter().map(|coach| (coach.id, coach)).collect();
+    let coaches: HashMap<Uuid, coach::Model> =
+        coaches.into_iter().map(|coach| (coach.id, coach)).collect();
     let mut hosts: HashMap<Uuid, Vec<coach::Model>> = HashMap::new();
     for row in rows {
-        hosts.entry(row.event_type_id).or_default().extend(coaches.get(&row.coach_id).cloned());
+        hosts
+            .entry(row.event_type_id)
+            .or_default()
+            .extend(coaches.get(&row.coach_id).cloned());
     }
     Ok(hosts)
 }
 
-/// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer another one's time.
+/// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer
+/// another one's time.
 ///
 /// # Errors
-/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or are named twice.
+/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or are
+/// named twice.
 pub async fn set_hosts(
     app: &App,
     caller: &Caller,
@@ -51,9 +57,17 @@ pub async fn set_hosts(
 ) -> Result<event_type::Model> {
     let admin = caller.require_admin()?.user_id;
     let mut problems = Problems::default();
-    problems.require(coach_ids.len() <= MOST, "coachIds", format!("at most {MOST}"));
+    problems.require(
+        coach_ids.len() <= MOST,
+        "coachIds",
+        format!("at most {MOST}"),
+    );
     for (index, id) in coach_ids.iter().enumerate().take(MOST) {
-        problems.require(!coach_ids[..index].contains(id), &format!("coachIds.{index}"), "is listed twice");
+        problems.require(
+            !coach_ids[..index].contains(id),
+            &format!("coachIds.{index}"),
+            "is listed twice",
+        );
     }
     problems.finish()?;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -61,14 +75,25 @@ pub async fn set_hosts(
         .write(move |txn| {
             let (coach_ids, correlation_id) = (coach_ids.clone(), correlation_id.clone());
             Box::pin(async move {
-                let found = event_type::Entity::find_by_id(event_type_id).lock_exclusive().one(&**txn).await?;
+                let found = event_type::Entity::find_by_id(event_type_id)
+                    .lock_exclusive()
+                    .one(&**txn)
+                    .await?;
                 let found = found.ok_or_else(no_event_type)?;
                 if version.is_some_and(|version| version != found.version) {
                     return Err(Conflict::Stale.into());
                 }
                 replace(txn, &found, coach_ids).await?;
                 let subject = format!("eventType_{}", event_type_id.simple());
-                audit::record(txn, Some(admin), "event_type.hosts", &subject, now, &correlation_id).await?;
+                audit::record(
+                    txn,
+                    Some(admin),
+                    "event_type.hosts",
+                    &subject,
+                    now,
+                    &correlation_id,
+                )
+                .await?;
                 let row = event_type::ActiveModel {
                     id: sea_orm::ActiveValue::Unchanged(found.id),
                     version: Set(found.version + 1),
@@ -87,13 +112,23 @@ async fn replace(txn: &Txn, event_type: &event_type::Model, coach_ids: Vec<Uuid>
     let is_complete = known.count(&**txn).await? == coach_ids.len() as u64;
     problems.require(is_complete, "coachIds", "there is no such coach");
     problems.finish()?;
-    Entity::delete_many().filter(Column::EventTypeId.eq(event_type.id)).exec(&**txn).await?;
-    let others = coach_ids.into_iter().filter(|id| *id != event_type.coach_id);
-    let rows = std::iter::once(event_type.coach_id).chain(others).zip(0..).map(|(coach_id, position)| ActiveModel {
-        event_type_id: Set(event_type.id),
-        coach_id: Set(coach_id),
-        position: Set(position),
-    });
-    Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+    Entity::delete_many()
+        .filter(Column::EventTypeId.eq(event_type.id))
+        .exec(&**txn)
+        .await?;
+    let others = coach_ids
+        .into_iter()
+        .filter(|id| *id != event_type.coach_id);
+    let rows = std::iter::once(event_type.coach_id)
+        .chain(others)
+        .zip(0..)
+        .map(|(coach_id, position)| ActiveModel {
+            event_type_id: Set(event_type.id),
+            coach_id: Set(coach_id),
+            position: Set(position),
+        });
+    Entity::insert_many(rows)
+        .exec_without_returning(&**txn)
+        .await?;
     Ok(())
 }

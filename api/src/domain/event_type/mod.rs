@@ -8,8 +8,8 @@ mod read;
 pub use edit::{Changes, Create, Location, Update, Window, archive, create, update};
 pub use hosts::{hosts, set_hosts};
 pub use read::{
-    ORDER, Shown, find_many, first_page, first_public_by_coaches, get, get_by_path, list_by_coach, lowest_prices,
-    public_of,
+    ORDER, Shown, find_many, first_page, first_public_by_coaches, get, get_by_path, list_by_coach,
+    lowest_prices, public_of,
 };
 
 use chrono::{DateTime, Utc};

@@ -26,7 +26,8 @@ pub enum Shown {
 /// What can be booked with a coach, by title.
 ///
 /// # Errors
-/// `Forbidden` when anyone but the coach and staff asks for all; `Invalid` for a cursor that is none.
+/// `Forbidden` when anyone but the coach and staff asks for all; `Invalid` for a cursor that is
+/// none.
 pub async fn list_by_coach(
     app: &App,
     caller: &Caller,
@@ -37,17 +38,25 @@ pub async fn list_by_coach(
     let query = match shown {
         Shown::Public => Entity::find_public(),
         Shown::All if is_managed_by(caller, coach_id) => Entity::find(),
-        Shown::All => return Err(Error::Forbidden("only the coach and staff see hidden event types")),
+        Shown::All => {
+            return Err(Error::Forbidden(
+                "only the coach and staff see hidden event types",
+            ));
+        }
     };
     let query = query.filter(Column::CoachId.eq(coach_id));
     let order = (List::EventTypes, (ORDER[0], ORDER[1]), Direction::Ascending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.title.clone(), row.id)).await
+    page::cut(app.db.read(), query, page, order, |row: &Model| {
+        (row.title.clone(), row.id)
+    })
+    .await
 }
 
 /// The order of a coach's event types.
 pub const ORDER: [Column; 2] = [Column::Title, Column::Id];
 
-/// The public event types of the coach whose key an expression gives, in no order yet: to be joined to coaches.
+/// The public event types of the coach whose key an expression gives, in no order yet: to be joined
+/// to coaches.
 #[must_use]
 pub fn public_of(coach_id: Expr) -> Select<Entity> {
     Entity::find_public().filter(Expr::col((Entity, Column::CoachId)).eq(coach_id))
@@ -75,41 +84,59 @@ pub async fn get_by_path(app: &App, caller: &Caller, handle: &str, slug: &str) -
         .from(coach::Entity)
         .and_where(coach::Column::Handle.eq(handle))
         .to_owned();
-    let query = Entity::find().filter(Column::Slug.eq(slug)).filter(Column::CoachId.in_subquery(owner));
+    let query = Entity::find()
+        .filter(Column::Slug.eq(slug))
+        .filter(Column::CoachId.in_subquery(owner));
     visible(caller, query.one(app.db.read()).await?)
 }
 
 fn visible(caller: &Caller, found: Option<Model>) -> Result<Model> {
     found
-        .filter(|found| found.visibility != Visibility::Archived || is_managed_by(caller, found.coach_id))
+        .filter(|found| {
+            found.visibility != Visibility::Archived || is_managed_by(caller, found.coach_id)
+        })
         .ok_or_else(no_event_type)
 }
 
-/// The first page of a coach's public event types from its first rows, one more than the page has where there are more: the same page as
-/// [`list_by_coach`] gives, from [`first_public_by_coaches`].
+/// The first page of a coach's public event types from its first rows, one more than the page has
+/// where there are more: the same page as [`list_by_coach`] gives, from
+/// [`first_public_by_coaches`].
 #[must_use]
 pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_public().filter(Column::CoachId.eq(coach_id));
-    page::first(query, (List::EventTypes, size), rows, |row: &Model| (row.title.clone(), row.id))
+    page::first(query, (List::EventTypes, size), rows, |row: &Model| {
+        (row.title.clone(), row.id)
+    })
 }
 
-/// These event types, archived or not: for whoever got their ids from something that they may see, such as a booking.
+/// These event types, archived or not: for whoever got their ids from something that they may see,
+/// such as a booking.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
-    Ok(Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(app.db.read()).await?)
+    Ok(Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?)
 }
 
 /// The first `most` public event types of each of these coaches, by title, in one statement.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn first_public_by_coaches(app: &App, coach_ids: &[Uuid], most: u64) -> Result<HashMap<Uuid, Vec<Model>>> {
+pub async fn first_public_by_coaches(
+    app: &App,
+    coach_ids: &[Uuid],
+    most: u64,
+) -> Result<HashMap<Uuid, Vec<Model>>> {
     let place = Alias::new("place");
     let ranked = Query::select()
         .column(Column::Id)
-        .expr_as(Expr::cust("row_number() over (partition by coach_id order by title, id)"), place.clone())
+        .expr_as(
+            Expr::cust("row_number() over (partition by coach_id order by title, id)"),
+            place.clone(),
+        )
         .from(Entity)
         .and_where(Column::CoachId.is_in(coach_ids.iter().copied()))
         .and_where(Column::Visibility.eq(Visibility::Public))
@@ -132,8 +159,9 @@ pub async fn first_public_by_coaches(app: &App, coach_ids: &[Uuid], most: u64) -
     Ok(found)
 }
 
-/// The lowest price above zero among the public event types of each of these coaches, in minor units with its currency. A coach with
-/// prices in several currencies has the one that most of the types are in; nothing is converted.
+/// The lowest price above zero among the public event types of each of these coaches, in minor
+/// units with its currency. A coach with prices in several currencies has the one that most of the
+/// types are in; nothing is converted.
 ///
 /// # Errors
 /// When the database fails.
@@ -152,11 +180,17 @@ pub async fn lowest_prices(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid
         .await?;
     let mut found: HashMap<Uuid, (i64, (i64, String))> = HashMap::new();
     for (coach_id, currency, lowest, types) in rows {
-        let best = found.entry(coach_id).or_insert_with(|| (types, (lowest, currency.clone())));
-        // Of two currencies with as many types, the first in the alphabet, so that the answer does not flicker.
+        let best = found
+            .entry(coach_id)
+            .or_insert_with(|| (types, (lowest, currency.clone())));
+        // Of two currencies with as many types, the first in the alphabet, so that the answer does
+        // not flicker.
         if types > best.0 || (types == best.0 && currency < best.1.1) {
             *best = (types, (lowest, currency));
         }
     }
-    Ok(found.into_iter().map(|(coach_id, (_, price))| (coach_id, price)).collect())
+    Ok(found
+        .into_iter()
+        .map(|(coach_id, (_, price))| (coach_id, price))
+        .collect())
 }

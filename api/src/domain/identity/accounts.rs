@@ -15,27 +15,43 @@ use crate::domain::{Caller, Error, Result, audit, coach};
 /// `Unauthenticated`, `Forbidden`, or when the database fails.
 pub async fn get_own_account(app: &App, caller: &Caller) -> Result<user::Model> {
     let id = caller.require_person()?.user_id;
-    user::Entity::find_by_id(id).one(app.db.read()).await?.ok_or(Error::Unauthenticated)
+    user::Entity::find_by_id(id)
+        .one(app.db.read())
+        .await?
+        .ok_or(Error::Unauthenticated)
 }
 
 /// All accounts, the newest first; those with an address, when one is given.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
-pub async fn list(app: &App, caller: &Caller, email: Option<String>, page: &PageInput) -> Result<Page<user::Model>> {
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    email: Option<String>,
+    page: &PageInput,
+) -> Result<Page<user::Model>> {
     caller.require_admin()?;
     let mut query = user::Entity::find();
     if let Some(email) = email {
         query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
     }
-    let order = (List::Accounts, (user::Column::CreatedAt, user::Column::Id), Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &user::Model| (row.created_at, row.id)).await
+    let order = (
+        List::Accounts,
+        (user::Column::CreatedAt, user::Column::Id),
+        Direction::Descending,
+    );
+    page::cut(app.db.read(), query, page, order, |row: &user::Model| {
+        (row.created_at, row.id)
+    })
+    .await
 }
 
 /// Whether the caller's rights are still what they were when they connected.
 ///
 /// # Errors
-/// `Unauthenticated` once the credential has ended, `Forbidden` once the account is suspended or its role has changed.
+/// `Unauthenticated` once the credential has ended, `Forbidden` once the account is suspended or
+/// its role has changed.
 pub async fn require_good_standing(app: &App, caller: &Caller) -> Result<()> {
     let person = caller.require_person()?;
     if person.expires_at <= app.clock.now() {
@@ -48,12 +64,17 @@ pub async fn require_good_standing(app: &App, caller: &Caller) -> Result<()> {
     Ok(())
 }
 
-/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not. A suspended coach leaves the directory,
-/// and comes back when the profile is listed again.
+/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not.
+/// A suspended coach leaves the directory, and comes back when the profile is listed again.
 ///
 /// # Errors
 /// `NotFound`, or when the database fails.
-pub async fn set_suspended(app: &App, caller: &Caller, user_id: Uuid, suspended: bool) -> Result<user::Model> {
+pub async fn set_suspended(
+    app: &App,
+    caller: &Caller,
+    user_id: Uuid,
+    suspended: bool,
+) -> Result<user::Model> {
     let admin = caller.require_admin()?.user_id;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     let user = app
@@ -61,16 +82,30 @@ pub async fn set_suspended(app: &App, caller: &Caller, user_id: Uuid, suspended:
         .write(move |txn| {
             let correlation_id = correlation_id.clone();
             Box::pin(async move {
-                let user = user::Entity::find_by_id(user_id).one(&**txn).await?.ok_or(Error::NotFound("user"))?;
+                let user = user::Entity::find_by_id(user_id)
+                    .one(&**txn)
+                    .await?
+                    .ok_or(Error::NotFound("user"))?;
                 let mut row = user.into_active_model();
                 row.suspended_at = Set(suspended.then_some(now));
                 row.updated_at = Set(now);
                 if suspended {
                     coach::unlist(txn, user_id, now).await?;
                 }
-                let action = if suspended { "user.suspend" } else { "user.reinstate" };
-                audit::record(txn, Some(admin), action, &format!("user_{}", user_id.simple()), now, &correlation_id)
-                    .await?;
+                let action = if suspended {
+                    "user.suspend"
+                } else {
+                    "user.reinstate"
+                };
+                audit::record(
+                    txn,
+                    Some(admin),
+                    action,
+                    &format!("user_{}", user_id.simple()),
+                    now,
+                    &correlation_id,
+                )
+                .await?;
                 Ok(row.update(&**txn).await?)
             })
         })

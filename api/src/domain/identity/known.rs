@@ -19,37 +19,87 @@ pub(super) struct Known {
     display_name: String,
 }
 
-type Row = (Uuid, Role, Option<DateTime<Utc>>, Option<String>, bool, String, Option<Uuid>);
+type Row = (
+    Uuid,
+    Role,
+    Option<DateTime<Utc>>,
+    Option<String>,
+    bool,
+    String,
+    Option<Uuid>,
+);
 
 impl Known {
     /// The account behind a token, with the key of its coach profile.
-    pub(super) async fn find(app: &App, identity: &Identity) -> Result<Option<(Self, Option<Uuid>)>> {
+    pub(super) async fn find(
+        app: &App,
+        identity: &Identity,
+    ) -> Result<Option<(Self, Option<Uuid>)>> {
         let row: Option<Row> = user::Entity::find_by_subject(&identity.issuer, &identity.subject)
             .left_join(coach::Entity)
             .select_only()
-            .columns([user::Column::Id, user::Column::Role, user::Column::SuspendedAt])
-            .columns([user::Column::Email, user::Column::EmailVerified, user::Column::DisplayName])
+            .columns([
+                user::Column::Id,
+                user::Column::Role,
+                user::Column::SuspendedAt,
+            ])
+            .columns([
+                user::Column::Email,
+                user::Column::EmailVerified,
+                user::Column::DisplayName,
+            ])
             .column(coach::Column::Id)
             .into_tuple()
             .one(app.db.read())
             .await?;
-        Ok(row.map(|(id, role, suspended_at, email, email_verified, display_name, coach_id)| {
-            (Self { id, role, suspended_at, email, email_verified, display_name }, coach_id)
-        }))
+        Ok(row.map(
+            |(id, role, suspended_at, email, email_verified, display_name, coach_id)| {
+                (
+                    Self {
+                        id,
+                        role,
+                        suspended_at,
+                        email,
+                        email_verified,
+                        display_name,
+                    },
+                    coach_id,
+                )
+            },
+        ))
     }
 
     /// What a token says wins over what we have; what it does not say stays, but for the role.
     pub(super) fn differs_from(&self, identity: &Identity) -> bool {
         let email = email(identity);
         role_of(identity) != self.role
-            || (email.is_some() && (email != self.email || identity.email_verified != self.email_verified))
-            || identity.name.as_ref().is_some_and(|name| *name != self.display_name)
+            || (email.is_some()
+                && (email != self.email || identity.email_verified != self.email_verified))
+            || identity
+                .name
+                .as_ref()
+                .is_some_and(|name| *name != self.display_name)
     }
 }
 
 impl From<user::Model> for Known {
     fn from(user: user::Model) -> Self {
-        let user::Model { id, role, suspended_at, email, email_verified, display_name, .. } = user;
-        Self { id, role, suspended_at, email, email_verified, display_name }
+        let user::Model {
+            id,
+            role,
+            suspended_at,
+            email,
+            email_verified,
+            display_name,
+            ..
+        } = user;
+        Self {
+            id,
+            role,
+            suspended_at,
+            email,
+            email_verified,
+            display_name,
+        }
     }
 }

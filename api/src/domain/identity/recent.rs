@@ -1,7 +1,9 @@
-//! Callers who were looked up a moment ago. A page asks for several things at once, with the same token: the signature and the account are
-//! looked at for the first of them, and the others follow on the same finding.
+//! Callers who were looked up a moment ago. A page asks for several things at once, with the same
+//! token: the signature and the account are looked at for the first of them, and the others follow
+//! on the same finding.
 //!
-//! Rights that end are noticed a second later at the most: at once in the process that ends them, after [`LIFE`] in others.
+//! Rights that end are noticed a second later at the most: at once in the process that ends them,
+//! after [`LIFE`] in others.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -37,7 +39,8 @@ struct Finding {
 impl Finding {
     fn holds(&self, now: DateTime<Utc>) -> bool {
         let life = TimeDelta::from_std(LIFE).unwrap_or_default();
-        let is_recent = self.found_at.elapsed() < LIFE && (self.judged_at..self.judged_at + life).contains(&now);
+        let is_recent = self.found_at.elapsed() < LIFE
+            && (self.judged_at..self.judged_at + life).contains(&now);
         is_recent && self.person.expires_at > now
     }
 }
@@ -53,27 +56,46 @@ impl Recent {
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.by_token.get(token).filter(|finding| finding.holds(now)).map(|finding| finding.person.clone())
+        known
+            .by_token
+            .get(token)
+            .filter(|finding| finding.holds(now))
+            .map(|finding| finding.person.clone())
     }
 
     /// Notes whose token this is. Both times are from before the account was read.
     pub fn keep(&self, token: &str, found_at: Instant, judged_at: DateTime<Utc>, person: &Person) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.cleared_at.is_some_and(|cleared_at| found_at <= cleared_at) {
+        if known
+            .cleared_at
+            .is_some_and(|cleared_at| found_at <= cleared_at)
+        {
             return;
         }
         if known.by_token.len() >= MOST {
-            known.by_token.retain(|_, finding| finding.found_at.elapsed() < LIFE);
+            known
+                .by_token
+                .retain(|_, finding| finding.found_at.elapsed() < LIFE);
         }
         if known.by_token.len() < MOST {
-            known.by_token.insert(token.into(), Finding { found_at, judged_at, person: person.clone() });
+            known.by_token.insert(
+                token.into(),
+                Finding {
+                    found_at,
+                    judged_at,
+                    person: person.clone(),
+                },
+            );
         }
     }
 
     /// Forgets everybody: somebody's rights have changed.
     pub fn clear(&self) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Findings { by_token: HashMap::new(), cleared_at: Some(Instant::now()) };
+        *known = Findings {
+            by_token: HashMap::new(),
+            cleared_at: Some(Instant::now()),
+        };
     }
 }
 
@@ -88,13 +110,26 @@ mod tests {
     fn a_finding_lasts_a_second_and_never_longer_than_the_token() {
         let now: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let expires_at = now + TimeDelta::seconds(10);
-        let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
+        let person = Person {
+            user_id: Uuid::nil(),
+            role: Role::Client,
+            coach_id: None,
+            suspended: false,
+            expires_at,
+        };
         let recent = Recent::default();
         assert!(recent.find("a", now).is_none());
         recent.keep("a", Instant::now(), now, &person);
-        assert_eq!(recent.find("a", now).map(|person| person.user_id), Some(Uuid::nil()));
+        assert_eq!(
+            recent.find("a", now).map(|person| person.user_id),
+            Some(Uuid::nil())
+        );
         assert!(recent.find("b", now).is_none());
-        for another in [expires_at, now + TimeDelta::seconds(1), now - TimeDelta::milliseconds(1)] {
+        for another in [
+            expires_at,
+            now + TimeDelta::seconds(1),
+            now - TimeDelta::milliseconds(1),
+        ] {
             assert!(recent.find("a", another).is_none(), "{another}");
         }
         let before = Instant::now();
@@ -102,7 +137,9 @@ mod tests {
         recent.keep("a", before, now, &person);
         assert!(recent.find("a", now).is_none(), "it was found out before");
 
-        let old = Instant::now().checked_sub(LIFE).expect("the machine runs for longer than a second");
+        let old = Instant::now()
+            .checked_sub(LIFE)
+            .expect("the machine runs for longer than a second");
         recent.keep("a", old, now, &person);
         assert!(recent.find("a", now).is_none());
     }
@@ -110,7 +147,13 @@ mod tests {
     #[test]
     fn no_more_are_kept_than_a_second_may_bring() {
         let expires_at: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
-        let person = Person { user_id: Uuid::nil(), role: Role::Client, coach_id: None, suspended: false, expires_at };
+        let person = Person {
+            user_id: Uuid::nil(),
+            role: Role::Client,
+            coach_id: None,
+            suspended: false,
+            expires_at,
+        };
         let recent = Recent::default();
         for number in 0..MOST + 10 {
             recent.keep(&number.to_string(), Instant::now(), expires_at, &person);

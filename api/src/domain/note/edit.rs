@@ -5,7 +5,10 @@ use std::sync::Arc;
 use entity::note::{ActiveModel, Column, Entity, Model, Visibility};
 use entity::{Uuid, booking, session};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QuerySelect,
+};
 
 use super::{no_note, seal};
 use crate::app::App;
@@ -41,8 +44,8 @@ pub struct Update {
 /// Writes a note on a session. The coach and the client of its booking may.
 ///
 /// # Errors
-/// `NotFound` for a session in which the caller takes no part, `Forbidden` for staff, `Invalid` for a body that is empty or too long,
-/// `InvalidState` beyond 200 notes.
+/// `NotFound` for a session in which the caller takes no part, `Forbidden` for staff, `Invalid` for
+/// a body that is empty or too long, `InvalidState` beyond 200 notes.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(Some(&input.body))?;
@@ -59,7 +62,8 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .filter(Column::SessionId.eq(input.session_id))
                     .filter(Column::AuthorId.eq(person.user_id));
                 if own.count(&**txn).await? >= MOST {
-                    let message = format!("you have written {MOST} notes on this session; delete one first");
+                    let message =
+                        format!("you have written {MOST} notes on this session; delete one first");
                     return Err(Conflict::InvalidState(message).into());
                 }
                 let row = ActiveModel {
@@ -83,8 +87,8 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 /// Changes a note of the caller's own.
 ///
 /// # Errors
-/// `NotFound` for a note that the caller may not read, `Forbidden` for another author's, `Invalid` for a body that is empty or too long,
-/// `Stale` when it was changed since the caller read it.
+/// `NotFound` for a note that the caller may not read, `Forbidden` for another author's, `Invalid`
+/// for a body that is empty or too long, `Stale` when it was changed since the caller read it.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.body.as_deref())?;
@@ -94,7 +98,10 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
         .write(move |txn| {
             let (person, input, vault) = (person.clone(), input.clone(), Arc::clone(&vault));
             Box::pin(async move {
-                let note = seal::open(&vault, lock_own(txn, &person, input.note_id, input.version).await?)?;
+                let note = seal::open(
+                    &vault,
+                    lock_own(txn, &person, input.note_id, input.version).await?,
+                )?;
                 let body = input.body.unwrap_or_else(|| note.body.clone());
                 let visibility = input.visibility.unwrap_or(note.visibility);
                 let (body, body_key) = seal::seal(&vault, note.id, visibility, &body)?;
@@ -116,7 +123,12 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
 ///
 /// # Errors
 /// As [`update`].
-pub async fn delete(app: &App, caller: &Caller, note_id: Uuid, version: Option<i64>) -> Result<Model> {
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    note_id: Uuid,
+    version: Option<i64>,
+) -> Result<Model> {
     let person = caller.require_person()?.clone();
     app.db
         .write(move |txn| {
@@ -132,11 +144,19 @@ pub async fn delete(app: &App, caller: &Caller, note_id: Uuid, version: Option<i
 
 /// The person's own note. That a note exists is told only to those who may read it.
 async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) -> Result<Model> {
-    let note = Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_note)?;
+    let note = Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_note)?;
     if note.author_id != person.user_id {
-        let is_readable =
-            note.visibility == Visibility::Shared && require_sight(txn, person, note.session_id).await.is_ok();
-        return Err(if is_readable { Error::Forbidden("only its author may change a note") } else { no_note() });
+        let is_readable = note.visibility == Visibility::Shared
+            && require_sight(txn, person, note.session_id).await.is_ok();
+        return Err(if is_readable {
+            Error::Forbidden("only its author may change a note")
+        } else {
+            no_note()
+        });
     }
     match version {
         Some(version) if version != note.version => Err(Conflict::Stale.into()),
@@ -147,8 +167,14 @@ async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) ->
 /// The booking of a session that the person may see.
 async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
     let no_session = || Error::NotFound("session");
-    let session = session::Entity::find_by_id(session_id).one(&**txn).await?.ok_or_else(no_session)?;
-    let booking = booking::Entity::find_by_id(session.booking_id).one(&**txn).await?.ok_or_else(no_session)?;
+    let session = session::Entity::find_by_id(session_id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_session)?;
+    let booking = booking::Entity::find_by_id(session.booking_id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_session)?;
     side(person, &booking).map_err(|_| no_session())?;
     Ok(booking)
 }
@@ -157,7 +183,13 @@ async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<b
 async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<()> {
     let booking = require_sight(txn, person, session_id).await?;
     let is_party = booking.client_id == Some(person.user_id) || person.is_coach(booking.coach_id);
-    if is_party { Ok(()) } else { Err(Error::Forbidden("only the coach and the client write notes")) }
+    if is_party {
+        Ok(())
+    } else {
+        Err(Error::Forbidden(
+            "only the coach and the client write notes",
+        ))
+    }
 }
 
 fn check(body: Option<&str>) -> Result<()> {

@@ -1,4 +1,5 @@
-//! Finding notes, for those who may read them. A private note is there for its author only, not even for staff.
+//! Finding notes, for those who may read them. A private note is there for its author only, not
+//! even for staff.
 
 use std::collections::HashMap;
 
@@ -27,31 +28,40 @@ pub async fn list(
     session::get(app, caller, session_id).await?;
     let query = Entity::find_readable_by(person.user_id)
         .filter(Column::SessionId.eq(session_id))
-        .filter(Condition::all().add_option(visibility.map(|visibility| Column::Visibility.eq(visibility))));
+        .filter(
+            Condition::all()
+                .add_option(visibility.map(|visibility| Column::Visibility.eq(visibility))),
+        );
     let order = (List::Notes, (ORDER[0], ORDER[1]), Direction::Descending);
-    let rows = page::cut(app.db.read(), query, page, order, |row: &Model| (row.created_at, row.id)).await?;
+    let rows = page::cut(app.db.read(), query, page, order, |row: &Model| {
+        (row.created_at, row.id)
+    })
+    .await?;
     rows.try_map(|row| seal::open(&app.vault, row))
 }
 
 /// The order of the notes on a session; the last of it comes first.
 pub const ORDER: [Column; 2] = [Column::CreatedAt, Column::Id];
 
-/// The notes that the caller may read on the session whose key an expression gives, in no order yet: to be joined to sessions that the
-/// caller may see.
+/// The notes that the caller may read on the session whose key an expression gives, in no order
+/// yet: to be joined to sessions that the caller may see.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`.
 pub fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> {
     let person = caller.require_person()?;
-    Ok(Entity::find_readable_by(person.user_id).filter(Expr::col((Entity, Column::SessionId)).eq(session_id)))
+    Ok(Entity::find_readable_by(person.user_id)
+        .filter(Expr::col((Entity, Column::SessionId)).eq(session_id)))
 }
 
-/// The first page of the notes on a session from its newest rows, one more than the page has where there are more: the same page as
-/// [`list`] gives, from [`list_by_sessions`].
+/// The first page of the notes on a session from its newest rows, one more than the page has where
+/// there are more: the same page as [`list`] gives, from [`list_by_sessions`].
 #[must_use]
 pub fn first_page(user_id: Uuid, session_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_readable_by(user_id).filter(Column::SessionId.eq(session_id));
-    page::first(query, (List::Notes, size), rows, |row: &Model| (row.created_at, row.id))
+    page::first(query, (List::Notes, size), rows, |row: &Model| {
+        (row.created_at, row.id)
+    })
 }
 
 /// A note that the caller may read.
@@ -69,8 +79,8 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     }
 }
 
-/// The newest `most` notes on each of these sessions that the caller may read, newest first, in one statement: for whoever has the
-/// sessions from a list that showed only what they may see.
+/// The newest `most` notes on each of these sessions that the caller may read, newest first, in one
+/// statement: for whoever has the sessions from a list that showed only what they may see.
 ///
 /// # Errors
 /// When the database fails.
@@ -80,9 +90,12 @@ pub async fn list_by_sessions(
     session_ids: &[Uuid],
     most: u64,
 ) -> Result<HashMap<Uuid, Vec<Model>>> {
-    let Some(person) = caller.find_person() else { return Ok(HashMap::new()) };
-    let readable =
-        Condition::any().add(Column::AuthorId.eq(person.user_id)).add(Column::Visibility.eq(Visibility::Shared));
+    let Some(person) = caller.find_person() else {
+        return Ok(HashMap::new());
+    };
+    let readable = Condition::any()
+        .add(Column::AuthorId.eq(person.user_id))
+        .add(Column::Visibility.eq(Visibility::Shared));
     let place = "row_number() over (partition by session_id order by created_at desc, id desc)";
     let ranked = Query::select()
         .column(Column::Id)
@@ -104,7 +117,10 @@ pub async fn list_by_sessions(
         .await?;
     let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
     for row in rows {
-        found.entry(row.session_id).or_default().push(seal::open(&app.vault, row)?);
+        found
+            .entry(row.session_id)
+            .or_default()
+            .push(seal::open(&app.vault, row)?);
     }
     Ok(found)
 }

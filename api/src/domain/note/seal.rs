@@ -1,5 +1,5 @@
-//! Private notes are sealed in the database. Shared ones are not, nor are private ones from before there were keys, until they are next
-//! written or the keys are rotated.
+//! Private notes are sealed in the database. Shared ones are not, nor are private ones from before
+//! there were keys, until they are next written or the keys are rotated.
 
 use entity::Uuid;
 use entity::note::{Model, Visibility};
@@ -10,11 +10,18 @@ use crate::vault::{Place, Vault, row_key};
 use secrecy::ExposeSecret as _;
 
 /// What is put down as the body, and the name of the key when it is sealed.
-pub(super) fn seal(vault: &Vault, id: Uuid, visibility: Visibility, body: &str) -> Result<(String, Option<String>)> {
+pub(super) fn seal(
+    vault: &Vault,
+    id: Uuid,
+    visibility: Visibility,
+    body: &str,
+) -> Result<(String, Option<String>)> {
     if visibility != Visibility::Private || !vault.is_open() {
         return Ok((body.to_owned(), None));
     }
-    let sealed = vault.seal(place(&row_key(id)), body).map_err(|error| Error::internal("sealing a note", error))?;
+    let sealed = vault
+        .seal(place(&row_key(id)), body)
+        .map_err(|error| Error::internal("sealing a note", error))?;
     Ok((sealed, vault.current_key().map(str::to_owned)))
 }
 
@@ -36,9 +43,16 @@ pub fn open_body(app: &App, id: Uuid, body: &str) -> Result<String> {
 
 fn opened(vault: &Vault, id: Uuid, body: &str) -> Result<String> {
     let body = vault.open(place(&row_key(id)), body);
-    Ok(body.map_err(|error| Error::internal("opening a note", error))?.expose_secret().to_owned())
+    Ok(body
+        .map_err(|error| Error::internal("opening a note", error))?
+        .expose_secret()
+        .to_owned())
 }
 
 fn place(row: &str) -> Place<'_> {
-    Place { table: "note", row, column: "body" }
+    Place {
+        table: "note",
+        row,
+        column: "body",
+    }
 }

@@ -16,7 +16,8 @@ use crate::domain::{Caller, Error, Result};
 /// Most bookings of a client that are read at once.
 const MOST: u64 = 25;
 
-/// Reads again what the caller takes part in: a coach's whole calendar, a client's bookings that are to come.
+/// Reads again what the caller takes part in: a coach's whole calendar, a client's bookings that
+/// are to come.
 ///
 /// # Errors
 /// `Unauthenticated`; `Unavailable` when the calendar does not answer.
@@ -26,7 +27,11 @@ pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
     if let Some(coach_id) = person.coach_id
         && let Some(link) = link::find_live(app, coach_id).await?
     {
-        report.add(full(app, link.id, Some(person.user_id)).await.map_err(not_now)?);
+        report.add(
+            full(app, link.id, Some(person.user_id))
+                .await
+                .map_err(not_now)?,
+        );
     }
     let mine = booking::Entity::find_real()
         .filter(booking::Column::ClientId.eq(person.user_id))
@@ -38,15 +43,30 @@ pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
         .all(app.db.read())
         .await?;
     for booking in mine {
-        one(app, (person.user_id, &caller.correlation_id), &booking, &mut report).await?;
+        one(
+            app,
+            (person.user_id, &caller.correlation_id),
+            &booking,
+            &mut report,
+        )
+        .await?;
     }
     Ok(report)
 }
 
-async fn one(app: &App, (user_id, cause): (Uuid, &str), booking: &booking::Model, report: &mut Report) -> Result<()> {
-    let Some(known) = learn::known(app.db.read(), booking.id).await? else { return Ok(()) };
+async fn one(
+    app: &App,
+    (user_id, cause): (Uuid, &str),
+    booking: &booking::Model,
+    report: &mut Report,
+) -> Result<()> {
+    let Some(known) = learn::known(app.db.read(), booking.id).await? else {
+        return Ok(());
+    };
     let reason = Purpose::Reconcile.asked_by(Some(user_id));
-    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, reason).await? else { return Ok(()) };
+    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, reason).await? else {
+        return Ok(());
+    };
     let found = match calendar.trail(&known.uid).await {
         Ok(found) => found,
         Err(fault) => {
@@ -57,7 +77,9 @@ async fn one(app: &App, (user_id, cause): (Uuid, &str), booking: &booking::Model
     };
     report.read += 1;
     let tellings = found.iter().flat_map(tell_of).collect();
-    report.changes.extend(take_in(app, tellings, cause, Mode::Repair).await?);
+    report
+        .changes
+        .extend(take_in(app, tellings, cause, Mode::Repair).await?);
     Ok(())
 }
 
@@ -73,18 +95,26 @@ pub struct Wanted {
 /// Reads everything that is to come, for staff.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` for a coach without a connected calendar.
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` for a coach without a connected
+/// calendar.
 pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let staff = caller.require_admin()?.user_id;
     let mut links = connection::Entity::find_live(PROVIDER);
     if let Some(coach_id) = wanted.coach_id {
         links = links.filter(connection::Column::CoachId.eq(coach_id));
     }
-    let links = links.order_by_asc(connection::Column::Id).all(app.db.read()).await?;
+    let links = links
+        .order_by_asc(connection::Column::Id)
+        .all(app.db.read())
+        .await?;
     if links.is_empty() && wanted.coach_id.is_some() {
         return Err(Error::NotFound("connection"));
     }
-    let mode = if wanted.dry_run { Mode::Look } else { Mode::Repair };
+    let mode = if wanted.dry_run {
+        Mode::Look
+    } else {
+        Mode::Repair
+    };
     let mut report = Report::default();
     for link in links {
         match read_all(app, &link, mode, Some(staff)).await {

@@ -12,7 +12,8 @@ const EVERY: TimeDelta = TimeDelta::minutes(2);
 /// Between two readings of everything.
 const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 
-/// Puts down the next readings of each calendar that has none waiting. Safe to run anywhere, any number of times.
+/// Puts down the next readings of each calendar that has none waiting. Safe to run anywhere, any
+/// number of times.
 ///
 /// # Errors
 /// When the database fails.
@@ -20,14 +21,26 @@ pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
     let readings = |connection_id| {
         [
-            (Job::ReconcileRecent { connection_id }, now + EVERY, "reconcile"),
-            (Job::ReconcileAll { connection_id }, now + EVERYTHING, "reconcile"),
+            (
+                Job::ReconcileRecent { connection_id },
+                now + EVERY,
+                "reconcile",
+            ),
+            (
+                Job::ReconcileAll { connection_id },
+                now + EVERYTHING,
+                "reconcile",
+            ),
         ]
     };
     let working = connection::list_working(app, Condition::all()).await?;
     let mut planned: Vec<_> = working.into_iter().flat_map(readings).collect();
-    // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was given up.
+    // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
+    // given up.
     let open = booking::list_open_requests(app).await?;
-    planned.extend(open.into_iter().map(|request_id| (Job::SeeToRequest { request_id }, now + EVERY, "reconcile")));
+    planned.extend(
+        open.into_iter()
+            .map(|request_id| (Job::SeeToRequest { request_id }, now + EVERY, "reconcile")),
+    );
     planned::ensure(&app.db, planned).await
 }

@@ -1,4 +1,5 @@
-//! Following what changes at Cal.com, and looking at everything that is to come or is not settled here.
+//! Following what changes at Cal.com, and looking at everything that is to come or is not settled
+//! here.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use entity::coach::Scheduler;
 use entity::session::{self, Attendance};
 use entity::{Uuid, connection};
 use providers::cal_com::{
-    self as wire, BookingFilter, BookingSort, BookingStatus, BookingWindow, ListStatus, Refusal, SortOrder,
+    self as wire, BookingFilter, BookingSort, BookingStatus, BookingWindow, ListStatus, Refusal,
+    SortOrder,
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
@@ -33,20 +35,29 @@ const MOST_PAGES: u32 = 40;
 const BACK: TimeDelta = TimeDelta::days(30);
 /// Whether their bounds are inside or outside is nowhere said.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
-/// Readings in a row that begin at the same place because something in them failed. After that the readings go on without it.
+/// Readings in a row that begin at the same place because something in them failed. After that the
+/// readings go on without it.
 const MOST_TRIES: i32 = 10;
 
-/// Reads what has changed in a coach's calendar since it was read last. Where a booking cannot be read or taken in, the next reading begins
-/// where this one did. What fails again and again is passed over, so that it holds up nothing else, and is left to [`full`].
+/// Reads what has changed in a coach's calendar since it was read last. Where a booking cannot be
+/// read or taken in, the next reading begins where this one did. What fails again and again is
+/// passed over, so that it holds up nothing else, and is left to [`full`].
 ///
 /// # Errors
 /// When it cannot be read; the next reading begins where this one did.
 pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
-    let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
+    let Some(link) = live(app, connection_id).await? else {
+        return Ok(Report::default());
+    };
     let now = app.clock.now();
-    let since = link.sync_cursor.map_or(now - FIRST, |cursor| cursor - OVERLAP);
+    let since = link
+        .sync_cursor
+        .map_or(now - FIRST, |cursor| cursor - OVERLAP);
     let filter = BookingFilter {
-        window: BookingWindow { updated_after: Some(since), ..BookingWindow::default() },
+        window: BookingWindow {
+            updated_after: Some(since),
+            ..BookingWindow::default()
+        },
         sort: Some((BookingSort::Updated, SortOrder::Ascending)),
         ..BookingFilter::default()
     };
@@ -60,7 +71,8 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
         .filter(connection::Column::Id.eq(link.id))
         .exec(app.db.write_one())
         .await?;
-    app.metrics.reconciled(report.read, report.changes.len(), report.failed);
+    app.metrics
+        .reconciled(report.read, report.changes.len(), report.failed);
     if !report.changes.is_empty() || !is_whole || report.failed > 0 {
         tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
             failed = report.failed, is_whole, "a calendar's records were read");
@@ -68,18 +80,29 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     Ok(report)
 }
 
-/// Where the next reading of what has changed is to begin, after one from `since` to `cursor` in which so many failed; and what has been
-/// passed over by then.
+/// Where the next reading of what has changed is to begin, after one from `since` to `cursor` in
+/// which so many failed; and what has been passed over by then.
 fn place(
     link: &connection::Model,
     (since, cursor): (DateTime<Utc>, DateTime<Utc>),
     failed: usize,
     now: DateTime<Utc>,
 ) -> connection::ActiveModel {
-    let tries = if failed == 0 { 0 } else { Ord::min(link.sync_failures + 1, MOST_TRIES) };
-    let mut next = connection::ActiveModel { sync_failures: Set(tries), ..Default::default() };
+    let tries = if failed == 0 {
+        0
+    } else {
+        Ord::min(link.sync_failures + 1, MOST_TRIES)
+    };
+    let mut next = connection::ActiveModel {
+        sync_failures: Set(tries),
+        ..Default::default()
+    };
     if tries < MOST_TRIES {
-        next.sync_cursor = Set(if failed == 0 { Some(cursor) } else { link.sync_cursor.or(Some(since + OVERLAP)) });
+        next.sync_cursor = Set(if failed == 0 {
+            Some(cursor)
+        } else {
+            link.sync_cursor.or(Some(since + OVERLAP))
+        });
         return next;
     }
     // What fails at the very end is read each time anyhow, until something comes after it.
@@ -87,26 +110,33 @@ fn place(
         tracing::warn!(connection.id = %link.id, failed, from = %since, until = %now,
             "bookings that could not be taken in are passed over until the nightly reading");
         next.sync_cursor = Set(Some(cursor));
-        next.passed_over_from = Set(Some(link.passed_over_from.map_or(since, |from| from.min(since))));
+        next.passed_over_from = Set(Some(
+            link.passed_over_from.map_or(since, |from| from.min(since)),
+        ));
         next.passed_over_until = Set(Some(now));
     }
     next
 }
 
-/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not there; for a person where one asked. So
-/// are bookings of the last 30 days of which nobody has said here how they went: it may have been said there while nothing could be read.
-/// What was passed over is tried again, and what was decided here and is not carried out there yet is taken up again.
+/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not
+/// there; for a person where one asked. So are bookings of the last 30 days of which nobody has
+/// said here how they went: it may have been said there while nothing could be read. What was
+/// passed over is tried again, and what was decided here and is not carried out there yet is taken
+/// up again.
 ///
 /// # Errors
 /// When it cannot be read.
 pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<Report> {
-    let Some(link) = live(app, connection_id).await? else { return Ok(Report::default()) };
+    let Some(link) = live(app, connection_id).await? else {
+        return Ok(Report::default());
+    };
     let report = read_all(app, &link, Mode::Repair, actor_id).await?;
     let now = app.clock.now();
     let undone = list_undone(app, link.coach_id).await?.into_iter();
     let align = |booking_id| (Job::AlignBooking { booking_id }, now, "reconcile");
     planned::ensure(&app.db, undone.map(align).collect()).await?;
-    app.metrics.reconciled(report.read, report.changes.len(), report.failed);
+    app.metrics
+        .reconciled(report.read, report.changes.len(), report.failed);
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
         missing = report.missing.len(), failed = report.failed, "everything to come in a calendar was read");
     Ok(report)
@@ -127,8 +157,10 @@ pub(super) async fn read_all(
     reader.pages(filter).await?;
     reader.try_again().await?;
     let now = app.clock.now();
-    let (begun, coming): (Vec<_>, Vec<_>) =
-        open(app, link.coach_id, now).await?.into_iter().partition(|booking| booking.starts_at <= now);
+    let (begun, coming): (Vec<_>, Vec<_>) = open(app, link.coach_id, now)
+        .await?
+        .into_iter()
+        .partition(|booking| booking.starts_at <= now);
     reader.look_back(&begun).await?;
     for booking in begun.iter().chain(&coming) {
         // What has ended here and is gone there is nothing to worry about.
@@ -139,7 +171,8 @@ pub(super) async fn read_all(
     Ok(reader.report)
 }
 
-/// Bookings of a coach that are to come, as far as is known here, and those of the last weeks of which nobody has said how they went.
+/// Bookings of a coach that are to come, as far as is known here, and those of the last weeks of
+/// which nobody has said how they went.
 async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booking::Model>> {
     use booking::Column;
     use sea_orm::sea_query::ExprTrait;
@@ -148,13 +181,20 @@ async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booki
     let unmarked = Query::select()
         .expr(Expr::val(1))
         .from(session::Entity)
-        .and_where(Expr::col((session::Entity, session::Column::BookingId)).equals((booking::Entity, Column::Id)))
+        .and_where(
+            Expr::col((session::Entity, session::Column::BookingId))
+                .equals((booking::Entity, Column::Id)),
+        )
         .and_where(session::Column::ClientAttendance.eq(Attendance::Unknown))
         .to_owned();
     // Time has carried these on, and nobody else.
-    let over = Column::Status.eq(Status::Completed).and(Expr::exists(unmarked));
-    let is_open =
-        Condition::any().add(Column::Status.is_in(Status::ACTIVE)).add(Column::Status.eq(Status::Expired)).add(over);
+    let over = Column::Status
+        .eq(Status::Completed)
+        .and(Expr::exists(unmarked));
+    let is_open = Condition::any()
+        .add(Column::Status.is_in(Status::ACTIVE))
+        .add(Column::Status.eq(Status::Expired))
+        .add(over);
     Ok(booking::Entity::find_real()
         .filter(Column::CoachId.eq(coach_id))
         .filter(Column::Scheduler.eq(Scheduler::CalCom))
@@ -173,7 +213,9 @@ fn has_gone_differently(booking: &wire::Booking) -> bool {
 }
 
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
-    let link = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    let link = connection::Entity::find_by_id(connection_id)
+        .one(app.db.read())
+        .await?;
     Ok(link.filter(|link| link.is_live() && link.health != connection::Health::Broken))
 }
 
@@ -191,19 +233,33 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(app: &'a App, link: &'a connection::Model, mode: Mode, actor_id: Option<Uuid>) -> Self {
-        Self { app, link, mode, actor_id, report: Report::default(), seen: BTreeSet::new(), first_failed: None }
+        Self {
+            app,
+            link,
+            mode,
+            actor_id,
+            report: Report::default(),
+            seen: BTreeSet::new(),
+            first_failed: None,
+        }
     }
 
     /// All pages; gives the last change among them, and whether these were all.
     ///
-    /// A list by the last change moves under its reader: what is changed meanwhile goes to its end, and everything behind it a place
-    /// forward. So the next page begins where the last change was, and not at a number of places.
+    /// A list by the last change moves under its reader: what is changed meanwhile goes to its end,
+    /// and everything behind it a place forward. So the next page begins where the last change was,
+    /// and not at a number of places.
     async fn pages(&mut self, mut filter: BookingFilter) -> Result<(Option<DateTime<Utc>>, bool)> {
         filter.take = Some(PAGE);
         let (mut last, mut skip, mut begins) = (None, 0, None);
         for _ in 0..MOST_PAGES {
             filter.skip = Some(skip);
-            let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
+            let found = self
+                .calendar()
+                .await?
+                .list(&filter)
+                .await
+                .map_err(unreadable)?;
             self.report.failed += found.unreadable;
             if found.unreadable > 0 {
                 self.has_failed(last.or(filter.window.updated_after));
@@ -225,15 +281,21 @@ impl<'a> Reader<'a> {
         Ok((last, false))
     }
 
-    /// Notes a failure. One that cannot be placed may be anywhere: at the beginning of what was passed over, too.
+    /// Notes a failure. One that cannot be placed may be anywhere: at the beginning of what was
+    /// passed over, too.
     fn has_failed(&mut self, at: Option<DateTime<Utc>>) {
-        self.first_failed = self.first_failed.into_iter().chain(at.or(self.link.passed_over_from)).min();
+        self.first_failed = self
+            .first_failed
+            .into_iter()
+            .chain(at.or(self.link.passed_over_from))
+            .min();
     }
 
-    /// What the readings of what has changed have passed over. What is taken in is not read again: the next time begins at the first change
-    /// that failed, or where this time ended.
+    /// What the readings of what has changed have passed over. What is taken in is not read again:
+    /// the next time begins at the first change that failed, or where this time ended.
     async fn try_again(&mut self) -> Result<()> {
-        let (Some(from), Some(until)) = (self.link.passed_over_from, self.link.passed_over_until) else {
+        let (Some(from), Some(until)) = (self.link.passed_over_from, self.link.passed_over_until)
+        else {
             return Ok(());
         };
         let filter = BookingFilter {
@@ -256,7 +318,12 @@ impl<'a> Reader<'a> {
             }
         };
         let ended = last.filter(|_| !is_whole);
-        let left = self.first_failed.into_iter().chain(ended).min().map(|at| from.max(at - TimeDelta::milliseconds(1)));
+        let left = self
+            .first_failed
+            .into_iter()
+            .chain(ended)
+            .min()
+            .map(|at| from.max(at - TimeDelta::milliseconds(1)));
         if let Some(left) = left {
             tracing::warn!(connection.id = %self.link.id, from = %left, %until,
                 "bookings that were passed over could not be taken in this time either");
@@ -278,15 +345,21 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// How bookings that have begun went. One call is enough for a hundred of them; what else there is at their time is left as it is.
+    /// How bookings that have begun went. One call is enough for a hundred of them; what else there
+    /// is at their time is left as it is.
     async fn look_back(&mut self, bookings: &[booking::Model]) -> Result<()> {
         let begin = bookings.iter().map(|booking| booking.starts_at).min();
         let end = bookings.iter().map(|booking| booking.ends_at).max();
-        let Some((begin, end)) = begin.zip(end) else { return Ok(()) };
+        let Some((begin, end)) = begin.zip(end) else {
+            return Ok(());
+        };
         let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id).collect();
         let known = learn::known_of(self.app.db.read(), &ids).await?;
-        let wanted: BTreeSet<&str> =
-            known.values().map(|known| known.uid.as_str()).filter(|uid| !self.seen.contains(*uid)).collect();
+        let wanted: BTreeSet<&str> = known
+            .values()
+            .map(|known| known.uid.as_str())
+            .filter(|uid| !self.seen.contains(*uid))
+            .collect();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -302,7 +375,12 @@ impl<'a> Reader<'a> {
         };
         for page in 0..MOST_PAGES {
             filter.skip = Some(page * PAGE);
-            let found = self.calendar().await?.list(&filter).await.map_err(unreadable)?;
+            let found = self
+                .calendar()
+                .await?
+                .list(&filter)
+                .await
+                .map_err(unreadable)?;
             self.report.failed += found.unreadable;
             for booking in &found.bookings {
                 if wanted.contains(booking.uid.as_str()) && has_gone_differently(booking) {
@@ -319,7 +397,8 @@ impl<'a> Reader<'a> {
     async fn calendar(&self) -> Result<Calendar<'_>> {
         let reason = Purpose::Reconcile.asked_by(self.actor_id);
         let calendar = Calendar::of_coach(self.app, self.link.coach_id, reason).await?;
-        calendar.ok_or_else(|| Error::internal("a reading", "the calendar is not connected any more"))
+        calendar
+            .ok_or_else(|| Error::internal("a reading", "the calendar is not connected any more"))
     }
 
     async fn take_in(&mut self, booking: &wire::Booking) {
@@ -350,13 +429,17 @@ impl<'a> Reader<'a> {
 
     /// A booking that no list has shown.
     async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
-        let Some(known) = learn::known(self.app.db.read(), booking.id).await? else { return Ok(()) };
+        let Some(known) = learn::known(self.app.db.read(), booking.id).await? else {
+            return Ok(());
+        };
         if self.seen.contains(&known.uid) {
             return Ok(());
         }
         match self.calendar().await?.read(&known.uid).await {
             Ok(found) => self.follow(&found).await?,
-            Err(fault) if fault.refusal == Some(Refusal::UnknownBooking) => self.report.missing.push(booking.id),
+            Err(fault) if fault.refusal == Some(Refusal::UnknownBooking) => {
+                self.report.missing.push(booking.id)
+            }
             Err(fault) => {
                 self.report.failed += 1;
                 tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");

@@ -1,4 +1,5 @@
-//! Taking in bookings that were read, one transaction for each, and keeping account of what it changed.
+//! Taking in bookings that were read, one transaction for each, and keeping account of what it
+//! changed.
 
 use std::sync::Arc;
 
@@ -32,7 +33,8 @@ pub struct Report {
     /// Bookings that were read.
     pub read: usize,
     pub changes: Vec<Change>,
-    /// Bookings that could not be read or taken in; they are tried again with the next reading, and in the end with each nightly one.
+    /// Bookings that could not be read or taken in; they are tried again with the next reading, and
+    /// in the end with each nightly one.
     pub failed: usize,
     /// Bookings that are known here and that the scheduler knows nothing of.
     pub missing: Vec<Uuid>,
@@ -55,7 +57,12 @@ pub(super) enum Mode {
 }
 
 /// Takes in one booking that was read; gives what it changed.
-pub(super) async fn take_in(app: &App, tellings: Vec<Telling>, cause: &str, mode: Mode) -> Result<Option<Change>> {
+pub(super) async fn take_in(
+    app: &App,
+    tellings: Vec<Telling>,
+    cause: &str,
+    mode: Mode,
+) -> Result<Option<Change>> {
     let now = app.clock.now();
     let act = Act {
         by: ActorKind::Provider,
@@ -99,7 +106,10 @@ pub(super) async fn take_in(app: &App, tellings: Vec<Telling>, cause: &str, mode
 struct Looked(Option<Change>);
 
 async fn known(txn: &Txn, tellings: &[Telling]) -> Result<Option<booking::Model>> {
-    let uids: Vec<&str> = tellings.iter().map(|telling| telling.uid.as_str()).collect();
+    let uids: Vec<&str> = tellings
+        .iter()
+        .map(|telling| telling.uid.as_str())
+        .collect();
     let row = provider_booking::Entity::find()
         .filter(provider_booking::Column::Provider.eq(PROVIDER))
         .filter(provider_booking::Column::Uid.is_in(uids))
@@ -114,7 +124,9 @@ async fn known(txn: &Txn, tellings: &[Telling]) -> Result<Option<booking::Model>
 
 fn compare(before: Option<booking::Model>, after: Option<booking::Model>) -> Option<Change> {
     let after = after?;
-    let is_same = before.as_ref().is_some_and(|before| before.id == after.id && before.version == after.version);
+    let is_same = before
+        .as_ref()
+        .is_some_and(|before| before.id == after.id && before.version == after.version);
     (!is_same).then(|| Change {
         booking_id: after.id,
         status_before: before.as_ref().map(|before| before.status),

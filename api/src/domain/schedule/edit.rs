@@ -8,7 +8,9 @@ use entity::event_type::{self, Visibility};
 use entity::schedule::{self, ActiveModel, Entity, Model, Weekly};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+};
 
 use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
@@ -52,7 +54,8 @@ pub struct Update {
 /// Makes a schedule for the caller; staff make them for anyone.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `InvalidState` when there are 50 already.
+/// `Invalid` with everything that is wrong, `NotFound` for another coach, `InvalidState` when there
+/// are 50 already.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     check(Some(&input.name), Some(&input.weekly))?;
@@ -60,12 +63,16 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
     let id = entity::new_id();
     app.db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let coach = coach::lock(txn, coach_id).await?;
                 let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
                 if others >= MOST {
-                    return Err(Conflict::InvalidState(format!("a coach has at most {MOST} schedules")).into());
+                    return Err(Conflict::InvalidState(format!(
+                        "a coach has at most {MOST} schedules"
+                    ))
+                    .into());
                 }
                 let row = ActiveModel {
                     id: Set(id),
@@ -89,20 +96,26 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
         .await
 }
 
-/// Changes a schedule of the caller's; staff change anyone's. Bookings made before stay where they are.
+/// Changes a schedule of the caller's; staff change anyone's. Bookings made before stay where they
+/// are.
 ///
 /// # Errors
-/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for taking the default away without another one.
+/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for taking
+/// the default away without another one.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.name.as_deref(), input.weekly.as_deref())?;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let (found, coach) = lock(txn, &person, input.schedule_id).await?;
-                if input.version.is_some_and(|version| version != found.version) {
+                if input
+                    .version
+                    .is_some_and(|version| version != found.version)
+                {
                     return Err(Conflict::Stale.into());
                 }
                 let is_default = coach.default_schedule_id == Some(found.id);
@@ -137,10 +150,12 @@ async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Re
     Ok(row.update(&**txn).await?)
 }
 
-/// Deletes a schedule with its overrides. Archived event types that followed it fall back to the default.
+/// Deletes a schedule with its overrides. Archived event types that followed it fall back to the
+/// default.
 ///
 /// # Errors
-/// `NotFound` for another coach's; `InvalidState` for the default one and for one that event types on offer follow.
+/// `NotFound` for another coach's; `InvalidState` for the default one and for one that event types
+/// on offer follow.
 pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -172,7 +187,8 @@ async fn release_event_types(txn: &Txn, schedule_id: Uuid, now: DateTime<Utc>) -
         .count(&**txn)
         .await?;
     if offered > 0 {
-        let message = format!("{offered} event types follow this schedule; give them another one first");
+        let message =
+            format!("{offered} event types follow this schedule; give them another one first");
         return Err(Conflict::InvalidState(message).into());
     }
     event_type::Entity::update_many()
@@ -186,10 +202,17 @@ async fn release_event_types(txn: &Txn, schedule_id: Uuid, now: DateTime<Utc>) -
 }
 
 fn needs_a_default() -> Conflict {
-    Conflict::InvalidState("this is the default schedule; make another one the default first".to_owned())
+    Conflict::InvalidState(
+        "this is the default schedule; make another one the default first".to_owned(),
+    )
 }
 
-async fn make_default(txn: &Txn, coach: Coach, schedule_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+async fn make_default(
+    txn: &Txn,
+    coach: Coach,
+    schedule_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let version = coach.version;
     let mut row = coach.into_active_model();
     row.default_schedule_id = Set(Some(schedule_id));
@@ -205,10 +228,18 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
         problems.line("name", name, 100);
     }
     if let Some(weekly) = weekly {
-        problems.require(weekly.len() <= MOST_RULES, "weeklyHours", format!("at most {MOST_RULES}"));
+        problems.require(
+            weekly.len() <= MOST_RULES,
+            "weeklyHours",
+            format!("at most {MOST_RULES}"),
+        );
         let weekly = weekly.iter().copied().take(MOST_RULES).collect();
         // The zone plays no part: rules are wall-clock times.
-        let hours = Hours { zone: Tz::UTC, weekly, overrides: Vec::new() };
+        let hours = Hours {
+            zone: Tz::UTC,
+            weekly,
+            overrides: Vec::new(),
+        };
         note_hours(&mut problems, "weeklyHours", hours.check());
     }
     problems.finish()
@@ -233,25 +264,56 @@ mod tests {
 
     fn rule(weekday: Weekday, from: u16, until: u16) -> WeeklyRule {
         let minute = |hour| Minute::at(hour, 0).expect("an hour of the day");
-        WeeklyRule { weekday, from: minute(from), until: minute(until) }
+        WeeklyRule {
+            weekday,
+            from: minute(from),
+            until: minute(until),
+        }
     }
 
     #[test]
     fn rules_are_kept_by_weekday_and_start_with_monday_as_1() {
-        let rules = vec![rule(Weekday::Sun, 9, 10), rule(Weekday::Mon, 13, 24), rule(Weekday::Mon, 0, 12)];
-        let kept: Vec<_> = stored(rules).0.iter().map(|rule| (rule.weekday, rule.from, rule.until)).collect();
+        let rules = vec![
+            rule(Weekday::Sun, 9, 10),
+            rule(Weekday::Mon, 13, 24),
+            rule(Weekday::Mon, 0, 12),
+        ];
+        let kept: Vec<_> = stored(rules)
+            .0
+            .iter()
+            .map(|rule| (rule.weekday, rule.from, rule.until))
+            .collect();
         assert_eq!(kept, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
     }
 
     #[test]
     fn name_and_hours_are_checked_together() {
-        let weekly = [rule(Weekday::Tue, 9, 12), rule(Weekday::Tue, 11, 13), rule(Weekday::Wed, 9, 9)];
-        let Err(crate::domain::Error::Invalid(found)) = check(Some(" "), Some(&weekly)) else { panic!("it is wrong") };
-        let told: Vec<_> =
-            found.iter().map(|violation| (violation.field.join("."), violation.message.as_str())).collect();
+        let weekly = [
+            rule(Weekday::Tue, 9, 12),
+            rule(Weekday::Tue, 11, 13),
+            rule(Weekday::Wed, 9, 9),
+        ];
+        let Err(crate::domain::Error::Invalid(found)) = check(Some(" "), Some(&weekly)) else {
+            panic!("it is wrong")
+        };
+        let told: Vec<_> = found
+            .iter()
+            .map(|violation| (violation.field.join("."), violation.message.as_str()))
+            .collect();
         assert_eq!(told[0], ("name".to_owned(), "must not be empty"));
-        assert_eq!(told[1], ("weeklyHours".to_owned(), "Tuesday: 09:00-12:00 and 11:00-13:00 overlap"));
-        assert!(told[2].1.starts_with("Wednesday: 09:00-09:00 must end after it starts"), "{told:?}");
+        assert_eq!(
+            told[1],
+            (
+                "weeklyHours".to_owned(),
+                "Tuesday: 09:00-12:00 and 11:00-13:00 overlap"
+            )
+        );
+        assert!(
+            told[2]
+                .1
+                .starts_with("Wednesday: 09:00-09:00 must end after it starts"),
+            "{told:?}"
+        );
         assert_eq!(told.len(), 3);
     }
 

@@ -24,14 +24,22 @@ fn no_schedule() -> Error {
     Error::NotFound("schedule")
 }
 
-/// A schedule that the person may change, and its coach. Nobody else changes either before the transaction ends.
+/// A schedule that the person may change, and its coach. Nobody else changes either before the
+/// transaction ends.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, Coach)> {
-    let found = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_schedule)?;
+    let found = Entity::find_by_id(id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_schedule)?;
     if !manages(person, found.coach_id) {
         return Err(no_schedule());
     }
     let coach = coach::lock(txn, found.coach_id).await?;
-    let found = Entity::find_by_id(id).lock_exclusive().one(&**txn).await?.ok_or_else(no_schedule)?;
+    let found = Entity::find_by_id(id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_schedule)?;
     Ok((found, coach))
 }
 
@@ -43,10 +51,24 @@ fn note_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<Hours
 }
 
 /// Staff leave a trace when they change what is a coach's.
-async fn note_if_staff(txn: &Txn, person: &Person, action: &str, row: &Model, correlation_id: &str) -> Result<()> {
+async fn note_if_staff(
+    txn: &Txn,
+    person: &Person,
+    action: &str,
+    row: &Model,
+    correlation_id: &str,
+) -> Result<()> {
     if person.is_coach(row.coach_id) {
         return Ok(());
     }
     let subject = format!("schedule_{}", row.id.simple());
-    audit::record(txn, Some(person.user_id), action, &subject, row.updated_at, correlation_id).await
+    audit::record(
+        txn,
+        Some(person.user_id),
+        action,
+        &subject,
+        row.updated_at,
+        correlation_id,
+    )
+    .await
 }

@@ -6,7 +6,9 @@ use entity::Uuid;
 use entity::schedule::Model;
 use entity::schedule_override::{self, ActiveModel, Column, Entity};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+};
 
 use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
@@ -48,19 +50,26 @@ pub struct SetOverrides {
 /// Sets and clears dates of a schedule. Bookings made before stay where they are.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach's schedule, `Stale` when it was changed since the caller read it,
-/// `InvalidState` when there are too many.
+/// `Invalid` with everything that is wrong, `NotFound` for another coach's schedule, `Stale` when
+/// it was changed since the caller read it, `InvalidState` when there are too many.
 pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     app.db
         .write(move |txn| {
-            let (person, correlation_id, input) = (person.clone(), correlation_id.clone(), input.clone());
+            let (person, correlation_id, input) =
+                (person.clone(), correlation_id.clone(), input.clone());
             Box::pin(async move {
                 let (found, _) = lock(txn, &person, input.schedule_id).await?;
-                let zone: Tz = found.time_zone.parse().map_err(|error| Error::internal("a schedule's zone", error))?;
+                let zone: Tz = found
+                    .time_zone
+                    .parse()
+                    .map_err(|error| Error::internal("a schedule's zone", error))?;
                 check(&input, now.with_timezone(&zone).date_naive())?;
-                if input.version.is_some_and(|version| version != found.version) {
+                if input
+                    .version
+                    .is_some_and(|version| version != found.version)
+                {
                     return Err(Conflict::Stale.into());
                 }
                 let row = store(txn, found, input, now).await?;
@@ -74,18 +83,41 @@ pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> R
 
 async fn store(txn: &Txn, found: Model, input: SetOverrides, now: DateTime<Utc>) -> Result<Model> {
     let (id, version) = (found.id, found.version);
-    let dates: Vec<NaiveDate> = input.set.iter().map(|day| day.date).chain(input.clear).collect();
-    Entity::delete_many().filter(Column::ScheduleId.eq(id)).filter(Column::Date.is_in(dates)).exec(&**txn).await?;
+    let dates: Vec<NaiveDate> = input
+        .set
+        .iter()
+        .map(|day| day.date)
+        .chain(input.clear)
+        .collect();
+    Entity::delete_many()
+        .filter(Column::ScheduleId.eq(id))
+        .filter(Column::Date.is_in(dates))
+        .exec(&**txn)
+        .await?;
     let rows: Vec<ActiveModel> = input
         .set
         .into_iter()
-        .map(|day| ActiveModel { schedule_id: Set(id), date: Set(day.date), hours: Set(stored(day.hours)) })
+        .map(|day| ActiveModel {
+            schedule_id: Set(id),
+            date: Set(day.date),
+            hours: Set(stored(day.hours)),
+        })
         .collect();
     if !rows.is_empty() {
-        Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+        Entity::insert_many(rows)
+            .exec_without_returning(&**txn)
+            .await?;
     }
-    if Entity::find().filter(Column::ScheduleId.eq(id)).count(&**txn).await? > MOST {
-        return Err(Conflict::InvalidState(format!("a schedule has at most {MOST} overrides; clear some first")).into());
+    if Entity::find()
+        .filter(Column::ScheduleId.eq(id))
+        .count(&**txn)
+        .await?
+        > MOST
+    {
+        return Err(Conflict::InvalidState(format!(
+            "a schedule has at most {MOST} overrides; clear some first"
+        ))
+        .into());
     }
     let mut row = found.into_active_model();
     row.version = Set(version + 1);
@@ -96,19 +128,48 @@ async fn store(txn: &Txn, found: Model, input: SetOverrides, now: DateTime<Utc>)
 fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
     let mut problems = Problems::default();
     let farthest = today.checked_add_days(FARTHEST).unwrap_or(NaiveDate::MAX);
-    problems.require(input.set.len() <= MOST_AT_ONCE, "overrides", format!("at most {MOST_AT_ONCE} at once"));
-    problems.require(input.clear.len() <= MOST_AT_ONCE, "clearDates", format!("at most {MOST_AT_ONCE} at once"));
+    problems.require(
+        input.set.len() <= MOST_AT_ONCE,
+        "overrides",
+        format!("at most {MOST_AT_ONCE} at once"),
+    );
+    problems.require(
+        input.clear.len() <= MOST_AT_ONCE,
+        "clearDates",
+        format!("at most {MOST_AT_ONCE} at once"),
+    );
     for (index, day) in input.set.iter().enumerate().take(MOST_AT_ONCE) {
         let at = |field: &str| format!("overrides.{index}.{field}");
         problems.require(day.date >= today, &at("date"), "must not be in the past");
-        problems.require(day.date <= farthest, &at("date"), format!("must not be after {farthest}"));
-        problems.require(day.hours.len() <= MOST_RANGES, &at("hours"), format!("at most {MOST_RANGES}"));
-        let is_new = !input.set[..index].iter().any(|other| other.date == day.date);
+        problems.require(
+            day.date <= farthest,
+            &at("date"),
+            format!("must not be after {farthest}"),
+        );
+        problems.require(
+            day.hours.len() <= MOST_RANGES,
+            &at("hours"),
+            format!("at most {MOST_RANGES}"),
+        );
+        let is_new = !input.set[..index]
+            .iter()
+            .any(|other| other.date == day.date);
         problems.require(is_new, &at("date"), "is set twice");
-        problems.require(!input.clear.contains(&day.date), &at("date"), "is set and cleared at once");
+        problems.require(
+            !input.clear.contains(&day.date),
+            &at("date"),
+            "is set and cleared at once",
+        );
         let hours = day.hours.iter().copied().take(MOST_RANGES).collect();
-        let overrides = vec![Override { date: day.date, hours }];
-        let hours = Hours { zone: Tz::UTC, weekly: Vec::new(), overrides };
+        let overrides = vec![Override {
+            date: day.date,
+            hours,
+        }];
+        let hours = Hours {
+            zone: Tz::UTC,
+            weekly: Vec::new(),
+            overrides,
+        };
         note_hours(&mut problems, &at("hours"), hours.check());
     }
     problems.finish()
@@ -117,7 +178,12 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
 /// As the table keeps them: by start.
 fn stored(mut hours: Vec<(Minute, Minute)>) -> schedule_override::DayHours {
     hours.sort_unstable();
-    schedule_override::DayHours(hours.into_iter().map(|(from, until)| (from.get(), until.get())).collect())
+    schedule_override::DayHours(
+        hours
+            .into_iter()
+            .map(|(from, until)| (from.get(), until.get()))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -130,21 +196,38 @@ mod tests {
 
     fn day(text: &str, hours: &[(u16, u16)]) -> DayHours {
         let minute = |hour| Minute::at(hour, 0).expect("an hour of the day");
-        DayHours { date: date(text), hours: hours.iter().map(|&(from, until)| (minute(from), minute(until))).collect() }
+        DayHours {
+            date: date(text),
+            hours: hours
+                .iter()
+                .map(|&(from, until)| (minute(from), minute(until)))
+                .collect(),
+        }
     }
 
     fn wrong_with(set: Vec<DayHours>, clear: &[&str]) -> Vec<String> {
         let clear = clear.iter().map(|text| date(text)).collect();
-        let input = SetOverrides { schedule_id: Uuid::nil(), set, clear, version: None };
+        let input = SetOverrides {
+            schedule_id: Uuid::nil(),
+            set,
+            clear,
+            version: None,
+        };
         match check(&input, date("2026-11-21")) {
-            Err(Error::Invalid(found)) => found.iter().map(|violation| violation.field.join(".")).collect(),
+            Err(Error::Invalid(found)) => found
+                .iter()
+                .map(|violation| violation.field.join("."))
+                .collect(),
             _ => Vec::new(),
         }
     }
 
     #[test]
     fn today_and_later_can_be_set_and_any_date_cleared() {
-        let set = vec![day("2026-11-21", &[]), day("2036-11-28", &[(9, 12), (12, 24)])];
+        let set = vec![
+            day("2026-11-21", &[]),
+            day("2036-11-28", &[(9, 12), (12, 24)]),
+        ];
         assert!(wrong_with(set, &["1999-01-01"]).is_empty());
     }
 
@@ -170,6 +253,9 @@ mod tests {
 
     #[test]
     fn hours_are_kept_by_start() {
-        assert_eq!(stored(day("2026-11-21", &[(13, 24), (0, 9)]).hours).0, [(0, 540), (780, 1_440)]);
+        assert_eq!(
+            stored(day("2026-11-21", &[(13, 24), (0, 9)]).hours).0,
+            [(0, 540), (780, 1_440)]
+        );
     }
 }

@@ -12,13 +12,18 @@ use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Result};
 
-/// The schedules of these coaches by name, at most 50 of each: for whoever may change what is theirs.
+/// The schedules of these coaches by name, at most 50 of each: for whoever may change what is
+/// theirs.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let query = Entity::find().filter(Column::CoachId.is_in(coach_ids.iter().copied()));
-    let rows = query.order_by_asc(Column::Name).order_by_asc(Column::Id).all(app.db.read()).await?;
+    let rows = query
+        .order_by_asc(Column::Name)
+        .order_by_asc(Column::Id)
+        .all(app.db.read())
+        .await?;
     let mut found: HashMap<Uuid, Vec<Model>> = HashMap::new();
     for row in rows {
         found.entry(row.coach_id).or_default().push(row);
@@ -33,10 +38,13 @@ pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uu
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
     let found = Entity::find_by_id(id).one(app.db.read()).await?;
-    found.filter(|schedule| manages(person, schedule.coach_id)).ok_or_else(no_schedule)
+    found
+        .filter(|schedule| manages(person, schedule.coach_id))
+        .ok_or_else(no_schedule)
 }
 
-/// The overrides of these schedules by date, from one day to another, both included: for whoever may see the schedules.
+/// The overrides of these schedules by date, from one day to another, both included: for whoever
+/// may see the schedules.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,5 +1,6 @@
-//! What decides over coaches' time, read from the database in one statement. Each further one would wake two threads more, here and where
-//! the database works, and that costs more than what they read.
+//! What decides over coaches' time, read from the database in one statement. Each further one would
+//! wake two threads more, here and where the database works, and that costs more than what they
+//! read.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,8 @@ use entity::schedule_override::DayHours;
 use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, SelectStatement, SimpleExpr, UnionType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryResult, QuerySelect,
+    QueryTrait, Select,
 };
 use serde::de::DeserializeOwned;
 
@@ -40,10 +42,13 @@ pub async fn load(
     now: DateTime<Utc>,
 ) -> Result<Availability> {
     let mut found = load_many(db, &[(coach, event_type)], range, except, now).await?;
-    found.pop().ok_or_else(|| Error::internal("availability", "one was asked for and none came back"))
+    found
+        .pop()
+        .ok_or_else(|| Error::internal("availability", "one was asked for and none came back"))
 }
 
-/// The availability of several coaches, each for one event type, in the same order: one statement, however many there are.
+/// The availability of several coaches, each for one event type, in the same order: one statement,
+/// however many there are.
 ///
 /// # Errors
 /// When the database fails or stored hours make no sense.
@@ -61,19 +66,33 @@ pub async fn load_many(
         schedule_ids: offers.iter().filter_map(schedule_of).collect(),
         coach_ids: offers.iter().map(|(coach, _)| coach.id).collect(),
         // A session may reach out of the stretch, and a taken time into it.
-        around: Interval { from: widen(range.from, -WIDEST), until: widen(range.until, WIDEST) },
+        around: Interval {
+            from: widen(range.from, -WIDEST),
+            until: widen(range.until, WIDEST),
+        },
         except,
         now,
     };
-    let zones = offers.iter().map(|(coach, _)| (coach.id, absence::zone(coach))).collect();
-    let mut found = Found { zones, ..Found::default() };
-    for line in db.query_all(&asked.statement(db.get_database_backend())).await? {
+    let zones = offers
+        .iter()
+        .map(|(coach, _)| (coach.id, absence::zone(coach)))
+        .collect();
+    let mut found = Found {
+        zones,
+        ..Found::default()
+    };
+    for line in db
+        .query_all(&asked.statement(db.get_database_backend()))
+        .await?
+    {
         found.take_in(&line)?;
     }
     Ok(offers
         .iter()
         .map(|offer| Availability {
-            hours: schedule_of(offer).and_then(|id| found.hours(id)).unwrap_or_else(|| closed(offer.0)),
+            hours: schedule_of(offer)
+                .and_then(|id| found.hours(id))
+                .unwrap_or_else(|| closed(offer.0)),
             busy: found.busy.get(&offer.0.id).cloned().unwrap_or_default(),
             away: found.away.get(&offer.0.id).cloned().unwrap_or_default(),
         })
@@ -88,7 +107,11 @@ fn widen(instant: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
 
 /// A coach without a schedule has no open hours.
 fn closed(coach: &coach::Model) -> Hours {
-    Hours { zone: absence::zone(coach), weekly: Vec::new(), overrides: Vec::new() }
+    Hours {
+        zone: absence::zone(coach),
+        weekly: Vec::new(),
+        overrides: Vec::new(),
+    }
 }
 
 /// What a line of the answer is about. Each has whose it is, and two texts.
@@ -115,7 +138,13 @@ impl About {
         texts: [SimpleExpr; 2],
     ) -> SelectStatement {
         let [first, second] = texts.map(|text| text.cast_as("text"));
-        query.select_only().expr(Expr::val(self as i32)).column(whose).expr(first).expr(second).into_query()
+        query
+            .select_only()
+            .expr(Expr::val(self as i32))
+            .column(whose)
+            .expr(first)
+            .expr(second)
+            .into_query()
     }
 }
 
@@ -131,7 +160,12 @@ struct Asked {
 impl Asked {
     fn statement(&self, database: DbBackend) -> SelectStatement {
         let mut all = self.schedules();
-        for part in [self.overrides(), self.bookings(database), self.holds(database), self.absences()] {
+        for part in [
+            self.overrides(),
+            self.bookings(database),
+            self.holds(database),
+            self.absences(),
+        ] {
             all.union(UnionType::All, part);
         }
         all
@@ -140,8 +174,13 @@ impl Asked {
     fn schedules(&self) -> SelectStatement {
         use schedule::Column;
 
-        let query = schedule::Entity::find().filter(Column::Id.is_in(self.schedule_ids.iter().copied()));
-        About::Schedule.lines(query, Column::Id, [Column::TimeZone.into_expr(), Column::Weekly.into_expr()])
+        let query =
+            schedule::Entity::find().filter(Column::Id.is_in(self.schedule_ids.iter().copied()));
+        About::Schedule.lines(
+            query,
+            Column::Id,
+            [Column::TimeZone.into_expr(), Column::Weekly.into_expr()],
+        )
     }
 
     fn overrides(&self) -> SelectStatement {
@@ -149,8 +188,15 @@ impl Asked {
 
         let query = schedule_override::Entity::find()
             .filter(Column::ScheduleId.is_in(self.schedule_ids.iter().copied()))
-            .filter(Column::Date.between(self.around.from.date_naive(), self.around.until.date_naive()));
-        About::Override.lines(query, Column::ScheduleId, [Column::Date.into_expr(), Column::Hours.into_expr()])
+            .filter(Column::Date.between(
+                self.around.from.date_naive(),
+                self.around.until.date_naive(),
+            ));
+        About::Override.lines(
+            query,
+            Column::ScheduleId,
+            [Column::Date.into_expr(), Column::Hours.into_expr()],
+        )
     }
 
     fn bookings(&self, database: DbBackend) -> SelectStatement {
@@ -166,7 +212,11 @@ impl Asked {
             query = query.filter(Column::Id.ne(id));
         }
         let stretches = stretches(database, Column::BusyFrom, Column::BusyUntil);
-        About::Taken.lines(query.group_by(Column::CoachId), Column::CoachId, [Expr::val(""), stretches])
+        About::Taken.lines(
+            query.group_by(Column::CoachId),
+            Column::CoachId,
+            [Expr::val(""), stretches],
+        )
     }
 
     fn holds(&self, database: DbBackend) -> SelectStatement {
@@ -178,28 +228,44 @@ impl Asked {
             .filter(Column::BusyFrom.lt(self.around.until))
             .filter(Column::ExpiresAt.gt(self.now));
         if let Some(id) = self.except.user_id {
-            // A time that a booking is being moved to is not free for anything else, whoever moves it.
-            query = query.filter(Column::UserId.ne(id).or(Column::Id.in_subquery(slot_hold::Entity::of_moves())));
+            // A time that a booking is being moved to is not free for anything else, whoever moves
+            // it.
+            query = query.filter(
+                Column::UserId
+                    .ne(id)
+                    .or(Column::Id.in_subquery(slot_hold::Entity::of_moves())),
+            );
         }
         let stretches = stretches(database, Column::BusyFrom, Column::BusyUntil);
-        About::Taken.lines(query.group_by(Column::CoachId), Column::CoachId, [Expr::val(""), stretches])
+        About::Taken.lines(
+            query.group_by(Column::CoachId),
+            Column::CoachId,
+            [Expr::val(""), stretches],
+        )
     }
 
     fn absences(&self) -> SelectStatement {
         use entity::absence::Column;
 
         let days = [Column::FirstDay.into_expr(), Column::LastDay.into_expr()];
-        About::Absence.lines(absence::in_stretch(&self.coach_ids, self.around), Column::CoachId, days)
+        About::Absence.lines(
+            absence::in_stretch(&self.coach_ids, self.around),
+            Column::CoachId,
+            days,
+        )
     }
 }
 
-/// All stretches of a group of rows as one value: a row of its own for each of hundreds costs far more than what is in it.
+/// All stretches of a group of rows as one value: a row of its own for each of hundreds costs far
+/// more than what is in it.
 fn stretches(database: DbBackend, from: impl ColumnTrait, until: impl ColumnTrait) -> SimpleExpr {
     let [list, pair] = match database {
         DbBackend::Sqlite => ["json_group_array", "json_array"],
         _ => ["json_agg", "json_build_array"],
     };
-    let pair = Func::cust(pair).arg(from.into_expr()).arg(until.into_expr());
+    let pair = Func::cust(pair)
+        .arg(from.into_expr())
+        .arg(until.into_expr());
     Func::cust(list).arg(pair).into()
 }
 
@@ -222,21 +288,31 @@ impl Found {
     fn take_in(&mut self, line: &QueryResult) -> Result<()> {
         let about: i32 = line.try_get_by_index(0)?;
         let whose: Uuid = line.try_get_by_index(1)?;
-        let (first, second): (String, String) = (line.try_get_by_index(2)?, line.try_get_by_index(3)?);
+        let (first, second): (String, String) =
+            (line.try_get_by_index(2)?, line.try_get_by_index(3)?);
         match About::ALL.into_iter().find(|known| *known as i32 == about) {
             Some(About::Schedule) => {
-                let zone = first.parse().map_err(|error| Error::internal("a schedule's zone", error))?;
+                let zone = first
+                    .parse()
+                    .map_err(|error| Error::internal("a schedule's zone", error))?;
                 self.weekly.insert(whose, (zone, weekly(&second)?));
             }
             Some(About::Override) => {
                 let DayHours(hours) = read(&second)?;
-                let hours = hours.into_iter().map(|(from, until)| Ok((minute(from)?, minute(until)?)));
-                let dated = Override { date: day(&first)?, hours: hours.collect::<Result<_>>()? };
+                let hours = hours
+                    .into_iter()
+                    .map(|(from, until)| Ok((minute(from)?, minute(until)?)));
+                let dated = Override {
+                    date: day(&first)?,
+                    hours: hours.collect::<Result<_>>()?,
+                };
                 self.overrides.entry(whose).or_default().push(dated);
             }
             Some(About::Taken) => {
                 let stretches: Vec<(DateTime<Utc>, DateTime<Utc>)> = read(&second)?;
-                let stretches = stretches.into_iter().map(|(from, until)| Interval { from, until });
+                let stretches = stretches
+                    .into_iter()
+                    .map(|(from, until)| Interval { from, until });
                 self.busy.entry(whose).or_default().extend(stretches);
             }
             Some(About::Absence) => {
@@ -245,15 +321,28 @@ impl Found {
                     self.away.entry(whose).or_default().push(away);
                 }
             }
-            None => return Err(Error::internal("availability", "a line about something else")),
+            None => {
+                return Err(Error::internal(
+                    "availability",
+                    "a line about something else",
+                ));
+            }
         }
         Ok(())
     }
 
     fn hours(&self, schedule_id: Uuid) -> Option<Hours> {
         let (zone, weekly) = self.weekly.get(&schedule_id)?;
-        let overrides = self.overrides.get(&schedule_id).cloned().unwrap_or_default();
-        Some(Hours { zone: *zone, weekly: weekly.clone(), overrides })
+        let overrides = self
+            .overrides
+            .get(&schedule_id)
+            .cloned()
+            .unwrap_or_default();
+        Some(Hours {
+            zone: *zone,
+            weekly: weekly.clone(),
+            overrides,
+        })
     }
 }
 
@@ -262,7 +351,11 @@ fn weekly(text: &str) -> Result<Vec<WeeklyRule>> {
     let rules = rules.into_iter().map(|rule| {
         let weekday = Weekday::try_from(rule.weekday.wrapping_sub(1))
             .map_err(|error| Error::internal("a schedule's weekday", error))?;
-        Ok(WeeklyRule { weekday, from: minute(rule.from)?, until: minute(rule.until)? })
+        Ok(WeeklyRule {
+            weekday,
+            from: minute(rule.from)?,
+            until: minute(rule.until)?,
+        })
     });
     rules.collect()
 }
@@ -272,9 +365,11 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
 }
 
 fn day(text: &str) -> Result<NaiveDate> {
-    text.parse().map_err(|error| Error::internal("a day", error))
+    text.parse()
+        .map_err(|error| Error::internal("a day", error))
 }
 
 fn minute(minute: u16) -> Result<Minute> {
-    Minute::new(minute).ok_or_else(|| Error::internal("a schedule", "a minute after the end of the day"))
+    Minute::new(minute)
+        .ok_or_else(|| Error::internal("a schedule", "a minute after the end of the day"))
 }

@@ -1,4 +1,5 @@
-//! Who owns a coach's time. The one place that chooses by scheduler; nothing above it knows which one it is.
+//! Who owns a coach's time. The one place that chooses by scheduler; nothing above it knows which
+//! one it is.
 
 pub(crate) mod cal_com;
 mod load;

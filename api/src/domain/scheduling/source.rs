@@ -52,7 +52,12 @@ impl Availability {
     }
 
     /// The same, one after the other.
-    pub fn upcoming(&self, terms: &Terms, range: Interval, now: DateTime<Utc>) -> impl Iterator<Item = Slot> {
+    pub fn upcoming(
+        &self,
+        terms: &Terms,
+        range: Interval,
+        now: DateTime<Utc>,
+    ) -> impl Iterator<Item = Slot> {
         let found = upcoming(&self.hours, terms, &self.busy, range, now);
         found.filter(|slot| !self.is_away(slot.starts_at, slot.ends_at))
     }
@@ -60,19 +65,24 @@ impl Availability {
     /// Whether the coach is away in any of the time.
     #[must_use]
     pub fn is_away(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> bool {
-        self.away.iter().any(|away| away.intersects(&Interval { from, until }))
+        self.away
+            .iter()
+            .any(|away| away.intersects(&Interval { from, until }))
     }
 
     /// Whether a session may start then.
     #[must_use]
     pub fn offers(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-        offers(&self.hours, terms, &self.busy, start, now) && !self.is_away(start, start + terms.length)
+        offers(&self.hours, terms, &self.busy, start, now)
+            && !self.is_away(start, start + terms.length)
     }
 
     /// Whether something of ours takes any of the stretch.
     #[must_use]
     pub fn is_busy(&self, stretch: Interval) -> bool {
-        self.busy.iter().any(|busy| busy.from < stretch.until && busy.until > stretch.from)
+        self.busy
+            .iter()
+            .any(|busy| busy.from < stretch.until && busy.until > stretch.from)
     }
 
     /// Whether it could start then if nothing else were booked: tells "taken" from "not offered".
@@ -82,7 +92,8 @@ impl Availability {
     }
 }
 
-/// Refuses a coach whose time is kept by a scheduler that cannot be asked: no free time is ever made up.
+/// Refuses a coach whose time is kept by a scheduler that cannot be asked: no free time is ever
+/// made up.
 ///
 /// # Errors
 /// `InvalidState` for a scheduler that cannot be asked, or that we have no access to.
@@ -90,9 +101,10 @@ pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -
     match coach.scheduler {
         Scheduler::Native => Ok(()),
         Scheduler::CalCom if connection::is_live(db, coach.id).await? => Ok(()),
-        Scheduler::CalCom | Scheduler::Google | Scheduler::Calendly => {
-            Err(Conflict::InvalidState("this coach's calendar cannot be read yet".to_owned()).into())
-        }
+        Scheduler::CalCom | Scheduler::Google | Scheduler::Calendly => Err(Conflict::InvalidState(
+            "this coach's calendar cannot be read yet".to_owned(),
+        )
+        .into()),
     }
 }
 
@@ -102,12 +114,21 @@ pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -
 /// `Internal` when the stored terms make no sense.
 pub fn terms(event_type: &event_type::Model, length_minutes: i32) -> Result<Terms> {
     let minutes = |minutes: i32| TimeDelta::minutes(i64::from(minutes));
-    let window = match (event_type.window_kind, event_type.window_days, event_type.window_from, event_type.window_until)
-    {
+    let window = match (
+        event_type.window_kind,
+        event_type.window_days,
+        event_type.window_from,
+        event_type.window_until,
+    ) {
         (WindowKind::Unlimited, ..) => Window::Unlimited,
         (WindowKind::Days, Some(days), ..) => Window::Days(days.unsigned_abs()),
         (WindowKind::Range, _, Some(from), Some(until)) => Window::Range { from, until },
-        _ => return Err(Error::internal("an event type", "its booking window is incomplete")),
+        _ => {
+            return Err(Error::internal(
+                "an event type",
+                "its booking window is incomplete",
+            ));
+        }
     };
     Ok(Terms {
         length: minutes(length_minutes),

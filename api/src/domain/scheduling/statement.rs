@@ -25,11 +25,12 @@ pub(crate) const PAID: &str = "BOOKING_PAID";
 pub(crate) const STARTED: &str = "MEETING_STARTED";
 /// Its end has passed.
 pub(crate) const ENDED: &str = "MEETING_ENDED";
-/// Somebody did not come; the address follows after a colon, since each person is marked for themselves.
+/// Somebody did not come; the address follows after a colon, since each person is marked for
+/// themselves.
 pub(crate) const NO_SHOW: &str = "BOOKING_NO_SHOW_UPDATED";
 
-/// The booking as it was read from the scheduler: the latest reading. Readings may be the first to tell of anything, since messages get
-/// lost and some changes are never told.
+/// The booking as it was read from the scheduler: the latest reading. Readings may be the first to
+/// tell of anything, since messages get lost and some changes are never told.
 pub(crate) const READ: &str = "READ";
 /// Somebody else is invited; the address follows.
 pub(crate) const GUEST: &str = "GUEST:";
@@ -46,7 +47,8 @@ pub(crate) enum Standing {
     Rejected,
 }
 
-/// One message, reduced to what may follow from it. What it did not say is absent, and absent does not mean unset.
+/// One message, reduced to what may follow from it. What it did not say is absent, and absent does
+/// not mean unset.
 ///
 /// No `Debug` outside of tests: it names people.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,8 @@ pub(crate) struct Statement {
     pub(crate) by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) no_show: Option<bool>,
-    /// The request of ours that the scheduler's booking came from, as it carries it along. Copied by the scheduler when it moves one.
+    /// The request of ours that the scheduler's booking came from, as it carries it along. Copied
+    /// by the scheduler when it moves one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) request_id: Option<Uuid>,
 }
@@ -153,7 +156,12 @@ impl Telling {
     /// That somebody else is invited. Kept for each by themselves: who is invited once stays so.
     pub(crate) fn guest(uid: &str, email: &str) -> Self {
         let statement = Statement::default();
-        Self { uid: uid.to_owned(), seat: String::new(), kind: format!("{GUEST}{email}"), statement }
+        Self {
+            uid: uid.to_owned(),
+            seat: String::new(),
+            kind: format!("{GUEST}{email}"),
+            statement,
+        }
     }
 }
 
@@ -165,8 +173,9 @@ pub(crate) fn no_show(email: &str) -> String {
 /// The latest statement of each kind about one uid.
 pub(crate) type Said = BTreeMap<String, Statement>;
 
-/// Takes a statement in: of two of the same kind the later one stays. Doing so is idempotent and commutes, so that neither the order in
-/// which messages come nor how often they come can change what the whole says. Gives whether it changed anything.
+/// Takes a statement in: of two of the same kind the later one stays. Doing so is idempotent and
+/// commutes, so that neither the order in which messages come nor how often they come can change
+/// what the whole says. Gives whether it changed anything.
 pub(crate) fn merge(said: &mut Said, kind: String, statement: Statement) -> bool {
     match said.get(&kind) {
         Some(known) if weight(known) >= weight(&statement) => false,
@@ -177,10 +186,11 @@ pub(crate) fn merge(said: &mut Said, kind: String, statement: Statement) -> bool
     }
 }
 
-/// Later is heavier. The same instant happens when one change is sent twice; then an end weighs more than a beginning, and then the text
-/// decides, so that every order agrees.
+/// Later is heavier. The same instant happens when one change is sent twice; then an end weighs
+/// more than a beginning, and then the text decides, so that every order agrees.
 fn weight(statement: &Statement) -> (Option<DateTime<Utc>>, u8, String) {
-    let text = serde_json::to_string(statement).expect("a statement has text keys and plain values");
+    let text =
+        serde_json::to_string(statement).expect("a statement has text keys and plain values");
     let standing = match statement.standing {
         None => 0,
         Some(Standing::Pending) => 1,

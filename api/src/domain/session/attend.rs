@@ -31,36 +31,66 @@ pub struct MarkAttendance {
     pub version: Option<i64>,
 }
 
-/// Says who came, from the booked start on. A session that is over is a NO_SHOW when either side was absent, and COMPLETED otherwise; one
-/// that goes on gets its outcome when it ends.
+/// Says who came, from the booked start on. A session that is over is a NO_SHOW when either side
+/// was absent, and COMPLETED otherwise; one that goes on gets its outcome when it ends.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client, `InvalidState` before the start and for a session
-/// whose booking no longer stands, `Stale` when it was changed since the caller read it.
+/// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client,
+/// `InvalidState` before the start and for a session whose booking no longer stands, `Stale` when
+/// it was changed since the caller read it.
 pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
     let mut problems = Problems::default();
     let is_given = input.coach.is_some() || input.client.is_some();
-    problems.require(is_given, "clientAttendance", "say who came: give at least one side");
-    for (path, attendance) in [("coachAttendance", input.coach), ("clientAttendance", input.client)] {
-        problems.require(attendance != Some(Attendance::Unknown), path, "must be PRESENT or ABSENT");
+    problems.require(
+        is_given,
+        "clientAttendance",
+        "say who came: give at least one side",
+    );
+    for (path, attendance) in [
+        ("coachAttendance", input.coach),
+        ("clientAttendance", input.client),
+    ] {
+        problems.require(
+            attendance != Some(Attendance::Unknown),
+            path,
+            "must be PRESENT or ABSENT",
+        );
     }
     problems.finish()?;
-    decide(app, caller, input.session_id, input.version, Deed::Mark(input)).await
+    decide(
+        app,
+        caller,
+        input.session_id,
+        input.version,
+        Deed::Mark(input),
+    )
+    .await
 }
 
 /// Begins a session, from 15 minutes before its booked start on.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is too early, or not UPCOMING.
-pub async fn start(app: &App, caller: &Caller, session_id: Uuid, version: Option<i64>) -> Result<Held> {
+pub async fn start(
+    app: &App,
+    caller: &Caller,
+    session_id: Uuid,
+    version: Option<i64>,
+) -> Result<Held> {
     decide(app, caller, session_id, version, Deed::Start).await
 }
 
-/// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was absent, and so is its booking COMPLETED.
+/// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was
+/// absent, and so is its booking COMPLETED.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is over already.
-pub async fn complete(app: &App, caller: &Caller, session_id: Uuid, version: Option<i64>) -> Result<Held> {
+pub async fn complete(
+    app: &App,
+    caller: &Caller,
+    session_id: Uuid,
+    version: Option<i64>,
+) -> Result<Held> {
     let held = decide(app, caller, session_id, version, Deed::Complete).await?;
     app.metrics.booking("completed");
     Ok(held)
@@ -73,7 +103,13 @@ enum Deed {
     Complete,
 }
 
-async fn decide(app: &App, caller: &Caller, id: Uuid, version: Option<i64>, deed: Deed) -> Result<Held> {
+async fn decide(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    version: Option<i64>,
+    deed: Deed,
+) -> Result<Held> {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
     app.db
@@ -81,7 +117,12 @@ async fn decide(app: &App, caller: &Caller, id: Uuid, version: Option<i64>, deed
             let (person, correlation_id) = (person.clone(), correlation_id.clone());
             Box::pin(async move {
                 let (session, booking) = lock(txn, &person, id, version).await?;
-                let act = Act::person(coach_side(&person, &booking)?, &person, &correlation_id, now);
+                let act = Act::person(
+                    coach_side(&person, &booking)?,
+                    &person,
+                    &correlation_id,
+                    now,
+                );
                 let held = match deed {
                     Deed::Mark(input) => mark(txn, &act, session, &booking, input).await?,
                     Deed::Start => begin(txn, &act, session, &booking).await?,
@@ -106,7 +147,13 @@ fn coach_side(person: &Person, booking: &Booking) -> Result<ActorKind> {
     }
 }
 
-async fn mark(txn: &Txn, act: &Act, session: Model, booking: &Booking, input: MarkAttendance) -> Result<Held> {
+async fn mark(
+    txn: &Txn,
+    act: &Act,
+    session: Model,
+    booking: &Booking,
+    input: MarkAttendance,
+) -> Result<Held> {
     require_begun(&session, booking, act.now)?;
     let before = who_came(&session);
     let mut marked = session.clone();
@@ -122,12 +169,16 @@ async fn mark(txn: &Txn, act: &Act, session: Model, booking: &Booking, input: Ma
 }
 
 async fn begin(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Result<Held> {
-    let is_ready = session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
+    let is_ready =
+        session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
     if !is_ready {
         return Err(refused(&session, "begun"));
     }
     if act.now < booking.starts_at - EARLIEST_START {
-        let message = format!("a session can be begun from {} minutes before its start", EARLIEST_START.num_minutes());
+        let message = format!(
+            "a session can be begun from {} minutes before its start",
+            EARLIEST_START.num_minutes()
+        );
         return Err(Conflict::InvalidState(message).into());
     }
     let mut begun = session.clone();

@@ -23,15 +23,29 @@ fn no_session() -> Error {
     Error::NotFound("session")
 }
 
-/// A session in which the person takes part, or staff's, with its booking. Nobody else changes either before the transaction ends: all
-/// changes of bookings and sessions wait for each other where history is written.
-async fn lock(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) -> Result<(Model, Booking)> {
-    let found = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_session)?;
+/// A session in which the person takes part, or staff's, with its booking. Nobody else changes
+/// either before the transaction ends: all changes of bookings and sessions wait for each other
+/// where history is written.
+async fn lock(
+    txn: &Txn,
+    person: &Person,
+    id: Uuid,
+    version: Option<i64>,
+) -> Result<(Model, Booking)> {
+    let found = Entity::find_by_id(id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_session)?;
     outbox::enter(txn).await?;
-    let booking = booking::Entity::find_by_id(found.booking_id).one(&**txn).await?;
+    let booking = booking::Entity::find_by_id(found.booking_id)
+        .one(&**txn)
+        .await?;
     let booking = booking.ok_or_else(|| Error::internal("a session", "without its booking"))?;
     side(person, &booking).map_err(|_| no_session())?;
-    let session = Entity::find_by_id(id).one(&**txn).await?.ok_or_else(no_session)?;
+    let session = Entity::find_by_id(id)
+        .one(&**txn)
+        .await?
+        .ok_or_else(no_session)?;
     match version {
         Some(version) if version != session.version => Err(Conflict::Stale.into()),
         _ => Ok((session, booking)),

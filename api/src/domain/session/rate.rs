@@ -27,8 +27,9 @@ pub struct Rate {
 /// Rates a completed session; a second rating takes the place of the first.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for anyone but the client, `InvalidState` unless it is COMPLETED,
-/// `Invalid` for a rating out of range, `Stale` when it was changed since the caller read it.
+/// `NotFound` for anyone but those who take part and staff, `Forbidden` for anyone but the client,
+/// `InvalidState` unless it is COMPLETED, `Invalid` for a rating out of range, `Stale` when it was
+/// changed since the caller read it.
 pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
     let person = caller.require_person()?.clone();
     let mut problems = Problems::default();
@@ -39,7 +40,8 @@ pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
         .write(move |txn| {
             let (person, correlation_id) = (person.clone(), correlation_id.clone());
             Box::pin(async move {
-                let (session, booking) = lock(txn, &person, input.session_id, input.version).await?;
+                let (session, booking) =
+                    lock(txn, &person, input.session_id, input.version).await?;
                 if booking.client_id != Some(person.user_id) {
                     return Err(Error::Forbidden("only the client may rate a session"));
                 }

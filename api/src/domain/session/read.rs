@@ -46,11 +46,15 @@ pub async fn list(
     use booking::Column as B;
 
     let person = caller.require_person()?;
-    let statuses = filter.statuses.as_ref().map(|statuses| Column::Status.is_in(statuses.iter().copied()));
+    let statuses = filter
+        .statuses
+        .as_ref()
+        .map(|statuses| Column::Status.is_in(statuses.iter().copied()));
     let sessions = Query::select()
         .expr(Expr::val(1))
         .from(Entity)
-        // Asked for each booking in turn: SQLite would read all sessions before the first row of a list.
+        // Asked for each booking in turn: SQLite would read all sessions before the first row of a
+        // list.
         .cond_where(
             Condition::all()
                 .add(Expr::col((Entity, Column::BookingId)).equals((booking::Entity, B::Id)))
@@ -60,16 +64,26 @@ pub async fn list(
     let times = Condition::all()
         .add_option(filter.starts_from.map(|from| B::StartsAt.gte(from)))
         .add_option(filter.starts_before.map(|before| B::StartsAt.lt(before)));
-    let query =
-        booking::Entity::find_real().filter(scope.condition(person)?).filter(times).filter(Expr::exists(sessions));
+    let query = booking::Entity::find_real()
+        .filter(scope.condition(person)?)
+        .filter(times)
+        .filter(Expr::exists(sessions));
     let order = (List::Sessions, (B::StartsAt, B::Id), Direction::Ascending);
-    let bookings = page::cut(app.db.read(), query, page, order, |row: &Booking| (row.starts_at, row.id)).await?;
-    let ids: Vec<Uuid> = bookings.edges.iter().map(|(_, booking)| booking.id).collect();
+    let bookings = page::cut(app.db.read(), query, page, order, |row: &Booking| {
+        (row.starts_at, row.id)
+    })
+    .await?;
+    let ids: Vec<Uuid> = bookings
+        .edges
+        .iter()
+        .map(|(_, booking)| booking.id)
+        .collect();
     let mut sessions = find_by_bookings(app, &ids).await?;
     bookings.try_map(|booking| {
         let session = sessions.remove(&booking.id);
-        let session =
-            session.ok_or_else(|| Error::internal("a list of sessions", "one is gone, and none ever goes"))?;
+        let session = session.ok_or_else(|| {
+            Error::internal("a list of sessions", "one is gone, and none ever goes")
+        })?;
         Ok(Held { session, booking })
     })
 }
@@ -80,8 +94,13 @@ pub async fn list(
 /// `NotFound` when there is none, or it is somebody else's.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
     let person = caller.require_person()?;
-    let session = Entity::find_by_id(id).one(app.db.read()).await?.ok_or_else(no_session)?;
-    let booking = booking::Entity::find_by_id(session.booking_id).one(app.db.read()).await?;
+    let session = Entity::find_by_id(id)
+        .one(app.db.read())
+        .await?
+        .ok_or_else(no_session)?;
+    let booking = booking::Entity::find_by_id(session.booking_id)
+        .one(app.db.read())
+        .await?;
     let booking = booking.ok_or_else(no_session)?;
     side(person, &booking).map_err(|_| no_session())?;
     Ok(Held { session, booking })
@@ -92,13 +111,24 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
 /// # Errors
 /// When the database fails.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Held>> {
-    let sessions = Entity::find().filter(Column::Id.is_in(ids.iter().copied())).all(app.db.read()).await?;
+    let sessions = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
     let booking_ids: Vec<Uuid> = sessions.iter().map(|session| session.booking_id).collect();
     let bookings = crate::domain::booking::find_many(app, caller, &booking_ids).await?;
-    let mut bookings: HashMap<Uuid, Booking> = bookings.into_iter().map(|booking| (booking.id, booking)).collect();
+    let mut bookings: HashMap<Uuid, Booking> = bookings
+        .into_iter()
+        .map(|booking| (booking.id, booking))
+        .collect();
     Ok(sessions
         .into_iter()
-        .filter_map(|session| Some(Held { booking: bookings.remove(&session.booking_id)?, session }))
+        .filter_map(|session| {
+            Some(Held {
+                booking: bookings.remove(&session.booking_id)?,
+                session,
+            })
+        })
         .collect())
 }
 
@@ -107,6 +137,12 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
 /// # Errors
 /// When the database fails.
 pub async fn find_by_bookings(app: &App, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
-    let rows = Entity::find().filter(Column::BookingId.is_in(booking_ids.iter().copied())).all(app.db.read()).await?;
-    Ok(rows.into_iter().map(|session| (session.booking_id, session)).collect())
+    let rows = Entity::find()
+        .filter(Column::BookingId.is_in(booking_ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|session| (session.booking_id, session))
+        .collect())
 }

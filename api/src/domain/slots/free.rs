@@ -57,28 +57,44 @@ pub struct FreeCoach {
 pub struct FreeCoaches {
     /// Whoever is free first comes first.
     pub coaches: Vec<FreeCoach>,
-    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter. Nor is a calendar that does not answer.
+    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter. Nor
+    /// is a calendar that does not answer.
     pub complete: bool,
     /// When the answer was true.
     pub verified_at: DateTime<Utc>,
     pub source: Source,
 }
 
-/// Who of the listed coaches is free in a stretch of time, for one public event type each. Visitors may ask. Coaches whose calendar cannot
-/// be read are left out: nothing is known of their time. A fixed number of statements, however many coaches there are.
+/// Who of the listed coaches is free in a stretch of time, for one public event type each. Visitors
+/// may ask. Coaches whose calendar cannot be read are left out: nothing is known of their time. A
+/// fixed number of statements, however many coaches there are.
 ///
 /// # Errors
 /// `Invalid` for a filter that makes no sense.
-pub async fn free_coaches(app: &Arc<App>, caller: &Caller, filter: &FreeFilter) -> Result<FreeCoaches> {
+pub async fn free_coaches(
+    app: &Arc<App>,
+    caller: &Caller,
+    filter: &FreeFilter,
+) -> Result<FreeCoaches> {
     let now = app.clock.now();
     let (most_coaches, most_slots) = filter.check()?;
     let mut offers = offers(app, filter).await?;
     let mut complete = offers.len() as u64 <= MOST_OFFERS;
     offers.truncate(MOST_OFFERS as usize);
     // Nobody can book themselves.
-    offers.retain(|(coach, _)| caller.find_person().is_none_or(|person| !person.is_coach(coach.id)));
-    let pairs: Vec<_> = offers.iter().map(|(coach, event_type)| (coach, event_type)).collect();
-    let except = Except { user_id: caller.find_person().map(|person| person.user_id), ..Except::default() };
+    offers.retain(|(coach, _)| {
+        caller
+            .find_person()
+            .is_none_or(|person| !person.is_coach(coach.id))
+    });
+    let pairs: Vec<_> = offers
+        .iter()
+        .map(|(coach, event_type)| (coach, event_type))
+        .collect();
+    let except = Except {
+        user_id: caller.find_person().map(|person| person.user_id),
+        ..Except::default()
+    };
     let open = if pairs.is_empty() {
         Vec::new()
     } else {
@@ -102,7 +118,9 @@ pub async fn free_coaches(app: &Arc<App>, caller: &Caller, filter: &FreeFilter) 
                 continue;
             };
             complete &= reading.is_complete;
-            verified_at = reading.verified_at.map_or(verified_at, |at| Ord::min(at, verified_at));
+            verified_at = reading
+                .verified_at
+                .map_or(verified_at, |at| Ord::min(at, verified_at));
             source = Source::Mixed;
             let terms = scheduling::terms(event_type, event_type.length_minutes)?;
             let mut slots = ours_left_out(reading.starts.clone(), &availability, &terms, now);
@@ -110,24 +128,38 @@ pub async fn free_coaches(app: &Arc<App>, caller: &Caller, filter: &FreeFilter) 
             slots
         };
         if !slots.is_empty() {
-            found.push(FreeCoach { coach: coach.clone(), event_type: event_type.clone(), slots });
+            found.push(FreeCoach {
+                coach: coach.clone(),
+                event_type: event_type.clone(),
+                slots,
+            });
         }
     }
     found.sort_by_key(|free| (free.slots[0].starts_at, free.coach.id));
     found.truncate(most_coaches);
-    Ok(FreeCoaches { coaches: found, complete, verified_at, source })
+    Ok(FreeCoaches {
+        coaches: found,
+        complete,
+        verified_at,
+        source,
+    })
 }
 
-/// What is known of the free time of those whose calendar is elsewhere, by their place among the offers: of each coach only the cheapest
-/// offer is asked for, all at the same time.
+/// What is known of the free time of those whose calendar is elsewhere, by their place among the
+/// offers: of each coach only the cheapest offer is asked for, all at the same time.
 async fn elsewhere(
     app: &Arc<App>,
     offers: &[(&coach::Model, &event_type::Model)],
     range: Interval,
 ) -> Result<HashMap<usize, Reading>> {
     let mut asked = HashSet::new();
-    let first = offers.iter().enumerate().filter(|(_, (coach, _))| coach.scheduler == Scheduler::CalCom);
-    let first = first.filter(|(_, (coach, _))| asked.insert(coach.id)).take(MOST_ELSEWHERE);
+    let first = offers
+        .iter()
+        .enumerate()
+        .filter(|(_, (coach, _))| coach.scheduler == Scheduler::CalCom);
+    let first = first
+        .filter(|(_, (coach, _))| asked.insert(coach.id))
+        .take(MOST_ELSEWHERE);
     let readings = first.map(|(index, (coach, event_type))| async move {
         let question = Question {
             coach: (*coach).clone(),
@@ -139,8 +171,14 @@ async fn elsewhere(
         let reading = scheduling::read(app, &question, PATIENCE, false).await?;
         Ok((index, reading))
     });
-    let readings: Result<Vec<_>> = futures_util::future::join_all(readings).await.into_iter().collect();
-    Ok(readings?.into_iter().filter(|(_, reading)| reading.verified_at.is_some()).collect())
+    let readings: Result<Vec<_>> = futures_util::future::join_all(readings)
+        .await
+        .into_iter()
+        .collect();
+    Ok(readings?
+        .into_iter()
+        .filter(|(_, reading)| reading.verified_at.is_some())
+        .collect())
 }
 
 fn first_slots(
@@ -151,7 +189,10 @@ fn first_slots(
     now: DateTime<Utc>,
 ) -> Result<Vec<Slot>> {
     let terms = scheduling::terms(event_type, event_type.length_minutes)?;
-    Ok(availability.upcoming(&terms, range, now).take(most).collect())
+    Ok(availability
+        .upcoming(&terms, range, now)
+        .take(most)
+        .collect())
 }
 
 /// Offers that fit, by coach and price, one more than are looked at.
@@ -162,15 +203,37 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
     let readable = Condition::all()
         .add(C::Listed.eq(true))
         .add(C::AcceptsBookings.eq(true))
-        .add(C::Scheduler.eq(Scheduler::Native).or(C::Id.in_subquery(connection::live_coaches())))
-        .add_option(filter.specialties.as_deref().filter(|keys| !keys.is_empty()).map(has_specialty));
-    let coaches = Query::select().column(C::Id).from(coach::Entity).cond_where(readable).to_owned();
+        .add(
+            C::Scheduler
+                .eq(Scheduler::Native)
+                .or(C::Id.in_subquery(connection::live_coaches())),
+        )
+        .add_option(
+            filter
+                .specialties
+                .as_deref()
+                .filter(|keys| !keys.is_empty())
+                .map(has_specialty),
+        );
+    let coaches = Query::select()
+        .column(C::Id)
+        .from(coach::Entity)
+        .cond_where(readable)
+        .to_owned();
     let mut problems = Problems::default();
-    let affordable = check_max_price(&mut problems, filter.max_price.as_ref())
-        .map(|(minor, currency)| E::PriceMinor.lte(minor).and(E::PriceMinor.eq(0).or(E::Currency.eq(currency))));
+    let affordable =
+        check_max_price(&mut problems, filter.max_price.as_ref()).map(|(minor, currency)| {
+            E::PriceMinor
+                .lte(minor)
+                .and(E::PriceMinor.eq(0).or(E::Currency.eq(currency)))
+        });
     let types = event_type::Entity::find_public()
         .filter(E::CoachId.in_subquery(coaches))
-        .filter(Condition::all().add_option(affordable).add_option(filter.kind.map(|kind| E::Kind.eq(kind))))
+        .filter(
+            Condition::all()
+                .add_option(affordable)
+                .add_option(filter.kind.map(|kind| E::Kind.eq(kind))),
+        )
         .order_by_asc(E::CoachId)
         .order_by_asc(E::PriceMinor)
         .order_by_asc(E::Id)
@@ -180,8 +243,12 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
 
     let ids: Vec<Uuid> = types.iter().map(|found| found.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: HashMap<Uuid, coach::Model> = coaches.into_iter().map(|coach| (coach.id, coach)).collect();
-    Ok(types.into_iter().filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found))).collect())
+    let coaches: HashMap<Uuid, coach::Model> =
+        coaches.into_iter().map(|coach| (coach.id, coach)).collect();
+    Ok(types
+        .into_iter()
+        .filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found)))
+        .collect())
 }
 
 impl FreeFilter {
@@ -189,12 +256,19 @@ impl FreeFilter {
     fn check(&self) -> Result<(usize, usize)> {
         let mut problems = Problems::default();
         check_range(&mut problems, "filter.range", self.range, LONGEST);
-        check_specialties(&mut problems, "filter.specialties", self.specialties.as_deref());
+        check_specialties(
+            &mut problems,
+            "filter.specialties",
+            self.specialties.as_deref(),
+        );
         check_max_price(&mut problems, self.max_price.as_ref());
         problems.range("limit", self.limit, 1, 50);
         problems.range("slotsPerCoach", self.slots_per_coach, 1, 20);
         problems.finish()?;
-        Ok((self.limit.unsigned_abs() as usize, self.slots_per_coach.unsigned_abs() as usize))
+        Ok((
+            self.limit.unsigned_abs() as usize,
+            self.slots_per_coach.unsigned_abs() as usize,
+        ))
     }
 }
 
@@ -207,21 +281,50 @@ mod tests {
     fn everything_wrong_with_a_filter_is_told_at_once() {
         let from: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let filter = FreeFilter {
-            range: Interval { from, until: from + TimeDelta::days(8) },
+            range: Interval {
+                from,
+                until: from + TimeDelta::days(8),
+            },
             specialties: Some(vec!["%".to_owned()]),
-            max_price: Some(Price { amount: 1.into(), currency: "usd".to_owned() }),
+            max_price: Some(Price {
+                amount: 1.into(),
+                currency: "usd".to_owned(),
+            }),
             kind: None,
             limit: 51,
             slots_per_coach: 0,
         };
-        let Err(Error::Invalid(found)) = filter.check() else { panic!("it makes no sense") };
-        let paths: Vec<String> = found.iter().map(|violation| violation.field.join(".")).collect();
+        let Err(Error::Invalid(found)) = filter.check() else {
+            panic!("it makes no sense")
+        };
+        let paths: Vec<String> = found
+            .iter()
+            .map(|violation| violation.field.join("."))
+            .collect();
         assert_eq!(
             paths,
-            ["filter.range.until", "filter.specialties.0", "filter.maxPrice.currency", "limit", "slotsPerCoach"]
+            [
+                "filter.range.until",
+                "filter.specialties.0",
+                "filter.maxPrice.currency",
+                "limit",
+                "slotsPerCoach"
+            ]
         );
-        let good = FreeFilter { limit: 50, slots_per_coach: 20, specialties: None, max_price: None, ..filter };
-        let good = FreeFilter { range: Interval { from, until: from + TimeDelta::days(7) }, ..good };
+        let good = FreeFilter {
+            limit: 50,
+            slots_per_coach: 20,
+            specialties: None,
+            max_price: None,
+            ..filter
+        };
+        let good = FreeFilter {
+            range: Interval {
+                from,
+                until: from + TimeDelta::days(7),
+            },
+            ..good
+        };
         assert_eq!(good.check().ok(), Some((50, 20)));
     }
 }

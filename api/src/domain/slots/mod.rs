@@ -20,7 +20,8 @@ use super::text::Problems;
 use super::{Caller, Conflict, Error, Result, booking};
 use crate::app::App;
 
-/// How long an answer may take. What is not known by then is not waited for, and the answer says so.
+/// How long an answer may take. What is not known by then is not waited for, and the answer says
+/// so.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// Longest stretch that is searched at once.
 const LONGEST: TimeDelta = TimeDelta::days(62);
@@ -52,12 +53,14 @@ pub struct Slots {
     pub freshness: Freshness,
 }
 
-/// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time counts as free.
+/// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time
+/// counts as free.
 ///
 /// # Errors
-/// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or a length that makes no sense;
-/// `InvalidState` for a coach who takes no bookings or whose calendar cannot be read, `Unavailable` when it does not answer and nothing is
-/// known of it: never an empty list instead of an error.
+/// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or
+/// a length that makes no sense; `InvalidState` for a coach who takes no bookings or whose calendar
+/// cannot be read, `Unavailable` when it does not answer and nothing is known of it: never an empty
+/// list instead of an error.
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
@@ -69,17 +72,25 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         Some(id) => Some(moving(app, caller, id, &event_type).await?),
         None => None,
     };
-    let wanted = moving.as_ref().map(|booking| booking.coach_id).or(query.coach_id);
+    let wanted = moving
+        .as_ref()
+        .map(|booking| booking.coach_id)
+        .or(query.coach_id);
     let (coach, is_suspended) = match wanted {
         Some(id) if id != owner.id => {
             let host = host(db, &event_type, id).await?;
             let is_suspended = is_suspended(db, &host).await?;
             (host, is_suspended)
         }
-        _ => (owner, account.is_some_and(|account| account.suspended_at.is_some())),
+        _ => (
+            owner,
+            account.is_some_and(|account| account.suspended_at.is_some()),
+        ),
     };
     if moving.is_none() && (!coach.accepts_bookings || is_suspended) {
-        return Err(Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into());
+        return Err(
+            Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into(),
+        );
     }
     scheduling::require_readable(db, &coach).await?;
 
@@ -91,9 +102,14 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
     check(&query, length, &event_type, moving.is_some())?;
     let terms = scheduling::terms(&event_type, length)?;
     let user_id = caller.find_person().map(|person| person.user_id);
-    let except = Except { booking_id: moving.as_ref().map(|booking| booking.id), user_id };
+    let except = Except {
+        booking_id: moving.as_ref().map(|booking| booking.id),
+        user_id,
+    };
     let availability = scheduling::load(db, &coach, &event_type, query.range, except, now).await?;
-    let scheduler = moving.as_ref().map_or(coach.scheduler, |booking| booking.scheduler);
+    let scheduler = moving
+        .as_ref()
+        .map_or(coach.scheduler, |booking| booking.scheduler);
     if scheduler == Scheduler::Native {
         let slots = availability.slots(&terms, query.range, now);
         return Ok(Slots {
@@ -109,18 +125,36 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         Some(booking) => booking::find_uid(app, booking.id).await?,
         None => None,
     };
-    let question = Question { coach, event_type, length_minutes: length, moving: uid, range: query.range };
+    let question = Question {
+        coach,
+        event_type,
+        length_minutes: length,
+        moving: uid,
+        range: query.range,
+    };
     let reading = scheduling::read(app, &question, PATIENCE, false).await?;
-    let Question { coach, event_type, .. } = question;
+    let Question {
+        coach, event_type, ..
+    } = question;
     let Some(verified_at) = reading.verified_at else {
-        return Err(Error::Unavailable("the coach's calendar does not answer at present"));
+        return Err(Error::Unavailable(
+            "the coach's calendar does not answer at present",
+        ));
     };
     let freshness = reading.freshness();
     let slots = ours_left_out(reading.starts, &availability, &terms, now);
-    Ok(Slots { coach, event_type, slots, verified_at, source: Source::CalCom, freshness })
+    Ok(Slots {
+        coach,
+        event_type,
+        slots,
+        verified_at,
+        source: Source::CalCom,
+        freshness,
+    })
 }
 
-/// What the calendar offers, less what is taken or held here since it was asked, and the days on which the coach is away.
+/// What the calendar offers, less what is taken or held here since it was asked, and the days on
+/// which the coach is away.
 fn ours_left_out(
     starts: Vec<DateTime<Utc>>,
     availability: &Availability,
@@ -129,10 +163,15 @@ fn ours_left_out(
 ) -> Vec<Slot> {
     let is_free = |start: &DateTime<Utc>| {
         *start > now
-            && terms.claim(*start).is_some_and(|claim| !availability.is_busy(claim))
+            && terms
+                .claim(*start)
+                .is_some_and(|claim| !availability.is_busy(claim))
             && !availability.is_away(*start, *start + terms.length)
     };
-    let slot = |start: DateTime<Utc>| Slot { starts_at: start, ends_at: start + terms.length };
+    let slot = |start: DateTime<Utc>| Slot {
+        starts_at: start,
+        ends_at: start + terms.length,
+    };
     starts.into_iter().filter(is_free).map(slot).collect()
 }
 
@@ -140,8 +179,16 @@ fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bo
     let mut problems = Problems::default();
     check_range(&mut problems, "range", query.range, LONGEST);
     if !is_move && !event_type.lengths.0.contains(&length) {
-        let lengths: Vec<_> = event_type.lengths.0.iter().map(ToString::to_string).collect();
-        problems.add("lengthMinutes", format!("must be one of: {}", lengths.join(", ")));
+        let lengths: Vec<_> = event_type
+            .lengths
+            .0
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        problems.add(
+            "lengthMinutes",
+            format!("must be one of: {}", lengths.join(", ")),
+        );
     }
     problems.finish()
 }
@@ -149,9 +196,20 @@ fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bo
 /// Notes what is wrong with a stretch of time.
 fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: TimeDelta) {
     let until = format!("{path}.until");
-    problems.require(range.from < range.until, &until, "must be after the start of the stretch");
+    problems.require(
+        range.from < range.until,
+        &until,
+        "must be after the start of the stretch",
+    );
     let is_short = range.until - range.from <= longest;
-    problems.require(is_short, &until, format!("must be at most {} days after the start", longest.num_days()));
+    problems.require(
+        is_short,
+        &until,
+        format!(
+            "must be at most {} days after the start",
+            longest.num_days()
+        ),
+    );
 }
 
 /// The booking to be moved, when it is the caller's and of this type.
@@ -167,16 +225,23 @@ async fn moving(
         found => found?,
     };
     if booking.event_type_id != event_type.id {
-        return Err(Error::invalid("bookingId", "this booking is of another event type"));
+        return Err(Error::invalid(
+            "bookingId",
+            "this booking is of another event type",
+        ));
     }
     Ok(booking)
 }
 
 /// An event type with its owner, and the owner's account.
 async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Offer>> {
-    let its_owner =
-        event_type::Entity::belongs_to(coach::Entity).from(event_type::Column::CoachId).to(coach::Column::Id).into();
-    let owned = event_type::Entity::find_by_id(id).join(JoinType::InnerJoin, its_owner).select_also(coach::Entity);
+    let its_owner = event_type::Entity::belongs_to(coach::Entity)
+        .from(event_type::Column::CoachId)
+        .to(coach::Column::Id)
+        .into();
+    let owned = event_type::Entity::find_by_id(id)
+        .join(JoinType::InnerJoin, its_owner)
+        .select_also(coach::Entity);
     let found = owned.find_also(coach::Entity, user::Entity).one(db).await?;
     Ok(found.and_then(|(event_type, owner, account)| Some((event_type, owner?, account))))
 }
@@ -184,9 +249,17 @@ async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Offer>> {
 type Offer = (event_type::Model, coach::Model, Option<user::Model>);
 
 /// One of the other hosts.
-async fn host(db: &impl ConnectionTrait, event_type: &event_type::Model, coach_id: Uuid) -> Result<coach::Model> {
-    let host = event_type_host::Entity::find_by_id((event_type.id, coach_id)).one(db).await?;
-    host.ok_or_else(|| Error::invalid("coachId", "this coach does not give sessions of this type"))?;
+async fn host(
+    db: &impl ConnectionTrait,
+    event_type: &event_type::Model,
+    coach_id: Uuid,
+) -> Result<coach::Model> {
+    let host = event_type_host::Entity::find_by_id((event_type.id, coach_id))
+        .one(db)
+        .await?;
+    host.ok_or_else(|| {
+        Error::invalid("coachId", "this coach does not give sessions of this type")
+    })?;
     require(db, coach_id).await
 }
 
@@ -197,7 +270,15 @@ mod tests {
     fn wrong_with(from: &str, until: &str) -> Vec<String> {
         let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
         let mut problems = Problems::default();
-        check_range(&mut problems, "range", Interval { from: instant(from), until: instant(until) }, LONGEST);
+        check_range(
+            &mut problems,
+            "range",
+            Interval {
+                from: instant(from),
+                until: instant(until),
+            },
+            LONGEST,
+        );
         problems.paths()
     }
 
@@ -205,8 +286,17 @@ mod tests {
     fn a_stretch_has_a_length_up_to_62_days() {
         assert!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
         assert!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
-        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"), ["range.until"]);
-        assert_eq!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
-        assert_eq!(wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"), ["range.until"]);
+        assert_eq!(
+            wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"),
+            ["range.until"]
+        );
+        assert_eq!(
+            wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ["range.until"]
+        );
+        assert_eq!(
+            wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ["range.until"]
+        );
     }
 }

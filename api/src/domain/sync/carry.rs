@@ -31,13 +31,24 @@ pub(crate) enum How {
 /// # Errors
 /// When trying again may help; what does not help is kept, for the coach to see.
 pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
-    let Some(event_type) = Entity::find_by_id(event_type_id).one(app.db.read()).await? else { return Ok(()) };
-    let coach = coach::Entity::find_by_id(event_type.coach_id).one(app.db.read()).await?;
+    let Some(event_type) = Entity::find_by_id(event_type_id).one(app.db.read()).await? else {
+        return Ok(());
+    };
+    let coach = coach::Entity::find_by_id(event_type.coach_id)
+        .one(app.db.read())
+        .await?;
     if coach.is_none_or(|coach| coach.scheduler != Scheduler::CalCom) {
         return Ok(());
     }
-    let Some(account) = Account::of_coach(app, event_type.coach_id, Purpose::EventType).await? else {
-        return failed(app, event_type_id, State::Failed, "no Cal.com account is connected".to_owned()).await;
+    let Some(account) = Account::of_coach(app, event_type.coach_id, Purpose::EventType).await?
+    else {
+        return failed(
+            app,
+            event_type_id,
+            State::Failed,
+            "no Cal.com account is connected".to_owned(),
+        )
+        .await;
     };
     let carried = carry(app, &account, &event_type).await;
     match carried {
@@ -73,7 +84,8 @@ impl From<Error> for Stopped {
     }
 }
 
-/// Writes an event type there. What was never there and is archived here is not brought there: `None`.
+/// Writes an event type there. What was never there and is archived here is not brought there:
+/// `None`.
 ///
 /// # Errors
 /// What stood in the way. Doing it again is harmless: a slug is looked for before it is used.
@@ -100,10 +112,16 @@ pub(crate) async fn carry(
     };
     require_free(app, event_type, there.id).await?;
     let change = change(app, account, event_type, Some(&there)).await?;
-    Ok(Some((account.update_event_type(there.id, &change).await?, how)))
+    Ok(Some((
+        account.update_event_type(there.id, &change).await?,
+        how,
+    )))
 }
 
-async fn there(account: &Account<'_>, event_type: &Model) -> Result<Option<(EventType, How)>, Fault> {
+async fn there(
+    account: &Account<'_>,
+    event_type: &Model,
+) -> Result<Option<(EventType, How)>, Fault> {
     if let Some(id) = their_id(event_type) {
         match account.event_type(id).await {
             Ok(found) => return Ok(Some((found, How::Updated))),
@@ -111,16 +129,27 @@ async fn there(account: &Account<'_>, event_type: &Model) -> Result<Option<(Even
             Err(fault) => return Err(fault),
         }
     }
-    Ok(by_slug(account, &event_type.slug).await?.map(|found| (found, How::Adopted)))
+    Ok(by_slug(account, &event_type.slug)
+        .await?
+        .map(|found| (found, How::Adopted)))
 }
 
 pub(super) fn their_id(event_type: &Model) -> Option<i64> {
     let is_theirs = event_type.provider.as_deref() == Some(PROVIDER);
-    event_type.provider_event_type_id.as_deref().filter(|_| is_theirs)?.parse().ok()
+    event_type
+        .provider_event_type_id
+        .as_deref()
+        .filter(|_| is_theirs)?
+        .parse()
+        .ok()
 }
 
 async fn by_slug(account: &Account<'_>, slug: &str) -> Result<Option<EventType>, Fault> {
-    Ok(account.event_types().await?.into_iter().find(|theirs| theirs.slug == slug))
+    Ok(account
+        .event_types()
+        .await?
+        .into_iter()
+        .find(|theirs| theirs.slug == slug))
 }
 
 async fn change(
@@ -156,26 +185,52 @@ async fn require_free(app: &App, event_type: &Model, their_id: i64) -> Result<()
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn keep(app: &App, event_type: &Model, there: &EventType, message: Option<String>) -> Result<()> {
-    let (now, id, version, coach_id) = (app.clock.now(), event_type.id, event_type.version, event_type.coach_id);
+pub(crate) async fn keep(
+    app: &App,
+    event_type: &Model,
+    there: &EventType,
+    message: Option<String>,
+) -> Result<()> {
+    let (now, id, version, coach_id) = (
+        app.clock.now(),
+        event_type.id,
+        event_type.version,
+        event_type.coach_id,
+    );
     let (their_id, theirs) = (there.id.to_string(), fingerprint(&Offer::from(there)));
     app.db
         .write(move |txn| {
             let (their_id, theirs, message) = (their_id.clone(), theirs.clone(), message.clone());
             Box::pin(async move {
-                let Some(current) = Entity::find_by_id(id).one(&**txn).await? else { return Ok(()) };
+                let Some(current) = Entity::find_by_id(id).one(&**txn).await? else {
+                    return Ok(());
+                };
                 let link = ActiveModel {
                     provider: Set(Some(PROVIDER.to_owned())),
                     provider_event_type_id: Set(Some(their_id.clone())),
                     ..Default::default()
                 };
-                Entity::update_many().set(link).filter(Column::Id.eq(id)).exec(&**txn).await?;
+                Entity::update_many()
+                    .set(link)
+                    .filter(Column::Id.eq(id))
+                    .exec(&**txn)
+                    .await?;
                 let found = find(&**txn, id).await?;
-                let before = found.unwrap_or_else(|| mirror::blank(Subject::EventType, id, coach_id, now));
-                let agreed = Agreed { external_id: their_id, theirs, version, is_latest: current.version == version };
+                let before =
+                    found.unwrap_or_else(|| mirror::blank(Subject::EventType, id, coach_id, now));
+                let agreed = Agreed {
+                    external_id: their_id,
+                    theirs,
+                    version,
+                    is_latest: current.version == version,
+                };
                 let is_latest = agreed.is_latest;
                 put(txn, agreed.over(before, message, now)).await?;
-                if is_latest { Ok(()) } else { mirror::event_type_changed(txn, &current, now, "sync").await }
+                if is_latest {
+                    Ok(())
+                } else {
+                    mirror::event_type_changed(txn, &current, now, "sync").await
+                }
             })
         })
         .await?;
@@ -193,12 +248,21 @@ pub(super) struct Agreed {
 }
 
 impl Agreed {
-    pub(super) fn over(self, before: row::Model, message: Option<String>, now: DateTime<Utc>) -> row::Model {
+    pub(super) fn over(
+        self,
+        before: row::Model,
+        message: Option<String>,
+        now: DateTime<Utc>,
+    ) -> row::Model {
         row::Model {
             external_id: Some(self.external_id),
             theirs: Some(self.theirs),
             version: self.version,
-            state: if self.is_latest { State::Synced } else { State::Pending },
+            state: if self.is_latest {
+                State::Synced
+            } else {
+                State::Pending
+            },
             message,
             looked_at: Some(now),
             synced_at: Some(now),

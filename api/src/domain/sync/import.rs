@@ -35,17 +35,31 @@ pub struct Skipped {
 /// Most event types of a coach.
 const MOST: usize = 200;
 
-/// Makes an unlisted event type of each one at Cal.com that is not known here; one with a slug that is known here is linked with it, and
-/// ours is carried there. Safe to ask for again.
+/// Makes an unlisted event type of each one at Cal.com that is not known here; one with a slug that
+/// is known here is linked with it, and ours is carried there. Safe to ask for again.
 ///
 /// # Errors
-/// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account, `Unavailable` when Cal.com does not answer.
+/// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account,
+/// `Unavailable` when Cal.com does not answer.
 pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Import> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
-    let account = Account::of_coach(app, coach_id, Purpose::EventType.asked_by(Some(person.user_id))).await?;
-    let account = account.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
-    let there = account.event_types().await.map_err(again).map_err(pull::not_now)?;
-    let mut done = Import { event_types: Vec::new(), skipped: Vec::new() };
+    let account = Account::of_coach(
+        app,
+        coach_id,
+        Purpose::EventType.asked_by(Some(person.user_id)),
+    )
+    .await?;
+    let account = account
+        .ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
+    let there = account
+        .event_types()
+        .await
+        .map_err(again)
+        .map_err(pull::not_now)?;
+    let mut done = Import {
+        event_types: Vec::new(),
+        skipped: Vec::new(),
+    };
     for theirs in there {
         let (now, cause) = (app.clock.now(), caller.correlation_id.clone());
         let (title, id) = (theirs.title.clone(), entity::new_id());
@@ -55,54 +69,104 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
                 let (theirs, cause) = (theirs.clone(), cause.clone());
                 Box::pin(async move {
                     let coach = lock(txn, coach_id).await?;
-                    take(txn, &coach, &theirs, offers::blank(id, coach_id, now), &cause).await
+                    take(
+                        txn,
+                        &coach,
+                        &theirs,
+                        offers::blank(id, coach_id, now),
+                        &cause,
+                    )
+                    .await
                 })
             })
             .await;
         match taken {
             Ok(row) => done.event_types.extend(row),
             Err(Error::Invalid(wrong)) => {
-                let what = wrong.first().map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
-                done.skipped.push(Skipped { title, reason: what.unwrap_or_default() });
+                let what = wrong
+                    .first()
+                    .map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
+                done.skipped.push(Skipped {
+                    title,
+                    reason: what.unwrap_or_default(),
+                });
             }
-            Err(Error::Conflict(why)) => done.skipped.push(Skipped { title, reason: why.to_string() }),
+            Err(Error::Conflict(why)) => done.skipped.push(Skipped {
+                title,
+                reason: why.to_string(),
+            }),
             Err(error) => return Err(error),
         }
     }
     Ok(done)
 }
 
-async fn take(txn: &Txn, coach: &coach::Model, theirs: &EventType, blank: Model, cause: &str) -> Result<Option<Model>> {
+async fn take(
+    txn: &Txn,
+    coach: &coach::Model,
+    theirs: &EventType,
+    blank: Model,
+    cause: &str,
+) -> Result<Option<Model>> {
     let (now, their_id) = (blank.created_at, theirs.id.to_string());
-    if Entity::find_by_provider_id(PROVIDER, &their_id).one(&**txn).await?.is_some() {
+    if Entity::find_by_provider_id(PROVIDER, &their_id)
+        .one(&**txn)
+        .await?
+        .is_some()
+    {
         return Ok(None);
     }
-    let ours = Entity::find().filter(Column::CoachId.eq(coach.id)).all(&**txn).await?;
-    if let Some(same) = ours.iter().find(|row| row.slug == theirs.slug && row.provider_event_type_id.is_none()) {
+    let ours = Entity::find()
+        .filter(Column::CoachId.eq(coach.id))
+        .all(&**txn)
+        .await?;
+    if let Some(same) = ours
+        .iter()
+        .find(|row| row.slug == theirs.slug && row.provider_event_type_id.is_none())
+    {
         let mut row = same.clone().into_active_model();
         row.provider = sea_orm::Set(Some(PROVIDER.to_owned()));
         row.provider_event_type_id = sea_orm::Set(Some(their_id));
         let row = row.update(&**txn).await?;
-        job::enqueue(txn, &Job::PushEventType { event_type_id: row.id }, now, cause).await?;
+        job::enqueue(
+            txn,
+            &Job::PushEventType {
+                event_type_id: row.id,
+            },
+            now,
+            cause,
+        )
+        .await?;
         return Ok(Some(row));
     }
     if ours.len() >= MOST {
-        return Err(Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into());
+        return Err(
+            Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into(),
+        );
     }
     let mut row = blank;
     row.visibility = Visibility::Unlisted;
     Offer::from(theirs).apply(&mut row);
-    row.slug = free_slug(&row.slug, &ours.iter().map(|row| row.slug.as_str()).collect());
+    row.slug = free_slug(
+        &row.slug,
+        &ours.iter().map(|row| row.slug.as_str()).collect(),
+    );
     offers::require_sound(&row)?;
     (row.provider, row.provider_event_type_id) = (Some(PROVIDER.to_owned()), Some(their_id));
     let row = row.into_active_model().reset_all().insert(&**txn).await?;
     let before = mirror::blank(Subject::EventType, row.id, coach.id, now);
-    mirror::put(txn, pull::agreed(theirs, row.version).over(before, None, now)).await?;
+    mirror::put(
+        txn,
+        pull::agreed(theirs, row.version).over(before, None, now),
+    )
+    .await?;
     Ok(Some(row))
 }
 
 fn free_slug(slug: &str, taken: &HashSet<&str>) -> String {
     let numbered = (2..).map(|number| format!("{slug}-{number}"));
     let all = std::iter::once(slug.to_owned()).chain(numbered);
-    all.into_iter().find(|slug| !taken.contains(slug.as_str())).expect("numbers do not end")
+    all.into_iter()
+        .find(|slug| !taken.contains(slug.as_str()))
+        .expect("numbers do not end")
 }

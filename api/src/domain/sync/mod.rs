@@ -1,13 +1,17 @@
 //! What a coach offers and when they work, kept in step with their own calendar.
 //!
-//! What changes here is carried there by a job; what changes there is looked for once a day and whenever the coach asks. Cal.com does not
-//! say when something was changed, so a fingerprint of what it was when both sides last agreed is kept (`entity::mirror`). Where both have
-//! changed, ours stands when it was changed after we last looked there, else theirs; the coach is told which.
+//! What changes here is carried there by a job; what changes there is looked for once a day and
+//! whenever the coach asks. Cal.com does not say when something was changed, so a fingerprint of
+//! what it was when both sides last agreed is kept (`entity::mirror`). Where both have changed,
+//! ours stands when it was changed after we last looked there, else theirs; the coach is told
+//! which.
 //!
-//! Days on which a coach is away are closed there: by an entry of its own where the account is one of the platform's organization, else by
-//! dates without hours. Hours that are read back are cleared of those.
+//! Days on which a coach is away are closed there: by an entry of its own where the account is one
+//! of the platform's organization, else by dates without hours. Hours that are read back are
+//! cleared of those.
 //!
-//! Nothing else is ever deleted there: with an event type Cal.com deletes its bookings. What is archived here is hidden there.
+//! Nothing else is ever deleted there: with an event type Cal.com deletes its bookings. What is
+//! archived here is hidden there.
 
 mod absences;
 mod carry;
@@ -44,10 +48,14 @@ pub(super) fn told(fault: &Fault) -> String {
     use providers::cal_com::Refusal;
 
     match &fault.refusal {
-        Some(Refusal::AppNotConnected { app }) => format!("Cal.com refuses the location: {app} is not connected there"),
+        Some(Refusal::AppNotConnected { app }) => {
+            format!("Cal.com refuses the location: {app} is not connected there")
+        }
         Some(Refusal::DuplicateSlug) => "another event type at Cal.com has this slug".to_owned(),
         _ => match fault.kind {
-            Kind::Unauthorized => "Cal.com does not accept the connected account; connect it again".to_owned(),
+            Kind::Unauthorized => {
+                "Cal.com does not accept the connected account; connect it again".to_owned()
+            }
             Kind::Unavailable | Kind::RateLimited { .. } | Kind::Malformed => {
                 "Cal.com does not answer at present".to_owned()
             }

@@ -7,7 +7,9 @@ use entity::event_type::{self, Visibility};
 use entity::mirror::{self as row, State, Subject};
 use entity::{Uuid, coach, connection, schedule, schedule_override};
 use providers::cal_com::{EventType, Schedule};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
 
 use super::carry::{Agreed, their_id};
 use super::mirror::{find, fingerprint, put};
@@ -25,24 +27,39 @@ const STANDS: &str = "it was changed at Cal.com as well; what was changed here l
 const LOST: &str = "it was changed here as well; what was found at Cal.com stands";
 const GONE: &str = "it was deleted at Cal.com; the next change here brings it back there";
 
-/// Compares what a coach offers and their hours with their calendar, and makes both sides say the same; for a person where one asked.
+/// Compares what a coach offers and their hours with their calendar, and makes both sides say the
+/// same; for a person where one asked.
 ///
 /// # Errors
 /// When the calendar cannot be read.
 pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<()> {
-    let found = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    let Some(link) = found.filter(|link| link.is_live() && link.health != connection::Health::Broken) else {
+    let found = connection::Entity::find_by_id(connection_id)
+        .one(app.db.read())
+        .await?;
+    let Some(link) =
+        found.filter(|link| link.is_live() && link.health != connection::Health::Broken)
+    else {
         return Ok(());
     };
-    let Some(coach) = coach::Entity::find_by_id(link.coach_id).one(app.db.read()).await? else { return Ok(()) };
+    let Some(coach) = coach::Entity::find_by_id(link.coach_id)
+        .one(app.db.read())
+        .await?
+    else {
+        return Ok(());
+    };
     if coach.scheduler != Scheduler::CalCom {
         return Ok(());
     }
     let reason = Purpose::EventType.asked_by(actor_id);
-    let Some(account) = Account::of_coach(app, coach.id, reason).await? else { return Ok(()) };
+    let Some(account) = Account::of_coach(app, coach.id, reason).await? else {
+        return Ok(());
+    };
     // Hours first: event types name them.
     let there = account.schedules().await.map_err(again)?;
-    for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule).all(app.db.read()).await? {
+    for mirror in row::Entity::find_by_coach(coach.id, Subject::Schedule)
+        .all(app.db.read())
+        .await?
+    {
         look_at_schedule(app, mirror, &there).await?;
     }
     // What did not come through before. Whatever is in its way is in nobody else's.
@@ -62,13 +79,17 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
 /// The same at once, for a coach who asks, or for staff.
 ///
 /// # Errors
-/// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account, `Unavailable` when Cal.com does not answer.
+/// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account,
+/// `Unavailable` when Cal.com does not answer.
 pub async fn pull_mine(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<coach::Model> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
     let coach = crate::domain::coach::require(app.db.read(), coach_id).await?;
     let link = link::find_live(app, coach_id).await?;
-    let link = link.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
-    pull(app, link.id, Some(person.user_id)).await.map_err(not_now)?;
+    let link =
+        link.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
+    pull(app, link.id, Some(person.user_id))
+        .await
+        .map_err(not_now)?;
     Ok(coach)
 }
 
@@ -96,14 +117,25 @@ fn judge(
     version: i64,
     changed_at: chrono::DateTime<chrono::Utc>,
 ) -> Verdict {
-    let Some(mirror) = mirror else { return Verdict::Take(TAKEN) };
+    let Some(mirror) = mirror else {
+        return Verdict::Take(TAKEN);
+    };
     let ours_changed = mirror.version != version;
-    let theirs_changed = mirror.theirs.as_deref().is_some_and(|known| known != theirs);
+    let theirs_changed = mirror
+        .theirs
+        .as_deref()
+        .is_some_and(|known| known != theirs);
     match (ours_changed, theirs_changed) {
         (false, false) => Verdict::Nothing,
         (true, false) => Verdict::Push(None),
         (false, true) => Verdict::Take(TAKEN),
-        (true, true) if mirror.looked_at.is_none_or(|looked_at| changed_at > looked_at) => Verdict::Push(Some(STANDS)),
+        (true, true)
+            if mirror
+                .looked_at
+                .is_none_or(|looked_at| changed_at > looked_at) =>
+        {
+            Verdict::Push(Some(STANDS))
+        }
         (true, true) => Verdict::Take(LOST),
     }
 }
@@ -112,22 +144,35 @@ async fn look_at_event_type(app: &App, ours: event_type::Model, there: &[EventTy
     let mirror = find(app.db.read(), ours.id).await?;
     let Some(id) = their_id(&ours) else {
         // It was made here while nobody could carry it.
-        return if mirror.is_some() { push(app, Subject::EventType, ours.id, None).await } else { Ok(()) };
+        return if mirror.is_some() {
+            push(app, Subject::EventType, ours.id, None).await
+        } else {
+            Ok(())
+        };
     };
     let Some(theirs) = there.iter().find(|theirs| theirs.id == id) else {
         return gone(app, Subject::EventType, ours.id, ours.coach_id).await;
     };
     let said = Offer::from(theirs);
-    match judge(mirror.as_ref(), &fingerprint(&said), ours.version, ours.updated_at) {
+    match judge(
+        mirror.as_ref(),
+        &fingerprint(&said),
+        ours.version,
+        ours.updated_at,
+    ) {
         Verdict::Nothing => looked(app, ours.id).await,
         Verdict::Push(message) => push(app, Subject::EventType, ours.id, message).await,
         Verdict::Take(message) => {
             let (id, mut new) = (ours.id, ours.clone());
             said.apply(&mut new);
             if let Err(Error::Invalid(wrong)) = offers::require_sound(&new) {
-                let what = wrong.first().map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
-                let message =
-                    format!("changed at Cal.com to what cannot be offered here ({})", what.unwrap_or_default());
+                let what = wrong
+                    .first()
+                    .map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
+                let message = format!(
+                    "changed at Cal.com to what cannot be offered here ({})",
+                    what.unwrap_or_default()
+                );
                 return mirror::failed(app, id, State::Failed, message).await;
             }
             if new != ours {
@@ -145,7 +190,10 @@ async fn look_at_event_type(app: &App, ours: event_type::Model, there: &[EventTy
 async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Result<bool> {
     let id = new.id;
     let done = event_type::Entity::update_many()
-        .set(event_type::ActiveModel { id: sea_orm::ActiveValue::NotSet, ..new.into_active_model().reset_all() })
+        .set(event_type::ActiveModel {
+            id: sea_orm::ActiveValue::NotSet,
+            ..new.into_active_model().reset_all()
+        })
         .filter(event_type::Column::Id.eq(id))
         .filter(event_type::Column::Version.eq(version))
         .exec(app.db.write_one())
@@ -154,7 +202,8 @@ async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Re
         Ok(done) => Ok(done.rows_affected == 1),
         Err(error) => match Error::or_taken(error, "slug", "slug") {
             Error::Conflict(_) => {
-                let message = "changed at Cal.com to a slug that another event type has here".to_owned();
+                let message =
+                    "changed at Cal.com to a slug that another event type has here".to_owned();
                 mirror::failed(app, id, State::Failed, message).await?;
                 Ok(false)
             }
@@ -163,28 +212,56 @@ async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Re
     }
 }
 
-pub(super) async fn look_at_schedule(app: &App, mirror: row::Model, there: &[Schedule]) -> Result<()> {
-    let Some(ours) = schedule::Entity::find_by_id(mirror.id).one(app.db.read()).await? else { return Ok(()) };
-    let id = mirror.external_id.as_deref().and_then(|id| id.parse::<i64>().ok());
-    let Some(id) = id else { return push(app, Subject::Schedule, ours.id, None).await };
+pub(super) async fn look_at_schedule(
+    app: &App,
+    mirror: row::Model,
+    there: &[Schedule],
+) -> Result<()> {
+    let Some(ours) = schedule::Entity::find_by_id(mirror.id)
+        .one(app.db.read())
+        .await?
+    else {
+        return Ok(());
+    };
+    let id = mirror
+        .external_id
+        .as_deref()
+        .and_then(|id| id.parse::<i64>().ok());
+    let Some(id) = id else {
+        return push(app, Subject::Schedule, ours.id, None).await;
+    };
     let Some(theirs) = there.iter().find(|theirs| theirs.id == id) else {
         return gone(app, Subject::Schedule, ours.id, ours.coach_id).await;
     };
-    match judge(Some(&mirror), &schedules::of_theirs(theirs), ours.version, ours.updated_at) {
+    match judge(
+        Some(&mirror),
+        &schedules::of_theirs(theirs),
+        ours.version,
+        ours.updated_at,
+    ) {
         Verdict::Nothing => looked(app, ours.id).await,
         Verdict::Push(message) => push(app, Subject::Schedule, ours.id, message).await,
         Verdict::Take(message) => take_hours(app, ours, theirs, message).await,
     }
 }
 
-async fn take_hours(app: &App, ours: schedule::Model, theirs: &Schedule, message: &'static str) -> Result<()> {
+async fn take_hours(
+    app: &App,
+    ours: schedule::Model,
+    theirs: &Schedule,
+    message: &'static str,
+) -> Result<()> {
     let (now, today) = (app.clock.now(), schedules::today(app, &ours)?);
     let own = schedules::week(app, &ours).await?;
-    let told = own.clone().without(&absences::told(app, ours.coach_id).await?, today);
+    let told = own
+        .clone()
+        .without(&absences::told(app, ours.coach_id).await?, today);
     // Days that were closed there because the coach is away are no hours of theirs.
     let week = Week::theirs(theirs, today).reopened(&own, &told);
     if let Some(problem) = week.problem() {
-        let message = format!("changed at Cal.com to hours that make no sense ({problem}); ours stay as they are");
+        let message = format!(
+            "changed at Cal.com to hours that make no sense ({problem}); ours stay as they are"
+        );
         return mirror::failed(app, ours.id, State::Failed, message).await;
     }
     let mut new = ours.clone();
@@ -200,7 +277,11 @@ async fn take_hours(app: &App, ours: schedule::Model, theirs: &Schedule, message
             Box::pin(async move { store_hours(txn, new, &dates, today).await })
         })
         .await?;
-    if is_done { schedules::keep(app, &kept, theirs, Some(message.to_owned())).await } else { Ok(()) }
+    if is_done {
+        schedules::keep(app, &kept, theirs, Some(message.to_owned())).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes hours unless they were changed meanwhile. Dates that are over stay.
@@ -212,14 +293,26 @@ async fn store_hours(
 ) -> Result<bool> {
     use schedule_override::Column as O;
 
-    let found = schedule::Entity::find_by_id(new.id).lock_exclusive().one(&**txn).await?;
+    let found = schedule::Entity::find_by_id(new.id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?;
     if found.is_none_or(|found| found.version + 1 != new.version) {
         return Ok(false);
     }
     let id = new.id;
-    let row = schedule::ActiveModel { id: sea_orm::ActiveValue::NotSet, ..new.into_active_model().reset_all() };
-    schedule::Entity::update_many().set(row).filter(schedule::Column::Id.eq(id)).exec(&**txn).await?;
-    let coming = schedule_override::Entity::delete_many().filter(O::ScheduleId.eq(id)).filter(O::Date.gte(today));
+    let row = schedule::ActiveModel {
+        id: sea_orm::ActiveValue::NotSet,
+        ..new.into_active_model().reset_all()
+    };
+    schedule::Entity::update_many()
+        .set(row)
+        .filter(schedule::Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
+    let coming = schedule_override::Entity::delete_many()
+        .filter(O::ScheduleId.eq(id))
+        .filter(O::Date.gte(today));
     coming.exec(&**txn).await?;
     let rows: Vec<_> = dates
         .iter()
@@ -231,7 +324,9 @@ async fn store_hours(
         .map(|row| row.into_active_model().reset_all())
         .collect();
     if !rows.is_empty() {
-        schedule_override::Entity::insert_many(rows).exec_without_returning(&**txn).await?;
+        schedule_override::Entity::insert_many(rows)
+            .exec_without_returning(&**txn)
+            .await?;
     }
     Ok(true)
 }
@@ -240,7 +335,10 @@ async fn store_hours(
 async fn looked(app: &App, id: Uuid) -> Result<()> {
     let now = app.clock.now();
     row::Entity::update_many()
-        .set(row::ActiveModel { looked_at: sea_orm::ActiveValue::Set(Some(now)), ..Default::default() })
+        .set(row::ActiveModel {
+            looked_at: sea_orm::ActiveValue::Set(Some(now)),
+            ..Default::default()
+        })
         .filter(row::Column::Id.eq(id))
         .exec(app.db.write_one())
         .await?;
@@ -254,7 +352,16 @@ async fn push(app: &App, subject: Subject, id: Uuid, message: Option<&'static st
             Box::pin(async move {
                 if let Some(row) = find(&**txn, id).await? {
                     let message = message.map(str::to_owned).or_else(|| row.message.clone());
-                    put(txn, row::Model { state: State::Pending, message, updated_at: now, ..row }).await?;
+                    put(
+                        txn,
+                        row::Model {
+                            state: State::Pending,
+                            message,
+                            updated_at: now,
+                            ..row
+                        },
+                    )
+                    .await?;
                 }
                 let job = match subject {
                     Subject::EventType => Job::PushEventType { event_type_id: id },
@@ -271,7 +378,9 @@ async fn gone(app: &App, subject: Subject, id: Uuid, coach_id: Uuid) -> Result<(
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                let found = find(&**txn, id).await?.unwrap_or_else(|| mirror::blank(subject, id, coach_id, now));
+                let found = find(&**txn, id)
+                    .await?
+                    .unwrap_or_else(|| mirror::blank(subject, id, coach_id, now));
                 let row = row::Model {
                     external_id: None,
                     theirs: None,
@@ -289,7 +398,12 @@ async fn gone(app: &App, subject: Subject, id: Uuid, coach_id: Uuid) -> Result<(
 
 /// What was read and what is kept, put down as one.
 pub(super) fn agreed(theirs: &EventType, version: i64) -> Agreed {
-    Agreed { external_id: theirs.id.to_string(), theirs: fingerprint(&Offer::from(theirs)), version, is_latest: true }
+    Agreed {
+        external_id: theirs.id.to_string(),
+        theirs: fingerprint(&Offer::from(theirs)),
+        version,
+        is_latest: true,
+    }
 }
 
 #[cfg(test)]
@@ -311,7 +425,8 @@ mod tests {
     fn the_latest_change_wins() {
         let (now, hour) = (DateTime::UNIX_EPOCH, TimeDelta::hours(1));
         let known = known(3, now);
-        let verdict = |theirs, version, changed_at| judge(Some(&known), theirs, version, changed_at);
+        let verdict =
+            |theirs, version, changed_at| judge(Some(&known), theirs, version, changed_at);
         assert_eq!(verdict("before", 3, now - hour), Verdict::Nothing);
         assert_eq!(verdict("before", 4, now + hour), Verdict::Push(None));
         assert_eq!(verdict("after", 3, now - hour), Verdict::Take(TAKEN));

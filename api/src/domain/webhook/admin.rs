@@ -16,17 +16,30 @@ use crate::outbox::job::enqueue;
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
-pub async fn list(app: &App, caller: &Caller, status: Option<Status>, page: &PageInput) -> Result<Page<Model>> {
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    status: Option<Status>,
+    page: &PageInput,
+) -> Result<Page<Model>> {
     caller.require_admin()?;
     let mut query = Entity::find();
     if let Some(status) = status {
         query = query.filter(Column::Status.eq(status));
     }
-    let order = (List::Deliveries, (Column::ReceivedAt, Column::Id), Direction::Descending);
-    page::cut(app.db.read(), query, page, order, |row: &Model| (row.received_at, row.id)).await
+    let order = (
+        List::Deliveries,
+        (Column::ReceivedAt, Column::Id),
+        Direction::Descending,
+    );
+    page::cut(app.db.read(), query, page, order, |row: &Model| {
+        (row.received_at, row.id)
+    })
+    .await
 }
 
-/// Has a delivery understood again, as if it had just come. What it has already brought about is not brought about twice.
+/// Has a delivery understood again, as if it had just come. What it has already brought about is
+/// not brought about twice.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound`.
@@ -48,7 +61,8 @@ pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Mod
                 };
                 let delivery = row.update(&**txn).await?;
                 let work = Job::ProjectDelivery { delivery_id };
-                // The dead job is what is being replayed: it does not stay behind as if it were still to be looked at.
+                // The dead job is what is being replayed: it does not stay behind as if it were
+                // still to be looked at.
                 job::Entity::delete_many()
                     .filter(job::Column::Kind.eq(work.kind()))
                     .filter(job::Column::SubjectId.eq(delivery_id))
@@ -57,7 +71,15 @@ pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Mod
                     .await?;
                 enqueue(txn, &work, now, &correlation_id).await?;
                 let subject = format!("webhook_delivery_{}", delivery_id.simple());
-                audit::record(txn, Some(admin), "webhook.replay", &subject, now, &correlation_id).await?;
+                audit::record(
+                    txn,
+                    Some(admin),
+                    "webhook.replay",
+                    &subject,
+                    now,
+                    &correlation_id,
+                )
+                .await?;
                 Ok(delivery)
             })
         })

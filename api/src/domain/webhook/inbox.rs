@@ -1,7 +1,8 @@
 //! Where deliveries come in: opened, stored, answered.
 //!
-//! An answer of 200 is a promise, so it is given after the commit and not before. A commit waits for the disk, and a provider sends many
-//! deliveries at once; therefore everything that waits at that moment is stored in one transaction.
+//! An answer of 200 is a promise, so it is given after the commit and not before. A commit waits
+//! for the disk, and a provider sends many deliveries at once; therefore everything that waits at
+//! that moment is stored in one transaction.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,8 @@ use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Error, Result};
 use crate::outbox::{Job, job};
 
-/// Most deliveries in one transaction: what fits into one statement on both databases, and into a moment.
+/// Most deliveries in one transaction: what fits into one statement on both databases, and into a
+/// moment.
 const BATCH: usize = 256;
 
 /// What became of a delivery.
@@ -61,7 +63,8 @@ impl Refusal {
     }
 }
 
-/// Takes a delivery of Cal.com in: one row and its job, once, however often and in how many copies it comes.
+/// Takes a delivery of Cal.com in: one row and its job, once, however often and in how many copies
+/// it comes.
 ///
 /// # Errors
 /// See [`Refusal`]. Nothing has changed then.
@@ -74,7 +77,10 @@ pub async fn receive_cal_com(
     let received = async {
         let delivery = open(app, headers, &raw).await?;
         let (trigger, sent_at) = (delivery.trigger, delivery.created_at);
-        let receipt = app.inbox.store(&app.db, row(app, delivery, &raw, correlation_id)).await?;
+        let receipt = app
+            .inbox
+            .store(&app.db, row(app, delivery, &raw, correlation_id))
+            .await?;
         Ok((receipt, trigger.as_str(), sent_at))
     };
     let received: Result<_, Refusal> = received.await;
@@ -91,7 +97,10 @@ pub async fn receive_cal_com(
 
 async fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
     let mut opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
-    let is_strange = matches!(opened, Err(OpenError::BadSignature | OpenError::NotConfigured));
+    let is_strange = matches!(
+        opened,
+        Err(OpenError::BadSignature | OpenError::NotConfigured)
+    );
     if is_strange && app.webhook_secrets.refresh(app).await {
         // Another process may have had it registered.
         opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
@@ -110,7 +119,8 @@ fn row(app: &App, delivery: cal_com::Delivery, raw: &Bytes, correlation_id: &str
         row: ActiveModel {
             provider: Set(PROVIDER.to_owned()),
             dedupe_key: Set(delivery.dedupe_key),
-            // A body that is not Cal.com's may name its trigger with a NUL, which PostgreSQL's text cannot hold.
+            // A body that is not Cal.com's may name its trigger with a NUL, which PostgreSQL's text
+            // cannot hold.
             trigger: Set(delivery.trigger_name.replace('\0', "\u{fffd}")),
             uid: Set(delivery.uid),
             body: Set(raw.to_vec()),
@@ -148,11 +158,15 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Stores a delivery together with whatever else is waiting. Whoever comes first stores for all that have come by then; those who come
-    /// meanwhile are the next batch. The answer comes after the commit.
+    /// Stores a delivery together with whatever else is waiting. Whoever comes first stores for all
+    /// that have come by then; those who come meanwhile are the next batch. The answer comes after
+    /// the commit.
     async fn store(&self, db: &Db, row: Row) -> Answer {
         let (answer, mut answered) = oneshot::channel();
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((row, answer));
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((row, answer));
         loop {
             let turn = self.storing.lock().await;
             match answered.try_recv() {
@@ -179,7 +193,8 @@ impl Inbox {
             .map(|(row, answer)| ((row.id, row), answer))
             .map(|((id, row), answer)| (row, (id, answer)))
             .unzip();
-        // Two processes that store the same rows in the same order wait for each other, in another order they may lock each other out.
+        // Two processes that store the same rows in the same order wait for each other, in another
+        // order they may lock each other out.
         rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
         let rows: Arc<[Row]> = rows.into();
         let stored = db
@@ -202,17 +217,33 @@ impl Inbox {
 
 /// Stores what is new, with its jobs; gives the ids of what was new.
 async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
-    let once = OnConflict::columns([Column::Provider, Column::DedupeKey]).do_nothing().to_owned();
-    let models = rows.iter().map(|row| ActiveModel { id: Set(row.id), ..row.row.clone() });
+    let once = OnConflict::columns([Column::Provider, Column::DedupeKey])
+        .do_nothing()
+        .to_owned();
+    let models = rows.iter().map(|row| ActiveModel {
+        id: Set(row.id),
+        ..row.row.clone()
+    });
     let mut query = Entity::insert_many(models).on_conflict(once).into_query();
     query.returning_col(Column::Id);
     let new = txn.query_all(&query).await?;
-    let new = new.iter().map(|row| Uuid::try_get_by_index(row, 0)).collect::<Result<HashSet<_>, _>>();
+    let new = new
+        .iter()
+        .map(|row| Uuid::try_get_by_index(row, 0))
+        .collect::<Result<HashSet<_>, _>>();
     let new = new.map_err(|error| Error::internal("a webhook", sea_orm::DbErr::from(error)))?;
     let jobs: Vec<_> = rows
         .iter()
         .filter(|row| new.contains(&row.id))
-        .map(|row| (Job::ProjectDelivery { delivery_id: row.id }, row.received_at, row.correlation_id.as_str()))
+        .map(|row| {
+            (
+                Job::ProjectDelivery {
+                    delivery_id: row.id,
+                },
+                row.received_at,
+                row.correlation_id.as_str(),
+            )
+        })
         .collect();
     job::enqueue_all(txn, &jobs).await?;
     Ok(new)

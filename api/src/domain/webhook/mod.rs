@@ -1,4 +1,5 @@
-//! What providers tell us: stored first, exactly as it came, and answered; understood later, in a job.
+//! What providers tell us: stored first, exactly as it came, and answered; understood later, in a
+//! job.
 
 mod admin;
 mod inbox;
@@ -10,7 +11,9 @@ mod secrets;
 pub use admin::{list, replay};
 pub use inbox::{Inbox, Receipt, Refusal, receive_cal_com};
 pub use project::{give_up, project};
-pub use registrations::{delete, ensure_now, list as list_registrations, rotate_secret, set_triggers};
+pub use registrations::{
+    delete, ensure_now, list as list_registrations, rotate_secret, set_triggers,
+};
 pub use registry::{ensure, see_to_registration};
 pub(crate) use registry::{forget, withdraw};
 pub use secrets::CalComSecrets;

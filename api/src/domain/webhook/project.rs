@@ -1,8 +1,9 @@
 //! From a stored delivery to its effect, in one transaction.
 //!
-//! What comes is written down as facts first, then the booking is derived from all the facts there are. That is why order, repetition and
-//! gaps do not matter: the same facts give the same booking. Where Cal.com itself leaves gaps, so do we until its truth is read back:
-//! cancelling a whole series sends one message, for its first occurrence; the others stay as they are here.
+//! What comes is written down as facts first, then the booking is derived from all the facts there
+//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
+//! Where Cal.com itself leaves gaps, so do we until its truth is read back: cancelling a whole
+//! series sends one message, for its first occurrence; the others stay as they are here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,16 +23,18 @@ use crate::domain::scheduling::cal_com::{PROVIDER, tell};
 use crate::domain::{Act, Conflict, Error, Result};
 use crate::outbox;
 
-/// How long a transaction goes on taking deliveries: whoever writes history waits for it, also where there are many writers.
+/// How long a transaction goes on taking deliveries: whoever writes history waits for it, also
+/// where there are many writers.
 const LONGEST: Duration = Duration::from_millis(100);
 /// Longest failure that is kept with a delivery.
 const FAILURE: usize = 500;
 
-/// Turns stored deliveries into what they say, one after the other. Those that are taken together share a transaction for as long as it keeps
-/// nobody waiting. Doing it again changes nothing.
+/// Turns stored deliveries into what they say, one after the other. Those that are taken together
+/// share a transaction for as long as it keeps nobody waiting. Doing it again changes nothing.
 ///
 /// # Errors
-/// When the database fails; it is to be tried again then. A delivery that can never be understood is marked DEAD instead.
+/// When the database fails; it is to be tried again then. A delivery that can never be understood
+/// is marked DEAD instead.
 pub async fn project(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     let mut left = &delivery_ids[..];
     while !left.is_empty() {
@@ -55,7 +58,11 @@ async fn project_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Ve
                 outbox::enter(txn).await?;
                 let (began, mut done, mut projected) = (Instant::now(), 0, Vec::new());
                 for delivery_id in &*delivery_ids {
-                    projected.extend(project_in(txn, *delivery_id, now, deadline).await.map_err(again)?);
+                    projected.extend(
+                        project_in(txn, *delivery_id, now, deadline)
+                            .await
+                            .map_err(again)?,
+                    );
                     done += 1;
                     if txn.is_in_the_way() || began.elapsed() >= LONGEST {
                         break;
@@ -68,8 +75,11 @@ async fn project_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Ve
 }
 
 async fn announce(app: &App, delivery: Projected) {
-    let took = (app.clock.now() - delivery.received_at).to_std().unwrap_or_default();
-    app.metrics.webhook_projected(PROVIDER, &delivery.trigger, took);
+    let took = (app.clock.now() - delivery.received_at)
+        .to_std()
+        .unwrap_or_default();
+    app.metrics
+        .webhook_projected(PROVIDER, &delivery.trigger, took);
     if let Some(booking_id) = delivery.booking_id
         && let Err(error) = booking::doubt_free_time(app, booking_id).await
     {
@@ -85,12 +95,13 @@ struct Projected {
     received_at: DateTime<Utc>,
 }
 
-/// Whoever took the time between our looking and our writing has committed by now: looking again finds them.
+/// Whoever took the time between our looking and our writing has committed by now: looking again
+/// finds them.
 fn again(error: Error) -> Error {
     match error {
-        Error::Conflict(Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists) => {
-            Error::lost_race()
-        }
+        Error::Conflict(
+            Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists,
+        ) => Error::lost_race(),
         error => error,
     }
 }
@@ -103,14 +114,24 @@ async fn project_in(
     deadline: DateTime<Utc>,
 ) -> Result<Option<Projected>> {
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
-    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else { return Ok(None) };
+    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else {
+        return Ok(None);
+    };
     let outcome = match parse(&delivery.body) {
         Ok(event) => take_effect(txn, event, &delivery, (now, deadline)).await?,
-        Err(error) => Outcome { status: Status::Dead, booking_id: None, failure: Some(error.to_string()) },
+        Err(error) => Outcome {
+            status: Status::Dead,
+            booking_id: None,
+            failure: Some(error.to_string()),
+        },
     };
     let booking_id = outcome.booking_id;
     close(txn, delivery.id, outcome, now).await?;
-    Ok(Some(Projected { booking_id, trigger: delivery.trigger, received_at: delivery.received_at }))
+    Ok(Some(Projected {
+        booking_id,
+        trigger: delivery.trigger,
+        received_at: delivery.received_at,
+    }))
 }
 
 /// Where a delivery ends.
@@ -122,7 +143,11 @@ struct Outcome {
 
 impl Outcome {
     fn of(status: Status, booking_id: Option<Uuid>) -> Self {
-        Self { status, booking_id, failure: None }
+        Self {
+            status,
+            booking_id,
+            failure: None,
+        }
     }
 }
 
@@ -130,11 +155,17 @@ async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Res
     let row = ActiveModel {
         status: Set(outcome.status),
         booking_id: Set(outcome.booking_id),
-        failure: Set(outcome.failure.map(|failure| failure.chars().take(FAILURE).collect())),
+        failure: Set(outcome
+            .failure
+            .map(|failure| failure.chars().take(FAILURE).collect())),
         processed_at: Set(Some(now)),
         ..Default::default()
     };
-    Entity::update_many().set(row).filter(webhook_delivery::Column::Id.eq(id)).exec(&**txn).await?;
+    Entity::update_many()
+        .set(row)
+        .filter(webhook_delivery::Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
     Ok(())
 }
 

@@ -22,19 +22,29 @@ const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// `Unauthenticated`, `Forbidden` for anyone but staff.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     caller.require_admin()?;
-    Ok(Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(app.db.read()).await?)
+    Ok(Entity::find()
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(app.db.read())
+        .await?)
 }
 
 /// Sees to it now that an account's webhook is there as it should be.
 ///
 /// # Errors
-/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` where the server cannot be reached from outside, `Unavailable`.
+/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` where the server cannot be reached
+/// from outside, `Unavailable`.
 pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Result<Model> {
     caller.require_admin()?;
-    let link = live(app, connection_id).await?.ok_or(Error::NotFound("connection"))?;
+    let link = live(app, connection_id)
+        .await?
+        .ok_or(Error::NotFound("connection"))?;
     let done = mend(app, &link).await.map_err(not_now)?;
     done.ok_or_else(|| {
-        Conflict::InvalidState("PUBLIC_URL is no https address, so Cal.com would send nothing to it".to_owned()).into()
+        Conflict::InvalidState(
+            "PUBLIC_URL is no https address, so Cal.com would send nothing to it".to_owned(),
+        )
+        .into()
     })
 }
 
@@ -44,8 +54,8 @@ pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Resu
 /// As [`ensure_now`].
 pub async fn rotate_secret(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let row = get(app, caller, id).await?;
-    let old =
-        open(app, &row, SECRET, &row.secret).ok_or_else(|| Error::internal("a webhook", "its secret does not open"))?;
+    let old = open(app, &row, SECRET, &row.secret)
+        .ok_or_else(|| Error::internal("a webhook", "its secret does not open"))?;
     let change = ActiveModel {
         secret: Set(seal(app, id, SECRET, &new_secret())?),
         previous_secret: Set(Some(seal(app, id, PREVIOUS, &old)?)),
@@ -59,7 +69,12 @@ pub async fn rotate_secret(app: &App, caller: &Caller, id: Uuid) -> Result<Model
 ///
 /// # Errors
 /// As [`ensure_now`]; `Invalid` for a trigger that Cal.com does not have, or none at all.
-pub async fn set_triggers(app: &App, caller: &Caller, id: Uuid, triggers: Vec<String>) -> Result<Model> {
+pub async fn set_triggers(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    triggers: Vec<String>,
+) -> Result<Model> {
     get(app, caller, id).await?;
     if triggers.is_empty() {
         return Err(Error::invalid("triggers", "needs at least one"));
@@ -69,11 +84,15 @@ pub async fn set_triggers(app: &App, caller: &Caller, id: Uuid, triggers: Vec<St
             return Err(Error::invalid("triggers", "Cal.com has no such trigger"));
         }
     }
-    let change = ActiveModel { triggers: Set(Triggers(triggers)), ..Default::default() };
+    let change = ActiveModel {
+        triggers: Set(Triggers(triggers)),
+        ..Default::default()
+    };
     change_row(app, caller, id, change, "webhook.set_triggers").await
 }
 
-/// Deletes a webhook, here and there. As long as its account is connected, the next daily look makes it again.
+/// Deletes a webhook, here and there. As long as its account is connected, the next daily look
+/// makes it again.
 ///
 /// # Errors
 /// As [`ensure_now`].
@@ -81,17 +100,31 @@ pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let row = get(app, caller, id).await?;
     if let (Some(external_id), Ok(place)) = (&row.external_id, place_of(app, &row).await) {
         match place.delete(external_id).await {
-            Err(fault) if fault.kind != providers::Kind::NotFound => return Err(unavailable(fault)),
+            Err(fault) if fault.kind != providers::Kind::NotFound => {
+                return Err(unavailable(fault));
+            }
             _ => {}
         }
     }
-    let (actor, now, cause) = (caller.require_admin()?.user_id, app.clock.now(), caller.correlation_id.clone());
+    let (actor, now, cause) = (
+        caller.require_admin()?.user_id,
+        app.clock.now(),
+        caller.correlation_id.clone(),
+    );
     app.db
         .write(move |txn| {
             let cause = cause.clone();
             Box::pin(async move {
                 Entity::delete_by_id(id).exec(&**txn).await?;
-                audit::record(txn, Some(actor), "webhook.delete", &subject(id), now, &cause).await
+                audit::record(
+                    txn,
+                    Some(actor),
+                    "webhook.delete",
+                    &subject(id),
+                    now,
+                    &cause,
+                )
+                .await
             })
         })
         .await?;
@@ -101,17 +134,37 @@ pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 
 async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     caller.require_admin()?;
-    Entity::find_by_id(id).one(app.db.write_one()).await?.ok_or(Error::NotFound("webhook"))
+    Entity::find_by_id(id)
+        .one(app.db.write_one())
+        .await?
+        .ok_or(Error::NotFound("webhook"))
 }
 
-async fn change_row(app: &App, caller: &Caller, id: Uuid, change: ActiveModel, action: &'static str) -> Result<Model> {
-    let (actor, now, cause) = (caller.require_admin()?.user_id, app.clock.now(), caller.correlation_id.clone());
+async fn change_row(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    change: ActiveModel,
+    action: &'static str,
+) -> Result<Model> {
+    let (actor, now, cause) = (
+        caller.require_admin()?.user_id,
+        app.clock.now(),
+        caller.correlation_id.clone(),
+    );
     app.db
         .write(move |txn| {
             let (cause, change) = (cause.clone(), change.clone());
             Box::pin(async move {
-                let change = ActiveModel { updated_at: Set(now), ..change };
-                Entity::update_many().set(change).filter(Column::Id.eq(id)).exec(&**txn).await?;
+                let change = ActiveModel {
+                    updated_at: Set(now),
+                    ..change
+                };
+                Entity::update_many()
+                    .set(change)
+                    .filter(Column::Id.eq(id))
+                    .exec(&**txn)
+                    .await?;
                 audit::record(txn, Some(actor), action, &subject(id), now, &cause).await
             })
         })
@@ -128,7 +181,9 @@ fn subject(id: Uuid) -> String {
 
 fn unavailable(fault: Fault) -> Error {
     tracing::info!(error = %fault, "a webhook could not be changed at Cal.com");
-    Error::Unavailable("Cal.com does not answer at present; what was changed is carried out at the next look")
+    Error::Unavailable(
+        "Cal.com does not answer at present; what was changed is carried out at the next look",
+    )
 }
 
 fn not_now(error: Error) -> Error {

@@ -1,8 +1,10 @@
-//! Webhooks that we have Cal.com register: exactly one for each account, at the level that covers most.
+//! Webhooks that we have Cal.com register: exactly one for each account, at the level that covers
+//! most.
 //!
-//! A booking that matches several registrations is told of once for each. So accounts that the platform made share one at the platform's
-//! own level, and each other account has one of its own. A row is written down before Cal.com is asked, with its secret sealed in it:
-//! what is signed with it is known from the first delivery on.
+//! A booking that matches several registrations is told of once for each. So accounts that the
+//! platform made share one at the platform's own level, and each other account has one of its own.
+//! A row is written down before Cal.com is asked, with its secret sealed in it: what is signed with
+//! it is known from the first delivery on.
 
 use chrono::TimeDelta;
 use entity::Uuid;
@@ -10,7 +12,9 @@ use entity::connection::{self, Kind as LinkKind};
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
 use providers::Error as Fault;
 use providers::cal_com::webhook::Trigger;
-use providers::cal_com::{Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope};
+use providers::cal_com::{
+    Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope,
+};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
@@ -42,7 +46,8 @@ const USUAL: [Trigger; 8] = [
     Trigger::MeetingEnded,
 ];
 
-/// Puts down to be looked at the webhooks of accounts for which no look is planned. Safe to run anywhere, any number of times.
+/// Puts down to be looked at the webhooks of accounts for which no look is planned. Safe to run
+/// anywhere, any number of times.
 ///
 /// # Errors
 /// When the database fails.
@@ -61,25 +66,34 @@ pub async fn ensure(app: &App) -> Result<()> {
 /// # Errors
 /// When trying again may help.
 pub async fn see_to_registration(app: &App, connection_id: Uuid) -> Result<()> {
-    let Some(link) = live(app, connection_id).await? else { return Ok(()) };
+    let Some(link) = live(app, connection_id).await? else {
+        return Ok(());
+    };
     mend(app, &link).await?;
     let next = app.clock.now() + EVERY;
     app.db
         .write(move |txn| {
-            Box::pin(async move { enqueue(txn, &Job::EnsureWebhook { connection_id }, next, "webhooks").await })
+            Box::pin(async move {
+                enqueue(txn, &Job::EnsureWebhook { connection_id }, next, "webhooks").await
+            })
         })
         .await
 }
 
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
-    let link = connection::Entity::find_by_id(connection_id).one(app.db.read()).await?;
+    let link = connection::Entity::find_by_id(connection_id)
+        .one(app.db.read())
+        .await?;
     Ok(link.filter(connection::Model::is_live))
 }
 
-/// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could be sent to us.
+/// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could
+/// be sent to us.
 pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<Model>> {
     if !is_reachable(&app.public_url) {
-        tracing::warn!("no webhook is registered: PUBLIC_URL is no https address, so Cal.com would send nothing to it");
+        tracing::warn!(
+            "no webhook is registered: PUBLIC_URL is no https address, so Cal.com would send nothing to it"
+        );
         return Ok(None);
     }
     let row = row(app, link).await?;
@@ -88,15 +102,18 @@ pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<M
     if row.scope == Scope::Platform {
         clear_own(app, link.coach_id, &row.url).await?;
     }
-    let row =
-        bring_in_step(app, &row, &place).await.map_err(|fault| Error::internal("registering a webhook", fault))?;
+    let row = bring_in_step(app, &row, &place)
+        .await
+        .map_err(|fault| Error::internal("registering a webhook", fault))?;
     Ok(Some(row))
 }
 
 /// The row, made when there is none. Its id follows from what it is for, so that no two are made.
 async fn row(app: &App, link: &connection::Model) -> Result<Model> {
     let client = cal_com(app)?;
-    let platform = client.platform_client_id().filter(|_| link.kind == LinkKind::ManagedUser);
+    let platform = client
+        .platform_client_id()
+        .filter(|_| link.kind == LinkKind::ManagedUser);
     let (id, scope, connection_id) = match platform {
         Some(client_id) => (platform_row(client_id), Scope::Platform, None),
         None => (link.id, Scope::User, Some(link.id)),
@@ -112,13 +129,21 @@ async fn row(app: &App, link: &connection::Model) -> Result<Model> {
         secret: Set(seal(app, id, SECRET, &new_secret())?),
         previous_secret: Set(None),
         previous_valid_until: Set(None),
-        triggers: Set(Triggers(USUAL.iter().map(|trigger| trigger.as_str().to_owned()).collect())),
+        triggers: Set(Triggers(
+            USUAL
+                .iter()
+                .map(|trigger| trigger.as_str().to_owned())
+                .collect(),
+        )),
         checked_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };
     let once = OnConflict::column(Column::Id).do_nothing().to_owned();
-    Entity::insert(row).on_conflict(once).exec_without_returning(app.db.write_one()).await?;
+    Entity::insert(row)
+        .on_conflict(once)
+        .exec_without_returning(app.db.write_one())
+        .await?;
     let row = Entity::find_by_id(id).one(app.db.write_one()).await?;
     row.ok_or_else(|| Error::internal("a webhook", "its row is gone"))
 }
@@ -138,12 +163,22 @@ pub(super) struct At<'a> {
 pub(super) async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
     let client = cal_com(app)?;
     let Some(connection_id) = row.connection_id else {
-        return Ok(At { client, scope: WebhookScope::Client, account: None });
+        return Ok(At {
+            client,
+            scope: WebhookScope::Client,
+            account: None,
+        });
     };
     let link = live(app, connection_id).await?;
-    let link = link.ok_or_else(|| Conflict::InvalidState("its account is not connected any more".to_owned()))?;
+    let link = link.ok_or_else(|| {
+        Conflict::InvalidState("its account is not connected any more".to_owned())
+    })?;
     let account = Account::of_coach(app, link.coach_id, Purpose::Webhook).await?;
-    Ok(At { client, scope: WebhookScope::User, account })
+    Ok(At {
+        client,
+        scope: WebhookScope::User,
+        account,
+    })
 }
 
 impl At<'_> {
@@ -159,30 +194,49 @@ impl At<'_> {
 
     async fn list(&self) -> Result<Vec<WebhookRegistration>, Fault> {
         let scope = self.scope;
-        self.call(|client, credential| async move { client.list_webhooks(&credential, scope, None, None).await }).await
+        self.call(|client, credential| async move {
+            client.list_webhooks(&credential, scope, None, None).await
+        })
+        .await
     }
 
     async fn create(&self, change: &WebhookChange) -> Result<WebhookRegistration, Fault> {
         let scope = self.scope;
-        self.call(|client, credential| async move { client.create_webhook(&credential, scope, change).await }).await
+        self.call(|client, credential| async move {
+            client.create_webhook(&credential, scope, change).await
+        })
+        .await
     }
 
     async fn update(&self, id: &str, change: &WebhookChange) -> Result<WebhookRegistration, Fault> {
         let scope = self.scope;
-        self.call(|client, credential| async move { client.update_webhook(&credential, scope, id, change).await }).await
+        self.call(|client, credential| async move {
+            client.update_webhook(&credential, scope, id, change).await
+        })
+        .await
     }
 
     pub(super) async fn delete(&self, id: &str) -> Result<(), Fault> {
         let scope = self.scope;
-        self.call(|client, credential| async move { client.delete_webhook(&credential, scope, id).await }).await
+        self.call(|client, credential| async move {
+            client.delete_webhook(&credential, scope, id).await
+        })
+        .await
     }
 }
 
 /// Makes Cal.com have exactly this one for our address.
 pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
-    let ours = |error: Error| Fault::new(providers::Provider::CalCom, providers::Kind::Unavailable, error.to_string());
+    let ours = |error: Error| {
+        Fault::new(
+            providers::Provider::CalCom,
+            providers::Kind::Unavailable,
+            error.to_string(),
+        )
+    };
     let secret = open(app, row, SECRET, &row.secret);
-    let secret = secret.ok_or_else(|| ours(Error::internal("a webhook", "its secret does not open")))?;
+    let secret =
+        secret.ok_or_else(|| ours(Error::internal("a webhook", "its secret does not open")))?;
     let change = WebhookChange {
         subscriber_url: Some(row.url.clone()),
         active: Some(true),
@@ -191,10 +245,20 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
         ..WebhookChange::default()
     };
     let mut known = at.list().await?;
-    known.retain(|theirs| theirs.subscriber_url == row.url || Some(&theirs.id) == row.external_id.as_ref());
+    known.retain(|theirs| {
+        theirs.subscriber_url == row.url || Some(&theirs.id) == row.external_id.as_ref()
+    });
     // Ours first, should there be several; one whose body we could not read is made anew.
-    known.sort_by_key(|theirs| (theirs.payload_template.is_some(), Some(&theirs.id) != row.external_id.as_ref()));
-    let kept = known.first().filter(|theirs| theirs.payload_template.is_none()).cloned();
+    known.sort_by_key(|theirs| {
+        (
+            theirs.payload_template.is_some(),
+            Some(&theirs.id) != row.external_id.as_ref(),
+        )
+    });
+    let kept = known
+        .first()
+        .filter(|theirs| theirs.payload_template.is_none())
+        .cloned();
     for other in known.iter().skip(usize::from(kept.is_some())) {
         at.delete(&other.id).await?;
     }
@@ -219,7 +283,10 @@ fn is_as_wanted(theirs: &WebhookRegistration, row: &Model, secret: &SecretString
     theirs.active
         && theirs.subscriber_url == row.url
         && sorted(&theirs.triggers) == sorted(&row.triggers.0)
-        && theirs.secret.as_ref().is_some_and(|known| known.expose_secret() == secret.expose_secret())
+        && theirs
+            .secret
+            .as_ref()
+            .is_some_and(|known| known.expose_secret() == secret.expose_secret())
 }
 
 async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
@@ -229,22 +296,39 @@ async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
         ..Default::default()
     };
     let db = app.db.write_one();
-    Entity::update_many().set(change).filter(Column::Id.eq(row.id)).exec(db).await?;
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(row.id))
+        .exec(db)
+        .await?;
     let row = Entity::find_by_id(row.id).one(db).await?;
     row.ok_or_else(|| Error::internal("a webhook", "its row is gone"))
 }
 
 /// An account that the platform covers has none of its own: each change would be told twice.
 async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
-    let Some(account) = Account::of_coach(app, coach_id, Purpose::Webhook).await? else { return Ok(()) };
-    let at = At { client: cal_com(app)?, scope: WebhookScope::User, account: Some(account) };
+    let Some(account) = Account::of_coach(app, coach_id, Purpose::Webhook).await? else {
+        return Ok(());
+    };
+    let at = At {
+        client: cal_com(app)?,
+        scope: WebhookScope::User,
+        account: Some(account),
+    };
     let clear = async {
-        for own in at.list().await?.iter().filter(|own| own.subscriber_url == url) {
+        for own in at
+            .list()
+            .await?
+            .iter()
+            .filter(|own| own.subscriber_url == url)
+        {
             at.delete(&own.id).await?;
         }
         Ok(())
     };
-    clear.await.map_err(|fault: Fault| Error::internal("a webhook", fault))
+    clear
+        .await
+        .map_err(|fault: Fault| Error::internal("a webhook", fault))
 }
 
 pub(super) fn new_secret() -> SecretString {
@@ -252,7 +336,11 @@ pub(super) fn new_secret() -> SecretString {
 }
 
 pub(super) fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> Result<String> {
-    let place = Place { table: TABLE, row: &row_key(id), column };
+    let place = Place {
+        table: TABLE,
+        row: &row_key(id),
+        column,
+    };
     let sealed = app.vault.seal(place, secret.expose_secret());
     sealed.map_err(|error| Error::internal("sealing a webhook's secret", error))
 }
@@ -263,13 +351,21 @@ fn is_reachable(public_url: &str) -> bool {
     public_url.starts_with("https://") || loopback.iter().any(|start| public_url.starts_with(start))
 }
 
-/// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it answers.
+/// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it
+/// answers.
 pub(crate) async fn withdraw(app: &App, connection_id: Uuid) {
     let gone = async {
-        let row = Entity::find_by_id(connection_id).one(app.db.write_one()).await?;
-        let Some((row, external_id)) = row.and_then(|row| Some((row.clone(), row.external_id?))) else { return Ok(()) };
+        let row = Entity::find_by_id(connection_id)
+            .one(app.db.write_one())
+            .await?;
+        let Some((row, external_id)) = row.and_then(|row| Some((row.clone(), row.external_id?)))
+        else {
+            return Ok(());
+        };
         let at = place_of(app, &row).await?;
-        at.delete(&external_id).await.map_err(|fault| Error::internal("a webhook", fault))
+        at.delete(&external_id)
+            .await
+            .map_err(|fault| Error::internal("a webhook", fault))
     };
     let gone: Result<()> = gone.await;
     if let Err(error) = gone {
@@ -282,6 +378,9 @@ pub(crate) async fn withdraw(app: &App, connection_id: Uuid) {
 /// # Errors
 /// When the database fails.
 pub(crate) async fn forget(txn: &Txn, connection_id: Uuid) -> Result<()> {
-    Entity::delete_many().filter(Column::ConnectionId.eq(connection_id)).exec(&**txn).await?;
+    Entity::delete_many()
+        .filter(Column::ConnectionId.eq(connection_id))
+        .exec(&**txn)
+        .await?;
     Ok(())
 }

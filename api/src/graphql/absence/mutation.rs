@@ -55,7 +55,10 @@ impl AbsenceMutation {
                 affected_bookings: Some(affected),
                 ..AddAbsencePayload::default()
             },
-            Err(user_errors) => AddAbsencePayload { user_errors, ..AddAbsencePayload::default() },
+            Err(user_errors) => AddAbsencePayload {
+                user_errors,
+                ..AddAbsencePayload::default()
+            },
         })
     }
 
@@ -72,7 +75,10 @@ impl AbsenceMutation {
                 affected_bookings: Some(affected),
                 ..UpdateAbsencePayload::default()
             },
-            Err(user_errors) => UpdateAbsencePayload { user_errors, ..UpdateAbsencePayload::default() },
+            Err(user_errors) => UpdateAbsencePayload {
+                user_errors,
+                ..UpdateAbsencePayload::default()
+            },
         })
     }
 
@@ -101,6 +107,11 @@ async fn kept(
         Err(user_errors) => return Ok(Err(user_errors)),
     };
     let mut affected: Vec<_> = kept.affected.into_iter().map(Booking::new).collect();
-    fetch_along(ctx, ctx.look_ahead().field("affectedBookings"), affected.iter_mut()).await?;
+    fetch_along(
+        ctx,
+        ctx.look_ahead().field("affectedBookings"),
+        affected.iter_mut(),
+    )
+    .await?;
     Ok(Ok((Absence::new(kept.absence), affected)))
 }

@@ -46,7 +46,11 @@ impl Absence {
 
     /// How it stands in the coach's own calendar; null when that does not keep their time.
     async fn calendar_sync(&self) -> Option<CalendarSync> {
-        Some(CalendarSync::of(self.0.state?, self.0.message.clone(), self.0.synced_at))
+        Some(CalendarSync::of(
+            self.0.state?,
+            self.0.message.clone(),
+            self.0.synced_at,
+        ))
     }
 
     /// Grows by one with each change; give it back on update.

@@ -37,12 +37,24 @@ impl CoachCalendars {
             read_at: None,
         };
         match look {
-            Look::NeedsAction { action, message } => none(AccountReading::NeedsAction, Some(action), &message),
+            Look::NeedsAction { action, message } => {
+                none(AccountReading::NeedsAction, Some(action), &message)
+            }
             Look::Unavailable { message } => none(AccountReading::Unavailable, None, &message),
             Look::Read(found, read_at) => {
-                let accounts: Vec<_> = found.accounts.into_iter().map(CalendarAccount::new).collect();
-                let all = accounts.iter().filter_map(|account| account.calendars.as_deref()).flatten();
-                let destination = all.into_iter().find(|calendar| calendar.is_destination).cloned();
+                let accounts: Vec<_> = found
+                    .accounts
+                    .into_iter()
+                    .map(CalendarAccount::new)
+                    .collect();
+                let all = accounts
+                    .iter()
+                    .filter_map(|account| account.calendars.as_deref())
+                    .flatten();
+                let destination = all
+                    .into_iter()
+                    .find(|calendar| calendar.is_destination)
+                    .cloned();
                 Self {
                     status: AccountReading::Read,
                     action: None,
@@ -78,7 +90,9 @@ impl CalendarAccount {
             provider: account.provider,
             address: account.address,
             status: account.status,
-            calendars: account.calendars.map(|all| all.into_iter().map(ExternalCalendar::new).collect()),
+            calendars: account
+                .calendars
+                .map(|all| all.into_iter().map(ExternalCalendar::new).collect()),
         }
     }
 }

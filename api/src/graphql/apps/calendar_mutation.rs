@@ -102,7 +102,11 @@ impl CalendarMutation {
     ) -> Result<ConnectCalendarPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            let wanted = ConnectCalendar { coach_id, provider: input.provider, redirect_to: input.redirect_to.0 };
+            let wanted = ConnectCalendar {
+                coach_id,
+                provider: input.provider,
+                redirect_to: input.redirect_to.0,
+            };
             apps::connect_calendar(app(ctx), caller(ctx), wanted).await
         };
         ConnectCalendarPayload::new(done.await, Url)
@@ -116,8 +120,16 @@ impl CalendarMutation {
     ) -> Result<ConnectAppleCalendarPayload> {
         let done = async {
             let (username, app_password) = (input.username.into(), input.app_password.into());
-            let wanted = Apple { coach_id: coach_id(input.coach_id.as_ref())?, username, app_password };
-            look(ctx, apps::connect_apple_calendar(app(ctx), caller(ctx), wanted).await?).await
+            let wanted = Apple {
+                coach_id: coach_id(input.coach_id.as_ref())?,
+                username,
+                app_password,
+            };
+            look(
+                ctx,
+                apps::connect_apple_calendar(app(ctx), caller(ctx), wanted).await?,
+            )
+            .await
         };
         ConnectAppleCalendarPayload::new(done.await, |calendars| calendars)
     }
@@ -130,8 +142,15 @@ impl CalendarMutation {
     ) -> Result<SetCalendarFeedsPayload> {
         let done = async {
             let urls = input.urls.into_iter().map(Into::into).collect();
-            let wanted = Feeds { coach_id: coach_id(input.coach_id.as_ref())?, urls };
-            look(ctx, apps::set_calendar_feeds(app(ctx), caller(ctx), wanted).await?).await
+            let wanted = Feeds {
+                coach_id: coach_id(input.coach_id.as_ref())?,
+                urls,
+            };
+            look(
+                ctx,
+                apps::set_calendar_feeds(app(ctx), caller(ctx), wanted).await?,
+            )
+            .await
         };
         SetCalendarFeedsPayload::new(done.await, |calendars| calendars)
     }
@@ -143,7 +162,8 @@ impl CalendarMutation {
         #[graphql(desc = "Which account.")] input: CheckCalendarAccountInput,
     ) -> Result<CheckCalendarAccountPayload> {
         let done = async {
-            let account = Kind::CalendarAccount.key("calendarAccountId", &input.calendar_account_id)?;
+            let account =
+                Kind::CalendarAccount.key("calendarAccountId", &input.calendar_account_id)?;
             let coach_id = coach_id(input.coach_id.as_ref())?;
             apps::check_calendar_account(app(ctx), caller(ctx), coach_id, account).await
         };
@@ -157,7 +177,8 @@ impl CalendarMutation {
         #[graphql(desc = "Which account.")] input: DisconnectCalendarInput,
     ) -> Result<DisconnectCalendarPayload> {
         let done = async {
-            let account = Kind::CalendarAccount.key("calendarAccountId", &input.calendar_account_id)?;
+            let account =
+                Kind::CalendarAccount.key("calendarAccountId", &input.calendar_account_id)?;
             let coach_id = coach_id(input.coach_id.as_ref())?;
             apps::disconnect_calendar(app(ctx), caller(ctx), coach_id, account).await
         };
@@ -173,10 +194,19 @@ impl CalendarMutation {
     ) -> Result<SetConflictCalendarsPayload> {
         let done = async {
             let keys = input.calendar_ids.iter().enumerate();
-            let keys = keys.map(|(index, id)| Kind::ExternalCalendar.key(&format!("calendarIds.{index}"), id));
+            let keys = keys
+                .map(|(index, id)| Kind::ExternalCalendar.key(&format!("calendarIds.{index}"), id));
             let conflicts = Some(keys.collect::<Result<_, Error>>()?);
-            let choice = Choice { coach_id: coach_id(input.coach_id.as_ref())?, conflicts, destination: None };
-            look(ctx, apps::choose_calendars(app(ctx), caller(ctx), choice).await?).await
+            let choice = Choice {
+                coach_id: coach_id(input.coach_id.as_ref())?,
+                conflicts,
+                destination: None,
+            };
+            look(
+                ctx,
+                apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
+            )
+            .await
         };
         SetConflictCalendarsPayload::new(done.await, |calendars| calendars)
     }
@@ -189,8 +219,16 @@ impl CalendarMutation {
     ) -> Result<SetDestinationCalendarPayload> {
         let done = async {
             let destination = Some(Kind::ExternalCalendar.key("calendarId", &input.calendar_id)?);
-            let choice = Choice { coach_id: coach_id(input.coach_id.as_ref())?, conflicts: None, destination };
-            look(ctx, apps::choose_calendars(app(ctx), caller(ctx), choice).await?).await
+            let choice = Choice {
+                coach_id: coach_id(input.coach_id.as_ref())?,
+                conflicts: None,
+                destination,
+            };
+            look(
+                ctx,
+                apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
+            )
+            .await
         };
         SetDestinationCalendarPayload::new(done.await, |calendars| calendars)
     }
@@ -198,5 +236,7 @@ impl CalendarMutation {
 
 /// What is connected after a change. That it cannot be read is no failure of the change.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
-    Ok(CoachCalendars::new(apps::look_at_calendars(app(ctx), caller(ctx), coach_id).await?))
+    Ok(CoachCalendars::new(
+        apps::look_at_calendars(app(ctx), caller(ctx), coach_id).await?,
+    ))
 }

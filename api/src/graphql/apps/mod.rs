@@ -1,4 +1,5 @@
-//! What coaches have connected at their scheduler: calendars and apps for video. Read live, never kept.
+//! What coaches have connected at their scheduler: calendars and apps for video. Read live, never
+//! kept.
 
 pub mod calendar;
 pub mod calendar_mutation;

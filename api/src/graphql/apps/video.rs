@@ -47,7 +47,9 @@ impl CoachVideoApps {
             read_at: None,
         };
         match look {
-            Look::NeedsAction { action, message } => none(AccountReading::NeedsAction, Some(action), &message),
+            Look::NeedsAction { action, message } => {
+                none(AccountReading::NeedsAction, Some(action), &message)
+            }
             Look::Unavailable { message } => none(AccountReading::Unavailable, None, &message),
             Look::Read(found, read_at) => {
                 let shown = |state: &apps::VideoAppState| ConnectedVideoApp {
@@ -59,7 +61,11 @@ impl CoachVideoApps {
                     status: AccountReading::Read,
                     action: None,
                     message: None,
-                    default_app: found.apps.iter().find(|state| state.is_default).map(|state| state.app),
+                    default_app: found
+                        .apps
+                        .iter()
+                        .find(|state| state.is_default)
+                        .map(|state| state.app),
                     apps: Some(found.apps.iter().map(shown).collect()),
                     read_at: Some(DateTime(read_at)),
                 }

@@ -87,7 +87,11 @@ impl VideoMutation {
     ) -> Result<ConnectGoogleMeetPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(ctx, apps::connect_google_meet(app(ctx), caller(ctx), coach_id).await?).await
+            look(
+                ctx,
+                apps::connect_google_meet(app(ctx), caller(ctx), coach_id).await?,
+            )
+            .await
         };
         ConnectGoogleMeetPayload::new(done.await, |apps| apps)
     }
@@ -100,7 +104,11 @@ impl VideoMutation {
     ) -> Result<SetDefaultVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(ctx, apps::set_default_video_app(app(ctx), caller(ctx), coach_id, input.app).await?).await
+            look(
+                ctx,
+                apps::set_default_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
+            )
+            .await
         };
         SetDefaultVideoAppPayload::new(done.await, |apps| apps)
     }
@@ -113,7 +121,11 @@ impl VideoMutation {
     ) -> Result<DisconnectVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(ctx, apps::disconnect_video_app(app(ctx), caller(ctx), coach_id, input.app).await?).await
+            look(
+                ctx,
+                apps::disconnect_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
+            )
+            .await
         };
         DisconnectVideoAppPayload::new(done.await, |apps| apps)
     }
@@ -121,5 +133,7 @@ impl VideoMutation {
 
 /// What is connected after a change. That it cannot be read is no failure of the change.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
-    Ok(CoachVideoApps::new(apps::look_at_video(app(ctx), caller(ctx), coach_id).await?))
+    Ok(CoachVideoApps::new(
+        apps::look_at_video(app(ctx), caller(ctx), coach_id).await?,
+    ))
 }

@@ -32,8 +32,13 @@ impl BookingEvent {
 
     /// The person who did it; null when it was the system or somebody at the provider.
     async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        let Some(id) = self.0.actor_id else { return Ok(None) };
-        let user = ctx.data_unchecked::<Loaders>().load_one(UserById(id)).await?;
+        let Some(id) = self.0.actor_id else {
+            return Ok(None);
+        };
+        let user = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(UserById(id))
+            .await?;
         Ok(user.map(User))
     }
 

@@ -41,7 +41,8 @@ impl BookingFilter {
             coach_id: Kind::Coach.find_key("filter.coachId", self.coach_id.as_ref())?,
             client_id: Kind::User.find_key("filter.clientId", self.client_id.as_ref())?,
             client_email: self.client_email.map(|email| email.0),
-            event_type_id: Kind::EventType.find_key("filter.eventTypeId", self.event_type_id.as_ref())?,
+            event_type_id: Kind::EventType
+                .find_key("filter.eventTypeId", self.event_type_id.as_ref())?,
             in_conflict: self.in_conflict,
         })
     }
@@ -99,7 +100,12 @@ impl CreateBookingInput {
             starts_at: self.starts_at.0,
             length_minutes: self.length_minutes,
             time_zone: self.time_zone.0,
-            answers: answers.map(|answer| booking::AnswerInput { key: answer.key, values: answer.values }).collect(),
+            answers: answers
+                .map(|answer| booking::AnswerInput {
+                    key: answer.key,
+                    values: answer.values,
+                })
+                .collect(),
             guests: self.guests.into_iter().map(|guest| guest.0).collect(),
             hold_id: Kind::Hold.find_key("holdId", self.hold_id.as_ref())?,
         };

@@ -25,7 +25,11 @@ pub(super) async fn page_of(
     let filter = filter.unwrap_or_default().read()?;
     let listed = || {
         let rows = booking::listed(caller(ctx), scope, &filter)?;
-        Ok(Listed { table: &BOOKING, rows, order: booking::ORDER })
+        Ok(Listed {
+            table: &BOOKING,
+            rows,
+            order: booking::ORDER,
+        })
     };
     if let Some(written) = nodes(ctx, page, listed).await? {
         return Ok(Connection::written(written));
@@ -39,7 +43,8 @@ pub(super) async fn page_of(
     Ok(bookings)
 }
 
-/// Fetches what the selection asks for along with the bookings: one statement for each kind of thing, however many bookings.
+/// Fetches what the selection asks for along with the bookings: one statement for each kind of
+/// thing, however many bookings.
 pub(crate) async fn fetch_along<'b>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -51,33 +56,55 @@ pub(crate) async fn fetch_along<'b>(
     }
     let loaders = ctx.data_unchecked::<Loaders>();
     if asked.field("coach").exists() {
-        let ids = bookings.iter().map(|booking| CoachById(booking.row.coach_id));
+        let ids = bookings
+            .iter()
+            .map(|booking| CoachById(booking.row.coach_id));
         let found = loaders.load_many(ids).await?;
         for booking in &mut bookings {
-            booking.coach = found.get(&CoachById(booking.row.coach_id)).cloned().map(Coach::new);
+            booking.coach = found
+                .get(&CoachById(booking.row.coach_id))
+                .cloned()
+                .map(Coach::new);
         }
-        let coaches = bookings.iter_mut().filter_map(|booking| booking.coach.as_mut());
+        let coaches = bookings
+            .iter_mut()
+            .filter_map(|booking| booking.coach.as_mut());
         coach::fetch_along(ctx, asked.field("coach"), coaches).await?;
     }
     if asked.field("eventType").exists() {
-        let ids = bookings.iter().map(|booking| EventTypeById(booking.row.event_type_id));
+        let ids = bookings
+            .iter()
+            .map(|booking| EventTypeById(booking.row.event_type_id));
         let found = loaders.load_many(ids).await?;
         for booking in &mut bookings {
-            booking.event_type = found.get(&EventTypeById(booking.row.event_type_id)).cloned().map(EventType::new);
+            booking.event_type = found
+                .get(&EventTypeById(booking.row.event_type_id))
+                .cloned()
+                .map(EventType::new);
         }
     }
     if asked.field("client").exists() {
         // Into the loaders' memory, where the field finds them.
-        loaders.load_many(bookings.iter().filter_map(|booking| booking.row.client_id.map(UserById))).await?;
+        loaders
+            .load_many(
+                bookings
+                    .iter()
+                    .filter_map(|booking| booking.row.client_id.map(UserById)),
+            )
+            .await?;
     }
     if asked.field("session").exists() {
-        let ids = bookings.iter().map(|booking| SessionByBooking(booking.row.id));
+        let ids = bookings
+            .iter()
+            .map(|booking| SessionByBooking(booking.row.id));
         let found = loaders.load_many(ids).await?;
         for booking in &mut bookings {
             let session = found.get(&SessionByBooking(booking.row.id)).cloned();
             booking.session = Some(session.map(|row| Session::new(row, booking.row.clone())));
         }
-        let sessions = bookings.iter_mut().filter_map(|booking| booking.session.as_mut()?.as_mut());
+        let sessions = bookings
+            .iter_mut()
+            .filter_map(|booking| booking.session.as_mut()?.as_mut());
         session::fetch_along(ctx, asked.field("session"), sessions).await?;
     }
     Ok(())

@@ -29,7 +29,11 @@ pub struct BookingQuery;
 #[Object]
 impl BookingQuery {
     /// One booking in which the caller takes part; staff see all. NOT_FOUND for anyone else's.
-    async fn booking(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Option<Result<Booking>> {
+    async fn booking(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Booking>> {
         Some(find(ctx, &id).await)
     }
 }

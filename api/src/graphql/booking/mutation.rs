@@ -3,8 +3,8 @@
 use async_graphql::{Context, Object};
 
 use super::input::{
-    AddBookingGuestsInput, ApproveBookingInput, CancelBookingInput, CreateBookingInput, RecordPaymentInput,
-    RejectBookingInput, RescheduleBookingInput,
+    AddBookingGuestsInput, ApproveBookingInput, CancelBookingInput, CreateBookingInput,
+    RecordPaymentInput, RejectBookingInput, RescheduleBookingInput,
 };
 use super::object::Booking;
 use crate::domain::{self, booking};

@@ -15,7 +15,9 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{CoachById, EventTypeById, IsConnected, IsPaid, Loaders, SessionByBooking, UserById};
+use crate::graphql::loaders::{
+    CoachById, EventTypeById, IsConnected, IsPaid, Loaders, SessionByBooking, UserById,
+};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, EmailAddress, TimeZone, Url};
 use crate::graphql::session::Session;
@@ -33,7 +35,12 @@ pub struct Booking {
 
 impl Booking {
     pub(crate) fn new(row: Model) -> Self {
-        Self { row, coach: None, event_type: None, session: None }
+        Self {
+            row,
+            coach: None,
+            event_type: None,
+            session: None,
+        }
     }
 }
 
@@ -105,8 +112,14 @@ impl Booking {
         if let Some(found) = &self.event_type {
             return Some(Ok(found.clone()));
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(EventTypeById(self.row.event_type_id)).await;
-        found.map(|row| row.map(EventType::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(EventTypeById(self.row.event_type_id))
+            .await;
+        found
+            .map(|row| row.map(EventType::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// The coach.
@@ -114,14 +127,26 @@ impl Booking {
         if let Some(found) = &self.coach {
             return Some(Ok(found.clone()));
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await;
-        found.map(|row| row.map(Coach::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(CoachById(self.row.coach_id))
+            .await;
+        found
+            .map(|row| row.map(Coach::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// The client's account; null while nobody has signed up with the address the booking was made for.
     async fn client(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(UserById(self.row.client_id?)).await;
-        found.map(|row| row.map(User)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(UserById(self.row.client_id?))
+            .await;
+        found
+            .map(|row| row.map(User))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// The client's name, as given when booking.
@@ -158,7 +183,13 @@ impl Booking {
 
     /// Addresses of the others who are invited; for those who take part.
     async fn guests(&self) -> Vec<EmailAddress> {
-        self.row.guests.0.iter().cloned().map(EmailAddress).collect()
+        self.row
+            .guests
+            .0
+            .iter()
+            .cloned()
+            .map(EmailAddress)
+            .collect()
     }
 
     /// Price as agreed when booked; null when free.
@@ -183,8 +214,11 @@ impl Booking {
         #[graphql(desc = "When it would be cancelled; now when left out.")] at: Option<DateTime>,
     ) -> Result<CancellationQuote> {
         let at = at.map_or_else(|| app(ctx).clock.now(), |at| at.0);
-        let is_paid = ctx.data_unchecked::<Loaders>().load_one(IsPaid(self.row.id));
-        let quote = booking::quote(&self.row, at, is_paid.map_ok(Option::unwrap_or_default)).await?;
+        let is_paid = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(IsPaid(self.row.id));
+        let quote =
+            booking::quote(&self.row, at, is_paid.map_ok(Option::unwrap_or_default)).await?;
         Ok(CancellationQuote {
             refund_percent: quote.refund_percent,
             refund: Money::new(quote.refund_minor, &self.row.currency),
@@ -227,8 +261,14 @@ impl Booking {
         if let Some(found) = &self.session {
             return found.clone().map(Ok);
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(SessionByBooking(self.row.id)).await;
-        found.map(|row| row.map(|row| Session::new(row, self.row.clone()))).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(SessionByBooking(self.row.id))
+            .await;
+        found
+            .map(|row| row.map(|row| Session::new(row, self.row.clone())))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// What happened to it, newest first.
@@ -243,7 +283,8 @@ impl Booking {
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<BookingEvent>> {
-        let lines = booking::history(app(ctx), &self.row, &page(first, after, last, before)).await?;
+        let lines =
+            booking::history(app(ctx), &self.row, &page(first, after, last, before)).await?;
         Ok(Connection::new(lines, BookingEvent))
     }
 
@@ -256,9 +297,18 @@ impl Booking {
     async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<Action>> {
         let is_reachable = match self.row.scheduler {
             Scheduler::Native => true,
-            _ => ctx.data_unchecked::<Loaders>().load_one(IsConnected(self.row.coach_id)).await?.unwrap_or(false),
+            _ => ctx
+                .data_unchecked::<Loaders>()
+                .load_one(IsConnected(self.row.coach_id))
+                .await?
+                .unwrap_or(false),
         };
-        Ok(booking::allowed_actions(caller(ctx), &self.row, is_reachable, app(ctx).clock.now()))
+        Ok(booking::allowed_actions(
+            caller(ctx),
+            &self.row,
+            is_reachable,
+            app(ctx).clock.now(),
+        ))
     }
 
     /// When it was made.
@@ -275,7 +325,9 @@ impl Booking {
 impl Booking {
     fn local(&self, instant: chrono::DateTime<chrono::Utc>, zone: Option<TimeZone>) -> String {
         let zone = zone.unwrap_or_else(|| TimeZone::stored(&self.row.client_time_zone));
-        instant.with_timezone(&zone.0).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
+        instant
+            .with_timezone(&zone.0)
+            .to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
     }
 }
 
@@ -326,7 +378,10 @@ pub struct CancellationPolicy {
 
 impl CancellationPolicy {
     pub(crate) fn new(policy: &entity::event_type::Policy) -> Self {
-        Self { tiers: policy.tiers.clone(), max_moves: policy.max_moves }
+        Self {
+            tiers: policy.tiers.clone(),
+            max_moves: policy.max_moves,
+        }
     }
 }
 

@@ -63,9 +63,12 @@ impl BookingSubscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "One booking.")] booking_id: Option<ID>,
-        #[graphql(desc = "All bookings in which the caller takes part, new ones too; must be true when given.")]
+        #[graphql(
+            desc = "All bookings in which the caller takes part, new ones too; must be true when given."
+        )]
         mine: Option<bool>,
-        #[graphql(desc = "All bookings of the caller's own coach profile; staff may name any.")] coach_id: Option<ID>,
+        #[graphql(desc = "All bookings of the caller's own coach profile; staff may name any.")]
+        coach_id: Option<ID>,
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
         let (app, caller, handover) = (app(ctx), caller(ctx), ctx.data_unchecked::<Handover>());
@@ -79,7 +82,8 @@ impl BookingSubscription {
             Some(happened) => {
                 let told = tell(app, caller, happened).await;
                 if told.is_err() {
-                    // A reader without the right to go on must not be told the rest, nor one to whom something could not be told.
+                    // A reader without the right to go on must not be told the rest, nor one to
+                    // whom something could not be told.
                     handover.end();
                 }
                 told
@@ -109,24 +113,43 @@ impl Watch {
         let person = caller.require_person()?;
         match (booking_id, mine, coach_id) {
             (Some(id), None, None) => {
-                let booking = booking::get(app, caller, Kind::Booking.key("bookingId", &id)?).await?;
-                Ok(Self { filter: Filter::Booking(booking.id), booking_id: Some(booking.id), side: None })
+                let booking =
+                    booking::get(app, caller, Kind::Booking.key("bookingId", &id)?).await?;
+                Ok(Self {
+                    filter: Filter::Booking(booking.id),
+                    booking_id: Some(booking.id),
+                    side: None,
+                })
             }
             (None, Some(true), None) => {
                 let client_id = person.user_id;
                 let filter = person
                     .coach_id
-                    .map_or(Filter::Client(client_id), |coach_id| Filter::Either { client_id, coach_id });
-                Ok(Self { filter, booking_id: None, side: None })
+                    .map_or(Filter::Client(client_id), |coach_id| Filter::Either {
+                        client_id,
+                        coach_id,
+                    });
+                Ok(Self {
+                    filter,
+                    booking_id: None,
+                    side: None,
+                })
             }
             (None, None, Some(id)) => {
                 let coach_id = Kind::Coach.key("coachId", &id)?;
                 if !person.is_coach(coach_id) && !person.is_admin() {
                     return Err(domain::Error::NotFound("coach").into());
                 }
-                Ok(Self { filter: Filter::Coach(coach_id), booking_id: None, side: Some(Side::Coach) })
+                Ok(Self {
+                    filter: Filter::Coach(coach_id),
+                    booking_id: None,
+                    side: Some(Side::Coach),
+                })
             }
-            _ => Err(Error::invalid("bookingId", "give exactly one of bookingId, mine: true and coachId")),
+            _ => Err(Error::invalid(
+                "bookingId",
+                "give exactly one of bookingId, mine: true and coachId",
+            )),
         }
     }
 
@@ -140,13 +163,20 @@ impl Watch {
         // The cursor first: what happens between the two is told twice rather than never.
         let end = app.live.end().await?;
         match after {
-            Some(after) if after.0 > end => Err(Error::invalid("after", "is no cursor of this stream")),
+            Some(after) if after.0 > end => {
+                Err(Error::invalid("after", "is no cursor of this stream"))
+            }
             Some(after) => Ok((after.0, None)),
             None => Ok((end, Some(self.snapshot(app, caller, end).await?))),
         }
     }
 
-    async fn snapshot(&self, app: &App, caller: &Caller, cursor: i64) -> Result<BookingStreamMessage> {
+    async fn snapshot(
+        &self,
+        app: &App,
+        caller: &Caller,
+        cursor: i64,
+    ) -> Result<BookingStreamMessage> {
         let mut message = BookingStreamMessage {
             cursor: EventCursor(cursor),
             kind: BookingStreamMessageKind::Snapshot,
@@ -160,21 +190,42 @@ impl Watch {
             return Ok(message);
         }
         let (scope, coach_id) = match self.filter {
-            Filter::Coach(id) if !caller.find_person().is_some_and(|person| person.is_coach(id)) => {
+            Filter::Coach(id)
+                if !caller
+                    .find_person()
+                    .is_some_and(|person| person.is_coach(id)) =>
+            {
                 (Scope::Everyone, Some(id))
             }
             _ => (Scope::Own(self.side), None),
         };
-        let filter = BookingFilter { statuses: Some(Status::ACTIVE.to_vec()), coach_id, ..BookingFilter::default() };
-        let page = PageInput { first: Some(SNAPSHOT), ..PageInput::default() };
-        let (bookings, _) = booking::list(app, caller, scope, &filter, &page).await?.into_parts();
-        message.bookings = bookings.into_iter().map(|(_, row)| Booking::new(row)).collect();
+        let filter = BookingFilter {
+            statuses: Some(Status::ACTIVE.to_vec()),
+            coach_id,
+            ..BookingFilter::default()
+        };
+        let page = PageInput {
+            first: Some(SNAPSHOT),
+            ..PageInput::default()
+        };
+        let (bookings, _) = booking::list(app, caller, scope, &filter, &page)
+            .await?
+            .into_parts();
+        message.bookings = bookings
+            .into_iter()
+            .map(|(_, row)| Booking::new(row))
+            .collect();
         Ok(message)
     }
 }
 
-/// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs any more.
-async fn tell(app: &App, caller: &Caller, happened: Happened) -> Result<Option<BookingStreamMessage>> {
+/// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs
+/// any more.
+async fn tell(
+    app: &App,
+    caller: &Caller,
+    happened: Happened,
+) -> Result<Option<BookingStreamMessage>> {
     let line = happened?;
     identity::require_good_standing(app, caller).await?;
     let booking = match booking::get(app, caller, line.booking_id).await {

@@ -57,7 +57,13 @@ impl CoachQuery {
     ) -> Result<Connection<Coach>> {
         let filter = filter.unwrap_or_default().read();
         let page = page(first, after, last, before);
-        let listed = || Ok(Listed { table: &COACH, rows: coach::listed(&filter)?, order: coach::ORDER });
+        let listed = || {
+            Ok(Listed {
+                table: &COACH,
+                rows: coach::listed(&filter)?,
+                order: coach::ORDER,
+            })
+        };
         if let Some(written) = nodes(ctx, &page, listed).await? {
             return Ok(Connection::written(written));
         }

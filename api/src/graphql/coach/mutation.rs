@@ -23,7 +23,8 @@ impl CoachMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The changes.")] input: UpdateCoachProfileInput,
     ) -> Result<UpdateCoachProfilePayload> {
-        let done = async { coach::update_profile(app(ctx), caller(ctx), input.read()?).await }.await;
+        let done =
+            async { coach::update_profile(app(ctx), caller(ctx), input.read()?).await }.await;
         UpdateCoachProfilePayload::new(done, Coach::new)
     }
 }

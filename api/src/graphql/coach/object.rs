@@ -17,7 +17,9 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
 use crate::graphql::id::Kind;
-use crate::graphql::loaders::{AbsencesOf, ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf};
+use crate::graphql::loaders::{
+    AbsencesOf, ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf,
+};
 use crate::graphql::money::Money;
 use crate::graphql::scalars::{DateTime, TimeZone, Url};
 use crate::graphql::schedule::Schedule;
@@ -26,16 +28,21 @@ use crate::graphql::schedule::Schedule;
 #[derive(Clone, async_graphql::Description)]
 pub struct Coach {
     pub(crate) row: Model,
-    /// The first public event types and how many were asked for, fetched for the whole list at once.
+    /// The first public event types and how many were asked for, fetched for the whole list at
+    /// once.
     event_types: FetchedAlong<event_type::Model>,
 }
 
 impl Coach {
     pub(crate) fn new(row: Model) -> Self {
-        Self { row, event_types: FetchedAlong::default() }
+        Self {
+            row,
+            event_types: FetchedAlong::default(),
+        }
     }
 
-    /// The first public event types, where one page of them was asked for along with the whole list.
+    /// The first public event types, where one page of them was asked for along with the whole
+    /// list.
     pub(crate) fn first_event_types(&self) -> Option<&[event_type::Model]> {
         self.event_types.nodes()
     }
@@ -80,7 +87,10 @@ impl Coach {
 
     /// Fields of work, as stable keys such as negotiation, in the order of the alphabet.
     async fn specialties(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(SpecialtiesOf(self.row.id)).await?;
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(SpecialtiesOf(self.row.id))
+            .await?;
         Ok(found.unwrap_or_default())
     }
 
@@ -110,23 +120,38 @@ impl Coach {
         #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Also unlisted and archived ones; only for the coach and staff.", default)]
+        #[graphql(
+            desc = "Also unlisted and archived ones; only for the coach and staff.",
+            default
+        )]
         include_hidden: bool,
     ) -> Result<Connection<EventType>> {
-        let shown = if include_hidden { Shown::All } else { Shown::Public };
-        let is_first = after.is_none() && last.is_none() && before.is_none() && shown == Shown::Public;
+        let shown = if include_hidden {
+            Shown::All
+        } else {
+            Shown::Public
+        };
+        let is_first =
+            after.is_none() && last.is_none() && before.is_none() && shown == Shown::Public;
         let page = page(first, after, last, before);
         let rows = match self.event_types.page(&page)?.filter(|_| is_first) {
             Some((size, rows)) => first_page(self.row.id, size, rows.to_vec()),
             None => list_by_coach(app(ctx), caller(ctx), self.row.id, shown, &page).await?,
         };
-        Ok(Connection::new(rows, |row| EventType::new(row).with_coach(self.clone())))
+        Ok(Connection::new(rows, |row| {
+            EventType::new(row).with_coach(self.clone())
+        }))
     }
 
     /// Lowest price among the public event types that cost something, in the currency that most of them are in; null when all are free.
     async fn starting_price(&self, ctx: &Context<'_>) -> Result<Option<Money>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(PriceFrom(self.row.id)).await?;
-        Ok(found.flatten().map(|(minor, currency)| Money::new(minor, &currency)))
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(PriceFrom(self.row.id))
+            .await?;
+        Ok(found
+            .flatten()
+            .map(|(minor, currency)| Money::new(minor, &currency)))
     }
 
     /// The coach's hours, by name; null unless the caller is the coach or staff. A short list that is not paged: at most 50.
@@ -134,8 +159,16 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        let rows = ctx.data_unchecked::<Loaders>().load_one(SchedulesOf(self.row.id)).await?.unwrap_or_default();
-        Ok(Some(rows.into_iter().map(|row| Schedule::new(row).with_coach(self.clone())).collect()))
+        let rows = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(SchedulesOf(self.row.id))
+            .await?
+            .unwrap_or_default();
+        Ok(Some(
+            rows.into_iter()
+                .map(|row| Schedule::new(row).with_coach(self.clone()))
+                .collect(),
+        ))
     }
 
     /// The days on which the coach is away, today's and those to come, by the first day; null unless the caller is the coach or staff. A
@@ -144,9 +177,18 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        let rows = ctx.data_unchecked::<Loaders>().load_one(AbsencesOf(self.row.id)).await?.unwrap_or_default();
+        let rows = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(AbsencesOf(self.row.id))
+            .await?
+            .unwrap_or_default();
         let today = absence::today(&self.row, app(ctx).clock.now());
-        Ok(Some(rows.into_iter().filter(|row| row.last_day >= today).map(Absence::new).collect()))
+        Ok(Some(
+            rows.into_iter()
+                .filter(|row| row.last_day >= today)
+                .map(Absence::new)
+                .collect(),
+        ))
     }
 
     /// The accounts at providers that are connected, the newest first; null unless the caller is the coach or staff. A short list that is
@@ -155,7 +197,11 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        let rows = ctx.data_unchecked::<Loaders>().load_one(ConnectionsOf(self.row.id)).await?.unwrap_or_default();
+        let rows = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(ConnectionsOf(self.row.id))
+            .await?
+            .unwrap_or_default();
         Ok(Some(rows.into_iter().map(ConnectedAccount).collect()))
     }
 
@@ -165,7 +211,9 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        Ok(Some(CoachCalendars::new(look_at_calendars(app(ctx), caller(ctx), self.row.id).await?)))
+        Ok(Some(CoachCalendars::new(
+            look_at_calendars(app(ctx), caller(ctx), self.row.id).await?,
+        )))
     }
 
     /// The apps for video that are connected at the scheduler, read there now, which takes up to four seconds; null unless the caller is
@@ -174,7 +222,9 @@ impl Coach {
         if !is_managed_by(caller(ctx), self.row.id) {
             return Ok(None);
         }
-        Ok(Some(CoachVideoApps::new(look_at_video(app(ctx), caller(ctx), self.row.id).await?)))
+        Ok(Some(CoachVideoApps::new(
+            look_at_video(app(ctx), caller(ctx), self.row.id).await?,
+        )))
     }
 
     /// Whether the viewer may edit this profile.
@@ -198,7 +248,8 @@ impl Coach {
     }
 }
 
-/// Fetches what the selection asks for along with the coaches: one statement for each kind of thing, however many coaches.
+/// Fetches what the selection asks for along with the coaches: one statement for each kind of
+/// thing, however many coaches.
 pub(crate) async fn fetch_along<'c>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -212,14 +263,20 @@ pub(crate) async fn fetch_along<'c>(
     let ids: Vec<_> = coaches.iter().map(|coach| coach.row.id).collect();
     // Into the loaders' memory, where the fields find it.
     if asked.field("specialties").exists() {
-        loaders.load_many(ids.iter().map(|id| SpecialtiesOf(*id))).await?;
+        loaders
+            .load_many(ids.iter().map(|id| SpecialtiesOf(*id)))
+            .await?;
     }
     if asked.field("startingPrice").exists() {
-        loaders.load_many(ids.iter().map(|id| PriceFrom(*id))).await?;
+        loaders
+            .load_many(ids.iter().map(|id| PriceFrom(*id)))
+            .await?;
     }
     if asked.field("schedules").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
-        loaders.load_many(managed.map(|id| SchedulesOf(*id))).await?;
+        loaders
+            .load_many(managed.map(|id| SchedulesOf(*id)))
+            .await?;
     }
     if asked.field("outOfOffice").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
@@ -227,7 +284,9 @@ pub(crate) async fn fetch_along<'c>(
     }
     if asked.field("connectedAccounts").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
-        loaders.load_many(managed.map(|id| ConnectionsOf(*id))).await?;
+        loaders
+            .load_many(managed.map(|id| ConnectionsOf(*id)))
+            .await?;
     }
     let size = match asked.field("eventTypes").selection_fields()[..] {
         [] => return Ok(()),
@@ -247,12 +306,15 @@ pub(crate) async fn fetch_along<'c>(
             coach.event_types.set(size, rows);
         }
     } else {
-        coaches.iter_mut().for_each(|coach| coach.event_types.refuse());
+        coaches
+            .iter_mut()
+            .for_each(|coach| coach.event_types.refuse());
     }
     Ok(())
 }
 
-/// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is wrong with it is told by its resolver.
+/// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is
+/// wrong with it is told by its resolver.
 pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
     first_page_of(asked.arguments().ok()?)
 }

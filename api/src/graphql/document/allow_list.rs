@@ -17,7 +17,9 @@ pub struct AllowList {
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("the manifest is neither a persisted-query manifest of version 1 nor a map from ids to documents: {0}")]
+    #[error(
+        "the manifest is neither a persisted-query manifest of version 1 nor a map from ids to documents: {0}"
+    )]
     Shape(#[from] serde_json::Error),
     #[error(
         "the manifest has format {format:?} and version {version}; this server reads \"apollo-persisted-query-manifest\", version 1"
@@ -32,7 +34,11 @@ pub enum ManifestError {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Manifest {
-    Apollo { format: String, version: u64, operations: Vec<Operation> },
+    Apollo {
+        format: String,
+        version: u64,
+        operations: Vec<Operation>,
+    },
     Map(HashMap<String, String>),
 }
 
@@ -43,16 +49,23 @@ struct Operation {
 }
 
 impl AllowList {
-    /// Reads a manifest: `{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id","body",…}]}` or `{"<id>":"<document>"}`.
+    /// Reads a manifest:
+    /// `{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id","body",…}]}` or
+    /// `{"<id>":"<document>"}`.
     ///
     /// # Errors
     /// Whatever makes the file useless; a server must not start with it.
     pub fn from_manifest(json: &[u8]) -> Result<Self, ManifestError> {
         let operations: Vec<(String, String)> = match serde_json::from_slice(json)? {
-            Manifest::Apollo { format, version, .. } if format != "apollo-persisted-query-manifest" || version != 1 => {
+            Manifest::Apollo {
+                format, version, ..
+            } if format != "apollo-persisted-query-manifest" || version != 1 => {
                 return Err(ManifestError::Format { format, version });
             }
-            Manifest::Apollo { operations, .. } => operations.into_iter().map(|known| (known.id, known.body)).collect(),
+            Manifest::Apollo { operations, .. } => operations
+                .into_iter()
+                .map(|known| (known.id, known.body))
+                .collect(),
             Manifest::Map(documents) => documents.into_iter().collect(),
         };
         let mut list = Self::default();
@@ -61,12 +74,18 @@ impl AllowList {
             if list.by_id.get(&id).is_some_and(|known| *known != text) {
                 return Err(ManifestError::Duplicate(id));
             }
-            // Clients that persist by hash send that; manifests made by other tools may have ids of their own.
-            list.by_id.insert(sha256(&text).to_string(), Arc::clone(&text));
+            // Clients that persist by hash send that; manifests made by other tools may have ids of
+            // their own.
+            list.by_id
+                .insert(sha256(&text).to_string(), Arc::clone(&text));
             list.by_id.insert(id, Arc::clone(&text));
             list.texts.insert(text);
         }
-        if list.texts.is_empty() { Err(ManifestError::Empty) } else { Ok(list) }
+        if list.texts.is_empty() {
+            Err(ManifestError::Empty)
+        } else {
+            Ok(list)
+        }
     }
 
     /// The document with this id, or with this SHA-256 in hexadecimal.
@@ -100,7 +119,9 @@ impl DocumentHash {
     /// Reads 64 hexadecimal digits of either case.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).ok().map(|()| Self(bytes))
+        hex::decode_to_slice(text, &mut bytes)
+            .ok()
+            .map(|()| Self(bytes))
     }
 }
 
@@ -121,7 +142,10 @@ mod tests {
             let list = AllowList::from_manifest(manifest).expect("a good manifest");
             assert_eq!(list.len(), 1);
             assert_eq!(list.by_id("one").as_deref(), Some("{a}"));
-            assert_eq!(list.by_id(&sha256("{a}").to_string()).as_deref(), Some("{a}"));
+            assert_eq!(
+                list.by_id(&sha256("{a}").to_string()).as_deref(),
+                Some("{a}")
+            );
             assert_eq!(list.by_text("{a}").as_deref(), Some("{a}"));
             assert_eq!(list.by_text("{ a }"), None);
             assert_eq!(list.by_id("two"), None);
@@ -133,13 +157,18 @@ mod tests {
         for (manifest, message) in [
             ("[]", "the manifest is neither"),
             ("{}", "the manifest has no documents"),
-            (r#"{"format":"apollo-persisted-query-manifest","version":2,"operations":[]}"#, "the manifest has format"),
+            (
+                r#"{"format":"apollo-persisted-query-manifest","version":2,"operations":[]}"#,
+                "the manifest has format",
+            ),
             (
                 r#"{"format":"apollo-persisted-query-manifest","version":1,"operations":[{"id":"x","body":"{a}"},{"id":"x","body":"{b}"}]}"#,
                 "the manifest has two different documents with the id \"x\"",
             ),
         ] {
-            let error = AllowList::from_manifest(manifest.as_bytes()).expect_err(manifest).to_string();
+            let error = AllowList::from_manifest(manifest.as_bytes())
+                .expect_err(manifest)
+                .to_string();
             assert!(error.starts_with(message), "{error}");
         }
     }

@@ -1,10 +1,11 @@
-//! What a document asks for, as far as the text and the schema's types tell: who may run it and what it costs are decided from this.
+//! What a document asks for, as far as the text and the schema's types tell: who may run it and
+//! what it costs are decided from this.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use async_graphql::parser::types::{
-    BaseType, Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, Type, VariableDefinition,
+    BaseType, Directive, ExecutableDocument, Field, FragmentDefinition, OperationDefinition,
+    OperationType, Selection, SelectionSet, Type, VariableDefinition,
 };
 use async_graphql::{Name, Positioned};
 use async_graphql_value::Value;
@@ -33,7 +34,8 @@ pub struct Analysis {
     pub measure: Measure,
 }
 
-/// Reads the operation, and checks what the library does not: literals against their types, subscriptions to one plain field.
+/// Reads the operation, and checks what the library does not: literals against their types,
+/// subscriptions to one plain field.
 ///
 /// # Errors
 /// The first rule that is broken.
@@ -46,19 +48,29 @@ pub(super) fn analyse(
 ) -> Result<Analysis, Refusal> {
     let mut root_fields = Vec::new();
     let mut provider_mutations = 0;
-    roots(&document.fragments, &operation.selection_set.node, &mut |field| {
-        let field = &field.node;
-        provider_mutations += usize::from(limits.provider_mutations.contains(field.name.node.as_str()));
-        if !root_fields.iter().any(|known| *known == field.name.node.as_str()) {
-            root_fields.push(field.name.node.to_string());
-        }
-    });
+    roots(
+        &document.fragments,
+        &operation.selection_set.node,
+        &mut |field| {
+            let field = &field.node;
+            provider_mutations +=
+                usize::from(limits.provider_mutations.contains(field.name.node.as_str()));
+            if !root_fields
+                .iter()
+                .any(|known| *known == field.name.node.as_str())
+            {
+                root_fields.push(field.name.node.to_string());
+            }
+        },
+    );
     if operation.ty != OperationType::Mutation {
         provider_mutations = 0;
     }
     if provider_mutations > 1 {
         let message = "An operation may have at most one field that calls a provider.";
-        return Err(Refusal::new(Reason::TooManyProviderMutations, message).at(operation.selection_set.pos));
+        return Err(
+            Refusal::new(Reason::TooManyProviderMutations, message).at(operation.selection_set.pos)
+        );
     }
     if operation.ty == OperationType::Subscription {
         single_field(document, operation)?;
@@ -74,19 +86,38 @@ pub(super) fn analyse(
     };
     reader.variables(operation)?;
     reader.set(types.root(operation.ty), &operation.selection_set.node)?;
-    let Reader { coordinates, introspects, .. } = reader;
+    let Reader {
+        coordinates,
+        introspects,
+        ..
+    } = reader;
     let name = name.map(ToString::to_string);
-    Ok(Analysis { kind: operation.ty, name, root_fields, coordinates, introspects, provider_mutations, measure })
+    Ok(Analysis {
+        kind: operation.ty,
+        name,
+        root_fields,
+        coordinates,
+        introspects,
+        provider_mutations,
+        measure,
+    })
 }
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
-/// Calls `visit` for every field of the root selection, fragments expanded. The measure has bounded how many there are.
-fn roots<'a>(fragments: &'a Fragments, set: &'a SelectionSet, visit: &mut impl FnMut(&'a Positioned<Field>)) {
+/// Calls `visit` for every field of the root selection, fragments expanded. The measure has bounded
+/// how many there are.
+fn roots<'a>(
+    fragments: &'a Fragments,
+    set: &'a SelectionSet,
+    visit: &mut impl FnMut(&'a Positioned<Field>),
+) {
     for selection in &set.items {
         match &selection.node {
             Selection::Field(field) => visit(field),
-            Selection::InlineFragment(inline) => roots(fragments, &inline.node.selection_set.node, visit),
+            Selection::InlineFragment(inline) => {
+                roots(fragments, &inline.node.selection_set.node, visit)
+            }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
                     roots(fragments, &fragment.node.selection_set.node, visit);
@@ -96,26 +127,49 @@ fn roots<'a>(fragments: &'a Fragments, set: &'a SelectionSet, visit: &mut impl F
     }
 }
 
-/// A subscription has one root field, which is no introspection field and is there unconditionally (specification, section 5.2.3).
-fn single_field(document: &ExecutableDocument, operation: &OperationDefinition) -> Result<(), Refusal> {
+/// A subscription has one root field, which is no introspection field and is there unconditionally
+/// (specification, section 5.2.3).
+fn single_field(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+) -> Result<(), Refusal> {
     let mut keys = HashSet::new();
     let mut broken = None;
-    roots(&document.fragments, &operation.selection_set.node, &mut |field| {
-        keys.insert(field.node.response_key().node.as_str());
-        if keys.len() > 1 && broken.is_none() {
-            broken = Some(("A subscription must select only one top level field.", field.pos));
-        } else if field.node.name.node.starts_with("__") {
-            broken = Some(("A subscription must not select an introspection top level field.", field.pos));
-        }
-    });
+    roots(
+        &document.fragments,
+        &operation.selection_set.node,
+        &mut |field| {
+            keys.insert(field.node.response_key().node.as_str());
+            if keys.len() > 1 && broken.is_none() {
+                broken = Some((
+                    "A subscription must select only one top level field.",
+                    field.pos,
+                ));
+            } else if field.node.name.node.starts_with("__") {
+                broken = Some((
+                    "A subscription must not select an introspection top level field.",
+                    field.pos,
+                ));
+            }
+        },
+    );
     let conditional = |selection: &Positioned<Selection>| {
         let mut directives = selection.node.directives().iter();
         directives
             .find(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"))
             .map(|found| found.pos)
     };
-    if let Some(pos) = operation.selection_set.node.items.iter().find_map(conditional) {
-        broken = Some(("A subscription's top level field must not be skipped or included by a directive.", pos));
+    if let Some(pos) = operation
+        .selection_set
+        .node
+        .items
+        .iter()
+        .find_map(conditional)
+    {
+        broken = Some((
+            "A subscription's top level field must not be skipped or included by a directive.",
+            pos,
+        ));
     }
     broken.map_or(Ok(()), |(message, pos)| Err(invalid(message.into(), pos)))
 }
@@ -138,15 +192,24 @@ impl<'a> Reader<'a> {
             match &selection.node {
                 Selection::Field(field) => self.field(parent, field)?,
                 Selection::InlineFragment(inline) => {
-                    let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
+                    let condition = inline
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| &condition.node.on.node);
                     self.set(condition.or(parent), &inline.node.selection_set.node)?;
                 }
                 Selection::FragmentSpread(spread) => {
-                    if let Some((name, fragment)) =
-                        self.document.fragments.get_key_value(&spread.node.fragment_name.node)
+                    if let Some((name, fragment)) = self
+                        .document
+                        .fragments
+                        .get_key_value(&spread.node.fragment_name.node)
                         && self.seen.insert(name)
                     {
-                        self.set(Some(&fragment.node.type_condition.node.on.node), &fragment.node.selection_set.node)?;
+                        self.set(
+                            Some(&fragment.node.type_condition.node.on.node),
+                            &fragment.node.selection_set.node,
+                        )?;
                     }
                 }
             }
@@ -154,36 +217,49 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn field(&mut self, parent: Option<&'a Name>, field: &'a Positioned<Field>) -> Result<(), Refusal> {
+    fn field(
+        &mut self,
+        parent: Option<&'a Name>,
+        field: &'a Positioned<Field>,
+    ) -> Result<(), Refusal> {
         let node = &field.node;
         if node.name.node == "__typename" {
             return self.typename(field);
         }
         self.introspects |= is_introspection(node);
         if let Some(parent) = parent {
-            self.coordinates.insert(format!("{parent}.{}", node.name.node));
+            self.coordinates
+                .insert(format!("{parent}.{}", node.name.node));
         }
         let known = parent.and_then(|parent| self.types.field(parent, &node.name.node));
         for (name, value) in &node.arguments {
             if let Value::Number(size) = &value.node
                 && is_page(&name.node)
             {
-                page(&name.node, size.as_u64(), self.limits).map_err(|wrong| wrong.at(value.pos))?;
+                page(&name.node, size.as_u64(), self.limits)
+                    .map_err(|wrong| wrong.at(value.pos))?;
             }
             if let Some(input) = known.and_then(|known| known.arguments.get(&name.node)) {
                 self.argument(&name.node, input, value)?;
             }
         }
-        self.set(known.map(|known| innermost(&known.ty)), &node.selection_set.node)
+        self.set(
+            known.map(|known| innermost(&known.ty)),
+            &node.selection_set.node,
+        )
     }
 
-    /// The library looks at directives only where it looks at fields, which leaves out `__typename` and variables.
+    /// The library looks at directives only where it looks at fields, which leaves out `__typename`
+    /// and variables.
     fn directives(&self, directives: &'a [Positioned<Directive>]) -> Result<(), Refusal> {
         let mut names = HashSet::new();
         for directive in directives {
             let name = &directive.node.name.node;
             if !self.types.has_directive(name) {
-                return Err(invalid(format!("Unknown directive \"@{name}\"."), directive.pos));
+                return Err(invalid(
+                    format!("Unknown directive \"@{name}\"."),
+                    directive.pos,
+                ));
             }
             if !names.insert(name) {
                 return Err(invalid(
@@ -199,23 +275,42 @@ impl<'a> Reader<'a> {
     }
 
     fn condition(&self, directive: &'a Positioned<Directive>) -> Result<(), Refusal> {
-        let boolean = Type { base: BaseType::Named(Name::new("Boolean")), nullable: false };
+        let boolean = Type {
+            base: BaseType::Named(Name::new("Boolean")),
+            nullable: false,
+        };
         let Some(value) = directive.node.get_argument("if") else {
             return Err(invalid(
-                format!("The directive \"@{}\" needs an argument \"if\".", directive.node.name.node),
+                format!(
+                    "The directive \"@{}\" needs an argument \"if\".",
+                    directive.node.name.node
+                ),
                 directive.pos,
             ));
         };
-        self.argument(&Name::new("if"), &Input { ty: boolean, required: true }, value)
+        self.argument(
+            &Name::new("if"),
+            &Input {
+                ty: boolean,
+                required: true,
+            },
+            value,
+        )
     }
 
     /// `__typename` is a leaf without arguments on every type; the library does not look at it.
     fn typename(&self, field: &Positioned<Field>) -> Result<(), Refusal> {
         if !field.node.arguments.is_empty() {
-            return Err(invalid("\"__typename\" takes no arguments.".into(), field.pos));
+            return Err(invalid(
+                "\"__typename\" takes no arguments.".into(),
+                field.pos,
+            ));
         }
         if !field.node.selection_set.node.items.is_empty() {
-            return Err(invalid("\"__typename\" must not have a selection: it is a String.".into(), field.pos));
+            return Err(invalid(
+                "\"__typename\" must not have a selection: it is a String.".into(),
+                field.pos,
+            ));
         }
         Ok(())
     }
@@ -225,15 +320,27 @@ impl<'a> Reader<'a> {
         for variable in &operation.variable_definitions {
             let variable = &variable.node;
             if let Some(directive) = variable.directives.first() {
-                let message = format!("The directive \"@{}\" may not be used on a variable.", directive.node.name.node);
+                let message = format!(
+                    "The directive \"@{}\" may not be used on a variable.",
+                    directive.node.name.node
+                );
                 return Err(invalid(message, directive.pos));
             }
             if let Some(default) = &variable.default_value {
                 let value = default.node.clone().into_value();
-                input::check(self.types, &variable.var_type.node, &value, Origin::Document(&[])).map_err(|wrong| {
+                input::check(
+                    self.types,
+                    &variable.var_type.node,
+                    &value,
+                    Origin::Document(&[]),
+                )
+                .map_err(|wrong| {
                     let name = &variable.name.node;
                     invalid(
-                        format!("Variable \"${name}{}\" has an invalid default: {}", wrong.path, wrong.message),
+                        format!(
+                            "Variable \"${name}{}\" has an invalid default: {}",
+                            wrong.path, wrong.message
+                        ),
                         default.pos,
                     )
                 })?;
@@ -242,9 +349,26 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn argument(&self, name: &Name, input: &Input, value: &Positioned<Value>) -> Result<(), Refusal> {
-        input::check_place(self.types, input, &value.node, Origin::Document(self.declared)).map_err(|wrong| {
-            invalid(format!("Argument \"{name}{}\" has an invalid value: {}", wrong.path, wrong.message), value.pos)
+    fn argument(
+        &self,
+        name: &Name,
+        input: &Input,
+        value: &Positioned<Value>,
+    ) -> Result<(), Refusal> {
+        input::check_place(
+            self.types,
+            input,
+            &value.node,
+            Origin::Document(self.declared),
+        )
+        .map_err(|wrong| {
+            invalid(
+                format!(
+                    "Argument \"{name}{}\" has an invalid value: {}",
+                    wrong.path, wrong.message
+                ),
+                value.pos,
+            )
         })
     }
 }
@@ -255,7 +379,11 @@ pub(super) fn is_page(argument: &str) -> bool {
 
 /// Checks a page size, wherever it came from.
 pub(super) fn page(argument: &str, size: Option<u64>, limits: &Limits) -> Result<u64, Refusal> {
-    size.filter(|size| (1..=limits.page).contains(size)).ok_or_else(|| {
-        Refusal::new(Reason::BadUserInput, format!("\"{argument}\" must be a number from 1 to {}.", limits.page))
-    })
+    size.filter(|size| (1..=limits.page).contains(size))
+        .ok_or_else(|| {
+            Refusal::new(
+                Reason::BadUserInput,
+                format!("\"{argument}\" must be a number from 1 to {}.", limits.page),
+            )
+        })
 }

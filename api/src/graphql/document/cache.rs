@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Two generations: what was asked for since the young one began, and before. When the young one is full the old one is dropped, so an
-/// entry that is used at least once a generation stays, and a flood of new keys costs no bookkeeping.
+/// Two generations: what was asked for since the young one began, and before. When the young one is
+/// full the old one is dropped, so an entry that is used at least once a generation stays, and a
+/// flood of new keys costs no bookkeeping.
 pub(super) struct Cache<K, V> {
     generations: Mutex<Generations<K, V>>,
     entries: usize,
@@ -22,8 +23,16 @@ struct Generations<K, V> {
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     /// A cache of at most `entries` entries that weigh at most `weight` together.
     pub(super) fn new(entries: usize, weight: usize) -> Self {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new(), weight: 0 };
-        Self { generations: Mutex::new(generations), entries: (entries / 2).max(1), weight: weight / 2 }
+        let generations = Generations {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            weight: 0,
+        };
+        Self {
+            generations: Mutex::new(generations),
+            entries: (entries / 2).max(1),
+            weight: weight / 2,
+        }
     }
 
     pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
@@ -62,7 +71,9 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
 
     /// A panic while the lock is held leaves at worst a forgotten entry.
     fn lock(&self) -> MutexGuard<'_, Generations<K, V>> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

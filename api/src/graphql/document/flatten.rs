@@ -1,8 +1,9 @@
 //! One stream per subscription.
 //!
-//! The library opens a stream for each field that stands directly in a subscription's selection, and none for a field that comes from a
-//! fragment: `subscription { ...Events }` would end at once without a word. So what runs has its root fragments opened and its one field
-//! (the analysis has seen that there is only one) written once.
+//! The library opens a stream for each field that stands directly in a subscription's selection,
+//! and none for a field that comes from a fragment: `subscription { ...Events }` would end at once
+//! without a word. So what runs has its root fragments opened and its one field (the analysis has
+//! seen that there is only one) written once.
 
 use async_graphql::Positioned;
 use async_graphql::parser::types::{
@@ -16,31 +17,43 @@ pub(super) fn flatten_subscriptions(document: &mut ExecutableDocument) {
         DocumentOperations::Single(operation) => vec![operation],
         DocumentOperations::Multiple(operations) => operations.values_mut().collect(),
     };
-    for operation in operations.into_iter().filter(|operation| operation.node.ty == OperationType::Subscription) {
+    for operation in operations
+        .into_iter()
+        .filter(|operation| operation.node.ty == OperationType::Subscription)
+    {
         let mut fields: Vec<Positioned<Field>> = Vec::new();
         collect(fragments, &operation.node.selection_set.node, &mut fields);
-        let selection = |field: Positioned<Field>| Positioned::new(Selection::Field(field.clone()), field.pos);
+        let selection =
+            |field: Positioned<Field>| Positioned::new(Selection::Field(field.clone()), field.pos);
         operation.node.selection_set.node.items = fields.into_iter().map(selection).collect();
     }
 }
 
-type Fragments =
-    std::collections::HashMap<async_graphql::Name, Positioned<async_graphql::parser::types::FragmentDefinition>>;
+type Fragments = std::collections::HashMap<
+    async_graphql::Name,
+    Positioned<async_graphql::parser::types::FragmentDefinition>,
+>;
 
 fn collect(fragments: &Fragments, set: &SelectionSet, fields: &mut Vec<Positioned<Field>>) {
     for selection in &set.items {
         match &selection.node {
             Selection::Field(field) => {
-                let same =
-                    |known: &&mut Positioned<Field>| known.node.response_key().node == field.node.response_key().node;
+                let same = |known: &&mut Positioned<Field>| {
+                    known.node.response_key().node == field.node.response_key().node
+                };
                 match fields.iter_mut().find(same) {
-                    Some(known) => {
-                        known.node.selection_set.node.items.extend(field.node.selection_set.node.items.iter().cloned())
-                    }
+                    Some(known) => known
+                        .node
+                        .selection_set
+                        .node
+                        .items
+                        .extend(field.node.selection_set.node.items.iter().cloned()),
                     None => fields.push(field.clone()),
                 }
             }
-            Selection::InlineFragment(inline) => collect(fragments, &inline.node.selection_set.node, fields),
+            Selection::InlineFragment(inline) => {
+                collect(fragments, &inline.node.selection_set.node, fields)
+            }
             Selection::FragmentSpread(spread) => {
                 if let Some(fragment) = fragments.get(&spread.node.fragment_name.node) {
                     collect(fragments, &fragment.node.selection_set.node, fields);

@@ -1,4 +1,5 @@
-//! Whether a value may stand where a type is asked for (specification, sections 3.5 to 3.12: input coercion).
+//! Whether a value may stand where a type is asked for (specification, sections 3.5 to 3.12: input
+//! coercion).
 
 use async_graphql::parser::types::{BaseType, Type, VariableDefinition};
 use async_graphql::{Name, Positioned, Value as ConstValue};
@@ -16,7 +17,8 @@ pub(super) enum Origin<'a> {
     Json,
 }
 
-/// What is wrong with a value, and the way to it from the argument or variable (`.field`, `[index]`), outermost first.
+/// What is wrong with a value, and the way to it from the argument or variable (`.field`,
+/// `[index]`), outermost first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     pub(super) path: String,
@@ -25,7 +27,10 @@ pub(super) struct Mismatch {
 
 impl Mismatch {
     fn new(message: String) -> Self {
-        Self { path: String::new(), message }
+        Self {
+            path: String::new(),
+            message,
+        }
     }
 
     fn within(mut self, step: &str) -> Self {
@@ -35,7 +40,12 @@ impl Mismatch {
 }
 
 /// Checks a value that stands where `place` is asked for.
-pub(super) fn check_place(types: &TypeTable, place: &Input, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
+pub(super) fn check_place(
+    types: &TypeTable,
+    place: &Input,
+    value: &Value,
+    origin: Origin<'_>,
+) -> Result<(), Mismatch> {
     match (value, origin) {
         (Value::Variable(name), Origin::Document(variables)) => {
             let has_default = !place.ty.nullable && !place.required;
@@ -46,17 +56,25 @@ pub(super) fn check_place(types: &TypeTable, place: &Input, value: &Value, origi
 }
 
 /// Checks one value.
-pub(super) fn check(types: &TypeTable, ty: &Type, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
+pub(super) fn check(
+    types: &TypeTable,
+    ty: &Type,
+    value: &Value,
+    origin: Origin<'_>,
+) -> Result<(), Mismatch> {
     match (&ty.base, value) {
         (_, Value::Variable(name)) => match origin {
             Origin::Document(variables) => usage(name, variables, ty, false),
             Origin::Json => Ok(()),
         },
         (_, Value::Null) if ty.nullable => Ok(()),
-        (_, Value::Null) => Err(Mismatch::new(format!("Expected a value of type \"{ty}\", found null."))),
+        (_, Value::Null) => Err(Mismatch::new(format!(
+            "Expected a value of type \"{ty}\", found null."
+        ))),
         (BaseType::List(item), Value::List(values)) => {
             for (index, value) in values.iter().enumerate() {
-                check(types, item, value, origin).map_err(|wrong| wrong.within(&format!("[{index}]")))?;
+                check(types, item, value, origin)
+                    .map_err(|wrong| wrong.within(&format!("[{index}]")))?;
             }
             Ok(())
         }
@@ -65,17 +83,26 @@ pub(super) fn check(types: &TypeTable, ty: &Type, value: &Value, origin: Origin<
     }
 }
 
-/// Whether a variable may be used in a place (specification, section 5.8.5). The library compares only the innermost names.
+/// Whether a variable may be used in a place (specification, section 5.8.5). The library compares
+/// only the innermost names.
 fn usage(
     name: &Name,
     variables: &[Positioned<VariableDefinition>],
     ty: &Type,
     has_default: bool,
 ) -> Result<(), Mismatch> {
-    let Some(variable) = variables.iter().find(|variable| variable.node.name.node == *name) else { return Ok(()) };
+    let Some(variable) = variables
+        .iter()
+        .find(|variable| variable.node.name.node == *name)
+    else {
+        return Ok(());
+    };
     let variable = &variable.node;
-    let never_null =
-        has_default || variable.default_value.as_ref().is_some_and(|default| default.node != ConstValue::Null);
+    let never_null = has_default
+        || variable
+            .default_value
+            .as_ref()
+            .is_some_and(|default| default.node != ConstValue::Null);
     let mut given = variable.var_type.node.clone();
     if never_null {
         given.nullable = false;
@@ -99,17 +126,29 @@ fn fits(given: &Type, wanted: &Type) -> bool {
         }
 }
 
-fn named(types: &TypeTable, name: &Name, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
+fn named(
+    types: &TypeTable,
+    name: &Name,
+    value: &Value,
+    origin: Origin<'_>,
+) -> Result<(), Mismatch> {
     let fits = match (types.get(name), name.as_str()) {
         (Some(Known::Enum(values)), _) => {
             return enumeration(name, values.contains(choice(value, origin)), value, origin);
         }
-        (Some(Known::Input { fields, one_of }), _) => return object(types, name, fields, *one_of, value, origin),
-        (_, "Int") => matches!(value, Value::Number(n) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok())),
+        (Some(Known::Input { fields, one_of }), _) => {
+            return object(types, name, fields, *one_of, value, origin);
+        }
+        (_, "Int") => {
+            matches!(value, Value::Number(n) if n.as_i64().is_some_and(|n| i32::try_from(n).is_ok()))
+        }
         (_, "Float") => matches!(value, Value::Number(n) if n.as_f64().is_some_and(f64::is_finite)),
         (_, "String") => matches!(value, Value::String(_)),
         (_, "Boolean") => matches!(value, Value::Boolean(_)),
-        (_, "ID") => matches!(value, Value::String(_)) || matches!(value, Value::Number(n) if n.is_i64() || n.is_u64()),
+        (_, "ID") => {
+            matches!(value, Value::String(_))
+                || matches!(value, Value::Number(n) if n.is_i64() || n.is_u64())
+        }
         (Some(Known::Scalar), _) => return custom(types, name, value),
         // An unknown type, or one that is no input: the library's rules name it.
         _ => true,
@@ -117,7 +156,10 @@ fn named(types: &TypeTable, name: &Name, value: &Value, origin: Origin<'_>) -> R
     if fits {
         Ok(())
     } else {
-        Err(Mismatch::new(format!("Expected a value of type \"{name}\", found {}.", shown(value))))
+        Err(Mismatch::new(format!(
+            "Expected a value of type \"{name}\", found {}.",
+            shown(value)
+        )))
     }
 }
 
@@ -129,11 +171,22 @@ fn choice<'a>(value: &'a Value, origin: Origin<'_>) -> &'a str {
     }
 }
 
-fn enumeration(name: &Name, known: bool, value: &Value, origin: Origin<'_>) -> Result<(), Mismatch> {
+fn enumeration(
+    name: &Name,
+    known: bool,
+    value: &Value,
+    origin: Origin<'_>,
+) -> Result<(), Mismatch> {
     match choice(value, origin) {
         _ if known => Ok(()),
-        "" => Err(Mismatch::new(format!("Enum \"{name}\" cannot represent {}.", shown(value)))),
-        _ => Err(Mismatch::new(format!("Value {} does not exist in \"{name}\" enum.", shown(value)))),
+        "" => Err(Mismatch::new(format!(
+            "Enum \"{name}\" cannot represent {}.",
+            shown(value)
+        ))),
+        _ => Err(Mismatch::new(format!(
+            "Value {} does not exist in \"{name}\" enum.",
+            shown(value)
+        ))),
     }
 }
 
@@ -153,28 +206,45 @@ fn object(
     };
     for (key, value) in given {
         let Some(input) = fields.get(key) else {
-            return Err(Mismatch::new(format!("Field \"{}\" is not defined by type \"{name}\".", clip(key))));
+            return Err(Mismatch::new(format!(
+                "Field \"{}\" is not defined by type \"{name}\".",
+                clip(key)
+            )));
         };
-        check_place(types, input, value, origin).map_err(|wrong| wrong.within(&format!(".{key}")))?;
+        check_place(types, input, value, origin)
+            .map_err(|wrong| wrong.within(&format!(".{key}")))?;
     }
-    let mut missing: Vec<_> =
-        fields.iter().filter(|(key, input)| input.required && !given.contains_key(*key)).collect();
+    let mut missing: Vec<_> = fields
+        .iter()
+        .filter(|(key, input)| input.required && !given.contains_key(*key))
+        .collect();
     missing.sort_by_key(|(key, _)| key.as_str().to_owned());
     if let Some((key, input)) = missing.first() {
-        return Err(Mismatch::new(format!("Field \"{key}\" of required type \"{}\" was not provided.", input.ty)));
+        return Err(Mismatch::new(format!(
+            "Field \"{key}\" of required type \"{}\" was not provided.",
+            input.ty
+        )));
     }
-    if one_of { exactly_one(name, given) } else { Ok(()) }
+    if one_of {
+        exactly_one(name, given)
+    } else {
+        Ok(())
+    }
 }
 
 fn exactly_one(name: &Name, given: &IndexMap<Name, Value>) -> Result<(), Mismatch> {
     match given.values().next() {
         Some(value) if given.len() == 1 && *value != Value::Null => Ok(()),
-        _ => Err(Mismatch::new(format!("Exactly one field of \"{name}\" must be given, and it must not be null."))),
+        _ => Err(Mismatch::new(format!(
+            "Exactly one field of \"{name}\" must be given, and it must not be null."
+        ))),
     }
 }
 
 fn custom(types: &TypeTable, name: &Name, value: &Value) -> Result<(), Mismatch> {
-    let (Some(check), Some(value)) = (types.scalar_check(name), value.clone().into_const()) else { return Ok(()) };
+    let (Some(check), Some(value)) = (types.scalar_check(name), value.clone().into_const()) else {
+        return Ok(());
+    };
     check(&value).map_err(Mismatch::new)
 }
 
@@ -187,7 +257,11 @@ fn shown(value: &Value) -> String {
         other => {
             let text = other.to_string();
             let clipped = clip(&text);
-            if clipped.len() < text.len() { format!("{clipped}…") } else { text }
+            if clipped.len() < text.len() {
+                format!("{clipped}…")
+            } else {
+                text
+            }
         }
     }
 }
@@ -208,7 +282,8 @@ mod tests {
         .check_scalar::<uuid::Uuid>();
         let ty = Type::new(ty).expect("a type");
         let value = ConstValue::from_json(json).expect("JSON").into_value();
-        check(&types, &ty, &value, Origin::Json).map_err(|wrong| format!("{}: {}", wrong.path, wrong.message))
+        check(&types, &ty, &value, Origin::Json)
+            .map_err(|wrong| format!("{}: {}", wrong.path, wrong.message))
     }
 
     #[test]
@@ -224,7 +299,10 @@ mod tests {
             ("Box", serde_json::json!({"size": 1, "tags": "one"})),
             ("Pick", serde_json::json!({"a": 1})),
             ("Stamp", serde_json::json!({"any": ["thing"]})),
-            ("UUID", serde_json::json!("not known as a scalar of this schema")),
+            (
+                "UUID",
+                serde_json::json!("not known as a scalar of this schema"),
+            ),
         ] {
             assert_eq!(verdict(ty, json.clone()), Ok(()), "{ty} {json}");
         }
@@ -233,21 +311,61 @@ mod tests {
     #[test]
     fn names_what_does_not_and_where() {
         for (ty, json, message) in [
-            ("Int", serde_json::json!(2_147_483_648_i64), ": Expected a value of type \"Int\", found 2147483648."),
-            ("Int", serde_json::json!(1.5), ": Expected a value of type \"Int\", found 1.5."),
-            ("String!", serde_json::json!(null), ": Expected a value of type \"String!\", found null."),
-            ("[Int!]", serde_json::json!([1, null]), "[1]: Expected a value of type \"Int!\", found null."),
-            ("Boolean", serde_json::json!("true"), ": Expected a value of type \"Boolean\", found \"true\"."),
-            ("Colour", serde_json::json!("BLUE"), ": Value \"BLUE\" does not exist in \"Colour\" enum."),
-            ("Colour", serde_json::json!(3), ": Enum \"Colour\" cannot represent 3."),
-            ("Box", serde_json::json!({"tags": []}), ": Field \"size\" of required type \"Int!\" was not provided."),
+            (
+                "Int",
+                serde_json::json!(2_147_483_648_i64),
+                ": Expected a value of type \"Int\", found 2147483648.",
+            ),
+            (
+                "Int",
+                serde_json::json!(1.5),
+                ": Expected a value of type \"Int\", found 1.5.",
+            ),
+            (
+                "String!",
+                serde_json::json!(null),
+                ": Expected a value of type \"String!\", found null.",
+            ),
+            (
+                "[Int!]",
+                serde_json::json!([1, null]),
+                "[1]: Expected a value of type \"Int!\", found null.",
+            ),
+            (
+                "Boolean",
+                serde_json::json!("true"),
+                ": Expected a value of type \"Boolean\", found \"true\".",
+            ),
+            (
+                "Colour",
+                serde_json::json!("BLUE"),
+                ": Value \"BLUE\" does not exist in \"Colour\" enum.",
+            ),
+            (
+                "Colour",
+                serde_json::json!(3),
+                ": Enum \"Colour\" cannot represent 3.",
+            ),
+            (
+                "Box",
+                serde_json::json!({"tags": []}),
+                ": Field \"size\" of required type \"Int!\" was not provided.",
+            ),
             (
                 "Box",
                 serde_json::json!({"size": 1, "tags": ["a", 2]}),
                 ".tags[1]: Expected a value of type \"String\", found 2.",
             ),
-            ("Box", serde_json::json!({"size": 1, "x": 1}), ": Field \"x\" is not defined by type \"Box\"."),
-            ("Box", serde_json::json!(1), ": Expected a value of type \"Box\" to be an object, found 1."),
+            (
+                "Box",
+                serde_json::json!({"size": 1, "x": 1}),
+                ": Field \"x\" is not defined by type \"Box\".",
+            ),
+            (
+                "Box",
+                serde_json::json!(1),
+                ": Expected a value of type \"Box\" to be an object, found 1.",
+            ),
             (
                 "Pick",
                 serde_json::json!({"a": 1, "b": null}),

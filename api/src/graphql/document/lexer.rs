@@ -1,4 +1,5 @@
-//! Text to tokens, as the October 2021 specification (section 2.1) has them, one at a time and without recursion.
+//! Text to tokens, as the October 2021 specification (section 2.1) has them, one at a time and
+//! without recursion.
 
 use std::ops::Range;
 
@@ -68,14 +69,23 @@ pub(super) fn syntax(message: String, pos: Pos) -> Refusal {
 impl<'a> Lexer<'a> {
     /// A lexer that refuses the text once it has given out `limit` tokens.
     pub(super) fn new(text: &'a str, limit: usize) -> Self {
-        Self { text, at: 0, pos: Pos { line: 1, column: 1 }, tokens: 0, limit }
+        Self {
+            text,
+            at: 0,
+            pos: Pos { line: 1, column: 1 },
+            tokens: 0,
+            limit,
+        }
     }
 
     pub(super) fn token(&mut self) -> Result<Token<'a>, Refusal> {
         self.skip_ignored();
         let pos = self.pos;
         let Some(first) = self.peek() else {
-            return Ok(Token { kind: Kind::End, pos });
+            return Ok(Token {
+                kind: Kind::End,
+                pos,
+            });
         };
         self.tokens += 1;
         if self.tokens > self.limit {
@@ -94,7 +104,12 @@ impl<'a> Lexer<'a> {
             '"' => self.string()?,
             'a'..='z' | 'A'..='Z' | '_' => Kind::Name(self.name(pos)?),
             '-' | '0'..='9' => self.number()?,
-            other => return Err(syntax(format!("Unexpected character {}.", describe_char(other)), pos)),
+            other => {
+                return Err(syntax(
+                    format!("Unexpected character {}.", describe_char(other)),
+                    pos,
+                ));
+            }
         };
         Ok(Token { kind, pos })
     }
@@ -113,7 +128,10 @@ impl<'a> Lexer<'a> {
         self.at += c.len_utf8();
         let ends_line = c == '\n' || (c == '\r' && self.peek() != Some('\n'));
         if ends_line {
-            self.pos = Pos { line: self.pos.line + 1, column: 1 };
+            self.pos = Pos {
+                line: self.pos.line + 1,
+                column: 1,
+            };
         } else {
             self.pos.column += 1;
         }
@@ -122,7 +140,10 @@ impl<'a> Lexer<'a> {
     /// Passes the bytes that belong, all of them ASCII and none of them a line ending.
     fn take(&mut self, belongs: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
-        let length = rest.bytes().position(|byte| !belongs(byte)).unwrap_or(rest.len());
+        let length = rest
+            .bytes()
+            .position(|byte| !belongs(byte))
+            .unwrap_or(rest.len());
         self.at += length;
         self.pos.column += length;
         &rest[..length]
@@ -132,7 +153,10 @@ impl<'a> Lexer<'a> {
         let name = self.take(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match name.len() {
             ..=LONGEST_NAME => Ok(name),
-            _ => Err(syntax(format!("A name may have {LONGEST_NAME} characters at most."), pos)),
+            _ => Err(syntax(
+                format!("A name may have {LONGEST_NAME} characters at most."),
+                pos,
+            )),
         }
     }
 
@@ -158,7 +182,10 @@ impl<'a> Lexer<'a> {
         }
         let whole = self.digits()?;
         if whole.len() > 1 && whole.starts_with('0') {
-            return Err(syntax("Invalid number, unexpected digit after 0.".into(), self.pos));
+            return Err(syntax(
+                "Invalid number, unexpected digit after 0.".into(),
+                self.pos,
+            ));
         }
         if self.peek() == Some('.') {
             float = true;
@@ -173,11 +200,24 @@ impl<'a> Lexer<'a> {
             }
             self.digits()?;
         }
-        if let Some(c) = self.peek().filter(|c| c.is_ascii_alphabetic() || *c == '_' || *c == '.') {
-            return Err(syntax(format!("Invalid number, expected digit but got: {}.", describe_char(c)), self.pos));
+        if let Some(c) = self
+            .peek()
+            .filter(|c| c.is_ascii_alphabetic() || *c == '_' || *c == '.')
+        {
+            return Err(syntax(
+                format!(
+                    "Invalid number, expected digit but got: {}.",
+                    describe_char(c)
+                ),
+                self.pos,
+            ));
         }
         let text = &self.text[start..self.at];
-        Ok(if float { Kind::Float(text) } else { Kind::Int(text) })
+        Ok(if float {
+            Kind::Float(text)
+        } else {
+            Kind::Int(text)
+        })
     }
 
     fn digits(&mut self) -> Result<&'a str, Refusal> {
@@ -186,7 +226,10 @@ impl<'a> Lexer<'a> {
             return Ok(digits);
         }
         let found = self.peek().map_or_else(|| "<EOF>".into(), describe_char);
-        Err(syntax(format!("Invalid number, expected digit but got: {found}."), self.pos))
+        Err(syntax(
+            format!("Invalid number, expected digit but got: {found}."),
+            self.pos,
+        ))
     }
 
     fn string(&mut self) -> Result<Kind<'a>, Refusal> {
@@ -208,7 +251,9 @@ impl<'a> Lexer<'a> {
                         self.step();
                     }
                 }
-                None | Some('\n' | '\r') => return Err(syntax("Unterminated string.".into(), self.pos)),
+                None | Some('\n' | '\r') => {
+                    return Err(syntax("Unterminated string.".into(), self.pos));
+                }
                 Some(_) => self.step(),
             }
         }
@@ -239,7 +284,11 @@ impl<'a> Lexer<'a> {
 }
 
 fn describe_char(c: char) -> String {
-    if c.is_ascii_graphic() { format!("\"{c}\"") } else { format!("U+{:04X}", u32::from(c)) }
+    if c.is_ascii_graphic() {
+        format!("\"{c}\"")
+    } else {
+        format!("U+{:04X}", u32::from(c))
+    }
 }
 
 #[cfg(test)]
@@ -259,8 +308,8 @@ mod tests {
 
     #[test]
     fn tells_tokens_apart_and_drops_what_the_language_ignores() {
-        let found =
-            kinds("\u{feff}a,...b #c { \n -1 0.5e+3 \"q\\\"\" \"\"\"x\"\\\"\"\"\"\"\" !").expect("a valid sequence");
+        let found = kinds("\u{feff}a,...b #c { \n -1 0.5e+3 \"q\\\"\" \"\"\"x\"\\\"\"\"\"\"\" !")
+            .expect("a valid sequence");
         let expected = [
             Kind::Name("a"),
             Kind::Spread,
@@ -277,7 +326,10 @@ mod tests {
     #[test]
     fn counts_lines_by_any_line_ending_and_columns_by_character() {
         let mut lexer = Lexer::new("é\"ü\"", 9);
-        assert_eq!(lexer.token().expect_err("no token starts with é").locations, [Pos { line: 1, column: 1 }]);
+        assert_eq!(
+            lexer.token().expect_err("no token starts with é").locations,
+            [Pos { line: 1, column: 1 }]
+        );
         let mut lexer = Lexer::new("a\r\nb\rc\n\"ü\" d", 9);
         let mut places = Vec::new();
         for _ in 0..5 {
@@ -290,9 +342,18 @@ mod tests {
     #[test]
     fn refuses_what_is_no_token() {
         for (text, message) in [
-            ("00", "Syntax Error: Invalid number, unexpected digit after 0."),
-            ("1x", "Syntax Error: Invalid number, expected digit but got: \"x\"."),
-            ("1.", "Syntax Error: Invalid number, expected digit but got: <EOF>."),
+            (
+                "00",
+                "Syntax Error: Invalid number, unexpected digit after 0.",
+            ),
+            (
+                "1x",
+                "Syntax Error: Invalid number, expected digit but got: \"x\".",
+            ),
+            (
+                "1.",
+                "Syntax Error: Invalid number, expected digit but got: <EOF>.",
+            ),
             ("\"a\nb\"", "Syntax Error: Unterminated string."),
             ("\"\"\"a", "Syntax Error: Unterminated string."),
             ("\"a\\", "Syntax Error: Unterminated string."),
@@ -305,7 +366,13 @@ mod tests {
 
     #[test]
     fn stops_at_the_token_limit() {
-        assert_eq!(kinds(&"a ".repeat(100)).expect("exactly the limit").len(), 100);
-        assert_eq!(kinds(&"a ".repeat(101)).expect_err("one more").reason, Reason::TooManyTokens);
+        assert_eq!(
+            kinds(&"a ".repeat(100)).expect("exactly the limit").len(),
+            100
+        );
+        assert_eq!(
+            kinds(&"a ".repeat(101)).expect_err("one more").reason,
+            Reason::TooManyTokens
+        );
     }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-/// Bounds that a document must keep before it is validated or run. Counts are taken with every fragment expanded where it is spread,
-/// except `tokens` and `nesting`, which are taken from the text while it is parsed.
+/// Bounds that a document must keep before it is validated or run. Counts are taken with every
+/// fragment expanded where it is spread, except `tokens` and `nesting`, which are taken from the
+/// text while it is parsed.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Lexical tokens in the text, punctuation included.
     pub tokens: usize,
-    /// Brackets of any kind that are open at once, so that nothing that walks the document can exhaust the stack.
+    /// Brackets of any kind that are open at once, so that nothing that walks the document can
+    /// exhaust the stack.
     pub nesting: usize,
     /// Fields on the longest path, outside introspection.
     pub depth: usize,

@@ -1,4 +1,5 @@
-//! A document before it runs: parsed once, measured, typed against the schema, validated once, and remembered.
+//! A document before it runs: parsed once, measured, typed against the schema, validated once, and
+//! remembered.
 
 mod allow_list;
 mod analysis;

@@ -1,12 +1,15 @@
 //! Fields that share a response name must be the same field (specification, section 5.3.2).
 //!
-//! The library compares only fields that stand in one selection set; here selections are merged all the way down, as execution merges
-//! them. Each field is looked at once a level: the work is bounded by the expanded size, which has been measured.
+//! The library compares only fields that stand in one selection set; here selections are merged all
+//! the way down, as execution merges them. Each field is looked at once a level: the work is
+//! bounded by the expanded size, which has been measured.
 
 use std::collections::HashSet;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{BaseType, ExecutableDocument, Field, Selection, SelectionSet, Type};
+use async_graphql::parser::types::{
+    BaseType, ExecutableDocument, Field, Selection, SelectionSet, Type,
+};
 use async_graphql::{Name, Positioned};
 
 use super::parse::invalid;
@@ -19,7 +22,10 @@ pub(super) fn check(document: &ExecutableDocument, types: &TypeTable) -> Result<
     let merger = Merger { document, types };
     document.operations.iter().try_for_each(|(_, operation)| {
         let operation = &operation.node;
-        merger.merge(&[(types.root(operation.ty), &operation.selection_set.node)], Rule::Same)
+        merger.merge(
+            &[(types.root(operation.ty), &operation.selection_set.node)],
+            Rule::Same,
+        )
     })
 }
 
@@ -50,7 +56,9 @@ impl<'a> Merger<'a> {
         for (parent, set) in sets {
             self.collect(*parent, set, &mut groups, &mut seen);
         }
-        groups.values().try_for_each(|group: &Vec<Selected<'a>>| self.group(group, rule))
+        groups
+            .values()
+            .try_for_each(|group: &Vec<Selected<'a>>| self.group(group, rule))
     }
 
     fn collect(
@@ -63,11 +71,23 @@ impl<'a> Merger<'a> {
         for selection in &set.items {
             match &selection.node {
                 Selection::Field(field) => {
-                    groups.entry(field.node.response_key().node.as_str()).or_default().push(Selected { parent, field });
+                    groups
+                        .entry(field.node.response_key().node.as_str())
+                        .or_default()
+                        .push(Selected { parent, field });
                 }
                 Selection::InlineFragment(inline) => {
-                    let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
-                    self.collect(condition.or(parent), &inline.node.selection_set.node, groups, seen);
+                    let condition = inline
+                        .node
+                        .type_condition
+                        .as_ref()
+                        .map(|condition| &condition.node.on.node);
+                    self.collect(
+                        condition.or(parent),
+                        &inline.node.selection_set.node,
+                        groups,
+                        seen,
+                    );
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;
@@ -91,11 +111,17 @@ impl<'a> Merger<'a> {
             self.one_shape(group)?;
             return self.merge(&self.below(group), Rule::Shape);
         }
-        let anywhere = group.iter().find(|selected| !self.is_concrete(selected.parent));
+        let anywhere = group
+            .iter()
+            .find(|selected| !self.is_concrete(selected.parent));
         let mut by_parent: IndexMap<Option<&Name>, Vec<Selected<'a>>> = IndexMap::new();
         for selected in group {
             // A field on an interface meets those on every object: then all of them are one.
-            let parent = if anywhere.is_some() { None } else { selected.parent };
+            let parent = if anywhere.is_some() {
+                None
+            } else {
+                selected.parent
+            };
             by_parent.entry(parent).or_default().push(*selected);
         }
         for same in by_parent.values() {
@@ -108,11 +134,17 @@ impl<'a> Merger<'a> {
             self.merge(&self.below(same), Rule::Same)?;
         }
         self.one_shape(group)?;
-        if by_parent.len() > 1 { self.merge(&self.below(group), Rule::Shape) } else { Ok(()) }
+        if by_parent.len() > 1 {
+            self.merge(&self.below(group), Rule::Shape)
+        } else {
+            Ok(())
+        }
     }
 
     fn one_shape(&self, group: &[Selected<'a>]) -> Result<(), Refusal> {
-        let Some((first, others)) = group.split_first() else { return Ok(()) };
+        let Some((first, others)) = group.split_first() else {
+            return Ok(());
+        };
         match others.iter().find(|other| !self.same_shape(first, other)) {
             Some(other) => Err(conflict(first, other, "they return conflicting types")),
             None => Ok(()),
@@ -128,11 +160,18 @@ impl<'a> Merger<'a> {
     }
 
     fn returned(&self, selected: &Selected<'a>) -> Option<&'a Type> {
-        self.types.field(selected.parent?, &selected.field.node.name.node).map(|known| &known.ty)
+        self.types
+            .field(selected.parent?, &selected.field.node.name.node)
+            .map(|known| &known.ty)
     }
 
     fn is_concrete(&self, parent: Option<&Name>) -> bool {
-        parent.is_some_and(|parent| matches!(self.types.get(parent), Some(Known::Fields { concrete: true, .. })))
+        parent.is_some_and(|parent| {
+            matches!(
+                self.types.get(parent),
+                Some(Known::Fields { concrete: true, .. })
+            )
+        })
     }
 
     fn same_shape(&self, a: &Selected<'a>, b: &Selected<'a>) -> bool {
@@ -147,30 +186,44 @@ impl<'a> Merger<'a> {
         a.nullable == b.nullable
             && match (&a.base, &b.base) {
                 (BaseType::List(a), BaseType::List(b)) => self.same_type(a, b),
-                (BaseType::Named(a), BaseType::Named(b)) => a == b || (self.has_fields(a) && self.has_fields(b)),
+                (BaseType::Named(a), BaseType::Named(b)) => {
+                    a == b || (self.has_fields(a) && self.has_fields(b))
+                }
                 _ => false,
             }
     }
 
     fn has_fields(&self, name: &Name) -> bool {
-        matches!(self.types.get(name), Some(Known::Fields { .. } | Known::Union))
+        matches!(
+            self.types.get(name),
+            Some(Known::Fields { .. } | Known::Union)
+        )
     }
 }
 
 fn difference(a: &Field, b: &Field) -> Option<String> {
     if a.name.node != b.name.node {
-        return Some(format!("\"{}\" and \"{}\" are different fields", a.name.node, b.name.node));
+        return Some(format!(
+            "\"{}\" and \"{}\" are different fields",
+            a.name.node, b.name.node
+        ));
     }
     let same = a.arguments.len() == b.arguments.len()
-        && a.arguments
-            .iter()
-            .all(|(name, value)| b.get_argument(&name.node).is_some_and(|other| other.node == value.node));
-    if same { None } else { Some("they have differing arguments".into()) }
+        && a.arguments.iter().all(|(name, value)| {
+            b.get_argument(&name.node)
+                .is_some_and(|other| other.node == value.node)
+        });
+    if same {
+        None
+    } else {
+        Some("they have differing arguments".into())
+    }
 }
 
 fn conflict(a: &Selected<'_>, b: &Selected<'_>, reason: &str) -> Refusal {
     let key = &a.field.node.response_key().node;
-    let message =
-        format!("Fields \"{key}\" conflict because {reason}. Use different aliases on the fields to fetch both.");
+    let message = format!(
+        "Fields \"{key}\" conflict because {reason}. Use different aliases on the fields to fetch both."
+    );
     invalid(message, a.field.pos).at(b.field.pos)
 }

@@ -1,15 +1,16 @@
 //! Text to the library's document type, in one pass.
 //!
-//! The library's own parser recurses without a bound before it looks at the depth, takes `queryFoo {` for `query Foo {`, has no surrogate
-//! pairs, puts directives before a variable's default value, merges repeated input fields in silence and quotes its grammar in its errors.
-//! This one keeps to the October 2021 specification, and gives up at a number of tokens and of open brackets.
+//! The library's own parser recurses without a bound before it looks at the depth, takes `queryFoo
+//! {` for `query Foo {`, has no surrogate pairs, puts directives before a variable's default value,
+//! merges repeated input fields in silence and quotes its grammar in its errors. This one keeps to
+//! the October 2021 specification, and gives up at a number of tokens and of open brackets.
 
 use std::collections::HashMap;
 
 use async_graphql::parser::types::{
-    BaseType, Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, FragmentSpread,
-    InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeCondition,
-    VariableDefinition,
+    BaseType, Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition,
+    FragmentSpread, InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet,
+    Type, TypeCondition, VariableDefinition,
 };
 use async_graphql::{Name, Pos, Positioned};
 
@@ -22,11 +23,17 @@ pub(super) type Parsed<T> = Result<T, Refusal>;
 /// Parses an executable document.
 ///
 /// # Errors
-/// `ParseFailed` with the place of the first token that does not fit, or the limit that the text breaks.
+/// `ParseFailed` with the place of the first token that does not fit, or the limit that the text
+/// breaks.
 pub(super) fn parse(text: &str, limits: &Limits) -> Parsed<ExecutableDocument> {
     let mut lexer = Lexer::new(text, limits.tokens);
     let token = lexer.token()?;
-    let mut parser = Parser { lexer, token, open: 0, nesting: limits.nesting };
+    let mut parser = Parser {
+        lexer,
+        token,
+        open: 0,
+        nesting: limits.nesting,
+    };
     parser.document(limits.operations)
 }
 
@@ -48,11 +55,17 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn unexpected(&self) -> Refusal {
-        syntax(format!("Unexpected {}.", self.token.kind.describe()), self.token.pos)
+        syntax(
+            format!("Unexpected {}.", self.token.kind.describe()),
+            self.token.pos,
+        )
     }
 
     fn expected(&self, wanted: &str) -> Refusal {
-        syntax(format!("Expected {wanted}, found {}.", self.token.kind.describe()), self.token.pos)
+        syntax(
+            format!("Expected {wanted}, found {}.", self.token.kind.describe()),
+            self.token.pos,
+        )
     }
 
     pub(super) fn at(&self, symbol: char) -> bool {
@@ -74,7 +87,10 @@ impl<'a> Parser<'a> {
     pub(super) fn open(&mut self, symbol: char) -> Parsed<Pos> {
         self.open += 1;
         if self.open > self.nesting {
-            let message = format!("The document nests brackets more than {} deep.", self.nesting);
+            let message = format!(
+                "The document nests brackets more than {} deep.",
+                self.nesting
+            );
             return Err(Refusal::new(Reason::TooDeep, message).at(self.token.pos));
         }
         self.expect(symbol)
@@ -86,12 +102,19 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn name(&mut self) -> Parsed<Positioned<Name>> {
-        let Kind::Name(name) = self.token.kind else { return Err(self.expected("Name")) };
+        let Kind::Name(name) = self.token.kind else {
+            return Err(self.expected("Name"));
+        };
         Ok(Positioned::new(Name::new(name), self.advance()?.pos))
     }
 
     /// Everything between a pair of brackets: at least one item.
-    fn between<T>(&mut self, open: char, close: char, item: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+    fn between<T>(
+        &mut self,
+        open: char,
+        close: char,
+        item: impl Fn(&mut Self) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
         self.open(open)?;
         let mut items = vec![item(self)?];
         while !self.at(close) {
@@ -108,7 +131,10 @@ impl<'a> Parser<'a> {
             if self.at_word("fragment") {
                 let (name, fragment) = self.fragment()?;
                 if fragments.contains_key(&name.node) {
-                    return Err(invalid(format!("There can be only one fragment named \"{}\".", name.node), name.pos));
+                    return Err(invalid(
+                        format!("There can be only one fragment named \"{}\".", name.node),
+                        name.pos,
+                    ));
                 }
                 fragments.insert(name.node, fragment);
             } else {
@@ -123,9 +149,13 @@ impl<'a> Parser<'a> {
         }
         if operations.len() > most_operations {
             let message = format!("The document has more than {most_operations} operation(s).");
-            return Err(Refusal::new(Reason::TooManyOperations, message).at(operations[most_operations].1.pos));
+            return Err(Refusal::new(Reason::TooManyOperations, message)
+                .at(operations[most_operations].1.pos));
         }
-        Ok(ExecutableDocument { operations: collect_operations(operations)?, fragments })
+        Ok(ExecutableDocument {
+            operations: collect_operations(operations)?,
+            fragments,
+        })
     }
 
     fn operation(&mut self) -> Parsed<Definition> {
@@ -146,11 +176,30 @@ impl<'a> Parser<'a> {
             _ => return Err(self.unexpected()),
         };
         self.advance()?;
-        let name = if matches!(self.token.kind, Kind::Name(_)) { Some(self.name()?) } else { None };
-        let variable_definitions = if self.at('(') { self.between('(', ')', Self::variable)? } else { Vec::new() };
+        let name = if matches!(self.token.kind, Kind::Name(_)) {
+            Some(self.name()?)
+        } else {
+            None
+        };
+        let variable_definitions = if self.at('(') {
+            self.between('(', ')', Self::variable)?
+        } else {
+            Vec::new()
+        };
         let directives = self.directives(true)?;
         let selection_set = self.selection_set()?;
-        Ok((name, Positioned::new(OperationDefinition { ty, variable_definitions, directives, selection_set }, pos)))
+        Ok((
+            name,
+            Positioned::new(
+                OperationDefinition {
+                    ty,
+                    variable_definitions,
+                    directives,
+                    selection_set,
+                },
+                pos,
+            ),
+        ))
     }
 
     fn variable(&mut self) -> Parsed<Positioned<VariableDefinition>> {
@@ -166,7 +215,15 @@ impl<'a> Parser<'a> {
             None
         };
         let directives = self.directives(false)?;
-        Ok(Positioned::new(VariableDefinition { name, var_type, directives, default_value }, pos))
+        Ok(Positioned::new(
+            VariableDefinition {
+                name,
+                var_type,
+                directives,
+                default_value,
+            },
+            pos,
+        ))
     }
 
     fn type_reference(&mut self) -> Parsed<Type> {
@@ -197,7 +254,17 @@ impl<'a> Parser<'a> {
         let type_condition = self.type_condition()?;
         let directives = self.directives(true)?;
         let selection_set = self.selection_set()?;
-        Ok((name, Positioned::new(FragmentDefinition { type_condition, directives, selection_set }, pos)))
+        Ok((
+            name,
+            Positioned::new(
+                FragmentDefinition {
+                    type_condition,
+                    directives,
+                    selection_set,
+                },
+                pos,
+            ),
+        ))
     }
 
     fn type_condition(&mut self) -> Parsed<Positioned<TypeCondition>> {
@@ -223,13 +290,24 @@ impl<'a> Parser<'a> {
     fn spread(&mut self, pos: Pos) -> Parsed<Selection> {
         self.advance()?;
         if !self.at_word("on") && matches!(self.token.kind, Kind::Name(_)) {
-            let spread = FragmentSpread { fragment_name: self.name()?, directives: self.directives(true)? };
+            let spread = FragmentSpread {
+                fragment_name: self.name()?,
+                directives: self.directives(true)?,
+            };
             return Ok(Selection::FragmentSpread(Positioned::new(spread, pos)));
         }
-        let type_condition = if self.at_word("on") { Some(self.type_condition()?) } else { None };
+        let type_condition = if self.at_word("on") {
+            Some(self.type_condition()?)
+        } else {
+            None
+        };
         let directives = self.directives(true)?;
         let selection_set = self.selection_set()?;
-        let fragment = InlineFragment { type_condition, directives, selection_set };
+        let fragment = InlineFragment {
+            type_condition,
+            directives,
+            selection_set,
+        };
         Ok(Selection::InlineFragment(Positioned::new(fragment, pos)))
     }
 
@@ -241,10 +319,24 @@ impl<'a> Parser<'a> {
         } else {
             (None, first)
         };
-        let arguments = if self.at('(') { self.between('(', ')', |p| p.argument(true))? } else { Vec::new() };
+        let arguments = if self.at('(') {
+            self.between('(', ')', |p| p.argument(true))?
+        } else {
+            Vec::new()
+        };
         let directives = self.directives(true)?;
-        let selection_set = if self.at('{') { self.selection_set()? } else { Positioned::default() };
-        Ok(Field { alias, name, arguments, directives, selection_set })
+        let selection_set = if self.at('{') {
+            self.selection_set()?
+        } else {
+            Positioned::default()
+        };
+        Ok(Field {
+            alias,
+            name,
+            arguments,
+            directives,
+            selection_set,
+        })
     }
 
     fn directives(&mut self, variables: bool) -> Parsed<Vec<Positioned<Directive>>> {
@@ -252,7 +344,11 @@ impl<'a> Parser<'a> {
         while self.at('@') {
             let pos = self.advance()?.pos;
             let name = self.name()?;
-            let arguments = if self.at('(') { self.between('(', ')', |p| p.argument(variables))? } else { Vec::new() };
+            let arguments = if self.at('(') {
+                self.between('(', ')', |p| p.argument(variables))?
+            } else {
+                Vec::new()
+            };
             directives.push(Positioned::new(Directive { name, arguments }, pos));
         }
         Ok(directives)
@@ -270,10 +366,16 @@ fn collect_operations(mut operations: Vec<Definition>) -> Parsed<DocumentOperati
     let mut named = HashMap::new();
     for (name, operation) in operations {
         let Some(name) = name else {
-            return Err(invalid("An anonymous operation must be the only one in its document.".into(), operation.pos));
+            return Err(invalid(
+                "An anonymous operation must be the only one in its document.".into(),
+                operation.pos,
+            ));
         };
         if named.contains_key(&name.node) {
-            return Err(invalid(format!("There can be only one operation named \"{}\".", name.node), name.pos));
+            return Err(invalid(
+                format!("There can be only one operation named \"{}\".", name.node),
+                name.pos,
+            ));
         }
         named.insert(name.node, operation);
     }

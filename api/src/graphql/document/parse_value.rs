@@ -10,7 +10,10 @@ use super::text;
 
 impl Parser<'_> {
     /// `name: value`; `variables` says whether the value may hold `$variables`.
-    pub(super) fn argument(&mut self, variables: bool) -> Parsed<(Positioned<Name>, Positioned<Value>)> {
+    pub(super) fn argument(
+        &mut self,
+        variables: bool,
+    ) -> Parsed<(Positioned<Name>, Positioned<Value>)> {
         let name = self.name()?;
         self.expect(':')?;
         let pos = self.token.pos;
@@ -20,7 +23,10 @@ impl Parser<'_> {
     /// A value without variables.
     pub(super) fn constant(&mut self) -> Parsed<Positioned<ConstValue>> {
         let pos = self.token.pos;
-        let value = self.value(false)?.into_const().expect("a variable in a constant is a syntax error");
+        let value = self
+            .value(false)?
+            .into_const()
+            .expect("a variable in a constant is a syntax error");
         Ok(Positioned::new(value, pos))
     }
 
@@ -35,7 +41,12 @@ impl Parser<'_> {
             Kind::Int(number) | Kind::Float(number) => Value::Number(self.number(number)?),
             Kind::Text(raw) => match text::unescape(raw) {
                 Some(string) => Value::String(string),
-                None => return Err(syntax("Invalid character escape sequence.".into(), self.token.pos)),
+                None => {
+                    return Err(syntax(
+                        "Invalid character escape sequence.".into(),
+                        self.token.pos,
+                    ));
+                }
             },
             Kind::Block(raw) => Value::String(text::unindent(raw)),
             Kind::Name("true") => Value::Boolean(true),
@@ -48,9 +59,12 @@ impl Parser<'_> {
         Ok(value)
     }
 
-    /// Numbers beyond the range of 64 bits are kept as floats where they have one; others cannot be represented.
+    /// Numbers beyond the range of 64 bits are kept as floats where they have one; others cannot be
+    /// represented.
     fn number(&self, digits: &str) -> Parsed<Number> {
-        digits.parse().map_err(|_| syntax("The number is out of range.".into(), self.token.pos))
+        digits
+            .parse()
+            .map_err(|_| syntax("The number is out of range.".into(), self.token.pos))
     }
 
     fn list(&mut self, variables: bool) -> Parsed<Value> {
@@ -69,7 +83,10 @@ impl Parser<'_> {
         while !self.at('}') {
             let (name, value) = self.argument(variables)?;
             if fields.contains_key(&name.node) {
-                return Err(invalid(format!("There can be only one input field named \"{}\".", name.node), name.pos));
+                return Err(invalid(
+                    format!("There can be only one input field named \"{}\".", name.node),
+                    name.pos,
+                ));
             }
             fields.insert(name.node, value.node);
         }

@@ -1,10 +1,12 @@
-//! Why a document is not run: a stable code, a sentence for the client's developer, and where in the text.
+//! Why a document is not run: a stable code, a sentence for the client's developer, and where in
+//! the text.
 
 use std::borrow::Cow;
 
 use async_graphql::{ErrorExtensionValues, Pos, ServerError};
 
-/// What is wrong with a document, its variables or the way it was named. The text of a code never changes: clients branch on it.
+/// What is wrong with a document, its variables or the way it was named. The text of a code never
+/// changes: clients branch on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     ParseFailed,
@@ -71,7 +73,11 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, message: message.into(), locations: Vec::new() }
+        Self {
+            reason,
+            message: message.into(),
+            locations: Vec::new(),
+        }
     }
 
     /// The same refusal, pointing at a place in the document.

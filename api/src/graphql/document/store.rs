@@ -1,4 +1,5 @@
-//! From what a request names to a document that may run: found or parsed, measured, validated once, and remembered.
+//! From what a request names to a document that may run: found or parsed, measured, validated once,
+//! and remembered.
 
 use std::sync::Arc;
 
@@ -64,7 +65,10 @@ impl Document {
         match &self.executable.operations {
             DocumentOperations::Single(operation) => &operation.node,
             DocumentOperations::Multiple(operations) => {
-                let name = self.operation_name.as_ref().expect("an operation among named ones was selected by name");
+                let name = self
+                    .operation_name
+                    .as_ref()
+                    .expect("an operation among named ones was selected by name");
                 &operations[name].node
             }
         }
@@ -90,8 +94,16 @@ pub struct Documents {
 
 impl Documents {
     pub fn new(policy: Policy, types: Arc<TypeTable>) -> Self {
-        let (known, persisted) = (Cache::new(DOCUMENTS, DOCUMENTS_WEIGHT), Cache::new(PERSISTED, PERSISTED_WEIGHT));
-        Self { policy, types, known, persisted }
+        let (known, persisted) = (
+            Cache::new(DOCUMENTS, DOCUMENTS_WEIGHT),
+            Cache::new(PERSISTED, PERSISTED_WEIGHT),
+        );
+        Self {
+            policy,
+            types,
+            known,
+            persisted,
+        }
     }
 
     pub fn policy(&self) -> &Policy {
@@ -114,11 +126,25 @@ impl Documents {
             self.persisted.put(hash, Arc::clone(&text), text.len());
         }
         let operation = document.operation();
-        variables::coerce(operation, &mut given, &self.types)
-            .map_err(|refusals| refusals.into_iter().map(Into::into).collect::<Vec<ServerError>>())?;
-        let cost = cost::cost(&document.executable, operation, &given, &self.types, &self.policy.limits)
-            .map_err(|refusal| vec![refusal.into()])?;
-        Ok(Prepared { document, variables: given, cost })
+        variables::coerce(operation, &mut given, &self.types).map_err(|refusals| {
+            refusals
+                .into_iter()
+                .map(Into::into)
+                .collect::<Vec<ServerError>>()
+        })?;
+        let cost = cost::cost(
+            &document.executable,
+            operation,
+            &given,
+            &self.types,
+            &self.policy.limits,
+        )
+        .map_err(|refusal| vec![refusal.into()])?;
+        Ok(Prepared {
+            document,
+            variables: given,
+            cost,
+        })
     }
 
     /// The text, and the hash to remember it by once it has been validated.
@@ -127,40 +153,58 @@ impl Documents {
             return self.trusted(list, asked).map(|text| (text, None));
         }
         if asked.id.is_some() && asked.query.is_none() {
-            return Err(Refusal::new(Reason::PersistedQueryNotSupported, "Documents cannot be named by an id here."));
+            return Err(Refusal::new(
+                Reason::PersistedQueryNotSupported,
+                "Documents cannot be named by an id here.",
+            ));
         }
         let Some(hash) = &asked.hash else {
-            let text = asked.query.as_deref().expect("a request without a hash or an id has a query");
+            let text = asked
+                .query
+                .as_deref()
+                .expect("a request without a hash or an id has a query");
             return Ok((text.into(), None));
         };
         if !self.policy.persisted_queries {
-            return Err(Refusal::new(Reason::PersistedQueryNotSupported, "PersistedQueryNotSupported"));
+            return Err(Refusal::new(
+                Reason::PersistedQueryNotSupported,
+                "PersistedQueryNotSupported",
+            ));
         }
-        let mismatch = || Refusal::new(Reason::PersistedQueryMismatch, "The hash is not the SHA-256 of the query.");
+        let mismatch = || {
+            Refusal::new(
+                Reason::PersistedQueryMismatch,
+                "The hash is not the SHA-256 of the query.",
+            )
+        };
         let hash = DocumentHash::parse(hash).ok_or_else(mismatch)?;
         match &asked.query {
             Some(text) if sha256(text) == hash => Ok((text.as_str().into(), Some(hash))),
             Some(_) => Err(mismatch()),
             None => {
                 let found = self.persisted.get(&hash).map(|text| (text, None));
-                found.ok_or_else(|| Refusal::new(Reason::PersistedQueryNotFound, "PersistedQueryNotFound"))
+                found.ok_or_else(|| {
+                    Refusal::new(Reason::PersistedQueryNotFound, "PersistedQueryNotFound")
+                })
             }
         }
     }
 
     fn trusted(&self, list: &AllowList, asked: &Asked) -> Result<Arc<str>, Refusal> {
-        let by_name = asked
-            .id
-            .as_deref()
-            .or(asked.hash.as_deref())
-            .map(|id| list.by_id(&id.to_ascii_lowercase()).or_else(|| list.by_id(id)));
+        let by_name = asked.id.as_deref().or(asked.hash.as_deref()).map(|id| {
+            list.by_id(&id.to_ascii_lowercase())
+                .or_else(|| list.by_id(id))
+        });
         let found = match (&asked.query, by_name) {
             (Some(text), None) => list.by_text(text),
             (Some(text), Some(named)) => named.filter(|named| **named == **text),
             (None, named) => named.flatten(),
         };
         found.ok_or_else(|| {
-            Refusal::new(Reason::DocumentNotAllowed, "The document is not one of the trusted documents.")
+            Refusal::new(
+                Reason::DocumentNotAllowed,
+                "The document is not one of the trusted documents.",
+            )
         })
     }
 
@@ -174,11 +218,16 @@ impl Documents {
         if let Some(known) = self.known.get(&key) {
             return Ok(known);
         }
-        let mut document = self.analyse(text, key.1.as_deref()).map_err(|refusal| vec![refusal.into()])?;
-        schema.validate(document.executable.clone(), document.operation_name.clone()).await?;
+        let mut document = self
+            .analyse(text, key.1.as_deref())
+            .map_err(|refusal| vec![refusal.into()])?;
+        schema
+            .validate(document.executable.clone(), document.operation_name.clone())
+            .await?;
         flatten::flatten_subscriptions(&mut document.executable);
         let document = Arc::new(document);
-        self.known.put(key, Arc::clone(&document), 2 * text.len() + TREE_WEIGHT);
+        self.known
+            .put(key, Arc::clone(&document), 2 * text.len() + TREE_WEIGHT);
         Ok(document)
     }
 
@@ -188,13 +237,23 @@ impl Documents {
         let measure = measure::measure(&executable, limits)?;
         let (name, analysis) = {
             let (name, operation) = select(&executable, operation_name)?;
-            (name.cloned(), analysis::analyse(&executable, (name, operation), measure, &self.types, limits)?)
+            (
+                name.cloned(),
+                analysis::analyse(&executable, (name, operation), measure, &self.types, limits)?,
+            )
         };
         if analysis.introspects && !self.policy.introspection {
-            return Err(Refusal::new(Reason::IntrospectionDisabled, "Introspection is not available here."));
+            return Err(Refusal::new(
+                Reason::IntrospectionDisabled,
+                "Introspection is not available here.",
+            ));
         }
         overlap::check(&executable, &self.types)?;
-        Ok(Document { executable, operation_name: name, analysis })
+        Ok(Document {
+            executable,
+            operation_name: name,
+            analysis,
+        })
     }
 }
 
@@ -206,9 +265,16 @@ fn select<'a>(
     let unresolved = |message: String| Err(Refusal::new(Reason::OperationNotResolved, message));
     match name {
         Some(name) => {
-            match document.operations.iter().find(|(known, _)| known.is_some_and(|known| known.as_str() == name)) {
+            match document
+                .operations
+                .iter()
+                .find(|(known, _)| known.is_some_and(|known| known.as_str() == name))
+            {
                 Some((known, operation)) => Ok((known, &operation.node)),
-                None => unresolved(format!("Unknown operation named \"{}\".", &name[..name.floor_char_boundary(60)])),
+                None => unresolved(format!(
+                    "Unknown operation named \"{}\".",
+                    &name[..name.floor_char_boundary(60)]
+                )),
             }
         }
         None => {

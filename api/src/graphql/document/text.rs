@@ -1,6 +1,7 @@
 //! What a string literal means: escapes, and the indentation of block strings.
 
-/// Decodes the inside of a quoted string. `None` where an escape is not one of the language's, or names half a surrogate pair.
+/// Decodes the inside of a quoted string. `None` where an escape is not one of the language's, or
+/// names half a surrogate pair.
 pub(super) fn unescape(raw: &str) -> Option<String> {
     let mut out = String::with_capacity(raw.len());
     let mut chars = raw.chars();
@@ -47,18 +48,35 @@ fn four(chars: &mut std::str::Chars<'_>) -> Option<u32> {
 
 fn hexadecimal(digits: &str) -> Option<u32> {
     let valid = (1..=8).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    valid.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+    valid
+        .then(|| u32::from_str_radix(digits, 16).ok())
+        .flatten()
 }
 
-/// The value of a block string: common indentation and blank first and last lines removed (specification, section 2.9.4).
+/// The value of a block string: common indentation and blank first and last lines removed
+/// (specification, section 2.9.4).
 pub(super) fn unindent(raw: &str) -> String {
-    let raw = raw.replace("\\\"\"\"", "\"\"\"").replace("\r\n", "\n").replace('\r', "\n");
+    let raw = raw
+        .replace("\\\"\"\"", "\"\"\"")
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
     let lines: Vec<&str> = raw.split('\n').collect();
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let is_blank = |line: &str| indent(line) == line.len();
-    let common = lines.iter().skip(1).filter(|line| !is_blank(line)).map(|line| indent(line)).min().unwrap_or(0);
-    let Some(first) = lines.iter().position(|line| !is_blank(line)) else { return String::new() };
-    let last = lines.iter().rposition(|line| !is_blank(line)).unwrap_or(first);
+    let common = lines
+        .iter()
+        .skip(1)
+        .filter(|line| !is_blank(line))
+        .map(|line| indent(line))
+        .min()
+        .unwrap_or(0);
+    let Some(first) = lines.iter().position(|line| !is_blank(line)) else {
+        return String::new();
+    };
+    let last = lines
+        .iter()
+        .rposition(|line| !is_blank(line))
+        .unwrap_or(first);
     let dedented = |(number, line): (usize, &&str)| match number {
         0 => (*line).to_owned(),
         _ => line.get(common..).unwrap_or_default().to_owned(),

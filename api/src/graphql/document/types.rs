@@ -1,10 +1,12 @@
-//! The schema's types as the transport needs them: what a field returns, what an argument takes. Read from the schema's own SDL.
+//! The schema's types as the transport needs them: what a field returns, what an argument takes.
+//! Read from the schema's own SDL.
 
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
-    BaseType, FieldDefinition, InputValueDefinition, OperationType, Type, TypeKind, TypeSystemDefinition,
+    BaseType, FieldDefinition, InputValueDefinition, OperationType, Type, TypeKind,
+    TypeSystemDefinition,
 };
 use async_graphql::{InputType, Name, Pos, Positioned, Value};
 
@@ -74,10 +76,18 @@ impl TypeTable {
     /// If the text is not SDL, which would be a fault of the schema itself and shows at start-up.
     pub fn from_sdl(sdl: &str) -> Self {
         let directives = HashSet::from(["skip", "include"].map(Name::new));
-        let mut table = Self { types: HashMap::new(), roots: HashMap::new(), scalars: HashMap::new(), directives };
+        let mut table = Self {
+            types: HashMap::new(),
+            roots: HashMap::new(),
+            scalars: HashMap::new(),
+            directives,
+        };
         for text in [sdl, INTROSPECTION] {
             let document = parse_schema(text).expect("a schema prints SDL that parses");
-            document.definitions.into_iter().for_each(|definition| table.define(definition));
+            document
+                .definitions
+                .into_iter()
+                .for_each(|definition| table.define(definition));
         }
         for name in ["Int", "Float", "String", "Boolean", "ID"] {
             table.types.insert(Name::new(name), Known::Scalar);
@@ -86,7 +96,8 @@ impl TypeTable {
         table
     }
 
-    /// Makes inputs of the scalar `T` checked before execution begins, so that a bad one is the client's error and not the field's.
+    /// Makes inputs of the scalar `T` checked before execution begins, so that a bad one is the
+    /// client's error and not the field's.
     #[must_use]
     pub fn check_scalar<T: InputType>(mut self) -> Self {
         let check: ScalarCheck = |value| match T::parse(Some(value.clone())) {
@@ -106,21 +117,40 @@ impl TypeTable {
                     ("mutation", schema.node.mutation),
                     ("subscription", schema.node.subscription),
                 ];
-                self.roots.extend(roots.into_iter().filter_map(|(kind, name)| Some((kind, named(name)?))));
+                self.roots.extend(
+                    roots
+                        .into_iter()
+                        .filter_map(|(kind, name)| Some((kind, named(name)?))),
+                );
             }
             TypeSystemDefinition::Type(ty) => {
-                let one_of = ty.node.directives.iter().any(|directive| directive.node.name.node == "oneOf");
+                let one_of = ty
+                    .node
+                    .directives
+                    .iter()
+                    .any(|directive| directive.node.name.node == "oneOf");
                 let known = match ty.node.kind {
                     TypeKind::Scalar => Known::Scalar,
-                    TypeKind::Object(object) => Known::Fields { fields: fields(object.fields), concrete: true },
-                    TypeKind::Interface(interface) => {
-                        Known::Fields { fields: fields(interface.fields), concrete: false }
-                    }
+                    TypeKind::Object(object) => Known::Fields {
+                        fields: fields(object.fields),
+                        concrete: true,
+                    },
+                    TypeKind::Interface(interface) => Known::Fields {
+                        fields: fields(interface.fields),
+                        concrete: false,
+                    },
                     TypeKind::Union(_) => Known::Union,
-                    TypeKind::Enum(values) => {
-                        Known::Enum(values.values.into_iter().map(|value| value.node.value.node).collect())
-                    }
-                    TypeKind::InputObject(input) => Known::Input { fields: inputs(input.fields), one_of },
+                    TypeKind::Enum(values) => Known::Enum(
+                        values
+                            .values
+                            .into_iter()
+                            .map(|value| value.node.value.node)
+                            .collect(),
+                    ),
+                    TypeKind::InputObject(input) => Known::Input {
+                        fields: inputs(input.fields),
+                        one_of,
+                    },
                 };
                 self.types.insert(ty.node.name.node, known);
             }
@@ -131,7 +161,9 @@ impl TypeTable {
     }
 
     fn add_roots(&mut self) {
-        let Some(Known::Fields { fields: meta, .. }) = self.types.remove("__Roots") else { return };
+        let Some(Known::Fields { fields: meta, .. }) = self.types.remove("__Roots") else {
+            return;
+        };
         if let Some(query) = self.roots.get("query")
             && let Some(Known::Fields { fields, .. }) = self.types.get_mut(query)
         {
@@ -179,7 +211,13 @@ pub(super) fn innermost(ty: &Type) -> &Name {
 fn fields(definitions: Vec<Positioned<FieldDefinition>>) -> HashMap<Name, FieldType> {
     let field = |field: Positioned<FieldDefinition>| {
         let field = field.node;
-        (field.name.node, FieldType { ty: field.ty.node, arguments: inputs(field.arguments) })
+        (
+            field.name.node,
+            FieldType {
+                ty: field.ty.node,
+                arguments: inputs(field.arguments),
+            },
+        )
     };
     definitions.into_iter().map(field).collect()
 }
@@ -188,7 +226,13 @@ fn inputs(definitions: Vec<Positioned<InputValueDefinition>>) -> HashMap<Name, I
     let input = |input: Positioned<InputValueDefinition>| {
         let input = input.node;
         let required = !input.ty.node.nullable && input.default_value.is_none();
-        (input.name.node, Input { ty: input.ty.node, required })
+        (
+            input.name.node,
+            Input {
+                ty: input.ty.node,
+                required,
+            },
+        )
     };
     definitions.into_iter().map(input).collect()
 }

@@ -1,4 +1,5 @@
-//! The values that came with a request, against the variables that the operation declares (specification, section 6.1.2).
+//! The values that came with a request, against the variables that the operation declares
+//! (specification, section 6.1.2).
 
 use async_graphql::parser::types::OperationDefinition;
 use async_graphql::{Value as ConstValue, Variables};
@@ -7,7 +8,8 @@ use super::input::{self, Origin};
 use super::refusal::{Reason, Refusal};
 use super::types::TypeTable;
 
-/// Checks every declared variable. Values that nothing declares are dropped, as the specification has it.
+/// Checks every declared variable. Values that nothing declares are dropped, as the specification
+/// has it.
 ///
 /// # Errors
 /// One refusal for each variable that is missing or does not fit.
@@ -26,16 +28,27 @@ pub(super) fn coerce(
             Some(ConstValue::Null) if !ty.nullable => {
                 format!("Variable \"${name}\" of non-null type \"{ty}\" must not be null.")
             }
-            Some(value) => match input::check(types, ty, &value.clone().into_value(), Origin::Json) {
+            Some(value) => match input::check(types, ty, &value.clone().into_value(), Origin::Json)
+            {
                 Ok(()) => continue,
-                Err(wrong) => format!("Variable \"${name}{}\" has an invalid value: {}", wrong.path, wrong.message),
+                Err(wrong) => format!(
+                    "Variable \"${name}{}\" has an invalid value: {}",
+                    wrong.path, wrong.message
+                ),
             },
         };
         wrong.push(Refusal::new(Reason::BadUserInput, problem).at(definition.name.pos));
     }
-    let declared =
-        |name: &str| operation.variable_definitions.iter().any(|known| known.node.name.node.as_str() == name);
-    let kept = std::mem::take(&mut **given).into_iter().filter(|(name, _)| declared(name)).collect();
+    let declared = |name: &str| {
+        operation
+            .variable_definitions
+            .iter()
+            .any(|known| known.node.name.node.as_str() == name)
+    };
+    let kept = std::mem::take(&mut **given)
+        .into_iter()
+        .filter(|(name, _)| declared(name))
+        .collect();
     **given = kept;
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

@@ -2,7 +2,8 @@
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::event_type::{
-    AnswerKind, Kind as EventTypeKind, LocationKind, Policy, PolicyTier, Question, Questions, Visibility, WindowKind,
+    AnswerKind, Kind as EventTypeKind, LocationKind, Policy, PolicyTier, Question, Questions,
+    Visibility, WindowKind,
 };
 
 use crate::domain::{self, event_type};
@@ -68,8 +69,8 @@ pub struct CancellationPolicyInput {
     pub max_moves: Option<i32>,
 }
 
-/// The terms of an event type. On creation, what is left out has its usual value; on update it stays, and null empties where there may be
-/// nothing.
+/// The terms of an event type. On creation, what is left out has its usual value; on update it
+/// stays, and null empties where there may be nothing.
 #[derive(Clone, Debug, InputObject)]
 pub struct EventTypeTermsInput {
     /// What it is about, as Markdown, at most 10,000 characters.
@@ -125,7 +126,10 @@ impl EventTypeTermsInput {
             minimum_notice_minutes: self.minimum_notice_minutes,
             slot_interval_minutes: self.slot_interval_minutes.into(),
             window: self.window.map(BookingWindowInput::read),
-            location: self.location.map(|location| event_type::Location { kind: location.kind, value: location.value }),
+            location: self.location.map(|location| event_type::Location {
+                kind: location.kind,
+                value: location.value,
+            }),
             questions: self.questions.map(questions),
             policy: self.policy.map(CancellationPolicyInput::read),
             requires_approval: self.requires_approval,
@@ -162,7 +166,10 @@ impl CancellationPolicyInput {
             hours_before: tier.hours_before,
             refund_percent: tier.refund_percent,
         };
-        Policy { tiers: self.tiers.into_iter().map(read).collect(), max_moves: self.max_moves }
+        Policy {
+            tiers: self.tiers.into_iter().map(read).collect(),
+            max_moves: self.max_moves,
+        }
     }
 }
 
@@ -249,7 +256,12 @@ impl SetEventTypeHostsInput {
     pub(super) fn read(self) -> domain::Result<(entity::Uuid, Vec<entity::Uuid>, Option<i64>)> {
         let event_type_id = Kind::EventType.key("eventTypeId", &self.event_type_id)?;
         let coach_ids = self.coach_ids.iter().enumerate();
-        let coach_ids = coach_ids.map(|(index, id)| Kind::Coach.key(&format!("coachIds.{index}"), id));
-        Ok((event_type_id, coach_ids.collect::<domain::Result<_>>()?, self.version))
+        let coach_ids =
+            coach_ids.map(|(index, id)| Kind::Coach.key(&format!("coachIds.{index}"), id));
+        Ok((
+            event_type_id,
+            coach_ids.collect::<domain::Result<_>>()?,
+            self.version,
+        ))
     }
 }

@@ -51,7 +51,9 @@ impl EventTypeQuery {
 
 async fn find(ctx: &Context<'_>, by: EventTypeBy) -> Result<EventType> {
     let row = match by {
-        EventTypeBy::Id(id) => event_type::get(app(ctx), caller(ctx), Kind::EventType.key("by.id", &id)?).await?,
+        EventTypeBy::Id(id) => {
+            event_type::get(app(ctx), caller(ctx), Kind::EventType.key("by.id", &id)?).await?
+        }
         EventTypeBy::Path(path) => {
             event_type::get_by_path(app(ctx), caller(ctx), &path.coach_handle, &path.slug).await?
         }

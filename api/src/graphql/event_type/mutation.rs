@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, Object};
 
-use super::input::{ArchiveEventTypeInput, CreateEventTypeInput, SetEventTypeHostsInput, UpdateEventTypeInput};
+use super::input::{
+    ArchiveEventTypeInput, CreateEventTypeInput, SetEventTypeHostsInput, UpdateEventTypeInput,
+};
 use super::object::EventType;
 use crate::domain::{self, event_type};
 use crate::graphql::context::{app, caller};

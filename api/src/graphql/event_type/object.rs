@@ -1,7 +1,9 @@
 //! What clients see of an event type.
 
 use async_graphql::{Context, ID, Lookahead, Object, SimpleObject};
-use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, Model, Question, Visibility, WindowKind};
+use entity::event_type::{
+    AnswerKind, Kind as EventTypeKind, LocationKind, Model, Question, Visibility, WindowKind,
+};
 
 use crate::domain::coach::is_managed_by;
 use crate::graphql::booking::CancellationPolicy;
@@ -29,14 +31,20 @@ impl EventType {
     }
 
     pub(crate) fn with_coach(self, coach: Coach) -> Self {
-        Self { coach: Some(coach), ..self }
+        Self {
+            coach: Some(coach),
+            ..self
+        }
     }
 
     async fn owner(&self, ctx: &Context<'_>) -> Result<Option<Coach>> {
         if self.coach.is_some() {
             return Ok(self.coach.clone());
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await?;
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(CoachById(self.row.coach_id))
+            .await?;
         Ok(found.map(Coach::new))
     }
 }
@@ -55,8 +63,15 @@ impl EventType {
 
     /// Everyone who gives its sessions: the coach who offers it, then the others.
     async fn hosts(&self, ctx: &Context<'_>) -> Result<Vec<Coach>> {
-        let others = ctx.data_unchecked::<Loaders>().load_one(HostsOf(self.row.id)).await?.unwrap_or_default();
-        let others = others.into_iter().filter(|host| host.id != self.row.coach_id).map(Coach::new);
+        let others = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(HostsOf(self.row.id))
+            .await?
+            .unwrap_or_default();
+        let others = others
+            .into_iter()
+            .filter(|host| host.id != self.row.coach_id)
+            .map(Coach::new);
         Ok(self.owner(ctx).await?.into_iter().chain(others).collect())
     }
 
@@ -137,12 +152,21 @@ impl EventType {
 
     /// Link, phone number or address; null unless the caller is the coach or staff. Clients find it on their booking.
     async fn location_value(&self, ctx: &Context<'_>) -> Option<&str> {
-        self.row.location_value.as_deref().filter(|_| is_managed_by(caller(ctx), self.row.coach_id))
+        self.row
+            .location_value
+            .as_deref()
+            .filter(|_| is_managed_by(caller(ctx), self.row.coach_id))
     }
 
     /// Questions that are asked when booking, in their order.
     async fn questions(&self) -> Vec<IntakeQuestion> {
-        self.row.questions.0.iter().cloned().map(IntakeQuestion::new).collect()
+        self.row
+            .questions
+            .0
+            .iter()
+            .cloned()
+            .map(IntakeQuestion::new)
+            .collect()
     }
 
     /// What cancelling gives back, and how often a booking may be moved.
@@ -162,9 +186,18 @@ impl EventType {
 
     /// The hours it follows; null for the coach's default schedule, and for anyone but the coach and staff.
     async fn schedule(&self, ctx: &Context<'_>) -> Option<Result<Schedule>> {
-        let id = self.row.schedule_id.filter(|_| is_managed_by(caller(ctx), self.row.coach_id))?;
-        let found = ctx.data_unchecked::<Loaders>().load_one(ScheduleById(id)).await;
-        found.map(|row| row.map(Schedule::new)).map_err(Into::into).transpose()
+        let id = self
+            .row
+            .schedule_id
+            .filter(|_| is_managed_by(caller(ctx), self.row.coach_id))?;
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(ScheduleById(id))
+            .await;
+        found
+            .map(|row| row.map(Schedule::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// How it stands to its like in the coach's own calendar; null when it has none there, and for anyone but the coach and staff.
@@ -172,8 +205,14 @@ impl EventType {
         if !is_managed_by(caller(ctx), self.row.coach_id) {
             return None;
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(MirrorOf(self.row.id)).await;
-        found.map(|row| row.map(CalendarSync::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(MirrorOf(self.row.id))
+            .await;
+        found
+            .map(|row| row.map(CalendarSync::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Whether the viewer may edit it.
@@ -197,7 +236,8 @@ impl EventType {
     }
 }
 
-/// Reads what the selection asks for along with event types into the loaders' memory, where their fields find it.
+/// Reads what the selection asks for along with event types into the loaders' memory, where their
+/// fields find it.
 pub(crate) async fn remember_along<'e>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -205,11 +245,15 @@ pub(crate) async fn remember_along<'e>(
 ) -> Result<()> {
     let loaders = ctx.data_unchecked::<Loaders>();
     if asked.field("hosts").exists() {
-        loaders.load_many(event_types.clone().map(|row| HostsOf(row.id))).await?;
+        loaders
+            .load_many(event_types.clone().map(|row| HostsOf(row.id)))
+            .await?;
     }
     if asked.field("schedule").exists() {
         let managed = event_types.filter(|row| is_managed_by(caller(ctx), row.coach_id));
-        loaders.load_many(managed.filter_map(|row| row.schedule_id.map(ScheduleById))).await?;
+        loaders
+            .load_many(managed.filter_map(|row| row.schedule_id.map(ScheduleById)))
+            .await?;
     }
     Ok(())
 }

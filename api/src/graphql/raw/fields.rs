@@ -1,4 +1,5 @@
-//! Which fields of which objects are at hand: plain columns, and lists that were fetched along. The resolvers say what each one means.
+//! Which fields of which objects are at hand: plain columns, and lists that were fetched along. The
+//! resolvers say what each one means.
 
 use std::borrow::Cow;
 
@@ -113,7 +114,9 @@ impl WriteFields for Coach {
 
     fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         match field.name.node.as_str() {
-            "eventTypes" => self.first_event_types().is_some_and(|rows| to.nodes(rows, field)),
+            "eventTypes" => self
+                .first_event_types()
+                .is_some_and(|rows| to.nodes(rows, field)),
             _ => self.row.write_field(field, to),
         }
     }
@@ -194,8 +197,14 @@ impl WriteFields for Booking {
 
     fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         match field.name.node.as_str() {
-            "coach" => self.coach.as_ref().is_some_and(|coach| to.object(coach, field)),
-            "eventType" => self.event_type.as_ref().is_some_and(|offer| to.object(offer, field)),
+            "coach" => self
+                .coach
+                .as_ref()
+                .is_some_and(|coach| to.object(coach, field)),
+            "eventType" => self
+                .event_type
+                .as_ref()
+                .is_some_and(|offer| to.object(offer, field)),
             "session" => match &self.session {
                 Some(Some(session)) => to.object(session, field),
                 Some(None) => to.null(),

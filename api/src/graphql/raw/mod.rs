@@ -1,8 +1,10 @@
 //! Writing whole objects as JSON at once.
 //!
-//! The engine asks for every field by itself: a boxed future, a map entry and a value for each, and then a walk over all of that to write
-//! it. For lists of plain objects that is most of a request's time. An object whose selection has only fields that are at hand, without
-//! waiting, writes itself here instead; anything else goes the engine's way. Both ways give the same bytes, and a test compares them.
+//! The engine asks for every field by itself: a boxed future, a map entry and a value for each, and
+//! then a walk over all of that to write it. For lists of plain objects that is most of a request's
+//! time. An object whose selection has only fields that are at hand, without waiting, writes itself
+//! here instead; anything else goes the engine's way. Both ways give the same bytes, and a test
+//! compares them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -25,7 +27,8 @@ pub trait WriteFields: Sync {
     /// The object's name in the schema.
     fn name() -> Cow<'static, str>;
 
-    /// Writes the value of a field, if it is at hand. Nothing may have been written when this gives false.
+    /// Writes the value of a field, if it is at hand. Nothing may have been written when this gives
+    /// false.
     fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool;
 }
 
@@ -60,7 +63,8 @@ impl<'a> Writer<'a> {
     }
 
     pub fn boolean(&mut self, value: bool) -> bool {
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.out
+            .extend_from_slice(if value { b"true" } else { b"false" });
         true
     }
 
@@ -77,7 +81,11 @@ impl<'a> Writer<'a> {
     }
 
     /// A list of objects with the selection of a field.
-    pub fn list<'n, T: WriteFields + 'n>(&mut self, nodes: impl IntoIterator<Item = &'n T>, field: &Field) -> bool {
+    pub fn list<'n, T: WriteFields + 'n>(
+        &mut self,
+        nodes: impl IntoIterator<Item = &'n T>,
+        field: &Field,
+    ) -> bool {
         let start = self.out.len();
         self.out.push(b'[');
         for (index, node) in nodes.into_iter().enumerate() {
@@ -106,7 +114,12 @@ impl<'a> Writer<'a> {
         written
     }
 
-    fn fields<'s, T: WriteFields>(&mut self, node: &T, set: &'s SelectionSet, seen: &mut Vec<&'s str>) -> bool
+    fn fields<'s, T: WriteFields>(
+        &mut self,
+        node: &T,
+        set: &'s SelectionSet,
+        seen: &mut Vec<&'s str>,
+    ) -> bool
     where
         'a: 's,
     {
@@ -114,7 +127,9 @@ impl<'a> Writer<'a> {
             Selection::Field(field) => self.field(node, &field.node, seen),
             Selection::FragmentSpread(spread) => {
                 let fragments: &'a HashMap<_, _> = self.fragments;
-                let fragment = fragments.get(&spread.node.fragment_name.node).map(|fragment| &fragment.node);
+                let fragment = fragments
+                    .get(&spread.node.fragment_name.node)
+                    .map(|fragment| &fragment.node);
                 fragment.is_some_and(|fragment| {
                     spread.node.directives.is_empty()
                         && fragment.type_condition.node.on.node == *T::name()
@@ -125,7 +140,12 @@ impl<'a> Writer<'a> {
         })
     }
 
-    fn field<'s, T: WriteFields>(&mut self, node: &T, field: &'s Field, seen: &mut Vec<&'s str>) -> bool {
+    fn field<'s, T: WriteFields>(
+        &mut self,
+        node: &T,
+        field: &'s Field,
+        seen: &mut Vec<&'s str>,
+    ) -> bool {
         let key = field.alias.as_ref().unwrap_or(&field.name).node.as_str();
         if !field.directives.is_empty() || seen.contains(&key) {
             return false;
@@ -155,8 +175,15 @@ impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
         T::create_type_info(registry)
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        let mut writer = Writer { out: Vec::with_capacity(512), fragments: &ctx.query_env.fragments };
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let mut writer = Writer {
+            out: Vec::with_capacity(512),
+            fragments: &ctx.query_env.fragments,
+        };
         if writer.selection(self.0, &ctx.item.node) {
             return Ok(Value::Binary(Bytes::from(writer.out)));
         }
@@ -164,7 +191,8 @@ impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
     }
 }
 
-/// A list whose objects write themselves, all at once; or one that has been written when its rows were read.
+/// A list whose objects write themselves, all at once; or one that has been written when its rows
+/// were read.
 pub enum FastList<'n, T> {
     Of(Vec<&'n T>),
     Written(Bytes),
@@ -183,12 +211,19 @@ impl<T: WriteFields + OutputType> OutputType for FastList<'_, T> {
         <Vec<&T>>::create_type_info(registry)
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         let nodes = match self {
             Self::Of(nodes) => nodes,
             Self::Written(written) => return Ok(Value::Binary(written.clone())),
         };
-        let mut writer = Writer { out: Vec::with_capacity(1024), fragments: &ctx.query_env.fragments };
+        let mut writer = Writer {
+            out: Vec::with_capacity(1024),
+            fragments: &ctx.query_env.fragments,
+        };
         if writer.list(nodes.iter().copied(), &field.node) {
             return Ok(Value::Binary(Bytes::from(writer.out)));
         }

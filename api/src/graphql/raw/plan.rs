@@ -1,7 +1,9 @@
-//! A list that is read and written as a whole: its selection becomes one statement for exactly the columns that it names.
+//! A list that is read and written as a whole: its selection becomes one statement for exactly the
+//! columns that it names.
 //!
-//! Only where a selection has nothing but plain columns, what a row points to, and at most one list for each row. Anything else goes the
-//! way of objects, with the same answer. SQLite has no lateral joins, and its statements cost no way over a network: it goes that way too.
+//! Only where a selection has nothing but plain columns, what a row points to, and at most one list
+//! for each row. Anything else goes the way of objects, with the same answer. SQLite has no lateral
+//! joins, and its statements cost no way over a network: it goes that way too.
 
 use std::collections::HashMap;
 
@@ -85,8 +87,12 @@ pub(crate) async fn nodes<E: EntityTrait>(
     list: impl FnOnce() -> crate::domain::Result<Listed<E>>,
 ) -> Result<Option<Bytes>> {
     let is_first = page.after.is_none() && page.before.is_none() && page.last.is_none();
-    let [only] = &ctx.item.node.selection_set.node.items[..] else { return Ok(None) };
-    let Selection::Field(only) = &only.node else { return Ok(None) };
+    let [only] = &ctx.item.node.selection_set.node.items[..] else {
+        return Ok(None);
+    };
+    let Selection::Field(only) = &only.node else {
+        return Ok(None);
+    };
     let is_plain = only.node.name.node == "nodes" && only.node.directives.is_empty();
     if !is_first || !is_plain || !app(ctx).db.is_postgres() {
         return Ok(None);
@@ -94,11 +100,26 @@ pub(crate) async fn nodes<E: EntityTrait>(
     let (size, _) = page.size()?;
     let list = list()?;
     let fragments = &ctx.query_env.fragments;
-    let mut planner = Planner { ctx, fragments, read: Vec::new(), joins: Vec::new() };
-    let Some(node) = planner.node(list.table, LISTED, &only.node.selection_set.node) else { return Ok(None) };
+    let mut planner = Planner {
+        ctx,
+        fragments,
+        read: Vec::new(),
+        joins: Vec::new(),
+    };
+    let Some(node) = planner.node(list.table, LISTED, &only.node.selection_set.node) else {
+        return Ok(None);
+    };
     let statement = planner.statement(list, size, caller(ctx))?;
-    let found = app(ctx).db.read().query_all(&statement).await.map_err(crate::domain::Error::from)?;
-    let mut writer = Writer { out: Vec::with_capacity(16 * 1024), fragments };
+    let found = app(ctx)
+        .db
+        .read()
+        .query_all(&statement)
+        .await
+        .map_err(crate::domain::Error::from)?;
+    let mut writer = Writer {
+        out: Vec::with_capacity(16 * 1024),
+        fragments,
+    };
     rows::write(&mut writer, &node, &Row::all(&found)?)?;
     Ok(Some(writer.out.into()))
 }
@@ -106,25 +127,44 @@ pub(crate) async fn nodes<E: EntityTrait>(
 impl<'q> Planner<'q> {
     /// The place of a column among those that are read.
     fn column(&mut self, column: Column) -> usize {
-        self.read.iter().position(|other| *other == column).unwrap_or_else(|| {
-            self.read.push(column);
-            self.read.len() - 1
-        })
+        self.read
+            .iter()
+            .position(|other| *other == column)
+            .unwrap_or_else(|| {
+                self.read.push(column);
+                self.read.len() - 1
+            })
     }
 
-    fn node(&mut self, table: &'static Table, alias: &'static str, set: &'q SelectionSet) -> Option<Node<'q>> {
-        let mut node = Node { table, id: self.column((alias, "id")), fields: Vec::with_capacity(set.items.len()) };
+    fn node(
+        &mut self,
+        table: &'static Table,
+        alias: &'static str,
+        set: &'q SelectionSet,
+    ) -> Option<Node<'q>> {
+        let mut node = Node {
+            table,
+            id: self.column((alias, "id")),
+            fields: Vec::with_capacity(set.items.len()),
+        };
         self.fields(&mut node, alias, set)?;
         Some(node)
     }
 
-    fn fields(&mut self, node: &mut Node<'q>, alias: &'static str, set: &'q SelectionSet) -> Option<()> {
+    fn fields(
+        &mut self,
+        node: &mut Node<'q>,
+        alias: &'static str,
+        set: &'q SelectionSet,
+    ) -> Option<()> {
         for item in &set.items {
             match &item.node {
                 Selection::Field(field) => {
                     let field = &field.node;
                     let key = key(field);
-                    if !field.directives.is_empty() || node.fields.iter().any(|(other, _)| *other == key) {
+                    if !field.directives.is_empty()
+                        || node.fields.iter().any(|(other, _)| *other == key)
+                    {
                         return None;
                     }
                     let source = self.source(node.table, alias, field)?;
@@ -132,7 +172,8 @@ impl<'q> Planner<'q> {
                 }
                 Selection::FragmentSpread(spread) => {
                     let fragment = &self.fragments.get(&spread.node.fragment_name.node)?.node;
-                    if !spread.node.directives.is_empty() || fragment.type_condition.node.on.node != *node.table.object
+                    if !spread.node.directives.is_empty()
+                        || fragment.type_condition.node.on.node != *node.table.object
                     {
                         return None;
                     }
@@ -144,7 +185,12 @@ impl<'q> Planner<'q> {
         Some(())
     }
 
-    fn source(&mut self, table: &'static Table, alias: &'static str, field: &'q Field) -> Option<Source<'q>> {
+    fn source(
+        &mut self,
+        table: &'static Table,
+        alias: &'static str,
+        field: &'q Field,
+    ) -> Option<Source<'q>> {
         let name = field.name.node.as_str();
         if name == "__typename" {
             return Some(Source::Typename);
@@ -153,48 +199,94 @@ impl<'q> Planner<'q> {
             let at = self.column((alias, column));
             if *form == Form::Body {
                 let (id, key) = (self.column((alias, "id")), self.column((alias, "body_key")));
-                return Some(Source::Body { id, body: at, key, app: app(self.ctx) });
+                return Some(Source::Body {
+                    id,
+                    body: at,
+                    key,
+                    app: app(self.ctx),
+                });
             }
             return Some(Source::Column(*form, at));
         }
         if name == "price" && table.is_priced && rows::writes_price(self.fragments, field) {
-            let [minor, currency] = ["price_minor", "currency"].map(|column| self.column((alias, column)));
-            return Some(Source::Price { minor, currency, field });
+            let [minor, currency] =
+                ["price_minor", "currency"].map(|column| self.column((alias, column)));
+            return Some(Source::Price {
+                minor,
+                currency,
+                field,
+            });
         }
-        let relation = *table.relations.iter().find(|relation| relation.field() == name)?;
+        let relation = *table
+            .relations
+            .iter()
+            .find(|relation| relation.field() == name)?;
         // Two lists would multiply each other's rows.
-        if self.joins.iter().any(|join| join.relation == relation || (join.relation.is_list() && relation.is_list())) {
+        if self.joins.iter().any(|join| {
+            join.relation == relation || (join.relation.is_list() && relation.is_list())
+        }) {
             return None;
         }
         if !relation.is_list() {
-            self.joins.push(Join { relation, from: alias, most: 1 });
-            return self.node(relation.table(), relation.field(), &field.selection_set.node).map(Source::One);
+            self.joins.push(Join {
+                relation,
+                from: alias,
+                most: 1,
+            });
+            return self
+                .node(
+                    relation.table(),
+                    relation.field(),
+                    &field.selection_set.node,
+                )
+                .map(Source::One);
         }
         let most = self.first_page_size(field)?;
-        let [only] = &field.selection_set.node.items[..] else { return None };
-        let Selection::Field(only) = &only.node else { return None };
+        let [only] = &field.selection_set.node.items[..] else {
+            return None;
+        };
+        let Selection::Field(only) = &only.node else {
+            return None;
+        };
         if only.node.name.node != "nodes" || !only.node.directives.is_empty() {
             return None;
         }
-        self.joins.push(Join { relation, from: alias, most });
-        let node = self.node(relation.table(), relation.field(), &only.node.selection_set.node)?;
+        self.joins.push(Join {
+            relation,
+            from: alias,
+            most,
+        });
+        let node = self.node(
+            relation.table(),
+            relation.field(),
+            &only.node.selection_set.node,
+        )?;
         Some(Source::Nodes(key(&only.node), node))
     }
 
     fn first_page_size(&self, field: &Field) -> Option<u64> {
         let variables = &self.ctx.query_env.variables;
         let arguments = field.arguments.iter().map(|(name, value)| {
-            // Variables that are left out have been given their defaults before; what has none is not for here.
-            let value = value.node.clone().into_const_with(|name| variables.get(&name).cloned().ok_or(()));
+            // Variables that are left out have been given their defaults before; what has none is
+            // not for here.
+            let value = value
+                .node
+                .clone()
+                .into_const_with(|name| variables.get(&name).cloned().ok_or(()));
             Some((name.node.clone(), value.ok()?))
         });
-        first_page_of(arguments.collect::<Option<Vec<_>>>()?).and_then(|size| u64::try_from(size).ok())
+        first_page_of(arguments.collect::<Option<Vec<_>>>()?)
+            .and_then(|size| u64::try_from(size).ok())
     }
 
     /// The columns of one alias, and those that it is joined and ordered by.
     fn columns_of(&self, alias: &str, others: &[&'static str]) -> Vec<&'static str> {
-        let mut columns: Vec<_> =
-            self.read.iter().filter(|(other, _)| *other == alias).map(|(_, column)| *column).collect();
+        let mut columns: Vec<_> = self
+            .read
+            .iter()
+            .filter(|(other, _)| *other == alias)
+            .map(|(_, column)| *column)
+            .collect();
         columns.extend(others);
         columns.sort_unstable();
         columns.dedup();
@@ -210,19 +302,34 @@ impl<'q> Planner<'q> {
         use sea_orm::{IdenStatic, QueryOrder};
 
         let order = list.order.map(|column| column.as_str());
-        let keys = self.joins.iter().filter(|join| join.from == LISTED).filter_map(|join| match join.relation {
-            Relation::CoachOfBooking => Some("coach_id"),
-            Relation::EventTypeOfBooking => Some("event_type_id"),
-            _ => None,
-        });
+        let keys = self
+            .joins
+            .iter()
+            .filter(|join| join.from == LISTED)
+            .filter_map(|join| match join.relation {
+                Relation::CoachOfBooking => Some("coach_id"),
+                Relation::EventTypeOfBooking => Some("event_type_id"),
+                _ => None,
+            });
         let others: Vec<_> = order.into_iter().chain(["id"]).chain(keys).collect();
         let [first, then] = list.order;
-        let rows = list.rows.select_only().order_by_asc(first).order_by_asc(then).limit(size);
+        let rows = list
+            .rows
+            .select_only()
+            .order_by_asc(first)
+            .order_by_asc(then)
+            .limit(size);
         let mut rows = rows.into_query();
-        rows.columns(self.columns_of(LISTED, &others).into_iter().map(|column| (list.table.name(), column)));
+        rows.columns(
+            self.columns_of(LISTED, &others)
+                .into_iter()
+                .map(|column| (list.table.name(), column)),
+        );
 
         let mut whole = SelectStatement::new();
-        whole.columns(self.read.iter().copied()).from_subquery(rows, LISTED);
+        whole
+            .columns(self.read.iter().copied())
+            .from_subquery(rows, LISTED);
         for column in order {
             whole.order_by((LISTED, column), Order::Asc);
         }
@@ -232,16 +339,28 @@ impl<'q> Planner<'q> {
         Ok(whole)
     }
 
-    fn join(&self, whole: &mut SelectStatement, join: &Join, caller: &Caller) -> crate::domain::Result<()> {
+    fn join(
+        &self,
+        whole: &mut SelectStatement,
+        join: &Join,
+        caller: &Caller,
+    ) -> crate::domain::Result<()> {
         let alias = join.relation.field();
-        let is_of = |here: &'static str, there: &'static str| Expr::col((alias, here)).equals((join.from, there));
+        let is_of = |here: &'static str, there: &'static str| {
+            Expr::col((alias, here)).equals((join.from, there))
+        };
         let table = join.relation.table().name();
         match join.relation {
             Relation::CoachOfBooking => {
                 whole.join_as(JoinType::InnerJoin, table, alias, is_of("id", "coach_id"));
             }
             Relation::EventTypeOfBooking => {
-                whole.join_as(JoinType::InnerJoin, table, alias, is_of("id", "event_type_id"));
+                whole.join_as(
+                    JoinType::InnerJoin,
+                    table,
+                    alias,
+                    is_of("id", "event_type_id"),
+                );
             }
             Relation::SessionOfBooking => {
                 whole.join_as(JoinType::LeftJoin, table, alias, is_of("booking_id", "id"));
@@ -270,11 +389,18 @@ impl<'q> Planner<'q> {
 
         let alias = join.relation.field();
         let [first, then] = order;
-        let found = found.select_only().order_by(first, direction.clone()).order_by(then, direction.clone());
+        let found = found
+            .select_only()
+            .order_by(first, direction.clone())
+            .order_by(then, direction.clone());
         let mut found = found.limit(join.most).into_query();
         let columns = order.map(|column| column.as_str());
         let table = join.relation.table().name();
-        found.columns(self.columns_of(alias, &columns).into_iter().map(|column| (table, column)));
+        found.columns(
+            self.columns_of(alias, &columns)
+                .into_iter()
+                .map(|column| (table, column)),
+        );
         whole.join_lateral(JoinType::LeftJoin, found, alias, Expr::val(true));
         for column in columns {
             whole.order_by((alias, column), direction.clone());

@@ -20,8 +20,15 @@ pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, rows: &[Row<'_>]) 
 }
 
 /// Whether the price can be written with the selection of its field.
-pub(super) fn writes_price(fragments: &HashMap<Name, Positioned<FragmentDefinition>>, field: &Field) -> bool {
-    Writer { out: Vec::new(), fragments }.object(&Money::new(1, "EUR"), field)
+pub(super) fn writes_price(
+    fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
+    field: &Field,
+) -> bool {
+    Writer {
+        out: Vec::new(),
+        fragments,
+    }
+    .object(&Money::new(1, "EUR"), field)
 }
 
 impl Writer<'_> {
@@ -30,7 +37,9 @@ impl Writer<'_> {
         self.out.push(b'[');
         let mut is_first = true;
         let key = |row: &Row<'_>| row.find_key(node.id);
-        for rows in rows.chunk_by(|one, other| matches!((key(one), key(other)), (Ok(one), Ok(other)) if one == other)) {
+        for rows in rows.chunk_by(
+            |one, other| matches!((key(one), key(other)), (Ok(one), Ok(other)) if one == other),
+        ) {
             if key(&rows[0])?.is_none() {
                 continue;
             }
@@ -65,7 +74,11 @@ impl Writer<'_> {
                 self.word(node.table.object);
             }
             Source::Column(form, at) => self.column_of(row, *form, *at)?,
-            Source::Price { minor, currency, field } => {
+            Source::Price {
+                minor,
+                currency,
+                field,
+            } => {
                 match Money::price(row.number(*minor)?, row.text(*currency)?) {
                     Some(price) => self.object(&price, field),
                     None => self.null(),

@@ -1,4 +1,5 @@
-//! The columns behind fields: what a planned list can be read from. The resolvers say what each field means.
+//! The columns behind fields: what a planned list can be read from. The resolvers say what each
+//! field means.
 
 use entity::{booking, coach, event_type, note, session};
 use sea_orm::EntityName;
@@ -143,7 +144,11 @@ pub(crate) static BOOKING: Table = Table {
         ("updatedAt", "updated_at", Form::Instant),
     ],
     is_priced: true,
-    relations: &[Relation::CoachOfBooking, Relation::EventTypeOfBooking, Relation::SessionOfBooking],
+    relations: &[
+        Relation::CoachOfBooking,
+        Relation::EventTypeOfBooking,
+        Relation::SessionOfBooking,
+    ],
 };
 
 static SESSION: Table = Table {

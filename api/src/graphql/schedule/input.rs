@@ -130,7 +130,11 @@ impl SetScheduleOverridesInput {
     pub(super) fn read(self) -> domain::Result<schedule::SetOverrides> {
         let day = |day: ScheduleOverrideInput| schedule::DayHours {
             date: day.date.0,
-            hours: day.hours.iter().map(|range| (range.from.0, range.until.0)).collect(),
+            hours: day
+                .hours
+                .iter()
+                .map(|range| (range.from.0, range.until.0))
+                .collect(),
         };
         Ok(schedule::SetOverrides {
             schedule_id: Kind::Schedule.key("scheduleId", &self.schedule_id)?,

@@ -21,12 +21,18 @@ pub struct ScheduleQuery;
 #[Object]
 impl ScheduleQuery {
     /// One of the caller's schedules; staff see all. NOT_FOUND for anyone else's.
-    async fn schedule(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Option<Result<Schedule>> {
+    async fn schedule(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Schedule>> {
         Some(find(ctx, &id).await)
     }
 }
 
 async fn find(ctx: &Context<'_>, id: &ID) -> Result<Schedule> {
     let key = Kind::Schedule.key("id", id)?;
-    Ok(Schedule::new(schedule::get(app(ctx), caller(ctx), key).await?))
+    Ok(Schedule::new(
+        schedule::get(app(ctx), caller(ctx), key).await?,
+    ))
 }

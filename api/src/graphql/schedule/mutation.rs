@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::input::{CreateScheduleInput, DeleteScheduleInput, SetScheduleOverridesInput, UpdateScheduleInput};
+use super::input::{
+    CreateScheduleInput, DeleteScheduleInput, SetScheduleOverridesInput, UpdateScheduleInput,
+};
 use super::object::Schedule;
 use crate::domain::{self, schedule};
 use crate::graphql::context::{app, caller};
@@ -61,7 +63,8 @@ impl ScheduleMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which dates.")] input: SetScheduleOverridesInput,
     ) -> Result<SetScheduleOverridesPayload> {
-        let done = async { schedule::set_overrides(app(ctx), caller(ctx), input.read()?).await }.await;
+        let done =
+            async { schedule::set_overrides(app(ctx), caller(ctx), input.read()?).await }.await;
         SetScheduleOverridesPayload::new(done, Schedule::new)
     }
 }

@@ -48,7 +48,10 @@ const WEEK: [(Weekday, chrono::Weekday); 7] = [
 impl Weekday {
     /// The day as the scheduler knows it.
     pub(super) fn read(self) -> chrono::Weekday {
-        WEEK.iter().find(|(day, _)| *day == self).map(|(_, day)| *day).expect("the table has all seven days")
+        WEEK.iter()
+            .find(|(day, _)| *day == self)
+            .map(|(_, day)| *day)
+            .expect("the table has all seven days")
     }
 }
 
@@ -66,14 +69,20 @@ impl Schedule {
     }
 
     pub(crate) fn with_coach(self, coach: Coach) -> Self {
-        Self { coach: Some(coach), ..self }
+        Self {
+            coach: Some(coach),
+            ..self
+        }
     }
 
     async fn owner(&self, ctx: &Context<'_>) -> Result<Option<Coach>> {
         if self.coach.is_some() {
             return Ok(self.coach.clone());
         }
-        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.row.coach_id)).await?;
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(CoachById(self.row.coach_id))
+            .await?;
         Ok(found.map(Coach::new))
     }
 }
@@ -102,13 +111,22 @@ impl Schedule {
 
     /// Whether event types without a schedule of their own follow this one.
     async fn is_default(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(self.owner(ctx).await?.is_some_and(|coach| coach.row.default_schedule_id == Some(self.row.id)))
+        Ok(self
+            .owner(ctx)
+            .await?
+            .is_some_and(|coach| coach.row.default_schedule_id == Some(self.row.id)))
     }
 
     /// How it stands to its like in the coach's own calendar; null when it has none there.
     async fn calendar_sync(&self, ctx: &Context<'_>) -> Option<Result<CalendarSync>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(MirrorOf(self.row.id)).await;
-        found.map(|row| row.map(CalendarSync::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(MirrorOf(self.row.id))
+            .await;
+        found
+            .map(|row| row.map(CalendarSync::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Weekly hours, by day and start.
@@ -120,21 +138,40 @@ impl Schedule {
     async fn overrides(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "First day; today in the schedule's zone when left out.")] from: Option<LocalDate>,
-        #[graphql(desc = "Last day; a year after the first when left out, and at most 10 years after it.")]
+        #[graphql(desc = "First day; today in the schedule's zone when left out.")] from: Option<
+            LocalDate,
+        >,
+        #[graphql(
+            desc = "Last day; a year after the first when left out, and at most 10 years after it."
+        )]
         until: Option<LocalDate>,
     ) -> Result<Vec<ScheduleOverride>> {
-        let today = app(ctx).clock.now().with_timezone(&TimeZone::stored(&self.row.time_zone).0).date_naive();
+        let today = app(ctx)
+            .clock
+            .now()
+            .with_timezone(&TimeZone::stored(&self.row.time_zone).0)
+            .date_naive();
         let from = from.map_or(today, |date| date.0);
         let year = chrono::Days::new(366);
-        let until = until.map_or_else(|| from.checked_add_days(year).unwrap_or(NaiveDate::MAX), |date| date.0);
+        let until = until.map_or_else(
+            || from.checked_add_days(year).unwrap_or(NaiveDate::MAX),
+            |date| date.0,
+        );
         if until < from || until.signed_duration_since(from).num_days() > 3_660 {
             let message = "must not be before the first day, nor more than 10 years after it";
             return Err(domain::Error::invalid("until", message).into());
         }
-        let key = OverridesOf { schedule_id: self.row.id, from, until };
+        let key = OverridesOf {
+            schedule_id: self.row.id,
+            from,
+            until,
+        };
         let found = ctx.data_unchecked::<Loaders>().load_one(key).await?;
-        found.unwrap_or_default().into_iter().map(ScheduleOverride::new).collect()
+        found
+            .unwrap_or_default()
+            .into_iter()
+            .map(ScheduleOverride::new)
+            .collect()
     }
 
     /// Grows by one with each change, also of an override; give it back on update.
@@ -167,8 +204,13 @@ pub struct WeeklyHours {
 impl WeeklyHours {
     fn new(rule: &WeeklyRule) -> Result<Self> {
         let day = WEEK.get(usize::from(rule.weekday).wrapping_sub(1));
-        let (weekday, _) = *day.ok_or_else(|| domain::Error::internal("a schedule", "a day that no week has"))?;
-        Ok(Self { weekday, from: time(rule.from)?, until: time(rule.until)? })
+        let (weekday, _) =
+            *day.ok_or_else(|| domain::Error::internal("a schedule", "a day that no week has"))?;
+        Ok(Self {
+            weekday,
+            from: time(rule.from)?,
+            until: time(rule.until)?,
+        })
     }
 }
 
@@ -192,13 +234,21 @@ pub struct LocalTimeRange {
 
 impl ScheduleOverride {
     fn new(row: schedule_override::Model) -> Result<Self> {
-        let range = |&(from, until): &(u16, u16)| Ok(LocalTimeRange { from: time(from)?, until: time(until)? });
-        Ok(Self { date: LocalDate(row.date), hours: row.hours.0.iter().map(range).collect::<Result<_>>()? })
+        let range = |&(from, until): &(u16, u16)| {
+            Ok(LocalTimeRange {
+                from: time(from)?,
+                until: time(until)?,
+            })
+        };
+        Ok(Self {
+            date: LocalDate(row.date),
+            hours: row.hours.0.iter().map(range).collect::<Result<_>>()?,
+        })
     }
 }
 
 fn time(minute: u16) -> Result<LocalTime> {
-    let minute =
-        Minute::new(minute).ok_or_else(|| domain::Error::internal("a schedule", "a time after the day's end"))?;
+    let minute = Minute::new(minute)
+        .ok_or_else(|| domain::Error::internal("a schedule", "a time after the day's end"))?;
     Ok(LocalTime(minute))
 }

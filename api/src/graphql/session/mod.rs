@@ -47,7 +47,11 @@ pub struct SessionQuery;
 #[Object]
 impl SessionQuery {
     /// One session in which the caller takes part; staff see all. NOT_FOUND for anyone else's.
-    async fn session(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: ID) -> Option<Result<Session>> {
+    async fn session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id.")] id: ID,
+    ) -> Option<Result<Session>> {
         Some(find(ctx, &id).await)
     }
 }
@@ -95,7 +99,13 @@ impl ViewerSessions {
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Session>> {
-        list(ctx, Scope::Own(role), filter, &page(first, after, last, before)).await
+        list(
+            ctx,
+            Scope::Own(role),
+            filter,
+            &page(first, after, last, before),
+        )
+        .await
     }
 }
 
@@ -118,6 +128,12 @@ impl AdminSessions {
         #[graphql(desc = "Items from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Session>> {
-        list(ctx, Scope::Everyone, filter, &page(first, after, last, before)).await
+        list(
+            ctx,
+            Scope::Everyone,
+            filter,
+            &page(first, after, last, before),
+        )
+        .await
     }
 }

@@ -72,8 +72,18 @@ impl SessionMutation {
     ) -> Result<MarkAttendancePayload> {
         let done = async {
             let session_id = Kind::Session.key("sessionId", &input.session_id)?;
-            let MarkAttendanceInput { coach_attendance: coach, client_attendance: client, version, .. } = input;
-            let input = session::MarkAttendance { session_id, coach, client, version };
+            let MarkAttendanceInput {
+                coach_attendance: coach,
+                client_attendance: client,
+                version,
+                ..
+            } = input;
+            let input = session::MarkAttendance {
+                session_id,
+                coach,
+                client,
+                version,
+            };
             session::mark_attendance(app(ctx), caller(ctx), input).await
         }
         .await;
@@ -117,7 +127,11 @@ impl SessionMutation {
     ) -> Result<RateSessionPayload> {
         let done: domain::Result<_> = async {
             let session_id = Kind::Session.key("sessionId", &input.session_id)?;
-            let rate = session::Rate { session_id, rating: input.rating, version: input.version };
+            let rate = session::Rate {
+                session_id,
+                rating: input.rating,
+                version: input.version,
+            };
             session::rate(app(ctx), caller(ctx), rate).await
         }
         .await;

@@ -29,7 +29,11 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(row: Model, booking: booking::Model) -> Self {
-        Self { row, booking, notes: FetchedAlong::default() }
+        Self {
+            row,
+            booking,
+            notes: FetchedAlong::default(),
+        }
     }
 
     /// The newest notes, where one page of them was asked for along with the whole list.
@@ -81,7 +85,11 @@ impl Session {
 
     /// Link to join; null until there is one, and once the booking no longer stands.
     async fn join_url(&self, ctx: &Context<'_>) -> Option<Url> {
-        self.booking.join_url.clone().filter(|_| shows_place(caller(ctx), &self.booking)).map(Url)
+        self.booking
+            .join_url
+            .clone()
+            .filter(|_| shows_place(caller(ctx), &self.booking))
+            .map(Url)
     }
 
     /// The client's rating, 1 to 5.
@@ -102,14 +110,17 @@ impl Session {
         #[graphql(desc = "Only items before this cursor.")] before: Option<String>,
         #[graphql(desc = "Only with this visibility.")] visibility: Option<Visibility>,
     ) -> Result<Connection<Note>> {
-        let is_first = after.is_none() && last.is_none() && before.is_none() && visibility.is_none();
+        let is_first =
+            after.is_none() && last.is_none() && before.is_none() && visibility.is_none();
         let page = page(first, after, last, before);
         let person = caller(ctx).require_person()?;
         let rows = match self.notes.page(&page)?.filter(|_| is_first) {
             Some((size, rows)) => first_page(person.user_id, self.row.id, size, rows.to_vec()),
             None => list_notes(app(ctx), caller(ctx), self.row.id, visibility, &page).await?,
         };
-        Ok(Connection::new(rows, |row| Note::new(row).with_session(self.clone())))
+        Ok(Connection::new(rows, |row| {
+            Note::new(row).with_session(self.clone())
+        }))
     }
 
     /// Whether the viewer may write notes: the coach and the client may.
@@ -135,7 +146,8 @@ impl Session {
     }
 }
 
-/// Fetches what the selection asks for along with the sessions: one statement for each kind of thing, however many sessions.
+/// Fetches what the selection asks for along with the sessions: one statement for each kind of
+/// thing, however many sessions.
 pub(crate) async fn fetch_along<'s>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -150,20 +162,31 @@ pub(crate) async fn fetch_along<'s>(
         _ => None,
     };
     let Some(size) = size else {
-        sessions.iter_mut().for_each(|session| session.notes.refuse());
+        sessions
+            .iter_mut()
+            .for_each(|session| session.notes.refuse());
         return Ok(());
     };
 
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.row.id).collect();
     let mut found = list_by_sessions(app(ctx), caller(ctx), &ids, size as u64 + 1).await?;
     let lines = asked.field("notes");
-    if [lines.field("nodes"), lines.field("edges").field("node")].iter().any(|note| note.field("author").exists()) {
+    if [lines.field("nodes"), lines.field("edges").field("node")]
+        .iter()
+        .any(|note| note.field("author").exists())
+    {
         // Into the loader's memory, where the field finds them.
-        let authors: Vec<_> = found.values().flatten().map(|note| UserById(note.author_id)).collect();
+        let authors: Vec<_> = found
+            .values()
+            .flatten()
+            .map(|note| UserById(note.author_id))
+            .collect();
         ctx.data_unchecked::<Loaders>().load_many(authors).await?;
     }
     for session in &mut sessions {
-        session.notes.set(size, found.remove(&session.row.id).unwrap_or_default());
+        session
+            .notes
+            .set(size, found.remove(&session.row.id).unwrap_or_default());
     }
     Ok(())
 }

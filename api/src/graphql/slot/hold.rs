@@ -32,14 +32,26 @@ impl Hold {
 
     /// What is to be booked.
     async fn event_type(&self, ctx: &Context<'_>) -> Option<Result<EventType>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(EventTypeById(self.0.event_type_id)).await;
-        found.map(|row| row.map(EventType::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(EventTypeById(self.0.event_type_id))
+            .await;
+        found
+            .map(|row| row.map(EventType::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Whose time it is.
     async fn coach(&self, ctx: &Context<'_>) -> Option<Result<Coach>> {
-        let found = ctx.data_unchecked::<Loaders>().load_one(CoachById(self.0.coach_id)).await;
-        found.map(|row| row.map(Coach::new)).map_err(Into::into).transpose()
+        let found = ctx
+            .data_unchecked::<Loaders>()
+            .load_one(CoachById(self.0.coach_id))
+            .await;
+        found
+            .map(|row| row.map(Coach::new))
+            .map_err(Into::into)
+            .transpose()
     }
 
     /// Start of the slot.
@@ -71,7 +83,11 @@ pub struct ViewerHolds;
 impl ViewerHolds {
     /// The slots that the viewer holds, earliest first. At most 3.
     async fn holds(&self, ctx: &Context<'_>) -> Result<Vec<Hold>> {
-        Ok(hold::list(app(ctx), caller(ctx)).await?.into_iter().map(Hold).collect())
+        Ok(hold::list(app(ctx), caller(ctx))
+            .await?
+            .into_iter()
+            .map(Hold)
+            .collect())
     }
 }
 

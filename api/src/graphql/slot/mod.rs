@@ -32,10 +32,15 @@ impl SlotQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be booked.")] event_type_id: ID,
-        #[graphql(desc = "One of its hosts; the coach who offers it when left out.")] coach_id: Option<ID>,
+        #[graphql(desc = "One of its hosts; the coach who offers it when left out.")]
+        coach_id: Option<ID>,
         #[graphql(desc = "Slots start in this stretch; at most 62 days.")] range: TimeRangeInput,
-        #[graphql(desc = "One of its lengths; the default when left out.")] length_minutes: Option<i32>,
-        #[graphql(desc = "A booking that is to be moved: its own time counts as free, its coach and length stay.")]
+        #[graphql(desc = "One of its lengths; the default when left out.")] length_minutes: Option<
+            i32,
+        >,
+        #[graphql(
+            desc = "A booking that is to be moved: its own time counts as free, its coach and length stay."
+        )]
         booking_id: Option<ID>,
     ) -> Option<Result<Availability>> {
         let key = match Kind::EventType.key("eventTypeId", &event_type_id) {
@@ -98,7 +103,11 @@ impl Availability {
             date: LocalDate(slots.first().map_or(NaiveDate::MIN, date)),
             slots: slots.iter().copied().map(Slot).collect(),
         };
-        self.0.slots.chunk_by(|a, b| date(a) == date(b)).map(day).collect()
+        self.0
+            .slots
+            .chunk_by(|a, b| date(a) == date(b))
+            .map(day)
+            .collect()
     }
 
     /// When the answer was true.

@@ -84,8 +84,9 @@ impl Drop for Counted {
     }
 }
 
-/// How the process stops: `shutdown` closes sockets (1001, so that clients come back elsewhere) and ends event streams; `tracker` holds
-/// the sockets and the mutations that are still to be waited for.
+/// How the process stops: `shutdown` closes sockets (1001, so that clients come back elsewhere) and
+/// ends event streams; `tracker` holds the sockets and the mutations that are still to be waited
+/// for.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     pub shutdown: CancellationToken,
@@ -109,8 +110,18 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
         let documents = Documents::new(policy, engine.types());
         let bounds = Bounds::default();
         let executing = Arc::new(Semaphore::new(bounds.executing));
-        let (origins, lifecycle, gauges) = (Origins::default(), Lifecycle::default(), Gauges::default());
-        Self { engine, gate, documents, origins, bounds, lifecycle, gauges, executing }
+        let (origins, lifecycle, gauges) =
+            (Origins::default(), Lifecycle::default(), Gauges::default());
+        Self {
+            engine,
+            gate,
+            documents,
+            origins,
+            bounds,
+            lifecycle,
+            gauges,
+            executing,
+        }
     }
 
     /// The pages that may call: CORS and the `Origin` of sockets.
@@ -122,7 +133,11 @@ impl<E: Executor, G: Gate> GraphqlEndpoint<E, G> {
     #[must_use]
     pub fn with_bounds(self, bounds: Bounds) -> Self {
         let executing = Arc::new(Semaphore::new(bounds.executing));
-        Self { bounds, executing, ..self }
+        Self {
+            bounds,
+            executing,
+            ..self
+        }
     }
 
     #[must_use]

@@ -1,4 +1,5 @@
-//! Failures of the transport itself: a status, a code, a sentence. Failures of documents are `document::Refusal`.
+//! Failures of the transport itself: a status, a code, a sentence. Failures of documents are
+//! `document::Refusal`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,8 +23,17 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), headers: Vec::new() }
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            headers: Vec::new(),
+        }
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -46,12 +56,20 @@ impl Fault {
 
     pub(super) fn method(allow: &'static str) -> Self {
         let message = format!("The method is not allowed here; allowed: {allow}.");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
-            .with(ALLOW, HeaderValue::from_static(allow))
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            message,
+        )
+        .with(ALLOW, HeaderValue::from_static(allow))
     }
 
     pub(super) fn media_type(message: &'static str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message)
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            message,
+        )
     }
 
     pub(super) fn not_acceptable(offered: &'static str) -> Self {
@@ -76,8 +94,12 @@ impl Fault {
     }
 
     pub(super) fn slow_body() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request body did not arrive in time.")
-            .with(CONNECTION, HeaderValue::from_static("close"))
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            "The request body did not arrive in time.",
+        )
+        .with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     pub(super) fn uri_too_long(limit: usize) -> Self {
@@ -89,18 +111,33 @@ impl Fault {
     }
 
     pub(super) fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "The access token is not valid.")
-            .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHENTICATED",
+            "The access token is not valid.",
+        )
+        .with(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer error=\"invalid_token\""),
+        )
     }
 
     pub(super) fn origin() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", "Pages of this origin may not open a socket here.")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "ORIGIN_NOT_ALLOWED",
+            "Pages of this origin may not open a socket here.",
+        )
     }
 
     pub(super) fn not_a_websocket() -> Self {
-        Self::new(StatusCode::UPGRADE_REQUIRED, "UPGRADE_REQUIRED", "This address speaks WebSocket, version 13.")
-            .with(UPGRADE, HeaderValue::from_static("websocket"))
-            .with(CONNECTION, HeaderValue::from_static("upgrade"))
+        Self::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "UPGRADE_REQUIRED",
+            "This address speaks WebSocket, version 13.",
+        )
+        .with(UPGRADE, HeaderValue::from_static("websocket"))
+        .with(CONNECTION, HeaderValue::from_static("upgrade"))
     }
 
     pub(super) fn subprotocol() -> Self {
@@ -120,7 +157,8 @@ impl Fault {
     }
 
     fn unavailable(code: &'static str, message: &'static str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with(RETRY_AFTER, HeaderValue::from_static("1"))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+            .with(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// The same as one error of a GraphQL answer.
@@ -144,9 +182,10 @@ impl From<AuthError> for Fault {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid => Self::unauthenticated(),
-            AuthError::Unavailable => {
-                Self::unavailable("AUTHENTICATION_UNAVAILABLE", "Access tokens cannot be checked at the moment.")
-            }
+            AuthError::Unavailable => Self::unavailable(
+                "AUTHENTICATION_UNAVAILABLE",
+                "Access tokens cannot be checked at the moment.",
+            ),
         }
     }
 }
@@ -160,7 +199,9 @@ impl From<Limited> for Fault {
             format!("Too many requests: try again in {seconds} s."),
         );
         let mut fault = fault.with(RETRY_AFTER, seconds.into());
-        fault.headers.extend(limited.allowance.iter().flat_map(rate_limit));
+        fault
+            .headers
+            .extend(limited.allowance.iter().flat_map(rate_limit));
         fault
     }
 }
@@ -177,9 +218,18 @@ pub(super) fn coded(code: &'static str, message: impl Into<String>) -> ServerErr
 /// `RateLimit-*`, as draft-ietf-httpapi-ratelimit-headers-06 has them.
 pub(super) fn rate_limit(allowance: &Allowance) -> [(HeaderName, HeaderValue); 3] {
     [
-        (HeaderName::from_static("ratelimit-limit"), allowance.limit.into()),
-        (HeaderName::from_static("ratelimit-remaining"), allowance.remaining.into()),
-        (HeaderName::from_static("ratelimit-reset"), whole_seconds(allowance.reset).into()),
+        (
+            HeaderName::from_static("ratelimit-limit"),
+            allowance.limit.into(),
+        ),
+        (
+            HeaderName::from_static("ratelimit-remaining"),
+            allowance.remaining.into(),
+        ),
+        (
+            HeaderName::from_static("ratelimit-reset"),
+            whole_seconds(allowance.reset).into(),
+        ),
     ]
 }
 

@@ -17,7 +17,8 @@ pub trait Gate: Send + Sync + 'static {
     /// Whoever asks, anonymous included.
     type Viewer: Clone + Send + Sync + 'static;
 
-    /// Finds out who asks. `None` is someone who shows no token; a token that is shown is good or an error, never anonymous.
+    /// Finds out who asks. `None` is someone who shows no token; a token that is shown is good or
+    /// an error, never anonymous.
     ///
     /// # Errors
     /// A token that is not good, or that cannot be judged now.
@@ -27,14 +28,15 @@ pub trait Gate: Send + Sync + 'static {
         caller: &Caller,
     ) -> impl Future<Output = Result<Self::Viewer, AuthError>> + Send;
 
-    /// Completes when the viewer's session is over: at the token's expiry, or when a right is taken away. Sockets and event streams end
-    /// with it.
+    /// Completes when the viewer's session is over: at the token's expiry, or when a right is taken
+    /// away. Sockets and event streams end with it.
     fn session_end(&self, viewer: &Self::Viewer) -> BoxFuture<'static, SessionEnd> {
         let _ = viewer;
         Box::pin(std::future::pending())
     }
 
-    /// Asked before every operation whether the viewer may run it at all, by the fields that it selects.
+    /// Asked before every operation whether the viewer may run it at all, by the fields that it
+    /// selects.
     ///
     /// # Errors
     /// The first field that the viewer may not have.
@@ -56,22 +58,30 @@ pub trait Gate: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Allowance>, Limited>> + Send;
 
     /// Puts what resolvers need into the request: the viewer, loaders, the correlation id.
-    fn equip(&self, request: Request, kind: OperationType, viewer: &Self::Viewer, caller: &Caller) -> Request;
+    fn equip(
+        &self,
+        request: Request,
+        kind: OperationType,
+        viewer: &Self::Viewer,
+        caller: &Caller,
+    ) -> Request;
 
-    /// How long anyone may keep the answer, if it is the same for everybody. The library's own cache hints do not say: there a field
-    /// without a hint takes over the hint of its neighbour.
+    /// How long anyone may keep the answer, if it is the same for everybody. The library's own
+    /// cache hints do not say: there a field without a hint takes over the hint of its neighbour.
     fn public_for(&self, analysis: &Analysis) -> Option<Duration> {
         let _ = analysis;
         None
     }
 
-    /// Told when a query or a mutation has been run: how long it took, and whether it was without errors.
+    /// Told when a query or a mutation has been run: how long it took, and whether it was without
+    /// errors.
     fn ran(&self, analysis: &Analysis, took: Duration, is_ok: bool) {
         let _ = (analysis, took, is_ok);
     }
 
-    /// Asked for a place for a socket, first for its address (without a viewer), then for its viewer; and for a place for an event
-    /// stream of a subscription (with its viewer). The place is free again when the seat is dropped.
+    /// Asked for a place for a socket, first for its address (without a viewer), then for its
+    /// viewer; and for a place for an event stream of a subscription (with its viewer). The place
+    /// is free again when the seat is dropped.
     ///
     /// # Errors
     /// Too many sockets.
@@ -84,13 +94,15 @@ pub trait Gate: Send + Sync + 'static {
 /// Where a request came from.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// From [`ClientAddress`] or axum's `ConnectInfo<SocketAddr>` among the request's extensions, if one is there.
+    /// From [`ClientAddress`] or axum's `ConnectInfo<SocketAddr>` among the request's extensions,
+    /// if one is there.
     pub address: Option<IpAddr>,
     /// The client's `X-Request-Id` if it is a sane one, else a new UUIDv7.
     pub request_id: Arc<str>,
 }
 
-/// The client's address as a trusted proxy tells it. A layer in front may put it among the request's extensions.
+/// The client's address as a trusted proxy tells it. A layer in front may put it among the
+/// request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 

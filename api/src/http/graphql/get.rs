@@ -10,7 +10,8 @@ use super::request::{Members, Params};
 /// Longer ones belong into a POST.
 const LONGEST_QUERY_STRING: usize = 16 * 1024;
 
-/// Reads `query`, `operationName`, `variables`, `extensions` and `id`; `variables` and `extensions` are JSON.
+/// Reads `query`, `operationName`, `variables`, `extensions` and `id`; `variables` and `extensions`
+/// are JSON.
 ///
 /// # Errors
 /// 400 or 414. A GET that another site's page could have sent is refused whatever it asks for.
@@ -47,7 +48,8 @@ fn json(name: &str, value: &str) -> Result<Value, Fault> {
     if value.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(value).map_err(|_| Fault::malformed(format!("`{name}` is not valid JSON.")))
+    serde_json::from_str(value)
+        .map_err(|_| Fault::malformed(format!("`{name}` is not valid JSON.")))
 }
 
 /// Undoes the encoding of `application/x-www-form-urlencoded`.
@@ -58,10 +60,12 @@ fn decode(text: &str) -> Result<String, Fault> {
         bytes.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let digits =
-                    [rest.next(), rest.next()].map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
+                let digits = [rest.next(), rest.next()]
+                    .map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
                 let [Some(high), Some(low)] = digits else {
-                    return Err(Fault::malformed("The query string has an incomplete `%` escape."));
+                    return Err(Fault::malformed(
+                        "The query string has an incomplete `%` escape.",
+                    ));
                 };
                 (high * 16 + low) as u8
             }
@@ -99,7 +103,10 @@ mod tests {
         for (query, message) in [
             ("", "The request has no `query`."),
             ("query=%7", "The query string has an incomplete `%` escape."),
-            ("query=%zz", "The query string has an incomplete `%` escape."),
+            (
+                "query=%zz",
+                "The query string has an incomplete `%` escape.",
+            ),
             ("query=%ff", "The query string is not UTF-8."),
             ("query={a}&query={b}", "`query` is given twice."),
             ("query={a}&variables={", "`variables` is not valid JSON."),
@@ -107,7 +114,15 @@ mod tests {
         ] {
             assert_eq!(read(query).expect_err(query).message, message);
         }
-        assert_eq!(read(&"a".repeat(20_000)).expect_err("long").code, "URI_TOO_LONG");
-        assert_eq!(params(&HeaderMap::new(), Some("query={a}")).expect_err("cross-site").code, "CSRF_PREVENTED");
+        assert_eq!(
+            read(&"a".repeat(20_000)).expect_err("long").code,
+            "URI_TOO_LONG"
+        );
+        assert_eq!(
+            params(&HeaderMap::new(), Some("query={a}"))
+                .expect_err("cross-site")
+                .code,
+            "CSRF_PREVENTED"
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! GraphQL over HTTP, WebSocket (`graphql-transport-ws`) and server-sent events (`graphql-sse`, distinct connections).
+//! GraphQL over HTTP, WebSocket (`graphql-transport-ws`) and server-sent events (`graphql-sse`,
+//! distinct connections).
 //!
-//! The library runs documents; how they arrive and leave is decided here, the same way for all three: the text is parsed and judged
-//! (`crate::graphql::document`), the viewer is asked for ([`Gate`]), and the answer is written once.
+//! The library runs documents; how they arrive and leave is decided here, the same way for all
+//! three: the text is parsed and judged (`crate::graphql::document`), the viewer is asked for
+//! ([`Gate`]), and the answer is written once.
 
 mod endpoint;
 mod fault;

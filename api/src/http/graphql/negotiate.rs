@@ -18,7 +18,9 @@ impl Media {
     pub(super) const fn content_type(self) -> HeaderValue {
         match self {
             Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
-            Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
+            Self::GraphqlResponse => {
+                HeaderValue::from_static("application/graphql-response+json; charset=utf-8")
+            }
         }
     }
 }
@@ -34,9 +36,11 @@ pub(super) struct Accepted {
     pub(super) prefers_events: bool,
 }
 
-pub(super) const OFFERED: &str = "application/graphql-response+json, application/json, text/event-stream";
+pub(super) const OFFERED: &str =
+    "application/graphql-response+json, application/json, text/event-stream";
 
-/// One media range: how specific it is (0 `*/*`, 1 `type/*`, 2 exact) and its quality in thousandths.
+/// One media range: how specific it is (0 `*/*`, 1 `type/*`, 2 exact) and its quality in
+/// thousandths.
 #[derive(Clone, Copy)]
 struct Quality {
     specific: u8,
@@ -45,33 +49,69 @@ struct Quality {
 
 /// Reads every `Accept` header. None, or only empty ones, means anything.
 pub(super) fn accepted(headers: &HeaderMap) -> Accepted {
-    let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let given = headers.get_all(ACCEPT).iter().any(|value| !value.as_bytes().trim_ascii().is_empty());
+    let values: Vec<&str> = headers
+        .get_all(ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let given = headers
+        .get_all(ACCEPT)
+        .iter()
+        .any(|value| !value.as_bytes().trim_ascii().is_empty());
     let ranges: Vec<(&str, Quality)> = match given {
-        true => values.iter().flat_map(|value| split_quoted(value, ',')).filter_map(range).collect(),
-        false => vec![("*/*", Quality { specific: 0, thousandths: 1_000 })],
+        true => values
+            .iter()
+            .flat_map(|value| split_quoted(value, ','))
+            .filter_map(range)
+            .collect(),
+        false => vec![(
+            "*/*",
+            Quality {
+                specific: 0,
+                thousandths: 1_000,
+            },
+        )],
     };
     let quality = |media: &str| {
-        let matching = ranges.iter().filter(|(range, _)| matches(range, media)).map(|(_, quality)| *quality);
-        matching.max_by_key(|quality| (quality.specific, quality.thousandths)).filter(|quality| quality.thousandths > 0)
+        let matching = ranges
+            .iter()
+            .filter(|(range, _)| matches(range, media))
+            .map(|(_, quality)| *quality);
+        matching
+            .max_by_key(|quality| (quality.specific, quality.thousandths))
+            .filter(|quality| quality.thousandths > 0)
     };
-    let (json, graphql) = (quality("application/json"), quality("application/graphql-response+json"));
+    let (json, graphql) = (
+        quality("application/json"),
+        quality("application/graphql-response+json"),
+    );
     let events = quality("text/event-stream");
     // A client that names the newer type knows it; one that takes anything gets the older.
-    let rank = |quality: Option<Quality>| quality.map(|quality| (quality.thousandths, quality.specific));
+    let rank =
+        |quality: Option<Quality>| quality.map(|quality| (quality.thousandths, quality.specific));
     let chosen = match (rank(json), rank(graphql)) {
         (None, None) => None,
-        (json, Some(graphql)) if graphql.1 == 2 && Some(graphql) >= json => Some((Media::GraphqlResponse, graphql.0)),
+        (json, Some(graphql)) if graphql.1 == 2 && Some(graphql) >= json => {
+            Some((Media::GraphqlResponse, graphql.0))
+        }
         (None, Some(graphql)) => Some((Media::GraphqlResponse, graphql.0)),
-        (Some(json), Some(graphql)) if graphql.0 > json.0 => Some((Media::GraphqlResponse, graphql.0)),
+        (Some(json), Some(graphql)) if graphql.0 > json.0 => {
+            Some((Media::GraphqlResponse, graphql.0))
+        }
         (Some(json), _) => Some((Media::Json, json.0)),
     };
-    let prefers_events =
-        events.is_some_and(|events| events.specific == 2 && chosen.is_none_or(|(_, json)| events.thousandths > json));
-    Accepted { json: chosen.map(|(media, _)| media), events: events.is_some(), prefers_events }
+    let prefers_events = events.is_some_and(|events| {
+        events.specific == 2 && chosen.is_none_or(|(_, json)| events.thousandths > json)
+    });
+    Accepted {
+        json: chosen.map(|(media, _)| media),
+        events: events.is_some(),
+        prefers_events,
+    }
 }
 
-/// One item of the list: its range, unless its parameters rule it out for UTF-8 JSON, and its quality.
+/// One item of the list: its range, unless its parameters rule it out for UTF-8 JSON, and its
+/// quality.
 fn range(item: &str) -> Option<(&str, Quality)> {
     let mut parts = split_quoted(item, ';').map(str::trim);
     let range = parts.next().filter(|range| range.contains('/'))?;
@@ -84,12 +124,25 @@ fn range(item: &str) -> Option<(&str, Quality)> {
             _ => {}
         }
     }
-    let specific = if range == "*/*" { 0 } else { 1 + u8::from(!range.ends_with("/*")) };
-    Some((range, Quality { specific, thousandths }))
+    let specific = if range == "*/*" {
+        0
+    } else {
+        1 + u8::from(!range.ends_with("/*"))
+    };
+    Some((
+        range,
+        Quality {
+            specific,
+            thousandths,
+        },
+    ))
 }
 
 fn quality(text: &str) -> Option<u16> {
-    let quality: f32 = text.parse().ok().filter(|quality| (0.0..=1.0).contains(quality))?;
+    let quality: f32 = text
+        .parse()
+        .ok()
+        .filter(|quality| (0.0..=1.0).contains(quality))?;
     // In range, so the conversion is exact enough: three digits are all that the grammar allows.
     Some((quality * 1_000.0).round() as u16)
 }
@@ -97,7 +150,9 @@ fn quality(text: &str) -> Option<u16> {
 fn matches(range: &str, media: &str) -> bool {
     match range.split_once('/') {
         Some(("*", "*")) => true,
-        Some((kind, "*")) => media.split_once('/').is_some_and(|(of, _)| of.eq_ignore_ascii_case(kind)),
+        Some((kind, "*")) => media
+            .split_once('/')
+            .is_some_and(|(of, _)| of.eq_ignore_ascii_case(kind)),
         _ => range.eq_ignore_ascii_case(media),
     }
 }
@@ -125,31 +180,48 @@ fn is_utf8(charset: &str) -> bool {
 /// Whether the one `Content-Type` is JSON in UTF-8.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(only), None) = (types.next(), types.next()) else { return false };
-    let Ok(text) = only.to_str() else { return false };
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let Ok(text) = only.to_str() else {
+        return false;
+    };
     let mut parts = split_quoted(text, ';').map(str::trim);
-    let json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
-    json && parts.filter(|parameter| !parameter.is_empty()).all(|parameter| match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => is_utf8(value),
-        other => other.is_some(),
-    })
+    let json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    json && parts
+        .filter(|parameter| !parameter.is_empty())
+        .all(|parameter| match parameter.split_once('=') {
+            Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => is_utf8(value),
+            other => other.is_some(),
+        })
 }
 
 /// # Errors
 /// 415 for anything that is not plain JSON.
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Fault> {
     if !is_json(headers) {
-        return Err(Fault::media_type("The body must be sent with `content-type: application/json` (UTF-8)."));
+        return Err(Fault::media_type(
+            "The body must be sent with `content-type: application/json` (UTF-8).",
+        ));
     }
     if headers.contains_key(CONTENT_ENCODING) {
-        return Err(Fault::media_type("The body must be sent without a content encoding."));
+        return Err(Fault::media_type(
+            "The body must be sent without a content encoding.",
+        ));
     }
     Ok(())
 }
 
-/// Whether no page of another site could have sent this GET without asking first (a CORS preflight).
+/// Whether no page of another site could have sent this GET without asking first (a CORS
+/// preflight).
 pub(super) fn is_preflighted(headers: &HeaderMap) -> bool {
-    let filled = |name: &str| headers.get(name).is_some_and(|value| !value.as_bytes().trim_ascii().is_empty());
+    let filled = |name: &str| {
+        headers
+            .get(name)
+            .is_some_and(|value| !value.as_bytes().trim_ascii().is_empty())
+    };
     is_json(headers) || filled("apollo-require-preflight") || filled("x-requested-with")
 }
 
@@ -158,7 +230,10 @@ mod tests {
     use super::*;
 
     fn accept(value: &str) -> Accepted {
-        accepted(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_str(value).expect("a header"))]))
+        accepted(&HeaderMap::from_iter([(
+            ACCEPT,
+            HeaderValue::from_str(value).expect("a header"),
+        )]))
     }
 
     #[test]
@@ -171,12 +246,24 @@ mod tests {
             ("application/json", Some(Json)),
             ("APPLICATION/JSON; charset=UTF-8", Some(Json)),
             ("application/graphql-response+json", Some(GraphqlResponse)),
-            ("application/json, application/graphql-response+json", Some(GraphqlResponse)),
-            ("application/graphql-response+json;q=0.8, application/json;q=0.9", Some(Json)),
-            ("application/graphql-response+json;q=0.9, application/json;q=0.8", Some(GraphqlResponse)),
+            (
+                "application/json, application/graphql-response+json",
+                Some(GraphqlResponse),
+            ),
+            (
+                "application/graphql-response+json;q=0.8, application/json;q=0.9",
+                Some(Json),
+            ),
+            (
+                "application/graphql-response+json;q=0.9, application/json;q=0.8",
+                Some(GraphqlResponse),
+            ),
             ("application/json;q=0, */*", Some(GraphqlResponse)),
             ("application/graphql-response+json;q=0.1, */*", Some(Json)),
-            ("application/graphql-response+json, */*;q=0.5", Some(GraphqlResponse)),
+            (
+                "application/graphql-response+json, */*;q=0.5",
+                Some(GraphqlResponse),
+            ),
             ("text/html, application/xml;q=0.9, */*;q=0.8", Some(Json)),
             ("application/json;charset=utf-16", None),
             ("application/json;q=0", None),
@@ -196,12 +283,20 @@ mod tests {
             ("text/event-stream", true, true),
             ("*/*", true, false),
             ("application/json", false, false),
-            ("application/graphql-response+json, application/json, text/event-stream, multipart/mixed", true, false),
+            (
+                "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
+                true,
+                false,
+            ),
             ("text/event-stream, application/json;q=0.9", true, true),
             ("text/event-stream;q=0.1, application/json", true, false),
         ] {
             let accepted = accept(value);
-            assert_eq!((accepted.events, accepted.prefers_events), (events, prefers), "{value}");
+            assert_eq!(
+                (accepted.events, accepted.prefers_events),
+                (events, prefers),
+                "{value}"
+            );
         }
     }
 
@@ -210,7 +305,10 @@ mod tests {
         let json = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
-                headers.append(CONTENT_TYPE, HeaderValue::from_str(value).expect("a header"));
+                headers.append(
+                    CONTENT_TYPE,
+                    HeaderValue::from_str(value).expect("a header"),
+                );
             }
             is_json(&headers)
         };

@@ -35,7 +35,11 @@ pub(super) async fn stream<E: Executor, G: Gate>(
     endpoint: State<Arc<GraphqlEndpoint<E, G>>>,
     request: Request,
 ) -> Response {
-    let only_events = |headers: &_| Accepted { json: None, prefers_events: true, ..negotiate::accepted(headers) };
+    let only_events = |headers: &_| Accepted {
+        json: None,
+        prefers_events: true,
+        ..negotiate::accepted(headers)
+    };
     handle(endpoint.0, request, only_events).await
 }
 
@@ -50,7 +54,9 @@ async fn handle<E: Executor, G: Gate>(
     let response = if parts.method == Method::OPTIONS {
         headers::preflight(ALLOW)
     } else {
-        answer(&endpoint, &parts, body, &caller, accepted).await.unwrap_or_else(|fault| failed(fault, accepted))
+        answer(&endpoint, &parts, body, &caller, accepted)
+            .await
+            .unwrap_or_else(|fault| failed(fault, accepted))
     };
     headers::finish(response, &parts.headers, &caller, &endpoint.origins)
 }
@@ -59,7 +65,9 @@ async fn handle<E: Executor, G: Gate>(
 fn failed(fault: Fault, accepted: Accepted) -> Response {
     let mut response = fault.into_response();
     if let Some(media) = accepted.json {
-        response.headers_mut().insert(CONTENT_TYPE, media.content_type());
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, media.content_type());
     }
     response
 }
@@ -88,25 +96,32 @@ async fn answer<E: Executor, G: Gate>(
         get::params(&parts.headers, parts.uri.query())?
     } else {
         let bounds = &endpoint.bounds;
-        Params::from_json(&read_body(&parts.headers, body, bounds.message, bounds.body_time).await?)?
+        Params::from_json(
+            &read_body(&parts.headers, body, bounds.message, bounds.body_time).await?,
+        )?
     };
     let fits = |kind| match (kind, accepted.json) {
         (OperationType::Mutation, _) if is_get => Err(Stopped::Fault(Fault::method("POST"))),
-        (OperationType::Subscription, Some(_)) if !accepted.events => Err(Stopped::Refused(vec![no_events()])),
+        (OperationType::Subscription, Some(_)) if !accepted.events => {
+            Err(Stopped::Refused(vec![no_events()]))
+        }
         _ => Ok(()),
     };
     match endpoint.ready(params, &viewer, caller, fits).await {
         Err(Stopped::Fault(fault)) => Err(fault),
-        Err(Stopped::Refused(errors)) => Ok(match accepted.json.filter(|_| !accepted.prefers_events) {
-            Some(media) => request_errors(media, response::write_errors(&errors)),
-            None => sse::refused(&errors),
-        }),
+        Err(Stopped::Refused(errors)) => {
+            Ok(match accepted.json.filter(|_| !accepted.prefers_events) {
+                Some(media) => request_errors(media, response::write_errors(&errors)),
+                None => sse::refused(&errors),
+            })
+        }
         Ok(ready) => run(endpoint, ready, &viewer, caller, accepted).await,
     }
 }
 
 fn no_events() -> ServerError {
-    let message = "A subscription needs an event stream (`accept: text/event-stream`) or a WebSocket.";
+    let message =
+        "A subscription needs an event stream (`accept: text/event-stream`) or a WebSocket.";
     Refusal::new(Reason::TransportMismatch, message).into()
 }
 
@@ -119,10 +134,17 @@ async fn run<E: Executor, G: Gate>(
 ) -> Result<Response, Fault> {
     let allowance = ready.allowance;
     let subscribes = ready.kind() == OperationType::Subscription;
-    let mut response = match accepted.json.filter(|_| !accepted.prefers_events && !subscribes) {
+    let mut response = match accepted
+        .json
+        .filter(|_| !accepted.prefers_events && !subscribes)
+    {
         Some(media) => executed(media, endpoint.execute(ready).await?),
         None => {
-            let seat = if subscribes { endpoint.gate.seat(Some(viewer), caller)? } else { Seat(None) };
+            let seat = if subscribes {
+                endpoint.gate.seat(Some(viewer), caller)?
+            } else {
+                Seat(None)
+            };
             sse::respond(endpoint, ready, viewer, seat)
         }
     };
@@ -144,12 +166,15 @@ fn executed(media: Media, answer: Answer) -> Response {
     response
 }
 
-/// Nothing was run: 400, except that clients of the older media type expect 200 for a request that is well-formed.
+/// Nothing was run: 400, except that clients of the older media type expect 200 for a request that
+/// is well-formed.
 fn request_errors(media: Media, body: bytes::Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     if media == Media::GraphqlResponse {
         *response.status_mut() = StatusCode::BAD_REQUEST;
     }
-    response.headers_mut().insert(CONTENT_TYPE, media.content_type());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, media.content_type());
     response
 }

@@ -21,7 +21,8 @@ pub(super) struct Params {
     pub(super) variables: Variables,
 }
 
-/// The members of a request before their types are known. A member that stands there twice is an error.
+/// The members of a request before their types are known. A member that stands there twice is an
+/// error.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Members {
@@ -39,28 +40,46 @@ pub(super) struct Members {
     pub(super) document_id: Value,
 }
 
-/// What is read of a body that is too large, and thrown away: a client that is still sending when the connection closes does not get to
-/// see the answer.
+/// What is read of a body that is too large, and thrown away: a client that is still sending when
+/// the connection closes does not get to see the answer.
 const DRAINED: usize = 32 << 20;
 
 /// Reads the body, within a size and a time.
 ///
 /// # Errors
 /// 413, 408, or 400 if the client stopped in the middle.
-pub(super) async fn read_body(headers: &HeaderMap, body: Body, limit: usize, time: Duration) -> Result<Bytes, Fault> {
-    tokio::time::timeout(time, read(headers, body, limit)).await.unwrap_or_else(|_| Err(Fault::slow_body()))
+pub(super) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<Bytes, Fault> {
+    tokio::time::timeout(time, read(headers, body, limit))
+        .await
+        .unwrap_or_else(|_| Err(Fault::slow_body()))
 }
 
 async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     // A client that asks before it sends takes no for an answer.
-    if announced.is_some_and(|length| length > limit && (length > DRAINED || headers.contains_key(EXPECT))) {
+    if announced
+        .is_some_and(|length| length > limit && (length > DRAINED || headers.contains_key(EXPECT)))
+    {
         return Err(Fault::too_large(limit));
     }
-    let (mut whole, mut seen) = (BytesMut::with_capacity(announced.unwrap_or_default().min(limit)), 0);
+    let (mut whole, mut seen) = (
+        BytesMut::with_capacity(announced.unwrap_or_default().min(limit)),
+        0,
+    );
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Fault::malformed("The request body broke off.")) };
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(frame) = frame else {
+            return Err(Fault::malformed("The request body broke off."));
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         seen += data.len();
         if seen <= limit {
             whole.extend_from_slice(&data);
@@ -68,14 +87,19 @@ async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes
             break;
         }
     }
-    if seen > limit { Err(Fault::too_large(limit)) } else { Ok(whole.freeze()) }
+    if seen > limit {
+        Err(Fault::too_large(limit))
+    } else {
+        Ok(whole.freeze())
+    }
 }
 
 impl Params {
     /// # Errors
     /// 400 for everything that is not one request.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, Fault> {
-        let text = std::str::from_utf8(body).map_err(|_| Fault::malformed("The request body is not UTF-8."))?;
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Fault::malformed("The request body is not UTF-8."))?;
         match text.trim_start().chars().next() {
             None => return Err(Fault::malformed("The request body is empty.")),
             Some('[') => return Err(Fault::batch()),
@@ -84,9 +108,9 @@ impl Params {
         let members: Members = serde_json::from_str(text).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             match error.classify() {
-                serde_json::error::Category::Data => {
-                    Fault::malformed("The request body must be a JSON object without repeated members.")
-                }
+                serde_json::error::Category::Data => Fault::malformed(
+                    "The request body must be a JSON object without repeated members.",
+                ),
                 _ => Fault::malformed(format!("The request body is not valid JSON ({place}).")),
             }
         })?;
@@ -97,16 +121,32 @@ impl Params {
     /// 400 for a member of the wrong type, or a request that names no document.
     pub(super) fn from_members(members: Members) -> Result<Self, Fault> {
         let query = string(members.query, "query")?.filter(|query| !query.is_empty());
-        let operation_name = string(members.operation_name, "operationName")?.filter(|name| !name.is_empty());
+        let operation_name =
+            string(members.operation_name, "operationName")?.filter(|name| !name.is_empty());
         let variables = object(members.variables, "variables")?;
         let extensions = object(members.extensions, "extensions")?;
         let id = string(members.id, "id")?.or(string(members.document_id, "documentId")?);
-        let hash = extensions.as_ref().and_then(|map| map.get("persistedQuery")).map(persisted_hash).transpose()?;
+        let hash = extensions
+            .as_ref()
+            .and_then(|map| map.get("persistedQuery"))
+            .map(persisted_hash)
+            .transpose()?;
         if query.is_none() && hash.is_none() && id.is_none() {
             return Err(Fault::malformed("The request has no `query`."));
         }
-        let asked = Asked { query, operation_name, hash, id };
-        Ok(Self { asked, variables: variables.map(into_variables).transpose()?.unwrap_or_default() })
+        let asked = Asked {
+            query,
+            operation_name,
+            hash,
+            id,
+        };
+        Ok(Self {
+            asked,
+            variables: variables
+                .map(into_variables)
+                .transpose()?
+                .unwrap_or_default(),
+        })
     }
 }
 
@@ -130,13 +170,15 @@ fn persisted_hash(persisted: &Value) -> Result<String, Fault> {
     let hash = persisted.get("sha256Hash").and_then(Value::as_str);
     match (persisted.get("version").and_then(Value::as_u64), hash) {
         (Some(1), Some(hash)) => Ok(hash.to_owned()),
-        _ => Err(Fault::malformed("`extensions.persistedQuery` must be `{\"version\":1,\"sha256Hash\":\"…\"}`.")),
+        _ => Err(Fault::malformed(
+            "`extensions.persistedQuery` must be `{\"version\":1,\"sha256Hash\":\"…\"}`.",
+        )),
     }
 }
 
 fn into_variables(map: Map<String, Value>) -> Result<Variables, Fault> {
-    let value =
-        ConstValue::from_json(Value::Object(map)).map_err(|_| Fault::malformed("`variables` must be plain JSON."))?;
+    let value = ConstValue::from_json(Value::Object(map))
+        .map_err(|_| Fault::malformed("`variables` must be plain JSON."))?;
     Ok(Variables::from_value(value))
 }
 
@@ -151,7 +193,10 @@ mod tests {
         let params = Params::from_json(body).expect("well-formed");
         assert_eq!(params.asked.query.as_deref(), Some("{a}"));
         assert_eq!(params.asked.operation_name.as_deref(), Some("A"));
-        assert_eq!(params.variables.into_value().to_string(), r#"{x: [1, {y: null}]}"#);
+        assert_eq!(
+            params.variables.into_value().to_string(),
+            r#"{x: [1, {y: null}]}"#
+        );
     }
 
     #[test]
@@ -160,10 +205,22 @@ mod tests {
             (&b""[..], "The request body is empty."),
             (b"  ", "The request body is empty."),
             (b"{\"query\":\"\xff\"}", "The request body is not UTF-8."),
-            (b"{ \"not a JSON", "The request body is not valid JSON (line 1, column 13)."),
-            (b"{\"query\":\"\\ud800\"}", "The request body is not valid JSON (line 1, column 17)."),
-            (b"{\"query\":\"{a}\"} x", "The request body is not valid JSON (line 1, column 17)."),
-            (b"\"{a}\"", "The request body must be a JSON object without repeated members."),
+            (
+                b"{ \"not a JSON",
+                "The request body is not valid JSON (line 1, column 13).",
+            ),
+            (
+                b"{\"query\":\"\\ud800\"}",
+                "The request body is not valid JSON (line 1, column 17).",
+            ),
+            (
+                b"{\"query\":\"{a}\"} x",
+                "The request body is not valid JSON (line 1, column 17).",
+            ),
+            (
+                b"\"{a}\"",
+                "The request body must be a JSON object without repeated members.",
+            ),
             (
                 b"{\"query\":\"{a}\",\"query\":\"{b}\"}",
                 "The request body must be a JSON object without repeated members.",
@@ -171,16 +228,43 @@ mod tests {
             (b"{}", "The request has no `query`."),
             (b"{\"query\":\"\"}", "The request has no `query`."),
             (b"{\"query\":1}", "`query` must be a string."),
-            (b"{\"query\":\"{a}\",\"operationName\":{}}", "`operationName` must be a string."),
-            (b"{\"query\":\"{a}\",\"variables\":[]}", "`variables` must be an object."),
-            (b"{\"query\":\"{a}\",\"extensions\":\"\"}", "`extensions` must be an object."),
+            (
+                b"{\"query\":\"{a}\",\"operationName\":{}}",
+                "`operationName` must be a string.",
+            ),
+            (
+                b"{\"query\":\"{a}\",\"variables\":[]}",
+                "`variables` must be an object.",
+            ),
+            (
+                b"{\"query\":\"{a}\",\"extensions\":\"\"}",
+                "`extensions` must be an object.",
+            ),
         ] {
             assert_eq!(Params::from_json(body).expect_err(message).message, message);
         }
-        let deep = format!("{{\"query\":\"{{a}}\",\"variables\":{{\"a\":{}", "[".repeat(100_000));
-        assert!(Params::from_json(deep.as_bytes()).expect_err("too deep").message.contains("not valid JSON"));
-        assert_eq!(Params::from_json(b"[{\"query\":\"{a}\"}]").expect_err("a batch").code, "BATCHING_NOT_SUPPORTED");
+        let deep = format!(
+            "{{\"query\":\"{{a}}\",\"variables\":{{\"a\":{}",
+            "[".repeat(100_000)
+        );
+        assert!(
+            Params::from_json(deep.as_bytes())
+                .expect_err("too deep")
+                .message
+                .contains("not valid JSON")
+        );
+        assert_eq!(
+            Params::from_json(b"[{\"query\":\"{a}\"}]")
+                .expect_err("a batch")
+                .code,
+            "BATCHING_NOT_SUPPORTED"
+        );
         let persisted = br#"{"extensions":{"persistedQuery":{"version":2,"sha256Hash":"00"}}}"#;
-        assert!(Params::from_json(persisted).expect_err("another version").message.contains("persistedQuery"));
+        assert!(
+            Params::from_json(persisted)
+                .expect_err("another version")
+                .message
+                .contains("persistedQuery")
+        );
     }
 }

@@ -18,7 +18,10 @@ pub(super) struct Cost {
 
 /// Writes the answer of an operation that was run: `data` is always there, if only as `null`.
 pub(super) fn write(response: &async_graphql::Response, cost: Cost) -> Bytes {
-    let mut writer = Writer { out: Vec::with_capacity(1024), objects: 0 };
+    let mut writer = Writer {
+        out: Vec::with_capacity(1024),
+        objects: 0,
+    };
     writer.raw(b"{\"data\":");
     writer.value(&response.data);
     if !response.errors.is_empty() {
@@ -26,7 +29,11 @@ pub(super) fn write(response: &async_graphql::Response, cost: Cost) -> Bytes {
         writer.errors(&response.errors);
     }
     writer.raw(b",\"extensions\":{");
-    for (name, value) in response.extensions.iter().filter(|(name, _)| *name != "cost") {
+    for (name, value) in response
+        .extensions
+        .iter()
+        .filter(|(name, _)| *name != "cost")
+    {
         writer.json(name);
         writer.raw(b":");
         writer.value(value);
@@ -46,7 +53,10 @@ pub(super) fn write(response: &async_graphql::Response, cost: Cost) -> Bytes {
 
 /// Writes the answer of a request that was not run: it has no `data`.
 pub(super) fn write_errors(errors: &[ServerError]) -> Bytes {
-    let mut writer = Writer { out: Vec::with_capacity(256), objects: 0 };
+    let mut writer = Writer {
+        out: Vec::with_capacity(256),
+        objects: 0,
+    };
     writer.raw(b"{\"errors\":");
     writer.errors(errors);
     writer.raw(b"}");
@@ -55,7 +65,10 @@ pub(super) fn write_errors(errors: &[ServerError]) -> Bytes {
 
 /// Writes errors alone, as the `error` message of a socket carries them.
 pub(super) fn write_error_list(errors: &[ServerError]) -> Bytes {
-    let mut writer = Writer { out: Vec::with_capacity(256), objects: 0 };
+    let mut writer = Writer {
+        out: Vec::with_capacity(256),
+        objects: 0,
+    };
     writer.errors(errors);
     writer.out.into()
 }
@@ -90,7 +103,9 @@ impl Writer {
             Value::Enum(name) => self.json(name.as_str()),
             // Resolvers hand over objects that they have rendered themselves this way.
             Value::Binary(json) => self.raw(json),
-            Value::List(items) => self.sequence(b"[]", items, |writer, item| writer.nested(item, true)),
+            Value::List(items) => {
+                self.sequence(b"[]", items, |writer, item| writer.nested(item, true))
+            }
             Value::Object(fields) => {
                 self.objects += u64::from(inside);
                 self.sequence(b"{}", fields, |writer, (name, value)| {
@@ -136,7 +151,11 @@ impl Writer {
                 PathSegment::Index(index) => writer.json(index),
             });
         }
-        if let Some(extensions) = error.extensions.as_ref().filter(|extensions| extensions.get("code").is_some()) {
+        if let Some(extensions) = error
+            .extensions
+            .as_ref()
+            .filter(|extensions| extensions.get("code").is_some())
+        {
             self.raw(b",\"extensions\":");
             self.json(extensions);
         }
@@ -144,15 +163,26 @@ impl Writer {
     }
 }
 
-/// Rewrites the errors that carry no code of ours. What the library says about an input is the client's business; anything else comes
-/// from a place that was not meant to be seen.
+/// Rewrites the errors that carry no code of ours. What the library says about an input is the
+/// client's business; anything else comes from a place that was not meant to be seen.
 pub(super) fn mask(errors: &mut [ServerError], mut report: impl FnMut(&ServerError)) {
     for error in errors {
-        if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+        if error
+            .extensions
+            .as_ref()
+            .is_some_and(|extensions| extensions.get("code").is_some())
+        {
             continue;
         }
-        let of_input = ["Failed to parse \"", "Expected input type \"", "Invalid value for argument"];
-        let replacement = if of_input.iter().any(|start| error.message.starts_with(start)) {
+        let of_input = [
+            "Failed to parse \"",
+            "Expected input type \"",
+            "Invalid value for argument",
+        ];
+        let replacement = if of_input
+            .iter()
+            .any(|start| error.message.starts_with(start))
+        {
             coded("BAD_USER_INPUT", std::mem::take(&mut error.message))
         } else {
             report(error);
@@ -175,10 +205,25 @@ mod tests {
     #[test]
     fn writes_rendered_json_as_it_is_and_counts_objects() {
         let mut data = value!({"b": [{"c": "\"\n\u{1f600}"}, null], "a": 1.5});
-        let Value::Object(fields) = &mut data else { unreachable!("just made") };
-        fields.insert(async_graphql::Name::new("raw"), Value::Binary(Bytes::from_static(b"{\"x\":[1,2]}")));
-        fields.insert(async_graphql::Name::new("kind"), Value::Enum(async_graphql::Name::new("RED")));
-        let written = write(&Response::new(data), Cost { requested: 9, metered: 3, bucket: Some("queries") });
+        let Value::Object(fields) = &mut data else {
+            unreachable!("just made")
+        };
+        fields.insert(
+            async_graphql::Name::new("raw"),
+            Value::Binary(Bytes::from_static(b"{\"x\":[1,2]}")),
+        );
+        fields.insert(
+            async_graphql::Name::new("kind"),
+            Value::Enum(async_graphql::Name::new("RED")),
+        );
+        let written = write(
+            &Response::new(data),
+            Cost {
+                requested: 9,
+                metered: 3,
+                bucket: Some("queries"),
+            },
+        );
         assert_eq!(
             text(&written),
             "{\"data\":{\"b\":[{\"c\":\"\\\"\\n😀\"},null],\"a\":1.5,\"raw\":{\"x\":[1,2]},\"kind\":\"RED\"},\
@@ -192,15 +237,24 @@ mod tests {
         error.locations = vec![Pos { line: 1, column: 3 }];
         error.path = vec![PathSegment::Field("a".into()), PathSegment::Index(0)];
         let expected = "[{\"message\":\"no\",\"locations\":[{\"line\":1,\"column\":3}],\"path\":[\"a\",0],\"extensions\":{\"code\":\"FORBIDDEN\"}}]";
-        assert_eq!(text(&write_error_list(std::slice::from_ref(&error))), expected);
-        assert_eq!(text(&write_errors(&[error])), format!("{{\"errors\":{expected}}}"));
+        assert_eq!(
+            text(&write_error_list(std::slice::from_ref(&error))),
+            expected
+        );
+        assert_eq!(
+            text(&write_errors(&[error])),
+            format!("{{\"errors\":{expected}}}")
+        );
     }
 
     #[test]
     fn masks_what_has_no_code() {
         let mut errors = vec![
             ServerError::new("UNIQUE constraint failed: user.email", None),
-            ServerError::new("Failed to parse \"Int\": the value is 7, must be less than 5", None),
+            ServerError::new(
+                "Failed to parse \"Int\": the value is 7, must be less than 5",
+                None,
+            ),
             coded("SLOT_TAKEN", "taken"),
         ];
         let mut reported = Vec::new();
@@ -208,7 +262,11 @@ mod tests {
         let shown: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
         assert_eq!(
             shown,
-            ["Internal server error.", "Failed to parse \"Int\": the value is 7, must be less than 5", "taken"]
+            [
+                "Internal server error.",
+                "Failed to parse \"Int\": the value is 7, must be less than 5",
+                "taken"
+            ]
         );
         assert_eq!(reported, ["UNIQUE constraint failed: user.email"]);
         assert!(text(&write_error_list(&errors)).contains("\"code\":\"BAD_USER_INPUT\""));

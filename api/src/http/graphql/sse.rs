@@ -1,4 +1,5 @@
-//! Server-sent events as `graphql-sse` has them in distinct connections mode: `next` for every answer, then `complete`.
+//! Server-sent events as `graphql-sse` has them in distinct connections mode: `next` for every
+//! answer, then `complete`.
 
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub(super) fn refused(errors: &[ServerError]) -> Response {
     with_headers(Body::from(body.freeze()))
 }
 
-/// Runs an operation and streams its answers until it ends, the viewer's session is over, or the server stops. In the last case there is
-/// no `complete`, so that clients connect again.
+/// Runs an operation and streams its answers until it ends, the viewer's session is over, or the
+/// server stops. In the last case there is no `complete`, so that clients connect again.
 pub(super) fn respond<E: Executor, G: Gate>(
     endpoint: &Arc<GraphqlEndpoint<E, G>>,
     ready: Ready<G::Viewer>,
@@ -52,7 +53,9 @@ pub(super) fn respond<E: Executor, G: Gate>(
     };
     let opening = stream::iter([Bytes::from_static(COMMENT)]);
     let rest = stream::unfold(Some(events), |events| async { events?.step().await });
-    with_headers(Body::from_stream(opening.chain(rest).map(Ok::<_, std::convert::Infallible>)))
+    with_headers(Body::from_stream(
+        opening.chain(rest).map(Ok::<_, std::convert::Infallible>),
+    ))
 }
 
 struct Events {
@@ -65,7 +68,8 @@ struct Events {
 }
 
 impl Events {
-    /// The next piece of the body, and what comes after it. Nothing is read ahead: a slow reader slows the operation down.
+    /// The next piece of the body, and what comes after it. Nothing is read ahead: a slow reader
+    /// slows the operation down.
     async fn step(mut self) -> Option<(Bytes, Option<Self>)> {
         tokio::select! {
             biased;
@@ -90,7 +94,8 @@ fn over(end: SessionEnd) -> Bytes {
     event.freeze()
 }
 
-/// One `next` event. JSON that was rendered elsewhere may have line breaks: each line is one of data.
+/// One `next` event. JSON that was rendered elsewhere may have line breaks: each line is one of
+/// data.
 fn next(json: &[u8]) -> Bytes {
     let mut event = BytesMut::with_capacity(json.len() + 32);
     event.put_slice(b"event: next\n");
@@ -106,8 +111,14 @@ fn next(json: &[u8]) -> Bytes {
 fn with_headers(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     response
 }

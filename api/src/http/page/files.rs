@@ -10,8 +10,9 @@ pub(super) struct File {
     pub(super) integrity: &'static str,
 }
 
-/// In the order in which they run. GraphiQL 4 is the last line with one script for all, and React 18 the last with files for browsers.
-/// To check or renew a hash: `npm pack graphiql@4.1.2`, unpack, `openssl dgst -sha384 -binary FILE | base64 -w0`.
+/// In the order in which they run. GraphiQL 4 is the last line with one script for all, and React
+/// 18 the last with files for browsers. To check or renew a hash: `npm pack graphiql@4.1.2`,
+/// unpack, `openssl dgst -sha384 -binary FILE | base64 -w0`.
 pub(super) const GRAPHIQL: [File; 4] = [
     File {
         url: "https://unpkg.com/graphiql@4.1.2/graphiql.min.css",

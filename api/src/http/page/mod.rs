@@ -1,7 +1,8 @@
-//! The page at `/`, for development: GraphiQL from its CDN, or a page of our own where the CDN cannot be reached.
+//! The page at `/`, for development: GraphiQL from its CDN, or a page of our own where the CDN
+//! cannot be reached.
 //!
-//! Everything of ours is inside the one document, so that it needs no second request. What may run is named by hash (ours) or by address
-//! and hash (GraphiQL's).
+//! Everything of ours is inside the one document, so that it needs no second request. What may run
+//! is named by hash (ours) or by address and hash (GraphiQL's).
 
 mod files;
 #[cfg(test)]
@@ -15,7 +16,8 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -26,16 +28,22 @@ use files::GRAPHIQL;
 const DOCUMENT: &str = include_str!("graphiql.html");
 const STYLE: &str = include_str!("offline.css");
 /// One module, in this order; the last part starts it.
-const SCRIPT: [&str; 4] =
-    [include_str!("transport.js"), include_str!("shell.js"), include_str!("offline.js"), include_str!("start.js")];
+const SCRIPT: [&str; 4] = [
+    include_str!("transport.js"),
+    include_str!("shell.js"),
+    include_str!("offline.js"),
+    include_str!("start.js"),
+];
 
-/// The example operations that the page offers, as JSON: `examples`, and in `remember` what answers teach the ones that follow.
+/// The example operations that the page offers, as JSON: `examples`, and in `remember` what answers
+/// teach the ones that follow.
 pub const EXAMPLES: &str = include_str!("examples.json");
 
 /// What the page is made for.
 #[derive(Clone, Default)]
 pub struct Page {
-    /// Ready tokens to choose from. They are written into the page, for callers of a loopback address alone.
+    /// Ready tokens to choose from. They are written into the page, for callers of a loopback
+    /// address alone.
     pub tokens: Vec<Token>,
 }
 
@@ -53,9 +61,17 @@ pub struct Token {
 /// `GET /`. Meant for development only: leave it out in production.
 pub fn router(page: Page) -> Router {
     let script = SCRIPT.join("\n");
-    let policy = HeaderValue::try_from(policy(&script)).expect("a policy is written in plain ASCII");
-    let rendered = Arc::new(Rendered { open: render(&script, &[]), trusted: render(&script, &page.tokens), policy });
-    Router::new().route("/", get(move |headers: HeaderMap| async move { rendered.respond(&headers) }))
+    let policy =
+        HeaderValue::try_from(policy(&script)).expect("a policy is written in plain ASCII");
+    let rendered = Arc::new(Rendered {
+        open: render(&script, &[]),
+        trusted: render(&script, &page.tokens),
+        policy,
+    });
+    Router::new().route(
+        "/",
+        get(move |headers: HeaderMap| async move { rendered.respond(&headers) }),
+    )
 }
 
 struct Rendered {
@@ -67,30 +83,52 @@ struct Rendered {
 
 impl Rendered {
     fn respond(&self, request: &HeaderMap) -> Response {
-        let body = if is_for_loopback(request) { &self.trusted } else { &self.open };
+        let body = if is_for_loopback(request) {
+            &self.trusted
+        } else {
+            &self.open
+        };
         let headers = [
-            (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            ),
             (CONTENT_SECURITY_POLICY, self.policy.clone()),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
             (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-            (HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY")),
-            (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-            (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+            (
+                HeaderName::from_static("x-frame-options"),
+                HeaderValue::from_static("DENY"),
+            ),
+            (
+                HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin"),
+            ),
+            (
+                HeaderName::from_static("cross-origin-resource-policy"),
+                HeaderValue::from_static("same-origin"),
+            ),
         ];
         (headers, body.clone()).into_response()
     }
 }
 
-/// Whether the browser believes that it speaks to this machine. A foreign name that is made to resolve to 127.0.0.1 (DNS rebinding) would
-/// let the page behind that name read the tokens; it cannot change the `Host` that its requests carry. What comes through a proxy may be
-/// from anywhere, whatever host the proxy asks for.
+/// Whether the browser believes that it speaks to this machine. A foreign name that is made to
+/// resolve to 127.0.0.1 (DNS rebinding) would let the page behind that name read the tokens; it
+/// cannot change the `Host` that its requests carry. What comes through a proxy may be from
+/// anywhere, whatever host the proxy asks for.
 fn is_for_loopback(request: &HeaderMap) -> bool {
-    if ["forwarded", "x-forwarded-for", "x-forwarded-host"].iter().any(|name| request.contains_key(*name)) {
+    if ["forwarded", "x-forwarded-for", "x-forwarded-host"]
+        .iter()
+        .any(|name| request.contains_key(*name))
+    {
         return false;
     }
     let mut hosts = request.get_all(HOST).iter();
-    let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else { return false };
+    let (Some(Ok(host)), None) = (hosts.next().map(HeaderValue::to_str), hosts.next()) else {
+        return false;
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -107,10 +145,13 @@ fn render(script: &str, tokens: &[Token]) -> String {
         ("{{examples}}", EXAMPLES.replace('<', "\\u003c")),
         ("{{script}}", script.to_owned()),
     ];
-    let mut document = String::with_capacity(DOCUMENT.len() + STYLE.len() + EXAMPLES.len() + script.len());
+    let mut document =
+        String::with_capacity(DOCUMENT.len() + STYLE.len() + EXAMPLES.len() + script.len());
     let mut rest = DOCUMENT;
     for (mark, part) in parts {
-        let (before, after) = rest.split_once(mark).expect("the document has its marks, in this order");
+        let (before, after) = rest
+            .split_once(mark)
+            .expect("the document has its marks, in this order");
         document.push_str(before);
         document.push_str(&part);
         rest = after;
@@ -120,14 +161,23 @@ fn render(script: &str, tokens: &[Token]) -> String {
 
 /// JSON that cannot end the element it stands in.
 fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).expect("plain strings can be written as JSON").replace('<', "\\u003c")
+    serde_json::to_string(value)
+        .expect("plain strings can be written as JSON")
+        .replace('<', "\\u003c")
 }
 
-/// What the browser may load and run. Styles may be inline since GraphiQL's menus and dialogs add some as they open.
+/// What the browser may load and run. Styles may be inline since GraphiQL's menus and dialogs add
+/// some as they open.
 fn policy(script: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
-    let urls =
-        |of: &str| GRAPHIQL.iter().map(|file| file.url).filter(|url| url.ends_with(of)).collect::<Vec<_>>().join(" ");
+    let urls = |of: &str| {
+        GRAPHIQL
+            .iter()
+            .map(|file| file.url)
+            .filter(|url| url.ends_with(of))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let (scripts, styles) = (urls(".js"), urls(".css"));
     format!(
         "default-src 'none'; script-src 'sha256-{hash}' {scripts}; style-src 'unsafe-inline' {styles}; connect-src 'self'; \

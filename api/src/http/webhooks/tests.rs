@@ -9,18 +9,33 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::domain::webhook::tests::{Capture, Lab, numbered};
 
-async fn send(lab: &Lab, path: &str, method: Method, capture: &Capture) -> (StatusCode, HeaderMap, String) {
-    let mut request =
-        Request::builder().method(method).uri(path).body(Body::from(capture.body.clone())).expect("valid");
+async fn send(
+    lab: &Lab,
+    path: &str,
+    method: Method,
+    capture: &Capture,
+) -> (StatusCode, HeaderMap, String) {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::from(capture.body.clone()))
+        .expect("valid");
     for (name, value) in &capture.headers {
         if !["content-length", "host", "connection"].contains(&name.as_str()) {
             request.headers_mut().append(name, value.clone());
         }
     }
-    let answer = router(Arc::clone(&lab.app)).oneshot(request).await.expect("a router does not fail");
+    let answer = router(Arc::clone(&lab.app))
+        .oneshot(request)
+        .await
+        .expect("a router does not fail");
     let (head, body) = answer.into_parts();
     let body = to_bytes(body, 1024 * 1024).await.expect("a body");
-    (head.status, head.headers, String::from_utf8(body.to_vec()).expect("text"))
+    (
+        head.status,
+        head.headers,
+        String::from_utf8(body.to_vec()).expect("text"),
+    )
 }
 
 #[tokio::test]
@@ -28,10 +43,16 @@ async fn each_address_takes_deliveries_once() {
     let lab = Lab::open().await;
     for (path, delivery) in CAL_COM.into_iter().zip(numbered(&["001", "013", "022"])) {
         let (status, _, body) = send(&lab, path, Method::POST, &delivery).await;
-        assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"status":"received"}"#));
+        assert_eq!(
+            (status, body.as_str()),
+            (StatusCode::OK, r#"{"status":"received"}"#)
+        );
         for path in CAL_COM {
             let (status, _, body) = send(&lab, path, Method::POST, &delivery).await;
-            assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"status":"duplicate"}"#));
+            assert_eq!(
+                (status, body.as_str()),
+                (StatusCode::OK, r#"{"status":"duplicate"}"#)
+            );
         }
     }
     lab.run_jobs().await;
@@ -51,7 +72,10 @@ async fn a_forger_learns_nothing() {
     let unprotected = numbered(&["003"]).remove(0);
     for forged in [tampered, unsigned, unprotected] {
         let (status, _, body) = send(&lab, CAL_COM[0], Method::POST, &forged).await;
-        assert_eq!((status, body.as_str()), (StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_SIGNATURE"}"#));
+        assert_eq!(
+            (status, body.as_str()),
+            (StatusCode::UNAUTHORIZED, r#"{"code":"INVALID_SIGNATURE"}"#)
+        );
     }
     assert!(lab.deliveries().await.is_empty());
 }
@@ -60,13 +84,31 @@ async fn a_forger_learns_nothing() {
 async fn other_methods_and_too_much_are_refused() {
     let lab = Lab::open().await;
     let genuine = numbered(&["001"]).remove(0);
-    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
+    for method in [
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+    ] {
         let (status, headers, _) = send(&lab, CAL_COM[0], method, &genuine).await;
-        assert_eq!((status, headers[ALLOW].as_bytes()), (StatusCode::METHOD_NOT_ALLOWED, b"POST".as_slice()));
+        assert_eq!(
+            (status, headers[ALLOW].as_bytes()),
+            (StatusCode::METHOD_NOT_ALLOWED, b"POST".as_slice())
+        );
     }
     let most = usize::try_from(MAX_BODY).expect("it fits");
-    for (size, expected) in [(most, StatusCode::OK), (most + 1, StatusCode::PAYLOAD_TOO_LARGE)] {
-        let (status, ..) = send(&lab, CAL_COM[0], Method::POST, &genuine.with(vec![b'x'; size])).await;
+    for (size, expected) in [
+        (most, StatusCode::OK),
+        (most + 1, StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let (status, ..) = send(
+            &lab,
+            CAL_COM[0],
+            Method::POST,
+            &genuine.with(vec![b'x'; size]),
+        )
+        .await;
         assert_eq!(status, expected, "{size} bytes");
     }
     let counted = "courtside_webhooks_refused_total{provider=\"calcom\",reason=\"too_large\"} 1";
@@ -76,17 +118,40 @@ async fn other_methods_and_too_much_are_refused() {
 #[tokio::test]
 async fn what_could_not_be_stored_is_to_be_sent_again() {
     let lab = Lab::open().await;
-    lab.app.db.write_one().execute_unprepared("drop table webhook_delivery").await.expect("dropped");
-    let (status, headers, body) = send(&lab, CAL_COM[0], Method::POST, &numbered(&["001"]).remove(0)).await;
-    assert_eq!((status, body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, r#"{"code":"NOT_STORED"}"#));
+    lab.app
+        .db
+        .write_one()
+        .execute_unprepared("drop table webhook_delivery")
+        .await
+        .expect("dropped");
+    let (status, headers, body) = send(
+        &lab,
+        CAL_COM[0],
+        Method::POST,
+        &numbered(&["001"]).remove(0),
+    )
+    .await;
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, r#"{"code":"NOT_STORED"}"#)
+    );
     assert_eq!(headers[RETRY_AFTER], "5");
 }
 
 #[tokio::test]
 async fn without_a_secret_there_is_no_such_address() {
     let lab = Lab::open_with(Vec::new()).await;
-    let (status, _, body) = send(&lab, CAL_COM[0], Method::POST, &numbered(&["001"]).remove(0)).await;
-    assert_eq!((status, body.as_str()), (StatusCode::NOT_FOUND, r#"{"code":"NOT_FOUND"}"#));
+    let (status, _, body) = send(
+        &lab,
+        CAL_COM[0],
+        Method::POST,
+        &numbered(&["001"]).remove(0),
+    )
+    .await;
+    assert_eq!(
+        (status, body.as_str()),
+        (StatusCode::NOT_FOUND, r#"{"code":"NOT_FOUND"}"#)
+    );
     assert!(lab.deliveries().await.is_empty());
 }
 

@@ -10,7 +10,8 @@ use crate::cal_com::lax::{FromValue, Lax, object};
 use crate::cal_com::request::Request;
 use crate::error::Error;
 
-/// A link that puts the booking into somebody's calendar. Titles in it are not encoded; better make one's own.
+/// A link that puts the booking into somebody's calendar. Titles in it are not encoded; better make
+/// one's own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CalendarLink {
     /// Such as `googleCalendar`, `microsoftOffice`, `microsoftOutlook` or `ics`.
@@ -61,12 +62,15 @@ impl Client {
             Some(reason) => json!({ "reason": reason }),
             None => json!({}),
         };
-        let request =
-            Request::idempotent("POST /v2/bookings/{uid}/reassign/{user}").fill(uid).fill(user_id).json(&body);
+        let request = Request::idempotent("POST /v2/bookings/{uid}/reassign/{user}")
+            .fill(uid)
+            .fill(user_id)
+            .json(&body);
         self.call(credential, request).await.map(drop)
     }
 
-    /// Changes where it takes place. No webhook tells of it, and the answer may still show an old video link.
+    /// Changes where it takes place. No webhook tells of it, and the answer may still show an old
+    /// video link.
     ///
     /// # Errors
     /// See [`Client`].
@@ -77,29 +81,52 @@ impl Client {
         location: &Location,
     ) -> Result<Booking, Error> {
         let body = json!({ "location": location });
-        let request = Request::idempotent("PATCH /v2/bookings/{uid}/location").fill(uid).json(&body);
-        self.call(credential, request).await?.one("booking").map(|found: Bookings| found.into_one(uid))
+        let request = Request::idempotent("PATCH /v2/bookings/{uid}/location")
+            .fill(uid)
+            .json(&body);
+        self.call(credential, request)
+            .await?
+            .one("booking")
+            .map(|found: Bookings| found.into_one(uid))
     }
 
     /// Adds up to ten people. No webhook tells of it.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn add_guests(&self, credential: &Credential, uid: &str, guests: &[NewGuest]) -> Result<Booking, Error> {
-        let request = Request::once("POST /v2/bookings/{uid}/guests").fill(uid).json(&json!({ "guests": guests }));
-        self.call(credential, request).await?.one("booking").map(|found: Bookings| found.into_one(uid))
+    pub async fn add_guests(
+        &self,
+        credential: &Credential,
+        uid: &str,
+        guests: &[NewGuest],
+    ) -> Result<Booking, Error> {
+        let request = Request::once("POST /v2/bookings/{uid}/guests")
+            .fill(uid)
+            .json(&json!({ "guests": guests }));
+        self.call(credential, request)
+            .await?
+            .one("booking")
+            .map(|found: Bookings| found.into_one(uid))
     }
 
     /// # Errors
     /// See [`Client`].
-    pub async fn list_calendar_links(&self, credential: &Credential, uid: &str) -> Result<Vec<CalendarLink>, Error> {
+    pub async fn list_calendar_links(
+        &self,
+        credential: &Credential,
+        uid: &str,
+    ) -> Result<Vec<CalendarLink>, Error> {
         let request = Request::read("GET /v2/bookings/{uid}/calendar-links").fill(uid);
         self.call(credential, request).await?.all("calendar link")
     }
 
     /// # Errors
     /// See [`Client`].
-    pub async fn list_references(&self, credential: &Credential, uid: &str) -> Result<Vec<Reference>, Error> {
+    pub async fn list_references(
+        &self,
+        credential: &Credential,
+        uid: &str,
+    ) -> Result<Vec<Reference>, Error> {
         let request = Request::read("GET /v2/bookings/{uid}/references").fill(uid);
         self.call(credential, request).await?.all("reference")
     }
@@ -121,7 +148,11 @@ impl FromValue for CalendarLink {
         let wire: Wire = object(value)?;
         let label = wire.label.filled();
         let id = wire.id.filled().or_else(|| label.clone())?;
-        Some(Self { id, label, link: wire.link.filled()? })
+        Some(Self {
+            id,
+            label,
+            link: wire.link.filled()?,
+        })
     }
 }
 

@@ -49,7 +49,8 @@ impl fmt::Debug for BookingFilter {
     }
 }
 
-/// Bounds in time. With `updated_after` and ascending order of the last change, a list can be followed.
+/// Bounds in time. With `updated_after` and ascending order of the last change, a list can be
+/// followed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BookingWindow {
     /// The earliest start.
@@ -172,7 +173,8 @@ pub struct Page {
     pub unreadable: usize,
     /// How many there are in all, if they say.
     pub total: Option<i64>,
-    /// Whether more follow: ask again with `skip` larger by the size of this page, unreadable ones included.
+    /// Whether more follow: ask again with `skip` larger by the size of this page, unreadable ones
+    /// included.
     pub has_next: bool,
 }
 

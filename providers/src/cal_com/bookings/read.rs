@@ -13,8 +13,8 @@ use crate::cal_com::lax::{FromValue, Lax, object};
 /// `Debug` shows no names, addresses, answers or uids.
 #[derive(Clone, PartialEq)]
 pub struct Booking {
-    /// Whoever knows it may read, move and cancel the booking, so it is never shown to others. All seats of one time
-    /// share it.
+    /// Whoever knows it may read, move and cancel the booking, so it is never shown to others. All
+    /// seats of one time share it.
     pub uid: String,
     /// Their number.
     pub id: Option<i64>,
@@ -34,13 +34,13 @@ pub struct Booking {
     pub event_type_slug: Option<String>,
     /// Whose time it is.
     pub hosts: Vec<Host>,
-    /// Who comes, the person who booked first. For a booking with seats read without its host's credential, only the
-    /// seats the reader may see.
+    /// Who comes, the person who booked first. For a booking with seats read without its host's
+    /// credential, only the seats the reader may see.
     pub attendees: Vec<Attendee>,
     /// The addresses of those whom the attendee brings; they are attendees too.
     pub guests: Vec<String>,
-    /// Where it takes place: an address, a phone number or a URL. After a change of location their answer may still
-    /// tell the old video link.
+    /// Where it takes place: an address, a phone number or a URL. After a change of location their
+    /// answer may still tell the old video link.
     pub location: Option<String>,
     /// The location if it is a URL. Outdated on their side, and the same.
     pub meeting_url: Option<String>,
@@ -56,7 +56,8 @@ pub struct Booking {
     pub rescheduled_from_uid: Option<String>,
     /// The uid it has after it was moved; this one is then canceled.
     pub rescheduled_to_uid: Option<String>,
-    /// Who moved it, in their spelling: a platform's client id is in it even if it is an attendee's.
+    /// Who moved it, in their spelling: a platform's client id is in it even if it is an
+    /// attendee's.
     pub rescheduled_by: Option<String>,
     /// Why it was moved.
     pub rescheduling_reason: Option<String>,
@@ -76,7 +77,14 @@ pub struct Booking {
     pub rating: Option<i64>,
 }
 
-quiet_debug!(Booking { id, status, starts_at, ends_at, event_type_id, updated_at });
+quiet_debug!(Booking {
+    id,
+    status,
+    starts_at,
+    ends_at,
+    event_type_id,
+    updated_at
+});
 
 /// Where a booking stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -145,7 +153,11 @@ impl Bookings {
     /// The one with that uid, else the first.
     #[must_use]
     pub fn into_one(mut self, uid: &str) -> Booking {
-        let at = self.0.iter().position(|booking| booking.uid == uid).unwrap_or_default();
+        let at = self
+            .0
+            .iter()
+            .position(|booking| booking.uid == uid)
+            .unwrap_or_default();
         self.0.swap_remove(at)
     }
 
@@ -169,7 +181,9 @@ impl Bookings {
 
 impl FromValue for Bookings {
     fn from_value(value: Value) -> Option<Self> {
-        let Value::Array(items) = value else { return Some(Self(vec![Booking::from_value(value)?])) };
+        let Value::Array(items) = value else {
+            return Some(Self(vec![Booking::from_value(value)?]));
+        };
         // One occurrence less would look like one occurrence canceled.
         let all: Option<Vec<Booking>> = items.into_iter().map(Booking::from_value).collect();
         all.filter(|all| !all.is_empty()).map(Self)
@@ -230,7 +244,8 @@ impl FromValue for Booking {
         let wire: Wire = object(value)?;
         let starts_at = wire.start.0?;
         let ends_at = wire.end.0.or_else(|| {
-            let length = chrono::TimeDelta::try_minutes(wire.duration.0.filter(|minutes| *minutes > 0)?)?;
+            let length =
+                chrono::TimeDelta::try_minutes(wire.duration.0.filter(|minutes| *minutes > 0)?)?;
             starts_at.checked_add_signed(length)
         })?;
         let event_type = wire.event_type.0.unwrap_or_default();
@@ -248,7 +263,10 @@ impl FromValue for Booking {
             attendees: wire.attendees.0.unwrap_or_default(),
             guests: wire.guests.0.unwrap_or_default(),
             location: wire.location.filled(),
-            meeting_url: wire.meeting_url.filled().filter(|url| url.starts_with("http")),
+            meeting_url: wire
+                .meeting_url
+                .filled()
+                .filter(|url| url.starts_with("http")),
             metadata: wire.metadata.0.unwrap_or_default(),
             answers: wire.booking_fields_responses.0.unwrap_or_default(),
             created_at: wire.created_at.0,
@@ -301,7 +319,10 @@ impl FromValue for Host {
         Some(Self {
             id: person.id.0,
             name: person.name.filled(),
-            email: person.display_email.filled().or_else(|| person.email.filled()),
+            email: person
+                .display_email
+                .filled()
+                .or_else(|| person.email.filled()),
             username: person.username.filled(),
             time_zone: person.time_zone.filled(),
         })
@@ -313,7 +334,10 @@ impl FromValue for Attendee {
         let person: Person = object(value)?;
         Some(Self {
             name: person.name.filled().unwrap_or_default(),
-            email: person.display_email.filled().or_else(|| person.email.filled()),
+            email: person
+                .display_email
+                .filled()
+                .or_else(|| person.email.filled()),
             time_zone: person.time_zone.filled(),
             language: person.language.filled(),
             phone_number: person.phone_number.filled(),

@@ -21,10 +21,13 @@ pub struct NewBooking {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<String>,
     /// Answers by the question's slug. Unknown slugs are dropped.
-    #[serde(rename = "bookingFieldsResponses", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        rename = "bookingFieldsResponses",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub answers: BTreeMap<String, Value>,
-    /// Up to 50 texts of up to 500 characters under names of up to 40. Put an id of our own here: it is the only way
-    /// to recognise the booking when the answer is lost.
+    /// Up to 50 texts of up to 500 characters under names of up to 40. Put an id of our own here:
+    /// it is the only way to recognise the booking when the answer is lost.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// One of those that the event type offers, if it offers several.
@@ -33,8 +36,8 @@ pub struct NewBooking {
     /// Only for an event type with several lengths; any other refuses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_in_minutes: Option<i64>,
-    /// How many occurrences of a recurring event type; all that it has if not given. Only the first is checked for
-    /// being free.
+    /// How many occurrences of a recurring event type; all that it has if not given. Only the first
+    /// is checked for being free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurrence_count: Option<i64>,
     /// Book at once with whoever of a team answers first.
@@ -45,7 +48,12 @@ pub struct NewBooking {
     pub email_verification_code: Option<String>,
 }
 
-quiet_debug!(NewBooking { event_type, start, length_in_minutes, recurrence_count });
+quiet_debug!(NewBooking {
+    event_type,
+    start,
+    length_in_minutes,
+    recurrence_count
+});
 
 impl NewBooking {
     /// The least there can be.
@@ -125,7 +133,10 @@ pub struct NewAttendee {
     pub language: Option<String>,
 }
 
-quiet_debug!(NewAttendee { time_zone, language });
+quiet_debug!(NewAttendee {
+    time_zone,
+    language
+});
 
 /// Where a booking takes place, as its maker chooses.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -194,8 +205,8 @@ impl std::fmt::Debug for Location {
 pub struct Reschedule {
     /// When it begins now. The time it has is allowed, and makes a new uid too.
     pub start: DateTime<Utc>,
-    /// The address of who moves it. For an event type with approval the host's own address keeps the booking
-    /// accepted; any other makes it pending again, with its old time given up.
+    /// The address of who moves it. For an event type with approval the host's own address keeps
+    /// the booking accepted; any other makes it pending again, with its old time given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rescheduled_by: Option<String>,
     /// Told to the other side. Not for a seat.
@@ -215,7 +226,13 @@ impl Reschedule {
     /// To `start`, without a word.
     #[must_use]
     pub const fn to(start: DateTime<Utc>) -> Self {
-        Self { start, rescheduled_by: None, reason: None, seat_uid: None, email_verification_code: None }
+        Self {
+            start,
+            rescheduled_by: None,
+            reason: None,
+            seat_uid: None,
+            email_verification_code: None,
+        }
     }
 }
 
@@ -227,7 +244,10 @@ pub struct Cancel {
     #[serde(rename = "cancellationReason", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// With `true`, also all later occurrences of the series.
-    #[serde(rename = "cancelSubsequentBookings", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "cancelSubsequentBookings",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub and_following: Option<bool>,
     /// Cancels this seat only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -282,7 +302,13 @@ impl NewGuest {
     /// Somebody of whom only the address is known.
     #[must_use]
     pub fn by_email(email: &str) -> Self {
-        Self { email: email.to_owned(), name: None, time_zone: None, phone_number: None, language: None }
+        Self {
+            email: email.to_owned(),
+            name: None,
+            time_zone: None,
+            phone_number: None,
+            language: None,
+        }
     }
 }
 

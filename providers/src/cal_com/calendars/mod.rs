@@ -1,4 +1,5 @@
-//! Calendars that a coach has connected at Cal.com: which are read for busy times, and which is written to.
+//! Calendars that a coach has connected at Cal.com: which are read for busy times, and which is
+//! written to.
 
 mod read;
 
@@ -38,7 +39,8 @@ impl CalendarApp {
         }
     }
 
-    /// By the type that calendars are listed under, such as `google_calendar`; `None` for one that has no path of its own.
+    /// By the type that calendars are listed under, such as `google_calendar`; `None` for one that
+    /// has no path of its own.
     #[must_use]
     pub fn of_integration(integration: &str) -> Option<Self> {
         match integration {
@@ -51,8 +53,8 @@ impl CalendarApp {
     }
 }
 
-/// Where to send the coach to connect something. `Debug` does not show it: for a managed user, Cal.com puts their
-/// access token into it, so it is for the coach's own browser and nobody else.
+/// Where to send the coach to connect something. `Debug` does not show it: for a managed user,
+/// Cal.com puts their access token into it, so it is for the coach's own browser and nobody else.
 #[derive(Clone)]
 pub struct ConnectUrl(Url);
 
@@ -94,7 +96,12 @@ pub struct ConnectedCalendar {
     pub trouble: Option<CalendarTrouble>,
 }
 
-quiet_debug!(ConnectedCalendar { credential_id, integration, calendars, trouble });
+quiet_debug!(ConnectedCalendar {
+    credential_id,
+    integration,
+    calendars,
+    trouble
+});
 
 /// Why Cal.com could not read the calendars of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +131,13 @@ pub struct Calendar {
     pub credential_id: Option<i64>,
 }
 
-quiet_debug!(Calendar { integration, primary, read_only, selected, credential_id });
+quiet_debug!(Calendar {
+    integration,
+    primary,
+    read_only,
+    selected,
+    credential_id
+});
 
 /// Names a calendar. `Debug` does not show which.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -139,7 +152,10 @@ pub struct CalendarKey {
     pub credential_id: Option<i64>,
 }
 
-quiet_debug!(CalendarKey { integration, credential_id });
+quiet_debug!(CalendarKey {
+    integration,
+    credential_id
+});
 
 /// Which busy times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,11 +187,13 @@ impl Client {
     /// # Errors
     /// See [`Client`].
     pub async fn list_calendars(&self, credential: &Credential) -> Result<Calendars, Error> {
-        self.call(credential, Request::read("GET /v2/calendars")).await?.one("calendars")
+        self.call(credential, Request::read("GET /v2/calendars"))
+            .await?
+            .one("calendars")
     }
 
-    /// Where to send the coach to connect Google or Microsoft; they come back to `back`. A dry run asks for consent and
-    /// stores nothing.
+    /// Where to send the coach to connect Google or Microsoft; they come back to `back`. A dry run
+    /// asks for consent and stores nothing.
     ///
     /// # Errors
     /// See [`Client`]; `Rejected` for what is not connected by OAuth.
@@ -188,7 +206,9 @@ impl Client {
     ) -> Result<ConnectUrl, Error> {
         let request = Request::read("GET /v2/calendars/{calendar}/connect").fill(app.as_str());
         let request = request.maybe("isDryRun", dry_run).query("redir", back);
-        self.call(credential, request).await?.one("address to connect at")
+        self.call(credential, request)
+            .await?
+            .one("address to connect at")
     }
 
     /// Connects Apple's calendars by an app password.
@@ -202,15 +222,22 @@ impl Client {
         password: &SecretString,
     ) -> Result<(), Error> {
         let body = json!({ "username": username, "password": password.expose_secret() });
-        let request = Request::idempotent("POST /v2/calendars/{calendar}/credentials").fill("apple").json(&body);
+        let request = Request::idempotent("POST /v2/calendars/{calendar}/credentials")
+            .fill("apple")
+            .json(&body);
         self.call(credential, request).await.map(drop)
     }
 
-    /// Connects feeds, to be read only. There is one credential for all feeds: these take the place of those before.
+    /// Connects feeds, to be read only. There is one credential for all feeds: these take the place
+    /// of those before.
     ///
     /// # Errors
     /// See [`Client`]; `Rejected` when one of them cannot be read.
-    pub async fn connect_ics_feeds(&self, credential: &Credential, urls: &[String]) -> Result<(), Error> {
+    pub async fn connect_ics_feeds(
+        &self,
+        credential: &Credential,
+        urls: &[String],
+    ) -> Result<(), Error> {
         let body = json!({ "urls": urls, "readOnly": true });
         let request = Request::idempotent("POST /v2/calendars/ics-feed/save").json(&body);
         self.call(credential, request).await.map(drop)
@@ -220,7 +247,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`]; `AppNotConnected` when there are none.
-    pub async fn check_calendar(&self, credential: &Credential, app: CalendarApp) -> Result<(), Error> {
+    pub async fn check_calendar(
+        &self,
+        credential: &Credential,
+        app: CalendarApp,
+    ) -> Result<(), Error> {
         let request = Request::read("GET /v2/calendars/{calendar}/check").fill(app.as_str());
         self.call(credential, request).await.map(drop)
     }
@@ -235,16 +266,24 @@ impl Client {
         app: CalendarApp,
         credential_id: i64,
     ) -> Result<(), Error> {
-        let request = Request::idempotent("POST /v2/calendars/{calendar}/disconnect").fill(app.as_str());
-        self.call(credential, request.json(&json!({ "id": credential_id }))).await.map(drop)
+        let request =
+            Request::idempotent("POST /v2/calendars/{calendar}/disconnect").fill(app.as_str());
+        self.call(credential, request.json(&json!({ "id": credential_id })))
+            .await
+            .map(drop)
     }
 
     /// Chooses where events are written.
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn set_destination_calendar(&self, credential: &Credential, calendar: &CalendarKey) -> Result<(), Error> {
-        let body = json!({ "integration": calendar.integration, "externalId": calendar.external_id });
+    pub async fn set_destination_calendar(
+        &self,
+        credential: &Credential,
+        calendar: &CalendarKey,
+    ) -> Result<(), Error> {
+        let body =
+            json!({ "integration": calendar.integration, "externalId": calendar.external_id });
         let request = Request::idempotent("PUT /v2/destination-calendars").json(&body);
         self.call(credential, request).await.map(drop)
     }
@@ -253,7 +292,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn select_calendar(&self, credential: &Credential, calendar: &CalendarKey) -> Result<(), Error> {
+    pub async fn select_calendar(
+        &self,
+        credential: &Credential,
+        calendar: &CalendarKey,
+    ) -> Result<(), Error> {
         let request = Request::idempotent("POST /v2/selected-calendars").json(calendar);
         self.call(credential, request).await.map(drop)
     }
@@ -262,7 +305,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`].
-    pub async fn deselect_calendar(&self, credential: &Credential, calendar: &CalendarKey) -> Result<(), Error> {
+    pub async fn deselect_calendar(
+        &self,
+        credential: &Credential,
+        calendar: &CalendarKey,
+    ) -> Result<(), Error> {
         let request = Request::idempotent("DELETE /v2/selected-calendars")
             .query("integration", &calendar.integration)
             .query("externalId", &calendar.external_id)
@@ -274,7 +321,11 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`]; `NotOwner` for somebody else's account, which is not about the credential.
-    pub async fn list_busy_times(&self, credential: &Credential, query: &BusyQuery) -> Result<Vec<BusyTime>, Error> {
+    pub async fn list_busy_times(
+        &self,
+        credential: &Credential,
+        query: &BusyQuery,
+    ) -> Result<Vec<BusyTime>, Error> {
         let mut request = Request::read("GET /v2/calendars/busy-times")
             .query("loggedInUsersTz", &query.time_zone)
             .query("dateFrom", query.from)

@@ -5,7 +5,9 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BusyTime, Calendar, CalendarKey, CalendarTrouble, Calendars, ConnectUrl, ConnectedCalendar};
+use super::{
+    BusyTime, Calendar, CalendarKey, CalendarTrouble, Calendars, ConnectUrl, ConnectedCalendar,
+};
 use crate::cal_com::lax::{FromValue, Lax, object};
 
 #[derive(Deserialize, Default)]
@@ -42,7 +44,11 @@ impl Account {
     /// An account that could not be read has an error in the place of its calendars.
     fn trouble(&self) -> Option<CalendarTrouble> {
         match (&self.error.0, &self.calendars.0) {
-            (Some(error), _) if error["message"].as_str().is_some_and(|text| text.contains("expired or revoked")) => {
+            (Some(error), _)
+                if error["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("expired or revoked")) =>
+            {
                 Some(CalendarTrouble::AccessEnded)
             }
             (None, Some(_)) => None,
@@ -52,8 +58,18 @@ impl Account {
 
     /// The address of the account, which is told with its main calendar.
     fn address(&self) -> Option<String> {
-        let text = |value: &Value| value.get("email")?.as_str().map(|text| text.trim().to_owned());
-        let found = self.primary.0.as_ref().and_then(text).or_else(|| self.integration.0.as_ref().and_then(text));
+        let text = |value: &Value| {
+            value
+                .get("email")?
+                .as_str()
+                .map(|text| text.trim().to_owned())
+        };
+        let found = self
+            .primary
+            .0
+            .as_ref()
+            .and_then(text)
+            .or_else(|| self.integration.0.as_ref().and_then(text));
         found.filter(|address| !address.is_empty())
     }
 }
@@ -62,7 +78,11 @@ impl Account {
 fn integration(value: Lax<Value>) -> Option<String> {
     match value.0? {
         Value::String(name) => Some(name),
-        Value::Object(app) => app.get("type").or_else(|| app.get("slug"))?.as_str().map(str::to_owned),
+        Value::Object(app) => app
+            .get("type")
+            .or_else(|| app.get("slug"))?
+            .as_str()
+            .map(str::to_owned),
         _ => None,
     }
 }
@@ -70,7 +90,10 @@ fn integration(value: Lax<Value>) -> Option<String> {
 impl FromValue for Calendars {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        Some(Self { connected: wire.connected_calendars.0?, destination: wire.destination_calendar.0 })
+        Some(Self {
+            connected: wire.connected_calendars.0?,
+            destination: wire.destination_calendar.0,
+        })
     }
 }
 
@@ -105,8 +128,13 @@ impl FromValue for Calendar {
 impl FromValue for CalendarKey {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        let (integration, external_id) = (integration(wire.integration)?, wire.external_id.filled()?);
-        Some(Self { integration, external_id, credential_id: wire.credential_id.0 })
+        let (integration, external_id) =
+            (integration(wire.integration)?, wire.external_id.filled()?);
+        Some(Self {
+            integration,
+            external_id,
+            credential_id: wire.credential_id.0,
+        })
     }
 }
 
@@ -121,7 +149,11 @@ impl FromValue for ConnectUrl {
 impl FromValue for BusyTime {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        Some(Self { starts_at: wire.start.0?, ends_at: wire.end.0?, source: wire.source.filled() })
+        Some(Self {
+            starts_at: wire.start.0?,
+            ends_at: wire.end.0?,
+            source: wire.source.filled(),
+        })
     }
 }
 
@@ -135,21 +167,36 @@ mod tests {
     fn an_account_without_calendars_says_why() {
         let integration = json!({ "type": "google_calendar", "email": "" });
         let calendar = json!({ "externalId": "a", "isSelected": true, "readOnly": false, "email": "ann@example.com" });
-        let well =
-            json!({ "integration": integration, "credentialId": 7, "calendars": [calendar], "primary": calendar });
-        let broken = |error: Value| json!({ "integration": integration, "credentialId": 7, "error": error });
+        let well = json!({ "integration": integration, "credentialId": 7, "calendars": [calendar], "primary": calendar });
+        let broken =
+            |error: Value| json!({ "integration": integration, "credentialId": 7, "error": error });
         for (said, trouble) in [
             (well.clone(), None),
-            (broken(json!({ "message": "Access token expired or revoked" })), Some(CalendarTrouble::AccessEnded)),
-            (broken(json!({ "message": "No primary calendar found" })), Some(CalendarTrouble::Unreadable)),
-            (json!({ "integration": integration, "credentialId": 7 }), Some(CalendarTrouble::Unreadable)),
+            (
+                broken(json!({ "message": "Access token expired or revoked" })),
+                Some(CalendarTrouble::AccessEnded),
+            ),
+            (
+                broken(json!({ "message": "No primary calendar found" })),
+                Some(CalendarTrouble::Unreadable),
+            ),
+            (
+                json!({ "integration": integration, "credentialId": 7 }),
+                Some(CalendarTrouble::Unreadable),
+            ),
         ] {
             let read = ConnectedCalendar::from_value(said).expect("an account");
-            assert_eq!((read.credential_id, read.integration.as_deref()), (Some(7), Some("google_calendar")));
+            assert_eq!(
+                (read.credential_id, read.integration.as_deref()),
+                (Some(7), Some("google_calendar"))
+            );
             assert_eq!(read.trouble, trouble);
             assert!(!format!("{read:?}").contains("ann@"), "an address in Debug");
         }
         let read = ConnectedCalendar::from_value(well).expect("an account");
-        assert_eq!((read.address.as_deref(), read.calendars.len()), (Some("ann@example.com"), 1));
+        assert_eq!(
+            (read.address.as_deref(), read.calendars.len()),
+            (Some("ann@example.com"), 1)
+        );
     }
 }

@@ -14,14 +14,15 @@ use super::request::{Request, spelt};
 use crate::error::Error;
 
 pub use parts::{
-    ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar, EventLocation,
-    HorizonRule, NoticeThreshold, PeriodLimits, Question, Recurrence, Rescheduling, Seats, Toggle,
+    ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar,
+    EventLocation, HorizonRule, NoticeThreshold, PeriodLimits, Question, Recurrence, Rescheduling,
+    Seats, Toggle,
 };
 pub use read::{DeletedEventType, EventType, EventTypeOwner, PrivateLink};
 pub use settings::EventTypeSettings;
 
-/// An event type to make, or what is changed of one; `None` stays as it is. To make, title, slug and length are
-/// required. There is no place for metadata of one's own.
+/// An event type to make, or what is changed of one; `None` stays as it is. To make, title, slug
+/// and length are required. There is no place for metadata of one's own.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeChange {
@@ -39,8 +40,8 @@ pub struct EventTypeChange {
     pub settings: EventTypeSettings,
 }
 
-/// Which event types. The default is all of the credential's own, hidden ones included; with a username it is what
-/// everybody may see of that person's.
+/// Which event types. The default is all of the credential's own, hidden ones included; with a
+/// username it is what everybody may see of that person's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventTypeFilter {
     /// Of this person.
@@ -83,8 +84,17 @@ impl Client {
 
     /// # Errors
     /// See [`Client`]; `UnknownEventType` also for somebody else's.
-    pub async fn get_event_type(&self, credential: &Credential, id: i64) -> Result<EventType, Error> {
-        self.call(credential, Request::read("GET /v2/event-types/{id}").fill(id)).await?.one("event type")
+    pub async fn get_event_type(
+        &self,
+        credential: &Credential,
+        id: i64,
+    ) -> Result<EventType, Error> {
+        self.call(
+            credential,
+            Request::read("GET /v2/event-types/{id}").fill(id),
+        )
+        .await?
+        .one("event type")
     }
 
     /// # Errors
@@ -94,7 +104,12 @@ impl Client {
         credential: &Credential,
         event_type: &EventTypeChange,
     ) -> Result<EventType, Error> {
-        self.call(credential, Request::once("POST /v2/event-types").json(event_type)).await?.one("event type")
+        self.call(
+            credential,
+            Request::once("POST /v2/event-types").json(event_type),
+        )
+        .await?
+        .one("event type")
     }
 
     /// # Errors
@@ -105,15 +120,23 @@ impl Client {
         id: i64,
         change: &EventTypeChange,
     ) -> Result<EventType, Error> {
-        let request = Request::idempotent("PATCH /v2/event-types/{id}").fill(id).json(change);
+        let request = Request::idempotent("PATCH /v2/event-types/{id}")
+            .fill(id)
+            .json(change);
         self.call(credential, request).await?.one("event type")
     }
 
     /// # Errors
     /// See [`Client`]; `UnknownEventType` when there is nothing left to do.
-    pub async fn delete_event_type(&self, credential: &Credential, id: i64) -> Result<DeletedEventType, Error> {
+    pub async fn delete_event_type(
+        &self,
+        credential: &Credential,
+        id: i64,
+    ) -> Result<DeletedEventType, Error> {
         let request = Request::idempotent("DELETE /v2/event-types/{id}").fill(id);
-        self.call(credential, request).await?.one("deleted event type")
+        self.call(credential, request)
+            .await?
+            .one("deleted event type")
     }
 
     /// # Errors
@@ -128,7 +151,9 @@ impl Client {
             PrivateLinkLife::Until(end) => json!({ "expiresAt": spelt(end) }),
             PrivateLinkLife::Uses(count) => json!({ "maxUsageCount": count }),
         };
-        let request = Request::once("POST /v2/event-types/{type}/private-links").fill(event_type_id).json(&body);
+        let request = Request::once("POST /v2/event-types/{type}/private-links")
+            .fill(event_type_id)
+            .json(&body);
         self.call(credential, request).await?.one("private link")
     }
 
@@ -152,6 +177,8 @@ impl Client {
         link_id: &str,
     ) -> Result<(), Error> {
         let request = Request::idempotent("DELETE /v2/event-types/{type}/private-links/{id}");
-        self.call(credential, request.fill(event_type_id).fill(link_id)).await.map(drop)
+        self.call(credential, request.fill(event_type_id).fill(link_id))
+            .await
+            .map(drop)
     }
 }

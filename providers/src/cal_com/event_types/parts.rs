@@ -45,7 +45,11 @@ impl<T: FromValue> FromValue for Toggle<T> {
 
 /// Where it may take place, as the host sets it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 pub enum EventLocation {
     /// At an address.
     Address {
@@ -109,8 +113,8 @@ impl std::fmt::Debug for EventLocation {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Question {
-    /// `phone`, `address`, `text`, `number`, `textarea`, `select`, `multiselect`, `multiemail`, `checkbox`, `radio`,
-    /// `boolean`, `url`, or `name` and `email` for theirs.
+    /// `phone`, `address`, `text`, `number`, `textarea`, `select`, `multiselect`, `multiemail`,
+    /// `checkbox`, `radio`, `boolean`, `url`, or `name` and `email` for theirs.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The key of the answer.

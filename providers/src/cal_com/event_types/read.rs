@@ -73,7 +73,13 @@ pub struct PrivateLink {
     pub usage_count: Option<i64>,
 }
 
-quiet_debug!(PrivateLink { event_type_id, expired, expires_at, max_usage_count, usage_count });
+quiet_debug!(PrivateLink {
+    event_type_id,
+    expired,
+    expires_at,
+    max_usage_count,
+    usage_count
+});
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
@@ -119,14 +125,21 @@ struct Person {
 impl FromValue for EventTypeOwner {
     fn from_value(value: Value) -> Option<Self> {
         let person: Person = object(value)?;
-        Some(Self { id: person.id.0, name: person.name.filled(), username: person.username.filled() })
+        Some(Self {
+            id: person.id.0,
+            name: person.name.filled(),
+            username: person.username.filled(),
+        })
     }
 }
 
 impl FromValue for DeletedEventType {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        Some(Self { id: wire.id.0?, slug: wire.slug.filled() })
+        Some(Self {
+            id: wire.id.0?,
+            slug: wire.slug.filled(),
+        })
     }
 }
 

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::parts::{
-    ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar, EventLocation,
-    HorizonRule, PeriodLimits, Question, Recurrence, Rescheduling, Seats, Toggle,
+    ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar,
+    EventLocation, HorizonRule, PeriodLimits, Question, Recurrence, Rescheduling, Seats, Toggle,
 };
 use crate::cal_com::lax::{FromValue, Lax, object};
 
-/// What may be set about an event type. To write, `None` stays as it is, or is their default for a new one; to read,
-/// it is what they did not say.
+/// What may be set about an event type. To write, `None` stays as it is, or is their default for a
+/// new one; to read, it is what they did not say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeSettings {
@@ -23,13 +23,15 @@ pub struct EventTypeSettings {
     /// Where it may take place. Empty is Cal Video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<EventLocation>>,
-    /// What is asked of attendees. An answer lists their own questions too; to write, give one's own.
+    /// What is asked of attendees. An answer lists their own questions too; to write, give one's
+    /// own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_fields: Option<Vec<Question>>,
     /// Attendees cannot bring others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_guests: Option<bool>,
-    /// Minutes between starts that are offered; the length if not set. Bookings may begin in between all the same.
+    /// Minutes between starts that are offered; the length if not set. Bookings may begin in
+    /// between all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot_interval: Option<i64>,
     /// Minutes from now to the earliest start; 120 if not set.

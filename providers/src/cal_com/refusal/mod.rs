@@ -1,7 +1,7 @@
 //! Why Cal.com refuses, told apart by the words it uses.
 //!
-//! Their codes are names of exception classes, and most refusals share one, so the message decides. Texts are matched
-//! by their beginning and nothing of them is kept but ids and names of fields.
+//! Their codes are names of exception classes, and most refusals share one, so the message decides.
+//! Texts are matched by their beginning and nothing of them is kept but ids and names of fields.
 
 mod words;
 
@@ -14,8 +14,9 @@ use crate::error::Kind;
 /// A reason of a refusal that a caller may act on. A refusal without one has only its [`Kind`].
 #[derive(Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The host is not free: another booking, a buffer or reservation, or outside their hours. Cal.com does not say
-    /// which. It is also the answer to an exact repetition of a booking that exists.
+    /// The host is not free: another booking, a buffer or reservation, or outside their hours.
+    /// Cal.com does not say which. It is also the answer to an exact repetition of a booking that
+    /// exists.
     SlotTaken,
     /// The start has passed.
     InThePast,
@@ -75,13 +76,15 @@ pub enum Refusal {
     },
     /// The access token has expired: refresh it.
     TokenExpired,
-    /// The access token means nothing (any more): the stored one is outdated, or access was taken back.
+    /// The access token means nothing (any more): the stored one is outdated, or access was taken
+    /// back.
     TokenRevoked,
     /// The API key means nothing (any more).
     InvalidApiKey,
     /// The client's id or secret is wrong.
     InvalidClient,
-    /// OAuth2: the code or refresh token is used up, expired, revoked or somebody else's. The person must consent again.
+    /// OAuth2: the code or refresh token is used up, expired, revoked or somebody else's. The
+    /// person must consent again.
     InvalidGrant,
     /// The token lacks a scope.
     InsufficientScope {
@@ -92,8 +95,8 @@ pub enum Refusal {
     Forbidden,
     /// There was no credential, and this needs one.
     CredentialMissing,
-    /// The refresh token was used before, by us or by somebody who was faster. Read the stored pair again; force a new
-    /// one only if that is the one used here.
+    /// The refresh token was used before, by us or by somebody who was faster. Read the stored pair
+    /// again; force a new one only if that is the one used here.
     RefreshTokenUsed,
     /// A managed user with that address exists.
     UserExists {
@@ -109,7 +112,8 @@ pub enum Refusal {
         /// The names of the fields, dotted. Empty when they do not say.
         fields: Vec<String>,
     },
-    /// Their server has no such route in the version we ask for. It says nothing about what the route is about.
+    /// Their server has no such route in the version we ask for. It says nothing about what the
+    /// route is about.
     UnknownRoute,
 }
 
@@ -170,7 +174,10 @@ impl Refusal {
             | Self::UserExists { .. }
             | Self::DuplicateUrl
             | Self::DuplicateSlug => Kind::Conflict,
-            Self::UnknownEventType | Self::UnknownBooking | Self::UnknownSchedule | Self::UnknownUser => Kind::NotFound,
+            Self::UnknownEventType
+            | Self::UnknownBooking
+            | Self::UnknownSchedule
+            | Self::UnknownUser => Kind::NotFound,
             Self::TokenExpired
             | Self::TokenRevoked
             | Self::InvalidApiKey
@@ -194,7 +201,9 @@ impl fmt::Debug for Refusal {
             Self::AppNotConnected { app } => write!(f, "({app})"),
             Self::UserExists { id: Some(id) } => write!(f, "({id})"),
             Self::InvalidInput { fields } => write!(f, "({})", fields.join(", ")),
-            Self::InsufficientScope { required: Some(required) } => write!(f, "({required})"),
+            Self::InsufficientScope {
+                required: Some(required),
+            } => write!(f, "({required})"),
             _ => Ok(()),
         }
     }

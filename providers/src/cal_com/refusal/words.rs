@@ -20,9 +20,11 @@ impl Failure {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let (code, message, details) = match document.get("error") {
             // The filters' envelope.
-            Some(Value::Object(error)) => {
-                (error.get("code").and_then(text), error.get("message"), error.get("details"))
-            }
+            Some(Value::Object(error)) => (
+                error.get("code").and_then(text),
+                error.get("message"),
+                error.get("details"),
+            ),
             // RFC 6749, or the framework's own with a class name in `error`.
             Some(Value::String(error)) => (Some(error.clone()), document.get("message"), None),
             _ => (None, document.get("message"), None),
@@ -32,31 +34,55 @@ impl Failure {
         }
         let message = match message {
             Some(Value::String(message)) => message.clone(),
-            Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+            Some(Value::Array(lines)) => lines
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
             _ => code.clone().unwrap_or_default(),
         };
         let mut fields = Vec::new();
-        let errors = details.and_then(|details| details.get("errors")).unwrap_or(&Value::Null);
+        let errors = details
+            .and_then(|details| details.get("errors"))
+            .unwrap_or(&Value::Null);
         collect(errors, "", &mut fields);
-        for part in message.split(" property is wrong").take(message.matches(" property is wrong").count()) {
-            fields.push(part.rsplit(',').next().unwrap_or_default().trim().to_owned());
+        for part in message
+            .split(" property is wrong")
+            .take(message.matches(" property is wrong").count())
+        {
+            fields.push(
+                part.rsplit(',')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned(),
+            );
         }
         fields.retain(|field| is_name(field));
-        let code = code.filter(|code| is_name(code)).unwrap_or_else(|| "error".to_owned());
-        Some(Self { status, code, message, fields })
+        let code = code
+            .filter(|code| is_name(code))
+            .unwrap_or_else(|| "error".to_owned());
+        Some(Self {
+            status,
+            code,
+            message,
+            fields,
+        })
     }
 
     /// The kind of a failure whose words are unknown.
     pub(in crate::cal_com) fn kind(&self, route: &str) -> Kind {
         match self.status {
-            // Their own check of a half-made booking failed: it stays, although they report a bad request.
+            // Their own check of a half-made booking failed: it stays, although they report a bad
+            // request.
             400 if self.code == "BAD_REQUEST"
                 && route.starts_with("POST /v2/bookings")
                 && !route.ends_with("/guests") =>
             {
                 Kind::Malformed
             }
-            // Most 401s are not about the credential: a stranger confirms, a calendar is somebody else's.
+            // Most 401s are not about the credential: a stranger confirms, a calendar is somebody
+            // else's.
             401 if self.starts("ApiAuthStrategy") => Kind::Unauthorized,
             404 | 410 => Kind::NotFound,
             409 => Kind::Conflict,
@@ -99,8 +125,12 @@ fn unauthorized(failure: &Failure) -> Option<Refusal> {
         "invalid_client" | "unauthorized_client" => Refusal::InvalidClient,
         "invalid_grant" => Refusal::InvalidGrant,
         _ if failure.starts("ApiAuthStrategy - oAuth client - ") => Refusal::InvalidClient,
-        _ if failure.starts("ApiAuthStrategy - Only 'x-cal-client-id'") => Refusal::CredentialMissing,
-        _ if failure.starts("ApiAuthStrategy - No authentication method") => Refusal::CredentialMissing,
+        _ if failure.starts("ApiAuthStrategy - Only 'x-cal-client-id'") => {
+            Refusal::CredentialMissing
+        }
+        _ if failure.starts("ApiAuthStrategy - No authentication method") => {
+            Refusal::CredentialMissing
+        }
         _ if failure.starts("reservationDuration can only be used") => Refusal::CredentialMissing,
         _ if failure.starts("insufficient_scope") => scope(failure),
         _ if failure.starts("User is not authorized to confirm") => Refusal::NotOwner,
@@ -124,12 +154,18 @@ fn forbidden(failure: &Failure) -> Refusal {
 fn not_found(route: &str, failure: &Failure) -> Option<Refusal> {
     Some(match failure {
         // A racing refresh deleted the token between their look and their write.
-        _ if failure.code == "NOT_FOUND" && route == "POST /v2/oauth/{client}/refresh" => Refusal::RefreshTokenUsed,
+        _ if failure.code == "NOT_FOUND" && route == "POST /v2/oauth/{client}/refresh" => {
+            Refusal::RefreshTokenUsed
+        }
         _ if failure.starts("Cannot ") && failure.has(" /") => Refusal::UnknownRoute,
         _ if failure.message == "unauthorized_client" => Refusal::InvalidClient,
-        _ if failure.starts("Event type with") || failure.starts("Event Type not found") => Refusal::UnknownEventType,
+        _ if failure.starts("Event type with") || failure.starts("Event Type not found") => {
+            Refusal::UnknownEventType
+        }
         _ if failure.starts("Booking with uid=") => Refusal::UnknownBooking,
-        _ if failure.starts("Schedule with") || failure.has("does not own schedule") => Refusal::UnknownSchedule,
+        _ if failure.starts("Schedule with") || failure.has("does not own schedule") => {
+            Refusal::UnknownSchedule
+        }
         _ if failure.starts("User with ID") => Refusal::UnknownUser,
         _ => connection(failure)?,
     })
@@ -144,7 +180,10 @@ fn conflict(failure: &Failure) -> Option<Refusal> {
         _ if failure.starts("This time slot is already reserved") => Refusal::SlotTaken,
         _ if failure.starts("Webhook with this subscriber url") => Refusal::DuplicateUrl,
         _ if failure.starts("User with the provided e-mail already exists") => {
-            let id = failure.message.rsplit_once("ID=").and_then(|(_, id)| id.trim().parse().ok());
+            let id = failure
+                .message
+                .rsplit_once("ID=")
+                .and_then(|(_, id)| id.trim().parse().ok());
             Refusal::UserExists { id }
         }
         _ => booking(failure)?,
@@ -156,13 +195,20 @@ fn bad_request(failure: &Failure) -> Option<Refusal> {
         "Invalid refresh token" => Refusal::RefreshTokenUsed,
         "invalid_grant" => Refusal::InvalidGrant,
         "invalid_client" | "unauthorized_client" => Refusal::InvalidClient,
-        _ if failure.starts("User already has an event type with this slug") => Refusal::DuplicateSlug,
+        _ if failure.starts("User already has an event type with this slug") => {
+            Refusal::DuplicateSlug
+        }
         _ if failure.starts("Webhook with this subscriber url") => Refusal::DuplicateUrl,
-        _ if let Some(refusal) = booking(failure).or_else(|| answers(failure)).or_else(|| connection(failure)) => {
+        _ if let Some(refusal) = booking(failure)
+            .or_else(|| answers(failure))
+            .or_else(|| connection(failure)) =>
+        {
             refusal
         }
         _ if !failure.fields.is_empty() || failure.message == "Bad Request Exception" => {
-            Refusal::InvalidInput { fields: failure.fields.clone() }
+            Refusal::InvalidInput {
+                fields: failure.fields.clone(),
+            }
         }
         _ => return None,
     })
@@ -170,39 +216,82 @@ fn bad_request(failure: &Failure) -> Option<Refusal> {
 
 fn booking(failure: &Failure) -> Option<Refusal> {
     const BY_BEGINNING: [(&str, Refusal); 19] = [
-        ("User either already has booking at this time", Refusal::SlotTaken),
-        ("One of the hosts either already has booking", Refusal::SlotTaken),
+        (
+            "User either already has booking at this time",
+            Refusal::SlotTaken,
+        ),
+        (
+            "One of the hosts either already has booking",
+            Refusal::SlotTaken,
+        ),
         ("no_available_users_found_error", Refusal::SlotTaken),
         ("hosts_unavailable_for_booking", Refusal::SlotTaken),
-        ("Attempting to book a meeting in the past", Refusal::InThePast),
-        ("The event type can't be booked at the", Refusal::OutsideWindow),
+        (
+            "Attempting to book a meeting in the past",
+            Refusal::InThePast,
+        ),
+        (
+            "The event type can't be booked at the",
+            Refusal::OutsideWindow,
+        ),
         ("booking_time_out_of_bounds_error", Refusal::OutsideWindow),
-        ("Attendee with this email can't book because the maximum number", Refusal::AttendeeLimit),
+        (
+            "Attendee with this email can't book because the maximum number",
+            Refusal::AttendeeLimit,
+        ),
         ("booker_limit_exceeded_error", Refusal::AttendeeLimit),
         ("booking_limit", Refusal::BookingLimit),
         ("booking_seats_full_error", Refusal::SeatsFull),
         ("Can't cancel booking with uid=", Refusal::AlreadyCanceled),
-        ("Cannot cancel a booking that has already ended", Refusal::Ended),
-        ("Bookings can only be marked as absent after", Refusal::NotStartedYet),
+        (
+            "Cannot cancel a booking that has already ended",
+            Refusal::Ended,
+        ),
+        (
+            "Bookings can only be marked as absent after",
+            Refusal::NotStartedYet,
+        ),
         ("Booking already confirmed", Refusal::AlreadyConfirmed),
         ("Can't specify 'lengthInMinutes'", Refusal::FixedLength),
         ("You passed 'slotDuration'", Refusal::FixedLength),
-        ("Provided recurrence count is higher", Refusal::TooManyOccurrences),
-        ("Can't reassign the booking because no other host", Refusal::NoOtherHost),
+        (
+            "Provided recurrence count is higher",
+            Refusal::TooManyOccurrences,
+        ),
+        (
+            "Can't reassign the booking because no other host",
+            Refusal::NoOtherHost,
+        ),
     ];
     if failure.starts("Can't reschedule booking with uid=") {
-        let Some((_, new)) = failure.message.split_once("rescheduled already to booking with uid=") else {
+        let Some((_, new)) = failure
+            .message
+            .split_once("rescheduled already to booking with uid=")
+        else {
             return Some(Refusal::AlreadyCanceled);
         };
-        let to_uid: String = new.chars().take_while(char::is_ascii_alphanumeric).collect();
-        return Some(Refusal::AlreadyRescheduled { to_uid: Some(to_uid).filter(|uid| !uid.is_empty()) });
+        let to_uid: String = new
+            .chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect();
+        return Some(Refusal::AlreadyRescheduled {
+            to_uid: Some(to_uid).filter(|uid| !uid.is_empty()),
+        });
     }
-    BY_BEGINNING.into_iter().find(|(text, _)| failure.starts(text)).map(|(_, refusal)| refusal)
+    BY_BEGINNING
+        .into_iter()
+        .find(|(text, _)| failure.starts(text))
+        .map(|(_, refusal)| refusal)
 }
 
 fn answers(failure: &Failure) -> Option<Refusal> {
-    if let Some(rest) = failure.message.strip_prefix("Missing required booking field response: ") {
-        return Some(Refusal::MissingAnswer { slug: name(rest.split(" - ").next()?) });
+    if let Some(rest) = failure
+        .message
+        .strip_prefix("Missing required booking field response: ")
+    {
+        return Some(Refusal::MissingAnswer {
+            slug: name(rest.split(" - ").next()?),
+        });
     }
     let rest = failure.message.strip_prefix("responses - {")?;
     let (slug, why) = rest.split_once('}')?;
@@ -217,25 +306,41 @@ fn answers(failure: &Failure) -> Option<Refusal> {
 fn connection(failure: &Failure) -> Option<Refusal> {
     let app = match failure.message.as_str() {
         "Google Meet requires a Google Calendar connection." => "google_calendar",
-        message => message
-            .strip_suffix(" not connected.")
-            .or_else(|| message.strip_prefix("Credentials for ").and_then(|rest| rest.strip_suffix(" not found.")))?,
+        message => message.strip_suffix(" not connected.").or_else(|| {
+            message
+                .strip_prefix("Credentials for ")
+                .and_then(|rest| rest.strip_suffix(" not found."))
+        })?,
     };
     Some(Refusal::AppNotConnected { app: name(app) })
 }
 
 fn scope(failure: &Failure) -> Refusal {
-    let required = failure.message.rsplit_once("Required: ").map(|(_, scopes)| scopes.trim().trim_end_matches('.'));
-    Refusal::InsufficientScope { required: required.map(name).filter(|scopes| !scopes.is_empty()) }
+    let required = failure
+        .message
+        .rsplit_once("Required: ")
+        .map(|(_, scopes)| scopes.trim().trim_end_matches('.'));
+    Refusal::InsufficientScope {
+        required: required.map(name).filter(|scopes| !scopes.is_empty()),
+    }
 }
 
 /// Names the properties in a tree of validation errors, whose other parts repeat what was sent.
 fn collect(errors: &Value, above: &str, fields: &mut Vec<String>) {
     for error in errors.as_array().into_iter().flatten() {
-        let property = error.get("property").and_then(Value::as_str).unwrap_or_default();
-        let path = if above.is_empty() { property.to_owned() } else { format!("{above}.{property}") };
+        let property = error
+            .get("property")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let path = if above.is_empty() {
+            property.to_owned()
+        } else {
+            format!("{above}.{property}")
+        };
         match error.get("children") {
-            Some(children @ Value::Array(items)) if !items.is_empty() => collect(children, &path, fields),
+            Some(children @ Value::Array(items)) if !items.is_empty() => {
+                collect(children, &path, fields)
+            }
             _ => fields.push(path),
         }
     }
@@ -243,7 +348,11 @@ fn collect(errors: &Value, above: &str, fields: &mut Vec<String>) {
 
 /// A name of theirs, or nothing if it is something else.
 fn name(text: &str) -> String {
-    if is_name(text) { text.to_owned() } else { String::new() }
+    if is_name(text) {
+        text.to_owned()
+    } else {
+        String::new()
+    }
 }
 
 fn is_name(text: &str) -> bool {

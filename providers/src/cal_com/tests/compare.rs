@@ -6,17 +6,32 @@ use serde_json::Value;
 use super::exchange::{Exchange, PLATFORM, Seen};
 
 /// Headers that decide what the API does.
-const DECISIVE: [&str; 5] = ["authorization", "x-cal-client-id", "x-cal-secret-key", "cal-api-version", "content-type"];
+const DECISIVE: [&str; 5] = [
+    "authorization",
+    "x-cal-client-id",
+    "x-cal-secret-key",
+    "cal-api-version",
+    "content-type",
+];
 
 /// The same method, path, parameters, decisive headers and body. Three differences are meant:
 ///
-/// - An instant may be spelt in another way, and the bounds of slots are instants where the recording has whole days.
+/// - An instant may be spelt in another way, and the bounds of slots are instants where the
+///   recording has whole days.
 /// - With the client's secret its id goes along, for the larger quota (exchanges 903 and 904).
 /// - `Origin` is never sent (exchange 035).
 pub(super) fn assert_same(recorded: &Exchange, seen: &Seen) {
     let name = &recorded.name;
-    assert_eq!((&seen.method, &seen.path), (&recorded.method, &recorded.path), "{name}");
-    assert_eq!(pairs(&seen.query), pairs(&recorded.query), "{name}: parameters");
+    assert_eq!(
+        (&seen.method, &seen.path),
+        (&recorded.method, &recorded.path),
+        "{name}"
+    );
+    assert_eq!(
+        pairs(&seen.query),
+        pairs(&recorded.query),
+        "{name}: parameters"
+    );
     for header in DECISIVE {
         let expected = match header {
             "x-cal-client-id" if recorded.header("x-cal-secret-key").is_some() => {
@@ -30,8 +45,16 @@ pub(super) fn assert_same(recorded: &Exchange, seen: &Seen) {
     for forbidden in ["origin", "cookie", "referer"] {
         assert_eq!(seen.header(forbidden), None, "{name}: {forbidden}");
     }
-    let body = if seen.body.is_empty() { None } else { Some(serde_json::from_slice(&seen.body).expect("JSON")) };
-    assert_eq!(body.map(same), recorded.sent.clone().map(same), "{name}: body");
+    let body = if seen.body.is_empty() {
+        None
+    } else {
+        Some(serde_json::from_slice(&seen.body).expect("JSON"))
+    };
+    assert_eq!(
+        body.map(same),
+        recorded.sent.clone().map(same),
+        "{name}: body"
+    );
 }
 
 fn client_in(path: &str) -> &str {
@@ -47,7 +70,10 @@ fn pairs(query: &[(String, String)]) -> Vec<(String, String)> {
         ("end", Ok(day)) => midnight(day.checked_add_days(Days::new(1)).expect("a day")),
         _ => instant(value).unwrap_or_else(|| value.to_owned()),
     };
-    let mut pairs: Vec<_> = query.iter().map(|(name, text)| (name.clone(), value(name, text))).collect();
+    let mut pairs: Vec<_> = query
+        .iter()
+        .map(|(name, text)| (name.clone(), value(name, text)))
+        .collect();
     pairs.sort();
     pairs
 }
@@ -57,7 +83,9 @@ fn midnight(day: NaiveDate) -> String {
 }
 
 fn instant(text: &str) -> Option<String> {
-    DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.with_timezone(&Utc).to_rfc3339())
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|instant| instant.with_timezone(&Utc).to_rfc3339())
 }
 
 /// With every instant in one spelling.
@@ -65,7 +93,10 @@ fn same(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(instant(&text).unwrap_or(text)),
         Value::Array(items) => items.into_iter().map(same).collect(),
-        Value::Object(entries) => entries.into_iter().map(|(name, value)| (name, same(value))).collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(name, value)| (name, same(value)))
+            .collect(),
         other => other,
     }
 }

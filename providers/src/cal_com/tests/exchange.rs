@@ -34,8 +34,10 @@ pub(super) struct Exchange {
 /// All of them, by name.
 pub(super) fn all() -> Vec<Exchange> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/calcom/exchanges");
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).expect("the folder").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|file| file.expect("a file").path())
+        .collect();
     files.sort();
     files.iter().filter_map(|file| read(file)).collect()
 }
@@ -45,18 +47,32 @@ fn read(path: &Path) -> Option<Exchange> {
     let text = std::fs::read_to_string(path).expect("a text");
     let file: Value = serde_json::from_str(&text).expect("JSON");
     let request = file.get("request")?;
-    let url = Url::parse("http://recorded").expect("a URL").join(request["path"].as_str()?).expect("a path");
+    let url = Url::parse("http://recorded")
+        .expect("a URL")
+        .join(request["path"].as_str()?)
+        .expect("a path");
     let headers = |of: &Value| {
         let pair = |pair: &Value| {
-            (pair[0].as_str().expect("a name").to_lowercase(), pair[1].as_str().expect("a value").to_owned())
+            (
+                pair[0].as_str().expect("a name").to_lowercase(),
+                pair[1].as_str().expect("a value").to_owned(),
+            )
         };
-        of["headers"].as_array().expect("headers").iter().map(pair).collect::<Vec<_>>()
+        of["headers"]
+            .as_array()
+            .expect("headers")
+            .iter()
+            .map(pair)
+            .collect::<Vec<_>>()
     };
     Some(Exchange {
         name: path.file_stem()?.to_str()?.to_owned(),
         method: request["method"].as_str()?.to_owned(),
         path: url.path().to_owned(),
-        query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        query: url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect(),
         headers: headers(request),
         sent: request.get("body").filter(|body| !body.is_null()).cloned(),
         status: u16::try_from(file["response"]["status"].as_u64()?).ok()?,
@@ -67,11 +83,17 @@ fn read(path: &Path) -> Option<Exchange> {
 
 impl Exchange {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(super) fn query(&self, name: &str) -> Option<String> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
     }
 
     pub(super) fn data(&self) -> &Value {
@@ -89,8 +111,13 @@ impl Exchange {
 
     /// With whose credential it was made.
     pub(super) fn credential(&self) -> Credential {
-        match (self.header("authorization"), self.header("x-cal-secret-key")) {
-            (Some(bearer), _) => Credential::access_token(bearer.trim_start_matches("Bearer ").into()),
+        match (
+            self.header("authorization"),
+            self.header("x-cal-secret-key"),
+        ) {
+            (Some(bearer), _) => {
+                Credential::access_token(bearer.trim_start_matches("Bearer ").into())
+            }
             (None, Some(_)) => Credential::Platform,
             (None, None) => Credential::Public,
         }
@@ -104,7 +131,12 @@ impl Exchange {
             headers.insert(name, HeaderValue::from_str(value).expect("a value"));
         }
         let status = StatusCode::from_u16(self.status).expect("a status");
-        Answer { status, headers, body: Bytes::from(self.body()), doubtful: false }
+        Answer {
+            status,
+            headers,
+            body: Bytes::from(self.body()),
+            doubtful: false,
+        }
     }
 
     /// A client that is configured as this exchange was made.
@@ -116,9 +148,16 @@ impl Exchange {
     /// The same for exchanges that one client can make.
     pub(super) fn configuration(&self) -> String {
         let platform = self.platform();
-        let platform = platform.map(|it| (it.client_id, it.client_secret.expose_secret().to_owned()));
+        let platform =
+            platform.map(|it| (it.client_id, it.client_secret.expose_secret().to_owned()));
         let oauth = self.oauth();
-        let oauth = oauth.map(|it| (it.client_id, it.client_secret.map(|secret| secret.expose_secret().to_owned())));
+        let oauth = oauth.map(|it| {
+            (
+                it.client_id,
+                it.client_secret
+                    .map(|secret| secret.expose_secret().to_owned()),
+            )
+        });
         format!("{platform:?} {oauth:?}")
     }
 
@@ -128,14 +167,22 @@ impl Exchange {
             ["", "v2", "oauth-clients" | "oauth", client, ..] => Some((*client).to_owned()),
             _ => None,
         };
-        let client_id = self.header("x-cal-client-id").map(str::to_owned).or(in_path);
+        let client_id = self
+            .header("x-cal-client-id")
+            .map(str::to_owned)
+            .or(in_path);
         let client_id = client_id.or(secret.map(|_| PLATFORM.to_owned()))?;
-        Some(PlatformClient { client_id, client_secret: secret.unwrap_or_default().into() })
+        Some(PlatformClient {
+            client_id,
+            client_secret: secret.unwrap_or_default().into(),
+        })
     }
 
     fn oauth(&self) -> Option<OAuthClient> {
         let segments: Vec<&str> = self.path.split('/').collect();
-        let ["", "v2", "auth", "oauth2", "clients", client, ..] = *segments else { return None };
+        let ["", "v2", "auth", "oauth2", "clients", client, ..] = *segments else {
+            return None;
+        };
         let sent = self.sent.as_ref()?;
         Some(OAuthClient {
             client_id: client.to_owned(),
@@ -146,7 +193,11 @@ impl Exchange {
     }
 }
 
-pub(super) fn client(api_url: String, platform: Option<PlatformClient>, oauth: Option<OAuthClient>) -> Client {
+pub(super) fn client(
+    api_url: String,
+    platform: Option<PlatformClient>,
+    oauth: Option<OAuthClient>,
+) -> Client {
     let mut policy = policy();
     policy.retries.attempts = 1;
     // Pacing has tests of its own.
@@ -154,7 +205,14 @@ pub(super) fn client(api_url: String, platform: Option<PlatformClient>, oauth: O
     policy.pace.burst = 1000.0;
     policy.limits.read = Duration::from_secs(5);
     let app_url = "http://app.cal.test".to_owned();
-    let settings = Settings { api_url, app_url, platform, oauth, organization_id: Some(1), policy };
+    let settings = Settings {
+        api_url,
+        app_url,
+        platform,
+        oauth,
+        organization_id: Some(1),
+        policy,
+    };
     Client::new(settings, Arc::new(Unobserved)).expect("a client")
 }
 
@@ -170,14 +228,21 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
-/// A server that gives `answer` (a whole answer, head and body) to the next request, and tells what that was.
+/// A server that gives `answer` (a whole answer, head and body) to the next request, and tells what
+/// that was.
 pub(super) async fn serve_once(answer: Vec<u8>) -> (String, tokio::task::JoinHandle<Seen>) {
     let (url, server) = serve(vec![answer]).await;
-    (url, tokio::spawn(async move { server.await.expect("a caller").remove(0) }))
+    (
+        url,
+        tokio::spawn(async move { server.await.expect("a caller").remove(0) }),
+    )
 }
 
 /// The same for several requests, one after the other.
@@ -206,7 +271,9 @@ async fn receive(stream: &mut TcpStream) -> Seen {
         }
     };
     let mut seen = parse(std::str::from_utf8(&received[..head]).expect("a head"));
-    let length: usize = seen.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+    let length: usize = seen
+        .header("content-length")
+        .map_or(0, |length| length.parse().expect("a length"));
     while received.len() < head + length {
         read_more(stream, &mut received).await;
     }
@@ -225,12 +292,21 @@ fn parse(head: &str) -> Seen {
     let mut lines = head.lines();
     let mut start = lines.next().expect("a request line").split(' ');
     let method = start.next().expect("a method").to_owned();
-    let url = Url::parse("http://sent").expect("a URL").join(start.next().expect("a path")).expect("a path");
-    let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()));
+    let url = Url::parse("http://sent")
+        .expect("a URL")
+        .join(start.next().expect("a path"))
+        .expect("a path");
+    let pair = |line: &str| {
+        line.split_once(':')
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+    };
     Seen {
         method,
         path: url.path().to_owned(),
-        query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        query: url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect(),
         headers: lines.filter_map(pair).collect(),
         body: Vec::new(),
     }
@@ -238,17 +314,30 @@ fn parse(head: &str) -> Seen {
 
 /// A whole answer of JSON.
 pub(super) fn json(status: u16, body: &str) -> Vec<u8> {
-    answer(status, &[("content-type".to_owned(), "application/json; charset=utf-8".to_owned())], body.as_bytes())
+    answer(
+        status,
+        &[(
+            "content-type".to_owned(),
+            "application/json; charset=utf-8".to_owned(),
+        )],
+        body.as_bytes(),
+    )
 }
 
 pub(super) fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     let mut whole = format!("HTTP/1.1 {status} Recorded\r\n");
     for (name, value) in headers {
-        if !matches!(name.as_str(), "content-length" | "connection" | "keep-alive" | "transfer-encoding") {
+        if !matches!(
+            name.as_str(),
+            "content-length" | "connection" | "keep-alive" | "transfer-encoding"
+        ) {
             whole.push_str(&format!("{name}: {value}\r\n"));
         }
     }
-    whole.push_str(&format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()));
+    whole.push_str(&format!(
+        "content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    ));
     let mut whole = whole.into_bytes();
     whole.extend_from_slice(body);
     whole

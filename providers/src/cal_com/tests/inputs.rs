@@ -16,12 +16,20 @@ pub(super) fn number(value: &Value, name: &str) -> Option<i64> {
 }
 
 pub(super) fn instant(value: &Value, name: &str) -> Option<DateTime<Utc>> {
-    text(value, name)?.parse::<DateTime<chrono::FixedOffset>>().ok().map(|instant| instant.to_utc())
+    text(value, name)?
+        .parse::<DateTime<chrono::FixedOffset>>()
+        .ok()
+        .map(|instant| instant.to_utc())
 }
 
 fn texts(value: &Value, name: &str) -> Option<Vec<String>> {
     let items = value.get(name)?.as_array()?;
-    Some(items.iter().map(|item| item.as_str().expect("a text").to_owned()).collect())
+    Some(
+        items
+            .iter()
+            .map(|item| item.as_str().expect("a text").to_owned())
+            .collect(),
+    )
 }
 
 pub(super) fn new_booking(body: &Value) -> NewBooking {
@@ -41,13 +49,22 @@ pub(super) fn new_booking(body: &Value) -> NewBooking {
         phone_number: text(attendee, "phoneNumber"),
         language: text(attendee, "language"),
     };
-    let mut booking = NewBooking::new(event_type, instant(body, "start").expect("a start"), attendee);
+    let mut booking = NewBooking::new(
+        event_type,
+        instant(body, "start").expect("a start"),
+        attendee,
+    );
     booking.guests = texts(body, "guests").unwrap_or_default();
     if let Some(answers) = body["bookingFieldsResponses"].as_object() {
-        booking.answers = answers.iter().map(|(slug, answer)| (slug.clone(), answer.clone())).collect();
+        booking.answers = answers
+            .iter()
+            .map(|(slug, answer)| (slug.clone(), answer.clone()))
+            .collect();
     }
     if let Some(metadata) = body["metadata"].as_object() {
-        let entry = |(name, value): (&String, &Value)| (name.clone(), value.as_str().expect("a text").to_owned());
+        let entry = |(name, value): (&String, &Value)| {
+            (name.clone(), value.as_str().expect("a text").to_owned())
+        };
         booking.metadata = metadata.iter().map(entry).collect();
     }
     booking.location = body.get("location").map(location);
@@ -58,8 +75,12 @@ pub(super) fn new_booking(body: &Value) -> NewBooking {
 
 pub(super) fn location(value: &Value) -> Location {
     match value["type"].as_str() {
-        Some("attendeePhone") => Location::AttendeePhone { phone: text(value, "phone").expect("a number") },
-        Some("link") => Location::Link { link: text(value, "link") },
+        Some("attendeePhone") => Location::AttendeePhone {
+            phone: text(value, "phone").expect("a number"),
+        },
+        Some("link") => Location::Link {
+            link: text(value, "link"),
+        },
         other => panic!("no recording has {other:?}"),
     }
 }
@@ -77,7 +98,9 @@ pub(super) fn reschedule(body: &Value) -> Reschedule {
 pub(super) fn cancel(body: &Value) -> Cancel {
     Cancel {
         reason: text(body, "cancellationReason"),
-        and_following: body.get("cancelSubsequentBookings").and_then(Value::as_bool),
+        and_following: body
+            .get("cancelSubsequentBookings")
+            .and_then(Value::as_bool),
         seat_uid: text(body, "seatUid"),
     }
 }
@@ -87,8 +110,14 @@ pub(super) fn absent(body: &Value) -> MarkAbsent {
         email: text(value, "email").expect("an address"),
         absent: value["absent"].as_bool().expect("a flag"),
     };
-    let attendees = body["attendees"].as_array().map(|all| all.iter().map(attendee).collect()).unwrap_or_default();
-    MarkAbsent { host: body.get("host").and_then(Value::as_bool), attendees }
+    let attendees = body["attendees"]
+        .as_array()
+        .map(|all| all.iter().map(attendee).collect())
+        .unwrap_or_default();
+    MarkAbsent {
+        host: body.get("host").and_then(Value::as_bool),
+        attendees,
+    }
 }
 
 pub(super) fn guests(body: &Value) -> Vec<NewGuest> {
@@ -99,25 +128,51 @@ pub(super) fn guests(body: &Value) -> Vec<NewGuest> {
         phone_number: None,
         language: None,
     };
-    body["guests"].as_array().expect("guests").iter().map(guest).collect()
+    body["guests"]
+        .as_array()
+        .expect("guests")
+        .iter()
+        .map(guest)
+        .collect()
 }
 
 pub(super) fn filter(exchange: &Exchange) -> BookingFilter {
-    let at = |name: &str| exchange.query(name).map(|text| text.parse().expect("an instant"));
+    let at = |name: &str| {
+        exchange
+            .query(name)
+            .map(|text| text.parse().expect("an instant"))
+    };
     let status = |name: &str| match name {
         "upcoming" => ListStatus::Upcoming,
         "unconfirmed" => ListStatus::Unconfirmed,
         other => panic!("no recording has {other}"),
     };
-    let order = |text: String| if text == "asc" { SortOrder::Ascending } else { SortOrder::Descending };
-    let by_start = exchange.query("sortStart").map(|text| (BookingSort::Start, order(text)));
-    let by_update = exchange.query("sortUpdatedAt").map(|text| (BookingSort::Updated, order(text)));
+    let order = |text: String| {
+        if text == "asc" {
+            SortOrder::Ascending
+        } else {
+            SortOrder::Descending
+        }
+    };
+    let by_start = exchange
+        .query("sortStart")
+        .map(|text| (BookingSort::Start, order(text)));
+    let by_update = exchange
+        .query("sortUpdatedAt")
+        .map(|text| (BookingSort::Updated, order(text)));
     BookingFilter {
-        statuses: exchange.query("status").map(|all| all.split(',').map(status).collect()).unwrap_or_default(),
+        statuses: exchange
+            .query("status")
+            .map(|all| all.split(',').map(status).collect())
+            .unwrap_or_default(),
         attendee_email: exchange.query("attendeeEmail"),
         attendee_name: None,
         uid: exchange.query("bookingUid"),
-        event_type_ids: exchange.query("eventTypeId").map(|id| id.parse().expect("an id")).into_iter().collect(),
+        event_type_ids: exchange
+            .query("eventTypeId")
+            .map(|id| id.parse().expect("an id"))
+            .into_iter()
+            .collect(),
         team_ids: Vec::new(),
         user_ids: Vec::new(),
         window: BookingWindow {
@@ -134,11 +189,19 @@ pub(super) fn filter(exchange: &Exchange) -> BookingFilter {
 }
 
 pub(super) fn whole(exchange: &Exchange, name: &str) -> Option<u32> {
-    exchange.query(name).map(|text| text.parse().expect("a number"))
+    exchange
+        .query(name)
+        .map(|text| text.parse().expect("a number"))
 }
 
 pub(super) fn slots(exchange: &Exchange) -> SlotQuery {
-    let day = |name: &str| exchange.query(name).expect("a bound").parse::<NaiveDate>().expect("a day");
+    let day = |name: &str| {
+        exchange
+            .query(name)
+            .expect("a bound")
+            .parse::<NaiveDate>()
+            .expect("a day")
+    };
     let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
     let target = match exchange.query("eventTypeId") {
         Some(id) => SlotTarget::EventType(id.parse().expect("an id")),
@@ -148,8 +211,14 @@ pub(super) fn slots(exchange: &Exchange) -> SlotQuery {
             organization_slug: exchange.query("organizationSlug"),
         },
     };
-    let mut query = SlotQuery::new(target, midnight(day("start")), midnight(day("end").succ_opt().expect("a day")));
-    query.length_in_minutes = exchange.query("duration").map(|text| text.parse().expect("a number"));
+    let mut query = SlotQuery::new(
+        target,
+        midnight(day("start")),
+        midnight(day("end").succ_opt().expect("a day")),
+    );
+    query.length_in_minutes = exchange
+        .query("duration")
+        .map(|text| text.parse().expect("a number"));
     query.reschedule_uid = exchange.query("bookingUidToReschedule");
     query.time_zone = exchange.query("timeZone");
     query.with_ends = exchange.query("format").is_some();
@@ -177,12 +246,17 @@ fn profile(body: &Value) -> Profile {
 }
 
 pub(super) fn new_user(body: &Value) -> NewUser {
-    let entry = |(name, value): (&String, &Value)| (name.clone(), value.as_str().expect("a text").to_owned());
+    let entry = |(name, value): (&String, &Value)| {
+        (name.clone(), value.as_str().expect("a text").to_owned())
+    };
     NewUser {
         email: text(body, "email").expect("an address"),
         name: text(body, "name").expect("a name"),
         profile: profile(body),
-        metadata: body["metadata"].as_object().map(|all| all.iter().map(entry).collect()).unwrap_or_default(),
+        metadata: body["metadata"]
+            .as_object()
+            .map(|all| all.iter().map(entry).collect())
+            .unwrap_or_default(),
     }
 }
 
@@ -231,12 +305,20 @@ pub(super) fn schedule(body: &Value) -> ScheduleChange {
         NaiveTime::parse_from_str(part[name].as_str().expect("a time"), "%H:%M").expect("a time")
     };
     let hours = |part: &Value| Hours {
-        days: texts(part, "days").expect("days").iter().map(|day| day.parse().expect("a day")).collect(),
+        days: texts(part, "days")
+            .expect("days")
+            .iter()
+            .map(|day| day.parse().expect("a day"))
+            .collect(),
         starts: time(part, "startTime"),
         ends: time(part, "endTime"),
     };
     let day = |part: &Value| DayOverride {
-        date: part["date"].as_str().expect("a day").parse().expect("a day"),
+        date: part["date"]
+            .as_str()
+            .expect("a day")
+            .parse()
+            .expect("a day"),
         starts: time(part, "startTime"),
         ends: time(part, "endTime"),
     };
@@ -244,8 +326,12 @@ pub(super) fn schedule(body: &Value) -> ScheduleChange {
         name: text(body, "name"),
         time_zone: text(body, "timeZone"),
         is_default: body.get("isDefault").and_then(Value::as_bool),
-        availability: body["availability"].as_array().map(|parts| parts.iter().map(hours).collect()),
-        overrides: body["overrides"].as_array().map(|parts| parts.iter().map(day).collect()),
+        availability: body["availability"]
+            .as_array()
+            .map(|parts| parts.iter().map(hours).collect()),
+        overrides: body["overrides"]
+            .as_array()
+            .map(|parts| parts.iter().map(day).collect()),
     }
 }
 

@@ -5,7 +5,8 @@ use crate::cal_com::Refusal;
 use crate::cal_com::Refusal::*;
 use crate::error::{Error, Kind};
 
-/// A success is read, a refusal means what the table says, and neither `Display` nor `Debug` tells anything personal.
+/// A success is read, a refusal means what the table says, and neither `Display` nor `Debug` tells
+/// anything personal.
 pub(super) fn expected(exchange: &Exchange, result: Result<(), Error>) {
     let Exchange { name, status, .. } = exchange;
     if *status < 400 {
@@ -15,19 +16,33 @@ pub(super) fn expected(exchange: &Exchange, result: Result<(), Error>) {
     let error = result.expect_err(name);
     let number = name.split('-').next().expect("a number");
     let (kind, refusal) = meaning(number).unwrap_or_else(|| panic!("{name} is not in the table"));
-    assert_eq!((error.kind, error.refusal.as_ref()), (kind, refusal.as_ref()), "{name}");
+    assert_eq!(
+        (error.kind, error.refusal.as_ref()),
+        (kind, refusal.as_ref()),
+        "{name}"
+    );
     for text in [error.to_string(), format!("{error:?}")] {
-        assert!(!text.contains('@') && !text.contains("eyJ") && !text.contains("uid="), "{name}: {text}");
-        assert!(text.contains(&status.to_string()) && text.contains("/v2/"), "{name}: {text}");
+        assert!(
+            !text.contains('@') && !text.contains("eyJ") && !text.contains("uid="),
+            "{name}: {text}"
+        );
+        assert!(
+            text.contains(&status.to_string()) && text.contains("/v2/"),
+            "{name}: {text}"
+        );
     }
 }
 
 fn fields<const N: usize>(fields: [&str; N]) -> Refusal {
-    InvalidInput { fields: fields.map(str::to_owned).to_vec() }
+    InvalidInput {
+        fields: fields.map(str::to_owned).to_vec(),
+    }
 }
 
 fn app(app: &str) -> Refusal {
-    AppNotConnected { app: app.to_owned() }
+    AppNotConnected {
+        app: app.to_owned(),
+    }
 }
 
 /// By the recording's number. `None` for a refusal is one whose words we do not tell apart.
@@ -35,7 +50,12 @@ fn meaning(number: &str) -> Option<(Kind, Option<Refusal>)> {
     let (kind, refusal) = match number {
         "669b" => (Kind::Malformed, None),
         "643" => (Kind::Unavailable, None),
-        "901" => (Kind::RateLimited { retry_after: Some(std::time::Duration::from_secs(60)) }, None),
+        "901" => (
+            Kind::RateLimited {
+                retry_after: Some(std::time::Duration::from_secs(60)),
+            },
+            None,
+        ),
         "066" => (Kind::Conflict, None),
         "809" | "822" | "823" => (Kind::NotFound, None),
         "035" => (Kind::Unauthorized, None),
@@ -56,14 +76,20 @@ fn about_bookings(number: &str) -> Option<Refusal> {
         "665" => SeatsFull,
         "662" => AlreadyBooked,
         "604" | "611" | "613" | "617" | "649" => AlreadyCanceled,
-        "603" => AlreadyRescheduled { to_uid: Some("eGpW4N8geo3ukJBDdeXqKY".to_owned()) },
+        "603" => AlreadyRescheduled {
+            to_uid: Some("eGpW4N8geo3ukJBDdeXqKY".to_owned()),
+        },
         "621" | "622" | "623" | "624" | "625" => NotStartedYet,
         "635" => AlreadyConfirmed,
         "633" => NotOwner,
         "509" => UnknownEventType,
         "062" | "522" | "614" => UnknownBooking,
-        "541" => MissingAnswer { slug: "email".to_owned() },
-        "543" => MissingAnswer { slug: "goal".to_owned() },
+        "541" => MissingAnswer {
+            slug: "email".to_owned(),
+        },
+        "543" => MissingAnswer {
+            slug: "goal".to_owned(),
+        },
         "420" | "512" => FixedLength,
         "657" => TooManyOccurrences,
         "674" => NoOtherHost,

@@ -10,7 +10,10 @@ use crate::cal_com::*;
 use crate::error::Error;
 
 fn recorded(name: &str) -> Value {
-    let exchange = all().into_iter().find(|exchange| exchange.name.starts_with(name)).expect("a recording");
+    let exchange = all()
+        .into_iter()
+        .find(|exchange| exchange.name.starts_with(name))
+        .expect("a recording");
     exchange.data().clone()
 }
 
@@ -28,51 +31,107 @@ async fn create(answer: Vec<u8>) -> Result<Bookings, Error> {
         language: None,
     };
     let booking = NewBooking::new(EventTypeKey::id(1), at("2026-12-01T15:00:00Z"), attendee);
-    let result = client(url, None, None).create_booking(&Credential::Public, &booking).await;
+    let result = client(url, None, None)
+        .create_booking(&Credential::Public, &booking)
+        .await;
     server.await.expect("the server saw the request");
     result
 }
 
 fn with_type(content_type: &str, status: u16, body: &str) -> Vec<u8> {
-    answer(status, &[("content-type".to_owned(), content_type.to_owned())], body.as_bytes())
+    answer(
+        status,
+        &[("content-type".to_owned(), content_type.to_owned())],
+        body.as_bytes(),
+    )
 }
 
 #[tokio::test]
 async fn what_is_no_answer_leaves_the_outcome_open() {
     let good = json!({ "status": "success", "data": recorded("500-") }).to_string();
-    create(json_answer(201, &good)).await.expect("a good answer is read");
+    create(json_answer(201, &good))
+        .await
+        .expect("a good answer is read");
     let refusal = r#"{"status":"error","error":{"code":"BadRequestException","message":"Attempting to book a meeting in the past."}}"#;
     for (what, answer) in [
         ("an empty body", json_answer(201, "")),
-        ("a page", with_type("text/html", 200, "<html>maintenance</html>")),
-        ("the right body as a page", with_type("text/html", 201, &good)),
-        ("half of the answer", json_answer(201, &good[..good.len() / 2])),
-        ("two answers in one", json_answer(201, &format!("{good}{good}"))),
+        (
+            "a page",
+            with_type("text/html", 200, "<html>maintenance</html>"),
+        ),
+        (
+            "the right body as a page",
+            with_type("text/html", 201, &good),
+        ),
+        (
+            "half of the answer",
+            json_answer(201, &good[..good.len() / 2]),
+        ),
+        (
+            "two answers in one",
+            json_answer(201, &format!("{good}{good}")),
+        ),
         ("a list", json_answer(201, "[]")),
         ("null", json_answer(201, "null")),
         ("no data", json_answer(201, r#"{"status":"success"}"#)),
-        ("null for data", json_answer(201, r#"{"status":"success","data":null}"#)),
-        ("an empty series", json_answer(201, r#"{"status":"success","data":[]}"#)),
-        ("a booking without a uid", json_answer(201, r#"{"status":"success","data":{"id":1}}"#)),
-        ("a refusal that calls itself a success", json_answer(200, refusal)),
+        (
+            "null for data",
+            json_answer(201, r#"{"status":"success","data":null}"#),
+        ),
+        (
+            "an empty series",
+            json_answer(201, r#"{"status":"success","data":[]}"#),
+        ),
+        (
+            "a booking without a uid",
+            json_answer(201, r#"{"status":"success","data":{"id":1}}"#),
+        ),
+        (
+            "a refusal that calls itself a success",
+            json_answer(200, refusal),
+        ),
         (
             "a refusal of the other shape as a success",
-            json_answer(200, r#"{"statusCode":409,"message":"booking_conflict_error"}"#),
+            json_answer(
+                200,
+                r#"{"statusCode":409,"message":"booking_conflict_error"}"#,
+            ),
         ),
-        ("a redirect", answer(302, &[("location".to_owned(), "http://127.0.0.1:9/".to_owned())], b"")),
-        ("a page of a gateway", with_type("text/html", 403, "<html>blocked</html>")),
+        (
+            "a redirect",
+            answer(
+                302,
+                &[("location".to_owned(), "http://127.0.0.1:9/".to_owned())],
+                b"",
+            ),
+        ),
+        (
+            "a page of a gateway",
+            with_type("text/html", 403, "<html>blocked</html>"),
+        ),
         ("a refusal that says nothing", json_answer(400, "{}")),
-        ("a missing page", with_type("text/html", 404, "<html></html>")),
+        (
+            "a missing page",
+            with_type("text/html", 404, "<html></html>"),
+        ),
     ] {
         let error = create(answer).await.expect_err(what);
         assert_eq!(error.kind, Kind::Malformed, "{what}: {error}");
         assert!(error.outcome_unknown() && error.refusal.is_none(), "{what}");
     }
     for status in [500, 502, 503, 504] {
-        let error = create(with_type("text/html", status, "<html></html>")).await.expect_err("a failure");
-        assert_eq!((error.kind, error.outcome_unknown()), (Kind::Unavailable, true), "{status}");
+        let error = create(with_type("text/html", status, "<html></html>"))
+            .await
+            .expect_err("a failure");
+        assert_eq!(
+            (error.kind, error.outcome_unknown()),
+            (Kind::Unavailable, true),
+            "{status}"
+        );
     }
-    let error = create(json_answer(400, refusal)).await.expect_err("a refusal");
+    let error = create(json_answer(400, refusal))
+        .await
+        .expect_err("a refusal");
     assert!(!error.outcome_unknown(), "a refusal is an outcome");
 }
 
@@ -84,11 +143,19 @@ fn a_booking_is_read_as_long_as_it_has_a_uid_a_status_and_a_time() {
         let required = matches!(name.as_str(), "uid" | "status" | "start");
         let mut missing = whole.clone();
         missing.as_object_mut().expect("a map").remove(name);
-        assert_eq!(Booking::from_value(missing).is_none(), required, "without {name}");
+        assert_eq!(
+            Booking::from_value(missing).is_none(),
+            required,
+            "without {name}"
+        );
         for odd in [json!(null), json!({ "odd": [1] }), json!([[]])] {
             let mut changed = whole.clone();
             changed[name] = odd.clone();
-            assert_eq!(Booking::from_value(changed).is_none(), required, "{name}: {odd}");
+            assert_eq!(
+                Booking::from_value(changed).is_none(),
+                required,
+                "{name}: {odd}"
+            );
         }
     }
     let mut more = whole.clone();
@@ -96,7 +163,11 @@ fn a_booking_is_read_as_long_as_it_has_a_uid_a_status_and_a_time() {
     more["id"] = json!("1");
     more["start"] = json!("2026-11-30T10:00:00-05:00");
     more["end"] = json!(null);
-    assert_eq!(Booking::from_value(more), Some(read), "spelt in another way");
+    assert_eq!(
+        Booking::from_value(more),
+        Some(read),
+        "spelt in another way"
+    );
 }
 
 #[test]
@@ -104,10 +175,18 @@ fn unknown_words_are_kept() {
     let mut value = recorded("500-");
     value["status"] = json!("awaiting_host");
     let read = Booking::from_value(value).expect("a booking");
-    assert_eq!(read.status, BookingStatus::Other("awaiting_host".to_owned()));
+    assert_eq!(
+        read.status,
+        BookingStatus::Other("awaiting_host".to_owned())
+    );
     let mut value = recorded("210-");
-    value["locations"] = json!([{ "type": "hologram", "where": "here" }, { "type": "attendeePhone" }]);
-    let read = EventType::from_value(value).expect("an event type").settings.locations.expect("locations");
+    value["locations"] =
+        json!([{ "type": "hologram", "where": "here" }, { "type": "attendeePhone" }]);
+    let read = EventType::from_value(value)
+        .expect("an event type")
+        .settings
+        .locations
+        .expect("locations");
     let hologram = EventLocation::Other(json!({ "type": "hologram", "where": "here" }));
     assert_eq!(read, [hologram, EventLocation::AttendeePhone]);
 }
@@ -121,12 +200,23 @@ async fn an_unreadable_booking_is_counted_and_not_in_the_way() {
         (json!(null), 2, true),
         (json!(null), 3, false),
     ] {
-        let body = json!({ "status": "success", "data": data, "pagination": pagination }).to_string();
+        let body =
+            json!({ "status": "success", "data": data, "pagination": pagination }).to_string();
         let (url, server) = serve_once(json_answer(200, &body)).await;
-        let filter = BookingFilter { take: Some(take), ..BookingFilter::default() };
-        let page = client(url, None, None).list_bookings(&Credential::Public, &filter).await.expect("a page");
+        let filter = BookingFilter {
+            take: Some(take),
+            ..BookingFilter::default()
+        };
+        let page = client(url, None, None)
+            .list_bookings(&Credential::Public, &filter)
+            .await
+            .expect("a page");
         server.await.expect("the server saw the request");
-        assert_eq!((page.bookings.len(), page.unreadable, page.has_next), (1, 1, has_next), "{pagination}");
+        assert_eq!(
+            (page.bookings.len(), page.unreadable, page.has_next),
+            (1, 1, has_next),
+            "{pagination}"
+        );
     }
 }
 
@@ -138,30 +228,80 @@ async fn slots_are_within_the_range_in_order_and_each_once() {
         "2026-12-02": [{ "start": "2026-12-02T09:00:00.000-05:00" }],
     });
     let ask = |data: Value| async move {
-        let (url, server) =
-            serve_once(json_answer(200, &json!({ "data": data, "status": "success" }).to_string())).await;
-        let query = SlotQuery::new(SlotTarget::EventType(1), at("2026-12-03T00:00:00Z"), at("2026-12-04T14:00:00Z"));
-        let result = client(url, None, None).list_slots(&Credential::Public, &query).await;
+        let (url, server) = serve_once(json_answer(
+            200,
+            &json!({ "data": data, "status": "success" }).to_string(),
+        ))
+        .await;
+        let query = SlotQuery::new(
+            SlotTarget::EventType(1),
+            at("2026-12-03T00:00:00Z"),
+            at("2026-12-04T14:00:00Z"),
+        );
+        let result = client(url, None, None)
+            .list_slots(&Credential::Public, &query)
+            .await;
         server.await.expect("the server saw the request");
-        result.map(|slots| slots.into_iter().map(|slot| slot.starts_at).collect::<Vec<_>>()).map_err(|error| error.kind)
+        result
+            .map(|slots| {
+                slots
+                    .into_iter()
+                    .map(|slot| slot.starts_at)
+                    .collect::<Vec<_>>()
+            })
+            .map_err(|error| error.kind)
     };
-    assert_eq!(ask(data).await, Ok(vec![at("2026-12-03T00:00:00Z"), at("2026-12-03T15:00:00Z")]));
-    assert_eq!(ask(json!({})).await, Ok(Vec::new()), "no slots is an answer");
-    for odd in
-        [json!(null), json!([]), json!({ "slots": {} }), json!({ "2026-12-03": [{}] }), json!({ "2026-12-03": null })]
-    {
-        assert_eq!(ask(odd.clone()).await, Err(Kind::Malformed), "{odd}: half of an answer is not a busy coach");
+    assert_eq!(
+        ask(data).await,
+        Ok(vec![at("2026-12-03T00:00:00Z"), at("2026-12-03T15:00:00Z")])
+    );
+    assert_eq!(
+        ask(json!({})).await,
+        Ok(Vec::new()),
+        "no slots is an answer"
+    );
+    for odd in [
+        json!(null),
+        json!([]),
+        json!({ "slots": {} }),
+        json!({ "2026-12-03": [{}] }),
+        json!({ "2026-12-03": null }),
+    ] {
+        assert_eq!(
+            ask(odd.clone()).await,
+            Err(Kind::Malformed),
+            "{odd}: half of an answer is not a busy coach"
+        );
     }
 }
 
 #[tokio::test]
 async fn the_clients_id_goes_along_with_public_calls() {
-    let platform = PlatformClient { client_id: "cl1".to_owned(), client_secret: "whisper".into() };
+    let platform = PlatformClient {
+        client_id: "cl1".to_owned(),
+        client_secret: "whisper".into(),
+    };
     let (url, server) = serve_once(json_answer(200, r#"{"status":"success","data":{}}"#)).await;
     let client = client(url, Some(platform), None);
-    let query = SlotQuery::new(SlotTarget::EventType(1), at("2026-12-03T00:00:00Z"), at("2026-12-04T00:00:00Z"));
-    client.list_slots(&Credential::Public, &query).await.expect("no slots");
+    let query = SlotQuery::new(
+        SlotTarget::EventType(1),
+        at("2026-12-03T00:00:00Z"),
+        at("2026-12-04T00:00:00Z"),
+    );
+    client
+        .list_slots(&Credential::Public, &query)
+        .await
+        .expect("no slots");
     let seen = server.await.expect("the server saw the request");
-    assert_eq!((seen.header("x-cal-client-id"), seen.header("x-cal-secret-key")), (Some("cl1"), None));
-    assert!(!format!("{client:?}").contains("whisper"), "a secret in Debug");
+    assert_eq!(
+        (
+            seen.header("x-cal-client-id"),
+            seen.header("x-cal-secret-key")
+        ),
+        (Some("cl1"), None)
+    );
+    assert!(
+        !format!("{client:?}").contains("whisper"),
+        "a secret in Debug"
+    );
 }

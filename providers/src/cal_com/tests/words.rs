@@ -9,36 +9,77 @@ use crate::cal_com::answer::read;
 use crate::error::Error;
 
 fn refused(status: u16, document: Value) -> Error {
-    read("POST /v2/bookings", Exchange::invented(status, document).as_answer()).map(drop).expect_err("a refusal")
+    read(
+        "POST /v2/bookings",
+        Exchange::invented(status, document).as_answer(),
+    )
+    .map(drop)
+    .expect_err("a refusal")
 }
 
 fn said(status: u16, message: &str) -> (Kind, Option<Refusal>) {
-    let error = refused(status, json!({ "status": "error", "error": { "code": "X", "message": message } }));
-    assert!(!error.to_string().contains(message), "their words in an error");
+    let error = refused(
+        status,
+        json!({ "status": "error", "error": { "code": "X", "message": message } }),
+    );
+    assert!(
+        !error.to_string().contains(message),
+        "their words in an error"
+    );
     (error.kind, error.refusal)
 }
 
 #[test]
 fn a_text_is_known_by_its_beginning() {
     for (status, message, refusal) in [
-        (400, "One of the hosts either already has booking at this time or is not available", Refusal::SlotTaken),
+        (
+            400,
+            "One of the hosts either already has booking at this time or is not available",
+            Refusal::SlotTaken,
+        ),
         (400, "no_available_users_found_error", Refusal::SlotTaken),
-        (400, "Attendee with this email can't book because the maximum number of bookings", Refusal::AttendeeLimit),
+        (
+            400,
+            "Attendee with this email can't book because the maximum number of bookings",
+            Refusal::AttendeeLimit,
+        ),
         (400, "booking_limit_reached", Refusal::BookingLimit),
-        (400, "Cannot cancel a booking that has already ended", Refusal::Ended),
+        (
+            400,
+            "Cannot cancel a booking that has already ended",
+            Refusal::Ended,
+        ),
         (409, "booking_seats_full_error", Refusal::SeatsFull),
         (401, "ACCESS_TOKEN_IS_EXPIRED", Refusal::TokenExpired),
     ] {
-        assert_eq!(said(status, message), (refusal.kind(), Some(refusal)), "{message}");
+        assert_eq!(
+            said(status, message),
+            (refusal.kind(), Some(refusal)),
+            "{message}"
+        );
     }
-    let scope = "insufficient_scope: token does not have the required scopes. Required: BOOKING_WRITE";
-    let refusal = Refusal::InsufficientScope { required: Some("BOOKING_WRITE".to_owned()) };
+    let scope =
+        "insufficient_scope: token does not have the required scopes. Required: BOOKING_WRITE";
+    let refusal = Refusal::InsufficientScope {
+        required: Some("BOOKING_WRITE".to_owned()),
+    };
     assert_eq!(said(403, scope), (Kind::Unauthorized, Some(refusal)));
-    let refusal = Refusal::InvalidAnswer { slug: "phone".to_owned() };
-    assert_eq!(said(400, "responses - {phone}invalid_number, "), (Kind::Rejected, Some(refusal)));
-    let refusal = Refusal::MissingAnswer { slug: String::new() };
+    let refusal = Refusal::InvalidAnswer {
+        slug: "phone".to_owned(),
+    };
+    assert_eq!(
+        said(400, "responses - {phone}invalid_number, "),
+        (Kind::Rejected, Some(refusal))
+    );
+    let refusal = Refusal::MissingAnswer {
+        slug: String::new(),
+    };
     let odd = "Missing required booking field response: <ann@example.com> - it is required";
-    assert_eq!(said(400, odd), (Kind::Rejected, Some(refusal)), "what is no name is not kept");
+    assert_eq!(
+        said(400, odd),
+        (Kind::Rejected, Some(refusal)),
+        "what is no name is not kept"
+    );
 }
 
 #[test]
@@ -55,19 +96,34 @@ fn unknown_words_fall_back_to_the_status() {
     ] {
         assert_eq!(said(status, "Something new."), (kind, None), "{status}");
     }
-    assert_eq!(said(401, "ApiAuthStrategy - something new"), (Kind::Unauthorized, None));
-    assert_eq!(said(498, "Something new."), (Kind::Unauthorized, Some(Refusal::TokenExpired)));
-    assert_eq!(said(403, "Something new."), (Kind::Unauthorized, Some(Refusal::Forbidden)));
+    assert_eq!(
+        said(401, "ApiAuthStrategy - something new"),
+        (Kind::Unauthorized, None)
+    );
+    assert_eq!(
+        said(498, "Something new."),
+        (Kind::Unauthorized, Some(Refusal::TokenExpired))
+    );
+    assert_eq!(
+        said(403, "Something new."),
+        (Kind::Unauthorized, Some(Refusal::Forbidden))
+    );
 }
 
 #[test]
 fn the_other_envelopes_are_errors_too() {
-    let error = refused(401, json!({ "statusCode": 401, "message": "HTTP Error 401" }));
+    let error = refused(
+        401,
+        json!({ "statusCode": 401, "message": "HTTP Error 401" }),
+    );
     assert_eq!((error.kind, error.refusal), (Kind::Rejected, None));
-    let lines =
-        json!({ "statusCode": 400, "message": ["take must be a number", "skip must be"], "error": "Bad Request" });
+    let lines = json!({ "statusCode": 400, "message": ["take must be a number", "skip must be"], "error": "Bad Request" });
     assert_eq!(refused(400, lines).kind, Kind::Rejected);
-    assert_eq!(refused(400, json!({ "status": "error" })).kind, Kind::Malformed, "it says nothing");
+    assert_eq!(
+        refused(400, json!({ "status": "error" })).kind,
+        Kind::Malformed,
+        "it says nothing"
+    );
 }
 
 #[test]
@@ -77,18 +133,27 @@ fn a_uid_stays_out_of_debug() {
         "Can't reschedule booking with uid=a1 because it has been cancelled and rescheduled already to booking with uid=b2. You probably",
     );
     let refusal = refusal.expect("a refusal");
-    assert_eq!(refusal, Refusal::AlreadyRescheduled { to_uid: Some("b2".to_owned()) });
+    assert_eq!(
+        refusal,
+        Refusal::AlreadyRescheduled {
+            to_uid: Some("b2".to_owned())
+        }
+    );
     assert_eq!(format!("{refusal:?}"), "already_rescheduled");
 }
 
 #[test]
 fn a_refused_repetition_leaves_the_outcome_of_the_first_attempt_open() {
-    let document =
-        json!({ "status": "error", "error": { "code": "X", "message": "Schedule with ID=1 does not exist." } });
+    let document = json!({ "status": "error", "error": { "code": "X", "message": "Schedule with ID=1 does not exist." } });
     for doubtful in [false, true] {
         let mut answer = Exchange::invented(404, document.clone()).as_answer();
         answer.doubtful = doubtful;
-        let error = read("DELETE /v2/schedules/{id}", answer).map(drop).expect_err("a refusal");
-        assert_eq!((error.kind, error.outcome_unknown()), (Kind::NotFound, doubtful));
+        let error = read("DELETE /v2/schedules/{id}", answer)
+            .map(drop)
+            .expect_err("a refusal");
+        assert_eq!(
+            (error.kind, error.outcome_unknown()),
+            (Kind::NotFound, doubtful)
+        );
     }
 }

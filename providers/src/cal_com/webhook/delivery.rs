@@ -19,15 +19,16 @@ const MAX_NAME: usize = 64;
 
 /// A delivery that Cal.com did send: what is needed to store it, and to store it once.
 ///
-/// `Debug` leaves the ids out: at Cal.com, whoever knows a booking's uid may read, move and cancel it.
+/// `Debug` leaves the ids out: at Cal.com, whoever knows a booking's uid may read, move and cancel
+/// it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// What it is about.
     pub trigger: Trigger,
     /// The name as it came, at most 64 characters; `UNKNOWN` when there was none.
     pub trigger_name: String,
-    /// When Cal.com sent it. `None` when the body does not say: a template, or `MEETING_*`, whose `createdAt` is the
-    /// booking's, weeks ago.
+    /// When Cal.com sent it. `None` when the body does not say: a template, or `MEETING_*`, whose
+    /// `createdAt` is the booking's, weeks ago.
     pub created_at: Option<DateTime<Utc>>,
     /// The booking.
     pub uid: Option<String>,
@@ -48,19 +49,28 @@ impl fmt::Debug for Delivery {
 
 /// Checks that Cal.com sent `raw` and reads the little that is needed to store it.
 ///
-/// A genuine delivery is always accepted, whatever is in it: bodies that are not Cal.com's own (templates, forms)
-/// become [`Trigger::Unknown`].
+/// A genuine delivery is always accepted, whatever is in it: bodies that are not Cal.com's own
+/// (templates, forms) become [`Trigger::Unknown`].
 ///
 /// # Errors
 /// See [`OpenError`]. `raw` has not been read when there is one.
-pub fn open(secrets: &[SecretString], headers: &HeaderMap, raw: &[u8]) -> Result<Delivery, OpenError> {
+pub fn open(
+    secrets: &[SecretString],
+    headers: &HeaderMap,
+    raw: &[u8],
+) -> Result<Delivery, OpenError> {
     check(secrets, headers, raw)?;
     Ok(read(raw))
 }
 
 fn read(raw: &[u8]) -> Delivery {
-    let envelope = std::str::from_utf8(raw).ok().and_then(|text| serde_json::from_str::<Envelope<'_>>(text).ok());
-    let name = envelope.as_ref().and_then(|envelope| text(envelope.trigger_event)).filter(|name| !name.is_empty());
+    let envelope = std::str::from_utf8(raw)
+        .ok()
+        .and_then(|text| serde_json::from_str::<Envelope<'_>>(text).ok());
+    let name = envelope
+        .as_ref()
+        .and_then(|envelope| text(envelope.trigger_event))
+        .filter(|name| !name.is_empty());
     let (Some(envelope), Some(name)) = (envelope, name) else {
         return Delivery {
             trigger: Trigger::Unknown,
@@ -76,7 +86,10 @@ fn read(raw: &[u8]) -> Delivery {
     let subject: Subject<'_> = if trigger.is_flat() {
         serde_json::from_slice(raw).unwrap_or_default()
     } else {
-        envelope.payload.and_then(|payload| serde_json::from_str(payload.get()).ok()).unwrap_or_default()
+        envelope
+            .payload
+            .and_then(|payload| serde_json::from_str(payload.get()).ok())
+            .unwrap_or_default()
     };
     let uid = subject.uid();
     let dedupe_key = match &uid {
@@ -86,14 +99,17 @@ fn read(raw: &[u8]) -> Delivery {
     Delivery {
         trigger,
         trigger_name: name.chars().take(MAX_NAME).collect(),
-        created_at: created.filter(|_| !trigger.is_flat()).and_then(|created| lax::instant(&created)),
+        created_at: created
+            .filter(|_| !trigger.is_flat())
+            .and_then(|created| lax::instant(&created)),
         uid,
         ical_uid: text(subject.ical_uid).filter(|uid| is_id(uid)),
         dedupe_key,
     }
 }
 
-/// The outermost object. Values are only cut out, not read: their types are whatever a form's author wanted.
+/// The outermost object. Values are only cut out, not read: their types are whatever a form's
+/// author wanted.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'r> {
@@ -134,11 +150,19 @@ struct Subject<'r> {
 }
 
 impl Subject<'_> {
-    /// Most triggers say `uid`, the no-show ones `bookingUid`, a wrong assignment has it one level down.
+    /// Most triggers say `uid`, the no-show ones `bookingUid`, a wrong assignment has it one level
+    /// down.
     fn uid(&self) -> Option<String> {
-        let nested =
-            || serde_json::from_str::<Subject<'_>>(self.booking?.get()).ok()?.uid.and_then(|uid| text(Some(uid)));
-        text(self.uid).or_else(|| text(self.booking_uid)).or_else(nested).filter(|uid| is_id(uid))
+        let nested = || {
+            serde_json::from_str::<Subject<'_>>(self.booking?.get())
+                .ok()?
+                .uid
+                .and_then(|uid| text(Some(uid)))
+        };
+        text(self.uid)
+            .or_else(|| text(self.booking_uid))
+            .or_else(nested)
+            .filter(|uid| is_id(uid))
     }
 }
 
@@ -152,7 +176,13 @@ fn text(raw: Option<&RawValue>) -> Option<String> {
 }
 
 /// The time of sending is part of the statement: a no-show can be set, taken back and set again.
-fn key_of_statement(trigger: Trigger, name: &str, uid: &str, created: Option<&str>, subject: &Subject<'_>) -> String {
+fn key_of_statement(
+    trigger: Trigger,
+    name: &str,
+    uid: &str,
+    created: Option<&str>,
+    subject: &Subject<'_>,
+) -> String {
     let raw = |value: Option<&RawValue>| value.map_or("", RawValue::get).to_owned();
     digest(
         trigger,
@@ -173,7 +203,11 @@ fn key_of_statement(trigger: Trigger, name: &str, uid: &str, created: Option<&st
 }
 
 fn key_of_body(trigger: Trigger, raw: &[u8]) -> String {
-    format!("{}:body:{}", trigger.as_str(), hex::encode(Sha256::digest(raw)))
+    format!(
+        "{}:body:{}",
+        trigger.as_str(),
+        hex::encode(Sha256::digest(raw))
+    )
 }
 
 /// Lengths go in as well, so that `ab, c` and `a, bc` differ.

@@ -1,4 +1,5 @@
-//! What Cal.com says, in our words: instants in UTC, absent instead of null or empty, one shape for every trigger.
+//! What Cal.com says, in our words: instants in UTC, absent instead of null or empty, one shape for
+//! every trigger.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +36,8 @@ pub enum Event {
         /// The booking as it was **made**; it may have been moved or cancelled since.
         booking: Box<MeetingSnapshot>,
     },
-    /// Something else about a booking (recording, transcript, nobody came, wrong person, instant meeting). Look it up.
+    /// Something else about a booking (recording, transcript, nobody came, wrong person, instant
+    /// meeting). Look it up.
     OtherBooking {
         /// What happened.
         trigger: Trigger,
@@ -73,7 +75,8 @@ pub enum BookingTrigger {
     Requested,
     /// It was moved; `reschedule_uid` is the uid it had before. Nothing is sent for that old uid.
     Rescheduled,
-    /// It is off. For a series this is the only message, and for a booking with seats it may be one seat.
+    /// It is off. For a series this is the only message, and for a booking with seats it may be one
+    /// seat.
     Cancelled,
     /// The host declined.
     Rejected,
@@ -92,12 +95,14 @@ pub enum MeetingTrigger {
     Ended,
 }
 
-/// A booking, as one delivery describes it. A field that is `None` was not said; that does not mean it is unset.
+/// A booking, as one delivery describes it. A field that is `None` was not said; that does not mean
+/// it is unset.
 ///
 /// `Debug` shows no names, addresses, answers or uids.
 #[derive(Clone, PartialEq)]
 pub struct Booking {
-    /// Cal.com's id. Whoever knows it may read, move and cancel the booking there, so it is never shown to others.
+    /// Cal.com's id. Whoever knows it may read, move and cancel the booking there, so it is never
+    /// shown to others.
     pub uid: String,
     /// Cal.com's number.
     pub id: Option<i64>,
@@ -125,7 +130,8 @@ pub struct Booking {
     pub organizer: Organizer,
     /// Who booked, first, and whom they brought. For a cancelled seat only the person who left.
     pub attendees: Vec<Attendee>,
-    /// The id in calendar files. It stays when the booking is moved, but several triggers do not tell it.
+    /// The id in calendar files. It stays when the booking is moved, but several triggers do not
+    /// tell it.
     pub ical_uid: Option<String>,
     /// Goes up with every change, where it is told.
     pub ical_sequence: Option<i64>,
@@ -133,7 +139,8 @@ pub struct Booking {
     pub location: Option<String>,
     /// Where to meet by video, if it is by video and known yet. Always http or https.
     pub video_url: Option<String>,
-    /// What whoever made the booking attached to it. `Cancelled`, `Rejected` and confirmations do not tell it.
+    /// What whoever made the booking attached to it. `Cancelled`, `Rejected` and confirmations do
+    /// not tell it.
     pub metadata: BTreeMap<String, String>,
     /// Places in the meeting, when places are sold one by one.
     pub seats_per_slot: Option<i64>,
@@ -228,7 +235,9 @@ pub struct Organizer {
 
 impl fmt::Debug for Organizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Organizer").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Organizer")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -264,7 +273,9 @@ pub struct AttendeeNoShow {
 
 impl fmt::Debug for AttendeeNoShow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttendeeNoShow").field("no_show", &self.no_show).finish_non_exhaustive()
+        f.debug_struct("AttendeeNoShow")
+            .field("no_show", &self.no_show)
+            .finish_non_exhaustive()
     }
 }
 
@@ -281,7 +292,9 @@ pub struct Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("slug", &self.slug).finish_non_exhaustive()
+        f.debug_struct("Answer")
+            .field("slug", &self.slug)
+            .finish_non_exhaustive()
     }
 }
 
@@ -352,6 +365,8 @@ pub struct OutOfOffice {
 
 impl fmt::Debug for OutOfOffice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutOfOffice").field("user_id", &self.user_id).finish_non_exhaustive()
+        f.debug_struct("OutOfOffice")
+            .field("user_id", &self.user_id)
+            .finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::event::{
-    Answer, AnswerValue, Attendee, AttendeeNoShow, Booking, BookingTrigger, Event, EventType, MeetingSnapshot,
-    MeetingTrigger, Organizer, OutOfOffice, Status,
+    Answer, AnswerValue, Attendee, AttendeeNoShow, Booking, BookingTrigger, Event, EventType,
+    MeetingSnapshot, MeetingTrigger, Organizer, OutOfOffice, Status,
 };
 use super::trigger::Trigger;
 use super::wire;
@@ -18,10 +18,15 @@ use crate::error::{Error, Provider};
 /// Reads a delivery that [`super::open`] has accepted.
 ///
 /// # Errors
-/// `Malformed` when a known trigger lacks what makes it usable: the booking's uid, or its time. `detail` names the
-/// trigger and the field. A body that is not Cal.com's is not an error but [`Event::Unknown`].
+/// `Malformed` when a known trigger lacks what makes it usable: the booking's uid, or its time.
+/// `detail` names the trigger and the field. A body that is not Cal.com's is not an error but
+/// [`Event::Unknown`].
 pub fn parse(raw: &[u8]) -> Result<Event, Error> {
-    let unknown = |name: &str| Ok(Event::Unknown { name: name.to_owned() });
+    let unknown = |name: &str| {
+        Ok(Event::Unknown {
+            name: name.to_owned(),
+        })
+    };
     let Ok(Value::Object(mut root)) = serde_json::from_slice(raw) else {
         return unknown(Trigger::Unknown.as_str());
     };
@@ -33,7 +38,10 @@ pub fn parse(raw: &[u8]) -> Result<Event, Error> {
     if let Some(kind) = booking_trigger(trigger) {
         let created_at = Lax::<DateTime<Utc>>(take(&mut root, "createdAt"));
         let booking = booking(trigger, payload(&mut root), created_at)?;
-        return Ok(Event::Booking { kind, booking: Box::new(booking) });
+        return Ok(Event::Booking {
+            kind,
+            booking: Box::new(booking),
+        });
     }
     match trigger {
         Trigger::MeetingStarted => meeting(trigger, MeetingTrigger::Started, root),
@@ -53,7 +61,10 @@ pub fn parse(raw: &[u8]) -> Result<Event, Error> {
         Trigger::Unknown => unknown(&name),
         _ => {
             let mention: wire::Mention = payload(&mut root);
-            Ok(Event::OtherBooking { trigger, booking_uid: mentioned(mention) })
+            Ok(Event::OtherBooking {
+                trigger,
+                booking_uid: mentioned(mention),
+            })
         }
     }
 }
@@ -81,17 +92,28 @@ fn payload<T: DeserializeOwned + Default>(root: &mut Map<String, Value>) -> T {
 }
 
 fn lacks(trigger: Trigger, field: &str) -> Error {
-    Error::malformed(Provider::CalCom, format!("{} without a usable {field}", trigger.as_str()))
+    Error::malformed(
+        Provider::CalCom,
+        format!("{} without a usable {field}", trigger.as_str()),
+    )
 }
 
-fn booking(trigger: Trigger, wire: wire::Booking, created_at: Lax<DateTime<Utc>>) -> Result<Booking, Error> {
+fn booking(
+    trigger: Trigger,
+    wire: wire::Booking,
+    created_at: Lax<DateTime<Utc>>,
+) -> Result<Booking, Error> {
     let metadata = wire.metadata.0.unwrap_or_default();
     let location = wire.location.filled();
     let video = wire.video_call_data.0.unwrap_or_default().url.filled();
-    let video_url = [metadata.get("videoCallUrl").cloned(), video, location.clone()]
-        .into_iter()
-        .flatten()
-        .find(|link| is_web(link));
+    let video_url = [
+        metadata.get("videoCallUrl").cloned(),
+        video,
+        location.clone(),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|link| is_web(link));
     let (starts_at, ends_at) = times(trigger, wire.start_time, wire.end_time)?;
     Ok(Booking {
         uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
@@ -111,7 +133,10 @@ fn booking(trigger: Trigger, wire: wire::Booking, created_at: Lax<DateTime<Utc>>
             title: wire.event_title.filled(),
             length_minutes: wire.length.0,
             price_minor: wire.price.0,
-            currency: wire.currency.filled().map(|currency| currency.to_ascii_uppercase()),
+            currency: wire
+                .currency
+                .filled()
+                .map(|currency| currency.to_ascii_uppercase()),
             requires_confirmation: wire.requires_confirmation.0,
         },
         organizer: organizer(wire.organizer.0.unwrap_or_default()),
@@ -123,7 +148,10 @@ fn booking(trigger: Trigger, wire: wire::Booking, created_at: Lax<DateTime<Utc>>
         metadata,
         seats_per_slot: wire.seats_per_time_slot.0,
         attendee_seat_id: wire.attendee_seat_id.filled(),
-        recurring: wire.recurring_event.0.is_some_and(|series| series.is_object()),
+        recurring: wire
+            .recurring_event
+            .0
+            .is_some_and(|series| series.is_object()),
         responses: answers(wire.responses),
         cancellation_reason: wire.cancellation_reason.filled(),
         cancelled_by: wire.cancelled_by.filled(),
@@ -140,13 +168,18 @@ fn times(
     end: Lax<DateTime<Utc>>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Error> {
     let starts_at = start.0.ok_or_else(|| lacks(trigger, "startTime"))?;
-    let ends_at = end.0.filter(|end| *end > starts_at).ok_or_else(|| lacks(trigger, "endTime"))?;
+    let ends_at = end
+        .0
+        .filter(|end| *end > starts_at)
+        .ok_or_else(|| lacks(trigger, "endTime"))?;
     Ok((starts_at, ends_at))
 }
 
 /// A link that a browser may follow; never `javascript:` and the like.
 fn is_web(link: &str) -> bool {
-    let scheme = link.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let scheme = link
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https"))
 }
 
@@ -182,29 +215,54 @@ fn attendees(people: Lax<Vec<wire::Person>>) -> Vec<Attendee> {
             locale: language.or_else(|| person.locale.filled()),
         })
     };
-    people.0.unwrap_or_default().into_iter().filter_map(attendee).collect()
+    people
+        .0
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(attendee)
+        .collect()
 }
 
 fn answers(responses: Lax<BTreeMap<String, wire::Response>>) -> Vec<Answer> {
     let answer = |(slug, response): (String, wire::Response)| {
-        Some(Answer { slug, label: response.label.filled(), value: answer(response.value.0?)? })
+        Some(Answer {
+            slug,
+            label: response.label.filled(),
+            value: answer(response.value.0?)?,
+        })
     };
-    responses.0.unwrap_or_default().into_iter().filter_map(answer).collect()
+    responses
+        .0
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(answer)
+        .collect()
 }
 
 fn answer(value: Value) -> Option<AnswerValue> {
     match value {
-        Value::Array(_) => Vec::from_value(value).filter(|choices| !choices.is_empty()).map(AnswerValue::Many),
-        // A choice with details, as in {"value": "phone", "optionValue": "+1202"}: the details say more.
+        Value::Array(_) => Vec::from_value(value)
+            .filter(|choices| !choices.is_empty())
+            .map(AnswerValue::Many),
+        // A choice with details, as in {"value": "phone", "optionValue": "+1202"}: the details say
+        // more.
         Value::Object(mut choice) => {
             let detail = Lax(take(&mut choice, "optionValue")).filled();
-            detail.or_else(|| Lax(take(&mut choice, "value")).filled()).map(AnswerValue::One)
+            detail
+                .or_else(|| Lax(take(&mut choice, "value")).filled())
+                .map(AnswerValue::One)
         }
-        scalar => Lax(String::from_value(scalar)).filled().map(AnswerValue::One),
+        scalar => Lax(String::from_value(scalar))
+            .filled()
+            .map(AnswerValue::One),
     }
 }
 
-fn meeting(trigger: Trigger, kind: MeetingTrigger, root: Map<String, Value>) -> Result<Event, Error> {
+fn meeting(
+    trigger: Trigger,
+    kind: MeetingTrigger,
+    root: Map<String, Value>,
+) -> Result<Event, Error> {
     let wire: wire::Meeting = object(Value::Object(root)).unwrap_or_default();
     let (starts_at, ends_at) = times(trigger, wire.start_time, wire.end_time)?;
     let mut organizer = organizer(wire.user.0.unwrap_or_default());
@@ -224,25 +282,35 @@ fn meeting(trigger: Trigger, kind: MeetingTrigger, root: Map<String, Value>) -> 
         metadata: wire.metadata.0.unwrap_or_default(),
         created_at: wire.created_at.0,
     };
-    Ok(Event::Meeting { kind, booking: Box::new(booking) })
+    Ok(Event::Meeting {
+        kind,
+        booking: Box::new(booking),
+    })
 }
 
 fn no_show(mut wire: wire::Mention) -> Result<Event, Error> {
     let people = wire.attendees.0.take().unwrap_or_default();
     let attendee = |person: wire::Person| {
         // Without the flag there is nothing to say about the person.
-        Some(AttendeeNoShow { email: person.email.filled()?, no_show: person.no_show.0? })
+        Some(AttendeeNoShow {
+            email: person.email.filled()?,
+            no_show: person.no_show.0?,
+        })
     };
     Ok(Event::NoShow {
         attendees: people.into_iter().filter_map(attendee).collect(),
         booking_id: wire.booking_id.0,
-        booking_uid: mentioned(wire).ok_or_else(|| lacks(Trigger::BookingNoShowUpdated, "bookingUid"))?,
+        booking_uid: mentioned(wire)
+            .ok_or_else(|| lacks(Trigger::BookingNoShowUpdated, "bookingUid"))?,
     })
 }
 
 fn mentioned(wire: wire::Mention) -> Option<String> {
     let nested = || wire.booking.0?.uid.filled();
-    wire.uid.filled().or_else(|| wire.booking_uid.filled()).or_else(nested)
+    wire.uid
+        .filled()
+        .or_else(|| wire.booking_uid.filled())
+        .or_else(nested)
 }
 
 fn out_of_office(wire: wire::OutOfOffice) -> OutOfOffice {

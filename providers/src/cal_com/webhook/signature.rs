@@ -17,7 +17,8 @@ pub enum OpenError {
     /// There is no signature.
     #[error("the delivery is not signed")]
     MissingSignature,
-    /// The registration at Cal.com has no secret. Set one there: unsigned deliveries are never accepted.
+    /// The registration at Cal.com has no secret. Set one there: unsigned deliveries are never
+    /// accepted.
     #[error("the webhook is registered without a secret")]
     NoSecretProvided,
     /// The signature fits none of our secrets.
@@ -45,21 +46,35 @@ impl OpenError {
     }
 }
 
-/// Checks the signature against every secret, so that an old and a new one can both be in use for a while.
-pub(super) fn check(secrets: &[SecretString], headers: &HeaderMap, raw: &[u8]) -> Result<(), OpenError> {
+/// Checks the signature against every secret, so that an old and a new one can both be in use for a
+/// while.
+pub(super) fn check(
+    secrets: &[SecretString],
+    headers: &HeaderMap,
+    raw: &[u8],
+) -> Result<(), OpenError> {
     // An empty secret is a published one: everybody can compute with it.
-    if secrets.is_empty() || secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
+    if secrets.is_empty()
+        || secrets
+            .iter()
+            .any(|secret| secret.expose_secret().is_empty())
+    {
         return Err(OpenError::NotConfigured);
     }
     let given = given(headers)?;
-    // All secrets are tried and all bytes compared: the time taken says nothing about how close a guess was.
+    // All secrets are tried and all bytes compared: the time taken says nothing about how close a
+    // guess was.
     let fits = secrets.iter().fold(Choice::from(0), |fits, secret| {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
+            .expect("HMAC takes a key of any length");
         mac.update(raw);
         fits | mac.finalize().into_bytes().as_slice().ct_eq(&given)
     });
-    if bool::from(fits) { Ok(()) } else { Err(OpenError::BadSignature) }
+    if bool::from(fits) {
+        Ok(())
+    } else {
+        Err(OpenError::BadSignature)
+    }
 }
 
 fn given(headers: &HeaderMap) -> Result<[u8; 32], OpenError> {
@@ -79,6 +94,7 @@ fn given(headers: &HeaderMap) -> Result<[u8; 32], OpenError> {
         return Err(OpenError::Malformed("upper-case hexadecimal"));
     }
     let mut digest = [0; 32];
-    hex::decode_to_slice(value, &mut digest).map_err(|_| OpenError::Malformed("not 64 hexadecimal digits"))?;
+    hex::decode_to_slice(value, &mut digest)
+        .map_err(|_| OpenError::Malformed("not 64 hexadecimal digits"))?;
     Ok(digest)
 }

@@ -1,4 +1,5 @@
-//! Against what Cal.com really sent: 87 captured deliveries with their exact bytes, headers and secrets.
+//! Against what Cal.com really sent: 87 captured deliveries with their exact bytes, headers and
+//! secrets.
 
 mod opening;
 mod parsing;
@@ -37,27 +38,45 @@ impl Capture {
             .collect();
         paths.sort();
         let read = |path| std::fs::read(path).expect("a readable fixture");
-        let captures: Vec<Self> =
-            paths.iter().map(|path| serde_json::from_slice(&read(path)).expect("a capture")).collect();
+        let captures: Vec<Self> = paths
+            .iter()
+            .map(|path| serde_json::from_slice(&read(path)).expect("a capture"))
+            .collect();
         assert_eq!(captures.len(), 87);
         captures
     }
 
     /// The capture with this number.
     fn numbered(number: &str) -> Self {
-        Self::all().into_iter().find(|capture| capture.name.starts_with(number)).expect("a capture of this number")
+        Self::all()
+            .into_iter()
+            .find(|capture| capture.name.starts_with(number))
+            .expect("a capture of this number")
     }
 
     fn body(&self) -> Bytes {
-        STANDARD.decode(&self.request.body_base64).expect("the fixture is base64").into()
+        STANDARD
+            .decode(&self.request.body_base64)
+            .expect("the fixture is base64")
+            .into()
     }
 
     fn headers(&self) -> HeaderMap {
-        headers(self.request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        headers(
+            self.request
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        )
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        vec![self.subscriber_secret.as_deref().expect("a signed capture").into()]
+        vec![
+            self.subscriber_secret
+                .as_deref()
+                .expect("a signed capture")
+                .into(),
+        ]
     }
 
     fn is_template(&self) -> bool {
@@ -79,12 +98,19 @@ impl Capture {
 fn headers<'h>(pairs: impl IntoIterator<Item = (&'h str, &'h str)>) -> HeaderMap {
     let name = |name: &str| name.parse::<HeaderName>().expect("a header name");
     let value = |value: &str| HeaderValue::from_str(value).expect("a header value");
-    pairs.into_iter().map(|pair| (name(pair.0), value(pair.1))).collect()
+    pairs
+        .into_iter()
+        .map(|pair| (name(pair.0), value(pair.1)))
+        .collect()
 }
 
 fn signed(secret: &str, body: &[u8]) -> HeaderMap {
     use hmac::{Hmac, KeyInit, Mac};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes())
+        .expect("HMAC takes a key of any length");
     mac.update(body);
-    headers([("X-Cal-Signature-256", hex::encode(mac.finalize().into_bytes()).as_str())])
+    headers([(
+        "X-Cal-Signature-256",
+        hex::encode(mac.finalize().into_bytes()).as_str(),
+    )])
 }

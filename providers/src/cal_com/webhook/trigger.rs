@@ -5,8 +5,8 @@
 pub enum Trigger {
     /// A booking was made, or a requested one was confirmed.
     BookingCreated,
-    /// A booking waits for the host's consent. Also sent, instead of `BookingRescheduled`, when an attendee moves a
-    /// booking of an event type that needs consent.
+    /// A booking waits for the host's consent. Also sent, instead of `BookingRescheduled`, when an
+    /// attendee moves a booking of an event type that needs consent.
     BookingRequested,
     /// A booking was moved: it has a new uid, and the old one is over.
     BookingRescheduled,
@@ -107,7 +107,10 @@ impl Trigger {
     /// The trigger of this name, [`Trigger::Unknown`] if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
-        let known = Self::ALL.into_iter().chain([Self::Ping]).find(|trigger| trigger.as_str() == name);
+        let known = Self::ALL
+            .into_iter()
+            .chain([Self::Ping])
+            .find(|trigger| trigger.as_str() == name);
         known.unwrap_or(Self::Unknown)
     }
 
@@ -126,7 +129,13 @@ mod tests {
         for trigger in Trigger::ALL.into_iter().chain([Trigger::Ping]) {
             assert_eq!(Trigger::from_name(trigger.as_str()), trigger);
         }
-        for name in ["", "UNKNOWN", "booking_created", "BOOKING_CONFIRMED", "BOOKING_CREATED "] {
+        for name in [
+            "",
+            "UNKNOWN",
+            "booking_created",
+            "BOOKING_CONFIRMED",
+            "BOOKING_CREATED ",
+        ] {
             assert_eq!(Trigger::from_name(name), Trigger::Unknown, "{name:?}");
         }
     }

@@ -166,4 +166,6 @@ macro_rules! lax_objects {
     )+ };
 }
 
-lax_objects!(Person, Language, VideoCall, Response, Nested, OooEntry, OooReason);
+lax_objects!(
+    Person, Language, VideoCall, Response, Nested, OooEntry, OooReason
+);

@@ -13,27 +13,56 @@ const NOW: i64 = 1_798_761_600;
 /// A token that names `kid`, signed by nobody.
 fn unsigned(kid: &str) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    format!("{}.{}.c2lnbmF0dXJl", part(json!({ "alg": "RS256", "kid": kid })), part(json!({ "sub": "user_1" })))
+    format!(
+        "{}.{}.c2lnbmF0dXJl",
+        part(json!({ "alg": "RS256", "kid": kid })),
+        part(json!({ "sub": "user_1" }))
+    )
 }
 
 #[tokio::test]
 async fn a_new_key_is_found_and_a_retired_one_takes_its_tokens_with_it() {
     let fixture = Fixture::load();
-    let (stays, comes, goes) =
-        (fixture.vector("v2 basic"), fixture.vector("second key"), fixture.vector("retired key"));
+    let (stays, comes, goes) = (
+        fixture.vector("v2 basic"),
+        fixture.vector("second key"),
+        fixture.vector("retired key"),
+    );
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
-    verifier.verify(&goes.token, at(NOW)).await.expect("its key is still published");
-    let proved = verifier.verify(&stays.token, at(NOW)).await.expect("its key is published");
-    assert_eq!(verifier.verify(&comes.token, at(NOW)).await, Err(TokenError::UnknownKey));
+    verifier
+        .verify(&goes.token, at(NOW))
+        .await
+        .expect("its key is still published");
+    let proved = verifier
+        .verify(&stays.token, at(NOW))
+        .await
+        .expect("its key is published");
+    assert_eq!(
+        verifier.verify(&comes.token, at(NOW)).await,
+        Err(TokenError::UnknownKey)
+    );
     assert_eq!(clerk.times_asked(), 1, "asked a moment ago");
 
     clerk.answer(200, &fixture.jwks);
     let later = at(NOW + 10);
-    verifier.verify(&comes.token, later).await.expect("the new key is fetched because a token names it");
-    let still = verifier.verify(&stays.token, later).await.expect("the common key stays");
-    assert!(Arc::ptr_eq(&proved, &still), "and so does what it has proved");
-    assert_eq!(verifier.verify(&goes.token, later).await, Err(TokenError::UnknownKey), "remembered, but withdrawn");
+    verifier
+        .verify(&comes.token, later)
+        .await
+        .expect("the new key is fetched because a token names it");
+    let still = verifier
+        .verify(&stays.token, later)
+        .await
+        .expect("the common key stays");
+    assert!(
+        Arc::ptr_eq(&proved, &still),
+        "and so does what it has proved"
+    );
+    assert_eq!(
+        verifier.verify(&goes.token, later).await,
+        Err(TokenError::UnknownKey),
+        "remembered, but withdrawn"
+    );
     assert_eq!(clerk.times_asked(), 2);
 }
 
@@ -42,19 +71,40 @@ async fn the_rotated_set_gives_every_vector_its_verdict_to_a_verifier_that_knew_
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
-    for (vector, verdict) in fixture.vectors.iter().zip(verdicts(&verifier, &fixture).await) {
+    for (vector, verdict) in fixture
+        .vectors
+        .iter()
+        .zip(verdicts(&verifier, &fixture).await)
+    {
         let expected = match vector.name.as_str() {
             "second key" => false,
             "retired key" => true,
             _ => vector.expected == "valid",
         };
-        assert_eq!(verdict.is_ok(), expected, "before rotation: {} {verdict:?}", vector.name);
+        assert_eq!(
+            verdict.is_ok(),
+            expected,
+            "before rotation: {} {verdict:?}",
+            vector.name
+        );
     }
     clerk.answer(200, &fixture.jwks);
     let second = fixture.vector("second key");
-    verifier.verify(&second.token, second.now() + TimeDelta::seconds(10)).await.expect("fetched on demand");
-    for (vector, verdict) in fixture.vectors.iter().zip(verdicts(&verifier, &fixture).await) {
-        assert_eq!(verdict.is_ok(), vector.expected == "valid", "after rotation: {} {verdict:?}", vector.name);
+    verifier
+        .verify(&second.token, second.now() + TimeDelta::seconds(10))
+        .await
+        .expect("fetched on demand");
+    for (vector, verdict) in fixture
+        .vectors
+        .iter()
+        .zip(verdicts(&verifier, &fixture).await)
+    {
+        assert_eq!(
+            verdict.is_ok(),
+            vector.expected == "valid",
+            "after rotation: {} {verdict:?}",
+            vector.name
+        );
     }
 }
 
@@ -64,14 +114,23 @@ async fn a_key_replaced_under_the_same_id_voids_what_it_had_proved() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("v2 basic");
-    verifier.verify(&vector.token, at(NOW)).await.expect("valid");
+    verifier
+        .verify(&vector.token, at(NOW))
+        .await
+        .expect("valid");
     let mut swapped = fixture.jwks.clone();
     swapped["keys"][0]["n"] = fixture.jwks["keys"][1]["n"].clone();
     clerk.answer(200, swapped);
     let later = at(NOW + 3600);
-    verifier.verify(&vector.token, later).await.expect("served while the next set is fetched");
+    verifier
+        .verify(&vector.token, later)
+        .await
+        .expect("served while the next set is fetched");
     verifier.keys.settle().await;
-    assert_eq!(verifier.verify(&vector.token, later).await, Err(TokenError::BadSignature));
+    assert_eq!(
+        verifier.verify(&vector.token, later).await,
+        Err(TokenError::BadSignature)
+    );
 }
 
 #[tokio::test]
@@ -80,24 +139,43 @@ async fn an_outage_is_survived_for_a_day_without_waiting() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("v2 basic");
-    verifier.verify(&vector.token, at(NOW)).await.expect("valid");
+    verifier
+        .verify(&vector.token, at(NOW))
+        .await
+        .expect("valid");
     clerk.answer(503, "");
     for hour in 1..24 {
         for second in 0..3 {
             let now = at(NOW + hour * 3600 + second);
-            verifier.verify(&vector.token, now).await.expect("the old keys still serve");
+            verifier
+                .verify(&vector.token, now)
+                .await
+                .expect("the old keys still serve");
             verifier.keys.settle().await;
         }
     }
-    assert_eq!(clerk.times_asked(), 24, "one attempt per hour, not one per request");
+    assert_eq!(
+        clerk.times_asked(),
+        24,
+        "one attempt per hour, not one per request"
+    );
     let day = at(NOW + 24 * 3600);
-    let error = verifier.verify(&vector.token, day).await.expect_err("too old to believe");
+    let error = verifier
+        .verify(&vector.token, day)
+        .await
+        .expect_err("too old to believe");
     assert!(error == TokenError::KeysUnavailable && error.is_temporary());
     let asked = clerk.times_asked();
-    assert_eq!(verifier.verify(&vector.token, day).await, Err(TokenError::KeysUnavailable));
+    assert_eq!(
+        verifier.verify(&vector.token, day).await,
+        Err(TokenError::KeysUnavailable)
+    );
     assert_eq!(clerk.times_asked(), asked, "no second attempt at once");
     clerk.answer(200, &fixture.jwks);
-    verifier.verify(&vector.token, day + TimeDelta::seconds(5)).await.expect("it recovers by itself");
+    verifier
+        .verify(&vector.token, day + TimeDelta::seconds(5))
+        .await
+        .expect("it recovers by itself");
 }
 
 #[tokio::test]
@@ -106,14 +184,24 @@ async fn nobody_waits_for_a_clerk_that_hangs_while_there_are_keys() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("v2 basic");
-    verifier.verify(&vector.token, at(NOW)).await.expect("valid");
+    verifier
+        .verify(&vector.token, at(NOW))
+        .await
+        .expect("valid");
     clerk.arrival().await;
     clerk.hold();
     for _ in 0..100 {
-        verifier.verify(&vector.token, at(NOW + 3600)).await.expect("answered at once from the old keys");
+        verifier
+            .verify(&vector.token, at(NOW + 3600))
+            .await
+            .expect("answered at once from the old keys");
     }
     clerk.arrival().await;
-    assert_eq!(clerk.times_asked(), 2, "one fetch is under way, not a hundred");
+    assert_eq!(
+        clerk.times_asked(),
+        2,
+        "one fetch is under way, not a hundred"
+    );
     clerk.release();
     verifier.keys.settle().await;
 }
@@ -150,12 +238,24 @@ async fn a_document_without_a_usable_key_changes_nothing() {
     for (hour, document) in (1..).zip(documents) {
         clerk.answer(200, &document);
         let cold = fixture.verifier(&clerk);
-        assert_eq!(cold.warm_up(at(NOW)).await, Err(TokenError::KeysUnavailable), "{document:.80}");
-        assert_eq!(cold.verify(&vector.token, at(NOW)).await, Err(TokenError::KeysUnavailable), "{document:.80}");
+        assert_eq!(
+            cold.warm_up(at(NOW)).await,
+            Err(TokenError::KeysUnavailable),
+            "{document:.80}"
+        );
+        assert_eq!(
+            cold.verify(&vector.token, at(NOW)).await,
+            Err(TokenError::KeysUnavailable),
+            "{document:.80}"
+        );
         let now = at(NOW + hour * 3600);
-        warm.verify(&vector.token, now).await.expect("the old keys still serve");
+        warm.verify(&vector.token, now)
+            .await
+            .expect("the old keys still serve");
         warm.keys.settle().await;
-        warm.verify(&vector.token, now).await.expect("and were not replaced by rubbish");
+        warm.verify(&vector.token, now)
+            .await
+            .expect("and were not replaced by rubbish");
     }
 }
 
@@ -163,14 +263,29 @@ async fn a_document_without_a_usable_key_changes_nothing() {
 async fn unusable_keys_do_not_hide_good_ones() {
     let fixture = Fixture::load();
     let kid = fixture.jwks["keys"][0]["kid"].clone();
-    let mut mixed = vec![json!({ "kty": "oct", "kid": kid, "k": "c2VjcmV0" }), json!({ "kty": "OKP" }), json!(1)];
-    mixed.extend(fixture.jwks["keys"].as_array().expect("a list of keys").clone());
+    let mut mixed = vec![
+        json!({ "kty": "oct", "kid": kid, "k": "c2VjcmV0" }),
+        json!({ "kty": "OKP" }),
+        json!(1),
+    ];
+    mixed.extend(
+        fixture.jwks["keys"]
+            .as_array()
+            .expect("a list of keys")
+            .clone(),
+    );
     let clerk = Clerk::serving(&json!({ "keys": mixed, "extra": true })).await;
     let verifier = fixture.verifier(&clerk);
     let vector = fixture.vector("v2 basic");
-    verifier.verify(&vector.token, at(NOW)).await.expect("the RSA key with this id is found");
+    verifier
+        .verify(&vector.token, at(NOW))
+        .await
+        .expect("the RSA key with this id is found");
     let confusion = fixture.vector("HS256 with the public PEM as secret");
-    assert_eq!(verifier.verify(&confusion.token, at(NOW)).await, Err(TokenError::WrongAlgorithm));
+    assert_eq!(
+        verifier.verify(&confusion.token, at(NOW)).await,
+        Err(TokenError::WrongAlgorithm)
+    );
 }
 
 #[tokio::test]
@@ -182,13 +297,23 @@ async fn a_flood_of_made_up_key_ids_asks_clerk_once_per_interval() {
     verifier.warm_up(at(NOW)).await.expect("keys");
     for number in 0..10_000 {
         let now = at(NOW + number / 200);
-        let error = verifier.verify(&unsigned(&format!("ins_{number}")), now).await.expect_err("nobody's key");
+        let error = verifier
+            .verify(&unsigned(&format!("ins_{number}")), now)
+            .await
+            .expect_err("nobody's key");
         assert_eq!(error, TokenError::UnknownKey);
         if number % 100 == 0 {
-            verifier.verify(&vector.token, now).await.expect("good tokens pass all the while");
+            verifier
+                .verify(&vector.token, now)
+                .await
+                .expect("good tokens pass all the while");
         }
     }
-    assert_eq!(clerk.times_asked(), 5, "50 seconds, one fetch per 10 seconds");
+    assert_eq!(
+        clerk.times_asked(),
+        5,
+        "50 seconds, one fetch per 10 seconds"
+    );
 }
 
 #[tokio::test]
@@ -198,11 +323,16 @@ async fn the_same_made_up_key_id_is_asked_for_once_a_minute() {
     let verifier = fixture.verifier(&clerk);
     verifier.warm_up(at(NOW)).await.expect("keys");
     for second in 10..70 {
-        let verdict = verifier.verify(&unsigned("ins_gone"), at(NOW + second)).await;
+        let verdict = verifier
+            .verify(&unsigned("ins_gone"), at(NOW + second))
+            .await;
         assert_eq!(verdict, Err(TokenError::UnknownKey));
     }
     assert_eq!(clerk.times_asked(), 2);
-    assert_eq!(verifier.verify(&unsigned("ins_gone"), at(NOW + 70)).await, Err(TokenError::UnknownKey));
+    assert_eq!(
+        verifier.verify(&unsigned("ins_gone"), at(NOW + 70)).await,
+        Err(TokenError::UnknownKey)
+    );
     assert_eq!(clerk.times_asked(), 3);
 }
 
@@ -216,11 +346,18 @@ async fn during_an_outage_an_unknown_key_id_is_not_called_wrong() {
     let rotated = &fixture.vector("second key").token;
     for second in [10, 11] {
         let verdict = verifier.verify(rotated, at(NOW + second)).await;
-        assert_eq!(verdict, Err(TokenError::KeysUnavailable), "we cannot tell, so the person stays signed in");
+        assert_eq!(
+            verdict,
+            Err(TokenError::KeysUnavailable),
+            "we cannot tell, so the person stays signed in"
+        );
     }
     assert_eq!(clerk.times_asked(), 2);
     clerk.answer(200, &fixture.jwks);
-    verifier.verify(rotated, at(NOW + 15)).await.expect("found as soon as Clerk answers");
+    verifier
+        .verify(rotated, at(NOW + 15))
+        .await
+        .expect("found as soon as Clerk answers");
 }
 
 #[tokio::test]
@@ -240,10 +377,16 @@ async fn many_first_requests_cause_one_fetch_even_if_the_first_hangs_up() {
     let others: Vec<_> = (0..200).map(ask).collect();
     tokio::task::yield_now().await;
     first.abort();
-    assert!(first.await.is_err_and(|error| error.is_cancelled()), "it was still waiting");
+    assert!(
+        first.await.is_err_and(|error| error.is_cancelled()),
+        "it was still waiting"
+    );
     clerk.release();
     for other in others {
-        other.await.expect("no panic").expect("all others get their answer");
+        other
+            .await
+            .expect("no panic")
+            .expect("all others get their answer");
     }
     assert_eq!(clerk.times_asked(), 1);
 }
@@ -259,11 +402,18 @@ async fn strangers_at_the_same_moment_cause_one_fetch() {
             let verifier = Arc::clone(&verifier);
             // Their clocks were read in another order than they arrive in.
             let now = at(NOW + 20) - TimeDelta::milliseconds(number);
-            tokio::spawn(async move { verifier.verify(&unsigned(&format!("ins_{number}")), now).await })
+            tokio::spawn(async move {
+                verifier
+                    .verify(&unsigned(&format!("ins_{number}")), now)
+                    .await
+            })
         })
         .collect();
     for stranger in strangers {
-        assert_eq!(stranger.await.expect("no panic"), Err(TokenError::UnknownKey));
+        assert_eq!(
+            stranger.await.expect("no panic"),
+            Err(TokenError::UnknownKey)
+        );
     }
     assert_eq!(clerk.times_asked(), 2);
 }
@@ -288,9 +438,17 @@ async fn a_key_id_that_no_key_can_have_is_not_looked_for() {
     let verifier = fixture.verifier(&clerk);
     verifier.warm_up(at(NOW)).await.expect("keys");
     for kid in [String::new(), "k".repeat(129)] {
-        assert_eq!(verifier.verify(&unsigned(&kid), at(NOW + 60)).await, Err(TokenError::UnknownKey));
+        assert_eq!(
+            verifier.verify(&unsigned(&kid), at(NOW + 60)).await,
+            Err(TokenError::UnknownKey)
+        );
     }
     assert_eq!(clerk.times_asked(), 1);
-    assert_eq!(verifier.verify(&unsigned(&"k".repeat(128)), at(NOW + 60)).await, Err(TokenError::UnknownKey));
+    assert_eq!(
+        verifier
+            .verify(&unsigned(&"k".repeat(128)), at(NOW + 60))
+            .await,
+        Err(TokenError::UnknownKey)
+    );
     assert_eq!(clerk.times_asked(), 2, "the longest possible id is");
 }

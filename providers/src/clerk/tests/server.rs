@@ -23,8 +23,12 @@ struct Shared {
 
 impl Clerk {
     pub(super) async fn serving(keys: &Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free loopback port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             answer: Mutex::new((200, keys.to_string())),
             asked: AtomicUsize::new(0),
@@ -46,7 +50,11 @@ impl Clerk {
 
     /// What to answer from now on.
     pub(super) fn answer(&self, status: u16, body: impl ToString) {
-        *self.shared.answer.lock().expect("nobody panics with the lock") = (status, body.to_string());
+        *self
+            .shared
+            .answer
+            .lock()
+            .expect("nobody panics with the lock") = (status, body.to_string());
     }
 
     pub(super) fn times_asked(&self) -> usize {
@@ -64,7 +72,12 @@ impl Clerk {
 
     /// Waits for the next request to arrive.
     pub(super) async fn arrival(&self) {
-        self.shared.arrivals.acquire().await.expect("the semaphore is never closed").forget();
+        self.shared
+            .arrivals
+            .acquire()
+            .await
+            .expect("the semaphore is never closed")
+            .forget();
     }
 }
 
@@ -75,14 +88,28 @@ impl Shared {
             if !request.ends_with(b"\r\n\r\n") {
                 continue;
             }
-            assert!(request.starts_with(b"GET /.well-known/jwks.json "), "a request for something else");
+            assert!(
+                request.starts_with(b"GET /.well-known/jwks.json "),
+                "a request for something else"
+            );
             request.clear();
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.arrivals.add_permits(1);
-            let permit = self.gate.acquire().await.expect("the semaphore is never closed");
-            let (status, body) = self.answer.lock().expect("nobody panics with the lock").clone();
+            let permit = self
+                .gate
+                .acquire()
+                .await
+                .expect("the semaphore is never closed");
+            let (status, body) = self
+                .answer
+                .lock()
+                .expect("nobody panics with the lock")
+                .clone();
             drop(permit);
-            let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
             if socket.write_all((head + &body).as_bytes()).await.is_err() {
                 return;
             }

@@ -10,14 +10,20 @@ struct Heard(Mutex<Vec<&'static str>>);
 impl Observer for Heard {
     fn breaker(&self, provider: Provider, state: BreakerState) {
         assert_eq!(provider, Provider::CalCom);
-        self.0.lock().expect("nobody panics with the lock").push(state.as_str());
+        self.0
+            .lock()
+            .expect("nobody panics with the lock")
+            .push(state.as_str());
     }
 }
 
 fn breaker() -> (Breaker, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let observer = Arc::<Heard>::clone(&heard);
-    (Breaker::new(Provider::CalCom, policy::Breaker::default(), observer), heard)
+    (
+        Breaker::new(Provider::CalCom, policy::Breaker::default(), observer),
+        heard,
+    )
 }
 
 impl Breaker {
@@ -45,7 +51,10 @@ async fn failures_in_a_row_open_it_and_a_good_probe_closes_it() {
     breaker.lets(Verdict::Well);
     for _ in 0..4 {
         breaker.lets(Verdict::Failing);
-        assert!(!breaker.is_shut(), "an answer between them starts the count again");
+        assert!(
+            !breaker.is_shut(),
+            "an answer between them starts the count again"
+        );
     }
     breaker.lets(Verdict::Failing);
     assert!(breaker.is_shut());
@@ -59,7 +68,10 @@ async fn failures_in_a_row_open_it_and_a_good_probe_closes_it() {
         breaker.lets(Verdict::Failing);
     }
     assert!(!breaker.is_shut(), "the count started again");
-    assert_eq!(*heard.0.lock().expect("nobody panics with the lock"), ["open", "half_open", "closed"]);
+    assert_eq!(
+        *heard.0.lock().expect("nobody panics with the lock"),
+        ["open", "half_open", "closed"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +136,14 @@ async fn client_errors_never_open_it() {
     for _ in 0..1000 {
         breaker.lets(Verdict::Well);
     }
-    assert!(!breaker.is_shut() && heard.0.lock().expect("nobody panics with the lock").is_empty());
+    assert!(
+        !breaker.is_shut()
+            && heard
+                .0
+                .lock()
+                .expect("nobody panics with the lock")
+                .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,7 +154,10 @@ async fn a_long_silence_counts_and_a_short_one_does_not() {
         advance(Duration::from_millis(999)).await;
         pass.report_silence();
     }
-    assert!(!breaker.is_shut(), "who waits for less than a second cannot say that nobody answers");
+    assert!(
+        !breaker.is_shut(),
+        "who waits for less than a second cannot say that nobody answers"
+    );
     for _ in 0..5 {
         let pass = breaker.enter().expect("it is not open");
         seconds(1).await;

@@ -8,11 +8,17 @@ const GUESTS: &str = "POST /v2/bookings/{uid}/guests";
 const BOOK: &str = "POST /v2/bookings";
 
 fn whose(key: &str) -> call::Bucket<'_> {
-    call::Bucket { key, per_minute: 120 }
+    call::Bucket {
+        key,
+        per_minute: 120,
+    }
 }
 
 fn headers(lines: &[(&'static str, u32)]) -> HeaderMap {
-    lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(*value))).collect()
+    lines
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(*value)))
+        .collect()
 }
 
 impl Buckets {
@@ -36,11 +42,27 @@ async fn a_429_rests_the_credential_and_no_other() {
     let cases: [(&str, &[(&'static str, u32)], u64); 4] = [
         ("told nothing", &[], 60),
         ("told", &[("retry-after", 17)], 17),
-        ("reset", &[("x-ratelimit-remaining-default", 0), ("x-ratelimit-reset-default", 40)], 41),
-        ("a mistake of theirs", &[("retry-after", u32::MAX)], 24 * 60 * 60),
+        (
+            "reset",
+            &[
+                ("x-ratelimit-remaining-default", 0),
+                ("x-ratelimit-reset-default", 40),
+            ],
+            41,
+        ),
+        (
+            "a mistake of theirs",
+            &[("retry-after", u32::MAX)],
+            24 * 60 * 60,
+        ),
     ];
     for (key, lines, rest) in cases {
-        buckets.heard(whose(key), BOOK, StatusCode::TOO_MANY_REQUESTS, &headers(lines));
+        buckets.heard(
+            whose(key),
+            BOOK,
+            StatusCode::TOO_MANY_REQUESTS,
+            &headers(lines),
+        );
         assert_eq!(buckets.wait(key, BOOK).await, rest, "{key}");
         assert_eq!(buckets.wait(key, GUESTS).await, rest, "{key}: any route");
     }
@@ -76,15 +98,30 @@ async fn a_routes_own_limit_holds_up_that_route_only() {
 
 #[tokio::test(start_paused = true)]
 async fn credentials_beyond_the_bound_push_out_the_idle_then_the_oldest() {
-    let buckets = Buckets::new(Pace { credentials: 3, ..Pace::default() });
+    let buckets = Buckets::new(Pace {
+        credentials: 3,
+        ..Pace::default()
+    });
     for key in ["a", "b", "c"] {
-        buckets.heard(whose(key), BOOK, StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new());
+        buckets.heard(
+            whose(key),
+            BOOK,
+            StatusCode::TOO_MANY_REQUESTS,
+            &HeaderMap::new(),
+        );
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(buckets.wait("d", BOOK).await, 0);
     assert_eq!(buckets.len(), 3, "the one used longest ago is forgotten");
-    assert_eq!((buckets.wait("c", BOOK).await, buckets.wait("b", BOOK).await), (59, 58));
+    assert_eq!(
+        (buckets.wait("c", BOOK).await, buckets.wait("b", BOOK).await),
+        (59, 58)
+    );
     tokio::time::advance(Duration::from_secs(120)).await;
     assert_eq!(buckets.wait("e", BOOK).await, 0);
-    assert_eq!(buckets.len(), 1, "all that had nothing left to remember made room");
+    assert_eq!(
+        buckets.len(),
+        1,
+        "all that had nothing left to remember made room"
+    );
 }

@@ -17,8 +17,12 @@ fn said(limit: u32, remaining: u32, reset: u64) -> Quota {
 
 /// Takes whatever it gets for `span`, looking every 10 ms; each is answered at once.
 fn taken(level: &mut Level, from: Instant, span: Duration) -> Vec<Duration> {
-    let ticks = (0..).map(|tick| Duration::from_millis(tick * 10)).take_while(|tick| *tick < span);
-    ticks.filter(|tick| level.take(from + *tick).then(|| level.done()).is_some()).collect()
+    let ticks = (0..)
+        .map(|tick| Duration::from_millis(tick * 10))
+        .take_while(|tick| *tick < span);
+    ticks
+        .filter(|tick| level.take(from + *tick).then(|| level.done()).is_some())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -27,8 +31,14 @@ async fn no_minute_sees_more_than_the_quota() {
         let (mut level, start) = level(per_minute);
         let taken = taken(&mut level, start, seconds(300));
         for from in &taken {
-            let within = taken.iter().filter(|at| *at >= from && **at < *from + seconds(60)).count();
-            assert!(within <= per_minute as usize, "{within} of {per_minute} in the minute from {from:?}");
+            let within = taken
+                .iter()
+                .filter(|at| *at >= from && **at < *from + seconds(60))
+                .count();
+            assert!(
+                within <= per_minute as usize,
+                "{within} of {per_minute} in the minute from {from:?}"
+            );
         }
         let used = taken.len() as f64 / 5.0 / f64::from(per_minute);
         assert!(used > 0.85, "the quota of {per_minute} is used: {used}");
@@ -42,7 +52,10 @@ async fn it_says_when_each_of_a_queue_may_go() {
     for ahead in 6_u32..50 {
         let expected = (f64::from(ahead) - 5.0) / 1.8;
         let wait = (level.ready(now, ahead as usize) - now).as_secs_f64();
-        assert!((wait - expected).abs() < 1e-3, "{ahead}: {wait} instead of {expected}");
+        assert!(
+            (wait - expected).abs() < 1e-3,
+            "{ahead}: {wait} instead of {expected}"
+        );
     }
 }
 
@@ -52,7 +65,11 @@ async fn nothing_left_means_waiting_for_their_next_window() {
     assert!(level.take(now));
     level.heard(now, &said(120, 0, 20));
     level.done();
-    assert_eq!(level.ready(now, 0), now + seconds(21), "a second more, since they may round down");
+    assert_eq!(
+        level.ready(now, 0),
+        now + seconds(21),
+        "a second more, since they may round down"
+    );
     assert!(!level.take(now + seconds(20)));
     assert!(level.take(now + seconds(21)));
 }
@@ -77,7 +94,11 @@ async fn those_under_way_are_taken_as_not_yet_counted() {
         assert!(level.take(now));
     }
     level.heard(now, &said(500, 5, 30));
-    assert_eq!(taken(&mut level, now, seconds(30)).len(), 2, "five less the three that are still under way");
+    assert_eq!(
+        taken(&mut level, now, seconds(30)).len(),
+        2,
+        "five less the three that are still under way"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,20 +10,40 @@ const ALL: [Safety; 3] = [Safety::Read, Safety::Idempotent, Safety::Once];
 
 fn answered(status: u16) -> Result<Reply, Failure> {
     let status = StatusCode::from_u16(status).expect("a status");
-    Ok(Reply { status, headers: HeaderMap::new(), body: Bytes::new() })
+    Ok(Reply {
+        status,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    })
 }
 
 fn failed(how: How) -> Result<Reply, Failure> {
-    Err(Failure { how, left: how != How::Unreachable, what: String::new() })
+    Err(Failure {
+        how,
+        left: how != How::Unreachable,
+        what: String::new(),
+    })
 }
 
 fn kept(how: How) -> Result<Reply, Failure> {
-    Err(Failure { how, left: false, what: String::new() })
+    Err(Failure {
+        how,
+        left: false,
+        what: String::new(),
+    })
 }
 
 /// For each of [`ALL`]: `a` is repeated, `-` is not.
 fn rule(tried: &Result<Reply, Failure>, attempt: u32) -> String {
-    ALL.map(|safety| if again(safety, tried, attempt).is_some() { 'a' } else { '-' }).iter().collect()
+    ALL.map(|safety| {
+        if again(safety, tried, attempt).is_some() {
+            'a'
+        } else {
+            '-'
+        }
+    })
+    .iter()
+    .collect()
 }
 
 #[test]
@@ -79,7 +99,11 @@ fn what_leaves_a_write_in_doubt() {
         failed(How::Unreachable),
         kept(How::TimedOut),
     ] {
-        assert_eq!(ALL.map(|safety| in_doubt(safety, &tried)), [false; 3], "{tried:?}");
+        assert_eq!(
+            ALL.map(|safety| in_doubt(safety, &tried)),
+            [false; 3],
+            "{tried:?}"
+        );
     }
 }
 
@@ -87,8 +111,15 @@ fn what_leaves_a_write_in_doubt() {
 fn what_they_asked_for_is_kept() {
     let mut tried = answered(503);
     let reply = tried.as_mut().expect("it is an answer");
-    reply.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
-    assert_eq!(again(Safety::Read, &tried, 1), Some(Again::Later { told: Some(Duration::from_secs(7)) }));
+    reply
+        .headers
+        .insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
+    assert_eq!(
+        again(Safety::Read, &tried, 1),
+        Some(Again::Later {
+            told: Some(Duration::from_secs(7))
+        })
+    );
 }
 
 #[test]
@@ -97,14 +128,24 @@ fn pauses_are_drawn_below_a_ceiling_that_doubles() {
     let ceilings = [1, 2, 3, 4, 5, 6, 40].map(|attempt| pause(&policy, attempt, 1.0).as_millis());
     assert_eq!(ceilings, [200, 400, 800, 1600, 3200, 5000, 5000]);
     for attempt in 1..50 {
-        assert_eq!(pause(&policy, attempt, 0.0), Duration::ZERO, "full jitter begins at zero");
+        assert_eq!(
+            pause(&policy, attempt, 0.0),
+            Duration::ZERO,
+            "full jitter begins at zero"
+        );
         for _ in 0..100 {
             let drawn = pause(&policy, attempt, rand::random());
             assert!(drawn <= pause(&policy, attempt, 1.0));
         }
     }
-    let mean = (0..10_000).map(|_| pause(&policy, 1, rand::random()).as_secs_f64()).sum::<f64>() / 10_000.0;
-    assert!((0.095..0.105).contains(&mean), "evenly, so about half the ceiling on average: {mean}");
+    let mean = (0..10_000)
+        .map(|_| pause(&policy, 1, rand::random()).as_secs_f64())
+        .sum::<f64>()
+        / 10_000.0;
+    assert!(
+        (0.095..0.105).contains(&mean),
+        "evenly, so about half the ceiling on average: {mean}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -116,7 +157,10 @@ async fn repetitions_are_a_share_of_the_calls() {
         // Each call fails twice and would be repeated twice.
         repeated += u32::from(allowance.spend()) + u32::from(allowance.spend());
     }
-    assert!((200..=210).contains(&repeated), "a fifth and the reserve: {repeated}");
+    assert!(
+        (200..=210).contains(&repeated),
+        "a fifth and the reserve: {repeated}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,8 +14,12 @@ use crate::http::{Client, Limits, Policy, Unobserved};
 
 /// Answers every connection with `answer` and closes it, or never answers if it is empty.
 async fn server(answer: &'static [u8]) -> Url {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-    let address = listener.local_addr().expect("a bound socket has an address");
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free loopback port");
+    let address = listener
+        .local_addr()
+        .expect("a bound socket has an address");
     tokio::spawn(async move {
         let mut silent = Vec::new();
         while let Ok((mut socket, _)) = listener.accept().await {
@@ -32,18 +36,33 @@ async fn server(answer: &'static [u8]) -> Url {
             });
         }
     });
-    format!("http://user:pa55word@{address}/things?token=s3cret").parse().expect("a well-formed URL")
+    format!("http://user:pa55word@{address}/things?token=s3cret")
+        .parse()
+        .expect("a well-formed URL")
 }
 
 fn client(limits: Limits) -> Client {
-    Client::new(Provider::Clerk, Policy { limits, ..Policy::default() }, Arc::new(Unobserved))
-        .expect("the machine has root certificates")
+    Client::new(
+        Provider::Clerk,
+        Policy {
+            limits,
+            ..Policy::default()
+        },
+        Arc::new(Unobserved),
+    )
+    .expect("the machine has root certificates")
 }
 
 async fn refused(answer: &'static [u8], limits: Limits) -> Error {
-    let error = client(limits).get_json::<Value>(&server(answer).await).await.expect_err("the answer is unusable");
+    let error = client(limits)
+        .get_json::<Value>(&server(answer).await)
+        .await
+        .expect_err("the answer is unusable");
     let shown = format!("{error} {error:?}");
-    assert!(!shown.contains("s3cret") && !shown.contains("pa55word") && !shown.contains("hush"), "{shown}");
+    assert!(
+        !shown.contains("s3cret") && !shown.contains("pa55word") && !shown.contains("hush"),
+        "{shown}"
+    );
     assert!(shown.contains("GET 127.0.0.1/things: "), "{shown}");
     error
 }
@@ -51,7 +70,10 @@ async fn refused(answer: &'static [u8], limits: Limits) -> Error {
 #[tokio::test]
 async fn reads_json_over_plain_http() {
     let url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{\"a\":1}").await;
-    let value: Value = client(Limits::default()).get_json(&url).await.expect("a good answer");
+    let value: Value = client(Limits::default())
+        .get_json(&url)
+        .await
+        .expect("a good answer");
     assert_eq!(value, serde_json::json!({ "a": 1 }));
 }
 
@@ -82,8 +104,15 @@ async fn a_status_becomes_a_kind_and_the_body_is_not_quoted() {
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_not_read_announced_or_not() {
-    let limits = Limits { body_bytes: 16, ..Limits::default() };
-    let announced = refused(b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n{", limits).await;
+    let limits = Limits {
+        body_bytes: 16,
+        ..Limits::default()
+    };
+    let announced = refused(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n{",
+        limits,
+    )
+    .await;
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
         a\r\n[111111111\r\na\r\n1111111111\r\n0\r\n\r\n";
     for error in [announced, refused(chunked, limits).await] {
@@ -97,8 +126,16 @@ async fn silence_ends() {
     let hour = Duration::from_secs(3600);
     let short = Duration::from_millis(20);
     for limits in [
-        Limits { total: short, read: hour, ..Limits::default() },
-        Limits { read: short, total: hour, ..Limits::default() },
+        Limits {
+            total: short,
+            read: hour,
+            ..Limits::default()
+        },
+        Limits {
+            read: short,
+            total: hour,
+            ..Limits::default()
+        },
     ] {
         let error = refused(b"", limits).await;
         assert_eq!(error.kind, Kind::Unavailable);
@@ -108,7 +145,11 @@ async fn silence_ends() {
 
 #[tokio::test]
 async fn an_answer_cut_short_is_unavailable() {
-    let error = refused(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\":", Limits::default()).await;
+    let error = refused(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\":",
+        Limits::default(),
+    )
+    .await;
     assert_eq!(error.kind, Kind::Unavailable);
     assert!(error.outcome_unknown());
 }
@@ -117,10 +158,17 @@ async fn an_answer_cut_short_is_unavailable() {
 async fn https_is_spoken() {
     // The server talks plain text, so a client that can do TLS gets as far as refusing it.
     let mut url = server(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
-    url.set_scheme("https").expect("http and https can be swapped");
-    let error = client(Limits::default()).get_json::<Value>(&url).await.expect_err("not a TLS server");
+    url.set_scheme("https")
+        .expect("http and https can be swapped");
+    let error = client(Limits::default())
+        .get_json::<Value>(&url)
+        .await
+        .expect_err("not a TLS server");
     assert_eq!(error.kind, Kind::Unavailable);
-    assert!(error.detail.contains("InvalidContentType") || error.detail.contains("corrupt message"), "{error}");
+    assert!(
+        error.detail.contains("InvalidContentType") || error.detail.contains("corrupt message"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -129,11 +177,17 @@ fn the_environments_proxy_is_not_used() {
     let this = std::env::current_exe().expect("tests are a program");
     let output = std::process::Command::new(this)
         .args(["--exact", "http::tests::json::reads_json_over_plain_http"])
-        .envs(["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")))
+        .envs(
+            ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+                .map(|name| (name, "http://127.0.0.1:1")),
+        )
         .env_remove("no_proxy")
         .env_remove("NO_PROXY")
         .output()
         .expect("a program can be run twice");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }

@@ -28,13 +28,23 @@ impl Heard {
     }
 
     fn note(&self, text: String) {
-        self.0.lock().expect("nobody panics with the lock").push(text);
+        self.0
+            .lock()
+            .expect("nobody panics with the lock")
+            .push(text);
     }
 }
 
 impl Observer for Heard {
     fn exchanged(&self, exchange: &Exchange<'_>) {
-        let Exchange { provider, route, status, outcome, attempt, .. } = exchange;
+        let Exchange {
+            provider,
+            route,
+            status,
+            outcome,
+            attempt,
+            ..
+        } = exchange;
         assert_eq!((*provider, *route), (Provider::CalCom, ROUTE));
         self.note(format!(
             "{attempt} {outcome} {}",
@@ -51,19 +61,32 @@ const ROUTE: &str = "POST /v2/things/{uid}";
 
 /// Quick, and with a quota that is not in the way.
 fn policy() -> Policy {
-    let retries = Retries { first_pause: Duration::from_millis(1), ..Retries::default() };
-    Policy { retries, ..Policy::default() }
+    let retries = Retries {
+        first_pause: Duration::from_millis(1),
+        ..Retries::default()
+    };
+    Policy {
+        retries,
+        ..Policy::default()
+    }
 }
 
 /// For tests that fail more often than a provider may.
 fn never_open() -> Breaker {
-    Breaker { consecutive: u32::MAX, calls: u32::MAX, ..Breaker::default() }
+    Breaker {
+        consecutive: u32::MAX,
+        calls: u32::MAX,
+        ..Breaker::default()
+    }
 }
 
 fn client(policy: Policy) -> (Client, Arc<Heard>) {
     let heard = Arc::new(Heard::default());
     let observer = Arc::<Heard>::clone(&heard);
-    (Client::new(Provider::CalCom, policy, observer).expect("the machine has root certificates"), heard)
+    (
+        Client::new(Provider::CalCom, policy, observer).expect("the machine has root certificates"),
+        heard,
+    )
 }
 
 fn call(url: &Url, safety: Safety) -> Call<'static> {
@@ -74,7 +97,10 @@ fn call(url: &Url, safety: Safety) -> Call<'static> {
         headers: HeaderMap::new(),
         body: Body::Json(b"{\"hush\":1}".to_vec()),
         safety,
-        bucket: Bucket { key: "one", per_minute: 60_000 },
+        bucket: Bucket {
+            key: "one",
+            per_minute: 60_000,
+        },
         budget: None,
     }
 }

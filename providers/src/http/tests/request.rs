@@ -19,31 +19,63 @@ async fn sent(change: impl FnOnce(&mut Call<'static>)) -> String {
 #[tokio::test]
 async fn headers_and_bodies_are_sent_and_the_browsers_origin_is_not() {
     let text = sent(|call| {
-        call.headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer t0ken"));
-        call.headers.insert(header::ORIGIN, HeaderValue::from_static("https://app.example.com"));
+        call.headers.insert(
+            header::AUTHORIZATION,
+            HeaderValue::from_static("Bearer t0ken"),
+        );
+        call.headers.insert(
+            header::ORIGIN,
+            HeaderValue::from_static("https://app.example.com"),
+        );
     })
     .await;
-    assert!(text.starts_with("POST /v2/things/uid-s3cret?token=s3cret HTTP/1.1\r\n"), "{text}");
     assert!(
-        text.contains("authorization: Bearer t0ken\r\n") && text.contains("accept: application/json\r\n"),
+        text.starts_with("POST /v2/things/uid-s3cret?token=s3cret HTTP/1.1\r\n"),
         "{text}"
     );
-    assert!(text.contains("content-type: application/json\r\n") && text.ends_with("\r\n\r\n{\"hush\":1}"), "{text}");
+    assert!(
+        text.contains("authorization: Bearer t0ken\r\n")
+            && text.contains("accept: application/json\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("content-type: application/json\r\n")
+            && text.ends_with("\r\n\r\n{\"hush\":1}"),
+        "{text}"
+    );
     assert!(!text.to_ascii_lowercase().contains("origin"), "{text}");
 }
 
 #[tokio::test]
 async fn a_form_is_called_one_and_nothing_is_nothing() {
     let form = sent(|call| call.body = Body::Form(b"a=1".to_vec())).await;
-    assert!(form.contains("content-type: application/x-www-form-urlencoded\r\n") && form.ends_with("\r\n\r\na=1"));
+    assert!(
+        form.contains("content-type: application/x-www-form-urlencoded\r\n")
+            && form.ends_with("\r\n\r\na=1")
+    );
     let empty = sent(|call| call.body = Body::Empty).await;
-    assert!(empty.contains("content-length: 0\r\n") && !empty.contains("content-type"), "{empty}");
+    assert!(
+        empty.contains("content-length: 0\r\n") && !empty.contains("content-type"),
+        "{empty}"
+    );
     let get = sent(|call| (call.method, call.body) = (Method::GET, Body::Empty)).await;
-    assert!(get.starts_with("GET ") && !get.contains("content-"), "{get}");
+    assert!(
+        get.starts_with("GET ") && !get.contains("content-"),
+        "{get}"
+    );
 }
 
 #[tokio::test]
 async fn an_accept_of_the_callers_stays() {
-    let text = sent(|call| drop(call.headers.insert(header::ACCEPT, HeaderValue::from_static("text/calendar")))).await;
-    assert!(text.contains("accept: text/calendar\r\n") && !text.contains("application/json\r\naccept"), "{text}");
+    let text = sent(|call| {
+        drop(
+            call.headers
+                .insert(header::ACCEPT, HeaderValue::from_static("text/calendar")),
+        )
+    })
+    .await;
+    assert!(
+        text.contains("accept: text/calendar\r\n") && !text.contains("application/json\r\naccept"),
+        "{text}"
+    );
 }

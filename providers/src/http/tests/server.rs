@@ -49,8 +49,12 @@ struct Shared {
 impl Server {
     /// `script` says what happens to the n-th connection, beginning with 0.
     pub(super) async fn doing(script: impl FnMut(usize) -> Then + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free loopback port");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             script: Mutex::new(Box::new(script)),
             requests: Mutex::default(),
@@ -74,8 +78,12 @@ impl Server {
 
     /// An address where nobody listens.
     pub(super) async fn nowhere() -> Url {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        url(listener.local_addr().expect("a bound socket has an address"))
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free loopback port");
+        url(listener
+            .local_addr()
+            .expect("a bound socket has an address"))
     }
 
     pub(super) fn url(&self) -> Url {
@@ -83,27 +91,44 @@ impl Server {
     }
 
     pub(super) fn connections(&self) -> usize {
-        *self.shared.connections.lock().expect("nobody panics with the lock")
+        *self
+            .shared
+            .connections
+            .lock()
+            .expect("nobody panics with the lock")
     }
 
     pub(super) fn requests(&self) -> Vec<(String, Instant)> {
-        self.shared.requests.lock().expect("nobody panics with the lock").clone()
+        self.shared
+            .requests
+            .lock()
+            .expect("nobody panics with the lock")
+            .clone()
     }
 
     /// The most requests that were under way at once.
     pub(super) fn most_at_once(&self) -> usize {
-        self.shared.now.lock().expect("nobody panics with the lock").1
+        self.shared
+            .now
+            .lock()
+            .expect("nobody panics with the lock")
+            .1
     }
 }
 
 fn url(address: SocketAddr) -> Url {
-    format!("http://{address}/v2/things/uid-s3cret?token=s3cret").parse().expect("a well-formed URL")
+    format!("http://{address}/v2/things/uid-s3cret?token=s3cret")
+        .parse()
+        .expect("a well-formed URL")
 }
 
 impl Shared {
     async fn converse(self: Arc<Self>, mut socket: TcpStream) {
         let number = {
-            let mut connections = self.connections.lock().expect("nobody panics with the lock");
+            let mut connections = self
+                .connections
+                .lock()
+                .expect("nobody panics with the lock");
             *connections += 1;
             *connections - 1
         };
@@ -115,8 +140,13 @@ impl Shared {
             drop(socket.set_zero_linger());
             return;
         }
-        let Some(request) = read(&mut socket).await else { return };
-        self.requests.lock().expect("nobody panics with the lock").push((request, Instant::now()));
+        let Some(request) = read(&mut socket).await else {
+            return;
+        };
+        self.requests
+            .lock()
+            .expect("nobody panics with the lock")
+            .push((request, Instant::now()));
         self.count(1);
         match then {
             Then::Say(answer) => {
@@ -127,7 +157,9 @@ impl Shared {
             }
             // Until the client gives up.
             Then::Hang => drop(socket.read(&mut [0; 16]).await),
-            Then::ResetRead | Then::ResetUnread | Then::ResetAtOnce => drop(socket.set_zero_linger()),
+            Then::ResetRead | Then::ResetUnread | Then::ResetAtOnce => {
+                drop(socket.set_zero_linger())
+            }
         }
         self.count(-1);
     }
@@ -144,14 +176,25 @@ async fn read(socket: &mut TcpStream) -> Option<String> {
     let mut text = String::new();
     let mut buffer = [0; 4096];
     loop {
-        let read = socket.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        let read = socket
+            .read(&mut buffer)
+            .await
+            .ok()
+            .filter(|read| *read > 0)?;
         text.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
         let length = head
             .to_ascii_lowercase()
             .split("content-length: ")
             .nth(1)
-            .map_or(0, |rest| rest.lines().next().and_then(|number| number.trim().parse().ok()).unwrap_or(0));
+            .map_or(0, |rest| {
+                rest.lines()
+                    .next()
+                    .and_then(|number| number.trim().parse().ok())
+                    .unwrap_or(0)
+            });
         if body.len() >= length {
             return Some(text);
         }

@@ -35,7 +35,10 @@ impl Log {
     }
 
     fn text(&self) -> String {
-        self.text.lock().expect("nobody panics with the lock").clone()
+        self.text
+            .lock()
+            .expect("nobody panics with the lock")
+            .clone()
     }
 }
 
@@ -66,15 +69,31 @@ impl Subscriber for Log {
 
 /// A repetition, an answer, two failures that open the breaker, and what was said of each.
 async fn trouble() -> String {
-    let cut = Then::Say("HTTP/1.1 200 OK\r\nx-hush: hush\r\ncontent-length: 50\r\n\r\n{\"hush\":".to_owned());
-    let answers = [say(503, "x-hush: hush\r\n", "hush"), say(200, "x-hush: hush\r\n", "hush"), Then::ResetRead, cut];
+    let cut = Then::Say(
+        "HTTP/1.1 200 OK\r\nx-hush: hush\r\ncontent-length: 50\r\n\r\n{\"hush\":".to_owned(),
+    );
+    let answers = [
+        say(503, "x-hush: hush\r\n", "hush"),
+        say(200, "x-hush: hush\r\n", "hush"),
+        Then::ResetRead,
+        cut,
+    ];
     let server = Server::saying(answers).await;
-    let breaker = Breaker { consecutive: 2, ..Breaker::default() };
-    let (client, _) = client(Policy { breaker, ..policy() });
+    let breaker = Breaker {
+        consecutive: 2,
+        ..Breaker::default()
+    };
+    let (client, _) = client(Policy {
+        breaker,
+        ..policy()
+    });
     let mut shown = String::new();
     for safety in [Safety::Idempotent, Safety::Once, Safety::Once, Safety::Once] {
         let mut call = call(&server.url(), safety);
-        call.headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer hush"));
+        call.headers.insert(
+            header::AUTHORIZATION,
+            HeaderValue::from_static("Bearer hush"),
+        );
         writeln!(shown, "{:?}", client.send(call).await).expect("a string takes everything");
     }
     shown
@@ -83,17 +102,25 @@ async fn trouble() -> String {
 /// Runs one test, and no other, in a process of its own.
 fn alone(test: &str) {
     let this = std::env::current_exe().expect("tests are a program");
-    let output = std::process::Command::new(this).args(["--exact", test]).output();
+    let output = std::process::Command::new(this)
+        .args(["--exact", test])
+        .output();
     let output = output.expect("a program can be run twice");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request() {
-    // Whether anybody listens is remembered for the process, and tests run side by side: so this takes its own.
+    // Whether anybody listens is remembered for the process, and tests run side by side: so this
+    // takes its own.
     if !std::env::args().any(|argument| argument == "--exact") {
-        return alone("http::tests::traces::a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request");
+        return alone(
+            "http::tests::traces::a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request",
+        );
     }
     let log = Log::default();
     let here = tracing::subscriber::set_default(log.clone());
@@ -103,11 +130,24 @@ async fn a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request() {
     let first = "provider_call provider=\"calcom\" route=\"POST /v2/things/{uid}\"\n+ attempt=1\n";
     assert!(text.starts_with(first), "{text}");
     for line in ["+ attempt=2\n", "+ status=200\n", "+ duration_ms="] {
-        assert!(text.contains(&format!("\n{line}")), "{line} is missing: {text}");
+        assert!(
+            text.contains(&format!("\n{line}")),
+            "{line} is missing: {text}"
+        );
     }
-    assert!(text.contains("it is left alone for now provider=calcom\n"), "{text}");
-    assert_eq!(text.matches("provider_call").count(), 4, "one for each call: {text}");
+    assert!(
+        text.contains("it is left alone for now provider=calcom\n"),
+        "{text}"
+    );
+    assert_eq!(
+        text.matches("provider_call").count(),
+        4,
+        "one for each call: {text}"
+    );
     for secret in ["hush", "s3cret"] {
-        assert!(!text.contains(secret) && !shown.contains(secret), "{text}{shown}");
+        assert!(
+            !text.contains(secret) && !shown.contains(secret),
+            "{text}{shown}"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Webhooks on their way: to every subscriber at once, awaited by the call that caused them, never repeated.
+//! Webhooks on their way: to every subscriber at once, awaited by the call that caused them, never
+//! repeated.
 
 mod answers;
 mod payload;
@@ -62,10 +63,17 @@ pub(super) struct Outgoing {
     body: String,
 }
 
-pub(super) async fn of_booking(shared: &Arc<Shared>, trigger: Trigger, id: u64, seat: Option<&str>) {
+pub(super) async fn of_booking(
+    shared: &Arc<Shared>,
+    trigger: Trigger,
+    id: u64,
+    seat: Option<&str>,
+) {
     let batch = {
         let state = shared.state();
-        let Some(booking) = state.bookings.get(&id) else { return };
+        let Some(booking) = state.bookings.get(&id) else {
+            return;
+        };
         let payload = match trigger {
             Trigger::Confirmed | Trigger::Rejected => payload::decided(&state, booking, trigger),
             _ => payload::fresh(&state, booking, trigger, seat),
@@ -78,7 +86,9 @@ pub(super) async fn of_booking(shared: &Arc<Shared>, trigger: Trigger, id: u64, 
 pub(super) async fn of_cancellation(shared: &Arc<Shared>, id: u64, notice: &Cancelled) {
     let batch = {
         let state = shared.state();
-        let Some(booking) = state.bookings.get(&id) else { return };
+        let Some(booking) = state.bookings.get(&id) else {
+            return;
+        };
         let payload = payload::cancelled(&state, booking, notice);
         batch(shared, &state, booking, "BOOKING_CANCELLED", &payload)
     };
@@ -88,24 +98,39 @@ pub(super) async fn of_cancellation(shared: &Arc<Shared>, id: u64, notice: &Canc
 pub(super) async fn of_absence(shared: &Arc<Shared>, id: u64, marked: &[Value]) {
     let batch = {
         let state = shared.state();
-        let Some(booking) = state.bookings.get(&id) else { return };
+        let Some(booking) = state.bookings.get(&id) else {
+            return;
+        };
         let payload = payload::absent(&state, booking, marked);
         batch(shared, &state, booking, "BOOKING_NO_SHOW_UPDATED", &payload)
     };
     send(shared, batch).await;
 }
 
-/// A meeting began or ended: the row as it was when the booking was made, to those who listened then.
+/// A meeting began or ended: the row as it was when the booking was made, to those who listened
+/// then.
 pub(super) async fn of_meeting(shared: &Arc<Shared>, id: u64, trigger: &'static str) {
     let batch: Vec<Outgoing> = {
         let state = shared.state();
-        let Some(booking) = state.bookings.get(&id) else { return };
-        let listened = booking.snapshot["subscribers"].as_array().cloned().unwrap_or_default();
+        let Some(booking) = state.bookings.get(&id) else {
+            return;
+        };
+        let listened = booking.snapshot["subscribers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut body = Map::from_iter([("triggerEvent".to_owned(), trigger.into())]);
-        body.extend(booking.snapshot["row"].as_object().cloned().unwrap_or_default());
+        body.extend(
+            booking.snapshot["row"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
+        );
         let body = Value::from(body).to_string();
-        let then = listeners(&state, booking, trigger).filter(|webhook| listened.contains(&json!(webhook.id)));
-        then.map(|webhook| outgoing(webhook, trigger, body.clone(), "application/json")).collect()
+        let then = listeners(&state, booking, trigger)
+            .filter(|webhook| listened.contains(&json!(webhook.id)));
+        then.map(|webhook| outgoing(webhook, trigger, body.clone(), "application/json"))
+            .collect()
     };
     send(shared, batch).await;
 }
@@ -132,19 +157,30 @@ pub(super) fn listeners<'s>(
     })
 }
 
-fn batch(shared: &Shared, state: &State, booking: &Booking, trigger: &str, payload: &Value) -> Vec<Outgoing> {
+fn batch(
+    shared: &Shared,
+    state: &State,
+    booking: &Booking,
+    trigger: &str,
+    payload: &Value,
+) -> Vec<Outgoing> {
     let created_at = iso(shared.clock.now());
     listeners(state, booking, trigger)
         .map(|webhook| match &webhook.template {
             Some(template) => {
                 let body = render(template, trigger, &created_at, payload);
                 let json = serde_json::from_str::<Value>(&body).is_ok();
-                let kind = if json { "application/json" } else { "application/x-www-form-urlencoded" };
+                let kind = if json {
+                    "application/json"
+                } else {
+                    "application/x-www-form-urlencoded"
+                };
                 let body = if json { body } else { encode(&body) };
                 outgoing(webhook, trigger, body, kind)
             }
             None => {
-                let body = json!({ "triggerEvent": trigger, "createdAt": created_at, "payload": payload });
+                let body =
+                    json!({ "triggerEvent": trigger, "createdAt": created_at, "payload": payload });
                 outgoing(webhook, trigger, body.to_string(), "application/json")
             }
         })
@@ -156,11 +192,18 @@ fn outgoing(webhook: &Webhook, trigger: &str, body: String, kind: &'static str) 
         Some(secret) => sign(secret, &body),
         None => "no-secret-provided".to_owned(),
     };
-    Outgoing { trigger: trigger.to_owned(), url: webhook.url.clone(), signature, kind, body }
+    Outgoing {
+        trigger: trigger.to_owned(),
+        url: webhook.url.clone(),
+        signature,
+        kind,
+        body,
+    }
 }
 
 fn sign(secret: &str, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
     mac.update(body.as_bytes());
     hex::encode(mac.finalize().into_bytes())
 }
@@ -188,10 +231,12 @@ fn render(template: &str, trigger: &str, created_at: &str, payload: &Value) -> S
 }
 
 fn look_up(payload: &Value, path: &str) -> String {
-    let found = path.split('.').try_fold(payload, |value, part| match part.parse::<usize>() {
-        Ok(index) => value.get(index),
-        Err(_) => value.get(part),
-    });
+    let found = path
+        .split('.')
+        .try_fold(payload, |value, part| match part.parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(part),
+        });
     match found {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -228,11 +273,15 @@ async fn deliver(shared: &Arc<Shared>, outgoing: Outgoing) {
         ("sec-fetch-mode", "cors"),
         ("user-agent", "node"),
     ];
-    let status = post(&outgoing.url, &headers, Bytes::from(outgoing.body.clone())).await.ok();
+    let status = post(&outgoing.url, &headers, Bytes::from(outgoing.body.clone()))
+        .await
+        .ok();
     let delivery = Delivery {
         trigger: outgoing.trigger,
         url: outgoing.url,
-        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         body: outgoing.body,
         status,
         at: shared.clock.now(),

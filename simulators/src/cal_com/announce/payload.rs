@@ -10,11 +10,21 @@ use crate::cal_com::reply::iso;
 use crate::cal_com::state::{Attendee, Booking, EventType, State, zone};
 
 /// Created, requested and rescheduled.
-pub(super) fn fresh(state: &State, booking: &Booking, trigger: Trigger, seat: Option<&str>) -> Value {
+pub(super) fn fresh(
+    state: &State,
+    booking: &Booking,
+    trigger: Trigger,
+    seat: Option<&str>,
+) -> Value {
     let event_type = state.event_type_of(booking);
-    let of_seat =
-        |attendee: &&Attendee| seat.is_none_or(|uid| attendee.seat.as_ref().is_some_and(|held| held.uid == uid));
-    let attendees = booking.attendees.iter().filter(of_seat).map(|attendee| newcomer(booking, attendee));
+    let of_seat = |attendee: &&Attendee| {
+        seat.is_none_or(|uid| attendee.seat.as_ref().is_some_and(|held| held.uid == uid))
+    };
+    let attendees = booking
+        .attendees
+        .iter()
+        .filter(of_seat)
+        .map(|attendee| newcomer(booking, attendee));
     let first = booking.rescheduled_from.is_none();
     let mut payload = json!({
         "title": booking.title,
@@ -93,7 +103,10 @@ pub(super) fn decided(state: &State, booking: &Booking, trigger: Trigger) -> Val
     if trigger == Trigger::Rejected {
         payload["rejectionReason"] = booking.rejection_reason.clone().unwrap_or_default().into();
     }
-    payload.as_object_mut().expect("the literal is an object").extend(shared_fields(state, booking));
+    payload
+        .as_object_mut()
+        .expect("the literal is an object")
+        .extend(shared_fields(state, booking));
     payload
 }
 
@@ -102,14 +115,26 @@ pub(super) fn cancelled(state: &State, booking: &Booking, notice: &Cancelled) ->
     let event_type = state.event_type_of(booking);
     let seat = notice.seat.as_deref();
     let attendees: Vec<Value> = match seat {
-        None => booking.attendees.iter().map(|attendee| person(booking, attendee)).collect(),
+        None => booking
+            .attendees
+            .iter()
+            .map(|attendee| person(booking, attendee))
+            .collect(),
         Some(uid) => {
-            let leaver =
-                booking.attendees.iter().filter(|attendee| attendee.seat.as_ref().is_some_and(|s| s.uid == uid));
+            let leaver = booking
+                .attendees
+                .iter()
+                .filter(|attendee| attendee.seat.as_ref().is_some_and(|s| s.uid == uid));
             leaver.map(|attendee| row_of(booking, attendee)).collect()
         }
     };
-    let text = |text: &str| if booking.seated { Value::Null } else { text.into() };
+    let text = |text: &str| {
+        if booking.seated {
+            Value::Null
+        } else {
+            text.into()
+        }
+    };
     let mut payload = json!({
         "title": booking.title,
         "length": (booking.end - booking.start).num_minutes(),
@@ -150,8 +175,15 @@ pub(super) fn cancelled(state: &State, booking: &Booking, notice: &Cancelled) ->
 
 pub(super) fn absent(state: &State, booking: &Booking, marked: &[Value]) -> Value {
     let words = marked.iter().map(|entry| {
-        let done = if entry["noShow"] == true { "marked" } else { "unmarked" };
-        format!("{} {done} as no-show", entry["email"].as_str().unwrap_or_default())
+        let done = if entry["noShow"] == true {
+            "marked"
+        } else {
+            "unmarked"
+        };
+        format!(
+            "{} {done} as no-show",
+            entry["email"].as_str().unwrap_or_default()
+        )
     });
     let mut payload = json!({
         "message": words.collect::<Vec<_>>().join(", "),
@@ -161,7 +193,10 @@ pub(super) fn absent(state: &State, booking: &Booking, marked: &[Value]) -> Valu
         "arePlatformEmailsEnabled": true,
         "areCalendarEventsEnabled": true,
     });
-    payload.as_object_mut().expect("the literal is an object").extend(platform(state, booking));
+    payload
+        .as_object_mut()
+        .expect("the literal is an object")
+        .extend(platform(state, booking));
     payload
 }
 
@@ -207,7 +242,10 @@ pub(in crate::cal_com) fn snapshot(state: &State, booking: &Booking) -> Value {
         "uuid": host.uuid, "email": host.email, "name": host.name, "timeZone": host.time_zone,
         "username": host.username, "isPlatformManaged": host.managed,
     });
-    let attendees = booking.attendees.iter().map(|attendee| bare_row(booking, attendee));
+    let attendees = booking
+        .attendees
+        .iter()
+        .map(|attendee| bare_row(booking, attendee));
     row["attendees"] = attendees.collect();
     json!({ "subscribers": subscribers, "row": row })
 }
@@ -216,7 +254,11 @@ pub(in crate::cal_com) fn snapshot(state: &State, booking: &Booking) -> Value {
 pub(in crate::cal_com) fn place(state: &State, booking: &Booking) -> String {
     match booking.location.strip_prefix("integrations:") {
         Some("daily") => format!("{}/video/{}", state.web_url, booking.uid),
-        Some(app) => format!("https://{}.example.com/j/{}", app.replace(':', "-"), booking.id),
+        Some(app) => format!(
+            "https://{}.example.com/j/{}",
+            app.replace(':', "-"),
+            booking.id
+        ),
         None => booking.location.clone(),
     }
 }
@@ -254,9 +296,16 @@ fn shared_fields(state: &State, booking: &Booking) -> Map<String, Value> {
 }
 
 fn platform(state: &State, booking: &Booking) -> Map<String, Value> {
-    let client = state.host(booking).managed.then_some(&state.settings.client_id);
+    let client = state
+        .host(booking)
+        .managed
+        .then_some(&state.settings.client_id);
     let mut fields = Map::from_iter([("platformClientId".to_owned(), json!(client))]);
-    for name in ["platformRescheduleUrl", "platformCancelUrl", "platformBookingUrl"] {
+    for name in [
+        "platformRescheduleUrl",
+        "platformCancelUrl",
+        "platformBookingUrl",
+    ] {
         fields.insert(name.to_owned(), Value::Null);
     }
     fields
@@ -264,7 +313,13 @@ fn platform(state: &State, booking: &Booking) -> Map<String, Value> {
 
 /// What a moved booking says about the one before.
 fn lineage(state: &State, booking: &Booking) -> Map<String, Value> {
-    let Some(old) = booking.rescheduled_from.as_deref().and_then(|uid| state.booking(uid)) else { return Map::new() };
+    let Some(old) = booking
+        .rescheduled_from
+        .as_deref()
+        .and_then(|uid| state.booking(uid))
+    else {
+        return Map::new();
+    };
     let mut fields = Map::from_iter([
         ("appsStatus".to_owned(), json!([])),
         ("rescheduleId".to_owned(), old.id.into()),
@@ -319,7 +374,9 @@ fn recurring(event_type: &EventType) -> Option<Value> {
         Some("daily") => 3,
         _ => 2,
     };
-    Some(json!({ "freq": frequency, "count": recurrence["occurrences"], "interval": recurrence["interval"] }))
+    Some(
+        json!({ "freq": frequency, "count": recurrence["occurrences"], "interval": recurrence["interval"] }),
+    )
 }
 
 fn organizer(state: &State, booking: &Booking) -> Value {

@@ -40,7 +40,11 @@ pub(in crate::cal_com) async fn cancel(shared: &Arc<Shared>, call: &Call, uid: &
         }
     }
     match series {
-        Some(series) => ok(state.series(&series).into_iter().map(|booking| shown(&state, booking)).collect::<Vec<_>>()),
+        Some(series) => ok(state
+            .series(&series)
+            .into_iter()
+            .map(|booking| shown(&state, booking))
+            .collect::<Vec<_>>()),
         None => match state.bookings.get(&ids[0]) {
             Some(booking) => ok(shown(&state, booking)),
             None => Err(unknown(uid)),
@@ -50,20 +54,29 @@ pub(in crate::cal_com) async fn cancel(shared: &Arc<Shared>, call: &Call, uid: &
 
 /// Which rows go, and the recurrence the answer lists. At least one row.
 fn targets(state: &State, call: &Call, uid: &str) -> Result<(Vec<u64>, Option<String>), Failure> {
-    let standing = |booking: &&Booking| matches!(booking.status, Status::Accepted | Status::Pending);
+    let standing =
+        |booking: &&Booking| matches!(booking.status, Status::Accepted | Status::Pending);
     if let Some(booking) = state.booking(uid) {
         if booking.status == Status::Cancelled {
             return Err(already(uid));
         }
         if booking.end <= call.now {
-            return Err(Failure::bad_request("Cannot cancel a booking that has already ended"));
+            return Err(Failure::bad_request(
+                "Cannot cancel a booking that has already ended",
+            ));
         }
         let following = call.json()?["cancelSubsequentBookings"] == true;
         return match &booking.recurring_uid {
             Some(series) if following => {
                 let all = state.series(series);
-                let ids = all.into_iter().filter(standing).filter(|other| other.start >= booking.start);
-                Ok((ids.map(|booking| booking.id).collect(), Some(series.clone())))
+                let ids = all
+                    .into_iter()
+                    .filter(standing)
+                    .filter(|other| other.start >= booking.start);
+                Ok((
+                    ids.map(|booking| booking.id).collect(),
+                    Some(series.clone()),
+                ))
             }
             _ => Ok((vec![booking.id], None)),
         };
@@ -72,15 +85,25 @@ fn targets(state: &State, call: &Call, uid: &str) -> Result<(Vec<u64>, Option<St
     if series.is_empty() {
         return Err(unknown(uid));
     }
-    let ids: Vec<u64> = series.into_iter().filter(standing).map(|booking| booking.id).collect();
-    if ids.is_empty() { Err(already(uid)) } else { Ok((ids, Some(uid.to_owned()))) }
+    let ids: Vec<u64> = series
+        .into_iter()
+        .filter(standing)
+        .map(|booking| booking.id)
+        .collect();
+    if ids.is_empty() {
+        Err(already(uid))
+    } else {
+        Ok((ids, Some(uid.to_owned())))
+    }
 }
 
 /// One person gives their place in a group up.
 fn leave(state: &mut State, uid: &str, seat: &str) -> Answer {
     let group = state.booking_mut(uid).ok_or_else(|| unknown(uid))?;
     let before = group.attendees.len();
-    group.attendees.retain(|attendee| attendee.seat.as_ref().is_none_or(|held| held.uid != seat));
+    group
+        .attendees
+        .retain(|attendee| attendee.seat.as_ref().is_none_or(|held| held.uid != seat));
     if group.attendees.len() == before {
         return Err(Failure::bad_request("User not a part of the booking"));
     }
@@ -88,7 +111,10 @@ fn leave(state: &mut State, uid: &str, seat: &str) -> Answer {
     if group.attendees.is_empty() {
         group.status = Status::Cancelled;
     }
-    ok(shown(state, state.booking(uid).expect("it was there a line ago")))
+    ok(shown(
+        state,
+        state.booking(uid).expect("it was there a line ago"),
+    ))
 }
 
 fn unknown(uid: &str) -> Failure {

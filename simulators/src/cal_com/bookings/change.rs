@@ -20,9 +20,18 @@ pub(in crate::cal_com) async fn reschedule(shared: &Arc<Shared>, call: &Call, ui
         let state = shared.state();
         let booking = movable(&state, uid)?;
         let start = start_of(body)?;
-        let span = Span { start, end: start + (booking.end - booking.start) };
+        let span = Span {
+            start,
+            end: start + (booking.end - booking.start),
+        };
         if !call.again {
-            check_time(&state, state.event_type_of(booking), span, Some(uid), call.now)?;
+            check_time(
+                &state,
+                state.event_type_of(booking),
+                span,
+                Some(uid),
+                call.now,
+            )?;
         }
         span
     };
@@ -33,7 +42,11 @@ pub(in crate::cal_com) async fn reschedule(shared: &Arc<Shared>, call: &Call, ui
     let id = shared.state().write_move(call, uid, span, body)?;
     let pending = shared.state().bookings[&id].status == Status::Pending;
     // A move that asks for a new confirmation looks like a new request.
-    let trigger = if pending { Trigger::Requested } else { Trigger::Rescheduled };
+    let trigger = if pending {
+        Trigger::Requested
+    } else {
+        Trigger::Rescheduled
+    };
     announce::of_booking(shared, trigger, id, None).await;
     let mut state = shared.state();
     state.settle(id, call);
@@ -42,7 +55,8 @@ pub(in crate::cal_com) async fn reschedule(shared: &Arc<Shared>, call: &Call, ui
 
 fn movable<'s>(state: &'s State, uid: &str) -> Result<&'s Booking, Failure> {
     let booking = state.booking(uid);
-    let booking = booking.ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))?;
+    let booking =
+        booking.ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))?;
     match (&booking.status, &booking.rescheduled_to) {
         (Status::Cancelled, Some(to)) => Err(Failure::bad_request(format!(
             "Can't reschedule booking with uid={uid} because it has been cancelled and rescheduled already to booking with \
@@ -57,18 +71,34 @@ fn movable<'s>(state: &'s State, uid: &str) -> Result<&'s Booking, Failure> {
 }
 
 impl State {
-    fn write_move(&mut self, call: &Call, uid: &str, span: Span, body: &Value) -> Result<u64, Failure> {
+    fn write_move(
+        &mut self,
+        call: &Call,
+        uid: &str,
+        span: Span,
+        body: &Value,
+    ) -> Result<u64, Failure> {
         let old = self.booking(uid).cloned();
-        let old = old.ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))?;
+        let old =
+            old.ok_or_else(|| Failure::not_found(format!("Booking with uid={uid} not found")))?;
         let by = string(body, "rescheduledBy").map(|by| self.as_platform_knows(&old, by));
         let owner = by.as_deref() == Some(self.host(&old).email.as_str());
         let row = self.moved(&old, span, call);
         let reason = string(body, "reschedulingReason");
-        let mut row = Booking { rescheduling_reason: reason.clone(), rescheduled_by: by.clone(), ..row };
+        let mut row = Booking {
+            rescheduling_reason: reason.clone(),
+            rescheduled_by: by.clone(),
+            ..row
+        };
         row.responses.remove("rescheduledReason");
-        row.responses.extend(reason.map(|reason| ("rescheduledReason".to_owned(), reason.into())));
+        row.responses
+            .extend(reason.map(|reason| ("rescheduledReason".to_owned(), reason.into())));
         if self.event_type_of(&old).needs_confirmation() {
-            row.status = if owner { Status::Accepted } else { Status::Pending };
+            row.status = if owner {
+                Status::Accepted
+            } else {
+                Status::Pending
+            };
         }
         if !call.again {
             self.refuse_same(&row, Some(uid))?;
@@ -82,10 +112,15 @@ impl State {
         Ok(self.add(row))
     }
 
-    /// The platform's people are known under their rewritten addresses, and so is whoever moves their bookings.
+    /// The platform's people are known under their rewritten addresses, and so is whoever moves
+    /// their bookings.
     fn as_platform_knows(&self, booking: &Booking, email: String) -> String {
         let rewritten = email.contains(&format!("+{}@", self.settings.client_id));
-        if self.host(booking).managed && !rewritten { self.platform_email(&email) } else { email }
+        if self.host(booking).managed && !rewritten {
+            self.platform_email(&email)
+        } else {
+            email
+        }
     }
 
     /// A copy at another time, with the lineage; guests lose their names.
@@ -103,8 +138,11 @@ impl State {
             attendees.push(copy);
         }
         let event_type = self.event_type_of(old);
-        let location =
-            if old.video_url.is_some() { place(event_type, &Value::Null, None).stored } else { old.location.clone() };
+        let location = if old.video_url.is_some() {
+            place(event_type, &Value::Null, None).stored
+        } else {
+            old.location.clone()
+        };
         Booking {
             id: 0,
             uid,
@@ -130,11 +168,19 @@ impl State {
     }
 
     /// One person changes groups, with a new seat.
-    fn write_seat_move(&mut self, call: &Call, uid: &str, seat: &str, span: Span) -> Result<(u64, String), Failure> {
+    fn write_seat_move(
+        &mut self,
+        call: &Call,
+        uid: &str,
+        seat: &str,
+        span: Span,
+    ) -> Result<(u64, String), Failure> {
         let not_found = || Failure::not_found(format!("Seat with uid={seat} not found"));
         let group = self.booking_mut(uid).ok_or_else(not_found)?;
-        let at =
-            group.attendees.iter().position(|attendee| attendee.seat.as_ref().is_some_and(|held| held.uid == seat));
+        let at = group
+            .attendees
+            .iter()
+            .position(|attendee| attendee.seat.as_ref().is_some_and(|held| held.uid == seat));
         let leaver = group.attendees.remove(at.ok_or_else(not_found)?);
         if group.attendees.is_empty() {
             group.status = Status::Cancelled;
@@ -152,13 +198,25 @@ impl State {
             guests: Vec::new(),
             responses: serde_json::Map::new(),
             metadata: leaver.seat.map(|held| held.metadata).unwrap_or_default(),
-            place: place(self.event_type_of(&old), &Value::Null, leaver.phone.as_deref()),
+            place: place(
+                self.event_type_of(&old),
+                &Value::Null,
+                leaver.phone.as_deref(),
+            ),
             count: None,
         };
         let newcomer = self.seat(&order);
-        let new_seat = newcomer.seat.as_ref().map(|held| held.uid.clone()).unwrap_or_default();
+        let new_seat = newcomer
+            .seat
+            .as_ref()
+            .map(|held| held.uid.clone())
+            .unwrap_or_default();
         if let Some(id) = self.group(old.event_type, span.start) {
-            self.bookings.get_mut(&id).expect("the group was found").attendees.push(newcomer);
+            self.bookings
+                .get_mut(&id)
+                .expect("the group was found")
+                .attendees
+                .push(newcomer);
             return Ok((id, new_seat));
         }
         let mut row = self.row(&order, call);

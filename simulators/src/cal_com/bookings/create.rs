@@ -24,7 +24,10 @@ pub(in crate::cal_com) async fn create(shared: &Arc<Shared>, call: &Call) -> Ans
     let series = shared.state().uuid();
     let mut answers = Vec::new();
     for occurrence in 0..count {
-        let order = Order { span: shared.state().occurrence(&order, occurrence), ..order.clone() };
+        let order = Order {
+            span: shared.state().occurrence(&order, occurrence),
+            ..order.clone()
+        };
         let id = {
             let mut state = shared.state();
             let mut row = state.row(&order, call);
@@ -43,19 +46,35 @@ async fn place_one(shared: &Arc<Shared>, call: &Call, order: &Order) -> Result<V
     let (id, seat, joined) = shared.state().write(order, call)?;
     if call.provider_fails {
         // The row stays, the client is told otherwise, and nobody else is told anything.
-        return Err(Failure::bare(400, "BAD_REQUEST", "config.enable_pip_ui - Required, "));
+        return Err(Failure::bare(
+            400,
+            "BAD_REQUEST",
+            "config.enable_pip_ui - Required, ",
+        ));
     }
     let pending = shared.state().bookings[&id].status == Status::Pending;
-    let trigger = if pending { Trigger::Requested } else { Trigger::Created };
+    let trigger = if pending {
+        Trigger::Requested
+    } else {
+        Trigger::Created
+    };
     announce::of_booking(shared, trigger, id, seat.as_deref()).await;
     let mut state = shared.state();
     if !joined {
         state.settle(id, call);
     }
     let Some(booking) = state.bookings.get(&id) else {
-        return Err(Failure::bare(500, "INTERNAL_SERVER_ERROR", "Internal server error"));
+        return Err(Failure::bare(
+            500,
+            "INTERNAL_SERVER_ERROR",
+            "Internal server error",
+        ));
     };
-    let mut answer = if joined { shown(&state, booking) } else { made(&state, booking) };
+    let mut answer = if joined {
+        shown(&state, booking)
+    } else {
+        made(&state, booking)
+    };
     if let Some(seat) = seat {
         answer["seatUid"] = seat.into();
     }
@@ -63,9 +82,17 @@ async fn place_one(shared: &Arc<Shared>, call: &Call, order: &Order) -> Result<V
 }
 
 impl State {
-    /// Writes a booking that passed its checks a moment ago. Only the very same times are refused now.
-    fn write(&mut self, order: &Order, call: &Call) -> Result<(u64, Option<String>, bool), Failure> {
-        let seated = self.event_types.get(&order.event_type).and_then(|event_type| event_type.seats());
+    /// Writes a booking that passed its checks a moment ago. Only the very same times are refused
+    /// now.
+    fn write(
+        &mut self,
+        order: &Order,
+        call: &Call,
+    ) -> Result<(u64, Option<String>, bool), Failure> {
+        let seated = self
+            .event_types
+            .get(&order.event_type)
+            .and_then(|event_type| event_type.seats());
         if let Some(seats) = seated {
             return self.write_seat(order, seats, call);
         }
@@ -83,10 +110,22 @@ impl State {
             let times = other.start == row.start && other.end == row.end;
             other.host == row.host && times && stands && Some(other.uid.as_str()) != except
         });
-        if same { Err(Failure::Escaped { status: 409, message: "booking_conflict_error" }) } else { Ok(()) }
+        if same {
+            Err(Failure::Escaped {
+                status: 409,
+                message: "booking_conflict_error",
+            })
+        } else {
+            Ok(())
+        }
     }
 
-    fn write_seat(&mut self, order: &Order, seats: u64, call: &Call) -> Result<(u64, Option<String>, bool), Failure> {
+    fn write_seat(
+        &mut self,
+        order: &Order,
+        seats: u64,
+        call: &Call,
+    ) -> Result<(u64, Option<String>, bool), Failure> {
         let attendee = self.seat(order);
         let seat = attendee.seat.as_ref().map(|seat| seat.uid.clone());
         let Some(id) = self.group(order.event_type, order.span.start) else {
@@ -97,11 +136,20 @@ impl State {
             return Ok((self.add(row), seat, false));
         };
         let group = self.bookings.get_mut(&id).expect("the group was found");
-        if group.attendees.iter().any(|other| other.email == order.email) {
-            return Err(Failure::Escaped { status: 409, message: "already_signed_up_for_this_booking_error" });
+        if group
+            .attendees
+            .iter()
+            .any(|other| other.email == order.email)
+        {
+            return Err(Failure::Escaped {
+                status: 409,
+                message: "already_signed_up_for_this_booking_error",
+            });
         }
         if group.attendees.len() as u64 >= seats {
-            return Err(Failure::conflict("No more seats left at this seated booking."));
+            return Err(Failure::conflict(
+                "No more seats left at this seated booking.",
+            ));
         }
         group.attendees.push(attendee);
         Ok((id, seat, true))
@@ -112,8 +160,15 @@ impl State {
         let mut responses = Map::from_iter([("name".to_owned(), order.name.clone().into())]);
         responses.insert("guests".to_owned(), json!(order.guests));
         responses.extend(order.responses.clone());
-        let seat = Seat { uid: self.uuid(), responses, metadata: order.metadata.clone() };
-        Attendee { seat: Some(seat), ..self.attendee(order) }
+        let seat = Seat {
+            uid: self.uuid(),
+            responses,
+            metadata: order.metadata.clone(),
+        };
+        Attendee {
+            seat: Some(seat),
+            ..self.attendee(order)
+        }
     }
 
     fn attendee(&mut self, order: &Order) -> Attendee {
@@ -153,7 +208,12 @@ impl State {
         let event_type = &self.event_types[&order.event_type];
         let host = &self.users[&event_type.owner];
         let pending = event_type.needs_confirmation();
-        let title = format!("{} between {} and {}", event_type.text("title"), host.name, order.name);
+        let title = format!(
+            "{} between {} and {}",
+            event_type.text("title"),
+            host.name,
+            order.name
+        );
         let host = host.id;
         let one_time_password = if pending { Some(self.uuid()) } else { None };
         let Place { stored, .. } = &order.place;
@@ -164,7 +224,11 @@ impl State {
             host,
             event_type: order.event_type,
             title,
-            status: if pending { Status::Pending } else { Status::Accepted },
+            status: if pending {
+                Status::Pending
+            } else {
+                Status::Accepted
+            },
             start: order.span.start,
             end: order.span.end,
             attendees,
@@ -173,7 +237,12 @@ impl State {
             metadata: order.metadata.clone(),
             location: stored.clone(),
             video_url: None,
-            notes: order.responses.get("notes").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            notes: order
+                .responses
+                .get("notes")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
             cancellation_reason: String::new(),
             rejection_reason: None,
             rescheduling_reason: None,
@@ -204,8 +273,13 @@ impl State {
 
     /// What is written after everybody has heard of the booking: the room, and what refers to it.
     pub(super) fn settle(&mut self, id: u64, call: &Call) {
-        let Some(booking) = self.bookings.get(&id) else { return };
-        let (room, is_room) = (announce::place(self, booking), booking.location.starts_with("integrations:"));
+        let Some(booking) = self.bookings.get(&id) else {
+            return;
+        };
+        let (room, is_room) = (
+            announce::place(self, booking),
+            booking.location.starts_with("integrations:"),
+        );
         let reference = next(&mut self.ids.reference);
         let booking = self.bookings.get_mut(&id).expect("it was there a line ago");
         booking.updated_at = call.now;
@@ -223,9 +297,17 @@ impl State {
 
     /// The times of the n-th booking of a series.
     fn occurrence(&self, order: &Order, n: u64) -> Span {
-        let recurrence = self.event_types.get(&order.event_type).and_then(|event_type| event_type.recurrence());
-        let every = recurrence.and_then(|recurrence| recurrence["interval"].as_u64()).unwrap_or(1) * n;
-        let frequency = recurrence.and_then(|recurrence| recurrence["frequency"].as_str()).unwrap_or("weekly");
+        let recurrence = self
+            .event_types
+            .get(&order.event_type)
+            .and_then(|event_type| event_type.recurrence());
+        let every = recurrence
+            .and_then(|recurrence| recurrence["interval"].as_u64())
+            .unwrap_or(1)
+            * n;
+        let frequency = recurrence
+            .and_then(|recurrence| recurrence["frequency"].as_str())
+            .unwrap_or("weekly");
         let months = |count: u64| Months::new(u32::try_from(count).unwrap_or(u32::MAX));
         let start = match frequency {
             "yearly" => order.span.start + months(12 * every),
@@ -233,7 +315,10 @@ impl State {
             "daily" => order.span.start + TimeDelta::days(every as i64),
             _ => order.span.start + TimeDelta::weeks(every as i64),
         };
-        Span { start, end: start + (order.span.end - order.span.start) }
+        Span {
+            start,
+            end: start + (order.span.end - order.span.start),
+        }
     }
 }
 

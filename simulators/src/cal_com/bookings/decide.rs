@@ -20,7 +20,12 @@ pub(in crate::cal_com) async fn decline(shared: &Arc<Shared>, call: &Call, uid: 
 }
 
 /// Whether the time is still free is not looked at again.
-pub(in crate::cal_com) async fn confirm_as(shared: &Arc<Shared>, call: &Call, uid: &str, user: u64) -> Answer {
+pub(in crate::cal_com) async fn confirm_as(
+    shared: &Arc<Shared>,
+    call: &Call,
+    uid: &str,
+    user: u64,
+) -> Answer {
     let id = waiting(&shared.state(), uid, user)?;
     {
         let mut state = shared.state();
@@ -32,7 +37,12 @@ pub(in crate::cal_com) async fn confirm_as(shared: &Arc<Shared>, call: &Call, ui
     answer(shared, uid)
 }
 
-pub(in crate::cal_com) async fn decline_as(shared: &Arc<Shared>, call: &Call, uid: &str, user: u64) -> Answer {
+pub(in crate::cal_com) async fn decline_as(
+    shared: &Arc<Shared>,
+    call: &Call,
+    uid: &str,
+    user: u64,
+) -> Answer {
     let reason = string(call.json()?, "reason");
     let id = waiting(&shared.state(), uid, user)?;
     {
@@ -49,12 +59,18 @@ pub(in crate::cal_com) async fn decline_as(shared: &Arc<Shared>, call: &Call, ui
 fn waiting(state: &State, uid: &str, user: u64) -> Result<u64, Failure> {
     let booking = state.booking(uid).ok_or_else(|| unknown(uid))?;
     if booking.host != user {
-        return Err(Failure::bare(401, "TRPCError", "User is not authorized to confirm this booking"));
+        return Err(Failure::bare(
+            401,
+            "TRPCError",
+            "User is not authorized to confirm this booking",
+        ));
     }
     match booking.status {
         Status::Pending => Ok(booking.id),
         Status::Accepted => Err(Failure::bare(400, "TRPCError", "Booking already confirmed")),
-        Status::Cancelled | Status::Rejected => Err(Failure::bare(400, "TRPCError", "Booking is not pending")),
+        Status::Cancelled | Status::Rejected => {
+            Err(Failure::bare(400, "TRPCError", "Booking is not pending"))
+        }
     }
 }
 
@@ -65,5 +81,7 @@ fn answer(shared: &Arc<Shared>, uid: &str) -> Answer {
 }
 
 fn unknown(uid: &str) -> Failure {
-    Failure::not_found(format!("Booking with uid={uid} was not found in the database"))
+    Failure::not_found(format!(
+        "Booking with uid={uid} was not found in the database"
+    ))
 }

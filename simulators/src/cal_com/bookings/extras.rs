@@ -11,8 +11,17 @@ use crate::cal_com::state::{Booking, State, string};
 pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<Answer> {
     let known = matches!(
         (call.method.as_str(), parts),
-        ("GET", [_, "calendar-links" | "references" | "recordings" | "transcripts" | "conferencing-sessions"])
-            | ("PATCH", [_, "location"])
+        (
+            "GET",
+            [
+                _,
+                "calendar-links"
+                    | "references"
+                    | "recordings"
+                    | "transcripts"
+                    | "conferencing-sessions"
+            ]
+        ) | ("PATCH", [_, "location"])
             | ("POST", [_, "guests" | "reassign"])
             | ("POST", [_, "reassign", _])
     );
@@ -25,7 +34,9 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
     };
     let [uid, what, ..] = parts else { return None };
     let Some(booking) = state.booking(uid) else {
-        return Some(Err(Failure::not_found(format!("Booking with uid={uid} was not found in the database"))));
+        return Some(Err(Failure::not_found(format!(
+            "Booking with uid={uid} was not found in the database"
+        ))));
     };
     let host = booking.host;
     Some(match *what {
@@ -34,17 +45,21 @@ pub(super) fn route(state: &mut State, call: &Call, parts: &[&str]) -> Option<An
         "recordings" | "transcripts" | "conferencing-sessions" if host == user => ok(json!([])),
         "location" if host == user => relocate(state, call, uid),
         "guests" => invite(state, call, uid),
-        "reassign" => {
-            Err(Failure::bad_request("Can't reassign the booking because no other host is available at that time."))
-        }
-        _ => Err(Failure::forbidden(format!("User with ID={user} does not have access to booking with uid={uid}"))),
+        "reassign" => Err(Failure::bad_request(
+            "Can't reassign the booking because no other host is available at that time.",
+        )),
+        _ => Err(Failure::forbidden(format!(
+            "User with ID={user} does not have access to booking with uid={uid}"
+        ))),
     })
 }
 
 /// The room of a video booking is shown whatever the location says.
 fn relocate(state: &mut State, call: &Call, uid: &str) -> Answer {
     let location = call.json()?["location"].clone();
-    let text = ["link", "address", "phone", "location"].iter().find_map(|name| string(&location, name));
+    let text = ["link", "address", "phone", "location"]
+        .iter()
+        .find_map(|name| string(&location, name));
     let kind = match location["type"].as_str() {
         Some("address") => "inPerson",
         Some("phone") => "userPhone",
@@ -56,7 +71,10 @@ fn relocate(state: &mut State, call: &Call, uid: &str) -> Answer {
     };
     let booking = state.booking_mut(uid).expect("it was found");
     booking.location = text.unwrap_or_else(|| kind.to_owned());
-    booking.responses.insert("location".to_owned(), json!({ "value": kind, "optionValue": "" }));
+    booking.responses.insert(
+        "location".to_owned(),
+        json!({ "value": kind, "optionValue": "" }),
+    );
     booking.updated_at = call.now;
     ok(shown(state, state.booking(uid).expect("it was found")))
 }
@@ -65,27 +83,40 @@ fn invite(state: &mut State, call: &Call, uid: &str) -> Answer {
     let body = call.json()?;
     let guests = body["guests"].as_array().cloned().unwrap_or_default();
     if guests.is_empty() || guests.len() > 10 {
-        return Err(Failure::bad_request("guests must contain between 1 and 10 elements"));
+        return Err(Failure::bad_request(
+            "guests must contain between 1 and 10 elements",
+        ));
     }
-    let zone = state.booking(uid).map(|booking| state.host(booking).time_zone.clone()).expect("it was found");
+    let zone = state
+        .booking(uid)
+        .map(|booking| state.host(booking).time_zone.clone())
+        .expect("it was found");
     for guest in guests {
         let email = string(&guest, "email").unwrap_or_default();
-        let mut attendee = state.guest(&email, &string(&guest, "timeZone").unwrap_or_else(|| zone.clone()));
+        let mut attendee = state.guest(
+            &email,
+            &string(&guest, "timeZone").unwrap_or_else(|| zone.clone()),
+        );
         attendee.name = string(&guest, "name").unwrap_or_default();
         let booking = state.booking_mut(uid).expect("it was found");
         booking.attendees.push(attendee);
         booking.guests.push(email);
-        booking.responses.insert("guests".to_owned(), json!(booking.guests));
+        booking
+            .responses
+            .insert("guests".to_owned(), json!(booking.guests));
         booking.updated_at = call.now;
     }
     ok(shown(state, state.booking(uid).expect("it was found")))
 }
 
-/// Links as the server builds them: titles are not encoded, and the calendar file has a uid of its own.
+/// Links as the server builds them: titles are not encoded, and the calendar file has a uid of its
+/// own.
 fn links(state: &State, booking: &Booking) -> Value {
     let event_type = state.event_type_of(booking);
-    let compact = |instant: chrono::DateTime<chrono::Utc>| instant.format("%Y%m%dT%H%M%SZ").to_string();
-    let plain = |instant: chrono::DateTime<chrono::Utc>| instant.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let compact =
+        |instant: chrono::DateTime<chrono::Utc>| instant.format("%Y%m%dT%H%M%SZ").to_string();
+    let plain =
+        |instant: chrono::DateTime<chrono::Utc>| instant.to_rfc3339_opts(SecondsFormat::Secs, true);
     let (title, details) = (&booking.title, event_type.text("description"));
     let place = encode(booking.video_url.as_ref().unwrap_or(&booking.location));
     let (start, end) = (plain(booking.start), plain(booking.end));

@@ -23,27 +23,50 @@ pub(super) fn list(state: &mut State, call: &Call) -> Answer {
 }
 
 /// A page of those bookings that the query is about.
-pub(in crate::cal_com) fn page_of(state: &State, call: &Call, whose: impl Fn(&Booking) -> bool) -> Answer {
+pub(in crate::cal_com) fn page_of(
+    state: &State,
+    call: &Call,
+    whose: impl Fn(&Booking) -> bool,
+) -> Answer {
     let states = call.params("status");
     if states.iter().any(|wanted| !STATES.contains(wanted)) {
         let text = format!("Invalid status. Allowed are {}", STATES.join(", "));
         let target = json!({ "status": states });
-        return Err(Failure::invalid(vec![violation(&target, "status", &[("isEnum", text)])]));
+        return Err(Failure::invalid(vec![violation(
+            &target,
+            "status",
+            &[("isEnum", text)],
+        )]));
     }
     let take = call.number("take").unwrap_or(100);
     if take > 250 {
         let text = "take must not be greater than 250".to_owned();
         let target = json!({ "take": take });
-        return Err(Failure::invalid(vec![violation(&target, "take", &[("max", text)])]));
+        return Err(Failure::invalid(vec![violation(
+            &target,
+            "take",
+            &[("max", text)],
+        )]));
     }
     let skip = call.number("skip").unwrap_or(0);
-    let filter = Filter { call, now: call.now, states };
-    let mut found: Vec<&Booking> =
-        state.bookings.values().filter(|booking| whose(booking) && filter.admits(booking)).collect();
+    let filter = Filter {
+        call,
+        now: call.now,
+        states,
+    };
+    let mut found: Vec<&Booking> = state
+        .bookings
+        .values()
+        .filter(|booking| whose(booking) && filter.admits(booking))
+        .collect();
     sort(&mut found, call);
     let total = found.len() as u64;
-    let page: Vec<Value> =
-        found.into_iter().skip(skip as usize).take(take as usize).map(|booking| shown(state, booking)).collect();
+    let page: Vec<Value> = found
+        .into_iter()
+        .skip(skip as usize)
+        .take(take as usize)
+        .map(|booking| shown(state, booking))
+        .collect();
     plain(
         200,
         json!({ "status": "success", "data": page, "pagination": pagination(page.len() as u64, total, take, skip) }),
@@ -52,7 +75,11 @@ pub(in crate::cal_com) fn page_of(state: &State, call: &Call, whose: impl Fn(&Bo
 
 fn pagination(returned: u64, total: u64, take: u64, skip: u64) -> Value {
     let pages = total.div_ceil(take.max(1));
-    let current = if total == 0 { 0 } else { skip / take.max(1) + 1 };
+    let current = if total == 0 {
+        0
+    } else {
+        skip / take.max(1) + 1
+    };
     json!({
         "returnedItems": returned,
         "totalItems": total,
@@ -75,7 +102,9 @@ fn sort(found: &mut [&Booking], call: &Call) {
     found.sort_by_key(|booking| (booking.start, booking.id));
     for (name, key) in keys {
         match call.param(name) {
-            Some("desc") => found.sort_by(|one, other| key(other).cmp(&key(one)).then(one.id.cmp(&other.id))),
+            Some("desc") => {
+                found.sort_by(|one, other| key(other).cmp(&key(one)).then(one.id.cmp(&other.id)))
+            }
             Some(_) => found.sort_by_key(|booking| (key(booking), booking.id)),
             None => {}
         }
@@ -90,7 +119,10 @@ struct Filter<'c> {
 
 impl Filter<'_> {
     fn admits(&self, booking: &Booking) -> bool {
-        self.in_state(booking) && self.of_people(booking) && self.of_types(booking) && self.in_time(booking)
+        self.in_state(booking)
+            && self.of_people(booking)
+            && self.of_types(booking)
+            && self.in_time(booking)
     }
 
     fn in_state(&self, booking: &Booking) -> bool {
@@ -101,7 +133,10 @@ impl Filter<'_> {
                     let coming = booking.end >= self.now && booking.recurring_uid.is_some();
                     coming && !matches!(booking.status, Status::Cancelled | Status::Rejected)
                 }
-                "past" => booking.end <= self.now && !matches!(booking.status, Status::Cancelled | Status::Rejected),
+                "past" => {
+                    booking.end <= self.now
+                        && !matches!(booking.status, Status::Cancelled | Status::Rejected)
+                }
                 "cancelled" => matches!(booking.status, Status::Cancelled | Status::Rejected),
                 _ => booking.end >= self.now && booking.status == Status::Pending,
             })
@@ -115,7 +150,9 @@ impl Filter<'_> {
         wanted
             || people.any(|person| {
                 email.is_none_or(|email| person.email == email)
-                    && name.as_ref().is_none_or(|name| person.name.to_lowercase().contains(name))
+                    && name
+                        .as_ref()
+                        .is_none_or(|name| person.name.to_lowercase().contains(name))
             })
     }
 
@@ -124,12 +161,22 @@ impl Filter<'_> {
         types.extend(self.call.params("eventTypeId"));
         let id = booking.event_type.to_string();
         let of_type = types.is_empty() || types.contains(&id.as_str());
-        let of_team = self.call.params("teamsIds").is_empty() && self.call.params("teamId").is_empty();
-        of_type && of_team && self.call.param("bookingUid").is_none_or(|uid| uid == booking.uid)
+        let of_team =
+            self.call.params("teamsIds").is_empty() && self.call.params("teamId").is_empty();
+        of_type
+            && of_team
+            && self
+                .call
+                .param("bookingUid")
+                .is_none_or(|uid| uid == booking.uid)
     }
 
     fn in_time(&self, booking: &Booking) -> bool {
-        let at = |name: &str| self.call.param(name).and_then(|text| text.parse::<DateTime<Utc>>().ok());
+        let at = |name: &str| {
+            self.call
+                .param(name)
+                .and_then(|text| text.parse::<DateTime<Utc>>().ok())
+        };
         at("afterStart").is_none_or(|after| booking.start >= after)
             && at("beforeEnd").is_none_or(|before| booking.end <= before)
             && at("afterCreatedAt").is_none_or(|after| booking.created_at >= after)

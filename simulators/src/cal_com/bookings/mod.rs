@@ -51,15 +51,23 @@ fn get(state: &State, uid: &str) -> Answer {
     }
     let series = state.series(uid);
     if series.is_empty() {
-        return Err(Failure::not_found(format!("Booking with uid={uid} was not found in the database")));
+        return Err(Failure::not_found(format!(
+            "Booking with uid={uid} was not found in the database"
+        )));
     }
-    ok(series.into_iter().map(|booking| shown(state, booking)).collect::<Vec<_>>())
+    ok(series
+        .into_iter()
+        .map(|booking| shown(state, booking))
+        .collect::<Vec<_>>())
 }
 
 impl State {
     /// The bookings of a recurrence by their starts.
     pub(super) fn series(&self, uid: &str) -> Vec<&Booking> {
-        let own = self.bookings.values().filter(|booking| booking.recurring_uid.as_deref() == Some(uid));
+        let own = self
+            .bookings
+            .values()
+            .filter(|booking| booking.recurring_uid.as_deref() == Some(uid));
         let mut own: Vec<&Booking> = own.collect();
         own.sort_by_key(|booking| booking.start);
         own

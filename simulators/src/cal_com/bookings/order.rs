@@ -50,7 +50,9 @@ impl Order {
         let signed_in = state.visitor(call).is_some();
         let event_type = wanted(state, body)?;
         if event_type.fields["bookingRequiresAuthentication"] == true && !signed_in {
-            return Err(Failure::unauthorized("This event type requires authentication to be booked."));
+            return Err(Failure::unauthorized(
+                "This event type requires authentication to be booked.",
+            ));
         }
         let length = length(event_type, body)?;
         let count = recurrences(event_type, body)?;
@@ -59,12 +61,19 @@ impl Order {
         let attendee = &body["attendee"];
         let phone = string(attendee, "phoneNumber");
         let email = string(attendee, "email").or_else(|| {
-            let digits: String = phone.clone()?.chars().filter(char::is_ascii_digit).collect();
+            let digits: String = phone
+                .clone()?
+                .chars()
+                .filter(char::is_ascii_digit)
+                .collect();
             Some(format!("{digits}@sms.cal.com"))
         });
         let order = Self {
             event_type: event_type.id,
-            span: Span { start, end: start + TimeDelta::minutes(length) },
+            span: Span {
+                start,
+                end: start + TimeDelta::minutes(length),
+            },
             name: string(attendee, "name").unwrap_or_default(),
             email: email.unwrap_or_default(),
             time_zone: string(attendee, "timeZone").unwrap_or_default(),
@@ -72,7 +81,10 @@ impl Order {
             place: place(event_type, &body["location"], phone.as_deref()),
             phone,
             guests: texts(&body["guests"]),
-            responses: body["bookingFieldsResponses"].as_object().cloned().unwrap_or_default(),
+            responses: body["bookingFieldsResponses"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default(),
             metadata: body["metadata"].as_object().cloned().unwrap_or_default(),
             count,
         };
@@ -93,7 +105,9 @@ pub(super) fn check_time(
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
     if span.start < now {
-        return Err(Failure::bad_request("Attempting to book a meeting in the past."));
+        return Err(Failure::bad_request(
+            "Attempting to book a meeting in the past.",
+        ));
     }
     let bookable = state.bookable(event_type, now, Tz::UTC);
     if span.start < bookable.start || span.start >= bookable.end {
@@ -121,7 +135,9 @@ impl State {
 }
 
 pub(super) fn start_of(body: &Value) -> Result<DateTime<Utc>, Failure> {
-    let start = body["start"].as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok());
+    let start = body["start"]
+        .as_str()
+        .and_then(|text| text.parse::<DateTime<Utc>>().ok());
     let message = "start property is wrong,start must be a valid ISO 8601 date string ";
     start.ok_or_else(|| Failure::bad_request(message))
 }
@@ -129,7 +145,8 @@ pub(super) fn start_of(body: &Value) -> Result<DateTime<Utc>, Failure> {
 fn wanted<'s>(state: &'s State, body: &Value) -> Result<&'s EventType, Failure> {
     if let Some(id) = body["eventTypeId"].as_u64() {
         let found = state.event_types.get(&id);
-        return found.ok_or_else(|| Failure::not_found(format!("Event type with id {id} not found.")));
+        return found
+            .ok_or_else(|| Failure::not_found(format!("Event type with id {id} not found.")));
     }
     let (slug, username) = (string(body, "eventTypeSlug"), string(body, "username"));
     let (Some(slug), Some(username)) = (slug, username) else {
@@ -142,7 +159,10 @@ fn wanted<'s>(state: &'s State, body: &Value) -> Result<&'s EventType, Failure> 
 
 fn check_form(body: &Value) -> Result<(), Failure> {
     let attendee = &body["attendee"];
-    if attendee["timeZone"].as_str().is_none_or(|zone| zone.parse::<Tz>().is_err()) {
+    if attendee["timeZone"]
+        .as_str()
+        .is_none_or(|zone| zone.parse::<Tz>().is_err())
+    {
         let message = "attendee property is wrong, timeZone property is wrong,timeZone must be a valid IANA time-zone ";
         return Err(Failure::bad_request(message));
     }
@@ -154,9 +174,12 @@ fn check_form(body: &Value) -> Result<(), Failure> {
     let metadata = body["metadata"].as_object();
     let sound = metadata.is_none_or(|metadata| {
         metadata.len() <= 50
-            && metadata
-                .iter()
-                .all(|(key, value)| key.len() <= 40 && value.as_str().is_some_and(|text| text.chars().count() <= 500))
+            && metadata.iter().all(|(key, value)| {
+                key.len() <= 40
+                    && value
+                        .as_str()
+                        .is_some_and(|text| text.chars().count() <= 500)
+            })
     });
     if !sound {
         let message = "metadata property is wrong,Metadata must have at most 50 keys, each key up to 40 characters, and \
@@ -176,19 +199,24 @@ fn length(event_type: &EventType, body: &Value) -> Result<i64, Failure> {
         (Some(length), Some(lengths)) if lengths.contains(&length) => Ok(length),
         (Some(_), Some(lengths)) => {
             let lengths: Vec<String> = lengths.iter().map(i64::to_string).collect();
-            let message =
-                format!("Provided 'lengthInMinutes' is not one of the possible lengths: {}", lengths.join(", "));
+            let message = format!(
+                "Provided 'lengthInMinutes' is not one of the possible lengths: {}",
+                lengths.join(", ")
+            );
             Err(Failure::bad_request(message))
         }
     }
 }
 
 fn recurrences(event_type: &EventType, body: &Value) -> Result<Option<u64>, Failure> {
-    let Some(recurrence) = event_type.recurrence() else { return Ok(None) };
+    let Some(recurrence) = event_type.recurrence() else {
+        return Ok(None);
+    };
     let most = recurrence["occurrences"].as_u64().unwrap_or(1);
     let count = body["recurrenceCount"].as_u64().unwrap_or(most);
     if count > most {
-        let message = "Provided recurrence count is higher than the event type's recurring event count.";
+        let message =
+            "Provided recurrence count is higher than the event type's recurring event count.";
         return Err(Failure::bad_request(message));
     }
     Ok(Some(count))
@@ -196,11 +224,18 @@ fn recurrences(event_type: &EventType, body: &Value) -> Result<Option<u64>, Fail
 
 /// Required questions must be answered; answers to questions nobody asked are kept.
 fn check_answers(event_type: &EventType, body: &Value) -> Result<(), Failure> {
-    let fields = event_type.fields["bookingFields"].as_array().into_iter().flatten();
+    let fields = event_type.fields["bookingFields"]
+        .as_array()
+        .into_iter()
+        .flatten();
     for field in fields.filter(|field| field["required"] == true && field["hidden"] != true) {
         let slug = field["slug"].as_str().unwrap_or_default();
         if slug == "email" && !body["attendee"]["email"].is_string() {
-            return Err(Failure::bare(400, "BAD_REQUEST", "responses - {email}error_required_field, "));
+            return Err(Failure::bare(
+                400,
+                "BAD_REQUEST",
+                "responses - {email}error_required_field, ",
+            ));
         }
         if field["isDefault"] != true && body["bookingFieldsResponses"].get(slug).is_none() {
             return Err(Failure::bad_request(format!(
@@ -214,17 +249,29 @@ fn check_answers(event_type: &EventType, body: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-fn check_active(state: &State, event_type: &EventType, email: &str, now: DateTime<Utc>) -> Result<(), Failure> {
-    let Some(most) = event_type.fields["bookerActiveBookingsLimit"]["maximumActiveBookings"].as_u64() else {
+fn check_active(
+    state: &State,
+    event_type: &EventType,
+    email: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let Some(most) =
+        event_type.fields["bookerActiveBookingsLimit"]["maximumActiveBookings"].as_u64()
+    else {
         return Ok(());
     };
     let active = state.bookings.values().filter(|booking| {
-        let theirs = booking.attendees.iter().any(|attendee| attendee.email == email);
-        booking.event_type == event_type.id && booking.status == Status::Accepted && booking.end > now && theirs
+        let theirs = booking
+            .attendees
+            .iter()
+            .any(|attendee| attendee.email == email);
+        booking.event_type == event_type.id
+            && booking.status == Status::Accepted
+            && booking.end > now
+            && theirs
     });
     if active.count() as u64 >= most {
-        let message =
-            "Attendee with this email can't book because the maximum number of active bookings has been reached.";
+        let message = "Attendee with this email can't book because the maximum number of active bookings has been reached.";
         return Err(Failure::bad_request(message));
     }
     Ok(())
@@ -234,8 +281,13 @@ fn check_active(state: &State, event_type: &EventType, email: &str, now: DateTim
 pub(super) fn place(event_type: &EventType, chosen: &Value, phone: Option<&str>) -> Place {
     let locations = event_type.fields["locations"].as_array();
     let kind = chosen["type"].as_str();
-    let named = locations.into_iter().flatten().find(|location| kind.is_none_or(|kind| location["type"] == kind));
-    let location = named.cloned().unwrap_or_else(|| json!({ "type": "integration", "integration": "cal-video" }));
+    let named = locations
+        .into_iter()
+        .flatten()
+        .find(|location| kind.is_none_or(|kind| location["type"] == kind));
+    let location = named
+        .cloned()
+        .unwrap_or_else(|| json!({ "type": "integration", "integration": "cal-video" }));
     let text = |of: &Value, name: &str| string(of, name);
     let (internal, stored) = match location["type"].as_str().unwrap_or_default() {
         "link" => ("link", text(&location, "link")),
@@ -248,7 +300,9 @@ pub(super) fn place(event_type: &EventType, chosen: &Value, phone: Option<&str>)
     };
     let stored = stored.unwrap_or_else(|| internal.to_owned());
     let response = kind.map(|_| {
-        let given = ["phone", "address", "location"].iter().find_map(|name| text(chosen, name));
+        let given = ["phone", "address", "location"]
+            .iter()
+            .find_map(|name| text(chosen, name));
         json!({ "value": internal, "optionValue": given.unwrap_or_default() })
     });
     Place { stored, response }
@@ -264,5 +318,10 @@ fn integration(location: &Value) -> String {
 
 /// The texts of a list.
 pub(super) fn texts(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }

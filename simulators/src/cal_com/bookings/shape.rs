@@ -9,7 +9,11 @@ use crate::cal_com::state::{Attendee, Booking, State};
 pub(in crate::cal_com) fn shown(state: &State, booking: &Booking) -> Value {
     let mut shown = common(state, booking);
     let reader = Reader { state, booking };
-    shown["attendees"] = booking.attendees.iter().map(|attendee| reader.attendee(attendee)).collect();
+    shown["attendees"] = booking
+        .attendees
+        .iter()
+        .map(|attendee| reader.attendee(attendee))
+        .collect();
     if booking.seated {
         shown["description"] = Value::Null;
         shown["rescheduledByEmail"] = booking.rescheduled_by.clone().into();
@@ -26,7 +30,10 @@ pub(in crate::cal_com) fn shown(state: &State, booking: &Booking) -> Value {
         Some(uid) => {
             shown["recurringBookingUid"] = uid.clone().into();
             // One of a series does not say where it went.
-            shown.as_object_mut().expect("a booking is an object").remove("rescheduledToUid");
+            shown
+                .as_object_mut()
+                .expect("a booking is an object")
+                .remove("rescheduledToUid");
         }
         None => shown["rescheduledByEmail"] = booking.rescheduled_by.clone().into(),
     }
@@ -118,7 +125,10 @@ impl Reader<'_> {
             responses.insert("displayEmail".to_owned(), plain.into());
         }
         if let Some(guests) = responses.get("guests").and_then(Value::as_array) {
-            let plain = guests.iter().filter_map(Value::as_str).map(|guest| self.state.plain_email(guest));
+            let plain = guests
+                .iter()
+                .filter_map(Value::as_str)
+                .map(|guest| self.state.plain_email(guest));
             let plain: Vec<String> = plain.collect();
             responses.insert("displayGuests".to_owned(), json!(plain));
         }

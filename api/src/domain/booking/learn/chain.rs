@@ -1,4 +1,5 @@
-//! Chains of uids: a booking that is moved at Cal.com gets a new uid each time, and stays one booking here.
+//! Chains of uids: a booking that is moved at Cal.com gets a new uid each time, and stays one
+//! booking here.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,7 +7,10 @@ use chrono::{DateTime, Utc};
 use entity::provider_booking::{ActiveModel, Column, Entity, Facts, Model};
 use entity::{Uuid, booking};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter,
+};
 
 use crate::db::Txn;
 use crate::domain::booking::derive::Node;
@@ -72,15 +76,29 @@ pub(in crate::domain::booking) async fn take_in(
 }
 
 /// Writes a statement down; gives whether it says anything new.
-async fn keep(txn: &Txn, known: Option<Model>, telling: Telling, now: DateTime<Utc>) -> Result<bool> {
-    let Telling { uid, seat, kind, statement } = telling;
+async fn keep(
+    txn: &Txn,
+    known: Option<Model>,
+    telling: Telling,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let Telling {
+        uid,
+        seat,
+        kind,
+        statement,
+    } = telling;
     let is_new = known.is_none();
     let row = known.unwrap_or_else(|| empty(uid, seat, now));
     let mut facts = said(&row);
-    let (number, previous_uid, lineage_key) =
-        (statement.number, statement.previous_uid.clone(), statement.lineage_key.clone());
+    let (number, previous_uid, lineage_key) = (
+        statement.number,
+        statement.previous_uid.clone(),
+        statement.lineage_key.clone(),
+    );
     let changed = merge(&mut facts, kind, statement);
-    // The greater of two: like the statements themselves, this may come in any order and any number of times.
+    // The greater of two: like the statements themselves, this may come in any order and any number
+    // of times.
     let new = Model {
         number: row.number.max(number),
         previous_uid: row.previous_uid.clone().max(previous_uid),
@@ -91,10 +109,15 @@ async fn keep(txn: &Txn, known: Option<Model>, telling: Telling, now: DateTime<U
         return Ok(false);
     }
     let facts = facts.into_iter().map(|(kind, statement)| {
-        let value = serde_json::to_value(statement).map_err(|error| Error::internal("a statement", error))?;
+        let value = serde_json::to_value(statement)
+            .map_err(|error| Error::internal("a statement", error))?;
         Ok((kind, value))
     });
-    let new = Model { facts: Facts(facts.collect::<Result<_>>()?), updated_at: now, ..new };
+    let new = Model {
+        facts: Facts(facts.collect::<Result<_>>()?),
+        updated_at: now,
+        ..new
+    };
     write(txn, new, is_new).await?;
     Ok(true)
 }
@@ -125,9 +148,14 @@ async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
 }
 
 impl Chain {
-    /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it, and what has the same calendar id. A uid
-    /// that is only known from its successor gets a place as well, so that what is said about it later finds its booking.
-    pub(in crate::domain::booking) async fn load(txn: &Txn, (uid, seat): &Key, now: DateTime<Utc>) -> Result<Self> {
+    /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it,
+    /// and what has the same calendar id. A uid that is only known from its successor gets a place
+    /// as well, so that what is said about it later finds its booking.
+    pub(in crate::domain::booking) async fn load(
+        txn: &Txn,
+        (uid, seat): &Key,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let mut uids = BTreeSet::from([uid.clone()]);
         let mut lineages: BTreeSet<String> = BTreeSet::new();
         let nodes = loop {
@@ -144,24 +172,45 @@ impl Chain {
         };
         let mut nodes = nodes;
         let known: BTreeSet<&String> = nodes.iter().map(|node| &node.uid).collect();
-        let missing: Vec<String> = uids.iter().filter(|uid| !known.contains(uid)).cloned().collect();
+        let missing: Vec<String> = uids
+            .iter()
+            .filter(|uid| !known.contains(uid))
+            .cloned()
+            .collect();
         for uid in missing {
             let place = empty(uid, seat.clone(), now);
             write(txn, place.clone(), true).await?;
             nodes.push(place);
         }
-        let groups = if seat.is_empty() { HashMap::new() } else { groups(&**txn, &uids).await? };
+        let groups = if seat.is_empty() {
+            HashMap::new()
+        } else {
+            groups(&**txn, &uids).await?
+        };
         Ok(Self { nodes, groups })
     }
 
     /// What is known now, for [`derive`](crate::domain::booking::derive::derive).
     pub(in crate::domain::booking) fn now(&self) -> Vec<Node> {
-        self.nodes.iter().map(|row| node(row, self.groups.get(&row.uid))).collect()
+        self.nodes
+            .iter()
+            .map(|row| node(row, self.groups.get(&row.uid)))
+            .collect()
     }
 
     /// What was known about one booking before the delivery came.
-    pub(in crate::domain::booking) fn before(&self, earlier: &Earlier, booking_id: Uuid) -> Vec<Node> {
-        let was = |row: &Model| earlier.0.get(&key(row)).cloned().unwrap_or_else(|| Some(row.clone()));
+    pub(in crate::domain::booking) fn before(
+        &self,
+        earlier: &Earlier,
+        booking_id: Uuid,
+    ) -> Vec<Node> {
+        let was = |row: &Model| {
+            earlier
+                .0
+                .get(&key(row))
+                .cloned()
+                .unwrap_or_else(|| Some(row.clone()))
+        };
         self.nodes
             .iter()
             .filter(|row| row.booking_id == Some(booking_id))
@@ -173,23 +222,43 @@ impl Chain {
             .collect()
     }
 
-    /// The bookings that its uids belong to so far, the eldest first. More than one: they were records of the same.
-    pub(in crate::domain::booking) async fn bookings(&self, txn: &Txn) -> Result<Vec<booking::Model>> {
-        let ids: BTreeSet<Uuid> = self.nodes.iter().filter_map(|node| node.booking_id).collect();
+    /// The bookings that its uids belong to so far, the eldest first. More than one: they were
+    /// records of the same.
+    pub(in crate::domain::booking) async fn bookings(
+        &self,
+        txn: &Txn,
+    ) -> Result<Vec<booking::Model>> {
+        let ids: BTreeSet<Uuid> = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.booking_id)
+            .collect();
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut found = booking::Entity::find().filter(booking::Column::Id.is_in(ids)).all(&**txn).await?;
+        let mut found = booking::Entity::find()
+            .filter(booking::Column::Id.is_in(ids))
+            .all(&**txn)
+            .await?;
         found.sort_by_key(|booking| (booking.created_at, booking.id));
         Ok(found)
     }
 
-    /// The uids that came from requests of ours and are not tied to anything yet. A moved booking carries its first request along, and
-    /// follows from the uid it replaced.
+    /// The uids that came from requests of ours and are not tied to anything yet. A moved booking
+    /// carries its first request along, and follows from the uid it replaced.
     pub(in crate::domain::booking) fn requests(&self) -> Vec<(String, Uuid)> {
-        let untied = self.nodes.iter().filter(|node| node.booking_id.is_none() && node.previous_uid.is_none());
-        let from = |node: &Model| said(node).into_values().find_map(|statement| statement.request_id);
-        untied.filter_map(|node| Some((node.uid.clone(), from(node)?))).collect()
+        let untied = self
+            .nodes
+            .iter()
+            .filter(|node| node.booking_id.is_none() && node.previous_uid.is_none());
+        let from = |node: &Model| {
+            said(node)
+                .into_values()
+                .find_map(|statement| statement.request_id)
+        };
+        untied
+            .filter_map(|node| Some((node.uid.clone(), from(node)?)))
+            .collect()
     }
 
     /// From now on a uid belongs to this booking.
@@ -213,7 +282,11 @@ impl Chain {
         booking_id: Uuid,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        for node in self.nodes.iter_mut().filter(|node| node.booking_id != Some(booking_id)) {
+        for node in self
+            .nodes
+            .iter_mut()
+            .filter(|node| node.booking_id != Some(booking_id))
+        {
             tie(txn, node, booking_id, now).await?;
         }
         Ok(())
@@ -239,30 +312,55 @@ fn node(row: &Model, group: Option<&Model>) -> Node {
     }
 }
 
-async fn linked(txn: &Txn, seat: &str, uids: &BTreeSet<String>, lineages: &BTreeSet<String>) -> Result<Vec<Model>> {
+async fn linked(
+    txn: &Txn,
+    seat: &str,
+    uids: &BTreeSet<String>,
+    lineages: &BTreeSet<String>,
+) -> Result<Vec<Model>> {
     let linked = Condition::any()
         .add(Column::Uid.is_in(uids.clone()))
         .add(Column::PreviousUid.is_in(uids.clone()))
         .add(Column::LineageKey.is_in(lineages.clone()));
-    let rows = Entity::find().filter(Column::Provider.eq(PROVIDER)).filter(Column::Seat.eq(seat)).filter(linked);
+    let rows = Entity::find()
+        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Seat.eq(seat))
+        .filter(linked);
     Ok(rows.all(&**txn).await?)
 }
 
-/// All that is known about some bookings, from outside of any change to them: two statements, however many there are.
-pub(super) async fn nodes_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Node>>> {
-    let rows = Entity::find().filter(Column::BookingId.is_in(booking_ids.iter().copied())).all(db).await?;
-    let seated = rows.iter().filter(|row| !row.seat.is_empty()).map(|row| row.uid.clone()).collect();
+/// All that is known about some bookings, from outside of any change to them: two statements,
+/// however many there are.
+pub(super) async fn nodes_of(
+    db: &impl ConnectionTrait,
+    booking_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Node>>> {
+    let rows = Entity::find()
+        .filter(Column::BookingId.is_in(booking_ids.iter().copied()))
+        .all(db)
+        .await?;
+    let seated = rows
+        .iter()
+        .filter(|row| !row.seat.is_empty())
+        .map(|row| row.uid.clone())
+        .collect();
     let groups = groups(db, &seated).await?;
     let mut nodes: HashMap<Uuid, Vec<Node>> = HashMap::new();
     for row in &rows {
         if let Some(booking_id) = row.booking_id {
-            nodes.entry(booking_id).or_default().push(node(row, groups.get(&row.uid)));
+            nodes
+                .entry(booking_id)
+                .or_default()
+                .push(node(row, groups.get(&row.uid)));
         }
     }
     Ok(nodes)
 }
 
-async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<HashMap<String, Model>> {
+async fn groups(
+    db: &impl ConnectionTrait,
+    uids: &BTreeSet<String>,
+) -> Result<HashMap<String, Model>> {
     if uids.is_empty() {
         return Ok(HashMap::new());
     }

@@ -1,7 +1,8 @@
-//! Taking in what a scheduler has said about bookings, whichever way it came: a webhook, the answer to a request of ours, a reading.
+//! Taking in what a scheduler has said about bookings, whichever way it came: a webhook, the answer
+//! to a request of ours, a reading.
 //!
-//! What was said is kept as facts about uids, and a booking is derived from all the facts there are. That is why order, repetition and
-//! gaps do not matter: the same facts give the same booking.
+//! What was said is kept as facts about uids, and a booking is derived from all the facts there
+//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
 
 mod chain;
 mod origin;
@@ -26,8 +27,8 @@ use crate::domain::scheduling::statement::Telling;
 use crate::domain::{Act, Result};
 use crate::outbox;
 
-/// Takes statements in and carries out what is new about them. Gives the booking they are about, once enough is known for one. The
-/// transaction must have entered the history ([`outbox::enter`]).
+/// Takes statements in and carries out what is new about them. Gives the booking they are about,
+/// once enough is known for one. The transaction must have entered the history ([`outbox::enter`]).
 /// `payment_deadline` is until when a booking whose price becomes due by it is to be paid.
 ///
 /// # Errors
@@ -41,7 +42,9 @@ pub(crate) async fn learn(
     let (touched, earlier) = chain::take_in(txn, tellings, act.now).await?;
     let mut booking_id = None;
     for key in touched {
-        booking_id = settle(txn, act, &key, &earlier, payment_deadline).await?.or(booking_id);
+        booking_id = settle(txn, act, &key, &earlier, payment_deadline)
+            .await?
+            .or(booking_id);
     }
     Ok(booking_id)
 }
@@ -75,9 +78,15 @@ pub(crate) async fn known(db: &impl ConnectionTrait, booking_id: Uuid) -> Result
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn known_of(db: &impl ConnectionTrait, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Derived>> {
+pub(crate) async fn known_of(
+    db: &impl ConnectionTrait,
+    booking_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Derived>> {
     let nodes = chain::nodes_of(db, booking_ids).await?;
-    Ok(nodes.into_iter().filter_map(|(id, nodes)| Some((id, derive(&nodes)?))).collect())
+    Ok(nodes
+        .into_iter()
+        .filter_map(|(id, nodes)| Some((id, derive(&nodes)?)))
+        .collect())
 }
 
 /// Brings the booking of one chain where its facts say. Gives `None` while they say too little.
@@ -94,8 +103,12 @@ async fn settle(
     }
     let mut records = chain.bookings(txn).await?.into_iter();
     let eldest = records.next();
-    let before = eldest.as_ref().and_then(|booking| derive(&chain.before(earlier, booking.id)));
-    let Some(after) = derive(&chain.now()) else { return Ok(None) };
+    let before = eldest
+        .as_ref()
+        .and_then(|booking| derive(&chain.before(earlier, booking.id)));
+    let Some(after) = derive(&chain.now()) else {
+        return Ok(None);
+    };
     let is_ours = match &eldest {
         Some(booking) => request::was_made_here(txn, booking.id).await?,
         None => false,
@@ -104,7 +117,9 @@ async fn settle(
         Some(booking) if is_ours => Some(parties::known(txn, booking).await?),
         _ => parties::find_or_import(txn, &after, act.now).await?,
     };
-    let Some(parties) = parties else { return Ok(None) };
+    let Some(parties) = parties else {
+        return Ok(None);
+    };
 
     if let Some(eldest) = &eldest {
         for second in records {
@@ -117,9 +132,18 @@ async fn settle(
         Some(booking) => origin::answered(txn, booking.id, &after).await?,
         None => None,
     };
-    let act = &answered.as_ref().map_or_else(|| act.clone(), |asked| Act { now: act.now, ..Act::from(asked) });
+    let act = &answered.as_ref().map_or_else(
+        || act.clone(),
+        |asked| Act {
+            now: act.now,
+            ..Act::from(asked)
+        },
+    );
     let origin = match &eldest {
-        Some(booking) if is_ours => Origin::Here { is_paid: is_paid(&**txn, booking.id).await?, payment_deadline },
+        Some(booking) if is_ours => Origin::Here {
+            is_paid: is_paid(&**txn, booking.id).await?,
+            payment_deadline,
+        },
         _ => Origin::Scheduler,
     };
     let was = eldest.as_ref().map(|booking| booking.version);
@@ -137,7 +161,10 @@ async fn settle(
 
 /// Whatever was merged into a booking that is itself merged now follows it.
 async fn redirect(txn: &Txn, act: &Act, from: Uuid, to: Uuid) -> Result<()> {
-    let followers = booking::Entity::find().filter(booking::Column::MergedInto.eq(from)).all(&**txn).await?;
+    let followers = booking::Entity::find()
+        .filter(booking::Column::MergedInto.eq(from))
+        .all(&**txn)
+        .await?;
     for follower in followers {
         merge_into(txn, act, &follower, to).await?;
     }

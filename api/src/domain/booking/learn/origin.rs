@@ -11,11 +11,14 @@ use crate::domain::booking::derive::Derived;
 use crate::domain::booking::request::{self, Ending};
 use crate::domain::{Act, Result};
 
-/// Ties the uids of a chain to the booking whose request they came from. Gives `false` for a second record of a request that has its
-/// booking already: it is no booking of its own, and is ended where it is.
+/// Ties the uids of a chain to the booking whose request they came from. Gives `false` for a second
+/// record of a request that has its booking already: it is no booking of its own, and is ended
+/// where it is.
 pub(super) async fn trace(txn: &Txn, act: &Act, chain: &mut Chain) -> Result<bool> {
     for (uid, request_id) in chain.requests() {
-        let Some(request) = Entity::find_by_id(request_id).one(&**txn).await? else { continue };
+        let Some(request) = Entity::find_by_id(request_id).one(&**txn).await? else {
+            continue;
+        };
         match &request.uid {
             Some(known) if *known != uid => {
                 request::undo(txn, act, &request, &uid).await?;
@@ -37,7 +40,11 @@ pub(super) async fn trace(txn: &Txn, act: &Act, chain: &mut Chain) -> Result<boo
 }
 
 /// The open request that what was learnt is the answer to.
-pub(super) async fn answered(txn: &Txn, booking_id: Uuid, after: &Derived) -> Result<Option<Model>> {
+pub(super) async fn answered(
+    txn: &Txn,
+    booking_id: Uuid,
+    after: &Derived,
+) -> Result<Option<Model>> {
     let open = Entity::find_open(booking_id).one(&**txn).await?;
     Ok(open.filter(|request| match request.kind {
         Kind::Book => true,
@@ -47,12 +54,27 @@ pub(super) async fn answered(txn: &Txn, booking_id: Uuid, after: &Derived) -> Re
 }
 
 /// Closes a request whose outcome has become known.
-pub(super) async fn close(txn: &Txn, request: &Model, booking: &booking::Model, after: &Derived) -> Result<()> {
+pub(super) async fn close(
+    txn: &Txn,
+    request: &Model,
+    booking: &booking::Model,
+    after: &Derived,
+) -> Result<()> {
     // Somebody else may have moved it elsewhere first.
     let is_ours = request.kind == Kind::Book || booking.starts_at == request.starts_at;
-    let (status, refusal) =
-        if is_ours { (Status::Accepted, None) } else { (Status::Refused, Some("MOVED_ELSEWHERE".to_owned())) };
+    let (status, refusal) = if is_ours {
+        (Status::Accepted, None)
+    } else {
+        (Status::Refused, Some("MOVED_ELSEWHERE".to_owned()))
+    };
     let uid = (request.kind == Kind::Move).then(|| after.uid.clone());
-    request::close(txn, request, status, Ending { uid, refusal }, booking.updated_at).await?;
+    request::close(
+        txn,
+        request,
+        status,
+        Ending { uid, refusal },
+        booking.updated_at,
+    )
+    .await?;
     Ok(())
 }

@@ -1,9 +1,11 @@
-//! Who is behind a booking that was born at Cal.com: our coach, our offer, our client. Who is not known yet is taken in, unlisted, so that
-//! nothing is dropped.
+//! Who is behind a booking that was born at Cal.com: our coach, our offer, our client. Who is not
+//! known yet is taken in, unlisted, so that nothing is dropped.
 
 use chrono::{DateTime, Utc};
 use entity::coach::{self, Scheduler};
-use entity::event_type::{self, Kind, Lengths, LocationKind, Policy, Questions, Visibility, WindowKind};
+use entity::event_type::{
+    self, Kind, Lengths, LocationKind, Policy, Questions, Visibility, WindowKind,
+};
 use entity::{Uuid, booking, connection, event_type_host, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
@@ -16,44 +18,81 @@ use crate::domain::scheduling::statement::{Attendee, Organizer};
 use crate::domain::{Error, Result};
 
 /// The parties of a booking; `None` when nobody has said in whose calendar it is.
-pub(super) async fn find_or_import(txn: &Txn, said: &Derived, now: DateTime<Utc>) -> Result<Option<Parties>> {
-    let Some((organizer, account)) = said.organizer.as_ref().and_then(|person| Some((person, account(person)?))) else {
+pub(super) async fn find_or_import(
+    txn: &Txn,
+    said: &Derived,
+    now: DateTime<Utc>,
+) -> Result<Option<Parties>> {
+    let Some((organizer, account)) = said
+        .organizer
+        .as_ref()
+        .and_then(|person| Some((person, account(person)?)))
+    else {
         return Ok(None);
     };
     let coach = coach(txn, organizer, &account, now).await?;
     let event_type = event_type(txn, said, &coach, now).await?;
     let client_id = client(txn, said.attendee.as_ref()).await?;
-    Ok(Some(Parties { coach, event_type, client_id }))
+    Ok(Some(Parties {
+        coach,
+        event_type,
+        client_id,
+    }))
 }
 
 /// The parties of a booking that was made here.
 pub(super) async fn known(txn: &Txn, booking: &booking::Model) -> Result<Parties> {
-    let coach = coach::Entity::find_by_id(booking.coach_id).one(&**txn).await?;
-    let event_type = event_type::Entity::find_by_id(booking.event_type_id).one(&**txn).await?;
-    let (coach, event_type) = coach.zip(event_type).ok_or_else(|| Error::internal("a booking", "without its offer"))?;
-    Ok(Parties { coach, event_type, client_id: booking.client_id })
+    let coach = coach::Entity::find_by_id(booking.coach_id)
+        .one(&**txn)
+        .await?;
+    let event_type = event_type::Entity::find_by_id(booking.event_type_id)
+        .one(&**txn)
+        .await?;
+    let (coach, event_type) = coach
+        .zip(event_type)
+        .ok_or_else(|| Error::internal("a booking", "without its offer"))?;
+    Ok(Parties {
+        coach,
+        event_type,
+        client_id: booking.client_id,
+    })
 }
 
 /// The account's id at Cal.com, or its address where a message leaves the id out.
 fn account(organizer: &Organizer) -> Option<String> {
-    organizer.id.map(|id| id.to_string()).or_else(|| organizer.email.clone())
+    organizer
+        .id
+        .map(|id| id.to_string())
+        .or_else(|| organizer.email.clone())
 }
 
 /// The client who has signed up with the attendee's address, once it is verified.
 async fn client(txn: &Txn, attendee: Option<&Attendee>) -> Result<Option<Uuid>> {
-    let Some(attendee) = attendee else { return Ok(None) };
+    let Some(attendee) = attendee else {
+        return Ok(None);
+    };
     Ok(verified(txn, &attendee.email).await?.map(|user| user.id))
 }
 
 /// Two issuers may vouch for one address; the older account counts.
 async fn verified(txn: &Txn, email: &str) -> Result<Option<user::Model>> {
     let users = user::Entity::find_by_verified_email(email);
-    let oldest = users.order_by_asc(user::Column::CreatedAt).order_by_asc(user::Column::Id);
+    let oldest = users
+        .order_by_asc(user::Column::CreatedAt)
+        .order_by_asc(user::Column::Id);
     Ok(oldest.one(&**txn).await?)
 }
 
-async fn coach(txn: &Txn, organizer: &Organizer, account: &str, now: DateTime<Utc>) -> Result<coach::Model> {
-    if let Some(link) = connection::Entity::find_by_external(PROVIDER, account).one(&**txn).await? {
+async fn coach(
+    txn: &Txn,
+    organizer: &Organizer,
+    account: &str,
+    now: DateTime<Utc>,
+) -> Result<coach::Model> {
+    if let Some(link) = connection::Entity::find_by_external(PROVIDER, account)
+        .one(&**txn)
+        .await?
+    {
         let coach = coach::Entity::find_by_id(link.coach_id).one(&**txn).await?;
         return coach.ok_or_else(|| Error::internal("a connection", "without its coach"));
     }
@@ -81,16 +120,34 @@ async fn coach(txn: &Txn, organizer: &Organizer, account: &str, now: DateTime<Ut
 
 /// The profile of somebody who has signed up here with the address they have there.
 async fn own_coach(txn: &Txn, organizer: &Organizer) -> Result<Option<coach::Model>> {
-    let Some(email) = &organizer.email else { return Ok(None) };
-    let users = user::Entity::find_by_verified_email(email).all(&**txn).await?;
-    let profiles = coach::Entity::find().filter(coach::Column::UserId.is_in(users.iter().map(|user| user.id)));
-    Ok(profiles.order_by_asc(coach::Column::CreatedAt).one(&**txn).await?)
+    let Some(email) = &organizer.email else {
+        return Ok(None);
+    };
+    let users = user::Entity::find_by_verified_email(email)
+        .all(&**txn)
+        .await?;
+    let profiles =
+        coach::Entity::find().filter(coach::Column::UserId.is_in(users.iter().map(|user| user.id)));
+    Ok(profiles
+        .order_by_asc(coach::Column::CreatedAt)
+        .one(&**txn)
+        .await?)
 }
 
-async fn import_coach(txn: &Txn, organizer: &Organizer, now: DateTime<Utc>) -> Result<coach::Model> {
+async fn import_coach(
+    txn: &Txn,
+    organizer: &Organizer,
+    now: DateTime<Utc>,
+) -> Result<coach::Model> {
     let id = entity::new_id();
-    let zone = organizer.time_zone.clone().filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
-    let name = organizer.name.clone().or_else(|| organizer.username.clone());
+    let zone = organizer
+        .time_zone
+        .clone()
+        .filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
+    let name = organizer
+        .name
+        .clone()
+        .or_else(|| organizer.username.clone());
     let coach = coach::ActiveModel {
         id: Set(id),
         user_id: Set(None),
@@ -111,23 +168,43 @@ async fn import_coach(txn: &Txn, organizer: &Organizer, now: DateTime<Utc>) -> R
     Ok(coach.insert(&**txn).await?)
 }
 
-async fn event_type(txn: &Txn, said: &Derived, coach: &coach::Model, now: DateTime<Utc>) -> Result<event_type::Model> {
+async fn event_type(
+    txn: &Txn,
+    said: &Derived,
+    coach: &coach::Model,
+    now: DateTime<Utc>,
+) -> Result<event_type::Model> {
     // Bookings without a type of their own share one per coach.
-    let id = said.offer.id.map_or_else(|| format!("none-{}", coach.id.simple()), |id| id.to_string());
-    if let Some(known) = event_type::Entity::find_by_provider_id(PROVIDER, &id).one(&**txn).await? {
+    let id = said.offer.id.map_or_else(
+        || format!("none-{}", coach.id.simple()),
+        |id| id.to_string(),
+    );
+    if let Some(known) = event_type::Entity::find_by_provider_id(PROVIDER, &id)
+        .one(&**txn)
+        .await?
+    {
         return Ok(known);
     }
     let slug = free_slug(txn, said, coach.id, &id).await?;
-    let event_type = imported(said, coach.id, slug, id, now).insert(&**txn).await?;
-    event_type_host::ActiveModel { event_type_id: Set(event_type.id), coach_id: Set(coach.id), position: Set(0) }
+    let event_type = imported(said, coach.id, slug, id, now)
         .insert(&**txn)
         .await?;
+    event_type_host::ActiveModel {
+        event_type_id: Set(event_type.id),
+        coach_id: Set(coach.id),
+        position: Set(0),
+    }
+    .insert(&**txn)
+    .await?;
     Ok(event_type)
 }
 
 async fn free_slug(txn: &Txn, said: &Derived, coach_id: Uuid, id: &str) -> Result<String> {
     let slug = said.offer.slug.clone().filter(|slug| {
-        (1..=64).contains(&slug.len()) && slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        (1..=64).contains(&slug.len())
+            && slug
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     });
     let slug = slug.unwrap_or_else(|| "calcom".to_owned());
     let taken = event_type::Entity::find()
@@ -135,7 +212,11 @@ async fn free_slug(txn: &Txn, said: &Derived, coach_id: Uuid, id: &str) -> Resul
         .filter(event_type::Column::Slug.eq(&slug))
         .one(&**txn)
         .await?;
-    Ok(if taken.is_some() { format!("{slug}-calcom-{id}") } else { slug })
+    Ok(if taken.is_some() {
+        format!("{slug}-calcom-{id}")
+    } else {
+        slug
+    })
 }
 
 fn imported(
@@ -145,9 +226,17 @@ fn imported(
     provider_id: String,
     now: DateTime<Utc>,
 ) -> event_type::ActiveModel {
-    let length = said.offer.length_minutes.unwrap_or_else(|| (said.ends_at - said.starts_at).num_minutes());
-    let length = i32::try_from(length.clamp(1, 31 * 24 * 60)).expect("clamped to a month of minutes");
-    let title = said.offer.title.clone().unwrap_or_else(|| "Cal.com booking".to_owned());
+    let length = said
+        .offer
+        .length_minutes
+        .unwrap_or_else(|| (said.ends_at - said.starts_at).num_minutes());
+    let length =
+        i32::try_from(length.clamp(1, 31 * 24 * 60)).expect("clamped to a month of minutes");
+    let title = said
+        .offer
+        .title
+        .clone()
+        .unwrap_or_else(|| "Cal.com booking".to_owned());
     event_type::ActiveModel {
         id: Set(entity::new_id()),
         coach_id: Set(coach_id),
@@ -173,7 +262,8 @@ fn imported(
         questions: Set(Questions::default()),
         policy: Set(Policy::default()),
         requires_approval: Set(said.requires_approval),
-        seats: Set(i32::try_from(said.seats.unwrap_or(1).clamp(1, 10_000)).expect("clamped to a small number")),
+        seats: Set(i32::try_from(said.seats.unwrap_or(1).clamp(1, 10_000))
+            .expect("clamped to a small number")),
         schedule_id: Set(None),
         provider: Set(Some(PROVIDER.to_owned())),
         provider_event_type_id: Set(Some(provider_id)),

@@ -17,7 +17,8 @@ pub(super) struct Access<'a> {
 }
 
 impl Access<'_> {
-    /// Makes a call with the coach's credential; once more with a new one when the first is no longer taken.
+    /// Makes a call with the coach's credential; once more with a new one when the first is no
+    /// longer taken.
     ///
     /// # Errors
     /// What the call gives. Without a credential nothing is sent, and the error says so.
@@ -36,7 +37,9 @@ impl Access<'_> {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let lent = connection::credential(self.app, self.coach_id, self.reason).await.map_err(without)?;
+        let lent = connection::credential(self.app, self.coach_id, self.reason)
+            .await
+            .map_err(without)?;
         let outcome = ask(lent.credential.clone()).await;
         if let Err(fault) = &outcome
             && let Err(error) = connection::report(self.app, &lent, fault).await
@@ -48,7 +51,10 @@ impl Access<'_> {
 }
 
 fn is_about_token(fault: &Fault) -> bool {
-    matches!(fault.refusal, Some(Refusal::TokenExpired | Refusal::TokenRevoked))
+    matches!(
+        fault.refusal,
+        Some(Refusal::TokenExpired | Refusal::TokenRevoked)
+    )
 }
 
 /// Nothing was sent.

@@ -1,10 +1,13 @@
-//! What a coach has at Cal.com besides bookings: what they offer, their hours, and what they have connected.
+//! What a coach has at Cal.com besides bookings: what they offer, their hours, and what they have
+//! connected.
 
 use std::time::Duration;
 
 use entity::Uuid;
 use providers::Error as Fault;
-use providers::cal_com::{Client, Credential, EventType, EventTypeChange, EventTypeFilter, Schedule, ScheduleChange};
+use providers::cal_com::{
+    Client, Credential, EventType, EventTypeChange, EventTypeFilter, Schedule, ScheduleChange,
+};
 
 use super::access::Access;
 use crate::app::App;
@@ -22,28 +25,50 @@ impl<'a> Account<'a> {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Option<Self>> {
-        let Some(client) = app.cal_com.clone() else { return Ok(None) };
+    pub(crate) async fn of_coach(
+        app: &'a App,
+        coach_id: Uuid,
+        reason: impl Into<Reason>,
+    ) -> Result<Option<Self>> {
+        let Some(client) = app.cal_com.clone() else {
+            return Ok(None);
+        };
         if !connection::is_live(app.db.write_one(), coach_id).await? {
             return Ok(None);
         }
-        Ok(Some(Self { client, access: Access { app, coach_id, reason: reason.into() } }))
+        Ok(Some(Self {
+            client,
+            access: Access {
+                app,
+                coach_id,
+                reason: reason.into(),
+            },
+        }))
     }
 
     /// The same, with so much time for each call.
     pub(crate) fn within(self, budget: Duration) -> Self {
-        Self { client: self.client.within(budget), ..self }
+        Self {
+            client: self.client.within(budget),
+            ..self
+        }
     }
 
-    /// Makes any call of the client's with the coach's credential, once more with a new one when the first is no longer taken.
+    /// Makes any call of the client's with the coach's credential, once more with a new one when
+    /// the first is no longer taken.
     ///
     /// # Errors
     /// What the call gives.
-    pub(crate) async fn call<'c, T, F>(&'c self, ask: impl Fn(&'c Client, Credential) -> F) -> Result<T, Fault>
+    pub(crate) async fn call<'c, T, F>(
+        &'c self,
+        ask: impl Fn(&'c Client, Credential) -> F,
+    ) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        self.access.call(|credential| ask(&self.client, credential)).await
+        self.access
+            .call(|credential| ask(&self.client, credential))
+            .await
     }
 
     /// All they offer, hidden ones included.
@@ -52,25 +77,42 @@ impl<'a> Account<'a> {
     /// When they cannot be read.
     pub(crate) async fn event_types(&self) -> Result<Vec<EventType>, Fault> {
         let all = &EventTypeFilter::default();
-        self.call(|client, credential| async move { client.list_event_types(&credential, all).await }).await
+        self.call(
+            |client, credential| async move { client.list_event_types(&credential, all).await },
+        )
+        .await
     }
 
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn event_type(&self, id: i64) -> Result<EventType, Fault> {
-        self.call(|client, credential| async move { client.get_event_type(&credential, id).await }).await
+        self.call(|client, credential| async move { client.get_event_type(&credential, id).await })
+            .await
     }
 
     /// # Errors
     /// When that is refused or not certain. Look for the slug before trying again.
-    pub(crate) async fn create_event_type(&self, change: &EventTypeChange) -> Result<EventType, Fault> {
-        self.call(|client, credential| async move { client.create_event_type(&credential, change).await }).await
+    pub(crate) async fn create_event_type(
+        &self,
+        change: &EventTypeChange,
+    ) -> Result<EventType, Fault> {
+        self.call(|client, credential| async move {
+            client.create_event_type(&credential, change).await
+        })
+        .await
     }
 
     /// # Errors
     /// When that is refused or not certain; doing it again is harmless.
-    pub(crate) async fn update_event_type(&self, id: i64, change: &EventTypeChange) -> Result<EventType, Fault> {
-        self.call(|client, credential| async move { client.update_event_type(&credential, id, change).await }).await
+    pub(crate) async fn update_event_type(
+        &self,
+        id: i64,
+        change: &EventTypeChange,
+    ) -> Result<EventType, Fault> {
+        self.call(|client, credential| async move {
+            client.update_event_type(&credential, id, change).await
+        })
+        .await
     }
 
     /// All their hours.
@@ -78,18 +120,29 @@ impl<'a> Account<'a> {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn schedules(&self) -> Result<Vec<Schedule>, Fault> {
-        self.call(|client, credential| async move { client.list_schedules(&credential).await }).await
+        self.call(|client, credential| async move { client.list_schedules(&credential).await })
+            .await
     }
 
     /// # Errors
     /// When that is refused or not certain. Look for the name before trying again.
     pub(crate) async fn create_schedule(&self, change: &ScheduleChange) -> Result<Schedule, Fault> {
-        self.call(|client, credential| async move { client.create_schedule(&credential, change).await }).await
+        self.call(
+            |client, credential| async move { client.create_schedule(&credential, change).await },
+        )
+        .await
     }
 
     /// # Errors
     /// When that is refused or not certain; doing it again is harmless.
-    pub(crate) async fn update_schedule(&self, id: i64, change: &ScheduleChange) -> Result<Schedule, Fault> {
-        self.call(|client, credential| async move { client.update_schedule(&credential, id, change).await }).await
+    pub(crate) async fn update_schedule(
+        &self,
+        id: i64,
+        change: &ScheduleChange,
+    ) -> Result<Schedule, Fault> {
+        self.call(|client, credential| async move {
+            client.update_schedule(&credential, id, change).await
+        })
+        .await
     }
 }

@@ -1,8 +1,9 @@
 //! What is known of free time at Cal.com, and since when.
 //!
-//! Their answer takes from a tenth of a second to for ever, and there is a quota. So answers are kept, week by week. One that is new
-//! enough is given as it is; an older one is given as well, while a new one is fetched; only where nothing is known does anyone wait, and
-//! never longer than they want to. Whoever asks for the same week at the same time waits for the same fetch.
+//! Their answer takes from a tenth of a second to for ever, and there is a quota. So answers are
+//! kept, week by week. One that is new enough is given as it is; an older one is given as well,
+//! while a new one is fetched; only where nothing is known does anyone wait, and never longer than
+//! they want to. Whoever asks for the same week at the same time waits for the same fetch.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +48,8 @@ struct Entry {
     known: Option<Known>,
     /// Counts what has happened that makes an answer doubtful.
     doubts: u64,
-    /// How many of them the last answer has seen: where it was asked for before the last one, it may be shown, but not relied on.
+    /// How many of them the last answer has seen: where it was asked for before the last one, it
+    /// may be shown, but not relied on.
     answered: u64,
     /// How many of them there were when the fetch began that is under way.
     asked: u64,
@@ -58,7 +60,11 @@ struct Entry {
 
 impl Entry {
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
-        self.doubts == self.answered && self.known.as_ref().is_some_and(|known| now - known.read_at <= FRESH)
+        self.doubts == self.answered
+            && self
+                .known
+                .as_ref()
+                .is_some_and(|known| now - known.read_at <= FRESH)
     }
 }
 
@@ -75,7 +81,8 @@ pub(super) struct Look {
     pub(super) is_fresh: bool,
     /// Somebody is fetching it.
     pub(super) fetching: Option<watch::Receiver<()>>,
-    /// It is for the caller to fetch it, and to say so by [`SlotCache::store`] or [`SlotCache::fail`].
+    /// It is for the caller to fetch it, and to say so by [`SlotCache::store`] or
+    /// [`SlotCache::fail`].
     pub(super) to_fetch: Option<watch::Sender<()>>,
 }
 
@@ -104,8 +111,12 @@ impl SlotCache {
             entry.known.take_if(|known| now - known.read_at > USELESS);
             let is_fresh = entry.is_fresh(now);
             // Whoever was fetching may be gone without a word.
-            let fetching = entry.fetching.clone().filter(|fetching| fetching.has_changed().is_ok());
-            let may_fetch = !is_fresh && fetching.is_none() && entry.not_before.is_none_or(|then| then <= now);
+            let fetching = entry
+                .fetching
+                .clone()
+                .filter(|fetching| fetching.has_changed().is_ok());
+            let may_fetch =
+                !is_fresh && fetching.is_none() && entry.not_before.is_none_or(|then| then <= now);
             let (to_fetch, fetching) = if may_fetch {
                 let (sender, receiver) = watch::channel(());
                 entry.fetching = Some(receiver.clone());
@@ -114,11 +125,17 @@ impl SlotCache {
             } else {
                 (None, fetching)
             };
-            Look { known: entry.known.clone(), is_fresh, fetching, to_fetch }
+            Look {
+                known: entry.known.clone(),
+                is_fresh,
+                fetching,
+                to_fetch,
+            }
         })
     }
 
-    /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in it.
+    /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in
+    /// it.
     pub(super) fn store(&self, key: &Key, known: Known) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
@@ -141,10 +158,14 @@ impl SlotCache {
         });
     }
 
-    /// Something has changed in a coach's calendar: what is known of it is looked at again before anyone relies on it.
+    /// Something has changed in a coach's calendar: what is known of it is looked at again before
+    /// anyone relies on it.
     pub fn doubt(&self, coach_id: Uuid) {
         self.with(|weeks| {
-            for entry in weeks.values_mut().filter(|entry| entry.coach_id == coach_id) {
+            for entry in weeks
+                .values_mut()
+                .filter(|entry| entry.coach_id == coach_id)
+            {
                 entry.doubts += 1;
             }
         });
@@ -172,7 +193,12 @@ mod tests {
     const COACH: Uuid = Uuid::from_u128(7);
 
     fn key() -> Key {
-        Key { event_type: 1, length: None, moving: None, week: 2_900 }
+        Key {
+            event_type: 1,
+            length: None,
+            moving: None,
+            week: 2_900,
+        }
     }
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -180,7 +206,10 @@ mod tests {
     }
 
     fn answer(second: i64) -> Known {
-        Known { starts: Arc::from([at(3_600)]), read_at: at(second) }
+        Known {
+            starts: Arc::from([at(3_600)]),
+            read_at: at(second),
+        }
     }
 
     #[test]

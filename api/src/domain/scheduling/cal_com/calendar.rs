@@ -8,8 +8,8 @@ use entity::booking_event::ActorKind;
 use entity::scheduler_request::{Kind, Model as Request};
 use entity::{Uuid, booking, event_type};
 use providers::cal_com::{
-    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey, MarkAbsent, NewAttendee,
-    NewBooking, NewGuest, Refusal, Reschedule, Slot, SlotQuery,
+    self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey,
+    MarkAbsent, NewAttendee, NewBooking, NewGuest, Refusal, Reschedule, Slot, SlotQuery,
 };
 use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
@@ -51,11 +51,26 @@ pub(crate) enum Outcome {
 /// Something that was decided here and is to be done there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Cancel { uid: String, reason: Option<String> },
-    Confirm { uid: String },
-    Decline { uid: String, reason: Option<String> },
-    MarkAbsent { uid: String, email: String, absent: bool },
-    Invite { uid: String, guests: Vec<String> },
+    Cancel {
+        uid: String,
+        reason: Option<String>,
+    },
+    Confirm {
+        uid: String,
+    },
+    Decline {
+        uid: String,
+        reason: Option<String>,
+    },
+    MarkAbsent {
+        uid: String,
+        email: String,
+        absent: bool,
+    },
+    Invite {
+        uid: String,
+        guests: Vec<String>,
+    },
 }
 
 /// What came of a step.
@@ -82,11 +97,16 @@ impl Step {
 }
 
 impl<'a> Calendar<'a> {
-    /// The calendar a booking is in, for a person where one asked; `None` where we have no access to it.
+    /// The calendar a booking is in, for a person where one asked; `None` where we have no access
+    /// to it.
     ///
     /// # Errors
     /// When the database fails or the access cannot be renewed.
-    pub(crate) async fn of(app: &'a App, booking: &booking::Model, actor_id: Option<Uuid>) -> Result<Option<Self>> {
+    pub(crate) async fn of(
+        app: &'a App,
+        booking: &booking::Model,
+        actor_id: Option<Uuid>,
+    ) -> Result<Option<Self>> {
         Self::of_coach(app, booking.coach_id, Purpose::Booking.asked_by(actor_id)).await
     }
 
@@ -94,12 +114,25 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub(crate) async fn of_coach(app: &'a App, coach_id: Uuid, reason: impl Into<Reason>) -> Result<Option<Self>> {
-        let Some(client) = app.cal_com.as_ref() else { return Ok(None) };
+    pub(crate) async fn of_coach(
+        app: &'a App,
+        coach_id: Uuid,
+        reason: impl Into<Reason>,
+    ) -> Result<Option<Self>> {
+        let Some(client) = app.cal_com.as_ref() else {
+            return Ok(None);
+        };
         if !connection::is_live(app.db.write_one(), coach_id).await? {
             return Ok(None);
         }
-        Ok(Some(Self { client, access: Access { app, coach_id, reason: reason.into() } }))
+        Ok(Some(Self {
+            client,
+            access: Access {
+                app,
+                coach_id,
+                reason: reason.into(),
+            },
+        }))
     }
 
     /// Asks for a booking, or for another time for one.
@@ -107,7 +140,12 @@ impl<'a> Calendar<'a> {
         let done = match wish.request.kind {
             Kind::Book => self.book(wish).await,
             Kind::Move => self.reschedule(wish).await,
-            Kind::Undo => return Outcome::Refused { code: "NOTHING_ASKED".to_owned(), may_exist: false },
+            Kind::Undo => {
+                return Outcome::Refused {
+                    code: "NOTHING_ASKED".to_owned(),
+                    may_exist: false,
+                };
+            }
         };
         done.map_or_else(judged, |booking| Outcome::Done(tell_of(&booking)))
     }
@@ -121,15 +159,22 @@ impl<'a> Calendar<'a> {
             phone_number: None,
             language: None,
         };
-        let mut new = NewBooking::new(EventTypeKey::id(their_id(&wish.event_type)?), booking.starts_at, attendee);
-        new.metadata.insert(super::REQUEST.to_owned(), wish.request.id.to_string());
+        let mut new = NewBooking::new(
+            EventTypeKey::id(their_id(&wish.event_type)?),
+            booking.starts_at,
+            attendee,
+        );
+        new.metadata
+            .insert(super::REQUEST.to_owned(), wish.request.id.to_string());
         new.answers = booking.answers.0.iter().map(answer).collect();
         new.guests.clone_from(&booking.guests.0);
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
         let new = &new;
-        let made =
-            self.access.call(|credential| async move { self.client.create_booking(&credential, new).await }).await?;
+        let made = self
+            .access
+            .call(|credential| async move { self.client.create_booking(&credential, new).await })
+            .await?;
         Ok(made.into_first())
     }
 
@@ -141,9 +186,16 @@ impl<'a> Calendar<'a> {
         let mut change = Reschedule::to(wish.request.starts_at);
         change.rescheduled_by = by;
         change.reason.clone_from(&wish.request.reason);
-        let (uid, change) = (wish.request.from_uid.as_deref().unwrap_or_default(), &change);
+        let (uid, change) = (
+            wish.request.from_uid.as_deref().unwrap_or_default(),
+            &change,
+        );
         self.access
-            .call(|credential| async move { self.client.reschedule_booking(&credential, uid, change).await })
+            .call(|credential| async move {
+                self.client
+                    .reschedule_booking(&credential, uid, change)
+                    .await
+            })
             .await
     }
 
@@ -176,10 +228,18 @@ impl<'a> Calendar<'a> {
             take: Some(250),
             ..BookingFilter::default()
         };
-        let page =
-            self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await?;
-        let is_wish = |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
-        Ok(page.bookings.iter().filter(is_wish).flat_map(tell_of).collect())
+        let page = self
+            .access
+            .call(|credential| async move { self.client.list_bookings(&credential, filter).await })
+            .await?;
+        let is_wish =
+            |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
+        Ok(page
+            .bookings
+            .iter()
+            .filter(is_wish)
+            .flat_map(tell_of)
+            .collect())
     }
 
     async fn find_moved(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
@@ -198,7 +258,9 @@ impl<'a> Calendar<'a> {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn list(&self, filter: &BookingFilter) -> Result<wire::Page, Fault> {
-        self.access.call(|credential| async move { self.client.list_bookings(&credential, filter).await }).await
+        self.access
+            .call(|credential| async move { self.client.list_bookings(&credential, filter).await })
+            .await
     }
 
     /// A booking and what it was moved to, if it was.
@@ -207,8 +269,12 @@ impl<'a> Calendar<'a> {
     /// When they cannot be read.
     pub(crate) async fn trail(&self, uid: &str) -> Result<Vec<wire::Booking>, Fault> {
         let mut trail = vec![self.read(uid).await?];
-        // A booking that is moved again and again has a long way; what is not followed to its end comes with the next reading.
-        while let Some(next) = trail.last().and_then(|last| last.rescheduled_to_uid.clone()).filter(|_| trail.len() < 8)
+        // A booking that is moved again and again has a long way; what is not followed to its end
+        // comes with the next reading.
+        while let Some(next) = trail
+            .last()
+            .and_then(|last| last.rescheduled_to_uid.clone())
+            .filter(|_| trail.len() < 8)
         {
             trail.push(self.read(&next).await?);
         }
@@ -220,16 +286,24 @@ impl<'a> Calendar<'a> {
     /// # Errors
     /// When it cannot be read.
     pub(crate) async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
-        self.access.call(|credential| async move { self.client.get_booking(&credential, uid).await }).await
+        self.access
+            .call(|credential| async move { self.client.get_booking(&credential, uid).await })
+            .await
     }
 
     /// Free time.
     ///
     /// # Errors
     /// When it cannot be read within `budget`.
-    pub(crate) async fn slots(&self, query: &SlotQuery, budget: Duration) -> Result<Vec<Slot>, Fault> {
+    pub(crate) async fn slots(
+        &self,
+        query: &SlotQuery,
+        budget: Duration,
+    ) -> Result<Vec<Slot>, Fault> {
         let client = &self.client.within(budget);
-        self.access.call(|credential| async move { client.list_slots(&credential, query).await }).await
+        self.access
+            .call(|credential| async move { client.list_slots(&credential, query).await })
+            .await
     }
 
     /// Ends a booking there, whatever it is; done as well when it has ended before.
@@ -240,7 +314,9 @@ impl<'a> Calendar<'a> {
         let how = &Cancel::default();
         match self
             .access
-            .call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await })
+            .call(
+                |credential| async move { self.client.cancel_booking(&credential, uid, how).await },
+            )
             .await
         {
             Ok(_) => Ok(()),
@@ -256,63 +332,93 @@ impl<'a> Calendar<'a> {
     pub(crate) async fn take(&self, step: &Step) -> Result<Stepped, Fault> {
         let (uid, done) = match step {
             Step::Cancel { uid, reason } => {
-                let how = &Cancel { reason: reason.clone(), ..Cancel::default() };
+                let how = &Cancel {
+                    reason: reason.clone(),
+                    ..Cancel::default()
+                };
                 let done = self
                     .access
-                    .call(|credential| async move { self.client.cancel_booking(&credential, uid, how).await })
+                    .call(|credential| async move {
+                        self.client.cancel_booking(&credential, uid, how).await
+                    })
                     .await;
                 (uid, done.map(|all| all.into_one(uid)))
             }
             Step::Confirm { uid } => (
                 uid,
-                self.access.call(|credential| async move { self.client.confirm_booking(&credential, uid).await }).await,
+                self.access
+                    .call(|credential| async move {
+                        self.client.confirm_booking(&credential, uid).await
+                    })
+                    .await,
             ),
             Step::Decline { uid, reason } => {
                 let reason = reason.as_deref();
                 (
                     uid,
                     self.access
-                        .call(|credential| async move { self.client.decline_booking(&credential, uid, reason).await })
+                        .call(|credential| async move {
+                            self.client.decline_booking(&credential, uid, reason).await
+                        })
                         .await,
                 )
             }
             Step::MarkAbsent { uid, email, absent } => {
-                let absence = AttendeeAbsence { email: email.clone(), absent: *absent };
-                let who = &MarkAbsent { host: None, attendees: vec![absence] };
+                let absence = AttendeeAbsence {
+                    email: email.clone(),
+                    absent: *absent,
+                };
+                let who = &MarkAbsent {
+                    host: None,
+                    attendees: vec![absence],
+                };
                 (
                     uid,
                     self.access
-                        .call(|credential| async move { self.client.mark_absent(&credential, uid, who).await })
+                        .call(|credential| async move {
+                            self.client.mark_absent(&credential, uid, who).await
+                        })
                         .await,
                 )
             }
             Step::Invite { uid, guests } => {
-                let guests = &guests.iter().map(|email| NewGuest::by_email(email)).collect::<Vec<_>>();
+                let guests = &guests
+                    .iter()
+                    .map(|email| NewGuest::by_email(email))
+                    .collect::<Vec<_>>();
                 (
                     uid,
                     self.access
-                        .call(|credential| async move { self.client.add_guests(&credential, uid, guests).await })
+                        .call(|credential| async move {
+                            self.client.add_guests(&credential, uid, guests).await
+                        })
                         .await,
                 )
             }
         };
         match done {
-            Ok(booking) if !lists(&booking, step) => {
-                Ok(Stepped::Partly(tell_of(&booking), "not every guest was taken"))
-            }
+            Ok(booking) if !lists(&booking, step) => Ok(Stepped::Partly(
+                tell_of(&booking),
+                "not every guest was taken",
+            )),
             Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
             Err(fault) => match &fault.refusal {
                 Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
                 Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
-                Some(Refusal::NotOwner | Refusal::Forbidden) => Ok(Stepped::Impossible("forbidden")),
-                // Guests are unwanted there, too many, or another spelling of somebody who comes: that does not change by asking again.
+                Some(Refusal::NotOwner | Refusal::Forbidden) => {
+                    Ok(Stepped::Impossible("forbidden"))
+                }
+                // Guests are unwanted there, too many, or another spelling of somebody who comes:
+                // that does not change by asking again.
                 _ if matches!(step, Step::Invite { .. })
                     && matches!(fault.kind, FaultKind::Rejected | FaultKind::Conflict) =>
                 {
                     Ok(Stepped::Impossible("guests are refused"))
                 }
                 // It stands there already, or has gone on: what is there now is read.
-                Some(_) if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict => {
+                Some(_)
+                    if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict =>
+                {
                     Ok(Stepped::Told(tell_of(&self.read(uid).await?)))
                 }
                 _ => Err(fault),
@@ -323,8 +429,17 @@ impl<'a> Calendar<'a> {
 
 /// The event type's number at Cal.com.
 pub(super) fn their_id(event_type: &event_type::Model) -> Result<i64, Fault> {
-    let id = event_type.provider_event_type_id.as_deref().and_then(|id| id.parse().ok());
-    id.ok_or_else(|| Fault::new(providers::Provider::CalCom, FaultKind::NotFound, "the event type is not at Cal.com"))
+    let id = event_type
+        .provider_event_type_id
+        .as_deref()
+        .and_then(|id| id.parse().ok());
+    id.ok_or_else(|| {
+        Fault::new(
+            providers::Provider::CalCom,
+            FaultKind::NotFound,
+            "the event type is not at Cal.com",
+        )
+    })
 }
 
 fn answer(answer: &Answer) -> (String, Value) {
@@ -339,9 +454,12 @@ fn answer(answer: &Answer) -> (String, Value) {
     (answer.key.clone(), value)
 }
 
-/// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a word.
+/// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a
+/// word.
 fn lists(booking: &wire::Booking, step: &Step) -> bool {
-    let Step::Invite { guests, .. } = step else { return true };
+    let Step::Invite { guests, .. } = step else {
+        return true;
+    };
     let listed = guests_of(booking);
     guests.iter().all(|guest| listed.contains(guest))
 }
@@ -349,13 +467,21 @@ fn lists(booking: &wire::Booking, step: &Step) -> bool {
 fn is_over(fault: &Fault) -> bool {
     matches!(
         &fault.refusal,
-        Some(Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::Ended | Refusal::UnknownBooking)
+        Some(
+            Refusal::AlreadyCanceled
+                | Refusal::AlreadyRescheduled { .. }
+                | Refusal::Ended
+                | Refusal::UnknownBooking
+        )
     )
 }
 
 /// What an error says about whether it was done.
 fn judged(fault: Fault) -> Outcome {
-    let refused = |code: &str, may_exist| Outcome::Refused { code: code.to_owned(), may_exist };
+    let refused = |code: &str, may_exist| Outcome::Refused {
+        code: code.to_owned(),
+        may_exist,
+    };
     match &fault.refusal {
         Some(Refusal::SlotTaken | Refusal::AlreadyBooked) => refused("SLOT_TAKEN", true),
         Some(Refusal::SeatsFull) => refused("SLOT_TAKEN", false),
@@ -363,14 +489,19 @@ fn judged(fault: Fault) -> Outcome {
         Some(Refusal::OutsideWindow) => refused("SLOT_NOT_OFFERED", false),
         Some(Refusal::AttendeeLimit | Refusal::BookingLimit) => refused("LIMIT_REACHED", false),
         Some(Refusal::UnknownEventType) => refused("NOT_OFFERED_ANY_MORE", false),
-        Some(Refusal::MissingAnswer { .. } | Refusal::InvalidAnswer { .. }) => refused("ANSWER_REFUSED", false),
-        Some(Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::UnknownBooking) => {
-            refused("CHANGED_MEANWHILE", true)
+        Some(Refusal::MissingAnswer { .. } | Refusal::InvalidAnswer { .. }) => {
+            refused("ANSWER_REFUSED", false)
         }
+        Some(
+            Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::UnknownBooking,
+        ) => refused("CHANGED_MEANWHILE", true),
         _ if fault.outcome_unknown() => Outcome::Unknown(fault),
         _ => match fault.kind {
-            // Not answered at all, or turned away unread: by the credential, the quota, or before it was sent.
-            FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Unauthorized => Outcome::NotSent(fault),
+            // Not answered at all, or turned away unread: by the credential, the quota, or before
+            // it was sent.
+            FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Unauthorized => {
+                Outcome::NotSent(fault)
+            }
             FaultKind::NotFound => refused("NOT_OFFERED_ANY_MORE", false),
             _ => refused("REFUSED", true),
         },

@@ -1,4 +1,5 @@
-//! Hours in our words and in Cal.com's. Theirs are checked here: they take anything of the right form.
+//! Hours in our words and in Cal.com's. Theirs are checked here: they take anything of the right
+//! form.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,7 +13,8 @@ use serde::Serialize;
 
 use crate::domain::scheduling::native::{self, Interval, Minute};
 
-/// What both sides can say about hours. Days that are over are left out: they are no news to either side.
+/// What both sides can say about hours. Days that are over are left out: they are no news to either
+/// side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Week {
     pub(crate) name: String,
@@ -32,17 +34,26 @@ impl Week {
         Self {
             name: row.name.clone(),
             time_zone: row.time_zone.clone(),
-            weekly: row.weekly.0.iter().map(|rule| (rule.weekday, rule.from, rule.until)).collect(),
-            dates: coming.map(|date| (date.date, date.hours.0.clone())).collect(),
+            weekly: row
+                .weekly
+                .0
+                .iter()
+                .map(|rule| (rule.weekday, rule.from, rule.until))
+                .collect(),
+            dates: coming
+                .map(|date| (date.date, date.hours.0.clone()))
+                .collect(),
         }
     }
 
     /// Hours of theirs.
     pub(crate) fn theirs(schedule: &Schedule, today: NaiveDate) -> Self {
-        let each = schedule
-            .availability
-            .iter()
-            .flat_map(|hours| hours.days.iter().map(|day| (number(*day), minute(hours.starts), end(hours.ends))));
+        let each = schedule.availability.iter().flat_map(|hours| {
+            hours
+                .days
+                .iter()
+                .map(|day| (number(*day), minute(hours.starts), end(hours.ends)))
+        });
         let mut weekly: Vec<_> = each.collect();
         weekly.sort_unstable();
         let mut dates: BTreeMap<NaiveDate, Vec<(u16, u16)>> = BTreeMap::new();
@@ -53,20 +64,36 @@ impl Week {
                 hours.sort_unstable();
             }
         }
-        Self { name: schedule.name.clone(), time_zone: schedule.time_zone.clone(), weekly, dates }
+        Self {
+            name: schedule.name.clone(),
+            time_zone: schedule.time_zone.clone(),
+            weekly,
+            dates,
+        }
     }
 
-    /// The same with the days closed on which the coach is away, as far as they are no news to either side.
+    /// The same with the days closed on which the coach is away, as far as they are no news to
+    /// either side.
     pub(crate) fn without(mut self, away: &[Interval], today: NaiveDate) -> Self {
-        let Ok(zone) = self.time_zone.parse::<Tz>() else { return self };
+        let Ok(zone) = self.time_zone.parse::<Tz>() else {
+            return self;
+        };
         for away in away {
-            let (from, until) =
-                (away.from.with_timezone(&zone).naive_local(), away.until.with_timezone(&zone).naive_local());
-            let days = from.date().max(today).iter_days().take_while(|day| *day <= until.date());
+            let (from, until) = (
+                away.from.with_timezone(&zone).naive_local(),
+                away.until.with_timezone(&zone).naive_local(),
+            );
+            let days = from
+                .date()
+                .max(today)
+                .iter_days()
+                .take_while(|day| *day <= until.date());
             for day in days {
                 let open = self.hours_of(day);
-                let left: Vec<_> =
-                    open.iter().flat_map(|hours| less(*hours, minutes(day, from), minutes(day, until))).collect();
+                let left: Vec<_> = open
+                    .iter()
+                    .flat_map(|hours| less(*hours, minutes(day, from), minutes(day, until)))
+                    .collect();
                 if left != open {
                     self.dates.insert(day, left);
                 }
@@ -85,8 +112,9 @@ impl Week {
         self.dates.get(&day).cloned().unwrap_or_else(of_week)
     }
 
-    /// Puts the dates back as they were before [`without`](Self::without) closed some of them: `own` is what they were, `told` what was
-    /// made of them. A date that says anything else was changed there.
+    /// Puts the dates back as they were before [`without`](Self::without) closed some of them:
+    /// `own` is what they were, `told` what was made of them. A date that says anything else was
+    /// changed there.
     pub(crate) fn reopened(mut self, own: &Self, told: &Self) -> Self {
         for (day, hours) in &told.dates {
             if own.dates.get(day) != Some(hours) && self.dates.get(day) == Some(hours) {
@@ -102,11 +130,19 @@ impl Week {
     /// What is to be written there so that it says the same.
     pub(crate) fn change(&self) -> ScheduleChange {
         let weekly = self.weekly.iter().filter_map(|&(day, from, until)| {
-            Some(Hours { days: vec![weekday(day)?], starts: time(from)?, ends: time(until)? })
+            Some(Hours {
+                days: vec![weekday(day)?],
+                starts: time(from)?,
+                ends: time(until)?,
+            })
         });
         let dates = self.dates.iter().flat_map(|(date, hours)| {
             let open = hours.iter().filter_map(|&(from, until)| {
-                Some(DayOverride { date: *date, starts: time(from)?, ends: time(until)? })
+                Some(DayOverride {
+                    date: *date,
+                    starts: time(from)?,
+                    ends: time(until)?,
+                })
             });
             let off = hours.is_empty().then(|| DayOverride::off(*date));
             open.chain(off).collect::<Vec<_>>()
@@ -122,28 +158,57 @@ impl Week {
 
     /// What is wrong with hours that were made there, for their coach.
     pub(crate) fn problem(&self) -> Option<String> {
-        let Ok(zone) = self.time_zone.parse() else { return Some("the time zone is not known here".to_owned()) };
+        let Ok(zone) = self.time_zone.parse() else {
+            return Some("the time zone is not known here".to_owned());
+        };
         let rules = self.weekly.iter().map(|&(day, from, until)| {
-            Some(native::WeeklyRule { weekday: weekday(day)?, from: Minute::new(from)?, until: Minute::new(until)? })
+            Some(native::WeeklyRule {
+                weekday: weekday(day)?,
+                from: Minute::new(from)?,
+                until: Minute::new(until)?,
+            })
         });
         let dates = self.dates.iter().map(|(date, hours)| {
-            let hours = hours.iter().map(|&(from, until)| Some((Minute::new(from)?, Minute::new(until)?)));
-            Some(native::Override { date: *date, hours: hours.collect::<Option<_>>()? })
+            let hours = hours
+                .iter()
+                .map(|&(from, until)| Some((Minute::new(from)?, Minute::new(until)?)));
+            Some(native::Override {
+                date: *date,
+                hours: hours.collect::<Option<_>>()?,
+            })
         });
-        let (Some(weekly), Some(overrides)) = (rules.collect::<Option<_>>(), dates.collect::<Option<_>>()) else {
+        let (Some(weekly), Some(overrides)) =
+            (rules.collect::<Option<_>>(), dates.collect::<Option<_>>())
+        else {
             return Some("there is a time that no clock shows".to_owned());
         };
-        let wrong = native::Hours { zone, weekly, overrides }.check().err()?;
+        let wrong = native::Hours {
+            zone,
+            weekly,
+            overrides,
+        }
+        .check()
+        .err()?;
         wrong.first().map(ToString::to_string)
     }
 
     /// The weekly hours as a column keeps them.
     pub(crate) fn weekly(&self) -> Weekly {
-        Weekly(self.weekly.iter().map(|&(weekday, from, until)| WeeklyRule { weekday, from, until }).collect())
+        Weekly(
+            self.weekly
+                .iter()
+                .map(|&(weekday, from, until)| WeeklyRule {
+                    weekday,
+                    from,
+                    until,
+                })
+                .collect(),
+        )
     }
 }
 
-/// The minute of a day at which the wall clock shows something, or the end of the day it lies on the other side of.
+/// The minute of a day at which the wall clock shows something, or the end of the day it lies on
+/// the other side of.
 fn minutes(day: NaiveDate, wall: NaiveDateTime) -> u16 {
     match wall.date().cmp(&day) {
         Ordering::Less => 0,
@@ -153,7 +218,11 @@ fn minutes(day: NaiveDate, wall: NaiveDateTime) -> u16 {
 }
 
 /// What is left of hours when some time is taken out of them.
-fn less((from, until): (u16, u16), gone_from: u16, gone_until: u16) -> impl Iterator<Item = (u16, u16)> {
+fn less(
+    (from, until): (u16, u16),
+    gone_from: u16,
+    gone_until: u16,
+) -> impl Iterator<Item = (u16, u16)> {
     let parts = if gone_from >= gone_until {
         [(from, until), (0, 0)]
     } else {
@@ -197,7 +266,10 @@ mod tests {
 
     fn away(from: &str, until: &str) -> [Interval; 1] {
         let at = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
-        [Interval { from: at(from), until: at(until) }]
+        [Interval {
+            from: at(from),
+            until: at(until),
+        }]
     }
 
     /// Monday to Wednesday, nine to five in New York; the last Wednesday of 2026 in the evening.
@@ -217,20 +289,34 @@ mod tests {
         let closed = own().without(&away("2026-12-28T05:00:00Z", "2027-01-04T05:00:00Z"), today);
         let off = ["2026-12-28", "2026-12-29", "2026-12-30"].map(|text| (day(text), Vec::new()));
         assert_eq!(closed.dates, BTreeMap::from(off));
-        // Of days in Berlin, what of them lies in New York's hours: until 18:00 there is not yet past 17:00 in the evening before.
+        // Of days in Berlin, what of them lies in New York's hours: until 18:00 there is not yet
+        // past 17:00 in the evening before.
         let partly = own().without(&away("2026-12-28T23:00:00Z", "2026-12-30T23:00:00Z"), today);
         assert_eq!(partly.dates[&day("2026-12-29")], Vec::new());
-        assert_eq!(partly.dates[&day("2026-12-30")], [(18 * 60, 20 * 60)], "it ends at 18:00 in New York");
+        assert_eq!(
+            partly.dates[&day("2026-12-30")],
+            [(18 * 60, 20 * 60)],
+            "it ends at 18:00 in New York"
+        );
         assert_eq!(partly.dates.len(), 2);
         let noon = own().without(&away("2026-12-28T17:00:00Z", "2026-12-28T18:00:00Z"), today);
-        assert_eq!(noon.dates[&day("2026-12-28")], [(9 * 60, 12 * 60), (13 * 60, 17 * 60)]);
-        assert_eq!(own().without(&away("2026-11-16T05:00:00Z", "2026-11-18T05:00:00Z"), today), own(), "it is over");
+        assert_eq!(
+            noon.dates[&day("2026-12-28")],
+            [(9 * 60, 12 * 60), (13 * 60, 17 * 60)]
+        );
+        assert_eq!(
+            own().without(&away("2026-11-16T05:00:00Z", "2026-11-18T05:00:00Z"), today),
+            own(),
+            "it is over"
+        );
     }
 
     #[test]
     fn what_was_closed_is_put_back_and_what_they_changed_is_not() {
         let (own, today) = (own(), day("2026-11-21"));
-        let told = own.clone().without(&away("2026-12-28T05:00:00Z", "2026-12-31T05:00:00Z"), today);
+        let told = own
+            .clone()
+            .without(&away("2026-12-28T05:00:00Z", "2026-12-31T05:00:00Z"), today);
         assert_eq!(told.clone().reopened(&own, &told), own);
         let mut theirs = told.clone();
         theirs.dates.insert(day("2026-12-29"), vec![(600, 660)]);

@@ -26,8 +26,8 @@ pub(crate) use telling::tell;
 /// Under which our requests go along in a booking's metadata.
 const REQUEST: &str = "courtsideRequest";
 
-/// The request of ours that a booking came from. Whoever books in Cal.com's own page may write there what they like, but cannot guess the
-/// id of a request.
+/// The request of ours that a booking came from. Whoever books in Cal.com's own page may write
+/// there what they like, but cannot guess the id of a request.
 fn request_id(metadata: &BTreeMap<String, String>) -> Option<Uuid> {
     metadata.get(REQUEST)?.parse().ok()
 }

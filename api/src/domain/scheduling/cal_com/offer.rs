@@ -1,13 +1,16 @@
 //! An event type in our words and in Cal.com's.
 
-use entity::event_type::{AnswerKind, Lengths, LocationKind, Model, Question, Questions, Visibility, WindowKind};
+use entity::event_type::{
+    AnswerKind, Lengths, LocationKind, Model, Question, Questions, Visibility, WindowKind,
+};
 use providers::cal_com::{
-    Confirmation, EventLocation, EventType, EventTypeChange, EventTypeSettings, HorizonRule, Question as Field, Seats,
-    Toggle,
+    Confirmation, EventLocation, EventType, EventTypeChange, EventTypeSettings, HorizonRule,
+    Question as Field, Seats, Toggle,
 };
 use serde::Serialize;
 
-/// What both sides can say about an event type. Price and cancellation policy are ours alone: their API takes neither.
+/// What both sides can say about an event type. Price and cancellation policy are ours alone: their
+/// API takes neither.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Offer {
     pub(crate) title: String,
@@ -46,9 +49,16 @@ pub(crate) enum LocationWord {
 
 impl From<&Model> for Offer {
     fn from(row: &Model) -> Self {
-        let window = match (row.window_kind, row.window_days, row.window_from, row.window_until) {
+        let window = match (
+            row.window_kind,
+            row.window_days,
+            row.window_from,
+            row.window_until,
+        ) {
             (WindowKind::Days, Some(days), ..) => Horizon::Days(days.into()),
-            (WindowKind::Range, _, Some(from), Some(until)) => Horizon::Range(from.to_string(), until.to_string()),
+            (WindowKind::Range, _, Some(from), Some(until)) => {
+                Horizon::Range(from.to_string(), until.to_string())
+            }
             _ => Horizon::Unlimited,
         };
         let word = match row.location_kind {
@@ -80,7 +90,10 @@ impl From<&Model> for Offer {
 impl From<&EventType> for Offer {
     fn from(theirs: &EventType) -> Self {
         let settings = &theirs.settings;
-        let mut lengths = settings.length_in_minutes_options.clone().unwrap_or_default();
+        let mut lengths = settings
+            .length_in_minutes_options
+            .clone()
+            .unwrap_or_default();
         lengths.push(theirs.length_in_minutes);
         lengths.sort_unstable();
         lengths.dedup();
@@ -89,7 +102,10 @@ impl From<&EventType> for Offer {
         Self {
             title: theirs.title.trim().to_owned(),
             slug: theirs.slug.clone(),
-            description: settings.description.clone().filter(|text| !text.trim().is_empty()),
+            description: settings
+                .description
+                .clone()
+                .filter(|text| !text.trim().is_empty()),
             length_minutes: theirs.length_in_minutes,
             lengths,
             buffer_before: settings.before_event_buffer.unwrap_or_default(),
@@ -99,8 +115,15 @@ impl From<&EventType> for Offer {
             window: horizon(settings.booking_window.as_ref()),
             location: location(settings.locations.as_deref().unwrap_or_default()),
             questions: fields.filter_map(question).collect(),
-            requires_approval: settings.confirmation_policy.as_ref().is_some_and(|policy| policy.on().is_some()),
-            seats: settings.seats.as_ref().and_then(Toggle::on).map_or(1, |seats| seats.seats_per_time_slot),
+            requires_approval: settings
+                .confirmation_policy
+                .as_ref()
+                .is_some_and(|policy| policy.on().is_some()),
+            seats: settings
+                .seats
+                .as_ref()
+                .and_then(Toggle::on)
+                .map_or(1, |seats| seats.seats_per_time_slot),
             hidden: settings.hidden.unwrap_or_default(),
         }
     }
@@ -128,7 +151,9 @@ fn location(all: &[EventLocation]) -> (LocationWord, Option<String>) {
     match all.first() {
         Some(EventLocation::Link { link, .. }) => (LocationWord::Link, Some(link.clone())),
         Some(EventLocation::Phone { phone, .. }) => (LocationWord::Phone, Some(phone.clone())),
-        Some(EventLocation::Address { address, .. }) => (LocationWord::InPerson, Some(address.clone())),
+        Some(EventLocation::Address { address, .. }) => {
+            (LocationWord::InPerson, Some(address.clone()))
+        }
         _ => (LocationWord::Video, None),
     }
 }
@@ -144,7 +169,9 @@ const KINDS: [(&str, AnswerKind); 7] = [
 ];
 
 fn question(field: &Field) -> Option<Question> {
-    let (_, kind) = KINDS.iter().find(|(word, _)| Some(*word) == field.kind.as_deref())?;
+    let (_, kind) = KINDS
+        .iter()
+        .find(|(word, _)| Some(*word) == field.kind.as_deref())?;
     let key = field.slug.clone()?;
     Some(Question {
         label: field.label.clone().unwrap_or_else(|| key.clone()),
@@ -156,8 +183,14 @@ fn question(field: &Field) -> Option<Question> {
 }
 
 fn field(question: &Question) -> Field {
-    let (word, _) = KINDS.iter().find(|(_, kind)| *kind == question.kind).expect("the table has every kind of answer");
-    let is_text = !matches!(question.kind, AnswerKind::Boolean | AnswerKind::MultipleChoice);
+    let (word, _) = KINDS
+        .iter()
+        .find(|(_, kind)| *kind == question.kind)
+        .expect("the table has every kind of answer");
+    let is_text = !matches!(
+        question.kind,
+        AnswerKind::Boolean | AnswerKind::MultipleChoice
+    );
     Field {
         kind: Some((*word).to_owned()),
         slug: Some(question.key.clone()),
@@ -181,19 +214,28 @@ impl Offer {
             locations: self.locations(before.as_ref()),
             booking_fields: self.fields(there),
             // Null is not taken: what is to follow the length is told the length.
-            slot_interval: self.interval.or_else(|| before.as_ref()?.interval.map(|_| self.length_minutes)),
+            slot_interval: self
+                .interval
+                .or_else(|| before.as_ref()?.interval.map(|_| self.length_minutes)),
             minimum_booking_notice: Some(self.notice),
             before_event_buffer: Some(self.buffer_before),
             after_event_buffer: Some(self.buffer_after),
             booking_window: Some(match &self.window {
                 // Rolling days would be counted otherwise, and never more than 61.
-                Horizon::Days(value) => Toggle::On(HorizonRule::CalendarDays { value: *value, rolling: Some(false) }),
-                Horizon::Range(from, until) => {
-                    Toggle::On(HorizonRule::Range { value: vec![from.clone(), until.clone()] })
-                }
+                Horizon::Days(value) => Toggle::On(HorizonRule::CalendarDays {
+                    value: *value,
+                    rolling: Some(false),
+                }),
+                Horizon::Range(from, until) => Toggle::On(HorizonRule::Range {
+                    value: vec![from.clone(), until.clone()],
+                }),
                 Horizon::Unlimited => Toggle::Off,
             }),
-            confirmation_policy: Some(if self.requires_approval { Toggle::On(always()) } else { Toggle::Off }),
+            confirmation_policy: Some(if self.requires_approval {
+                Toggle::On(always())
+            } else {
+                Toggle::Off
+            }),
             seats: Some(if self.seats > 1 {
                 Toggle::On(Seats {
                     seats_per_time_slot: self.seats,
@@ -215,7 +257,8 @@ impl Offer {
     }
 
     fn options(&self, before: Option<&Self>) -> Option<Vec<i64>> {
-        let has_choice = self.lengths.len() > 1 || before.is_some_and(|before| before.lengths.len() > 1);
+        let has_choice =
+            self.lengths.len() > 1 || before.is_some_and(|before| before.lengths.len() > 1);
         has_choice.then(|| self.lengths.clone())
     }
 
@@ -223,15 +266,31 @@ impl Offer {
     fn locations(&self, before: Option<&Self>) -> Option<Vec<EventLocation>> {
         let value = || self.location.1.clone().unwrap_or_default();
         let location = match self.location.0 {
-            LocationWord::Video if before.is_some_and(|before| before.location.0 == LocationWord::Video) => {
+            LocationWord::Video
+                if before.is_some_and(|before| before.location.0 == LocationWord::Video) =>
+            {
                 return None;
             }
-            LocationWord::Video => EventLocation::Integration { integration: "cal-video".to_owned() },
-            LocationWord::Link => EventLocation::Link { link: value(), public: false },
-            LocationWord::InPerson => EventLocation::Address { address: value(), public: false },
+            LocationWord::Video => EventLocation::Integration {
+                integration: "cal-video".to_owned(),
+            },
+            LocationWord::Link => EventLocation::Link {
+                link: value(),
+                public: false,
+            },
+            LocationWord::InPerson => EventLocation::Address {
+                address: value(),
+                public: false,
+            },
             LocationWord::Phone => {
-                let phone = value().chars().filter(|letter| letter.is_ascii_digit() || *letter == '+').collect();
-                EventLocation::Phone { phone, public: false }
+                let phone = value()
+                    .chars()
+                    .filter(|letter| letter.is_ascii_digit() || *letter == '+')
+                    .collect();
+                EventLocation::Phone {
+                    phone,
+                    public: false,
+                }
             }
         };
         Some(vec![location])
@@ -239,16 +298,22 @@ impl Offer {
 
     /// All own questions; those there that have no word here stay.
     fn fields(&self, there: Option<&EventType>) -> Option<Vec<Field>> {
-        let all = there.and_then(|there| there.settings.booking_fields.as_deref()).unwrap_or_default();
+        let all = there
+            .and_then(|there| there.settings.booking_fields.as_deref())
+            .unwrap_or_default();
         let own: Vec<&Field> = all.iter().filter(|field| !field.is_default).collect();
         if own.is_empty() && self.questions.is_empty() {
             return None;
         }
-        let strange = own.into_iter().filter(|field| question(field).is_none()).cloned();
+        let strange = own
+            .into_iter()
+            .filter(|field| question(field).is_none())
+            .cloned();
         Some(self.questions.iter().map(field).chain(strange).collect())
     }
 
-    /// Writes what this says into a row of ours. What is hidden there is not shown in the directory; what is shown there keeps its place.
+    /// Writes what this says into a row of ours. What is hidden there is not shown in the
+    /// directory; what is shown there keeps its place.
     pub(crate) fn apply(self, row: &mut Model) {
         let small = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
         row.title = self.title.chars().take(120).collect();
@@ -260,9 +325,19 @@ impl Offer {
         row.buffer_after_minutes = small(self.buffer_after);
         row.minimum_notice_minutes = small(self.notice);
         row.slot_interval_minutes = self.interval.map(small);
-        (row.window_kind, row.window_days, row.window_from, row.window_until) = match self.window {
+        (
+            row.window_kind,
+            row.window_days,
+            row.window_from,
+            row.window_until,
+        ) = match self.window {
             Horizon::Days(days) => (WindowKind::Days, Some(small(days)), None, None),
-            Horizon::Range(from, until) => (WindowKind::Range, None, from.parse().ok(), until.parse().ok()),
+            Horizon::Range(from, until) => (
+                WindowKind::Range,
+                None,
+                from.parse().ok(),
+                until.parse().ok(),
+            ),
             Horizon::Unlimited => (WindowKind::Unlimited, None, None, None),
         };
         row.location_kind = match self.location.0 {

@@ -9,57 +9,126 @@ use crate::domain::scheduling::statement::{
 
 /// What a booking that was read says. A booking with seats says something about each of them.
 pub(crate) fn tell_of(booking: &wire::Booking) -> Vec<Telling> {
-    let seats: Vec<&wire::Attendee> = booking.attendees.iter().filter(|attendee| attendee.seat_uid.is_some()).collect();
+    let seats: Vec<&wire::Attendee> = booking
+        .attendees
+        .iter()
+        .filter(|attendee| attendee.seat_uid.is_some())
+        .collect();
     let mut tellings: Vec<Telling> = if seats.is_empty() {
         let guests = guests_of(booking);
         // Whoever was invited to a time that it no longer has is to be told of the new one.
-        let stands = booking.rescheduled_to_uid.is_none() && booking.status != BookingStatus::Canceled;
-        let guests = guests.iter().filter(|_| stands).map(|guest| Telling::guest(&booking.uid, guest));
-        std::iter::once(read(booking, String::new(), booking.attendees.first(), false)).chain(guests).collect()
+        let stands =
+            booking.rescheduled_to_uid.is_none() && booking.status != BookingStatus::Canceled;
+        let guests = guests
+            .iter()
+            .filter(|_| stands)
+            .map(|guest| Telling::guest(&booking.uid, guest));
+        std::iter::once(read(
+            booking,
+            String::new(),
+            booking.attendees.first(),
+            false,
+        ))
+        .chain(guests)
+        .collect()
     } else {
-        let seat = |attendee: &&wire::Attendee| Some(read(booking, address(attendee)?, Some(*attendee), true));
+        let seat = |attendee: &&wire::Attendee| {
+            Some(read(booking, address(attendee)?, Some(*attendee), true))
+        };
         seats.iter().filter_map(seat).collect()
     };
-    tellings.extend(booking.attendees.iter().filter(|attendee| attendee.absent).filter_map(|attendee| {
-        let statement =
-            Statement { at: changed_at(booking), number: booking.id, no_show: Some(true), ..Statement::default() };
-        Some(Telling { uid: booking.uid.clone(), seat: String::new(), kind: no_show(&address(attendee)?), statement })
-    }));
+    tellings.extend(
+        booking
+            .attendees
+            .iter()
+            .filter(|attendee| attendee.absent)
+            .filter_map(|attendee| {
+                let statement = Statement {
+                    at: changed_at(booking),
+                    number: booking.id,
+                    no_show: Some(true),
+                    ..Statement::default()
+                };
+                Some(Telling {
+                    uid: booking.uid.clone(),
+                    seat: String::new(),
+                    kind: no_show(&address(attendee)?),
+                    statement,
+                })
+            }),
+    );
     tellings.extend(booking.rescheduled_to_uid.iter().map(|successor| Telling {
         uid: successor.clone(),
         seat: String::new(),
         kind: SUCCEEDED.to_owned(),
-        statement: Statement { previous_uid: Some(booking.uid.clone()), ..Statement::default() },
+        statement: Statement {
+            previous_uid: Some(booking.uid.clone()),
+            ..Statement::default()
+        },
     }));
     tellings
 }
 
-/// The addresses of the guests as people know them: beside those, there are Cal.com's own for people of the platform.
+/// The addresses of the guests as people know them: beside those, there are Cal.com's own for
+/// people of the platform.
 pub(super) fn guests_of(booking: &wire::Booking) -> Vec<String> {
-    let shown = booking.answers.get("displayGuests").and_then(serde_json::Value::as_array);
-    let shown = shown.map(|guests| guests.iter().filter_map(serde_json::Value::as_str).map(normalised_email).collect());
-    shown.unwrap_or_else(|| booking.guests.iter().map(|guest| normalised_email(guest)).collect())
+    let shown = booking
+        .answers
+        .get("displayGuests")
+        .and_then(serde_json::Value::as_array);
+    let shown = shown.map(|guests| {
+        guests
+            .iter()
+            .filter_map(serde_json::Value::as_str)
+            .map(normalised_email)
+            .collect()
+    });
+    shown.unwrap_or_else(|| {
+        booking
+            .guests
+            .iter()
+            .map(|guest| normalised_email(guest))
+            .collect()
+    })
 }
 
 fn address(attendee: &wire::Attendee) -> Option<String> {
     attendee.email.as_deref().map(normalised_email)
 }
 
-/// When the row changed last, by Cal.com's clock: of two readings the later one is the one with the later change.
+/// When the row changed last, by Cal.com's clock: of two readings the later one is the one with the
+/// later change.
 fn changed_at(booking: &wire::Booking) -> Option<chrono::DateTime<chrono::Utc>> {
-    booking.updated_at.or(booking.created_at).map(|instant| instant.trunc_subsecs(3))
+    booking
+        .updated_at
+        .or(booking.created_at)
+        .map(|instant| instant.trunc_subsecs(3))
 }
 
-fn read(booking: &wire::Booking, seat: String, attendee: Option<&wire::Attendee>, seated: bool) -> Telling {
+fn read(
+    booking: &wire::Booking,
+    seat: String,
+    attendee: Option<&wire::Attendee>,
+    seated: bool,
+) -> Telling {
     let host = booking.hosts.first();
-    let video_url = booking.metadata.get("videoCallUrl").filter(|url| url.starts_with("http"));
+    let video_url = booking
+        .metadata
+        .get("videoCallUrl")
+        .filter(|url| url.starts_with("http"));
     let is_video = |place: &&String| Some(*place) == video_url;
     let length = (booking.ends_at - booking.starts_at).num_minutes();
     let statement = Statement {
         at: changed_at(booking),
         number: booking.id,
-        previous_uid: booking.rescheduled_from_uid.clone().filter(|uid| *uid != booking.uid),
-        lineage_key: booking.ics_uid.clone().filter(|_| booking.recurring_uid.is_none()),
+        previous_uid: booking
+            .rescheduled_from_uid
+            .clone()
+            .filter(|uid| *uid != booking.uid),
+        lineage_key: booking
+            .ics_uid
+            .clone()
+            .filter(|_| booking.recurring_uid.is_none()),
         standing: standing(booking),
         starts_at: Some(booking.starts_at.trunc_subsecs(3)),
         ends_at: Some(booking.ends_at.trunc_subsecs(3)),
@@ -87,11 +156,20 @@ fn read(booking: &wire::Booking, seat: String, attendee: Option<&wire::Attendee>
         video_url: video_url.cloned(),
         seats: seated.then_some(1),
         reason: booking.cancellation_reason.clone(),
-        by: booking.canceled_by.as_deref().or(booking.rescheduled_by.as_deref()).map(normalised_email),
+        by: booking
+            .canceled_by
+            .as_deref()
+            .or(booking.rescheduled_by.as_deref())
+            .map(normalised_email),
         request_id: super::request_id(&booking.metadata),
         ..Statement::default()
     };
-    Telling { uid: booking.uid.clone(), seat, kind: READ.to_owned(), statement }
+    Telling {
+        uid: booking.uid.clone(),
+        seat,
+        kind: READ.to_owned(),
+        statement,
+    }
 }
 
 /// A booking that was moved reads as canceled: what counts is said about its successor.

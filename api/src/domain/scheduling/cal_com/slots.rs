@@ -58,12 +58,17 @@ impl Reading {
     }
 }
 
-/// What is known of free time, waiting no longer than `patience` for what is not known. With `reliable` it also waits for what may be
-/// out of date.
+/// What is known of free time, waiting no longer than `patience` for what is not known. With
+/// `reliable` it also waits for what may be out of date.
 ///
 /// # Errors
 /// When the coach's calendar cannot be reached at all: not connected, or not for this event type.
-pub(crate) async fn read(app: &Arc<App>, question: &Question, patience: Duration, reliable: bool) -> Result<Reading> {
+pub(crate) async fn read(
+    app: &Arc<App>,
+    question: &Question,
+    patience: Duration,
+    reliable: bool,
+) -> Result<Reading> {
     let until = Instant::now() + patience;
     let weeks = weeks(question)?;
     loop {
@@ -75,18 +80,34 @@ pub(crate) async fn read(app: &Arc<App>, question: &Question, patience: Duration
         if under_way.is_empty() || left.is_zero() {
             return Ok(reading(question.range, looks));
         }
-        // What comes of it may be in doubt already: then the next look fetches again, as long as there is time.
-        join_all(under_way.into_iter().map(|fetching| cache::wait(fetching, left))).await;
+        // What comes of it may be in doubt already: then the next look fetches again, as long as
+        // there is time.
+        join_all(
+            under_way
+                .into_iter()
+                .map(|fetching| cache::wait(fetching, left)),
+        )
+        .await;
     }
 }
 
-/// Looks at each week, and has fetched what is not known well enough: weeks that follow each other in one call.
+/// Looks at each week, and has fetched what is not known well enough: weeks that follow each other
+/// in one call.
 fn look(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Look> {
-    let mut looks: Vec<_> = weeks.iter().map(|key| app.slots.look(key, question.coach.id, app.clock.now())).collect();
+    let mut looks: Vec<_> = weeks
+        .iter()
+        .map(|key| app.slots.look(key, question.coach.id, app.clock.now()))
+        .collect();
     let mut to_fetch: Vec<(Key, watch::Sender<()>)> = Vec::new();
     for (key, look) in weeks.iter().zip(&mut looks) {
-        let Some(done) = look.to_fetch.take() else { continue };
-        if to_fetch.len() == MOST_WEEKS || to_fetch.last().is_some_and(|(last, _)| last.week + 1 != key.week) {
+        let Some(done) = look.to_fetch.take() else {
+            continue;
+        };
+        if to_fetch.len() == MOST_WEEKS
+            || to_fetch
+                .last()
+                .is_some_and(|(last, _)| last.week + 1 != key.week)
+        {
             begin(app, question, std::mem::take(&mut to_fetch));
         }
         to_fetch.push((key.clone(), done));
@@ -96,34 +117,59 @@ fn look(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Look> {
 }
 
 fn reading(range: Interval, looks: Vec<Look>) -> Reading {
-    let mut reading = Reading { starts: Vec::new(), verified_at: None, is_fresh: true, is_complete: true };
-    for Look { known, is_fresh, .. } in looks {
+    let mut reading = Reading {
+        starts: Vec::new(),
+        verified_at: None,
+        is_fresh: true,
+        is_complete: true,
+    };
+    for Look {
+        known, is_fresh, ..
+    } in looks
+    {
         reading.is_fresh &= is_fresh;
         let Some(known) = known else {
             reading.is_complete = false;
             continue;
         };
-        reading.starts.extend(known.starts.iter().filter(|start| (range.from..range.until).contains(*start)));
-        reading.verified_at = Some(reading.verified_at.map_or(known.read_at, |oldest| oldest.min(known.read_at)));
+        reading.starts.extend(
+            known
+                .starts
+                .iter()
+                .filter(|start| (range.from..range.until).contains(*start)),
+        );
+        reading.verified_at = Some(
+            reading
+                .verified_at
+                .map_or(known.read_at, |oldest| oldest.min(known.read_at)),
+        );
     }
     reading
 }
 
 fn weeks(question: &Question) -> Result<Vec<Key>> {
-    let not_there = |_| Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
+    let not_there =
+        |_| Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
     let event_type = their_id(&question.event_type).map_err(not_there)?;
-    let length = (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
+    let length =
+        (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
     let last = question.range.until - TimeDelta::milliseconds(1);
     Ok((week_of(question.range.from)..=week_of(last))
-        .map(|week| Key { event_type, length, moving: question.moving.clone(), week })
+        .map(|week| Key {
+            event_type,
+            length,
+            moving: question.moving.clone(),
+            week,
+        })
         .collect())
 }
 
-/// Fetches weeks that follow each other. Nobody need wait for it. They fail together: to ask for each by itself as well would only add to
-/// what a calendar that is not well has to do.
+/// Fetches weeks that follow each other. Nobody need wait for it. They fail together: to ask for
+/// each by itself as well would only add to what a calendar that is not well has to do.
 fn begin(app: &Arc<App>, question: &Question, weeks: Vec<(Key, watch::Sender<()>)>) {
     if !weeks.is_empty() {
-        app.tasks.spawn(fetch(Arc::clone(app), question.clone(), weeks));
+        app.tasks
+            .spawn(fetch(Arc::clone(app), question.clone(), weeks));
     }
 }
 
@@ -139,7 +185,11 @@ async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender
     for (key, _) in &weeks {
         match &answer {
             Ok(starts) => {
-                let starts = starts.iter().copied().filter(|start| week_of(*start) == key.week).collect();
+                let starts = starts
+                    .iter()
+                    .copied()
+                    .filter(|start| week_of(*start) == key.week)
+                    .collect();
                 app.slots.store(key, Known { starts, read_at });
             }
             Err(_) => app.slots.fail(key, app.clock.now()),
@@ -147,9 +197,15 @@ async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender
     }
 }
 
-async fn ask(app: &App, question: &Question, first: &Key, weeks: usize) -> Result<Vec<DateTime<Utc>>> {
+async fn ask(
+    app: &App,
+    question: &Question,
+    first: &Key,
+    weeks: usize,
+) -> Result<Vec<DateTime<Utc>>> {
     let calendar = Calendar::of_coach(app, question.coach.id, Purpose::Slots).await?;
-    let calendar = calendar.ok_or_else(|| Error::internal("free time", "the calendar is not connected"))?;
+    let calendar =
+        calendar.ok_or_else(|| Error::internal("free time", "the calendar is not connected"))?;
     let at = |week: i64| {
         DateTime::from_timestamp(week * WINDOW.num_seconds(), 0)
             .ok_or_else(|| Error::internal("free time", "a week out of range"))
@@ -158,7 +214,10 @@ async fn ask(app: &App, question: &Question, first: &Key, weeks: usize) -> Resul
     let mut query = SlotQuery::new(SlotTarget::EventType(first.event_type), from, until);
     query.length_in_minutes = first.length;
     query.reschedule_uid.clone_from(&first.moving);
-    let slots = calendar.slots(&query, FETCH).await.map_err(|error| Error::internal("free time", error))?;
+    let slots = calendar
+        .slots(&query, FETCH)
+        .await
+        .map_err(|error| Error::internal("free time", error))?;
     Ok(slots.into_iter().map(|slot| slot.starts_at).collect())
 }
 

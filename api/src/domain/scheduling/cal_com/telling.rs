@@ -15,15 +15,27 @@ use crate::domain::scheduling::statement::{
 };
 
 /// Slugs of Cal.com's own questions, whose answers are columns of ours or concern other people.
-const OWN_QUESTIONS: [&str; 7] =
-    ["name", "email", "attendeePhoneNumber", "location", "title", "guests", "rescheduleReason"];
+const OWN_QUESTIONS: [&str; 7] = [
+    "name",
+    "email",
+    "attendeePhoneNumber",
+    "location",
+    "title",
+    "guests",
+    "rescheduleReason",
+];
 
-/// What an event says about bookings; nothing for events that are about something else. `sent_at` is when Cal.com sent it.
+/// What an event says about bookings; nothing for events that are about something else. `sent_at`
+/// is when Cal.com sent it.
 pub(crate) fn tell(event: Event, sent_at: Option<DateTime<Utc>>) -> Vec<Telling> {
     match event {
         Event::Booking { kind, booking } => about_booking(kind, &booking),
         Event::Meeting { kind, booking } => vec![about_meeting(kind, &booking)],
-        Event::NoShow { booking_uid, booking_id, attendees } => attendees
+        Event::NoShow {
+            booking_uid,
+            booking_id,
+            attendees,
+        } => attendees
             .into_iter()
             .map(|attendee| Telling {
                 uid: booking_uid.clone(),
@@ -59,8 +71,11 @@ const fn kind_of(trigger: BookingTrigger) -> &'static str {
 }
 
 fn about_booking(trigger: BookingTrigger, booking: &Booking) -> Vec<Telling> {
-    let people: Vec<Attendee> =
-        booking.attendees.iter().map(|attendee| person(attendee, booking.platform_client_id.as_deref())).collect();
+    let people: Vec<Attendee> = booking
+        .attendees
+        .iter()
+        .map(|attendee| person(attendee, booking.platform_client_id.as_deref()))
+        .collect();
     let booker = booker(booking, &people);
     let telling = |seat: String, attendee: Option<Attendee>| Telling {
         uid: booking.uid.clone(),
@@ -71,12 +86,24 @@ fn about_booking(trigger: BookingTrigger, booking: &Booking) -> Vec<Telling> {
     let is_seated = booking.seats_per_slot.is_some_and(|seats| seats > 0);
     if !is_seated || people.is_empty() {
         let mut tellings = vec![telling(String::new(), booker.clone())];
-        tellings.extend(guests(booking).iter().map(|guest| Telling::guest(&booking.uid, guest)));
+        tellings.extend(
+            guests(booking)
+                .iter()
+                .map(|guest| Telling::guest(&booking.uid, guest)),
+        );
         return tellings;
     }
-    // A message with a seat's id is about that seat, whoever else is mentioned; one without is about everybody in it.
-    let seats = if booking.attendee_seat_id.is_some() { booker.clone().into_iter().collect() } else { people };
-    seats.into_iter().map(|attendee| telling(attendee.email.clone(), Some(attendee))).collect()
+    // A message with a seat's id is about that seat, whoever else is mentioned; one without is
+    // about everybody in it.
+    let seats = if booking.attendee_seat_id.is_some() {
+        booker.clone().into_iter().collect()
+    } else {
+        people
+    };
+    seats
+        .into_iter()
+        .map(|attendee| telling(attendee.email.clone(), Some(attendee)))
+        .collect()
 }
 
 fn person(attendee: &wire::Attendee, client_id: Option<&str>) -> Attendee {
@@ -89,24 +116,43 @@ fn person(attendee: &wire::Attendee, client_id: Option<&str>) -> Attendee {
 
 /// Who filled in the form; they need not be listed first.
 fn booker(booking: &Booking, people: &[Attendee]) -> Option<Attendee> {
-    let given = booking.responses.iter().find(|answer| answer.slug == "email");
+    let given = booking
+        .responses
+        .iter()
+        .find(|answer| answer.slug == "email");
     let email = given.and_then(|answer| match &answer.value {
-        AnswerValue::One(email) => Some(normalised_email(&plain_email(email, booking.platform_client_id.as_deref()))),
+        AnswerValue::One(email) => Some(normalised_email(&plain_email(
+            email,
+            booking.platform_client_id.as_deref(),
+        ))),
         AnswerValue::Many(_) => None,
     });
-    let listed = people.iter().find(|person| Some(&person.email) == email.as_ref());
+    let listed = people
+        .iter()
+        .find(|person| Some(&person.email) == email.as_ref());
     listed.or_else(|| people.first()).cloned()
 }
 
-fn statement(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Attendee>) -> Statement {
-    let plain = |email: &String| normalised_email(&plain_email(email, booking.platform_client_id.as_deref()));
-    let is_booker = attendee.as_ref().map(|attendee| &attendee.email) == booker.map(|booker| &booker.email);
+fn statement(
+    booking: &Booking,
+    attendee: Option<Attendee>,
+    booker: Option<&Attendee>,
+) -> Statement {
+    let plain = |email: &String| {
+        normalised_email(&plain_email(email, booking.platform_client_id.as_deref()))
+    };
+    let is_booker =
+        attendee.as_ref().map(|attendee| &attendee.email) == booker.map(|booker| &booker.email);
     let price = booking.event_type.price_minor;
     Statement {
         at: booking.created_at.map(stored),
         number: booking.id,
-        previous_uid: booking.reschedule_uid.clone().filter(|uid| *uid != booking.uid),
-        // The occurrences of a series may share one calendar id, and are bookings of their own all the same.
+        previous_uid: booking
+            .reschedule_uid
+            .clone()
+            .filter(|uid| *uid != booking.uid),
+        // The occurrences of a series may share one calendar id, and are bookings of their own all
+        // the same.
         lineage_key: booking.ical_uid.clone().filter(|_| !booking.recurring),
         sequence: booking.ical_sequence,
         standing: booking.status.as_ref().and_then(standing),
@@ -129,12 +175,27 @@ fn statement(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Atte
         location: booking.location.clone(),
         video_url: booking.video_url.clone(),
         price_minor: price,
-        currency: booking.event_type.currency.clone().filter(|_| price.is_some()),
+        currency: booking
+            .event_type
+            .currency
+            .clone()
+            .filter(|_| price.is_some()),
         requires_approval: booking.event_type.requires_confirmation,
         seats: booking.seats_per_slot.filter(|seats| *seats > 0),
-        answers: if is_booker { answers(booking) } else { Vec::new() },
-        reason: booking.cancellation_reason.clone().or_else(|| booking.rejection_reason.clone()),
-        by: booking.cancelled_by.as_ref().or(booking.rescheduled_by.as_ref()).map(plain),
+        answers: if is_booker {
+            answers(booking)
+        } else {
+            Vec::new()
+        },
+        reason: booking
+            .cancellation_reason
+            .clone()
+            .or_else(|| booking.rejection_reason.clone()),
+        by: booking
+            .cancelled_by
+            .as_ref()
+            .or(booking.rescheduled_by.as_ref())
+            .map(plain),
         no_show: None,
         request_id: super::request_id(&booking.metadata),
     }
@@ -151,10 +212,16 @@ fn standing(status: &wire::Status) -> Option<Standing> {
 }
 
 fn guests(booking: &Booking) -> Vec<String> {
-    let given = booking.responses.iter().find(|answer| answer.slug == "guests").map(|answer| &answer.value);
+    let given = booking
+        .responses
+        .iter()
+        .find(|answer| answer.slug == "guests")
+        .map(|answer| &answer.value);
     match given {
         Some(AnswerValue::Many(guests)) => {
-            let plain = |guest: &String| normalised_email(&plain_email(guest, booking.platform_client_id.as_deref()));
+            let plain = |guest: &String| {
+                normalised_email(&plain_email(guest, booking.platform_client_id.as_deref()))
+            };
             guests.iter().map(plain).collect()
         }
         _ => Vec::new(),
@@ -162,8 +229,11 @@ fn guests(booking: &Booking) -> Vec<String> {
 }
 
 fn answers(booking: &Booking) -> Vec<Answer> {
-    let asked: BTreeMap<&str, &wire::Answer> =
-        booking.responses.iter().map(|answer| (answer.slug.as_str(), answer)).collect();
+    let asked: BTreeMap<&str, &wire::Answer> = booking
+        .responses
+        .iter()
+        .map(|answer| (answer.slug.as_str(), answer))
+        .collect();
     let own = |slug: &&str| !OWN_QUESTIONS.contains(slug);
     asked
         .into_iter()

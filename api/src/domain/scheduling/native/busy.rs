@@ -10,7 +10,8 @@ pub(super) struct Busy {
 }
 
 impl Busy {
-    /// Keeps what can meet a claim that lies in `[from, until)`. Rounding outwards to whole seconds is exact, as claims are whole seconds.
+    /// Keeps what can meet a claim that lies in `[from, until)`. Rounding outwards to whole seconds
+    /// is exact, as claims are whole seconds.
     pub(super) fn new(busy: &[Interval], from: i64, until: i64) -> Busy {
         let mut all: Vec<(i64, i64)> = busy
             .iter()
@@ -29,11 +30,18 @@ impl Busy {
         Busy { blocks, next: 0 }
     }
 
-    /// Whether the claim meets busy time. No claim may begin earlier than the one asked about before.
+    /// Whether the claim meets busy time. No claim may begin earlier than the one asked about
+    /// before.
     pub(super) fn meets(&mut self, from: i64, until: i64) -> bool {
-        while self.blocks.get(self.next).is_some_and(|block| block.1 <= from) {
+        while self
+            .blocks
+            .get(self.next)
+            .is_some_and(|block| block.1 <= from)
+        {
             self.next += 1;
         }
-        self.blocks.get(self.next).is_some_and(|block| block.0 < until)
+        self.blocks
+            .get(self.next)
+            .is_some_and(|block| block.0 < until)
     }
 }

@@ -39,7 +39,10 @@ impl Calendar {
         });
         Calendar {
             weekly: weekly.map(arrange),
-            overrides: overrides.into_iter().map(|(day, ranges)| (day, arrange(ranges))).collect(),
+            overrides: overrides
+                .into_iter()
+                .map(|(day, ranges)| (day, arrange(ranges)))
+                .collect(),
         }
     }
 
@@ -53,13 +56,17 @@ impl Calendar {
     }
 }
 
-/// Drops backwards ranges and unites overlapping ones. Ranges that only touch stay apart: each has its own grid.
+/// Drops backwards ranges and unites overlapping ones. Ranges that only touch stay apart: each has
+/// its own grid.
 fn arrange(mut ranges: Vec<(Minute, Minute)>) -> Vec<Range> {
     ranges.retain(|(from, until)| from < until);
     ranges.sort_unstable();
     let mut arranged: Vec<Range> = Vec::with_capacity(ranges.len());
     for (from, until) in ranges {
-        let range = Range { from: from.seconds(), until: until.seconds() };
+        let range = Range {
+            from: from.seconds(),
+            until: until.seconds(),
+        };
         match arranged.last_mut() {
             Some(last) if range.from < last.until => last.until = last.until.max(range.until),
             _ => arranged.push(range),

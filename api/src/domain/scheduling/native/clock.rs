@@ -1,18 +1,20 @@
 //! Instants as seconds since 1970, and how a zone's wall clock runs against them.
 //!
-//! Everything goes from instants to the wall clock, never back: that way each reading has exactly one answer, and neither gap nor
-//! overlap needs a case of its own.
+//! Everything goes from instants to the wall clock, never back: that way each reading has exactly
+//! one answer, and neither gap nor overlap needs a case of its own.
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 pub(super) const DAY: i64 = 24 * 60 * 60;
 
-/// The first and last instants at which every zone's wall clock still shows a date that `chrono` can write.
+/// The first and last instants at which every zone's wall clock still shows a date that `chrono`
+/// can write.
 pub(super) const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp() + 2 * DAY;
 pub(super) const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp() - 2 * DAY;
 
-/// How far apart two changes of one zone's offset are at least. The closest pair in the zone database is tested to be further apart.
+/// How far apart two changes of one zone's offset are at least. The closest pair in the zone
+/// database is tested to be further apart.
 pub(super) const STRIDE: i64 = DAY;
 
 /// The first whole second that is not before the instant.
@@ -37,9 +39,13 @@ pub(super) fn day_number(date: NaiveDate) -> i64 {
 
 /// What to add to an instant to get what the wall clock shows, in seconds.
 pub(super) fn offset_at(zone: Tz, at: i64) -> i64 {
-    let instant =
-        DateTime::from_timestamp(at.clamp(FIRST, LAST), 0).expect("between two instants that chrono can write");
-    i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+    let instant = DateTime::from_timestamp(at.clamp(FIRST, LAST), 0)
+        .expect("between two instants that chrono can write");
+    i64::from(
+        zone.offset_from_utc_datetime(&instant.naive_utc())
+            .fix()
+            .local_minus_utc(),
+    )
 }
 
 /// A stretch of time, half-open, in which the wall clock runs evenly.
@@ -50,7 +56,8 @@ pub(super) struct Stretch {
     pub(super) offset: i64,
 }
 
-/// Splits the time from `at` until `until` into stretches of at most [`STRIDE`], in order and without holes.
+/// Splits the time from `at` until `until` into stretches of at most [`STRIDE`], in order and
+/// without holes.
 #[derive(Debug)]
 pub(super) struct Stretches {
     zone: Tz,
@@ -61,7 +68,12 @@ pub(super) struct Stretches {
 
 impl Stretches {
     pub(super) fn new(zone: Tz, from: i64, until: i64) -> Stretches {
-        Stretches { zone, at: from, until, offset: offset_at(zone, from) }
+        Stretches {
+            zone,
+            at: from,
+            until,
+            offset: offset_at(zone, from),
+        }
     }
 
     /// The first instant in `(at, end]` with the offset of `end`, which is not that of `at`.
@@ -69,7 +81,11 @@ impl Stretches {
         let (mut before, mut after) = (self.at, end);
         while after - before > 1 {
             let middle = before + (after - before) / 2;
-            if offset_at(self.zone, middle) == self.offset { before = middle } else { after = middle }
+            if offset_at(self.zone, middle) == self.offset {
+                before = middle
+            } else {
+                after = middle
+            }
         }
         after
     }
@@ -90,6 +106,10 @@ impl Iterator for Stretches {
             next_offset = offset_at(self.zone, end);
         }
         (self.at, self.offset) = (end, next_offset);
-        Some(Stretch { from, until: end, offset })
+        Some(Stretch {
+            from,
+            until: end,
+            offset,
+        })
     }
 }

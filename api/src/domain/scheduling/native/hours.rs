@@ -5,7 +5,8 @@ use chrono_tz::Tz;
 
 use super::Minute;
 
-/// When a coach can be booked: weekly hours in the coach's own zone, and dates on which they do not hold.
+/// When a coach can be booked: weekly hours in the coach's own zone, and dates on which they do not
+/// hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
     pub zone: Tz,
@@ -21,7 +22,8 @@ pub struct WeeklyRule {
     pub until: Minute,
 }
 
-/// The hours of one date in the coach's zone, instead of the weekly ones. No hours: closed that day.
+/// The hours of one date in the coach's zone, instead of the weekly ones. No hours: closed that
+/// day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     pub date: NaiveDate,
@@ -38,10 +40,19 @@ pub enum Day {
 /// Why hours cannot be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoursError {
-    /// The range is empty or runs backwards. A night is two ranges: until 24:00, and from 00:00 the next day.
-    EndNotAfterStart { day: Day, from: Minute, until: Minute },
+    /// The range is empty or runs backwards. A night is two ranges: until 24:00, and from 00:00 the
+    /// next day.
+    EndNotAfterStart {
+        day: Day,
+        from: Minute,
+        until: Minute,
+    },
     /// Two ranges of one day share time. Ranges that touch do not.
-    Overlap { day: Day, first: (Minute, Minute), second: (Minute, Minute) },
+    Overlap {
+        day: Day,
+        first: (Minute, Minute),
+        second: (Minute, Minute),
+    },
     /// A date has more than one override.
     DuplicateDate { date: NaiveDate },
 }
@@ -49,17 +60,22 @@ pub enum HoursError {
 impl Hours {
     /// Finds everything that is wrong with the hours, weekly rules first, then overrides by date.
     ///
-    /// Slots of hours that fail are still well defined, see [`super::slots()`]: a backwards range is closed, ranges that overlap are
-    /// united, and overrides of one date add up.
+    /// Slots of hours that fail are still well defined, see [`super::slots()`]: a backwards range
+    /// is closed, ranges that overlap are united, and overrides of one date add up.
     ///
     /// # Errors
-    /// One per backwards range, overlapping pair of neighbours, and date with more than one override.
+    /// One per backwards range, overlapping pair of neighbours, and date with more than one
+    /// override.
     pub fn check(&self) -> Result<(), Vec<HoursError>> {
         let mut errors = Vec::new();
         let mut weekday = Weekday::Mon;
         for _ in 0..7 {
             let rules = self.weekly.iter().filter(|rule| rule.weekday == weekday);
-            check_day(Day::Weekly(weekday), rules.map(|rule| (rule.from, rule.until)).collect(), &mut errors);
+            check_day(
+                Day::Weekly(weekday),
+                rules.map(|rule| (rule.from, rule.until)).collect(),
+                &mut errors,
+            );
             weekday = weekday.succ();
         }
         let mut overrides: Vec<_> = self.overrides.iter().collect();
@@ -73,7 +89,11 @@ impl Hours {
                 check_day(Day::Date(date), entry.hours.clone(), &mut errors);
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 }
 
@@ -87,7 +107,9 @@ fn check_day(day: Day, mut ranges: Vec<(Minute, Minute)>, errors: &mut Vec<Hours
     });
     // The widest range so far, not the previous one: a long range may cover several that follow it.
     let mut ranges = ranges.into_iter();
-    let Some(mut first) = ranges.next() else { return };
+    let Some(mut first) = ranges.next() else {
+        return;
+    };
     for second in ranges {
         if second.0 < first.1 {
             errors.push(HoursError::Overlap { day, first, second });
@@ -119,10 +141,17 @@ impl fmt::Display for HoursError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HoursError::EndNotAfterStart { day, from, until } => {
-                write!(f, "{day}: {from}-{until} must end after it starts; use 24:00 for the end of the day")
+                write!(
+                    f,
+                    "{day}: {from}-{until} must end after it starts; use 24:00 for the end of the day"
+                )
             }
             HoursError::Overlap { day, first, second } => {
-                write!(f, "{day}: {}-{} and {}-{} overlap", first.0, first.1, second.0, second.1)
+                write!(
+                    f,
+                    "{day}: {}-{} and {}-{} overlap",
+                    first.0, first.1, second.0, second.1
+                )
             }
             HoursError::DuplicateDate { date } => write!(f, "{date} has more than one override"),
         }

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A wall-clock time in whole minutes, 00:00 to 24:00. 24:00 is the end of the day and only makes sense as the end of a range.
+/// A wall-clock time in whole minutes, 00:00 to 24:00. 24:00 is the end of the day and only makes
+/// sense as the end of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Minute(u16);
 
@@ -13,12 +14,20 @@ impl Minute {
 
     /// The time that many minutes after 00:00 on the clock's face; `None` beyond 24:00.
     pub const fn new(minute_of_day: u16) -> Option<Minute> {
-        if minute_of_day <= Self::END_OF_DAY.0 { Some(Minute(minute_of_day)) } else { None }
+        if minute_of_day <= Self::END_OF_DAY.0 {
+            Some(Minute(minute_of_day))
+        } else {
+            None
+        }
     }
 
     /// The time a clock shows as `hour:minute`; `None` for what no clock shows, except 24:00.
     pub const fn at(hour: u16, minute: u16) -> Option<Minute> {
-        if hour <= 24 && minute < 60 { Self::new(hour * 60 + minute) } else { None }
+        if hour <= 24 && minute < 60 {
+            Self::new(hour * 60 + minute)
+        } else {
+            None
+        }
     }
 
     /// Minutes since 00:00, 0 to 1440.
@@ -54,12 +63,16 @@ impl FromStr for Minute {
     type Err = MinuteError;
 
     fn from_str(text: &str) -> Result<Minute, MinuteError> {
-        let &[h1, h2, b':', m1, m2] = text.as_bytes() else { return Err(MinuteError) };
+        let &[h1, h2, b':', m1, m2] = text.as_bytes() else {
+            return Err(MinuteError);
+        };
         let digits = |tens: u8, ones: u8| {
             (tens.is_ascii_digit() && ones.is_ascii_digit())
                 .then(|| u16::from(tens - b'0') * 10 + u16::from(ones - b'0'))
         };
-        let (Some(hour), Some(minute)) = (digits(h1, h2), digits(m1, m2)) else { return Err(MinuteError) };
+        let (Some(hour), Some(minute)) = (digits(h1, h2), digits(m1, m2)) else {
+            return Err(MinuteError);
+        };
         Minute::at(hour, minute).ok_or(MinuteError)
     }
 }
@@ -69,7 +82,10 @@ impl TryFrom<i32> for Minute {
     type Error = MinuteError;
 
     fn try_from(minute_of_day: i32) -> Result<Minute, MinuteError> {
-        u16::try_from(minute_of_day).ok().and_then(Minute::new).ok_or(MinuteError)
+        u16::try_from(minute_of_day)
+            .ok()
+            .and_then(Minute::new)
+            .ok_or(MinuteError)
     }
 }
 
@@ -89,9 +105,20 @@ mod tests {
 
     #[test]
     fn what_is_not_a_time_is_refused() {
-        for text in
-            ["", "9:00", "09:60", "24:01", "25:00", "-1:00", "+9:00", "09:00:00", "09.00", "０９:00", "ab:cd", " 9:00"]
-        {
+        for text in [
+            "",
+            "9:00",
+            "09:60",
+            "24:01",
+            "25:00",
+            "-1:00",
+            "+9:00",
+            "09:00:00",
+            "09.00",
+            "０９:00",
+            "ab:cd",
+            " 9:00",
+        ] {
             assert_eq!(text.parse::<Minute>(), Err(MinuteError), "{text:?}");
         }
         for number in [-1, 1441, i32::MIN, i32::MAX, 65536] {

@@ -1,5 +1,5 @@
-//! The same slots found another way: look at every minute that passes, read the clock on the wall, and ask the rules about it.
-//! Slow, and nothing of the real computation is used.
+//! The same slots found another way: look at every minute that passes, read the clock on the wall,
+//! and ask the rules about it. Slow, and nothing of the real computation is used.
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
@@ -19,8 +19,16 @@ pub(super) fn tape(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<R
     let mut instant = from;
     while instant < until {
         let shown = instant.with_timezone(&zone).naive_local();
-        assert_eq!(shown.second(), 0, "{zone} is a fraction of a minute off at {instant}: not for this computation");
-        tape.push(Reading { instant, date: shown.date(), minute: (shown.hour() * 60 + shown.minute()) as u16 });
+        assert_eq!(
+            shown.second(),
+            0,
+            "{zone} is a fraction of a minute off at {instant}: not for this computation"
+        );
+        tape.push(Reading {
+            instant,
+            date: shown.date(),
+            minute: (shown.hour() * 60 + shown.minute()) as u16,
+        });
         instant += TimeDelta::minutes(1);
     }
     tape
@@ -29,8 +37,16 @@ pub(super) fn tape(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<R
 /// When the range opens that is open at this minute of the wall clock; `None` when closed.
 fn opened_at(hours: &Hours, reading: &Reading) -> Option<u16> {
     let open = |&(from, until): &(u16, u16)| from <= reading.minute && reading.minute < until;
-    let found = match hours.overrides.iter().find(|entry| entry.date == reading.date) {
-        Some(entry) => entry.hours.iter().map(|(from, until)| (from.get(), until.get())).find(open),
+    let found = match hours
+        .overrides
+        .iter()
+        .find(|entry| entry.date == reading.date)
+    {
+        Some(entry) => entry
+            .hours
+            .iter()
+            .map(|(from, until)| (from.get(), until.get()))
+            .find(open),
         None => hours
             .weekly
             .iter()
@@ -53,7 +69,8 @@ fn in_window(window: Window, zone: Tz, date: NaiveDate, now: DateTime<Utc>) -> b
     }
 }
 
-/// The tape has to reach from the range's start to the length beyond its end. Hours and terms have to be valid.
+/// The tape has to reach from the range's start to the length beyond its end. Hours and terms have
+/// to be valid.
 pub(super) fn slots(
     tape: &[Reading],
     hours: &Hours,
@@ -62,13 +79,21 @@ pub(super) fn slots(
     range: Interval,
     now: DateTime<Utc>,
 ) -> Vec<Slot> {
-    let open: Vec<Option<u16>> = tape.iter().map(|reading| opened_at(hours, reading)).collect();
+    let open: Vec<Option<u16>> = tape
+        .iter()
+        .map(|reading| opened_at(hours, reading))
+        .collect();
     let length = terms.length.num_minutes() as usize;
     let mut found = Vec::new();
     for (index, reading) in tape.iter().enumerate() {
         let starts_at = reading.instant;
-        let Some(opened_at) = open[index] else { continue };
-        if starts_at < range.from || starts_at >= range.until || starts_at - now < terms.minimum_notice {
+        let Some(opened_at) = open[index] else {
+            continue;
+        };
+        if starts_at < range.from
+            || starts_at >= range.until
+            || starts_at - now < terms.minimum_notice
+        {
             continue;
         }
         if i64::from(reading.minute - opened_at) % terms.interval.num_minutes() != 0 {
@@ -81,8 +106,14 @@ pub(super) fn slots(
             continue;
         }
         let ends_at = starts_at + terms.length;
-        let (claimed_from, claimed_until) = (starts_at - terms.buffer_before, ends_at + terms.buffer_after);
-        if busy.iter().any(|b| b.from < b.until && b.from < claimed_until && claimed_from < b.until) {
+        let (claimed_from, claimed_until) = (
+            starts_at - terms.buffer_before,
+            ends_at + terms.buffer_after,
+        );
+        if busy
+            .iter()
+            .any(|b| b.from < b.until && b.from < claimed_until && claimed_from < b.until)
+        {
             continue;
         }
         found.push(Slot { starts_at, ends_at });

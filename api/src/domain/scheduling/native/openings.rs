@@ -17,15 +17,18 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// The first instant at or after `earliest` that lies in this opening's grid, inside of the opening or beyond its end.
+    /// The first instant at or after `earliest` that lies in this opening's grid, inside of the
+    /// opening or beyond its end.
     pub(super) fn first_start(&self, earliest: i64, interval: i64) -> i64 {
         let since_anchor = self.from.max(earliest) + self.offset - self.anchor;
-        let steps = since_anchor.div_euclid(interval) + i64::from(since_anchor.rem_euclid(interval) > 0);
+        let steps =
+            since_anchor.div_euclid(interval) + i64::from(since_anchor.rem_euclid(interval) > 0);
         self.anchor + steps * interval - self.offset
     }
 }
 
-/// All open time of the given stretches: in order, disjoint, in pieces that touch where the time goes on.
+/// All open time of the given stretches: in order, disjoint, in pieces that touch where the time
+/// goes on.
 #[derive(Debug)]
 pub(super) struct Openings {
     calendar: Calendar,
@@ -35,12 +38,21 @@ pub(super) struct Openings {
 
 impl Openings {
     pub(super) fn new(calendar: Calendar, stretches: Stretches) -> Openings {
-        Openings { calendar, stretches, ready: VecDeque::new() }
+        Openings {
+            calendar,
+            stretches,
+            ready: VecDeque::new(),
+        }
     }
 
-    /// Within a stretch the wall clock is the instant plus a constant, so its days and ranges are cut out by plain arithmetic.
+    /// Within a stretch the wall clock is the instant plus a constant, so its days and ranges are
+    /// cut out by plain arithmetic.
     fn open(&mut self, stretch: Stretch) {
-        let Stretch { from, until, offset } = stretch;
+        let Stretch {
+            from,
+            until,
+            offset,
+        } = stretch;
         for day in (from + offset).div_euclid(DAY)..=(until - 1 + offset).div_euclid(DAY) {
             let midnight = day * DAY;
             for range in self.calendar.ranges(day) {

@@ -9,18 +9,28 @@ use super::clock::{self, DAY, Stretches};
 use super::openings::{Opening, Openings};
 use super::{Hours, Interval, Slot, Terms};
 
-/// The slots that start in `range`, in order, each once. The module's documentation says which those are.
+/// The slots that start in `range`, in order, each once. The module's documentation says which
+/// those are.
 ///
-/// `busy` may be in any order and overlap itself: bookings and holds as their claims, see [`Terms::claim`], and outside events as they are.
-/// It has to cover the claims of all sessions that start in `range`, which reach beyond it by the length and the buffers.
+/// `busy` may be in any order and overlap itself: bookings and holds as their claims, see
+/// [`Terms::claim`], and outside events as they are. It has to cover the claims of all sessions
+/// that start in `range`, which reach beyond it by the length and the buffers.
 ///
-/// The work grows with the range and the number of busy intervals. It ends ten years (3660 days) after the first instant that range, notice and
-/// window allow, so that no range makes it endless. Terms that fail [`Terms::check`] have no slots.
-pub fn slots(hours: &Hours, terms: &Terms, busy: &[Interval], range: Interval, now: DateTime<Utc>) -> Vec<Slot> {
+/// The work grows with the range and the number of busy intervals. It ends ten years (3660 days)
+/// after the first instant that range, notice and window allow, so that no range makes it endless.
+/// Terms that fail [`Terms::check`] have no slots.
+pub fn slots(
+    hours: &Hours,
+    terms: &Terms,
+    busy: &[Interval],
+    range: Interval,
+    now: DateTime<Utc>,
+) -> Vec<Slot> {
     upcoming(hours, terms, busy, range, now).collect()
 }
 
-/// Like [`slots`], found one by one as they are asked for: the next free slot costs no more than the way to it.
+/// Like [`slots`], found one by one as they are asked for: the next free slot costs no more than
+/// the way to it.
 pub fn upcoming(
     hours: &Hours,
     terms: &Terms,
@@ -28,18 +38,36 @@ pub fn upcoming(
     range: Interval,
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = Slot> + use<> {
-    Search::new(hours, terms, busy, range, now).into_iter().flatten().filter_map(|(from, until)| {
-        Some(Slot { starts_at: DateTime::from_timestamp(from, 0)?, ends_at: DateTime::from_timestamp(until, 0)? })
-    })
+    Search::new(hours, terms, busy, range, now)
+        .into_iter()
+        .flatten()
+        .filter_map(|(from, until)| {
+            Some(Slot {
+                starts_at: DateTime::from_timestamp(from, 0)?,
+                ends_at: DateTime::from_timestamp(until, 0)?,
+            })
+        })
 }
 
-/// Whether a session may start at that instant: exactly when [`slots`] over a range with that instant has it.
-pub fn offers(hours: &Hours, terms: &Terms, busy: &[Interval], start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    let Some(until) = start.checked_add_signed(TimeDelta::nanoseconds(1)) else { return false };
-    upcoming(hours, terms, busy, Interval { from: start, until }, now).next().is_some()
+/// Whether a session may start at that instant: exactly when [`slots`] over a range with that
+/// instant has it.
+pub fn offers(
+    hours: &Hours,
+    terms: &Terms,
+    busy: &[Interval],
+    start: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> bool {
+    let Some(until) = start.checked_add_signed(TimeDelta::nanoseconds(1)) else {
+        return false;
+    };
+    upcoming(hours, terms, busy, Interval { from: start, until }, now)
+        .next()
+        .is_some()
 }
 
-/// How far a search goes: hours that never fit the length would otherwise be searched to the end of the calendar.
+/// How far a search goes: hours that never fit the length would otherwise be searched to the end of
+/// the calendar.
 const FARTHEST: i64 = 3660 * DAY;
 
 /// A walk along open time. Instants and durations are in seconds.
@@ -66,14 +94,27 @@ struct Search {
 
 impl Search {
     /// `None` when nothing can be found.
-    fn new(hours: &Hours, terms: &Terms, busy: &[Interval], range: Interval, now: DateTime<Utc>) -> Option<Search> {
+    fn new(
+        hours: &Hours,
+        terms: &Terms,
+        busy: &[Interval],
+        range: Interval,
+        now: DateTime<Utc>,
+    ) -> Option<Search> {
         terms.check().ok()?;
-        let [length, interval, buffer_before, buffer_after, notice] =
-            [terms.length, terms.interval, terms.buffer_before, terms.buffer_after, terms.minimum_notice]
-                .map(clock::seconds);
-        let today = (clock::floor(now) + clock::offset_at(hours.zone, clock::floor(now))).div_euclid(DAY);
+        let [length, interval, buffer_before, buffer_after, notice] = [
+            terms.length,
+            terms.interval,
+            terms.buffer_before,
+            terms.buffer_after,
+            terms.minimum_notice,
+        ]
+        .map(clock::seconds);
+        let today =
+            (clock::floor(now) + clock::offset_at(hours.zone, clock::floor(now))).div_euclid(DAY);
         let days = terms.window.days(today);
-        // Offsets are less than a day, so a day to either side of a date in UTC holds all of it in any zone.
+        // Offsets are less than a day, so a day to either side of a date in UTC holds all of it in
+        // any zone.
         let earliest = clock::ceil(range.from)
             .max(clock::ceil(now) + notice)
             .max(days.0.saturating_sub(1).saturating_mul(DAY))
@@ -87,8 +128,13 @@ impl Search {
             return None;
         }
         let horizon = latest + length;
-        let calendar = Calendar::new(hours, earliest.div_euclid(DAY) - 1, horizon.div_euclid(DAY) + 1);
-        let mut openings = Openings::new(calendar, Stretches::new(hours.zone, earliest, horizon)).peekable();
+        let calendar = Calendar::new(
+            hours,
+            earliest.div_euclid(DAY) - 1,
+            horizon.div_euclid(DAY) + 1,
+        );
+        let mut openings =
+            Openings::new(calendar, Stretches::new(hours.zone, earliest, horizon)).peekable();
         let current = openings.next()?;
         let mut search = Search {
             openings,
@@ -111,7 +157,11 @@ impl Search {
 
     fn enter(&mut self, opening: Opening) {
         let in_window = (self.days.0..=self.days.1).contains(&opening.day);
-        self.start = if in_window { opening.first_start(self.earliest, self.interval) } else { opening.until };
+        self.start = if in_window {
+            opening.first_start(self.earliest, self.interval)
+        } else {
+            opening.until
+        };
         self.current = opening;
     }
 
@@ -136,7 +186,12 @@ impl Search {
     /// Whether all time from `current` until `end` is open.
     fn is_open_until(&mut self, end: i64) -> bool {
         while self.open_until < end {
-            let Some(opening) = self.openings.next_if(|opening| opening.from <= self.open_until) else { return false };
+            let Some(opening) = self
+                .openings
+                .next_if(|opening| opening.from <= self.open_until)
+            else {
+                return false;
+            };
             self.open_until = opening.until;
             self.ahead.push_back(opening);
         }
@@ -151,7 +206,11 @@ impl Iterator for Search {
         loop {
             let start = self.next_start()?;
             let end = start + self.length;
-            if !self.busy.meets(start - self.buffer_before, end + self.buffer_after) && self.is_open_until(end) {
+            if !self
+                .busy
+                .meets(start - self.buffer_before, end + self.buffer_after)
+                && self.is_open_until(end)
+            {
                 return Some((start, end));
             }
         }

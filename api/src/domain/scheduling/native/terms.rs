@@ -50,7 +50,11 @@ pub enum TermsError {
     /// The duration has seconds, or parts of one.
     NotWholeMinutes(Term),
     /// The duration is shorter than `least` or longer than `most`.
-    OutOfRange { term: Term, least: TimeDelta, most: TimeDelta },
+    OutOfRange {
+        term: Term,
+        least: TimeDelta,
+        most: TimeDelta,
+    },
     /// The window's last date is before its first.
     WindowBackwards { from: NaiveDate, until: NaiveDate },
 }
@@ -70,9 +74,24 @@ impl Terms {
         let durations = [
             (Term::Length, self.length, MINUTE, LONGEST),
             (Term::Interval, self.interval, MINUTE, DAY),
-            (Term::BufferBefore, self.buffer_before, TimeDelta::zero(), LONGEST),
-            (Term::BufferAfter, self.buffer_after, TimeDelta::zero(), LONGEST),
-            (Term::MinimumNotice, self.minimum_notice, TimeDelta::zero(), LONGEST_NOTICE),
+            (
+                Term::BufferBefore,
+                self.buffer_before,
+                TimeDelta::zero(),
+                LONGEST,
+            ),
+            (
+                Term::BufferAfter,
+                self.buffer_after,
+                TimeDelta::zero(),
+                LONGEST,
+            ),
+            (
+                Term::MinimumNotice,
+                self.minimum_notice,
+                TimeDelta::zero(),
+                LONGEST_NOTICE,
+            ),
         ];
         let mut errors: Vec<TermsError> = durations
             .into_iter()
@@ -91,15 +110,22 @@ impl Terms {
         {
             errors.push(TermsError::WindowBackwards { from, until });
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 
-    /// The time that a session starting then takes from the coach: `[start - buffer before, end + buffer after)`.
-    /// `None` where the calendar ends.
+    /// The time that a session starting then takes from the coach: `[start - buffer before, end +
+    /// buffer after)`. `None` where the calendar ends.
     pub fn claim(&self, starts_at: DateTime<Utc>) -> Option<Interval> {
         let from = starts_at.checked_sub_signed(self.buffer_before)?;
         let ends_at = starts_at.checked_add_signed(self.length)?;
-        Some(Interval { from, until: ends_at.checked_add_signed(self.buffer_after)? })
+        Some(Interval {
+            from,
+            until: ends_at.checked_add_signed(self.buffer_after)?,
+        })
     }
 }
 
@@ -143,7 +169,12 @@ impl fmt::Display for TermsError {
         match self {
             TermsError::NotWholeMinutes(_) => write!(f, "{name} must be a whole number of minutes"),
             TermsError::OutOfRange { least, most, .. } => {
-                write!(f, "{name} must be from {} to {} minutes", least.num_minutes(), most.num_minutes())
+                write!(
+                    f,
+                    "{name} must be from {} to {} minutes",
+                    least.num_minutes(),
+                    most.num_minutes()
+                )
             }
             TermsError::WindowBackwards { from, until } => {
                 write!(f, "{name} ends on {until}, before it starts on {from}")

@@ -9,11 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Interval, Minute, Terms, Window};
 
 fn instant(text: &str) -> DateTime<Utc> {
-    DateTime::parse_from_rfc3339(text).expect("an instant in RFC 3339").to_utc()
+    DateTime::parse_from_rfc3339(text)
+        .expect("an instant in RFC 3339")
+        .to_utc()
 }
 
 fn between(from: &str, until: &str) -> Interval {
-    Interval { from: instant(from), until: instant(until) }
+    Interval {
+        from: instant(from),
+        until: instant(until),
+    }
 }
 
 fn time(text: &str) -> Minute {

@@ -36,20 +36,32 @@ pub(crate) struct Capture {
 }
 
 static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../providers/fixtures/calcom/webhooks");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../providers/fixtures/calcom/webhooks"
+    );
     let entries = std::fs::read_dir(folder).expect("the folder of fixtures");
-    let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.expect("a readable entry").path())
+        .collect();
     paths.sort();
     let read = |path| {
-        let file: File = serde_json::from_slice(&std::fs::read(path).expect("a readable file")).expect("a capture");
+        let file: File = serde_json::from_slice(&std::fs::read(path).expect("a readable file"))
+            .expect("a capture");
         let headers = file.request.headers.iter().map(|(name, value)| {
-            (name.parse::<HeaderName>().expect("a name"), HeaderValue::from_str(value).expect("a value"))
+            (
+                name.parse::<HeaderName>().expect("a name"),
+                HeaderValue::from_str(value).expect("a value"),
+            )
         });
         Capture {
             name: file.name,
             secret: file.subscriber_secret,
             headers: headers.collect(),
-            body: STANDARD.decode(file.request.body_base64).expect("base64").into(),
+            body: STANDARD
+                .decode(file.request.body_base64)
+                .expect("base64")
+                .into(),
         }
     };
     paths.into_iter().map(read).collect()
@@ -57,18 +69,29 @@ static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
 
 /// Every delivery that carries a signature.
 pub(crate) fn signed() -> Vec<Capture> {
-    ALL.iter().filter(|capture| capture.secret.is_some()).cloned().collect()
+    ALL.iter()
+        .filter(|capture| capture.secret.is_some())
+        .cloned()
+        .collect()
 }
 
 /// The deliveries with these numbers.
 pub(crate) fn numbered(numbers: &[&str]) -> Vec<Capture> {
-    let find = |number: &&str| ALL.iter().find(|capture| capture.name.starts_with(*number)).expect("a capture").clone();
+    let find = |number: &&str| {
+        ALL.iter()
+            .find(|capture| capture.name.starts_with(*number))
+            .expect("a capture")
+            .clone()
+    };
     numbers.iter().map(find).collect()
 }
 
 /// Every secret that the recorded deliveries are signed with.
 pub(crate) fn secrets() -> Vec<secrecy::SecretString> {
-    let mut secrets: Vec<_> = ALL.iter().filter_map(|capture| capture.secret.clone()).collect();
+    let mut secrets: Vec<_> = ALL
+        .iter()
+        .filter_map(|capture| capture.secret.clone())
+        .collect();
     secrets.sort();
     secrets.dedup();
     secrets.into_iter().map(Into::into).collect()
@@ -82,8 +105,16 @@ impl Capture {
     /// The same delivery with another body, signed anew.
     pub(crate) fn with(&self, body: Vec<u8>) -> Self {
         let mut headers = self.headers.clone();
-        headers.insert("x-cal-signature-256", HeaderValue::from_str(&signature(SECRET, &body)).expect("hexadecimal"));
-        Self { name: self.name.clone(), secret: Some(SECRET.to_owned()), headers, body: body.into() }
+        headers.insert(
+            "x-cal-signature-256",
+            HeaderValue::from_str(&signature(SECRET, &body)).expect("hexadecimal"),
+        );
+        Self {
+            name: self.name.clone(),
+            secret: Some(SECRET.to_owned()),
+            headers,
+            body: body.into(),
+        }
     }
 
     /// The same delivery, changed.
@@ -93,7 +124,8 @@ impl Capture {
         self.with(serde_json::to_vec(&json).expect("JSON"))
     }
 
-    /// The same delivery as another account would have got it: other host, other uids, the same numbers.
+    /// The same delivery as another account would have got it: other host, other uids, the same
+    /// numbers.
     pub(crate) fn of_account(&self, account: usize) -> Self {
         self.edited(|json| {
             for pointer in ["/payload/organizer/id", "/userId"] {
@@ -101,7 +133,11 @@ impl Capture {
                     *id = (100_000 + account).into();
                 }
             }
-            for pointer in ["/payload/organizer/email", "/userPrimaryEmail", "/user/email"] {
+            for pointer in [
+                "/payload/organizer/email",
+                "/userPrimaryEmail",
+                "/user/email",
+            ] {
                 if let Some(email) = json.pointer_mut(pointer) {
                     *email = format!("host-{account}@example.com").into();
                 }
@@ -122,8 +158,16 @@ fn signature(secret: &str, body: &[u8]) -> String {
     let mut key = [0_u8; 64];
     key[..secret.len()].copy_from_slice(secret.as_bytes());
     let pad = |byte: u8| key.map(|k| k ^ byte);
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(body).finalize();
-    hex::encode(Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize())
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(body)
+        .finalize();
+    hex::encode(
+        Sha256::new()
+            .chain_update(pad(0x5c))
+            .chain_update(inner)
+            .finalize(),
+    )
 }
 
 /// Every order of `items`.

@@ -7,7 +7,8 @@ use rand::seq::SliceRandom;
 use super::captures::{Capture, numbered, permutations, signed};
 use super::lab::Lab;
 
-/// Sends a flow in every order, each for an account of its own, and gives the one state that all of them end in.
+/// Sends a flow in every order, each for an account of its own, and gives the one state that all of
+/// them end in.
 async fn in_every_order(deliveries: &[Capture]) -> Vec<String> {
     let lab = Lab::open().await;
     let mut expected: Option<Vec<String>> = None;
@@ -16,16 +17,29 @@ async fn in_every_order(deliveries: &[Capture]) -> Vec<String> {
             lab.post(&delivery.of_account(account)).await;
         }
         let lines = lab.lines().await;
-        lab.post(&order[account % order.len()].of_account(account)).await;
-        assert_eq!(lab.lines().await, lines, "what was said already changes nothing");
+        lab.post(&order[account % order.len()].of_account(account))
+            .await;
+        assert_eq!(
+            lab.lines().await,
+            lines,
+            "what was said already changes nothing"
+        );
         let state = lab.state_of(&(100_000 + account).to_string()).await;
-        let names: Vec<_> = order.iter().map(|delivery| delivery.name.as_str()).collect();
+        let names: Vec<_> = order
+            .iter()
+            .map(|delivery| delivery.name.as_str())
+            .collect();
         match &expected {
             None => expected = Some(state),
             Some(expected) => assert_eq!(&state, expected, "{names:#?}"),
         }
     }
-    assert!(lab.deliveries().await.iter().all(|delivery| delivery.status == Status::Processed));
+    assert!(
+        lab.deliveries()
+            .await
+            .iter()
+            .all(|delivery| delivery.status == Status::Processed)
+    );
     expected.expect("at least one order")
 }
 
@@ -41,8 +55,15 @@ fn assert_says(state: &[String], expected: &[&[&str]]) {
 #[tokio::test]
 async fn a_chain_of_moves_and_its_end() {
     let state = in_every_order(&numbered(&["001", "013", "016", "019", "022"])).await;
-    let chain =
-        ["2026-12-01 14:00:00 UTC", "CANCELED", "moves 3", "uids 4", "Deal fell through", "Agent Ann", "Listing"];
+    let chain = [
+        "2026-12-01 14:00:00 UTC",
+        "CANCELED",
+        "moves 3",
+        "uids 4",
+        "Deal fell through",
+        "Agent Ann",
+        "Listing",
+    ];
     assert_says(&state, &[&chain]);
 }
 
@@ -56,21 +77,41 @@ async fn a_chain_told_by_two_subscribers() {
 #[tokio::test]
 async fn a_chain_with_gaps() {
     let state = in_every_order(&numbered(&["001", "022"])).await;
-    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 2", "Listing"]]);
+    assert_says(
+        &state,
+        &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 2", "Listing"]],
+    );
     let state = in_every_order(&numbered(&["001", "019", "022"])).await;
-    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 3"]]);
+    assert_says(
+        &state,
+        &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 3"]],
+    );
     let state = in_every_order(&numbered(&["022"])).await;
-    assert_says(&state, &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 1"]]);
+    assert_says(
+        &state,
+        &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 1"]],
+    );
 }
 
 #[tokio::test]
 async fn requests() {
     let state = in_every_order(&numbered(&["038", "040", "147"])).await;
-    assert_says(&state, &[&["2026-12-09 15:00:00 UTC", "SCHEDULED Pending", "moves 1", "Phone"]]);
+    assert_says(
+        &state,
+        &[&[
+            "2026-12-09 15:00:00 UTC",
+            "SCHEDULED Pending",
+            "moves 1",
+            "Phone",
+        ]],
+    );
     let state = in_every_order(&numbered(&["043", "045"])).await;
     assert_says(&state, &[&["REJECTED"]]);
     let state = in_every_order(&numbered(&["038", "039", "040", "041"])).await;
-    assert_says(&state, &[&["CONFIRMED Given", "session Some((Upcoming, Unknown"]]);
+    assert_says(
+        &state,
+        &[&["CONFIRMED Given", "session Some((Upcoming, Unknown"]],
+    );
 }
 
 #[tokio::test]
@@ -86,19 +127,29 @@ async fn a_series() {
         ],
     );
     let state = in_every_order(&numbered(&["078", "081", "084"])).await;
-    assert_says(&state, &[&["2026-12-08", "CANCELED"], &["2026-12-15", "CONFIRMED"]]);
+    assert_says(
+        &state,
+        &[&["2026-12-08", "CANCELED"], &["2026-12-15", "CONFIRMED"]],
+    );
 }
 
 #[tokio::test]
 async fn seats() {
     let state = in_every_order(&numbered(&["099", "110", "100", "111"])).await;
-    assert_says(&state, &[&["CANCELED", "seat2@example.com"], &["CONFIRMED", "seat1@example.com"]]);
+    assert_says(
+        &state,
+        &[
+            &["CANCELED", "seat2@example.com"],
+            &["CONFIRMED", "seat1@example.com"],
+        ],
+    );
 }
 
 #[tokio::test]
 async fn the_clock_and_an_absence() {
-    let [created, started, ended, absent] =
-        numbered(&["005", "151", "154", "049"]).try_into().unwrap_or_else(|_| panic!("four deliveries"));
+    let [created, started, ended, absent] = numbered(&["005", "151", "154", "049"])
+        .try_into()
+        .unwrap_or_else(|_| panic!("four deliveries"));
     let uid = created.json()["payload"]["uid"].clone();
     let absent = absent.edited(|json| json["payload"]["bookingUid"] = uid);
     let state = in_every_order(&[created.clone(), started, ended, absent.clone()]).await;
@@ -114,18 +165,24 @@ async fn the_clock_and_an_absence() {
 
 #[tokio::test]
 async fn an_end_that_was_overtaken_by_a_move() {
-    let [created, ended, moved] =
-        numbered(&["005", "154", "013"]).try_into().unwrap_or_else(|_| panic!("three deliveries"));
+    let [created, ended, moved] = numbered(&["005", "154", "013"])
+        .try_into()
+        .unwrap_or_else(|_| panic!("three deliveries"));
     let uid = created.json()["payload"]["uid"].clone();
     let moved = moved.edited(|json| json["payload"]["rescheduleUid"] = uid);
     let state = in_every_order(&[created, ended, moved]).await;
     assert_says(
         &state,
-        &[&["CONFIRMED", "2026-12-01 15:00:00 UTC", "session Some((Upcoming, Unknown, Unknown, None, None"]],
+        &[&[
+            "CONFIRMED",
+            "2026-12-01 15:00:00 UTC",
+            "session Some((Upcoming, Unknown, Unknown, None, None",
+        ]],
     );
 }
 
-/// Everything at once, in many orders, by eight jobs side by side: bookings that get in each other's way included.
+/// Everything at once, in many orders, by eight jobs side by side: bookings that get in each
+/// other's way included.
 #[tokio::test]
 async fn all_that_was_ever_recorded_ends_in_one_state() {
     let mut expected: Option<Vec<String>> = None;
@@ -135,7 +192,11 @@ async fn all_that_was_ever_recorded_ends_in_one_state() {
             deliveries.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
         }
         let lab = Lab::open().await;
-        let ann = async || _ = lab.sign_in("ann.agent@example.com", entity::user::Role::Client).await;
+        let ann = async || {
+            _ = lab
+                .sign_in("ann.agent@example.com", entity::user::Role::Client)
+                .await
+        };
         if seed % 3 == 0 {
             ann().await;
         }
@@ -155,5 +216,12 @@ async fn all_that_was_ever_recorded_ends_in_one_state() {
         }
     }
     let state = expected.expect("twenty orders");
-    assert_eq!(state.iter().filter(|booking| booking.contains("conflict Some(CoachOverlap)")).count(), 1, "{state:#?}");
+    assert_eq!(
+        state
+            .iter()
+            .filter(|booking| booking.contains("conflict Some(CoachOverlap)"))
+            .count(),
+        1,
+        "{state:#?}"
+    );
 }

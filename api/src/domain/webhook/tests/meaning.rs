@@ -15,7 +15,9 @@ fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
     let mut seats: BTreeMap<String, BTreeMap<String, Node>> = BTreeMap::new();
     for delivery in deliveries {
         let event = parse(&delivery.body).expect("a recorded delivery can be read");
-        let sent_at = delivery.json()["createdAt"].as_str().and_then(|at| at.parse().ok());
+        let sent_at = delivery.json()["createdAt"]
+            .as_str()
+            .and_then(|at| at.parse().ok());
         for telling in tell(event, sent_at) {
             let chain = seats.entry(telling.seat.clone()).or_default();
             let empty = |uid: &String| Node {
@@ -26,9 +28,13 @@ fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
                 shared: Said::new(),
             };
             if let Some(previous) = &telling.statement.previous_uid {
-                chain.entry(previous.clone()).or_insert_with(|| empty(previous));
+                chain
+                    .entry(previous.clone())
+                    .or_insert_with(|| empty(previous));
             }
-            let node = chain.entry(telling.uid.clone()).or_insert_with(|| empty(&telling.uid));
+            let node = chain
+                .entry(telling.uid.clone())
+                .or_insert_with(|| empty(&telling.uid));
             node.number = node.number.max(telling.statement.number);
             merge(&mut node.said, telling.kind, telling.statement);
         }
@@ -38,10 +44,13 @@ fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
 
 fn meaning(deliveries: &[Capture]) -> BTreeMap<String, Option<Derived>> {
     let seats = known(deliveries).into_iter();
-    seats.map(|(seat, chain)| (seat, derive(&chain.into_values().collect::<Vec<_>>()))).collect()
+    seats
+        .map(|(seat, chain)| (seat, derive(&chain.into_values().collect::<Vec<_>>())))
+        .collect()
 }
 
-/// The meaning of a flow, after checking that every order of it means the same, with everything said twice as well.
+/// The meaning of a flow, after checking that every order of it means the same, with everything
+/// said twice as well.
 fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Derived>> {
     let deliveries = numbered(numbers);
     let expected = meaning(&deliveries);
@@ -68,35 +77,66 @@ fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
 #[test]
 fn a_booking_that_is_moved_three_times_and_canceled_stays_one() {
     // Two subscribers of the same events, whose messages were written some milliseconds apart.
-    for numbers in [["001", "013", "016", "019", "022", "014"], ["002", "014", "018", "020", "024", "022"]] {
+    for numbers in [
+        ["001", "013", "016", "019", "022", "014"],
+        ["002", "014", "018", "020", "024", "022"],
+    ] {
         let canceled = one(&numbers);
-        assert_eq!((canceled.target, canceled.number, canceled.moves), (Target::Canceled, Some(6), 3));
+        assert_eq!(
+            (canceled.target, canceled.number, canceled.moves),
+            (Target::Canceled, Some(6), 3)
+        );
         assert_eq!(canceled.starts_at, at("2026-12-01T14:00:00Z"));
         assert_eq!(canceled.reason.as_deref(), Some("Deal fell through"));
         let attendee = canceled.attendee.expect("somebody booked");
-        assert_eq!((attendee.email.as_str(), attendee.name.as_deref()), ("ann.agent@example.com", Some("Agent Ann")));
-        assert_eq!(canceled.organizer.expect("a host").email.as_deref(), Some("coach.one@example.com"));
-        assert_eq!(canceled.answers.len(), 1, "the answers survive a cancellation that does not repeat them");
+        assert_eq!(
+            (attendee.email.as_str(), attendee.name.as_deref()),
+            ("ann.agent@example.com", Some("Agent Ann"))
+        );
+        assert_eq!(
+            canceled.organizer.expect("a host").email.as_deref(),
+            Some("coach.one@example.com")
+        );
+        assert_eq!(
+            canceled.answers.len(),
+            1,
+            "the answers survive a cancellation that does not repeat them"
+        );
     }
     let moved = one(&["001", "013", "016", "019"]);
-    assert_eq!((moved.target, moved.approval), (Target::Confirmed, Approval::NotNeeded));
+    assert_eq!(
+        (moved.target, moved.approval),
+        (Target::Confirmed, Approval::NotNeeded)
+    );
 }
 
 #[test]
 fn a_request_is_confirmed_or_declined() {
     let requested = one(&["038"]);
-    assert_eq!((requested.target, requested.approval), (Target::Requested, Approval::Pending));
+    assert_eq!(
+        (requested.target, requested.approval),
+        (Target::Requested, Approval::Pending)
+    );
     let confirmed = one(&["038", "039", "040", "041"]);
-    assert_eq!((confirmed.target, confirmed.approval), (Target::Confirmed, Approval::Given));
+    assert_eq!(
+        (confirmed.target, confirmed.approval),
+        (Target::Confirmed, Approval::Given)
+    );
     let declined = one(&["043", "044", "045", "046"]);
-    assert_eq!((declined.target, declined.approval), (Target::Rejected, Approval::Pending));
+    assert_eq!(
+        (declined.target, declined.approval),
+        (Target::Rejected, Approval::Pending)
+    );
     assert!(declined.reason.is_some());
 }
 
 #[test]
 fn moving_a_confirmed_request_asks_again() {
     let asked = one(&["038", "039", "040", "041", "147", "148"]);
-    assert_eq!((asked.target, asked.approval, asked.moves), (Target::Requested, Approval::Pending, 1));
+    assert_eq!(
+        (asked.target, asked.approval, asked.moves),
+        (Target::Requested, Approval::Pending, 1)
+    );
     assert_eq!(asked.starts_at, at("2026-12-09T15:00:00Z"));
     assert_eq!(
         asked.by.as_deref(),
@@ -107,11 +147,16 @@ fn moving_a_confirmed_request_asks_again() {
 
 #[test]
 fn one_occurrence_of_a_series_moves_alone() {
-    let moved = one(&["066", "068", "073", "074"].map(|number| if number == "068" { "064" } else { number }));
+    let moved =
+        one(&["066", "068", "073", "074"]
+            .map(|number| if number == "068" { "064" } else { number }));
     assert_eq!((moved.target, moved.moves), (Target::Confirmed, 1));
     assert_eq!(moved.starts_at, at("2026-12-10T14:00:00Z"));
     let canceled = one(&["078", "079", "084", "085"]);
-    assert_eq!((canceled.target, canceled.lineage_key), (Target::Canceled, None));
+    assert_eq!(
+        (canceled.target, canceled.lineage_key),
+        (Target::Canceled, None)
+    );
 }
 
 #[test]
@@ -130,7 +175,9 @@ fn the_clock_ends_a_meeting_whatever_comes_first() {
     let begun = one(&["005", "006", "151", "153"]);
     assert_eq!((begun.target, begun.has_started), (Target::Confirmed, true));
     assert_eq!(
-        in_every_order(&["151", "152", "049"]).into_values().collect::<Vec<_>>(),
+        in_every_order(&["151", "152", "049"])
+            .into_values()
+            .collect::<Vec<_>>(),
         [None],
         "who and where is not known"
     );
@@ -150,9 +197,21 @@ fn an_absence_can_be_taken_back() {
     let absent = marked(true, "2026-12-07T15:10:00.000Z");
     let present = marked(false, "2026-12-07T15:20:00.000Z");
     for order in permutations(&[created.clone(), absent.clone(), present]) {
-        assert_eq!(meaning(&order)[""].as_ref().expect("enough is known").absent, Some(false));
+        assert_eq!(
+            meaning(&order)[""]
+                .as_ref()
+                .expect("enough is known")
+                .absent,
+            Some(false)
+        );
     }
     for order in permutations(&[created, absent]) {
-        assert_eq!(meaning(&order)[""].as_ref().expect("enough is known").absent, Some(true));
+        assert_eq!(
+            meaning(&order)[""]
+                .as_ref()
+                .expect("enough is known")
+                .absent,
+            Some(true)
+        );
     }
 }

@@ -1,6 +1,9 @@
-//! Documents against a small schema: what is refused before the library sees it, and what the library's rules say of the rest.
+//! Documents against a small schema: what is refused before the library sees it, and what the
+//! library's rules say of the rest.
 
-use async_graphql::{EmptyMutation, Object, Schema, ServerError, SimpleObject, Subscription, Variables};
+use async_graphql::{
+    EmptyMutation, Object, Schema, ServerError, SimpleObject, Subscription, Variables,
+};
 use futures_util::stream::{self, Stream};
 
 use super::store::{Asked, Documents, Policy, Prepared};
@@ -24,7 +27,12 @@ impl Query {
         None
     }
 
-    async fn people(&self, first: Option<i32>, last: Option<i32>, tags: Option<Vec<String>>) -> Vec<Person> {
+    async fn people(
+        &self,
+        first: Option<i32>,
+        last: Option<i32>,
+        tags: Option<Vec<String>>,
+    ) -> Vec<Person> {
         let _ = (first, last, tags);
         Vec::new()
     }
@@ -55,12 +63,22 @@ impl Events {
 type Toy = Engine<Schema<Query, EmptyMutation, Events>>;
 
 fn toy() -> Toy {
-    let exposure = Exposure { introspection: true, suggestions: false };
-    Engine::new(|| Schema::build(Query, EmptyMutation, Events), exposure, |types| types.check_scalar::<uuid::Uuid>())
+    let exposure = Exposure {
+        introspection: true,
+        suggestions: false,
+    };
+    Engine::new(
+        || Schema::build(Query, EmptyMutation, Events),
+        exposure,
+        |types| types.check_scalar::<uuid::Uuid>(),
+    )
 }
 
 fn open() -> Policy {
-    Policy { introspection: true, ..Policy::default() }
+    Policy {
+        introspection: true,
+        ..Policy::default()
+    }
 }
 
 async fn prepare_with(
@@ -69,17 +87,27 @@ async fn prepare_with(
     variables: serde_json::Value,
 ) -> Result<Prepared, Vec<ServerError>> {
     let engine = toy();
-    Documents::new(policy, engine.types()).prepare(asked, Variables::from_json(variables), &engine).await
+    Documents::new(policy, engine.types())
+        .prepare(asked, Variables::from_json(variables), &engine)
+        .await
 }
 
 async fn prepare(query: &str) -> Result<Prepared, Vec<ServerError>> {
-    let asked = Asked { query: Some(query.into()), ..Asked::default() };
+    let asked = Asked {
+        query: Some(query.into()),
+        ..Asked::default()
+    };
     prepare_with(open(), asked, serde_json::json!({})).await
 }
 
 fn code(errors: &[ServerError]) -> String {
-    let code = errors[0].extensions.as_ref().and_then(|extensions| extensions.get("code"));
-    code.map_or_else(String::new, |code| code.to_string().trim_matches('"').to_owned())
+    let code = errors[0]
+        .extensions
+        .as_ref()
+        .and_then(|extensions| extensions.get("code"));
+    code.map_or_else(String::new, |code| {
+        code.to_string().trim_matches('"').to_owned()
+    })
 }
 
 #[track_caller]
@@ -89,7 +117,8 @@ fn assert_refused(result: Result<Prepared, Vec<ServerError>>, expected: &str, me
     assert!(errors[0].message.contains(message), "{errors:?}");
 }
 
-/// What graphql-js 16 prints for `getIntrospectionQuery()`, with every option that servers may be asked for.
+/// What graphql-js 16 prints for `getIntrospectionQuery()`, with every option that servers may be
+/// asked for.
 const STOCK_INTROSPECTION: &str = "query IntrospectionQuery { __schema { description queryType { name kind } mutationType { name kind }
     subscriptionType { name kind } types { ...FullType } directives { name description isRepeatable locations args { ...InputValue } } } }
     fragment FullType on __Type { kind name description specifiedByURL fields(includeDeprecated: true) { name description

@@ -12,20 +12,33 @@ use crate::graphql::engine::Validate;
 #[tokio::test]
 async fn operations_are_selected_by_name() {
     let two = "query A{me{name}} query B{friend{me{name}}}";
-    let several = || Policy { limits: Limits { operations: 2, ..Limits::default() }, ..open() };
+    let several = || Policy {
+        limits: Limits {
+            operations: 2,
+            ..Limits::default()
+        },
+        ..open()
+    };
     let named = |query: &str, name: Option<&str>| Asked {
         query: Some(query.into()),
         operation_name: name.map(Into::into),
         ..Asked::default()
     };
-    let b = prepare_with(several(), named(two, Some("B")), serde_json::json!({})).await.expect("B is there");
+    let b = prepare_with(several(), named(two, Some("B")), serde_json::json!({}))
+        .await
+        .expect("B is there");
     assert_eq!(b.document.analysis.root_fields, ["friend"]);
     for (query, name) in [(two, None), (two, Some("C")), ("{me{name}}", Some("A"))] {
         let result = prepare_with(several(), named(query, name), serde_json::json!({})).await;
         assert_refused(result, "OPERATION_RESOLUTION_FAILURE", "");
     }
     assert_refused(
-        prepare_with(several(), named("{me{name}} {me{name}}", None), serde_json::json!({})).await,
+        prepare_with(
+            several(),
+            named("{me{name}} {me{name}}", None),
+            serde_json::json!({}),
+        )
+        .await,
         "GRAPHQL_VALIDATION_FAILED",
         "anonymous",
     );
@@ -34,46 +47,112 @@ async fn operations_are_selected_by_name() {
 #[tokio::test]
 async fn persisted_queries_are_stored_once_they_are_valid() {
     let engine = toy();
-    let documents = Documents::new(Policy { persisted_queries: true, ..open() }, engine.types());
+    let documents = Documents::new(
+        Policy {
+            persisted_queries: true,
+            ..open()
+        },
+        engine.types(),
+    );
     let ask = async |query: Option<&str>, hash: &str| {
-        let asked = Asked { query: query.map(Into::into), hash: Some(hash.into()), ..Asked::default() };
-        documents.prepare(asked, Variables::default(), &engine).await
+        let asked = Asked {
+            query: query.map(Into::into),
+            hash: Some(hash.into()),
+            ..Asked::default()
+        };
+        documents
+            .prepare(asked, Variables::default(), &engine)
+            .await
     };
     let hash = |text: &str| super::super::allow_list::sha256(text).to_string();
     let (good, bad) = ("{me{name}}", "{nothing}");
-    assert_refused(ask(None, &hash(good)).await, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound");
-    assert_refused(ask(Some(good), &hash(bad)).await, "PERSISTED_QUERY_HASH_MISMATCH", "not the SHA-256");
-    assert_refused(ask(Some(bad), &hash(bad)).await, "GRAPHQL_VALIDATION_FAILED", "nothing");
+    assert_refused(
+        ask(None, &hash(good)).await,
+        "PERSISTED_QUERY_NOT_FOUND",
+        "PersistedQueryNotFound",
+    );
+    assert_refused(
+        ask(Some(good), &hash(bad)).await,
+        "PERSISTED_QUERY_HASH_MISMATCH",
+        "not the SHA-256",
+    );
+    assert_refused(
+        ask(Some(bad), &hash(bad)).await,
+        "GRAPHQL_VALIDATION_FAILED",
+        "nothing",
+    );
     assert_refused(ask(None, &hash(bad)).await, "PERSISTED_QUERY_NOT_FOUND", "");
     ask(Some(good), &hash(good)).await.expect("stored");
     ask(None, &hash(good).to_uppercase()).await.expect("found");
-    let off = Asked { hash: Some(hash(good)), ..Asked::default() };
-    assert_refused(prepare_with(open(), off, serde_json::json!({})).await, "PERSISTED_QUERY_NOT_SUPPORTED", "");
+    let off = Asked {
+        hash: Some(hash(good)),
+        ..Asked::default()
+    };
+    assert_refused(
+        prepare_with(open(), off, serde_json::json!({})).await,
+        "PERSISTED_QUERY_NOT_SUPPORTED",
+        "",
+    );
 }
 
 #[tokio::test]
 async fn with_a_manifest_only_its_documents_run() {
     let policy = || Policy {
-        allow_list: Some(AllowList::from_manifest(br#"{"who":"{me{name}}"}"#).expect("a good manifest")),
+        allow_list: Some(
+            AllowList::from_manifest(br#"{"who":"{me{name}}"}"#).expect("a good manifest"),
+        ),
         persisted_queries: true,
         ..open()
     };
     let hash = super::super::allow_list::sha256("{me{name}}").to_string();
     for asked in [
-        Asked { id: Some("who".into()), ..Asked::default() },
-        Asked { hash: Some(hash.clone()), ..Asked::default() },
-        Asked { query: Some("{me{name}}".into()), ..Asked::default() },
-        Asked { query: Some("{me{name}}".into()), hash: Some(hash.clone()), ..Asked::default() },
+        Asked {
+            id: Some("who".into()),
+            ..Asked::default()
+        },
+        Asked {
+            hash: Some(hash.clone()),
+            ..Asked::default()
+        },
+        Asked {
+            query: Some("{me{name}}".into()),
+            ..Asked::default()
+        },
+        Asked {
+            query: Some("{me{name}}".into()),
+            hash: Some(hash.clone()),
+            ..Asked::default()
+        },
     ] {
-        prepare_with(policy(), asked.clone(), serde_json::json!({})).await.expect("a trusted document");
+        prepare_with(policy(), asked.clone(), serde_json::json!({}))
+            .await
+            .expect("a trusted document");
     }
     for asked in [
-        Asked { id: Some("what".into()), ..Asked::default() },
-        Asked { query: Some("{me{age}}".into()), ..Asked::default() },
-        Asked { query: Some("{me{age}}".into()), id: Some("who".into()), ..Asked::default() },
-        Asked { query: Some("{me{age}}".into()), hash: Some(hash), ..Asked::default() },
+        Asked {
+            id: Some("what".into()),
+            ..Asked::default()
+        },
+        Asked {
+            query: Some("{me{age}}".into()),
+            ..Asked::default()
+        },
+        Asked {
+            query: Some("{me{age}}".into()),
+            id: Some("who".into()),
+            ..Asked::default()
+        },
+        Asked {
+            query: Some("{me{age}}".into()),
+            hash: Some(hash),
+            ..Asked::default()
+        },
     ] {
-        assert_refused(prepare_with(policy(), asked.clone(), serde_json::json!({})).await, "DOCUMENT_NOT_ALLOWED", "");
+        assert_refused(
+            prepare_with(policy(), asked.clone(), serde_json::json!({})).await,
+            "DOCUMENT_NOT_ALLOWED",
+            "",
+        );
     }
 }
 
@@ -93,9 +172,19 @@ async fn a_document_is_validated_once() {
     let schema = Counting(toy(), 0.into());
     let documents = Documents::new(open(), schema.0.types());
     for n in 1..=3 {
-        let asked = Asked { query: Some("query($n:Int){people(first:$n){name}}".into()), ..Asked::default() };
+        let asked = Asked {
+            query: Some("query($n:Int){people(first:$n){name}}".into()),
+            ..Asked::default()
+        };
         let variables = Variables::from_json(serde_json::json!({ "n": n }));
-        assert_eq!(documents.prepare(asked, variables, &schema).await.expect("valid").cost, n);
+        assert_eq!(
+            documents
+                .prepare(asked, variables, &schema)
+                .await
+                .expect("valid")
+                .cost,
+            n
+        );
     }
     assert_eq!(schema.1.into_inner(), 1);
 }
@@ -103,10 +192,16 @@ async fn a_document_is_validated_once() {
 #[tokio::test]
 async fn a_subscription_through_a_fragment_still_streams() {
     // Run as it is written, the library would answer with an empty stream.
-    let prepared = prepare("subscription{...f} fragment f on Events{count(to:2)}").await.expect("valid");
+    let prepared = prepare("subscription{...f} fragment f on Events{count(to:2)}")
+        .await
+        .expect("valid");
     let (document, _) = prepared.document.executable();
     let mut request = Request::new("");
     request.set_parsed_query(document);
-    let events: Vec<Value> = toy().stream(request).map(|response| response.data).collect().await;
+    let events: Vec<Value> = toy()
+        .stream(request)
+        .map(|response| response.data)
+        .collect()
+        .await;
     assert_eq!(events, [value!({"count": 0}), value!({"count": 1})]);
 }

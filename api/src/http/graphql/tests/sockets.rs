@@ -20,17 +20,45 @@ async fn only_one_protocol_and_listed_pages_get_in() {
     for (request, status) in [
         (handshake(), 400),
         (protocol("graphql-ws"), 400),
-        (protocol("graphql-transport-ws").header("origin", "https://evil.test"), 403),
-        (protocol("graphql-transport-ws").header("origin", "null"), 403),
+        (
+            protocol("graphql-transport-ws").header("origin", "https://evil.test"),
+            403,
+        ),
+        (
+            protocol("graphql-transport-ws").header("origin", "null"),
+            403,
+        ),
     ] {
         assert_eq!(toy.status(request).await, status);
     }
-    let plain = toy.send(Request::get("/graphql/ws").body(axum::body::Body::empty()).expect("a request")).await;
-    assert_eq!((plain.status.as_u16(), plain.code().as_str()), (426, "UPGRADE_REQUIRED"));
-    let posted = toy.send(Request::post("/graphql/ws").body(axum::body::Body::empty()).expect("a request")).await;
-    assert_eq!((posted.status.as_u16(), posted.header("allow")), (405, "GET, OPTIONS"));
-    let several = protocol("graphql-ws, graphql-transport-ws").header("origin", "https://app.example.com");
-    let mut socket = toy.try_open(several, 64 * 1024).await.expect("an open socket");
+    let plain = toy
+        .send(
+            Request::get("/graphql/ws")
+                .body(axum::body::Body::empty())
+                .expect("a request"),
+        )
+        .await;
+    assert_eq!(
+        (plain.status.as_u16(), plain.code().as_str()),
+        (426, "UPGRADE_REQUIRED")
+    );
+    let posted = toy
+        .send(
+            Request::post("/graphql/ws")
+                .body(axum::body::Body::empty())
+                .expect("a request"),
+        )
+        .await;
+    assert_eq!(
+        (posted.status.as_u16(), posted.header("allow")),
+        (405, "GET, OPTIONS")
+    );
+    let several =
+        protocol("graphql-ws, graphql-transport-ws").header("origin", "https://app.example.com");
+    let mut socket = toy
+        .try_open(several, 64 * 1024)
+        .await
+        .expect("an open socket");
     socket.assert_silent().await;
     drop(socket);
     toy.settled().await;
@@ -38,9 +66,22 @@ async fn only_one_protocol_and_listed_pages_get_in() {
 
 #[tokio::test]
 async fn the_handshake_is_kept_to() {
-    let bounds = Bounds { init_time: Duration::from_millis(1), ..Bounds::default() };
-    let hasty = Toy::with(bounds, Exposure { introspection: true, suggestions: true });
-    hasty.open().await.assert_closed(4408, "Connection initialisation timeout").await;
+    let bounds = Bounds {
+        init_time: Duration::from_millis(1),
+        ..Bounds::default()
+    };
+    let hasty = Toy::with(
+        bounds,
+        Exposure {
+            introspection: true,
+            suggestions: true,
+        },
+    );
+    hasty
+        .open()
+        .await
+        .assert_closed(4408, "Connection initialisation timeout")
+        .await;
     let toy = Toy::new();
     for (first, second, code, reason) in [
         (
@@ -81,9 +122,12 @@ async fn the_handshake_is_kept_to() {
     }
     let mut socket = toy.acknowledged(json!({})).await;
     socket.send(json!({"type": "connection_init"})).await;
-    socket.assert_closed(4429, "Too many initialisation requests").await;
+    socket
+        .assert_closed(4429, "Too many initialisation requests")
+        .await;
     let mut down = toy.open().await;
-    down.send(json!({"type": "connection_init", "payload": {"token": "down"}})).await;
+    down.send(json!({"type": "connection_init", "payload": {"token": "down"}}))
+        .await;
     assert_eq!(down.closed().await.1, 1013);
     toy.settled().await;
 }
@@ -98,9 +142,16 @@ async fn the_token_may_be_in_the_header_or_in_the_payload() {
         (Some("Bearer forged"), json!({"token": "good"}), "somebody"),
     ] {
         let request = handshake().header("sec-websocket-protocol", "graphql-transport-ws");
-        let request = header.into_iter().fold(request, |request, value| request.header("authorization", value));
-        let mut socket = toy.try_open(request, 64 * 1024).await.expect("an open socket");
-        socket.send(json!({"type": "connection_init", "payload": payload})).await;
+        let request = header.into_iter().fold(request, |request, value| {
+            request.header("authorization", value)
+        });
+        let mut socket = toy
+            .try_open(request, 64 * 1024)
+            .await
+            .expect("an open socket");
+        socket
+            .send(json!({"type": "connection_init", "payload": payload}))
+            .await;
         assert_eq!(socket.next().await["type"], "connection_ack");
         socket.subscribe("1", "{who}").await;
         let said = socket.next().await["payload"]["data"]["who"].to_string();
@@ -108,9 +159,13 @@ async fn the_token_may_be_in_the_header_or_in_the_payload() {
         drop(socket);
         toy.settled().await;
     }
-    let request =
-        handshake().header("sec-websocket-protocol", "graphql-transport-ws").header("authorization", "Basic eDp5");
-    let mut socket = toy.try_open(request, 64 * 1024).await.expect("an open socket");
+    let request = handshake()
+        .header("sec-websocket-protocol", "graphql-transport-ws")
+        .header("authorization", "Basic eDp5");
+    let mut socket = toy
+        .try_open(request, 64 * 1024)
+        .await
+        .expect("an open socket");
     socket.send(json!({"type": "connection_init"})).await;
     socket.assert_closed(4403, "Forbidden").await;
 }
@@ -127,10 +182,18 @@ async fn what_is_no_message_closes_the_socket() {
         let mut socket = toy.acknowledged(json!({})).await;
         socket.say(message).await;
         let (_, code, reason) = socket.closed().await;
-        assert!(code == 4400 && reason.starts_with("Invalid message"), "{code} {reason}");
+        assert!(
+            code == 4400 && reason.starts_with("Invalid message"),
+            "{code} {reason}"
+        );
     }
     let mut socket = toy.acknowledged(json!({})).await;
-    socket.say(Message::text(format!(r#"{{"type":"ping","payload":{{"x":"{}"}}}}"#, "x".repeat(256 * 1024)))).await;
+    socket
+        .say(Message::text(format!(
+            r#"{{"type":"ping","payload":{{"x":"{}"}}}}"#,
+            "x".repeat(256 * 1024)
+        )))
+        .await;
     socket.assert_closed(1009, "Message too big").await;
     toy.settled().await;
 }
@@ -141,26 +204,53 @@ async fn operations_of_every_kind_run_beside_each_other() {
     let mut socket = toy.acknowledged(json!({})).await;
     socket.subscribe("forever", "subscription{forever}").await;
     socket.subscribe("query", "{hello}").await;
-    assert_eq!(socket.next().await["payload"]["data"], json!({"hello": "world"}));
-    assert_eq!(socket.next().await, json!({"id": "query", "type": "complete"}));
-    socket.subscribe("stream", "subscription{...all} fragment all on Events{greetings}").await;
+    assert_eq!(
+        socket.next().await["payload"]["data"],
+        json!({"hello": "world"})
+    );
+    assert_eq!(
+        socket.next().await,
+        json!({"id": "query", "type": "complete"})
+    );
+    socket
+        .subscribe(
+            "stream",
+            "subscription{...all} fragment all on Events{greetings}",
+        )
+        .await;
     for greeting in ["Hi", "Bonjour", "Hola"] {
         let next = socket.next().await;
         assert_eq!(
-            (&next["id"], &next["type"], &next["payload"]["data"]["greetings"]),
+            (
+                &next["id"],
+                &next["type"],
+                &next["payload"]["data"]["greetings"]
+            ),
             (&json!("stream"), &json!("next"), &json!(greeting))
         );
     }
-    assert_eq!(socket.next().await, json!({"id": "stream", "type": "complete"}));
+    assert_eq!(
+        socket.next().await,
+        json!({"id": "stream", "type": "complete"})
+    );
     toy.strings.go.notify_one();
     socket.subscribe("query", "mutation{bump}").await;
     assert_eq!(socket.next().await["payload"]["data"], json!({"bump": 1}));
-    assert_eq!(socket.next().await, json!({"id": "query", "type": "complete"}));
+    assert_eq!(
+        socket.next().await,
+        json!({"id": "query", "type": "complete"})
+    );
     socket.subscribe("failing", "subscription{failing}").await;
-    assert_eq!(socket.next().await["payload"]["errors"][0]["extensions"]["code"], "FORBIDDEN");
+    assert_eq!(
+        socket.next().await["payload"]["errors"][0]["extensions"]["code"],
+        "FORBIDDEN"
+    );
     assert_eq!(socket.next().await["type"], "complete");
     socket.subscribe("panic", "{panic(really:true)}").await;
-    assert_eq!(socket.next().await["payload"]["errors"][0]["extensions"]["code"], "INTERNAL");
+    assert_eq!(
+        socket.next().await["payload"]["errors"][0]["extensions"]["code"],
+        "INTERNAL"
+    );
     assert_eq!(socket.next().await["type"], "complete");
     assert_eq!(toy.gauges.operations.load(Ordering::SeqCst), 1);
     drop(socket);
@@ -179,7 +269,10 @@ async fn a_refused_operation_is_one_error_and_nothing_after() {
     ] {
         socket.subscribe("1", query).await;
         let error = socket.next().await;
-        assert_eq!((&error["id"], &error["type"]), (&json!("1"), &json!("error")));
+        assert_eq!(
+            (&error["id"], &error["type"]),
+            (&json!("1"), &json!("error"))
+        );
         assert_eq!(error["payload"][0]["extensions"]["code"], code);
         socket.assert_silent().await;
     }
@@ -191,7 +284,9 @@ async fn a_refused_operation_is_one_error_and_nothing_after() {
 async fn ids_are_taken_while_an_operation_runs() {
     let toy = Toy::new();
     let mut socket = toy.acknowledged(json!({})).await;
-    socket.send(json!({"id": "unknown", "type": "complete"})).await;
+    socket
+        .send(json!({"id": "unknown", "type": "complete"}))
+        .await;
     for _ in 0..3 {
         socket.subscribe("1", "subscription{forever}").await;
         socket.send(json!({"id": "1", "type": "complete"})).await;
@@ -202,15 +297,24 @@ async fn ids_are_taken_while_an_operation_runs() {
     socket.subscribe(&long, "subscription{forever}").await;
     socket.subscribe(&long, "subscription{forever}").await;
     let (_, code, reason) = socket.closed().await;
-    assert!(code == 4409 && reason.starts_with("Subscriber for ö") && reason.len() <= 123, "{code} {reason}");
+    assert!(
+        code == 4409 && reason.starts_with("Subscriber for ö") && reason.len() <= 123,
+        "{code} {reason}"
+    );
     toy.settled().await;
 }
 
 #[tokio::test]
 async fn operations_and_sockets_are_limited() {
     let toy = Toy::with(
-        Bounds { operations_per_socket: 2, ..Bounds::default() },
-        Exposure { introspection: true, suggestions: true },
+        Bounds {
+            operations_per_socket: 2,
+            ..Bounds::default()
+        },
+        Exposure {
+            introspection: true,
+            suggestions: true,
+        },
     );
     let mut socket = toy.acknowledged(json!({})).await;
     for id in ["1", "2", "3"] {
@@ -222,7 +326,10 @@ async fn operations_and_sockets_are_limited() {
         (&json!("3"), &json!("TOO_MANY_OPERATIONS"))
     );
     // The gate has three seats.
-    let (second, third) = (toy.acknowledged(json!({})).await, toy.acknowledged(json!({})).await);
+    let (second, third) = (
+        toy.acknowledged(json!({})).await,
+        toy.acknowledged(json!({})).await,
+    );
     assert_eq!(toy.gauges.sockets.load(Ordering::SeqCst), 3);
     let mut fourth = toy.open().await;
     fourth.send(json!({"type": "connection_init"})).await;
@@ -235,9 +342,10 @@ async fn operations_and_sockets_are_limited() {
 #[tokio::test]
 async fn a_socket_ends_with_its_session() {
     let toy = Toy::new();
-    for (pull, reason) in
-        [(&toy.strings.expire, "The access token has expired"), (&toy.strings.revoke, "Access was revoked")]
-    {
+    for (pull, reason) in [
+        (&toy.strings.expire, "The access token has expired"),
+        (&toy.strings.revoke, "Access was revoked"),
+    ] {
         let mut socket = toy.acknowledged(json!({"token": "short"})).await;
         socket.subscribe("1", "subscription{forever}").await;
         socket.assert_silent().await;
@@ -256,7 +364,11 @@ async fn a_stop_closes_sockets_so_that_clients_come_back() {
     toy.lifecycle.shutdown.cancel();
     assert_eq!(socket.closed().await.1, 1001);
     toy.settled().await;
-    assert_eq!(toy.status(handshake().header("sec-websocket-protocol", "graphql-transport-ws")).await, 503);
+    assert_eq!(
+        toy.status(handshake().header("sec-websocket-protocol", "graphql-transport-ws"))
+            .await,
+        503
+    );
 }
 
 #[tokio::test]
@@ -274,8 +386,18 @@ async fn a_client_that_closes_is_answered() {
 
 #[tokio::test]
 async fn a_silent_peer_is_dropped() {
-    let bounds = Bounds { ping: Duration::from_millis(1), silence: Duration::from_millis(5), ..Bounds::default() };
-    let toy = Toy::with(bounds, Exposure { introspection: true, suggestions: true });
+    let bounds = Bounds {
+        ping: Duration::from_millis(1),
+        silence: Duration::from_millis(5),
+        ..Bounds::default()
+    };
+    let toy = Toy::with(
+        bounds,
+        Exposure {
+            introspection: true,
+            suggestions: true,
+        },
+    );
     // Nobody reads this end, so no ping is answered.
     let socket = toy.open().await;
     toy.settled().await;
@@ -286,14 +408,22 @@ async fn a_silent_peer_is_dropped() {
 async fn a_slow_reader_slows_its_operations_down_and_misses_nothing() {
     let toy = Toy::new();
     let request = handshake().header("sec-websocket-protocol", "graphql-transport-ws");
-    let mut socket = toy.try_open(request, 4 * 1024).await.expect("an open socket");
+    let mut socket = toy
+        .try_open(request, 4 * 1024)
+        .await
+        .expect("an open socket");
     socket.send(json!({"type": "connection_init"})).await;
     assert_eq!(socket.next().await["type"], "connection_ack");
-    socket.subscribe("1", "subscription{flood(count:2000,size:3000)}").await;
+    socket
+        .subscribe("1", "subscription{flood(count:2000,size:3000)}")
+        .await;
     let mut ahead = 0;
     for number in 0..2_000_usize {
         let next = socket.next().await;
-        let text = next["payload"]["data"]["flood"].as_str().expect("a number").to_owned();
+        let text = next["payload"]["data"]["flood"]
+            .as_str()
+            .expect("a number")
+            .to_owned();
         assert_eq!(text.split(':').next(), Some(number.to_string().as_str()));
         ahead = ahead.max(toy.strings.produced.load(Ordering::SeqCst) - number);
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{
-    Context, ContextSelectionSet, ErrorExtensions, Object, OutputType, Positioned, Request, Schema, ServerResult,
-    Subscription, Value,
+    Context, ContextSelectionSet, ErrorExtensions, Object, OutputType, Positioned, Request, Schema,
+    ServerResult, Subscription, Value,
 };
 use axum::Router;
 use axum::body::Body;
@@ -22,8 +22,8 @@ use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt;
 
 use super::super::{
-    Allowance, AuthError, Bounds, Caller, CostMeter, Gate, Gauges, GraphqlEndpoint, Lifecycle, Limited, Origins, Seat,
-    SessionEnd, router,
+    Allowance, AuthError, Bounds, Caller, CostMeter, Gate, Gauges, GraphqlEndpoint, Lifecycle,
+    Limited, Origins, Seat, SessionEnd, router,
 };
 use crate::graphql::document::{Analysis, Limits, Policy};
 use crate::graphql::engine::{Engine, Exposure};
@@ -97,7 +97,11 @@ impl Query {
     }
 
     async fn who(&self, ctx: &Context<'_>) -> String {
-        format!("{} {}", ctx.data_unchecked::<Viewer>().0, ctx.data_unchecked::<Caller>().request_id)
+        format!(
+            "{} {}",
+            ctx.data_unchecked::<Viewer>().0,
+            ctx.data_unchecked::<Caller>().request_id
+        )
     }
 }
 
@@ -133,7 +137,8 @@ impl Events {
         })
     }
 
-    /// What an endless source brings after 0, each number executed by itself. Of 2 nothing is told, and after 4 nothing more.
+    /// What an endless source brings after 0, each number executed by itself. Of 2 nothing is told,
+    /// and after 4 nothing more.
     async fn sourced(
         &self,
         ctx: &Context<'_>,
@@ -142,7 +147,10 @@ impl Events {
         ctx.data_unchecked::<CostMeter>().add(41);
         let handover = ctx.data_unchecked::<Handover>();
         let event = handover.event::<i32>();
-        assert!(event.is_none() || event != panic_at, "a source with a fault");
+        assert!(
+            event.is_none() || event != panic_at,
+            "a source with a fault"
+        );
         stream::iter(match event {
             None => {
                 handover.follow(stream::iter(1..));
@@ -151,7 +159,9 @@ impl Events {
             Some(2) => None,
             Some(4) => {
                 handover.end();
-                Some(Err("no".extend_with(|_, extensions| extensions.set("code", "FORBIDDEN"))))
+                Some(Err("no".extend_with(|_, extensions| {
+                    extensions.set("code", "FORBIDDEN")
+                })))
             }
             Some(number) => Some(Ok(number)),
         })
@@ -191,8 +201,11 @@ impl Gate for Door {
     }
 
     fn session_end(&self, viewer: &Viewer) -> BoxFuture<'static, SessionEnd> {
-        let (expire, revoke, ends) =
-            (Arc::clone(&self.strings.expire), Arc::clone(&self.strings.revoke), viewer.0 == "short");
+        let (expire, revoke, ends) = (
+            Arc::clone(&self.strings.expire),
+            Arc::clone(&self.strings.revoke),
+            viewer.0 == "short",
+        );
         Box::pin(async move {
             tokio::select! {
                 () = expire.notified(), if ends => SessionEnd::Expired,
@@ -202,15 +215,35 @@ impl Gate for Door {
         })
     }
 
-    async fn admit(&self, _: &Viewer, _: &Caller, analysis: &Analysis, _: u64) -> Result<Option<Allowance>, Limited> {
-        let allowance = Allowance { bucket: "toys", limit: 10, remaining: 4, reset: Duration::from_millis(1_500) };
+    async fn admit(
+        &self,
+        _: &Viewer,
+        _: &Caller,
+        analysis: &Analysis,
+        _: u64,
+    ) -> Result<Option<Allowance>, Limited> {
+        let allowance = Allowance {
+            bucket: "toys",
+            limit: 10,
+            remaining: 4,
+            reset: Duration::from_millis(1_500),
+        };
         if analysis.name.as_deref() == Some("Limited") {
-            return Err(Limited { retry_after: Duration::from_secs(7), allowance: Some(allowance) });
+            return Err(Limited {
+                retry_after: Duration::from_secs(7),
+                allowance: Some(allowance),
+            });
         }
         Ok((analysis.name.as_deref() == Some("Counted")).then_some(allowance))
     }
 
-    fn equip(&self, request: Request, _: OperationType, viewer: &Viewer, caller: &Caller) -> Request {
+    fn equip(
+        &self,
+        request: Request,
+        _: OperationType,
+        viewer: &Viewer,
+        caller: &Caller,
+    ) -> Request {
         request.data(viewer.clone()).data(caller.clone())
     }
 
@@ -224,7 +257,10 @@ impl Gate for Door {
         }
         match Arc::clone(&self.seats).try_acquire_owned() {
             Ok(seat) => Ok(Seat(Some(Box::new(seat)))),
-            Err(_) => Err(Limited { retry_after: Duration::from_secs(1), allowance: None }),
+            Err(_) => Err(Limited {
+                retry_after: Duration::from_secs(1),
+                allowance: None,
+            }),
         }
     }
 }
@@ -249,25 +285,41 @@ impl Reply {
     }
 
     pub(super) fn code(&self) -> String {
-        self.json()["errors"][0]["extensions"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["extensions"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
 
 impl Toy {
     pub(super) fn new() -> Self {
-        Self::with(Bounds::default(), Exposure { introspection: true, suggestions: true })
+        Self::with(
+            Bounds::default(),
+            Exposure {
+                introspection: true,
+                suggestions: true,
+            },
+        )
     }
 
     pub(super) fn with(bounds: Bounds, exposure: Exposure) -> Self {
         let strings = Strings::default();
         let (mutation, events) = (strings.clone(), strings.clone());
-        let build = move || Schema::build(Query, Mutation(mutation.clone()), Events(events.clone()));
+        let build =
+            move || Schema::build(Query, Mutation(mutation.clone()), Events(events.clone()));
         let engine = Engine::new(build, exposure, |types| types);
-        let door = Door { strings: strings.clone(), seats: Arc::new(Semaphore::new(3)), keys: Arc::default() };
+        let door = Door {
+            strings: strings.clone(),
+            seats: Arc::new(Semaphore::new(3)),
+            keys: Arc::default(),
+        };
         let policy = Policy {
             limits: Limits::default(),
             introspection: exposure.introspection,
@@ -280,7 +332,12 @@ impl Toy {
             .with_origins(Origins::new(["https://app.example.com"]))
             .with_gauges(gauges.clone())
             .with_lifecycle(lifecycle.clone());
-        Self { app: router(endpoint), strings, gauges, lifecycle }
+        Self {
+            app: router(endpoint),
+            strings,
+            gauges,
+            lifecycle,
+        }
     }
 
     pub(super) fn request(
@@ -291,9 +348,24 @@ impl Toy {
     }
 
     pub(super) async fn send(&self, request: http::Request<Body>) -> Reply {
-        let (parts, body) = self.request(request).await.unwrap_or_else(|never| match never {}).into_parts();
-        let text = String::from_utf8(body.collect().await.expect("a whole body").to_bytes().into()).expect("UTF-8");
-        Reply { status: parts.status, headers: parts.headers, text }
+        let (parts, body) = self
+            .request(request)
+            .await
+            .unwrap_or_else(|never| match never {})
+            .into_parts();
+        let text = String::from_utf8(
+            body.collect()
+                .await
+                .expect("a whole body")
+                .to_bytes()
+                .into(),
+        )
+        .expect("UTF-8");
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+        }
     }
 
     pub(super) async fn post(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Reply {
@@ -301,15 +373,16 @@ impl Toy {
     }
 
     pub(super) async fn query(&self, query: &str) -> Reply {
-        self.post(&[], serde_json::json!({ "query": query }).to_string()).await
+        self.post(&[], serde_json::json!({ "query": query }).to_string())
+            .await
     }
 
     /// A connection to a server on the other end of a pipe.
     pub(super) fn connect(&self, buffer: usize) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(buffer);
         let service = hyper_util::service::TowerToHyperService::new(self.app.clone());
-        let connection =
-            hyper::server::conn::http1::Builder::new().serve_connection(hyper_util::rt::TokioIo::new(theirs), service);
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(hyper_util::rt::TokioIo::new(theirs), service);
         tokio::spawn(connection.with_upgrades());
         ours
     }
@@ -318,13 +391,19 @@ impl Toy {
     pub(super) async fn settled(&self) {
         self.lifecycle.tracker.close();
         self.lifecycle.tracker.wait().await;
-        while self.gauges.sockets.load(Ordering::SeqCst) != 0 || self.gauges.operations.load(Ordering::SeqCst) != 0 {
+        while self.gauges.sockets.load(Ordering::SeqCst) != 0
+            || self.gauges.operations.load(Ordering::SeqCst) != 0
+        {
             tokio::task::yield_now().await;
         }
     }
 }
 
-pub(super) fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> http::Request<Body> {
+pub(super) fn post(
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Body>,
+) -> http::Request<Body> {
     let mut request = http::Request::post(path);
     if !headers.iter().any(|(name, _)| *name == "content-type") {
         request = request.header("content-type", "application/json");

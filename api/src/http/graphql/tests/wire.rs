@@ -28,17 +28,25 @@ impl Toy {
         buffer: usize,
     ) -> Result<Socket, tungstenite::Error> {
         let request = request.body(()).expect("a request");
-        Ok(Socket(tokio_tungstenite::client_async(request, self.connect(buffer)).await?.0))
+        Ok(Socket(
+            tokio_tungstenite::client_async(request, self.connect(buffer))
+                .await?
+                .0,
+        ))
     }
 
     pub(super) async fn open(&self) -> Socket {
         let request = handshake().header("sec-websocket-protocol", "graphql-transport-ws");
-        self.try_open(request, 64 * 1024).await.expect("an open socket")
+        self.try_open(request, 64 * 1024)
+            .await
+            .expect("an open socket")
     }
 
     pub(super) async fn acknowledged(&self, payload: Value) -> Socket {
         let mut socket = self.open().await;
-        socket.send(json!({"type": "connection_init", "payload": payload})).await;
+        socket
+            .send(json!({"type": "connection_init", "payload": payload}))
+            .await;
         assert_eq!(socket.next().await, json!({"type": "connection_ack"}));
         socket
     }
@@ -61,12 +69,19 @@ impl Socket {
     }
 
     pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
-        self.send(json!({"id": id, "type": "subscribe", "payload": {"query": query}})).await;
+        self.send(json!({"id": id, "type": "subscribe", "payload": {"query": query}}))
+            .await;
     }
 
     pub(super) async fn next(&mut self) -> Value {
         loop {
-            match self.0.next().await.expect("an open socket").expect("a message") {
+            match self
+                .0
+                .next()
+                .await
+                .expect("an open socket")
+                .expect("a message")
+            {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
                 Message::Ping(_) | Message::Pong(_) => {}
                 other => panic!("unexpected {other:?}"),

@@ -28,8 +28,12 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How far the client has come.
 enum Phase<V> {
-    Silent { deadline: Pin<Box<Sleep>> },
-    Initialising { viewer: BoxFuture<'static, Result<V, AuthError>> },
+    Silent {
+        deadline: Pin<Box<Sleep>>,
+    },
+    Initialising {
+        viewer: BoxFuture<'static, Result<V, AuthError>>,
+    },
     Acknowledged(Session<V>),
 }
 
@@ -103,15 +107,25 @@ impl<E: Executor, G: Gate> Connection<E, G> {
                 break end;
             }
         };
-        let Self { endpoint, incoming, outbox, operations, phase, _counted, .. } = self;
-        // Whatever the client was promised or has taken is released before the farewell, which may take its time.
+        let Self {
+            endpoint,
+            incoming,
+            outbox,
+            operations,
+            phase,
+            _counted,
+            ..
+        } = self;
+        // Whatever the client was promised or has taken is released before the farewell, which may
+        // take its time.
         drop((operations, phase));
         let farewell = say_goodbye(incoming, outbox, end);
         // A client that does not answer is left without one.
         let _ = tokio::time::timeout(endpoint.bounds.close_time, farewell).await;
     }
 
-    /// Waits for the next thing to happen and deals with it. Every branch may be dropped while another one is taken.
+    /// Waits for the next thing to happen and deals with it. Every branch may be dropped while
+    /// another one is taken.
     async fn turn(&mut self) -> Result<(), End> {
         tokio::select! {
             biased;
@@ -141,10 +155,17 @@ impl<E: Executor, G: Gate> Connection<E, G> {
             Change::Over(end) => Err(end.into()),
             Change::Authenticated(viewer) => {
                 let viewer = viewer?;
-                let seat =
-                    self.endpoint.gate.seat(Some(&viewer), &self.caller).map_err(|_| Closing::too_many_sockets())?;
+                let seat = self
+                    .endpoint
+                    .gate
+                    .seat(Some(&viewer), &self.caller)
+                    .map_err(|_| Closing::too_many_sockets())?;
                 let end = self.endpoint.gate.session_end(&viewer);
-                self.phase = Phase::Acknowledged(Session { viewer, end, _seat: seat });
+                self.phase = Phase::Acknowledged(Session {
+                    viewer,
+                    end,
+                    _seat: seat,
+                });
                 self.outbox.push_text(outgoing::ACK.into());
                 Ok(())
             }
@@ -160,7 +181,9 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         };
         self.heard = Instant::now();
         match message {
-            Message::Text(text) if text.len() > self.endpoint.bounds.message => Err(Closing::too_big().into()),
+            Message::Text(text) if text.len() > self.endpoint.bounds.message => {
+                Err(Closing::too_big().into())
+            }
             Message::Text(text) => self.on_text(&text).map_err(End::from),
             Message::Binary(_) => Err(Closing::binary().into()),
             // The library answers pings by itself.
@@ -179,7 +202,9 @@ impl<E: Executor, G: Gate> Connection<E, G> {
                     Ok(None) => self.token.clone(),
                     other => other,
                 };
-                self.phase = Phase::Initialising { viewer: self.authenticate(token) };
+                self.phase = Phase::Initialising {
+                    viewer: self.authenticate(token),
+                };
             }
             Incoming::Ping(payload) => self.outbox.push_text(outgoing::pong(payload)),
             Incoming::Pong => {}
@@ -189,7 +214,10 @@ impl<E: Executor, G: Gate> Connection<E, G> {
         Ok(())
     }
 
-    fn authenticate(&self, token: Result<Option<String>, ()>) -> BoxFuture<'static, Result<G::Viewer, AuthError>> {
+    fn authenticate(
+        &self,
+        token: Result<Option<String>, ()>,
+    ) -> BoxFuture<'static, Result<G::Viewer, AuthError>> {
         let (endpoint, caller) = (Arc::clone(&self.endpoint), self.caller.clone());
         Box::pin(async move {
             let token = token.map_err(|()| AuthError::Invalid)?;
@@ -198,17 +226,27 @@ impl<E: Executor, G: Gate> Connection<E, G> {
     }
 
     fn subscribe(&mut self, id: String, params: Params) -> Result<(), Closing> {
-        let Phase::Acknowledged(session) = &self.phase else { return Err(Closing::unauthorized()) };
+        let Phase::Acknowledged(session) = &self.phase else {
+            return Err(Closing::unauthorized());
+        };
         if self.operations.contains(&id) {
             return Err(Closing::duplicate(&id));
         }
         let most = self.endpoint.bounds.operations_per_socket;
         if self.operations.len() >= most {
-            let error = coded("TOO_MANY_OPERATIONS", format!("A socket may run {most} operations at a time."));
-            self.outbox.push_text(outgoing::error(&id, &response::write_error_list(&[error])));
+            let error = coded(
+                "TOO_MANY_OPERATIONS",
+                format!("A socket may run {most} operations at a time."),
+            );
+            self.outbox
+                .push_text(outgoing::error(&id, &response::write_error_list(&[error])));
             return Ok(());
         }
-        let (endpoint, caller, viewer) = (Arc::clone(&self.endpoint), self.caller.clone(), session.viewer.clone());
+        let (endpoint, caller, viewer) = (
+            Arc::clone(&self.endpoint),
+            self.caller.clone(),
+            session.viewer.clone(),
+        );
         let events = async move {
             // Boxed: it is done with long before the operation is.
             match Box::pin(endpoint.ready(params, &viewer, &caller, |_| Ok(()))).await {
@@ -224,7 +262,8 @@ impl<E: Executor, G: Gate> Connection<E, G> {
             }
         };
         let counted = Counted::new(&self.endpoint.gauges.operations);
-        self.operations.insert(id, events.flatten_stream().boxed(), counted);
+        self.operations
+            .insert(id, events.flatten_stream().boxed(), counted);
         Ok(())
     }
 
@@ -267,8 +306,8 @@ fn broken(error: &axum::Error) -> End {
     }
 }
 
-/// Ends the WebSocket handshake the way it began: both sides say it. A connection that is cut while something is unread or unsent loses
-/// what is on its way, the close frame included.
+/// Ends the WebSocket handshake the way it began: both sides say it. A connection that is cut while
+/// something is unread or unsent loses what is on its way, the close frame included.
 async fn say_goodbye(
     mut incoming: SplitStream<WebSocket>,
     mut outbox: Outbox<SplitSink<WebSocket, Message>>,
@@ -282,7 +321,10 @@ async fn say_goodbye(
         End::Unread(closing) => (Some(closing), true),
     };
     if let Some(closing) = closing {
-        let frame = CloseFrame { code: closing.code, reason: closing.reason.as_ref().into() };
+        let frame = CloseFrame {
+            code: closing.code,
+            reason: closing.reason.as_ref().into(),
+        };
         outbox.push(Message::Close(Some(frame)));
         if outbox.flush().await.is_err() {
             return;

@@ -21,9 +21,11 @@ use super::headers;
 use connection::Connection;
 
 const PROTOCOL: &str = "graphql-transport-ws";
-/// What a socket keeps ready for reading and for writing. There are many sockets, and most are idle.
+/// What a socket keeps ready for reading and for writing. There are many sockets, and most are
+/// idle.
 const BUFFER: usize = 1024;
-/// A message that is too big is still read up to so many times its limit, so that the client gets to see why the socket is closed.
+/// A message that is too big is still read up to so many times its limit, so that the client gets
+/// to see why the socket is closed.
 const READABLE: usize = 8;
 
 /// `/graphql/ws`
@@ -36,7 +38,9 @@ pub(super) async fn upgrade<E: Executor, G: Gate>(
     let caller = headers::caller(&parts);
     let response = match parts.method {
         Method::OPTIONS => headers::preflight("GET, OPTIONS"),
-        Method::GET => open(&endpoint, &mut parts, &caller).await.unwrap_or_else(Fault::into_response),
+        Method::GET => open(&endpoint, &mut parts, &caller)
+            .await
+            .unwrap_or_else(Fault::into_response),
         _ => Fault::method("GET, OPTIONS").into_response(),
     };
     headers::finish(response, &parts.headers, &caller, &endpoint.origins)
@@ -52,7 +56,9 @@ async fn open<E: Executor, G: Gate>(
     {
         return Err(Fault::origin());
     }
-    let upgrade = WebSocketUpgrade::from_request_parts(parts, &()).await.map_err(|_| Fault::not_a_websocket())?;
+    let upgrade = WebSocketUpgrade::from_request_parts(parts, &())
+        .await
+        .map_err(|_| Fault::not_a_websocket())?;
     let upgrade = upgrade.protocols([PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         return Err(Fault::subprotocol());
@@ -62,7 +68,9 @@ async fn open<E: Executor, G: Gate>(
     }
     let seat = endpoint.gate.seat(None, caller)?;
     // A header that is no token is judged when the client shows what it has, in `connection_init`.
-    let token = headers::bearer(&parts.headers).map(|token| token.map(ToOwned::to_owned)).map_err(drop);
+    let token = headers::bearer(&parts.headers)
+        .map(|token| token.map(ToOwned::to_owned))
+        .map_err(drop);
     let (endpoint, caller) = (Arc::clone(endpoint), caller.clone());
     let tracked = endpoint.lifecycle.tracker.token();
     let upgrade = upgrade

@@ -41,8 +41,19 @@ impl Operations {
         self.running.contains_key(id)
     }
 
-    pub(super) fn insert(&mut self, id: String, events: BoxStream<'static, Event>, counted: Counted) {
-        self.running.insert(id, Running { events, _counted: counted });
+    pub(super) fn insert(
+        &mut self,
+        id: String,
+        events: BoxStream<'static, Event>,
+        counted: Counted,
+    ) {
+        self.running.insert(
+            id,
+            Running {
+                events,
+                _counted: counted,
+            },
+        );
     }
 
     /// Drops an operation, running or not: whatever it holds is released at once.
@@ -50,7 +61,8 @@ impl Operations {
         self.running.swap_remove(id);
     }
 
-    /// The next step of any operation; never, while there is none. Nothing is lost if this is dropped.
+    /// The next step of any operation; never, while there is none. Nothing is lost if this is
+    /// dropped.
     pub(super) async fn next(&mut self) -> Step {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
@@ -59,8 +71,12 @@ impl Operations {
         let count = self.running.len();
         for offset in 0..count {
             let index = (self.turn + offset) % count;
-            let Some((id, running)) = self.running.get_index_mut(index) else { continue };
-            let Poll::Ready(event) = running.events.poll_next_unpin(cx) else { continue };
+            let Some((id, running)) = self.running.get_index_mut(index) else {
+                continue;
+            };
+            let Poll::Ready(event) = running.events.poll_next_unpin(cx) else {
+                continue;
+            };
             let id = id.clone();
             self.turn = index + 1;
             if !matches!(event, Some(Event::Next(_))) {

@@ -8,9 +8,11 @@ use axum::extract::ws::{Message, Utf8Bytes};
 use bytes::Bytes;
 use futures_util::Sink;
 
-/// While this much waits, operations are not asked for more: a slow reader slows its operations down, and nothing is lost or piled up.
+/// While this much waits, operations are not asked for more: a slow reader slows its operations
+/// down, and nothing is lost or piled up.
 const ANSWERS: usize = 16;
-/// While this much waits, the client is not heard either: somebody who does not read cannot make us write.
+/// While this much waits, the client is not heard either: somebody who does not read cannot make us
+/// write.
 const MESSAGES: usize = 64;
 
 pub(super) struct Outbox<S> {
@@ -21,7 +23,11 @@ pub(super) struct Outbox<S> {
 
 impl<S: Sink<Message> + Unpin> Outbox<S> {
     pub(super) fn new(sink: S) -> Self {
-        Self { sink, waiting: VecDeque::new(), unflushed: false }
+        Self {
+            sink,
+            waiting: VecDeque::new(),
+            unflushed: false,
+        }
     }
 
     /// Whether operations may add an answer.
@@ -48,7 +54,8 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
         self.push(Message::Text(text));
     }
 
-    /// Writes what waits, as far as the other side takes it. Done when everything has left; may be dropped and called again at any time.
+    /// Writes what waits, as far as the other side takes it. Done when everything has left; may be
+    /// dropped and called again at any time.
     pub(super) async fn flush(&mut self) -> Result<(), S::Error> {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }

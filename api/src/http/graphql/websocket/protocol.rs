@@ -70,7 +70,10 @@ impl From<AuthError> for Closing {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Invalid => Self::new(4403, "Forbidden"),
-            AuthError::Unavailable => Self::new(1013, "Access tokens cannot be checked at the moment: try again later"),
+            AuthError::Unavailable => Self::new(
+                1013,
+                "Access tokens cannot be checked at the moment: try again later",
+            ),
         }
     }
 }
@@ -108,35 +111,44 @@ impl Incoming {
     /// # Errors
     /// 4400 for everything that is not one of the messages.
     pub(super) fn parse(text: &str) -> Result<Self, Closing> {
-        let message: Message = serde_json::from_str(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => {
-                Closing::invalid("Invalid message: expected an object with a \"type\"")
-            }
-            _ => Closing::invalid("Invalid message: not valid JSON"),
-        })?;
+        let message: Message =
+            serde_json::from_str(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => {
+                    Closing::invalid("Invalid message: expected an object with a \"type\"")
+                }
+                _ => Closing::invalid("Invalid message: not valid JSON"),
+            })?;
         let Message { kind, id, payload } = message;
         match kind.as_str() {
             "connection_init" => Ok(Self::Init(optional_object(payload, "connection_init")?)),
             "ping" => Ok(Self::Ping(optional_object(payload, "ping")?)),
             "pong" => optional_object(payload, "pong").map(|_| Self::Pong),
-            "complete" => Ok(Self::Complete { id: operation_id(id)? }),
+            "complete" => Ok(Self::Complete {
+                id: operation_id(id)?,
+            }),
             "subscribe" => {
                 let id = operation_id(id)?;
                 let members: Members = match payload {
-                    Value::Object(_) => {
-                        serde_json::from_value(payload).map_err(|_| Closing::invalid("Invalid message: bad payload"))?
-                    }
+                    Value::Object(_) => serde_json::from_value(payload)
+                        .map_err(|_| Closing::invalid("Invalid message: bad payload"))?,
                     _ => {
                         return Err(Closing::invalid(
                             "Invalid message: \"subscribe\" needs a payload that is an object",
                         ));
                     }
                 };
-                let params = Params::from_members(members)
-                    .map_err(|fault| Closing::invalid(format!("Invalid message: {}", fault.message)))?;
-                Ok(Self::Subscribe { id, params: Box::new(params) })
+                let params = Params::from_members(members).map_err(|fault| {
+                    Closing::invalid(format!("Invalid message: {}", fault.message))
+                })?;
+                Ok(Self::Subscribe {
+                    id,
+                    params: Box::new(params),
+                })
             }
-            _ => Err(Closing::invalid(format!("Invalid message type \"{}\"", &kind[..kind.floor_char_boundary(40)]))),
+            _ => Err(Closing::invalid(format!(
+                "Invalid message type \"{}\"",
+                &kind[..kind.floor_char_boundary(40)]
+            ))),
         }
     }
 }
@@ -145,32 +157,51 @@ fn optional_object(payload: Value, kind: &str) -> Result<Option<Map<String, Valu
     match payload {
         Value::Null => Ok(None),
         Value::Object(map) => Ok(Some(map)),
-        _ => Err(Closing::invalid(format!("Invalid message: the payload of \"{kind}\" must be an object"))),
+        _ => Err(Closing::invalid(format!(
+            "Invalid message: the payload of \"{kind}\" must be an object"
+        ))),
     }
 }
 
 fn operation_id(id: Option<Value>) -> Result<String, Closing> {
     match id {
         Some(Value::String(id)) if !id.is_empty() => Ok(id),
-        _ => Err(Closing::invalid("Invalid message: \"id\" must be a string that is not empty")),
+        _ => Err(Closing::invalid(
+            "Invalid message: \"id\" must be a string that is not empty",
+        )),
     }
 }
 
-/// The token in the payload of `connection_init`: `{"authorization": "Bearer …"}` in any case, the same below `headers`, or
-/// `{"token": "…"}`. `Err` if there is one that cannot be read.
+/// The token in the payload of `connection_init`: `{"authorization": "Bearer …"}` in any case, the
+/// same below `headers`, or `{"token": "…"}`. `Err` if there is one that cannot be read.
 pub(super) fn token(payload: Option<&Map<String, Value>>) -> Result<Option<String>, ()> {
-    let Some(payload) = payload else { return Ok(None) };
+    let Some(payload) = payload else {
+        return Ok(None);
+    };
     let authorization = |map: &Map<String, Value>| {
-        map.iter().find(|(name, _)| name.eq_ignore_ascii_case("authorization")).map(|(_, value)| value.clone())
+        map.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+            .map(|(_, value)| value.clone())
     };
     let headers = payload.get("headers").and_then(Value::as_object);
-    match (authorization(payload).or_else(|| headers.and_then(authorization)), payload.get("token")) {
+    match (
+        authorization(payload).or_else(|| headers.and_then(authorization)),
+        payload.get("token"),
+    ) {
         (None | Some(Value::Null), None | Some(Value::Null)) => Ok(None),
-        (Some(Value::String(value)), _) => bearer_token(&value).map(|token| Some(token.to_owned())).ok_or(()),
+        (Some(Value::String(value)), _) => bearer_token(&value)
+            .map(|token| Some(token.to_owned()))
+            .ok_or(()),
         (None | Some(Value::Null), Some(Value::String(token))) => {
             // With or without the scheme: both are in use.
-            let value = if token.contains(' ') { token.clone() } else { format!("Bearer {token}") };
-            bearer_token(&value).map(|token| Some(token.to_owned())).ok_or(())
+            let value = if token.contains(' ') {
+                token.clone()
+            } else {
+                format!("Bearer {token}")
+            };
+            bearer_token(&value)
+                .map(|token| Some(token.to_owned()))
+                .ok_or(())
         }
         _ => Err(()),
     }
@@ -183,7 +214,9 @@ pub(super) mod outgoing {
     pub(in super::super) const ACK: &str = "{\"type\":\"connection_ack\"}";
 
     pub(in super::super) fn pong(payload: Option<Map<String, Value>>) -> Bytes {
-        let payload = payload.map_or_else(String::new, |payload| format!(",\"payload\":{}", Value::Object(payload)));
+        let payload = payload.map_or_else(String::new, |payload| {
+            format!(",\"payload\":{}", Value::Object(payload))
+        });
         format!("{{\"type\":\"pong\"{payload}}}").into()
     }
 
@@ -264,9 +297,18 @@ mod tests {
         for (payload, expected) in [
             (serde_json::json!({}), Ok(None)),
             (serde_json::json!({"authorization": null}), Ok(None)),
-            (serde_json::json!({"authorization": "Bearer a.b"}), Ok(Some("a.b"))),
-            (serde_json::json!({"Authorization": "bearer a"}), Ok(Some("a"))),
-            (serde_json::json!({"headers": {"Authorization": "Bearer a"}}), Ok(Some("a"))),
+            (
+                serde_json::json!({"authorization": "Bearer a.b"}),
+                Ok(Some("a.b")),
+            ),
+            (
+                serde_json::json!({"Authorization": "bearer a"}),
+                Ok(Some("a")),
+            ),
+            (
+                serde_json::json!({"headers": {"Authorization": "Bearer a"}}),
+                Ok(Some("a")),
+            ),
             (serde_json::json!({"token": "a"}), Ok(Some("a"))),
             (serde_json::json!({"token": "Bearer a"}), Ok(Some("a"))),
             (serde_json::json!({"authorization": "a"}), Err(())),
@@ -276,7 +318,11 @@ mod tests {
             (serde_json::json!({"token": ""}), Err(())),
         ] {
             let found = token(payload.as_object());
-            assert_eq!(found, expected.map(|token| token.map(ToOwned::to_owned)), "{payload}");
+            assert_eq!(
+                found,
+                expected.map(|token| token.map(ToOwned::to_owned)),
+                "{payload}"
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::scheduling::native::{Hours, Interval, Minute, Override, Terms, WeeklyRule, Window};
+use crate::domain::scheduling::native::{
+    Hours, Interval, Minute, Override, Terms, WeeklyRule, Window,
+};
 
 /// Marsaglia's xorshift64, with a multiplication at the end for better low bits.
 pub(super) struct Chance(u64);
@@ -33,7 +35,8 @@ impl Chance {
         from[self.number(0, from.len() as i64 - 1) as usize]
     }
 
-    /// One to three ranges of a day that do not overlap; often they touch, or a midnight, or begin and end in the first hours, when clocks change.
+    /// One to three ranges of a day that do not overlap; often they touch, or a midnight, or begin
+    /// and end in the first hours, when clocks change.
     fn day(&mut self) -> Vec<(Minute, Minute)> {
         if self.one_in(4) {
             return vec![(Minute::START_OF_DAY, Minute::END_OF_DAY)];
@@ -49,10 +52,16 @@ impl Chance {
             .collect();
         marks.sort_unstable();
         marks.dedup();
-        let minutes: Vec<Minute> =
-            marks.iter().map(|&m| Minute::new(m as u16).expect("marks are at most 1440")).collect();
+        let minutes: Vec<Minute> = marks
+            .iter()
+            .map(|&m| Minute::new(m as u16).expect("marks are at most 1440"))
+            .collect();
         let step = if self.one_in(3) { 1 } else { 2 };
-        minutes.windows(2).step_by(step).map(|pair| (pair[0], pair[1])).collect()
+        minutes
+            .windows(2)
+            .step_by(step)
+            .map(|pair| (pair[0], pair[1]))
+            .collect()
     }
 
     /// Valid hours, with overrides around the date.
@@ -61,20 +70,35 @@ impl Chance {
         for offset in 0..7 {
             let weekday = (around + Days::new(offset)).weekday();
             if !self.one_in(6) {
-                weekly.extend(self.day().into_iter().map(|(from, until)| WeeklyRule { weekday, from, until }));
+                weekly.extend(self.day().into_iter().map(|(from, until)| WeeklyRule {
+                    weekday,
+                    from,
+                    until,
+                }));
             }
         }
         let mut overrides = Vec::new();
         for offset in -3..=3 {
             if self.one_in(4) {
-                let hours = if self.one_in(3) { Vec::new() } else { self.day() };
-                overrides.push(Override { date: around + TimeDelta::days(offset), hours });
+                let hours = if self.one_in(3) {
+                    Vec::new()
+                } else {
+                    self.day()
+                };
+                overrides.push(Override {
+                    date: around + TimeDelta::days(offset),
+                    hours,
+                });
             }
         }
         // Order must not matter.
         weekly.sort_by_cached_key(|_| self.bits());
         overrides.sort_by_cached_key(|_| self.bits());
-        let hours = Hours { zone, weekly, overrides };
+        let hours = Hours {
+            zone,
+            weekly,
+            overrides,
+        };
         assert_eq!(hours.check(), Ok(()));
         hours
     }
@@ -90,36 +114,63 @@ impl Chance {
             0 => self.number(1, 180),
             _ => self.pick(&[5, 10, 15, 15, 30, 30, 45, 60, 120, 1440]),
         };
-        let mut minutes =
-            |chance: i64, values: &[i64]| TimeDelta::minutes(if self.one_in(chance) { self.pick(values) } else { 0 });
-        let (buffer_before, buffer_after) = (minutes(2, &[5, 10, 30, 61, 600]), minutes(2, &[5, 15, 30, 59, 600]));
+        let mut minutes = |chance: i64, values: &[i64]| {
+            TimeDelta::minutes(if self.one_in(chance) {
+                self.pick(values)
+            } else {
+                0
+            })
+        };
+        let (buffer_before, buffer_after) = (
+            minutes(2, &[5, 10, 30, 61, 600]),
+            minutes(2, &[5, 15, 30, 59, 600]),
+        );
         let minimum_notice = minutes(2, &[1, 30, 60, 240, 1440]);
         let window = match self.number(0, 3) {
             0 => Window::Days(self.number(0, 4) as u32),
             1 => {
                 let from = around + TimeDelta::days(self.number(-2, 1));
-                Window::Range { from, until: from + TimeDelta::days(self.number(0, 2)) }
+                Window::Range {
+                    from,
+                    until: from + TimeDelta::days(self.number(0, 2)),
+                }
             }
             _ => Window::Unlimited,
         };
         let (length, interval) = (TimeDelta::minutes(length), TimeDelta::minutes(interval));
-        let terms = Terms { length, interval, buffer_before, buffer_after, minimum_notice, window };
+        let terms = Terms {
+            length,
+            interval,
+            buffer_before,
+            buffer_after,
+            minimum_notice,
+            window,
+        };
         assert_eq!(terms.check(), Ok(()));
         terms
     }
 
-    /// Up to a dozen busy times around the instant: some empty, some backwards, half of them not on a whole minute.
+    /// Up to a dozen busy times around the instant: some empty, some backwards, half of them not on
+    /// a whole minute.
     pub(super) fn busy(&mut self, around: DateTime<Utc>) -> Vec<Interval> {
-        let count = if self.one_in(3) { 0 } else { self.number(1, 12) };
+        let count = if self.one_in(3) {
+            0
+        } else {
+            self.number(1, 12)
+        };
         (0..count)
             .map(|_| {
                 let mut from = around + TimeDelta::minutes(self.number(-500, 600) * 5);
-                let mut length = TimeDelta::minutes(self.pick(&[0, -30, 1, 5, 15, 30, 30, 45, 60, 60, 90, 600]));
+                let mut length =
+                    TimeDelta::minutes(self.pick(&[0, -30, 1, 5, 15, 30, 30, 45, 60, 60, 90, 600]));
                 if self.one_in(2) {
                     from += TimeDelta::nanoseconds(self.number(-90_000_000_000, 90_000_000_000));
                     length += TimeDelta::milliseconds(self.number(-1500, 1500));
                 }
-                Interval { from, until: from + length }
+                Interval {
+                    from,
+                    until: from + length,
+                }
             })
             .collect()
     }

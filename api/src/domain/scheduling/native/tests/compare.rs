@@ -13,7 +13,8 @@ use crate::domain::scheduling::native::{Interval, Slot, clock, naive, offers, sl
 const REACH: i64 = 30 * 60;
 /// The longest session, in minutes.
 const LONGEST: i64 = 25 * 60;
-/// Cases for the first zone of those that behave alike, per change; each further zone gets one per change.
+/// Cases for the first zone of those that behave alike, per change; each further zone gets one per
+/// change.
 const CASES: usize = 10;
 
 /// All that a comparison needs to see, added up.
@@ -27,11 +28,17 @@ struct Tally {
 }
 
 fn offset(zone: Tz, at: DateTime<Utc>) -> i32 {
-    zone.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc()
+    zone.offset_from_utc_datetime(&at.naive_utc())
+        .fix()
+        .local_minus_utc()
 }
 
 /// The first offset, and each instant at which another one begins, found by looking once an hour.
-fn behaviour(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> (i32, Vec<(DateTime<Utc>, i32)>) {
+fn behaviour(
+    zone: Tz,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> (i32, Vec<(DateTime<Utc>, i32)>) {
     let first = offset(zone, from);
     let (mut at, mut current, mut changes) = (from, first, Vec::new());
     while at < until {
@@ -42,7 +49,11 @@ fn behaviour(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> (i32, Vec<(
             while offset(zone, change) == current {
                 change += TimeDelta::seconds(60);
             }
-            assert_eq!(offset(zone, change - TimeDelta::seconds(1)), current, "{zone} changes on a whole minute");
+            assert_eq!(
+                offset(zone, change - TimeDelta::seconds(1)),
+                current,
+                "{zone} changes on a whole minute"
+            );
             changes.push((change, next));
         }
         (at, current) = (hour_later, next);
@@ -51,24 +62,50 @@ fn behaviour(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> (i32, Vec<(
 }
 
 fn tape_around(zone: Tz, change: DateTime<Utc>) -> Vec<naive::Reading> {
-    naive::tape(zone, change - TimeDelta::minutes(REACH), change + TimeDelta::minutes(REACH + LONGEST))
+    naive::tape(
+        zone,
+        change - TimeDelta::minutes(REACH),
+        change + TimeDelta::minutes(REACH + LONGEST),
+    )
 }
 
 /// One random case around the change.
-fn compare(zone: Tz, change: DateTime<Utc>, tape: &[naive::Reading], chance: &mut Chance, tally: &mut Tally) {
+fn compare(
+    zone: Tz,
+    change: DateTime<Utc>,
+    tape: &[naive::Reading],
+    chance: &mut Chance,
+    tally: &mut Tally,
+) {
     let date = change.with_timezone(&zone).date_naive();
     let (hours, terms) = (chance.hours(zone, date), chance.terms(date, LONGEST));
     let busy = chance.busy(change);
-    let second_or_not = if chance.one_in(3) { chance.number(-999_999_999, 999_999_999) } else { 0 };
+    let second_or_not = if chance.one_in(3) {
+        chance.number(-999_999_999, 999_999_999)
+    } else {
+        0
+    };
     let somewhere = |chance: &mut Chance, low, high| {
-        change + TimeDelta::minutes(chance.number(low, high)) + TimeDelta::nanoseconds(second_or_not)
+        change
+            + TimeDelta::minutes(chance.number(low, high))
+            + TimeDelta::nanoseconds(second_or_not)
     };
     let range = if chance.one_in(2) {
-        Interval { from: change - TimeDelta::minutes(REACH), until: change + TimeDelta::minutes(REACH) }
+        Interval {
+            from: change - TimeDelta::minutes(REACH),
+            until: change + TimeDelta::minutes(REACH),
+        }
     } else {
-        Interval { from: somewhere(chance, 1 - REACH, 600), until: somewhere(chance, 0, REACH - 1) }
+        Interval {
+            from: somewhere(chance, 1 - REACH, 600),
+            until: somewhere(chance, 0, REACH - 1),
+        }
     };
-    let now = if chance.one_in(2) { change - TimeDelta::days(3) } else { somewhere(chance, -2 * REACH, 120) };
+    let now = if chance.one_in(2) {
+        change - TimeDelta::days(3)
+    } else {
+        somewhere(chance, -2 * REACH, 120)
+    };
 
     let expected = naive::slots(tape, &hours, &terms, &busy, range, now);
     let found = slots(&hours, &terms, &busy, range, now);
@@ -76,19 +113,22 @@ fn compare(zone: Tz, change: DateTime<Utc>, tape: &[naive::Reading], chance: &mu
     tally.slots += expected.len();
     tally.with_slots += usize::from(!expected.is_empty());
     if found != expected {
-        tally
-            .mismatches
-            .push(format!("slots {hours:?} {terms:?} {busy:?} {range:?} {now}: {found:?}, not {expected:?}"));
+        tally.mismatches.push(format!(
+            "slots {hours:?} {terms:?} {busy:?} {range:?} {now}: {found:?}, not {expected:?}"
+        ));
     }
     let mut ask = |start: DateTime<Utc>| {
         let listed = expected.iter().any(|slot: &Slot| slot.starts_at == start);
         tally.questions += 1;
         if offers(&hours, &terms, &busy, start, now) != listed {
-            tally.mismatches.push(format!("offers {hours:?} {terms:?} {busy:?} {start} {now}: not {listed}"));
+            tally.mismatches.push(format!(
+                "offers {hours:?} {terms:?} {busy:?} {start} {now}: not {listed}"
+            ));
         }
     };
     for _ in 0..6 {
-        let minute = chance.pick(&[0, 1, 15, 30]) + 60 * chance.number(1 - REACH / 60, REACH / 60 - 1);
+        let minute =
+            chance.pick(&[0, 1, 15, 30]) + 60 * chance.number(1 - REACH / 60, REACH / 60 - 1);
         let start = change + TimeDelta::minutes(minute);
         if range.from <= start && start < range.until {
             ask(start);
@@ -103,10 +143,16 @@ fn compare(zone: Tz, change: DateTime<Utc>, tape: &[naive::Reading], chance: &mu
 
 #[test]
 fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2028() {
-    let (from, until) = (instant("2025-01-01T00:00:00Z"), instant("2029-01-01T00:00:00Z"));
+    let (from, until) = (
+        instant("2025-01-01T00:00:00Z"),
+        instant("2029-01-01T00:00:00Z"),
+    );
     let mut alike: HashMap<_, Vec<Tz>> = HashMap::new();
     for zone in TZ_VARIANTS {
-        alike.entry(behaviour(zone, from, until)).or_default().push(zone);
+        alike
+            .entry(behaviour(zone, from, until))
+            .or_default()
+            .push(zone);
     }
     let mut groups: Vec<_> = alike.into_iter().collect();
     groups.sort_by_key(|(_, zones)| zones[0].name());
@@ -116,13 +162,21 @@ fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2
         let mut chance = Chance::new(seed as u64 + 1);
         for pair in changes.windows(2) {
             let apart = (pair[1].0 - pair[0].0).num_seconds();
-            assert!(apart > clock::STRIDE, "{} changes twice within the stride", zones[0]);
+            assert!(
+                apart > clock::STRIDE,
+                "{} changes twice within the stride",
+                zones[0]
+            );
         }
         kinds_of_change += changes.len();
         changes_of_zones += changes.len() * zones.len();
         // A zone without changes is looked at around any instant.
         let unchanged = [(from + TimeDelta::minutes(chance.number(0, 2_000_000)), 0)];
-        for &(change, _) in if changes.is_empty() { &unchanged } else { &changes[..] } {
+        for &(change, _) in if changes.is_empty() {
+            &unchanged
+        } else {
+            &changes[..]
+        } {
             let tape = tape_around(zones[0], change);
             for zone in std::iter::repeat_n(zones[0], CASES - 1).chain(zones.iter().copied()) {
                 compare(zone, change, &tape, &mut chance, &mut tally);
@@ -141,10 +195,14 @@ fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2
         tally.mismatches.len(),
     );
     assert_eq!(tally.mismatches.first(), None);
-    assert!(changes_of_zones > 1000 && tally.with_slots * 2 > tally.cases, "the cases say something: {tally:?}");
+    assert!(
+        changes_of_zones > 1000 && tally.with_slots * 2 > tally.cases,
+        "the cases say something: {tally:?}"
+    );
 }
 
-/// Days that a zone skipped or lived twice, changes by other than an hour, and changes at one minute past midnight.
+/// Days that a zone skipped or lived twice, changes by other than an hour, and changes at one
+/// minute past midnight.
 #[test]
 fn famous_changes_of_the_past_agree_with_the_naive_computation() {
     let changes = [
@@ -163,12 +221,19 @@ fn famous_changes_of_the_past_agree_with_the_naive_computation() {
     let mut chance = Chance::new(2011);
     for (zone, change) in changes {
         let change = instant(change);
-        assert_ne!(offset(zone, change), offset(zone, change - TimeDelta::seconds(1)), "{zone} changes at {change}");
+        assert_ne!(
+            offset(zone, change),
+            offset(zone, change - TimeDelta::seconds(1)),
+            "{zone} changes at {change}"
+        );
         let tape = tape_around(zone, change);
         for _ in 0..4 * CASES {
             compare(zone, change, &tape, &mut chance, &mut tally);
         }
     }
     assert_eq!(tally.mismatches.first(), None);
-    assert!(tally.with_slots * 2 > tally.cases, "the cases say something: {tally:?}");
+    assert!(
+        tally.with_slots * 2 > tally.cases,
+        "the cases say something: {tally:?}"
+    );
 }

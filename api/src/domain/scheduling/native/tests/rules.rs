@@ -14,7 +14,11 @@ fn date(text: &str) -> NaiveDate {
 
 #[test]
 fn every_fault_of_hours_is_named() {
-    let rule = |weekday, from, until| WeeklyRule { weekday, from: time(from), until: time(until) };
+    let rule = |weekday, from, until| WeeklyRule {
+        weekday,
+        from: time(from),
+        until: time(until),
+    };
     let hours = Hours {
         zone: Tz::UTC,
         weekly: vec![
@@ -26,12 +30,26 @@ fn every_fault_of_hours_is_named() {
             rule(Weekday::Sun, "00:00", "00:00"),
         ],
         overrides: vec![
-            Override { date: date("2026-12-31"), hours: vec![(time("12:00"), time("13:00"))] },
-            Override { date: date("2026-12-25"), hours: Vec::new() },
-            Override { date: date("2026-12-31"), hours: Vec::new() },
+            Override {
+                date: date("2026-12-31"),
+                hours: vec![(time("12:00"), time("13:00"))],
+            },
+            Override {
+                date: date("2026-12-25"),
+                hours: Vec::new(),
+            },
+            Override {
+                date: date("2026-12-31"),
+                hours: Vec::new(),
+            },
         ],
     };
-    let messages: Vec<String> = hours.check().expect_err("five faults").iter().map(|error| error.to_string()).collect();
+    let messages: Vec<String> = hours
+        .check()
+        .expect_err("five faults")
+        .iter()
+        .map(|error| error.to_string())
+        .collect();
     assert_eq!(
         messages,
         [
@@ -47,15 +65,32 @@ fn every_fault_of_hours_is_named() {
 #[test]
 fn overlaps_within_an_override_are_found_and_touching_ranges_are_fine() {
     let with = |hours: &[(&str, &str)]| {
-        let hours = hours.iter().map(|(from, until)| (time(from), time(until))).collect();
-        Hours { zone: Tz::UTC, weekly: Vec::new(), overrides: vec![Override { date: date("2026-01-01"), hours }] }
-            .check()
+        let hours = hours
+            .iter()
+            .map(|(from, until)| (time(from), time(until)))
+            .collect();
+        Hours {
+            zone: Tz::UTC,
+            weekly: Vec::new(),
+            overrides: vec![Override {
+                date: date("2026-01-01"),
+                hours,
+            }],
+        }
+        .check()
     };
     assert_eq!(with(&[]), Ok(()));
     assert_eq!(with(&[("12:00", "24:00"), ("00:00", "12:00")]), Ok(()));
     let twice = (time("09:00"), time("10:00"));
-    let overlap = HoursError::Overlap { day: Day::Date(date("2026-01-01")), first: twice, second: twice };
-    assert_eq!(with(&[("09:00", "10:00"), ("09:00", "10:00")]), Err(vec![overlap]));
+    let overlap = HoursError::Overlap {
+        day: Day::Date(date("2026-01-01")),
+        first: twice,
+        second: twice,
+    };
+    assert_eq!(
+        with(&[("09:00", "10:00"), ("09:00", "10:00")]),
+        Err(vec![overlap])
+    );
 }
 
 #[test]
@@ -67,22 +102,43 @@ fn every_fault_of_terms_is_named() {
         buffer_before: minutes(-1),
         buffer_after: TimeDelta::seconds(30),
         minimum_notice: TimeDelta::milliseconds(60_001),
-        window: Window::Range { from: date("2026-02-02"), until: date("2026-02-01") },
+        window: Window::Range {
+            from: date("2026-02-02"),
+            until: date("2026-02-01"),
+        },
     };
     let errors = terms.check().expect_err("six faults");
     let named: Vec<Term> = errors.iter().map(TermsError::term).collect();
-    let fields =
-        [Term::Length, Term::Interval, Term::BufferBefore, Term::BufferAfter, Term::MinimumNotice, Term::Window];
+    let fields = [
+        Term::Length,
+        Term::Interval,
+        Term::BufferBefore,
+        Term::BufferAfter,
+        Term::MinimumNotice,
+        Term::Window,
+    ];
     assert_eq!(named, fields);
-    assert_eq!(errors[1].to_string(), "interval must be from 1 to 1440 minutes");
-    assert_eq!(errors[3].to_string(), "buffer after must be a whole number of minutes");
-    assert_eq!(errors[5].to_string(), "window ends on 2026-02-01, before it starts on 2026-02-02");
+    assert_eq!(
+        errors[1].to_string(),
+        "interval must be from 1 to 1440 minutes"
+    );
+    assert_eq!(
+        errors[3].to_string(),
+        "buffer after must be a whole number of minutes"
+    );
+    assert_eq!(
+        errors[5].to_string(),
+        "window ends on 2026-02-01, before it starts on 2026-02-02"
+    );
 }
 
 #[test]
 fn the_limits_of_terms_are_allowed() {
     let days = TimeDelta::days;
-    let one_day = Window::Range { from: date("2026-02-01"), until: date("2026-02-01") };
+    let one_day = Window::Range {
+        from: date("2026-02-01"),
+        until: date("2026-02-01"),
+    };
     let most = Terms {
         buffer_before: days(31),
         buffer_after: days(31),
@@ -92,5 +148,12 @@ fn the_limits_of_terms_are_allowed() {
     };
     assert_eq!(most.check(), Ok(()));
     assert_eq!(plain(1, 1).check(), Ok(()));
-    assert!(Terms { length: most.length + TimeDelta::minutes(1), ..most }.check().is_err());
+    assert!(
+        Terms {
+            length: most.length + TimeDelta::minutes(1),
+            ..most
+        }
+        .check()
+        .is_err()
+    );
 }
