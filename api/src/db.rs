@@ -24,9 +24,9 @@ use sea_orm::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use row::Row;
-pub use wake::{News, Wake};
+pub use wake::{Topic, Wake};
 
-use self::wake::Tidings;
+use self::wake::PendingWakeups;
 use crate::error::{Conflict, Error, Result};
 
 /// The channel on which processes that share a PostgreSQL database tell each other of commits.
@@ -80,7 +80,7 @@ pub struct Db {
 #[derive(Debug)]
 pub struct Txn {
     inner: DatabaseTransaction,
-    tidings: Tidings,
+    wakeups: PendingWakeups,
     /// Whether it holds its place in the history.
     has_entered: AtomicBool,
     queue: Arc<AtomicUsize>,
@@ -108,8 +108,8 @@ impl Txn {
     }
 
     /// Who waits for such news is woken by the commit.
-    pub(crate) fn brings(&self, news: News) {
-        self.tidings.add(news);
+    pub(crate) fn wakes(&self, news: Topic) {
+        self.wakeups.add(news);
     }
 }
 
@@ -254,6 +254,25 @@ impl Db {
             .unwrap_or_else(|panic| Err(Error::internal("a transaction panicked", panic)))
     }
 
+    /// Runs `work` with a clone of `input` in a write transaction, as [`write`](Self::write) does:
+    /// for transactions that are functions of their own.
+    ///
+    /// # Errors
+    /// What `work` returns, or `Internal` when the database fails.
+    pub async fn transaction<C, T, F>(&self, input: C, work: F) -> Result<T>
+    where
+        C: Clone + Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Work<'t, C, T> + Send + Sync + 'static,
+    {
+        let work = Arc::new(work);
+        self.write(move |txn| {
+            let (input, work) = (input.clone(), Arc::clone(&work));
+            Box::pin(async move { work.run(txn, input).await })
+        })
+        .await
+    }
+
     async fn write_here<T, F>(&self, work: &F) -> Result<T>
     where
         F: for<'t> Fn(&'t Txn) -> BoxFuture<'t, Result<T>>,
@@ -290,15 +309,15 @@ impl Db {
         let queue = Arc::clone(&self.queue);
         let txn = Txn {
             inner,
-            tidings: Tidings::default(),
+            wakeups: PendingWakeups::default(),
             has_entered: AtomicBool::new(false),
             queue,
         };
         match work(&txn).await {
             Ok(value) => {
-                let Txn { inner, tidings, .. } = txn;
+                let Txn { inner, wakeups, .. } = txn;
                 inner.commit().await?;
-                self.tell(tidings.bits());
+                self.tell(wakeups.bits());
                 Ok(value)
             }
             Err(error) => {
@@ -309,12 +328,36 @@ impl Db {
     }
 }
 
+/// What is done in one transaction: an `async fn(&Txn, C) -> Result<T>`. It may run more than once.
+pub trait Work<'t, C, T> {
+    /// Runs it once.
+    fn run(
+        &self,
+        txn: &'t Txn,
+        input: C,
+    ) -> impl Future<Output = Result<T>> + Send + use<'t, Self, C, T>;
+}
+
+impl<'t, C, T, F, R> Work<'t, C, T> for F
+where
+    F: Fn(&'t Txn, C) -> R,
+    R: Future<Output = Result<T>> + Send + 't,
+{
+    fn run(
+        &self,
+        txn: &'t Txn,
+        input: C,
+    ) -> impl Future<Output = Result<T>> + Send + use<'t, C, T, F, R> {
+        self(txn, input)
+    }
+}
+
 impl Db {
     /// Tells whoever waits, here and, with PostgreSQL, in other processes. Not inside the
     /// transaction: a NOTIFY there makes all commits of the database wait for each other.
     fn tell(&self, news: u8) {
         self.wake.here(news);
-        if news != 0 && self.is_postgres() && self.wake.is_first_to_tell(news) {
+        if news != 0 && self.is_postgres() && self.wake.is_first_unsent(news) {
             let db = self.clone();
             tokio::spawn(async move {
                 let notify = format!("select pg_notify('{CHANNEL}', '{}')", db.wake.message());

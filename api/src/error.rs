@@ -1,4 +1,4 @@
-//! What can go wrong in a rule, sorted by who must act.
+//! What can go wrong in a rule, sorted by who must cause.
 
 use std::fmt;
 

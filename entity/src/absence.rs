@@ -3,7 +3,7 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
-use crate::mirror::State;
+use crate::sync_state::State;
 
 /// Why somebody is away.
 #[derive(

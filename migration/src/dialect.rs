@@ -21,7 +21,7 @@ const TYPES: [(&str, &str, &str); 8] = [
 ];
 
 /// The template in the words of the database.
-fn translate(template: &str, backend: DbBackend) -> String {
+pub(crate) fn translate(template: &str, backend: DbBackend) -> String {
     let sqlite = backend == DbBackend::Sqlite;
     let text = TYPES.iter().fold(
         template.to_owned(),

@@ -18,6 +18,7 @@ mod m20261121_000004_sync;
 mod m20261121_000005_absence;
 mod m20261121_000006_guests;
 mod m20261121_000007_passed_over;
+mod m20261130_000008_names;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_absence::Migration),
             Box::new(m20261121_000006_guests::Migration),
             Box::new(m20261121_000007_passed_over::Migration),
+            Box::new(m20261130_000008_names::Migration),
         ]
     }
 }

@@ -6,7 +6,7 @@ mod log;
 mod renewal;
 mod seal;
 
-use courtside::domain::connection::{self, Lent, Purpose, Unusable};
+use courtside::domain::connection::{self, CredentialError, Lease, Purpose};
 use entity::connection::{Entity, Health, Kind, Model};
 use lab::{Fault, Lab};
 use sea_orm::{ActiveModelTrait as _, EntityTrait as _, IntoActiveModel as _};
@@ -60,7 +60,7 @@ pub(crate) async fn edit(app: &TestApp, edit: impl FnOnce(&mut Model)) -> Model 
         .expect("the row is sound")
 }
 
-pub(crate) async fn lend(app: &TestApp, row: &Model) -> Result<Lent, Unusable> {
+pub(crate) async fn lend(app: &TestApp, row: &Model) -> Result<Lease, CredentialError> {
     connection::credential_of(&app.app, row.id, Purpose::Booking).await
 }
 
@@ -247,7 +247,10 @@ async fn a_key_is_tried_before_it_is_kept(on: On) {
         );
         app.clock.advance(chrono::TimeDelta::minutes(1));
     }
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(_))));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(CredentialError::Broken(_))
+    ));
     let listed = nora
         .gql(
             "{ viewer { coach { connectedAccounts { health action } } } }",
@@ -449,7 +452,7 @@ async fn disconnecting_erases_the_tokens(on: On) {
         row.disconnected_at.is_some() && row.access_token.is_none() && row.refresh_token.is_none()
     );
     assert!(
-        matches!(lend(&app, &row).await, Err(Unusable::NotConnected)),
+        matches!(lend(&app, &row).await, Err(CredentialError::NotConnected)),
         "what was in memory is gone too"
     );
     assert_eq!(lab.calls("delete"), 0);

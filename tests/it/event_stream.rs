@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use courtside::db::News;
+use courtside::db::Topic;
 use entity::booking_event;
 use entity::user::Role;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
@@ -186,7 +186,7 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
             .exec_without_returning(app.db().write_one())
             .await
             .expect("sound rows");
-        app.db().wake().on(News::Events).notify_waiters();
+        app.db().wake().on(Topic::Events).notify_waiters();
     }
     let expected = written(app, "maria", &last).await;
     assert_eq!(expected.len(), MANY);

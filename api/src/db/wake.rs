@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 /// What a commit has brought, for whoever waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum Topic {
     /// New lines of history.
     Events,
     /// Work that needs nothing but the database.
@@ -17,7 +17,7 @@ pub enum News {
     ProviderJobs,
 }
 
-impl News {
+impl Topic {
     const ALL: [Self; 3] = [Self::Events, Self::Jobs, Self::ProviderJobs];
 
     fn bit(self) -> u8 {
@@ -25,13 +25,13 @@ impl News {
     }
 }
 
-/// Several [`News`] at once.
+/// Several [`Topic`] at once.
 #[derive(Debug, Default)]
-pub(super) struct Tidings(AtomicU8);
+pub(super) struct PendingWakeups(AtomicU8);
 
-impl Tidings {
-    pub(super) fn add(&self, news: News) {
-        self.0.fetch_or(news.bit(), Ordering::Relaxed);
+impl PendingWakeups {
+    pub(super) fn add(&self, topic: Topic) {
+        self.0.fetch_or(topic.bit(), Ordering::Relaxed);
     }
 
     pub(super) fn bits(&self) -> u8 {
@@ -39,13 +39,13 @@ impl Tidings {
     }
 }
 
-/// Where to wait for news. Being told is a hint: whoever waits here also looks by itself from time
+/// Where to wait for topic. Being told is a hint: whoever waits here also looks by itself from time
 /// to time.
 #[derive(Debug)]
 pub struct Wake {
-    waiting: [Notify; News::ALL.len()],
+    waiting: [Notify; Topic::ALL.len()],
     /// What other processes are about to be told: one message serves all commits until it is sent.
-    untold: AtomicU8,
+    unsent: AtomicU8,
     /// Tells our own messages from those of others.
     process: Uuid,
 }
@@ -54,31 +54,31 @@ impl Default for Wake {
     fn default() -> Self {
         Self {
             waiting: Default::default(),
-            untold: AtomicU8::new(0),
+            unsent: AtomicU8::new(0),
             process: entity::new_id(),
         }
     }
 }
 
 impl Wake {
-    /// Where to wait for news of one sort.
+    /// Where to wait for topic of one sort.
     #[must_use]
-    pub fn on(&self, news: News) -> &Notify {
-        &self.waiting[news as usize]
+    pub fn on(&self, topic: Topic) -> &Notify {
+        &self.waiting[topic as usize]
     }
 
     /// Wakes whoever waits in this process.
     pub(super) fn here(&self, bits: u8) {
-        for news in News::ALL {
-            if bits & news.bit() != 0 {
-                self.on(news).notify_waiters();
+        for topic in Topic::ALL {
+            if bits & topic.bit() != 0 {
+                self.on(topic).notify_waiters();
             }
         }
     }
 
     /// Notes what is to be told to other processes; whether somebody must be sent to tell it.
-    pub(super) fn is_first_to_tell(&self, bits: u8) -> bool {
-        self.untold.fetch_or(bits, Ordering::AcqRel) == 0
+    pub(super) fn is_first_unsent(&self, bits: u8) -> bool {
+        self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
     }
 
     /// The message about everything that has not been told yet. Whatever commits from here on sends
@@ -87,7 +87,7 @@ impl Wake {
         format!(
             "{}/{}",
             self.process.simple(),
-            self.untold.swap(0, Ordering::AcqRel)
+            self.unsent.swap(0, Ordering::AcqRel)
         )
     }
 
@@ -109,41 +109,41 @@ mod tests {
 
     use super::*;
 
-    fn woken(wake: &Wake, told: impl FnOnce(&Wake)) -> Vec<News> {
-        let mut waiting: Vec<_> = News::ALL
-            .map(|news| (news, Box::pin(wake.on(news).notified())))
+    fn woken(wake: &Wake, told: impl FnOnce(&Wake)) -> Vec<Topic> {
+        let mut waiting: Vec<_> = Topic::ALL
+            .map(|topic| (topic, Box::pin(wake.on(topic).notified())))
             .into();
         told(wake);
         waiting.retain_mut(|(_, notified)| notified.now_or_never().is_some());
-        waiting.into_iter().map(|(news, _)| news).collect()
+        waiting.into_iter().map(|(topic, _)| topic).collect()
     }
 
     #[test]
     fn only_those_are_woken_for_whom_there_is_news() {
         let wake = Wake::default();
-        for news in News::ALL {
-            assert_eq!(woken(&wake, |wake| wake.here(news.bit())), [news]);
+        for topic in Topic::ALL {
+            assert_eq!(woken(&wake, |wake| wake.here(topic.bit())), [topic]);
         }
         assert_eq!(
             woken(&wake, |wake| wake
-                .here(News::Events.bit() | News::ProviderJobs.bit())),
-            [News::Events, News::ProviderJobs]
+                .here(Topic::Events.bit() | Topic::ProviderJobs.bit())),
+            [Topic::Events, Topic::ProviderJobs]
         );
     }
 
     #[test]
     fn one_message_tells_of_everything_since_the_last_and_reaches_other_processes_only() {
         let (one, other) = (Wake::default(), Wake::default());
-        assert!(one.is_first_to_tell(News::Events.bit()));
-        assert!(!one.is_first_to_tell(News::Jobs.bit()));
+        assert!(one.is_first_unsent(Topic::Events.bit()));
+        assert!(!one.is_first_unsent(Topic::Jobs.bit()));
         let message = one.message();
         assert!(
-            one.is_first_to_tell(News::Jobs.bit()),
+            one.is_first_unsent(Topic::Jobs.bit()),
             "what comes after the message needs another one"
         );
         assert_eq!(
             woken(&other, |wake| wake.hear(&message)),
-            [News::Events, News::Jobs]
+            [Topic::Events, Topic::Jobs]
         );
         assert_eq!(woken(&one, |wake| wake.hear(&message)), []);
     }
@@ -153,7 +153,7 @@ mod tests {
         for message in ["", "something", "0/", "0/many"] {
             assert_eq!(
                 woken(&Wake::default(), |wake| wake.hear(message)),
-                News::ALL,
+                Topic::ALL,
                 "{message:?}"
             );
         }

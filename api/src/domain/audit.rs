@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Result;
 use crate::db::Txn;
 
-/// Writes a deed down, in the transaction that does it. `subject` is the global id of what it was
+/// Writes a cause down, in the transaction that does it. `subject` is the global id of what it was
 /// done to.
 ///
 /// # Errors

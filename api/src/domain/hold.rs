@@ -12,7 +12,7 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::booking::{Offer, Offered, Wanted, Wanting, require_free};
+use super::booking::{BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free};
 use super::scheduling::{self, Except};
 use super::{Caller, Conflict, Error, Result, check};
 use crate::app::App;
@@ -47,7 +47,8 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
         starts_at,
         length_minutes,
     } = input;
-    let offered = Offered::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
+    let offered =
+        RemoteAvailability::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
     let now = app.clock.now();
     let (id, expires_at) = (entity::new_id(), now + app.deadlines.hold);
     app.db
@@ -58,7 +59,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
                 // account does not wait.
                 let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
                 account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let wanted = Wanted {
+                let wanted = BookingRequest {
                     event_type_id,
                     coach_id,
                     starts_at,
@@ -103,13 +104,13 @@ async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>)
 async fn place(
     txn: &Txn,
     offer: Offer,
-    offered: &Offered,
+    offered: &RemoteAvailability,
     (starts_at, user_id): (DateTime<Utc>, Uuid),
     (id, now, expires_at): (Uuid, DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
     let scheduler = offer.coach.scheduler;
-    let wanted = Wanting {
+    let wanted = SlotRequest {
         coach: &offer.coach,
         event_type: &offer.event_type,
         terms: &terms,

@@ -73,7 +73,7 @@ pub async fn replay(app: &App, caller: &Caller, job_id: Uuid) -> Result<Model> {
                     ..Default::default()
                 };
                 if let Some(job) = job {
-                    txn.brings(job.lane().news());
+                    txn.wakes(job.lane().topic());
                 }
                 Ok(row.update(&**txn).await?)
             })
@@ -91,7 +91,7 @@ async fn waiting_twin(txn: &Txn, dead: &Model) -> Result<Option<Model>> {
 
 /// The delivery was marked dead with its job, and lives again with it.
 async fn reopen_delivery(txn: &Txn, dead: &Model) -> Result<()> {
-    let Some(Job::ProjectDelivery { delivery_id }) = Job::from_row(dead) else {
+    let Some(Job::ProcessDelivery { delivery_id }) = Job::from_row(dead) else {
         return Ok(());
     };
     webhook_delivery::Entity::update_many()

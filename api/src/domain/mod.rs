@@ -1,7 +1,6 @@
 //! Every rule. The only layer that opens transactions or calls providers.
 
 pub mod absence;
-pub mod apps;
 mod audit;
 pub mod booking;
 pub mod coach;
@@ -10,19 +9,17 @@ pub mod event_type;
 pub mod hold;
 pub mod identity;
 pub mod job;
-pub mod migrate;
 pub mod money;
 pub mod note;
 pub mod page;
-mod planned;
 pub mod reconcile;
+mod recurring_jobs;
 pub mod rotate;
 pub mod schedule;
 pub mod scheduling;
 pub mod sealed;
 pub mod session;
 pub mod slots;
-pub mod sync;
 mod text;
 mod viewer;
 pub mod webhook;
@@ -30,5 +27,5 @@ pub mod webhook;
 /// Rows for lists that are written as soon as they are read.
 pub(crate) use crate::db::Row;
 pub use crate::error::{Conflict, Error, Result, Violation, check};
-pub use crate::outbox::Act;
+pub use crate::outbox::Cause;
 pub use viewer::{Caller, Person, Viewer};

@@ -6,7 +6,7 @@ use entity::booking_event::{ActorKind, Source};
 use entity::user::Role;
 
 use crate::error::{Error, Result};
-use crate::outbox::Act;
+use crate::outbox::Cause;
 
 /// Who calls.
 #[derive(Clone, Debug, Default)]
@@ -99,8 +99,8 @@ impl Person {
     }
 }
 
-impl Act {
-    /// A deed of a person through this API.
+impl Cause {
+    /// A cause of a person through this API.
     #[must_use]
     pub fn person(
         by: ActorKind,

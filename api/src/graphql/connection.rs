@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::context::app;
 use super::error::Result;
-use super::raw::{Fast, FastList, WriteFields};
+use super::fast_json::{Fast, FastList, WriteFields};
 use crate::domain::page::{Page, PageInput};
 use crate::domain::scheduling::native::Interval;
 

@@ -92,7 +92,7 @@ impl Job {
         Kind::Job.id(self.0.id)
     }
 
-    /// What it does, for example project_delivery.
+    /// What it does, for example process_delivery.
     async fn kind(&self) -> &str {
         &self.0.kind
     }

@@ -9,7 +9,7 @@ use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::parser::types::OperationType;
 use chrono::NaiveDate;
 use entity::{
-    Uuid, absence, coach, connection, event_type, mirror, schedule, schedule_override, session,
+    Uuid, absence, coach, connection, event_type, schedule, schedule_override, session, sync_state,
     user,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -84,7 +84,7 @@ load_by!(UserById, "A user.", user, Id);
 load_by!(
     MirrorOf,
     "How an object stands to its like elsewhere.",
-    mirror,
+    sync_state,
     Id
 );
 load_by!(

@@ -2,7 +2,7 @@
 //! scheduler to another.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use entity::mirror::{Model, State as SyncState};
+use entity::sync_state::{Model, State as SyncState};
 
 use super::coach::Coach;
 use super::context::{app, caller};
@@ -11,8 +11,8 @@ use super::event_type::EventType;
 use super::id::Kind;
 use super::payload::payload;
 use super::scalars::DateTime;
-use crate::domain::migrate::{self, Outcome, Subject, Target};
-use crate::domain::sync;
+use crate::domain::scheduling::cal_com::migrate::{self, Outcome, Subject, Target};
+use crate::domain::scheduling::cal_com::sync;
 
 /// How something stands to its like in the coach's own calendar.
 #[derive(Clone, Debug, SimpleObject)]

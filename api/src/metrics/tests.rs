@@ -18,7 +18,7 @@ fn everything_that_happened_is_in_the_text() {
     metrics.webhook_duplicate("calcom", "BOOKING_CREATED");
     metrics.webhook_refused("calcom", "signature");
     metrics.jobs_in("waiting", 7);
-    metrics.job_ran("project_delivery", "done", took);
+    metrics.job_ran("process_delivery", "done", took);
     metrics.booking("created");
     metrics.reconciled(5, 2, 1);
     metrics.database_connections("idle", 4);
@@ -34,7 +34,7 @@ fn everything_that_happened_is_in_the_text() {
         "courtside_webhooks_duplicate_total{provider=\"calcom\",trigger=\"BOOKING_CREATED\"} 1",
         "courtside_webhooks_refused_total{provider=\"calcom\",reason=\"signature\"} 1",
         "courtside_jobs{state=\"waiting\"} 7",
-        "courtside_job_duration_seconds_count{name=\"project_delivery\",outcome=\"done\"} 1",
+        "courtside_job_duration_seconds_count{name=\"process_delivery\",outcome=\"done\"} 1",
         "courtside_bookings_total{state=\"created\"} 1",
         "courtside_reconciled_bookings_total{state=\"failed\"} 1",
         "courtside_database_connections{state=\"idle\"} 4",

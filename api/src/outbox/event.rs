@@ -8,9 +8,9 @@ use entity::{Json, Uuid};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
-use super::act::Act;
+use super::cause::Cause;
 use super::job::{self, Job};
-use crate::db::{News, Txn};
+use crate::db::{Topic, Txn};
 use crate::error::Result;
 
 /// One line of history, before it has its place in the stream.
@@ -29,7 +29,7 @@ pub struct BookingEvent {
     pub reason: Option<String>,
     /// Who keeps the coach's time for this booking.
     pub scheduler: Scheduler,
-    pub act: Act,
+    pub cause: Cause,
 }
 
 impl BookingEvent {
@@ -47,14 +47,14 @@ impl BookingEvent {
             });
         }
         // What was decided here is to be carried out at the scheduler; what it told us, it knows.
-        let is_news_there = !matches!(self.act.source, Source::Webhook | Source::Reconcile);
+        let is_news_there = !matches!(self.cause.source, Source::Webhook | Source::Reconcile);
         let ends_or_decides = (was_active && !self.status_after.is_active())
             || matches!(
                 self.kind,
                 Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded
             );
         if self.scheduler == Scheduler::CalCom && is_news_there && ends_or_decides {
-            jobs.push(Job::AlignBooking {
+            jobs.push(Job::PushBooking {
                 booking_id: self.booking_id,
             });
         }
@@ -62,24 +62,24 @@ impl BookingEvent {
     }
 
     fn into_row(self) -> ActiveModel {
-        let act = self.act;
+        let cause = self.cause;
         ActiveModel {
             seq: NotSet,
             booking_id: Set(self.booking_id),
             coach_id: Set(self.coach_id),
             client_id: Set(self.client_id),
             kind: Set(self.kind),
-            actor_kind: Set(act.by),
-            actor_id: Set(act.actor_id),
-            source: Set(act.source),
-            correlation_id: Set(act.correlation_id),
+            actor_kind: Set(cause.by),
+            actor_id: Set(cause.actor_id),
+            source: Set(cause.source),
+            correlation_id: Set(cause.correlation_id),
             version: Set(self.version),
             status_before: Set(self.status_before),
             status_after: Set(self.status_after),
             before: Set(self.before),
             after: Set(self.after),
             reason: Set(self.reason),
-            occurred_at: Set(act.now),
+            occurred_at: Set(cause.now),
         }
     }
 }
@@ -118,14 +118,14 @@ pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     for event in &events {
         for job in event.jobs() {
             if jobs.iter().all(|(known, ..)| *known != job) {
-                jobs.push((job, event.act.now, event.act.correlation_id.clone()));
+                jobs.push((job, event.cause.now, event.cause.correlation_id.clone()));
             }
         }
     }
     entity::booking_event::Entity::insert_many(events.into_iter().map(BookingEvent::into_row))
         .exec_without_returning(&**txn)
         .await?;
-    txn.brings(News::Events);
+    txn.wakes(Topic::Events);
     let jobs: Vec<_> = jobs
         .iter()
         .map(|(job, run_at, correlation_id)| (*job, *run_at, correlation_id.as_str()))

@@ -10,22 +10,22 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, Statement,
 };
 
-use crate::db::{News, Txn};
+use crate::db::{Topic, Txn};
 use crate::error::Result;
 
 /// A piece of work. Doing it twice is doing it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
     /// Turn a stored webhook into what it says.
-    ProjectDelivery { delivery_id: Uuid },
+    ProcessDelivery { delivery_id: Uuid },
     /// See whether bookings that were in conflict can stand now.
     SettleConflicts { coach_id: Uuid },
     /// Give a person the bookings that were made for their address before they signed up.
     ClaimBookings { user_id: Uuid },
     /// Find out what came of something that was asked of a scheduler, and ask it if nobody has.
-    SeeToRequest { request_id: Uuid },
+    RunSchedulerRequest { request_id: Uuid },
     /// Make true at a booking's scheduler what was decided here.
-    AlignBooking { booking_id: Uuid },
+    PushBooking { booking_id: Uuid },
     /// Read what has changed in a coach's calendar.
     ReconcileRecent { connection_id: Uuid },
     /// Read everything that is to come in a coach's calendar.
@@ -56,18 +56,18 @@ pub enum Lane {
 impl Lane {
     /// What tells that there is work in it.
     #[must_use]
-    pub fn news(self) -> News {
+    pub fn topic(self) -> Topic {
         match self {
-            Self::Ours => News::Jobs,
-            Self::Theirs => News::ProviderJobs,
+            Self::Ours => Topic::Jobs,
+            Self::Theirs => Topic::ProviderJobs,
         }
     }
 }
 
 /// The kinds of [`Lane::Theirs`].
 const ASKING: [&str; 10] = [
-    "see_to_request",
-    "align_booking",
+    "run_scheduler_request",
+    "push_booking",
     "reconcile_recent",
     "reconcile_all",
     "check_connection",
@@ -83,11 +83,11 @@ impl Job {
     #[must_use]
     pub fn kind(self) -> &'static str {
         match self {
-            Self::ProjectDelivery { .. } => "project_delivery",
+            Self::ProcessDelivery { .. } => "process_delivery",
             Self::SettleConflicts { .. } => "settle_conflicts",
             Self::ClaimBookings { .. } => "claim_bookings",
-            Self::SeeToRequest { .. } => "see_to_request",
-            Self::AlignBooking { .. } => "align_booking",
+            Self::RunSchedulerRequest { .. } => "run_scheduler_request",
+            Self::PushBooking { .. } => "push_booking",
             Self::ReconcileRecent { .. } => "reconcile_recent",
             Self::ReconcileAll { .. } => "reconcile_all",
             Self::CheckConnection { .. } => "check_connection",
@@ -111,11 +111,11 @@ impl Job {
 
     pub(crate) fn subject_id(self) -> Uuid {
         match self {
-            Self::ProjectDelivery { delivery_id: id }
+            Self::ProcessDelivery { delivery_id: id }
             | Self::SettleConflicts { coach_id: id }
             | Self::ClaimBookings { user_id: id }
-            | Self::SeeToRequest { request_id: id }
-            | Self::AlignBooking { booking_id: id }
+            | Self::RunSchedulerRequest { request_id: id }
+            | Self::PushBooking { booking_id: id }
             | Self::ReconcileRecent { connection_id: id }
             | Self::ReconcileAll { connection_id: id }
             | Self::CheckConnection { connection_id: id }
@@ -136,7 +136,7 @@ impl Job {
     #[must_use]
     pub fn from_row(row: &Model) -> Option<Self> {
         match row.kind.as_str() {
-            "project_delivery" => Some(Self::ProjectDelivery {
+            "process_delivery" => Some(Self::ProcessDelivery {
                 delivery_id: row.subject_id,
             }),
             "settle_conflicts" => Some(Self::SettleConflicts {
@@ -145,10 +145,10 @@ impl Job {
             "claim_bookings" => Some(Self::ClaimBookings {
                 user_id: row.subject_id,
             }),
-            "see_to_request" => Some(Self::SeeToRequest {
+            "run_scheduler_request" => Some(Self::RunSchedulerRequest {
                 request_id: row.subject_id,
             }),
-            "align_booking" => Some(Self::AlignBooking {
+            "push_booking" => Some(Self::PushBooking {
                 booking_id: row.subject_id,
             }),
             "reconcile_recent" => Some(Self::ReconcileRecent {
@@ -256,7 +256,7 @@ async fn put_down(
         .exec_without_returning(&**txn)
         .await?;
     for (job, ..) in jobs {
-        txn.brings(job.lane().news());
+        txn.wakes(job.lane().topic());
     }
     Ok(())
 }
@@ -433,13 +433,13 @@ mod tests {
     fn whatever_asks_a_provider_is_in_its_lane() {
         let id = entity::new_id();
         let ours = [
-            Job::ProjectDelivery { delivery_id: id },
+            Job::ProcessDelivery { delivery_id: id },
             Job::SettleConflicts { coach_id: id },
             Job::ClaimBookings { user_id: id },
         ];
         let theirs = [
-            Job::SeeToRequest { request_id: id },
-            Job::AlignBooking { booking_id: id },
+            Job::RunSchedulerRequest { request_id: id },
+            Job::PushBooking { booking_id: id },
             Job::ReconcileRecent { connection_id: id },
             Job::ReconcileAll { connection_id: id },
             Job::CheckConnection { connection_id: id },

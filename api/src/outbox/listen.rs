@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::{Db, News};
+use crate::db::{Db, Topic};
 use crate::error::Result;
 
 /// How many events a follower may be behind before it reads from the table again.
@@ -97,7 +97,7 @@ impl Live {
             .then(|| self.listen_elsewhere(stop.clone()));
         let read = async {
             loop {
-                let told = self.db.wake().on(News::Events).notified();
+                let told = self.db.wake().on(Topic::Events).notified();
                 if let Err(error) = self.read_news().await {
                     tracing::warn!(%error, "could not read the history of bookings; trying again");
                 }

@@ -12,12 +12,12 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::people::People;
 use crate::db::Txn;
-use crate::domain::booking::change::{Course, apply};
 use crate::domain::booking::reference;
 use crate::domain::booking::state::Event;
+use crate::domain::booking::transition::{Transition, apply};
 use crate::domain::scheduling::native::Interval;
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Act, Error, Result};
+use crate::domain::{Cause, Error, Result};
 
 pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Result<()> {
     let offers: Vec<_> = people
@@ -87,7 +87,7 @@ async fn book(
     starts_at: DateTime<Utc>,
     made_at: DateTime<Utc>,
 ) -> Result<Model> {
-    let act = Act {
+    let cause = Cause {
         by: ActorKind::Client,
         actor_id: Some(client.id),
         source: Source::Seed,
@@ -96,8 +96,8 @@ async fn book(
     };
     let id = entity::new_id();
     let ends_at = starts_at + TimeDelta::minutes(i64::from(offer.length_minutes));
-    let mut course = Course::begin(
-        &act,
+    let mut course = Transition::begin(
+        &cause,
         Model {
             id,
             reference: reference(id),
@@ -150,8 +150,8 @@ async fn complete(
     client: &user::Model,
 ) -> Result<()> {
     let over = booking.ends_at + TimeDelta::minutes(15);
-    let act = Act::system(Source::Seed, "demo-data", over);
-    apply(txn, &act, booking, Event::Ended, None, |_| ()).await?;
+    let cause = Cause::system(Source::Seed, "demo-data", over);
+    apply(txn, &cause, booking, Event::Ended, None, |_| ()).await?;
     let session = session::Entity::find_by_booking(booking.id)
         .one(&**txn)
         .await?;

@@ -31,7 +31,7 @@ pub(super) async fn work(app: &Arc<App>, lane: Lane, stop: &CancellationToken) {
     let mut renewal = interval(RENEWAL);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !stop.is_cancelled() || !hands.are_empty() {
-        let told = app.db.wake().on(lane.news()).notified();
+        let told = app.db.wake().on(lane.topic()).notified();
         let room = if stop.is_cancelled() {
             0
         } else {

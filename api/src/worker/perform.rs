@@ -7,7 +7,8 @@ use entity::Uuid;
 use entity::job::{Model, Status};
 
 use crate::app::App;
-use crate::domain::{Error, Result, booking, connection, reconcile, sync, webhook};
+use crate::domain::scheduling::cal_com::sync;
+use crate::domain::{Error, Result, booking, connection, reconcile, webhook};
 use crate::outbox::job::{self, Job, Lane};
 
 /// Sorts jobs into those that are done together: deliveries share a transaction, everything else is
@@ -24,7 +25,7 @@ pub(super) fn together(jobs: Vec<Model>) -> Vec<Vec<Model>> {
 /// often.
 fn delivery(job: &Model) -> Option<Uuid> {
     match Job::from_row(job) {
-        Some(Job::ProjectDelivery { delivery_id }) if job.attempts <= job::MAX_ATTEMPTS => {
+        Some(Job::ProcessDelivery { delivery_id }) if job.attempts <= job::MAX_ATTEMPTS => {
             Some(delivery_id)
         }
         _ => None,
@@ -40,7 +41,7 @@ pub(super) async fn perform(app: Arc<App>, jobs: Arc<[Model]>, lane: Lane) {
     };
     if jobs.len() > 1 {
         let started = Instant::now();
-        match webhook::project(&app, jobs.iter().filter_map(delivery).collect()).await {
+        match webhook::process(&app, jobs.iter().filter_map(delivery).collect()).await {
             Ok(()) => return finish(&app, &jobs, started).await,
             Err(error) => {
                 tracing::debug!(%error, "one of several deliveries failed; each is taken by itself")
@@ -74,7 +75,7 @@ async fn fail(app: &App, job: &Model, error: &Error, started: Instant) {
     let why = error.to_string();
     let kept = async {
         let status = job::fail(app.db.write_one(), job, app.clock.now(), &why).await?;
-        if status == Status::Dead && job.kind == "project_delivery" {
+        if status == Status::Dead && job.kind == "process_delivery" {
             webhook::give_up(app, job.subject_id, &why).await?;
         }
         Ok::<_, Error>(status)
@@ -106,11 +107,11 @@ async fn dispatch(app: &App, row: &Model) -> Result<()> {
     let job = Job::from_row(row)
         .ok_or_else(|| Error::internal("a job", "its kind is not known to this version"))?;
     match job {
-        Job::ProjectDelivery { delivery_id } => webhook::project(app, vec![delivery_id]).await,
+        Job::ProcessDelivery { delivery_id } => webhook::process(app, vec![delivery_id]).await,
         Job::SettleConflicts { coach_id } => booking::settle_conflicts(app, coach_id).await,
         Job::ClaimBookings { user_id } => booking::claim(app, user_id).await,
-        Job::SeeToRequest { request_id } => booking::see_to(app, request_id).await,
-        Job::AlignBooking { booking_id } => booking::align(app, booking_id).await,
+        Job::RunSchedulerRequest { request_id } => booking::run_request(app, request_id).await,
+        Job::PushBooking { booking_id } => booking::push(app, booking_id).await,
         Job::ReconcileRecent { connection_id } => {
             reconcile::recent(app, connection_id).await.map(drop)
         }

@@ -12,7 +12,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::{Result, booking, connection, reconcile, sync, webhook};
+use crate::domain::scheduling::cal_com::sync;
+use crate::domain::{Result, booking, connection, reconcile, webhook};
 
 const ROUND: Duration = Duration::from_secs(5);
 /// After so long without a sign of life a worker counts as gone.

@@ -94,7 +94,7 @@ async fn days_away_are_closed_in_the_hours_there(on: On) {
     assert_eq!(closed_there(&lab).await, ["2026-12-01", "2026-12-02"]);
     assert_eq!(state(&lab).await, "SYNCED");
     let coach_id = lab.offer.coach.id;
-    courtside::domain::sync::push_absences(&lab.app.app, coach_id)
+    courtside::domain::scheduling::cal_com::sync::push_absences(&lab.app.app, coach_id)
         .await
         .expect("nothing is left to do");
     assert_eq!(closed_there(&lab).await, ["2026-12-01", "2026-12-02"]);

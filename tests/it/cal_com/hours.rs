@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use entity::mirror::{self, State};
+use entity::sync_state::{self, State};
 use entity::{Uuid, schedule};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ async fn both_say_friday(lab: &Lab) {
         .await
         .expect("the database answers")
         .expect("the hours");
-    let kept = mirror::Entity::find_by_id(id)
+    let kept = sync_state::Entity::find_by_id(id)
         .one(db)
         .await
         .expect("the database answers")

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use entity::booking::Status;
 use entity::coach::Scheduler;
-use entity::mirror::{self, State};
+use entity::sync_state::{self, State};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use simulators::{Point, cal_com};
@@ -327,7 +327,7 @@ async fn what_is_changed_while_a_coach_moves_is_carried_there_afterwards(on: On)
         hours,
         json!([{ "days": ["Friday"], "startTime": "10:00", "endTime": "16:00" }])
     );
-    let kept = mirror::Entity::find()
+    let kept = sync_state::Entity::find()
         .all(lab.app.db().read())
         .await
         .expect("the database answers");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use courtside::domain::connection::{self, Purpose, Unusable};
+use courtside::domain::connection::{self, CredentialError, Purpose};
 use entity::connection::{Health, HealthReason};
 use providers::cal_com::Credential;
 use sea_orm::EntityTrait as _;
@@ -90,12 +90,12 @@ async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
     advance(&app, &lab, TimeDelta::hours(2));
     lab.fail("refresh", &[Fault::Lost]);
     assert!(
-        matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
-        "no telling whether it happened"
+        matches!(lend(&app, &row).await, Err(CredentialError::Unavailable(_))),
+        "no observation whether it happened"
     );
     assert_eq!(only(&app).await.health, Health::Ok);
     assert!(
-        matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
+        matches!(lend(&app, &row).await, Err(CredentialError::Unavailable(_))),
         "not again at once"
     );
     assert_eq!(lab.calls("refresh"), 1);
@@ -190,7 +190,10 @@ async fn an_outage_breaks_nothing(on: On) {
     lend(&app, &row).await.expect("the old one");
     for _ in 0..3 {
         advance(&app, &lab, TimeDelta::minutes(11));
-        assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
+        assert!(matches!(
+            lend(&app, &row).await,
+            Err(CredentialError::Unavailable(_))
+        ));
         let row = only(&app).await;
         assert_eq!((row.health, row.failures, row.lease), (Health::Ok, 0, None));
     }
@@ -208,7 +211,10 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
     let row = only(&app).await;
     advance(&app, &lab, TimeDelta::hours(1));
     lab.fail("token", &[Fault::Refused]);
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(CredentialError::Unavailable(_))
+    ));
     let seen = only(&app).await;
     assert_eq!(
         (seen.health, seen.failures),
@@ -221,14 +227,20 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
 
     advance(&app, &lab, TimeDelta::hours(1));
     lab.fail("token", &[Fault::Refused, Fault::Refused]);
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(CredentialError::Unavailable(_))
+    ));
     advance(&app, &lab, TimeDelta::seconds(6));
     assert!(matches!(
         lend(&app, &row).await,
-        Err(Unusable::Broken(HealthReason::ConsentRefused))
+        Err(CredentialError::Broken(HealthReason::ConsentRefused))
     ));
     let calls = lab.calls("token");
-    assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(_))));
+    assert!(matches!(
+        lend(&app, &row).await,
+        Err(CredentialError::Broken(_))
+    ));
     assert_eq!(
         lab.calls("token"),
         calls,
@@ -266,7 +278,7 @@ async fn an_account_that_is_gone_is_proof(on: On) {
     advance(&app, &lab, TimeDelta::hours(1));
     assert!(matches!(
         lend(&app, &row).await,
-        Err(Unusable::Broken(HealthReason::AccountGone))
+        Err(CredentialError::Broken(HealthReason::AccountGone))
     ));
     assert_eq!(
         connection::action(&only(&app).await),

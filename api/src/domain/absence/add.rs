@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use entity::Uuid;
 use entity::absence::{Model, Reason};
 use entity::coach::Scheduler;
-use entity::mirror::State;
+use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{Kept, affected, check_days, check_note, lock_coach, note_change, require_room, today};
@@ -89,6 +89,6 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
             })
         })
         .await?;
-    app.slots.doubt(coach_id);
+    app.slots.invalidate(coach_id);
     Ok(kept)
 }

@@ -3,7 +3,7 @@
 use entity::Uuid;
 use entity::absence::{Entity, Model};
 use entity::coach::Scheduler;
-use entity::mirror::State;
+use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
 use super::{lock, note_change, today};
@@ -46,6 +46,6 @@ pub async fn remove(app: &App, caller: &Caller, absence_id: Uuid) -> Result<Mode
             })
         })
         .await?;
-    app.slots.doubt(gone.coach_id);
+    app.slots.invalidate(gone.coach_id);
     Ok(gone)
 }

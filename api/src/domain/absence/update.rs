@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use entity::Uuid;
 use entity::absence::Reason;
 use entity::coach::Scheduler;
-use entity::mirror::State;
+use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{Kept, affected, check_days, check_note, lock, note_change, require_room, today};
@@ -87,6 +87,6 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
             })
         })
         .await?;
-    app.slots.doubt(kept.absence.coach_id);
+    app.slots.invalidate(kept.absence.coach_id);
     Ok(kept)
 }

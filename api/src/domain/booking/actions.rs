@@ -27,7 +27,7 @@ pub enum Action {
     AddGuests,
 }
 
-/// Whether the caller may know where the session takes place: its coach and staff while it stands,
+/// Whether the caller may know where the session takes place: its coach and staff while it snapshots,
 /// its client once it is confirmed.
 #[must_use]
 pub fn shows_place(caller: &Caller, booking: &Model) -> bool {

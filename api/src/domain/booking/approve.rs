@@ -4,14 +4,14 @@ use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 
-use super::change::{Course, apply, no_booking};
 use super::create::settle_price;
 use super::intake::check_reason;
 use super::payment::is_paid;
 use super::state::Event;
+use super::transition::{Transition, apply, no_booking};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Act, Caller, Conflict, Error, Result};
+use crate::domain::{Caller, Cause, Conflict, Error, Result};
 
 /// Agrees to a booking: it is confirmed, or waits for its payment.
 ///
@@ -19,15 +19,15 @@ use crate::domain::{Act, Caller, Conflict, Error, Result};
 /// `InvalidState` unless it waits for approval; `NotFound` unless the caller is its coach or staff.
 pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
     let deadline = app.clock.now() + app.deadlines.payment;
-    decide(app, caller, booking_id, move |txn, act, booking| {
+    decide(app, caller, booking_id, move |txn, cause, booking| {
         Box::pin(async move {
             let is_paid = is_paid(&**txn, booking.id).await?;
-            let mut course = Course::of(act, booking);
-            course.then(Event::Noted(Kind::Approved), None, |row| {
+            let mut transition = Transition::of(cause, booking);
+            transition.then(Event::Noted(Kind::Approved), None, |row| {
                 row.approval = Approval::Given
             })?;
-            settle_price(&mut course, is_paid, deadline)?;
-            course.write(txn).await
+            settle_price(&mut transition, is_paid, deadline)?;
+            transition.write(txn).await
         })
     })
     .await
@@ -44,10 +44,10 @@ pub async fn reject(
     reason: Option<String>,
 ) -> Result<Model> {
     check_reason(reason.as_deref())?;
-    decide(app, caller, booking_id, move |txn, act, booking| {
+    decide(app, caller, booking_id, move |txn, cause, booking| {
         let reason = reason.clone();
         Box::pin(
-            async move { apply(txn, act, booking, Event::RejectedByCoach, reason, |_| ()).await },
+            async move { apply(txn, cause, booking, Event::RejectedByCoach, reason, |_| ()).await },
         )
     })
     .await
@@ -57,7 +57,7 @@ type Deciding<'t> = futures_util::future::BoxFuture<'t, Result<Model>>;
 
 async fn decide<F>(app: &App, caller: &Caller, booking_id: Uuid, decision: F) -> Result<Model>
 where
-    F: for<'t> Fn(&'t Txn, &'t Act, &'t Model) -> Deciding<'t> + Clone + Send + Sync + 'static,
+    F: for<'t> Fn(&'t Txn, &'t Cause, &'t Model) -> Deciding<'t> + Clone + Send + Sync + 'static,
 {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
@@ -87,7 +87,7 @@ where
                 }
                 decision(
                     txn,
-                    &Act::person(side, &person, &correlation_id, now),
+                    &Cause::person(side, &person, &correlation_id, now),
                     &booking,
                 )
                 .await

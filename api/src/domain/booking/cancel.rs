@@ -5,13 +5,13 @@ use entity::booking::Model;
 use entity::booking_event::ActorKind;
 use serde::Serialize;
 
-use super::change::apply;
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
 use super::state::Event;
+use super::transition::apply;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Act, Caller, Conflict, Result};
+use crate::domain::{Caller, Cause, Conflict, Result};
 
 /// What to cancel.
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +26,7 @@ pub struct Cancel {
 /// frozen into it.
 ///
 /// # Errors
-/// `InvalidState` for a booking that no longer stands, and for a client once the session has begun;
+/// `InvalidState` for a booking that no longer snapshots, and for a client once the session has begun;
 /// `Stale` when it was changed since the caller read it.
 pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
     let person = caller.require_person()?.clone();
@@ -52,8 +52,8 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
                 if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
                     return Ok((booking, false));
                 }
-                let act = Act::person(side, &person, &correlation_id, now);
-                Ok((take_back(txn, &act, &booking, input).await?, true))
+                let cause = Cause::person(side, &person, &correlation_id, now);
+                Ok((take_back(txn, &cause, &booking, input).await?, true))
             })
         })
         .await?;
@@ -63,7 +63,7 @@ pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Res
     Ok(booking)
 }
 
-async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Result<Model> {
+async fn take_back(txn: &Txn, cause: &Cause, booking: &Model, input: Cancel) -> Result<Model> {
     if input
         .version
         .is_some_and(|version| version != booking.version)
@@ -71,18 +71,19 @@ async fn take_back(txn: &Txn, act: &Act, booking: &Model, input: Cancel) -> Resu
         return Err(Conflict::Stale.into());
     }
     super::read::require_reachable(txn, booking).await?;
-    if act.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= act.now {
+    if cause.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= cause.now
+    {
         return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
     }
     apply(
         txn,
-        act,
+        cause,
         booking,
         Event::Canceled,
         input.reason.clone(),
         |booking| {
             booking.cancellation_reason = input.reason;
-            booking.canceled_at = Some(act.now);
+            booking.canceled_at = Some(cause.now);
             booking.payment_deadline = None;
         },
     )

@@ -5,13 +5,13 @@ use entity::booking_event::{ActorKind, Kind, Source};
 use entity::{Uuid, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::change::apply;
-use super::stand::rank_of;
-use super::stand::{self, Verdict};
+use super::remote::conflict::priority_of;
+use super::remote::conflict::{self, Resolution};
 use super::state::Event;
+use super::transition::apply;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Act, Result};
+use crate::domain::{Cause, Result};
 
 /// Gives a person the bookings that were made for their verified address. One that overlaps another
 /// of theirs is theirs as well, and marked.
@@ -27,20 +27,20 @@ pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
                 let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
                     return Ok(());
                 };
-                let act = Act {
+                let cause = Cause {
                     by: ActorKind::Client,
                     actor_id: Some(user_id),
                     source: Source::Api,
                     correlation_id: format!("claim-{}", user_id.simple()),
                     now,
                 };
-                claim_all(txn, &act, &user).await
+                claim_all(txn, &cause, &user).await
             })
         })
         .await
 }
 
-async fn claim_all(txn: &Txn, act: &Act, user: &user::Model) -> Result<()> {
+async fn claim_all(txn: &Txn, cause: &Cause, user: &user::Model) -> Result<()> {
     let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
         return Ok(());
     };
@@ -51,26 +51,26 @@ async fn claim_all(txn: &Txn, act: &Act, user: &user::Model) -> Result<()> {
         .all(&**txn)
         .await?;
     for booking in unclaimed {
-        take(txn, act, &booking, user.id).await?;
+        take(txn, cause, &booking, user.id).await?;
     }
     Ok(())
 }
 
-async fn take(txn: &Txn, act: &Act, booking: &Model, user_id: Uuid) -> Result<()> {
+async fn take(txn: &Txn, cause: &Cause, booking: &Model, user_id: Uuid) -> Result<()> {
     let claimed = Event::Noted(Kind::Claimed);
     let proposed = Model {
         client_id: Some(user_id),
         ..booking.clone()
     };
-    let conflict = conflict(txn, act, &proposed).await?;
-    let booking = apply(txn, act, booking, claimed, None, |row| {
+    let conflict = conflict(txn, cause, &proposed).await?;
+    let booking = apply(txn, cause, booking, claimed, None, |row| {
         row.client_id = Some(user_id);
         row.conflict = conflict.or(row.conflict);
     })
     .await?;
     if let Some(conflict) = conflict.filter(|found| proposed.conflict != Some(*found)) {
         let found = Event::Noted(Kind::ConflictFound);
-        apply(txn, act, &booking, found, None, |row| {
+        apply(txn, cause, &booking, found, None, |row| {
             row.conflict = Some(conflict)
         })
         .await?;
@@ -78,15 +78,15 @@ async fn take(txn: &Txn, act: &Act, booking: &Model, user_id: Uuid) -> Result<()
     Ok(())
 }
 
-async fn conflict(txn: &Txn, act: &Act, proposed: &Model) -> Result<Option<Conflict>> {
+async fn conflict(txn: &Txn, cause: &Cause, proposed: &Model) -> Result<Option<Conflict>> {
     if !proposed.status.is_active() {
         return Ok(None);
     }
-    let rank = rank_of(txn, proposed.id).await?;
-    match stand::judge(txn, proposed, rank).await? {
-        Verdict::Yields(conflict) => Ok(Some(conflict)),
-        Verdict::Stands { giving_way } => {
-            stand::give_way(txn, act, giving_way).await?;
+    let priority = priority_of(txn, proposed.id).await?;
+    match conflict::resolve(txn, proposed, priority).await? {
+        Resolution::Loses(conflict) => Ok(Some(conflict)),
+        Resolution::Wins { displaced } => {
+            conflict::displace(txn, cause, displaced).await?;
             Ok(None)
         }
     }

@@ -14,21 +14,21 @@ use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::Serialize;
 
-use super::change::Course;
 use super::guests;
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
-use super::offered::Offered;
-use super::outcome;
-use super::request::{self, Asked};
+use super::remote::availability::RemoteAvailability;
+use super::remote::outcome;
+use super::remote::request::{self, NewRequest};
 use super::state::Event;
+use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::is_suspended;
 use crate::domain::hold::kept_for_a_move;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Act, Caller, Conflict, Error, Result, Violation, check};
+use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
 
 /// What to book.
 #[derive(Clone, Debug, Serialize)]
@@ -66,8 +66,8 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
         // Whether the time is still free is no longer the question.
         return outcome::outcome(app, super::read::require(app.db.write_one(), id).await?).await;
     }
-    let offered = Offered::find(app, &input).await?;
-    let act = Act::person(ActorKind::Client, &person, &caller.correlation_id, now);
+    let offered = RemoteAvailability::find(app, &input).await?;
+    let cause = Cause::person(ActorKind::Client, &person, &caller.correlation_id, now);
     let booking_id = entity::new_id();
     let (key, request_hash, deadline) = (
         key.to_owned(),
@@ -78,28 +78,30 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     let (booking, is_new) = app
         .db
         .write(move |txn| {
-            let (act, input, key, request_hash) = (
-                act.clone(),
+            let (cause, input, key, request_hash) = (
+                cause.clone(),
                 input.clone(),
                 key.clone(),
                 request_hash.clone(),
             );
             let offered = offered.clone();
             Box::pin(async move {
-                let user_id = act.actor_id.expect("a person's deed names the person");
+                let user_id = cause.actor_id.expect("a person's cause names the person");
                 let key = idempotency::Key {
                     user_id,
                     operation: "createBooking",
                     key: &key,
                     request_hash,
                 };
-                if let Claim::Done(id) = idempotency::claim(txn, &key, booking_id, act.now).await? {
+                if let Claim::Done(id) =
+                    idempotency::claim(txn, &key, booking_id, cause.now).await?
+                {
                     return Ok((super::read::require(&**txn, id).await?, false));
                 }
                 let order = Order::prepare(txn, user_id, input, now).await?;
                 Ok((
                     order
-                        .place(txn, &act, booking_id, deadline, &offered)
+                        .place(txn, &cause, booking_id, deadline, &offered)
                         .await?,
                     true,
                 ))
@@ -133,7 +135,7 @@ impl Order {
             .one(&**txn)
             .await?
             .ok_or(Error::Unauthenticated)?;
-        let wanted = Wanted {
+        let wanted = BookingRequest {
             event_type_id: input.event_type_id,
             coach_id: input.coach_id,
             starts_at: input.starts_at,
@@ -173,39 +175,39 @@ impl Order {
     async fn place(
         self,
         txn: &Txn,
-        act: &Act,
+        cause: &Cause,
         id: Uuid,
         payment_deadline: DateTime<Utc>,
-        offered: &Offered,
+        offered: &RemoteAvailability,
     ) -> Result<Model> {
         if let Some(hold_id) = self.input.hold_id {
-            self.redeem_hold(txn, hold_id, act.now).await?;
+            self.redeem_hold(txn, hold_id, cause.now).await?;
         }
         let except = Except {
             user_id: Some(self.client.id),
             ..Except::default()
         };
-        let slot = Wanting {
+        let slot = SlotRequest {
             coach: &self.coach,
             event_type: &self.event_type,
             terms: &self.terms,
             scheduler: self.coach.scheduler,
         };
-        require_free(txn, slot, offered, self.input.starts_at, except, act.now).await?;
+        require_free(txn, slot, offered, self.input.starts_at, except, cause.now).await?;
 
-        let mut course = Course::begin(act, self.row(id, act.now)?);
-        if course.booking().scheduler != Scheduler::Native {
-            let booking = course.write(txn).await?;
-            request::open(txn, act, Asked::booking(&booking)).await?;
+        let mut transition = Transition::begin(cause, self.row(id, cause.now)?);
+        if transition.booking().scheduler != Scheduler::Native {
+            let booking = transition.write(txn).await?;
+            request::open(txn, cause, NewRequest::booking(&booking)).await?;
             return Ok(booking);
         }
-        course.then(Event::SchedulerAccepted, None, |_| ())?;
-        if course.booking().approval == Approval::Pending {
-            course.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
+        transition.then(Event::SchedulerAccepted, None, |_| ())?;
+        if transition.booking().approval == Approval::Pending {
+            transition.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
         } else {
-            settle_price(&mut course, false, payment_deadline)?;
+            settle_price(&mut transition, false, payment_deadline)?;
         }
-        course.write(txn).await
+        transition.write(txn).await
     }
 
     /// A booking may carry its client's hold: it must be of this slot and still stand. The booking
@@ -293,7 +295,7 @@ impl Order {
 
 /// A slot that somebody wants.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct BookingRequest {
     pub(crate) event_type_id: Uuid,
     pub(crate) coach_id: Option<Uuid>,
     pub(crate) starts_at: DateTime<Utc>,
@@ -309,7 +311,7 @@ pub(crate) struct Offer {
     pub(crate) length: i32,
 }
 
-impl Wanted {
+impl BookingRequest {
     /// What is on offer to this person, and what is wrong with the values of the wish. The coach's
     /// row is locked from here on.
     ///
@@ -382,18 +384,18 @@ async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
     Ok(())
 }
 
-/// Nothing but the price stands between the booking and its confirmation.
+/// Nothing but the price snapshots between the booking and its confirmation.
 pub(super) fn settle_price(
-    course: &mut Course<'_>,
+    transition: &mut Transition<'_>,
     is_paid: bool,
     deadline: DateTime<Utc>,
 ) -> Result<()> {
-    let booking = course.booking();
+    let booking = transition.booking();
     if booking.price_minor == 0 || is_paid {
-        return course.then(Event::Confirmed, None, |_| ());
+        return transition.then(Event::Confirmed, None, |_| ());
     }
     let deadline = deadline.min(booking.starts_at);
-    course.then(Event::PaymentDue, None, |booking| {
+    transition.then(Event::PaymentDue, None, |booking| {
         booking.payment_deadline = Some(deadline)
     })
 }
@@ -416,7 +418,7 @@ pub(crate) async fn host(
     lock_coach(txn, coach_id).await
 }
 
-/// Whoever takes time of a coach waits here for whoever was first. The database's own guard stands
+/// Whoever takes time of a coach waits here for whoever was first. The database's own guard snapshots
 /// behind it.
 pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
     let coach = coach::Entity::find_by_id(coach_id)
@@ -428,7 +430,7 @@ pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model
 
 /// What is wanted of whom.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanting<'w> {
+pub(crate) struct SlotRequest<'w> {
     pub(crate) coach: &'w coach::Model,
     pub(crate) event_type: &'w event_type::Model,
     pub(crate) terms: &'w Terms,
@@ -440,13 +442,13 @@ pub(crate) struct Wanting<'w> {
 /// two it is.
 pub(crate) async fn require_free(
     txn: &Txn,
-    wanted: Wanting<'_>,
-    offered: &Offered,
+    wanted: SlotRequest<'_>,
+    offered: &RemoteAvailability,
     starts_at: DateTime<Utc>,
     except: Except,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let Wanting {
+    let SlotRequest {
         coach,
         event_type,
         terms,
@@ -461,11 +463,11 @@ pub(crate) async fn require_free(
     };
     let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
     let (is_free, is_offered) = match (offered, scheduler) {
-        (Offered::ByHours, Scheduler::Native) => (
+        (RemoteAvailability::ByHours, Scheduler::Native) => (
             availability.offers(terms, starts_at, now),
             availability.would_offer(terms, starts_at, now),
         ),
-        (Offered::Starts(starts), Scheduler::CalCom) => {
+        (RemoteAvailability::Starts(starts), Scheduler::CalCom) => {
             let is_offered = starts.contains(&starts_at)
                 && !availability.is_away(starts_at, starts_at + terms.length);
             (is_offered && !availability.is_busy(range), is_offered)

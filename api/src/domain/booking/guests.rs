@@ -4,10 +4,10 @@ use entity::Uuid;
 use entity::booking::{Guests, Model};
 use entity::booking_event::Kind;
 
-use super::change::apply;
 use super::state::Event;
+use super::transition::apply;
 use crate::app::App;
-use crate::domain::{Act, Caller, Conflict, Error, Result, Violation};
+use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation};
 
 /// Most guests of one booking.
 const MOST: usize = 10;
@@ -17,7 +17,7 @@ const MOST: usize = 10;
 ///
 /// # Errors
 /// `Invalid` for what is no address of somebody else, or too many of them; `InvalidState` for a
-/// booking that no longer stands or has begun; `NotFound` unless the caller takes part in it.
+/// booking that no longer snapshots or has begun; `NotFound` unless the caller takes part in it.
 pub async fn add_guests(
     app: &App,
     caller: &Caller,
@@ -61,9 +61,9 @@ pub async fn add_guests(
                         "others can be invited only to a session that is still to come".to_owned();
                     return Err(Conflict::InvalidState(message).into());
                 }
-                let act = Act::person(side, &person, &correlation_id, now);
+                let cause = Cause::person(side, &person, &correlation_id, now);
                 let added = Event::Noted(Kind::GuestsAdded);
-                apply(txn, &act, &booking, added, None, |booking| {
+                apply(txn, &cause, &booking, added, None, |booking| {
                     booking.guests.0.extend(new)
                 })
                 .await

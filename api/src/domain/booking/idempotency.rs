@@ -38,7 +38,7 @@ impl Key<'_> {
 
 /// Whether the key is new.
 pub(super) enum Claim {
-    /// It is: the effect is ours to make, and the key stands or falls with it.
+    /// It is: the effect is ours to make, and the key snapshots or falls with it.
     New,
     /// The effect has been made already, on this object.
     Done(Uuid),
@@ -88,7 +88,7 @@ pub(super) async fn find(
         .transpose()
 }
 
-/// From now on the key stands for another object: the request that its effect hangs on.
+/// From now on the key snapshots for another object: the request that its effect hangs on.
 ///
 /// # Errors
 /// When the database fails.

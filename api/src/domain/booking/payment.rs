@@ -11,10 +11,10 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::change::apply;
 use super::state::Event;
+use super::transition::apply;
 use crate::app::App;
-use crate::domain::{Act, Caller, Conflict, Result};
+use crate::domain::{Caller, Cause, Conflict, Result};
 
 /// Whether the money for a booking is here.
 ///
@@ -54,7 +54,7 @@ pub async fn list_paid(
 /// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` unless a payment is due.
 pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
     let admin = caller.require_admin()?.clone();
-    let act = Act::person(
+    let cause = Cause::person(
         ActorKind::Admin,
         &admin,
         &caller.correlation_id,
@@ -62,7 +62,7 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
     );
     app.db
         .write(move |txn| {
-            let act = act.clone();
+            let cause = cause.clone();
             Box::pin(async move {
                 let booking = super::read::take(txn, booking_id).await?;
                 if !matches!(
@@ -83,13 +83,13 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
                     currency: booking.currency.clone(),
                     provider: None,
                     provider_payment_id: None,
-                    paid_at: Some(act.now),
+                    paid_at: Some(cause.now),
                     failure: None,
-                    created_at: act.now,
-                    updated_at: act.now,
+                    created_at: cause.now,
+                    updated_at: cause.now,
                 };
                 paid.into_active_model().reset_all().insert(&**txn).await?;
-                apply(txn, &act, &booking, Event::Paid, None, |row| {
+                apply(txn, &cause, &booking, Event::Paid, None, |row| {
                     row.payment_deadline = None
                 })
                 .await

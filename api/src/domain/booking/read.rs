@@ -8,7 +8,7 @@ use entity::coach::Scheduler;
 use entity::event_type::Kind;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
-use super::change::no_booking;
+use super::transition::no_booking;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
@@ -98,18 +98,18 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn doubt_free_time(app: &App, id: Uuid) -> Result<()> {
+pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
     if app.cal_com.is_some()
         && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
     {
-        app.slots.doubt(booking.coach_id);
+        app.slots.invalidate(booking.coach_id);
     }
     Ok(())
 }
 
 /// The uid that a booking has at its scheduler, if it is known there.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
-    Ok(super::learn::known(app.db.read(), id)
+    Ok(super::remote::ingest::projection_of(app.db.read(), id)
         .await?
         .map(|known| known.uid))
 }

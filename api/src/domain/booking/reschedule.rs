@@ -10,18 +10,18 @@ use entity::{Uuid, event_type, scheduler_request, slot_hold};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 
-use super::change::Course;
-use super::create::{Wanting, host, lock_coach, require_free};
+use super::create::{SlotRequest, host, lock_coach, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
-use super::offered::Offered;
-use super::request::{self, Asked};
+use super::remote::availability::RemoteAvailability;
+use super::remote::request::{self, NewRequest};
+use super::remote::{dispatch, outcome};
 use super::state::Event;
-use super::{outcome, saga};
+use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Act, Caller, Conflict, Error, Result};
+use crate::domain::{Caller, Cause, Conflict, Error, Result};
 
 /// Where to move a booking.
 #[derive(Clone, Debug, Serialize)]
@@ -37,7 +37,7 @@ pub struct Reschedule {
 /// approval asks the coach again.
 ///
 /// # Errors
-/// As for booking; `InvalidState` for a booking that no longer stands or has begun, `Policy` when
+/// As for booking; `InvalidState` for a booking that no longer snapshots or has begun, `Policy` when
 /// the client may not move it any more, `Stale` when it was changed since the caller read it.
 pub async fn reschedule(
     app: &Arc<App>,
@@ -53,9 +53,9 @@ pub async fn reschedule(
     if let Some(subject) = idempotency::find(app.db.read(), &used, now).await? {
         // Whether the time is still free is no longer the question.
         let booking = super::read::require(app.db.read(), seen.id).await?;
-        return outcome::again(app, booking, subject).await;
+        return outcome::outcome_of_repeat(app, booking, subject).await;
     }
-    let offered = Offered::for_move(app, &seen, input.starts_at).await?;
+    let offered = RemoteAvailability::for_move(app, &seen, input.starts_at).await?;
     let (key, request_hash, correlation_id) = (
         key.to_owned(),
         used.request_hash,
@@ -85,9 +85,9 @@ pub async fn reschedule(
                 {
                     return Ok(Moving::Before(booking, subject));
                 }
-                let act = Act::person(side, &person, &correlation_id, now);
-                let moving = move_to(txn, &act, &booking, input, &offered).await?;
-                if let Moving::Asked(_, request_id) = moving {
+                let cause = Cause::person(side, &person, &correlation_id, now);
+                let moving = move_to(txn, &cause, &booking, input, &offered).await?;
+                if let Moving::NewRequest(_, request_id) = moving {
                     idempotency::hand_on(txn, &key, request_id).await?;
                 }
                 Ok(moving)
@@ -98,9 +98,9 @@ pub async fn reschedule(
         app.metrics.booking("rescheduled");
     }
     match moving {
-        Moving::Before(booking, subject) => outcome::again(app, booking, subject).await,
+        Moving::Before(booking, subject) => outcome::outcome_of_repeat(app, booking, subject).await,
         Moving::Done(booking) => Ok(booking),
-        Moving::Asked(booking, request_id) => {
+        Moving::NewRequest(booking, request_id) => {
             outcome::outcome_of_move(app, booking, request_id).await
         }
     }
@@ -108,19 +108,19 @@ pub async fn reschedule(
 
 /// How far a move has come when it is written down.
 enum Moving {
-    /// The same was asked before; with what its key stands for.
+    /// The same was asked before; with what its key snapshots for.
     Before(Model, Uuid),
     Done(Model),
     /// It is for the scheduler to grant.
-    Asked(Model, Uuid),
+    NewRequest(Model, Uuid),
 }
 
 async fn move_to(
     txn: &Txn,
-    act: &Act,
+    cause: &Cause,
     booking: &Model,
     input: Reschedule,
-    offered: &Offered,
+    offered: &RemoteAvailability,
 ) -> Result<Moving> {
     if input
         .version
@@ -129,14 +129,14 @@ async fn move_to(
         return Err(Conflict::Stale.into());
     }
     super::read::require_reachable(txn, booking).await?;
-    if input.starts_at <= act.now {
+    if input.starts_at <= cause.now {
         return Err(Error::invalid("startsAt", "must be in the future"));
     }
     if booking.status.is_active() {
-        if booking.starts_at <= act.now {
+        if booking.starts_at <= cause.now {
             return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());
         }
-        require_moves_left(act, booking)?;
+        require_moves_left(cause, booking)?;
     }
     let event_type = event_type::Entity::find_by_id(booking.event_type_id)
         .one(&**txn)
@@ -150,7 +150,7 @@ async fn move_to(
         Status::PaymentFailed,
     ]
     .contains(&booking.status);
-    let asks_again = act.by == ActorKind::Client && event_type.requires_approval && approved;
+    let asks_again = cause.by == ActorKind::Client && event_type.requires_approval && approved;
     let event = if asks_again {
         Event::MovedForApproval
     } else {
@@ -168,24 +168,24 @@ async fn move_to(
         let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
         let except = Except {
             booking_id: Some(booking.id),
-            user_id: act.actor_id,
+            user_id: cause.actor_id,
         };
         let scheduler = booking.scheduler;
-        let wanted = Wanting {
+        let wanted = SlotRequest {
             coach: &coach,
             event_type: &event_type,
             terms: &terms,
             scheduler,
         };
-        require_free(txn, wanted, offered, input.starts_at, except, act.now).await?;
+        require_free(txn, wanted, offered, input.starts_at, except, cause.now).await?;
         if booking.scheduler != Scheduler::Native {
             let request_id =
-                ask_to_move(txn, act, booking, (claim.from, claim.until), input).await?;
-            return Ok(Moving::Asked(booking.clone(), request_id));
+                ask_to_move(txn, cause, booking, (claim.from, claim.until), input).await?;
+            return Ok(Moving::NewRequest(booking.clone(), request_id));
         }
     }
-    let mut course = Course::of(act, booking);
-    course.then(event, input.reason, |booking| {
+    let mut transition = Transition::of(cause, booking);
+    transition.then(event, input.reason, |booking| {
         booking.starts_at = input.starts_at;
         booking.ends_at = input.starts_at + terms.length;
         booking.busy_from = claim.from;
@@ -197,16 +197,16 @@ async fn move_to(
         }
     })?;
     if asks_again {
-        course.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
+        transition.then(Event::Noted(Kind::ApprovalRequested), None, |_| ())?;
     }
-    Ok(Moving::Done(course.write(txn).await?))
+    Ok(Moving::Done(transition.write(txn).await?))
 }
 
 /// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until
 /// the outcome is known.
 async fn ask_to_move(
     txn: &Txn,
-    act: &Act,
+    cause: &Cause,
     booking: &Model,
     busy: (DateTime<Utc>, DateTime<Utc>),
     input: Reschedule,
@@ -221,16 +221,16 @@ async fn ask_to_move(
         )
         .into());
     }
-    let known = super::learn::known(&**txn, booking.id).await?;
+    let known = super::remote::ingest::projection_of(&**txn, booking.id).await?;
     let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
     let from_uid = known.ok_or_else(unknown)?.uid;
-    let owner = act.actor_id.ok_or(Error::Unauthenticated)?;
-    let hold = hold(booking, busy, input.starts_at, owner, act.now);
+    let owner = cause.actor_id.ok_or(Error::Unauthenticated)?;
+    let hold = hold(booking, busy, input.starts_at, owner, cause.now);
     let hold_id = hold.id;
     slot_hold::Entity::insert(hold.into_active_model())
         .exec_without_returning(&**txn)
         .await?;
-    let asked = Asked {
+    let asked = NewRequest {
         booking_id: booking.id,
         kind: scheduler_request::Kind::Move,
         starts_at: input.starts_at,
@@ -238,7 +238,7 @@ async fn ask_to_move(
         hold_id: Some(hold_id),
         reason: input.reason,
     };
-    request::open(txn, act, asked).await
+    request::open(txn, cause, asked).await
 }
 
 /// Keeps the new time of a move until its outcome is known.
@@ -258,16 +258,16 @@ fn hold(
         ends_at: starts_at + (asked.ends_at - asked.starts_at),
         busy_from,
         busy_until,
-        expires_at: now + saga::OVER,
+        expires_at: now + dispatch::OVER,
         created_at: now,
     }
 }
 
 /// The policy that was frozen into the booking limits how often its client may move it; coaches and
 /// staff are not bound by it.
-fn require_moves_left(act: &Act, booking: &Model) -> Result<()> {
+fn require_moves_left(cause: &Cause, booking: &Model) -> Result<()> {
     match booking.policy.max_moves {
-        Some(most) if act.by == ActorKind::Client && booking.moves >= most => {
+        Some(most) if cause.by == ActorKind::Client && booking.moves >= most => {
             Err(Conflict::Policy {
                 message: format!("this booking can be moved at most {most} times"),
                 boundary: None,

@@ -41,7 +41,7 @@ pub enum Event {
     Moved,
     /// Moved to another time, which the coach must approve.
     MovedForApproval,
-    /// Its scheduler says that it stands after all.
+    /// Its scheduler says that it snapshots after all.
     Reinstated,
     /// It is a second record of another booking.
     Merged,

@@ -8,10 +8,10 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::change::apply;
 use super::state::Event;
+use super::transition::apply;
 use crate::app::App;
-use crate::domain::{Act, Result};
+use crate::domain::{Cause, Result};
 
 /// How many bookings are looked at in one round.
 const ROUND: u64 = 200;
@@ -90,17 +90,17 @@ fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Opt
 }
 
 async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    let act = Act::system(Source::Sweeper, &format!("sweep-{id}"), now);
+    let cause = Cause::system(Source::Sweeper, &format!("sweep-{id}"), now);
     let over_before = now - app.deadlines.completion_grace;
     app.db
         .write(move |txn| {
-            let act = act.clone();
+            let cause = cause.clone();
             Box::pin(async move {
                 let booking = super::read::take(txn, id).await?;
                 let Some(event) = event(&booking, now, over_before) else {
                     return Ok(false);
                 };
-                apply(txn, &act, &booking, event, None, |booking| {
+                apply(txn, &cause, &booking, event, None, |booking| {
                     booking.payment_deadline = None
                 })
                 .await?;

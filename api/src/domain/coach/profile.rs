@@ -11,8 +11,9 @@ use super::directory::{MOST_SPECIALTIES, check_specialties};
 use super::{acting_for, lock};
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::scheduling::cal_com::sync;
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Result, audit, sync};
+use crate::domain::{Caller, Conflict, Error, Result, audit};
 
 /// What to change. What is `None` stays; `Some(None)` empties.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,4 @@
-//! A credential that works, for whoever needs to act for a coach.
+//! A credential that works, for whoever needs to cause for a coach.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,7 +10,7 @@ use providers::cal_com::{self, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::SecretString;
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as Flight;
 
 use super::{invalid_state, read, renew, token};
 use crate::app::App;
@@ -87,7 +87,7 @@ impl From<Purpose> for Reason {
 /// A credential to make calls with, until one of them says that it is no longer good: see
 /// [`report`].
 #[derive(Clone, Debug)]
-pub struct Lent {
+pub struct Lease {
     pub connection_id: Uuid,
     pub coach_id: Uuid,
     /// The account's id at the provider.
@@ -99,7 +99,7 @@ pub struct Lent {
 
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum CredentialError {
     /// The coach has no account connected.
     #[error("no Cal.com account is connected")]
     NotConnected,
@@ -108,37 +108,41 @@ pub enum Unusable {
     Broken(HealthReason),
     /// A new token is needed, and cannot be had at the moment. Worth another try later.
     #[error("Cal.com gives no new token at present: {0}")]
-    NotNow(String),
+    Unavailable(String),
     #[error(transparent)]
-    Ours(#[from] Error),
+    Internal(#[from] Error),
 }
 
-impl From<sea_orm::DbErr> for Unusable {
+impl From<sea_orm::DbErr> for CredentialError {
     fn from(error: sea_orm::DbErr) -> Self {
-        Self::Ours(error.into())
+        Self::Internal(error.into())
     }
 }
 
-impl From<Unusable> for Error {
-    fn from(why: Unusable) -> Self {
+impl From<CredentialError> for Error {
+    fn from(why: CredentialError) -> Self {
         match why {
-            Unusable::NotConnected => invalid_state("this coach has no Cal.com account connected"),
-            Unusable::Broken(_) => invalid_state("this coach's connection with Cal.com is broken"),
-            Unusable::NotNow(_) => {
+            CredentialError::NotConnected => {
+                invalid_state("this coach has no Cal.com account connected")
+            }
+            CredentialError::Broken(_) => {
+                invalid_state("this coach's connection with Cal.com is broken")
+            }
+            CredentialError::Unavailable(_) => {
                 Self::Unavailable("Cal.com does not answer at present; try again later")
             }
-            Unusable::Ours(error) => error,
+            CredentialError::Internal(error) => error,
         }
     }
 }
 
-/// Opened tokens, for as long as they are current; and whose turn it is to get a new one. Every
+/// Opened tokens, for as long as they are current; and whose flight it is to get a new one. Every
 /// opening is written to the audit log once for each purpose and person, so the log has a line for
 /// each credential that was read, what for and for whom, not one for each request.
 #[derive(Default)]
 pub struct Credentials {
     held: Mutex<HashMap<Uuid, Held>>,
-    turns: Mutex<HashMap<Uuid, Weak<Turn<()>>>>,
+    flights: Mutex<HashMap<Uuid, Weak<Flight<()>>>>,
 }
 
 struct Held {
@@ -187,17 +191,17 @@ impl Credentials {
             .remove(&connection_id);
     }
 
-    /// The turn of this process at a connection: one caller asks the database and the provider, the
+    /// The flight of this process at a connection: one caller asks the database and the provider, the
     /// others wait for what it brings.
-    pub(super) fn turn(&self, connection_id: Uuid) -> Arc<Turn<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(&connection_id).and_then(Weak::upgrade) {
-            return turn;
+    pub(super) fn single_flight(&self, connection_id: Uuid) -> Arc<Flight<()>> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&connection_id).and_then(Weak::upgrade) {
+            return flight;
         }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::new(()));
-        turns.insert(connection_id, Arc::downgrade(&turn));
-        turn
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::new(Flight::new(()));
+        flights.insert(connection_id, Arc::downgrade(&flight));
+        flight
     }
 }
 
@@ -205,61 +209,63 @@ impl Credentials {
 /// once, however many ask, here and in other processes.
 ///
 /// # Errors
-/// See [`Unusable`].
+/// See [`CredentialError`].
 pub async fn credential(
     app: &App,
     coach_id: Uuid,
     reason: impl Into<Reason>,
-) -> Result<Lent, Unusable> {
+) -> Result<Lease, CredentialError> {
     let row = read::find_live(app, coach_id)
         .await?
-        .ok_or(Unusable::NotConnected)?;
-    lend(app, row, reason.into()).await
+        .ok_or(CredentialError::NotConnected)?;
+    lease(app, row, reason.into()).await
 }
 
 /// The same, of a connection.
 ///
 /// # Errors
-/// See [`Unusable`].
+/// See [`CredentialError`].
 pub async fn credential_of(
     app: &App,
     connection_id: Uuid,
     purpose: Purpose,
-) -> Result<Lent, Unusable> {
+) -> Result<Lease, CredentialError> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend(
+    lease(
         app,
-        row.filter(Model::is_live).ok_or(Unusable::NotConnected)?,
+        row.filter(Model::is_live)
+            .ok_or(CredentialError::NotConnected)?,
         purpose.into(),
     )
     .await
 }
 
 /// Also of a connection that counts as broken: a key that was refused may be good again.
-pub(super) async fn lend_for_check(
+pub(super) async fn lease_for_check(
     app: &App,
     connection_id: Uuid,
     purpose: Purpose,
-) -> Result<Lent, Unusable> {
+) -> Result<Lease, CredentialError> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
-    lend_as_it_is(
+    lease_regardless(
         app,
-        row.filter(Model::is_live).ok_or(Unusable::NotConnected)?,
+        row.filter(Model::is_live)
+            .ok_or(CredentialError::NotConnected)?,
         purpose.into(),
     )
     .await
 }
 
-async fn lend(app: &App, row: Model, reason: Reason) -> Result<Lent, Unusable> {
+async fn lease(app: &App, row: Model, reason: Reason) -> Result<Lease, CredentialError> {
     if row.health == Health::Broken {
-        return Err(Unusable::Broken(
+        return Err(CredentialError::Broken(
             row.health_reason.unwrap_or(HealthReason::ConsentRefused),
         ));
     }
-    lend_as_it_is(app, row, reason).await
+    lease_regardless(app, row, reason).await
 }
 
-async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Unusable> {
+async fn lease_regardless(app: &App, row: Model, reason: Reason) -> Result<Lease, CredentialError> {
     let now = app.clock.now();
     let ends = row.access_expires_at;
     let row = if ends.is_none_or(|ends| ends > now + EARLY) {
@@ -268,7 +274,11 @@ async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Un
         match renew::renew(app, &row, renew::When::Usual).await {
             Ok(row) => row,
             // It was early: the old one is good for this call yet.
-            Err(Unusable::NotNow(_)) if ends.is_some_and(|ends| ends > now + EARLY / 3) => row,
+            Err(CredentialError::Unavailable(_))
+                if ends.is_some_and(|ends| ends > now + EARLY / 3) =>
+            {
+                row
+            }
             Err(why) => return Err(why),
         }
     };
@@ -278,7 +288,7 @@ async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Un
         _ => cal_com::Credential::access_token(token),
     };
     let (connection_id, coach_id, version) = (row.id, row.coach_id, row.token_version);
-    Ok(Lent {
+    Ok(Lease {
         connection_id,
         coach_id,
         external_id: row.external_id,
@@ -287,13 +297,13 @@ async fn lend_as_it_is(app: &App, row: Model, reason: Reason) -> Result<Lent, Un
     })
 }
 
-async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, Unusable> {
+async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, CredentialError> {
     if let Some(token) = app.credentials.find(row, reason) {
         return Ok(token);
     }
     // Of many that come at once, one opens it and says so.
-    let turn = app.credentials.turn(row.id);
-    let _turn = turn.lock().await;
+    let flight = app.credentials.single_flight(row.id);
+    let _flight = flight.lock().await;
     if let Some(token) = app.credentials.find(row, reason) {
         return Ok(token);
     }
@@ -319,8 +329,8 @@ pub(in crate::domain) fn subject(connection_id: Uuid) -> String {
 
 /// A value that does not open is a fault of ours, not the coach's: the key may come back with the
 /// next start.
-pub(super) fn unreadable(error: &VaultError) -> Unusable {
-    Unusable::Ours(Error::internal("opening a token", error.clone()))
+pub(super) fn unreadable(error: &VaultError) -> CredentialError {
+    CredentialError::Internal(Error::internal("opening a token", error.clone()))
 }
 
 /// Tells that a call made with a credential failed. When the provider no longer takes the token,
@@ -328,22 +338,22 @@ pub(super) fn unreadable(error: &VaultError) -> Unusable {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report(app: &App, lent: &Lent, error: &providers::Error) -> Result<(), Error> {
+pub async fn report(app: &App, lease: &Lease, error: &providers::Error) -> Result<(), Error> {
     match error.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
         Some(Refusal::InvalidApiKey) => {
-            return renew::refused_key(app, lent.connection_id, lent.version).await;
+            return renew::refused_key(app, lease.connection_id, lease.version).await;
         }
         _ => return Ok(()),
     }
-    let row = Entity::find_by_id(lent.connection_id)
+    let row = Entity::find_by_id(lease.connection_id)
         .one(app.db.read())
         .await?;
-    let Some(row) = row.filter(|row| row.is_live() && row.token_version == lent.version) else {
+    let Some(row) = row.filter(|row| row.is_live() && row.token_version == lease.version) else {
         return Ok(());
     };
     if row.kind == Kind::ApiKey {
-        return renew::refused_key(app, lent.connection_id, lent.version).await;
+        return renew::refused_key(app, lease.connection_id, lease.version).await;
     }
     // Every process sees that it has ended, and whoever asks next gets a new one.
     Entity::update_many()

@@ -27,7 +27,7 @@ pub enum AccountFate {
     Deleted,
 }
 
-/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings
+/// Ends a connection: its tokens are erased here, and nobody can cause through it any more. Bookings
 /// stay.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
     Ok(row)
 }
 
-/// Takes the tokens off a row, and with them every way to act.
+/// Takes the tokens off a row, and with them every way to cause.
 pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     let erased = ActiveModel {
         access_token: Set(None),

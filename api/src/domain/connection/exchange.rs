@@ -32,7 +32,7 @@ pub(super) enum Exchanged {
     Gone,
     /// The refresh token is refused, and the row has no other.
     Refused,
-    /// No telling; to be tried again.
+    /// No observation; to be tried again.
     Failed(Error),
 }
 

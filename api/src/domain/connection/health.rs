@@ -10,7 +10,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use super::credential::{Purpose, Unusable};
+use super::credential::{CredentialError, Purpose};
 use super::{PROVIDER, cal_com, exchange, renew};
 use crate::app::App;
 use crate::domain::Result;
@@ -118,10 +118,10 @@ pub async fn check(app: &App, connection_id: Uuid) -> Result<()> {
     if row.kind != Kind::ApiKey && (ends_soon || row.health == Health::Broken) {
         match renew::renew(app, &row, renew::When::Check).await {
             Ok(_) => {}
-            Err(Unusable::NotNow(_)) if ends_soon && row.health == Health::Ok => {
+            Err(CredentialError::Unavailable(_)) if ends_soon && row.health == Health::Ok => {
                 return warn(app, &row, now).await;
             }
-            Err(Unusable::Ours(error)) => return Err(error),
+            Err(CredentialError::Internal(error)) => return Err(error),
             Err(_) => return Ok(()),
         }
     }
@@ -141,12 +141,13 @@ async fn warn(app: &App, row: &Model, now: DateTime<Utc>) -> Result<()> {
 }
 
 async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
-    let lent = match super::credential::lend_for_check(app, connection_id, Purpose::Health).await {
-        Ok(lent) => lent,
-        Err(Unusable::Ours(error)) => return Err(error),
+    let lease = match super::credential::lease_for_check(app, connection_id, Purpose::Health).await
+    {
+        Ok(lease) => lease,
+        Err(CredentialError::Internal(error)) => return Err(error),
         Err(_) => return Ok(()),
     };
-    match exchange::me(cal_com(app)?, &lent.credential).await {
+    match exchange::me(cal_com(app)?, &lease.credential).await {
         Ok(_) => {
             let Some(row) = Entity::find_by_id(connection_id).one(app.db.read()).await? else {
                 return Ok(());
@@ -158,7 +159,7 @@ async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
             )
             .await
         }
-        Err(error) => super::report(app, &lent, &error).await,
+        Err(error) => super::report(app, &lease, &error).await,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Coaches' accounts at Cal.com: how they are connected, and how we come by a credential that
 //! works.
 //!
-//! A connection is OBSERVED (known from messages only), or we may act through it: as a managed user
+//! A connection is OBSERVED (known from messages only), or we may cause through it: as a managed user
 //! of the platform, with the consent of the account's owner (OAuth), or with an API key. A coach
 //! has at most one such connection, and an account belongs to one coach.
 //!
-//! Tokens leave this module only as a [`Lent`] credential, to be handed to the provider's client at
+//! Tokens leave this module only as a [`Lease`] credential, to be handed to the provider's client at
 //! once.
 
 mod adopt;
@@ -25,7 +25,7 @@ mod token;
 
 pub use api_key::connect_with_api_key;
 pub use credential::{
-    Credentials, Lent, Purpose, Reason, Unusable, credential, credential_of, report,
+    CredentialError, Credentials, Lease, Purpose, Reason, credential, credential_of, report,
 };
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{action, check, sweep};

@@ -1,4 +1,4 @@
-//! A coach on their way to Cal.com and back, to let us act for an account of their own.
+//! A coach on their way to Cal.com and back, to let us cause for an account of their own.
 //!
 //! What protects the way: the `state` is random, known here only by its hash, good once and for ten
 //! minutes; the code can be redeemed only with a verifier that never leaves the server (PKCE,
@@ -52,7 +52,7 @@ pub enum Finished {
     /// Back, with an outcome in the query: `connected`, `denied`, `expired`, `refused`, `conflict`
     /// or `failed`.
     Back(String),
-    /// Nowhere: the state is none that was given out, or was used before. There is no telling where
+    /// Nowhere: the state is none that was given out, or was used before. There is no observation where
     /// this browser came from.
     Unknown,
 }

@@ -25,8 +25,8 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
     let coach = require(app.db.read(), coach_id).await?;
     let address = address(app, &coach).await?;
     // Of two that ask at once the second finds what the first has made.
-    let turn = app.credentials.turn(coach_id);
-    let _turn = turn.lock().await;
+    let flight = app.credentials.single_flight(coach_id);
+    let _flight = flight.lock().await;
     if let Some(row) = already(app, coach_id).await? {
         return Ok(row);
     }

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Error, Result};
 
-/// The connection through which we may act for a coach.
+/// The connection through which we may cause for a coach.
 ///
 /// # Errors
 /// When the database fails.
@@ -26,7 +26,7 @@ pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
         .await?)
 }
 
-/// Whether there is a connection through which we may act for a coach.
+/// Whether there is a connection through which we may cause for a coach.
 ///
 /// # Errors
 /// When the database fails.
@@ -54,7 +54,7 @@ pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
         .await?)
 }
 
-/// Those of several coaches for whom we may act.
+/// Those of several coaches for whom we may cause.
 ///
 /// # Errors
 /// When the database fails.
@@ -68,7 +68,7 @@ pub async fn list_live_coaches(app: &App, coach_ids: &[Uuid]) -> Result<Vec<Uuid
         .await?)
 }
 
-/// The coaches for whom we may act, as a part of a larger question.
+/// The coaches for whom we may cause, as a part of a larger question.
 #[must_use]
 pub fn live_coaches() -> SelectStatement {
     Entity::find_live(PROVIDER)

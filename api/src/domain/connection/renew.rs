@@ -18,7 +18,7 @@ use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Mode
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
-use super::credential::{EARLY, Unusable, subject, unreadable};
+use super::credential::{CredentialError, EARLY, subject, unreadable};
 use super::exchange::{self, Exchanged};
 use super::token;
 use crate::app::App;
@@ -46,9 +46,9 @@ pub(super) enum When {
 }
 
 /// The row with a new pair: one that this call got, or that somebody else got meanwhile.
-pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, Unusable> {
-    let turn = app.credentials.turn(seen.id);
-    let _turn = turn.lock().await;
+pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, CredentialError> {
+    let flight = app.credentials.single_flight(seen.id);
+    let _flight = flight.lock().await;
     let began = Instant::now();
     loop {
         let row = current(app, seen.id).await?;
@@ -60,12 +60,12 @@ pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, 
             return Ok(row);
         }
         if when == When::Usual && row.health == Health::Broken {
-            return Err(Unusable::Broken(
+            return Err(CredentialError::Broken(
                 row.health_reason.unwrap_or(HealthReason::ConsentRefused),
             ));
         }
         if row.retry_at.is_some_and(|retry_at| retry_at > now) {
-            return Err(Unusable::NotNow(
+            return Err(CredentialError::Unavailable(
                 "an attempt failed a moment ago".to_owned(),
             ));
         }
@@ -73,7 +73,7 @@ pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, 
             return get(app, row, lease).await;
         }
         if began.elapsed() > PATIENCE {
-            return Err(Unusable::NotNow(
+            return Err(CredentialError::Unavailable(
                 "another process is getting one".to_owned(),
             ));
         }
@@ -81,14 +81,15 @@ pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, 
     }
 }
 
-async fn current(app: &App, id: Uuid) -> Result<Model, Unusable> {
+async fn current(app: &App, id: Uuid) -> Result<Model, CredentialError> {
     // Where writes go: a reader of its own may see the row as it was a moment ago.
     let row = Entity::find_by_id(id).one(app.db.write_one()).await?;
-    row.filter(Model::is_live).ok_or(Unusable::NotConnected)
+    row.filter(Model::is_live)
+        .ok_or(CredentialError::NotConnected)
 }
 
 /// Takes the lease if nobody has it.
-async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>, Unusable> {
+async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>, CredentialError> {
     let lease = entity::new_id();
     let free = Condition::any()
         .add(Column::Lease.is_null())
@@ -110,7 +111,7 @@ async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>
 
 /// Asks the provider and puts the answer down. On a task of its own: a caller that goes away must
 /// not leave a pair that nobody has.
-async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
+async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, CredentialError> {
     let refresh = match &row.refresh_token {
         Some(_) => {
             let (subject, now) = (subject(row.id), app.clock.now());
@@ -128,7 +129,7 @@ async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
         None => None,
     };
     let Some(client) = app.cal_com.clone() else {
-        return Err(Unusable::NotConnected);
+        return Err(CredentialError::NotConnected);
     };
     let (db, clock, vault, id) = (app.db.clone(), app.clock.clone(), app.vault.clone(), row.id);
     let work = app.tasks.spawn(async move {
@@ -142,7 +143,7 @@ async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, Unusable> {
     match work.await {
         Ok(settled) => settled?,
         Err(panic) => {
-            return Err(Unusable::Ours(crate::domain::Error::internal(
+            return Err(CredentialError::Internal(crate::domain::Error::internal(
                 "getting a token",
                 panic,
             )));
@@ -176,14 +177,14 @@ impl Held {
         outcome: Result<Exchanged>,
         vault: &crate::vault::Vault,
         now: DateTime<Utc>,
-    ) -> Result<(), Unusable> {
+    ) -> Result<(), CredentialError> {
         let free = ActiveModel {
             lease: Set(None),
             leased_until: Set(None),
             ..Default::default()
         };
         let (change, answer) = match outcome {
-            Err(error) => (free, Err(Unusable::Ours(error))),
+            Err(error) => (free, Err(CredentialError::Internal(error))),
             // Somebody was faster: whoever asked reads what they put down.
             Ok(Exchanged::Overtaken) => (free, Ok(())),
             Ok(Exchanged::Pair(pair)) => {
@@ -212,7 +213,7 @@ impl Held {
                         retry_at: Set(Some(now + FIRST_RETRY)),
                         ..free
                     },
-                    Err(Unusable::NotNow(error.to_string())),
+                    Err(CredentialError::Unavailable(error.to_string())),
                 )
             }
         };
@@ -235,7 +236,7 @@ impl Held {
         &self,
         free: ActiveModel,
         now: DateTime<Utc>,
-    ) -> (ActiveModel, Result<(), Unusable>) {
+    ) -> (ActiveModel, Result<(), CredentialError>) {
         let failures = self.row.failures + 1;
         tracing::warn!(connection.id = %self.row.id, failures, "the provider refuses the token of a connection");
         let counted = ActiveModel {
@@ -246,7 +247,9 @@ impl Held {
         if failures < PROOF {
             return (
                 counted,
-                Err(Unusable::NotNow("the token was refused".to_owned())),
+                Err(CredentialError::Unavailable(
+                    "the token was refused".to_owned(),
+                )),
             );
         }
         let reason = HealthReason::ConsentRefused;
@@ -257,7 +260,7 @@ impl Held {
     }
 }
 
-impl From<HealthReason> for Unusable {
+impl From<HealthReason> for CredentialError {
     fn from(reason: HealthReason) -> Self {
         Self::Broken(reason)
     }

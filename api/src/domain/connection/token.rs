@@ -12,7 +12,7 @@ pub(crate) const TABLE: &str = "connection";
 pub(crate) const ACCESS: &str = "access_token";
 pub(crate) const REFRESH: &str = "refresh_token";
 
-/// What a provider gave us to act with. An API key is a pair without its second half.
+/// What a provider gave us to cause with. An API key is a pair without its second half.
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
     pub(super) access: SecretString,

@@ -17,8 +17,9 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for, manages};
 use crate::domain::money::{self, MoneyError, Price};
+use crate::domain::scheduling::cal_com::sync;
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Person, Result, audit, sync};
+use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
 
 /// Most event types that a coach has, archived ones included.
 const MOST: u64 = 200;

@@ -8,9 +8,9 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::poll::{full, read_all};
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
-use crate::domain::booking::learn;
+use crate::domain::booking::remote::ingest;
 use crate::domain::connection::{self as link, PROVIDER, Purpose};
-use crate::domain::scheduling::{Calendar, tell_of};
+use crate::domain::scheduling::{Calendar, observe_booking};
 use crate::domain::{Caller, Error, Result};
 
 /// Most bookings of a client that are read at once.
@@ -56,11 +56,11 @@ pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
 
 async fn one(
     app: &App,
-    (user_id, cause): (Uuid, &str),
+    (user_id, correlation_id): (Uuid, &str),
     booking: &booking::Model,
     report: &mut Report,
 ) -> Result<()> {
-    let Some(known) = learn::known(app.db.read(), booking.id).await? else {
+    let Some(known) = ingest::projection_of(app.db.read(), booking.id).await? else {
         return Ok(());
     };
     let reason = Purpose::Reconcile.asked_by(Some(user_id));
@@ -76,10 +76,10 @@ async fn one(
         }
     };
     report.read += 1;
-    let tellings = found.iter().flat_map(tell_of).collect();
+    let observations = found.iter().flat_map(observe_booking).collect();
     report
         .changes
-        .extend(take_in(app, tellings, cause, Mode::Repair).await?);
+        .extend(take_in(app, observations, correlation_id, Mode::Repair).await?);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sea_orm::Condition;
 
 use crate::app::App;
-use crate::domain::{Result, booking, connection, planned};
+use crate::domain::{Result, booking, connection, recurring_jobs};
 use crate::outbox::Job;
 
 /// Between two readings of what has changed.
@@ -38,9 +38,12 @@ pub async fn ensure(app: &App) -> Result<()> {
     // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
     // given up.
     let open = booking::list_open_requests(app).await?;
-    planned.extend(
-        open.into_iter()
-            .map(|request_id| (Job::SeeToRequest { request_id }, now + EVERY, "reconcile")),
-    );
-    planned::ensure(&app.db, planned).await
+    planned.extend(open.into_iter().map(|request_id| {
+        (
+            Job::RunSchedulerRequest { request_id },
+            now + EVERY,
+            "reconcile",
+        )
+    }));
+    recurring_jobs::ensure(&app.db, planned).await
 }

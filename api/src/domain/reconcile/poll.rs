@@ -18,10 +18,10 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
-use crate::domain::booking::{learn, list_undone};
+use crate::domain::booking::{list_unpushed, remote::ingest};
 use crate::domain::connection::Purpose;
-use crate::domain::scheduling::{Calendar, tell_of};
-use crate::domain::{Error, Result, planned};
+use crate::domain::scheduling::{Calendar, observe_booking};
+use crate::domain::{Error, Result, recurring_jobs};
 use crate::outbox::job::Job;
 
 /// What changed a moment before the end of the last reading may not have been in it yet.
@@ -132,9 +132,9 @@ pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     };
     let report = read_all(app, &link, Mode::Repair, actor_id).await?;
     let now = app.clock.now();
-    let undone = list_undone(app, link.coach_id).await?.into_iter();
-    let align = |booking_id| (Job::AlignBooking { booking_id }, now, "reconcile");
-    planned::ensure(&app.db, undone.map(align).collect()).await?;
+    let undone = list_unpushed(app, link.coach_id).await?.into_iter();
+    let align = |booking_id| (Job::PushBooking { booking_id }, now, "reconcile");
+    recurring_jobs::ensure(&app.db, undone.map(align).collect()).await?;
     app.metrics
         .reconciled(report.read, report.changes.len(), report.failed);
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
@@ -354,7 +354,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id).collect();
-        let known = learn::known_of(self.app.db.read(), &ids).await?;
+        let known = ingest::projections_of(self.app.db.read(), &ids).await?;
         let wanted: BTreeSet<&str> = known
             .values()
             .map(|known| known.uid.as_str())
@@ -404,8 +404,15 @@ impl<'a> Reader<'a> {
     async fn take_in(&mut self, booking: &wire::Booking) {
         self.seen.insert(booking.uid.clone());
         self.report.read += 1;
-        let cause = format!("reconcile-{}", self.link.id.simple());
-        match take_in(self.app, tell_of(booking), &cause, self.mode).await {
+        let correlation_id = format!("reconcile-{}", self.link.id.simple());
+        match take_in(
+            self.app,
+            observe_booking(booking),
+            &correlation_id,
+            self.mode,
+        )
+        .await
+        {
             Ok(change) => self.report.changes.extend(change),
             Err(error) => {
                 self.report.failed += 1;
@@ -429,7 +436,7 @@ impl<'a> Reader<'a> {
 
     /// A booking that no list has shown.
     async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
-        let Some(known) = learn::known(self.app.db.read(), booking.id).await? else {
+        let Some(known) = ingest::projection_of(self.app.db.read(), booking.id).await? else {
             return Ok(());
         };
         if self.seen.contains(&known.uid) {

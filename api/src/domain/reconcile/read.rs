@@ -11,10 +11,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::learn::learn;
+use crate::domain::booking::remote::ingest::ingest;
 use crate::domain::connection::PROVIDER;
-use crate::domain::scheduling::statement::Telling;
-use crate::domain::{Act, Error, Result};
+use crate::domain::scheduling::observation::Observation;
+use crate::domain::{Cause, Error, Result};
 
 /// What a reading has changed about one booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,27 +59,27 @@ pub(super) enum Mode {
 /// Takes in one booking that was read; gives what it changed.
 pub(super) async fn take_in(
     app: &App,
-    tellings: Vec<Telling>,
-    cause: &str,
+    observations: Vec<Observation>,
+    correlation_id: &str,
     mode: Mode,
 ) -> Result<Option<Change>> {
     let now = app.clock.now();
-    let act = Act {
+    let cause = Cause {
         by: ActorKind::Provider,
         actor_id: None,
         source: Source::Reconcile,
-        correlation_id: cause.to_owned(),
+        correlation_id: correlation_id.to_owned(),
         now,
     };
-    let (tellings, deadline) = (Arc::new(tellings), now + app.deadlines.payment);
+    let (observations, deadline) = (Arc::new(observations), now + app.deadlines.payment);
     let outcome = app
         .db
         .write(move |txn| {
-            let (act, tellings) = (act.clone(), Arc::clone(&tellings));
+            let (cause, observations) = (cause.clone(), Arc::clone(&observations));
             Box::pin(async move {
                 crate::outbox::enter(txn).await?;
-                let before = known(txn, &tellings).await?;
-                let booking_id = learn(txn, &act, tellings.to_vec(), deadline).await?;
+                let before = known(txn, &observations).await?;
+                let booking_id = ingest(txn, &cause, observations.to_vec(), deadline).await?;
                 let change = match booking_id {
                     Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
                     None => None,
@@ -105,10 +105,10 @@ pub(super) async fn take_in(
 #[error("only looked")]
 struct Looked(Option<Change>);
 
-async fn known(txn: &Txn, tellings: &[Telling]) -> Result<Option<booking::Model>> {
-    let uids: Vec<&str> = tellings
+async fn known(txn: &Txn, observations: &[Observation]) -> Result<Option<booking::Model>> {
+    let uids: Vec<&str> = observations
         .iter()
-        .map(|telling| telling.uid.as_str())
+        .map(|observation| observation.uid.as_str())
         .collect();
     let row = provider_booking::Entity::find()
         .filter(provider_booking::Column::Provider.eq(PROVIDER))

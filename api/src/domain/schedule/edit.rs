@@ -16,9 +16,10 @@ use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for};
+use crate::domain::scheduling::cal_com::sync;
 use crate::domain::scheduling::native::{Hours, WeeklyRule};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Result, sync};
+use crate::domain::{Caller, Conflict, Result};
 
 /// Most schedules that a coach has.
 const MOST: u64 = 50;

@@ -13,9 +13,10 @@ use sea_orm::{
 use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::scheduling::cal_com::sync;
 use crate::domain::scheduling::native::{Hours, Minute, Override};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Error, Result, sync};
+use crate::domain::{Caller, Conflict, Error, Result};
 
 /// Most dates in one call.
 const MOST_AT_ONCE: usize = 400;

@@ -16,8 +16,8 @@ use sea_orm::{
 };
 use serde::de::DeserializeOwned;
 
+use super::availability::Availability;
 use super::native::{Hours, Interval, Minute, Override, WeeklyRule};
-use super::source::Availability;
 use crate::domain::{Error, Result, absence};
 
 /// Whose bookings and holds do not count as taken time.

@@ -9,15 +9,15 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel};
 use serde_json::json;
 
+use super::follow::{EARLIEST_START, outcome};
 use super::read::Held;
 use super::{lock, no_session};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::change::{apply, note};
-use crate::domain::booking::its_session::{EARLIEST_START, outcome};
 use crate::domain::booking::state::Event;
+use crate::domain::booking::transition::{apply, note};
 use crate::domain::text::Problems;
-use crate::domain::{Act, Caller, Conflict, Error, Person, Result};
+use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
 
 /// Who came. At least one side; what is left out stays.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub struct MarkAttendance {
 ///
 /// # Errors
 /// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client,
-/// `InvalidState` before the start and for a session whose booking no longer stands, `Stale` when
+/// `InvalidState` before the start and for a session whose booking no longer snapshots, `Stale` when
 /// it was changed since the caller read it.
 pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
     let mut problems = Problems::default();
@@ -62,7 +62,7 @@ pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) 
         caller,
         input.session_id,
         input.version,
-        Deed::Mark(input),
+        Action::Mark(input),
     )
     .await
 }
@@ -77,7 +77,7 @@ pub async fn start(
     session_id: Uuid,
     version: Option<i64>,
 ) -> Result<Held> {
-    decide(app, caller, session_id, version, Deed::Start).await
+    decide(app, caller, session_id, version, Action::Start).await
 }
 
 /// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was
@@ -91,13 +91,13 @@ pub async fn complete(
     session_id: Uuid,
     version: Option<i64>,
 ) -> Result<Held> {
-    let held = decide(app, caller, session_id, version, Deed::Complete).await?;
+    let held = decide(app, caller, session_id, version, Action::Complete).await?;
     app.metrics.booking("completed");
     Ok(held)
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Deed {
+enum Action {
     Mark(MarkAttendance),
     Start,
     Complete,
@@ -108,7 +108,7 @@ async fn decide(
     caller: &Caller,
     id: Uuid,
     version: Option<i64>,
-    deed: Deed,
+    action: Action,
 ) -> Result<Held> {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
@@ -117,16 +117,16 @@ async fn decide(
             let (person, correlation_id) = (person.clone(), correlation_id.clone());
             Box::pin(async move {
                 let (session, booking) = lock(txn, &person, id, version).await?;
-                let act = Act::person(
+                let cause = Cause::person(
                     coach_side(&person, &booking)?,
                     &person,
                     &correlation_id,
                     now,
                 );
-                let held = match deed {
-                    Deed::Mark(input) => mark(txn, &act, session, &booking, input).await?,
-                    Deed::Start => begin(txn, &act, session, &booking).await?,
-                    Deed::Complete => end(txn, &act, session, &booking).await?,
+                let held = match action {
+                    Action::Mark(input) => mark(txn, &cause, session, &booking, input).await?,
+                    Action::Start => begin(txn, &cause, session, &booking).await?,
+                    Action::Complete => end(txn, &cause, session, &booking).await?,
                 };
                 Ok(held)
             })
@@ -149,12 +149,12 @@ fn coach_side(person: &Person, booking: &Booking) -> Result<ActorKind> {
 
 async fn mark(
     txn: &Txn,
-    act: &Act,
+    cause: &Cause,
     session: Model,
     booking: &Booking,
     input: MarkAttendance,
 ) -> Result<Held> {
-    require_begun(&session, booking, act.now)?;
+    require_begun(&session, booking, cause.now)?;
     let before = who_came(&session);
     let mut marked = session.clone();
     marked.coach_attendance = input.coach.unwrap_or(session.coach_attendance);
@@ -162,19 +162,19 @@ async fn mark(
     if matches!(marked.status, Status::Completed | Status::NoShow) {
         marked.status = outcome(Some(&marked));
     }
-    let session = store(txn, session, marked, act.now).await?;
+    let session = store(txn, session, marked, cause.now).await?;
     let facts = (before, who_came(&session));
-    let booking = note(txn, act, booking, Kind::AttendanceMarked, facts).await?;
+    let booking = note(txn, cause, booking, Kind::AttendanceMarked, facts).await?;
     Ok(Held { session, booking })
 }
 
-async fn begin(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Result<Held> {
+async fn begin(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
     let is_ready =
         session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
     if !is_ready {
         return Err(refused(&session, "begun"));
     }
-    if act.now < booking.starts_at - EARLIEST_START {
+    if cause.now < booking.starts_at - EARLIEST_START {
         let message = format!(
             "a session can be begun from {} minutes before its start",
             EARLIEST_START.num_minutes()
@@ -183,25 +183,25 @@ async fn begin(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Resul
     }
     let mut begun = session.clone();
     begun.status = Status::InProgress;
-    begun.started_at = Some(act.now);
+    begun.started_at = Some(cause.now);
     let before = json!({ "sessionStatus": session.status.to_value() });
-    let session = store(txn, session, begun, act.now).await?;
+    let session = store(txn, session, begun, cause.now).await?;
     let after = json!({ "sessionStatus": session.status.to_value() });
-    let booking = note(txn, act, booking, Kind::SessionStarted, (before, after)).await?;
+    let booking = note(txn, cause, booking, Kind::SessionStarted, (before, after)).await?;
     Ok(Held { session, booking })
 }
 
-async fn end(txn: &Txn, act: &Act, session: Model, booking: &Booking) -> Result<Held> {
-    require_begun(&session, booking, act.now)?;
+async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
+    require_begun(&session, booking, cause.now)?;
     if !matches!(session.status, Status::Upcoming | Status::InProgress) {
         return Err(refused(&session, "completed"));
     }
     let mut over = session.clone();
     over.status = outcome(Some(&session));
-    over.ended_at = Some(act.now);
+    over.ended_at = Some(cause.now);
     // Before the booking, which would otherwise give its session the booked end.
-    let session = store(txn, session, over, act.now).await?;
-    let booking = apply(txn, act, booking, Event::Ended, None, |_| ()).await?;
+    let session = store(txn, session, over, cause.now).await?;
+    let booking = apply(txn, cause, booking, Event::Ended, None, |_| ()).await?;
     Ok(Held { session, booking })
 }
 

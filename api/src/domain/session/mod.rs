@@ -1,6 +1,7 @@
 //! The meetings that confirmed bookings lead to.
 
 mod attend;
+pub(in crate::domain) mod follow;
 mod rate;
 mod read;
 

@@ -10,9 +10,9 @@ use serde_json::json;
 use super::lock;
 use super::read::Held;
 use crate::app::App;
-use crate::domain::booking::change::note;
+use crate::domain::booking::transition::note;
 use crate::domain::text::Problems;
-use crate::domain::{Act, Caller, Conflict, Error, Result};
+use crate::domain::{Caller, Cause, Conflict, Error, Result};
 
 /// A rating.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +55,9 @@ pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
                 row.version = Set(version + 1);
                 row.updated_at = Set(now);
                 let session = row.update(&**txn).await?;
-                let act = Act::person(ActorKind::Client, &person, &correlation_id, now);
+                let cause = Cause::person(ActorKind::Client, &person, &correlation_id, now);
                 let facts = (before, json!({ "rating": input.rating }));
-                let booking = note(txn, &act, &booking, Kind::SessionRated, facts).await?;
+                let booking = note(txn, &cause, &booking, Kind::SessionRated, facts).await?;
                 Ok(Held { session, booking })
             })
         })

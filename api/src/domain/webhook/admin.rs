@@ -60,7 +60,7 @@ pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Mod
                     ..Default::default()
                 };
                 let delivery = row.update(&**txn).await?;
-                let work = Job::ProjectDelivery { delivery_id };
+                let work = Job::ProcessDelivery { delivery_id };
                 // The dead job is what is being replayed: it does not stay behind as if it were
                 // still to be looked at.
                 job::Entity::delete_many()

@@ -237,7 +237,7 @@ async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
         .filter(|row| new.contains(&row.id))
         .map(|row| {
             (
-                Job::ProjectDelivery {
+                Job::ProcessDelivery {
                     delivery_id: row.id,
                 },
                 row.received_at,

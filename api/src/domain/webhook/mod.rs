@@ -3,14 +3,14 @@
 
 mod admin;
 mod inbox;
-mod project;
+mod process;
 mod registrations;
 mod registry;
 mod secrets;
 
 pub use admin::{list, replay};
 pub use inbox::{Inbox, Receipt, Refusal, receive_cal_com};
-pub use project::{give_up, project};
+pub use process::{give_up, process};
 pub use registrations::{
     delete, ensure_now, list as list_registrations, rotate_secret, set_triggers,
 };

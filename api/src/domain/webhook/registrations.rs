@@ -106,14 +106,14 @@ pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
             _ => {}
         }
     }
-    let (actor, now, cause) = (
+    let (actor, now, correlation_id) = (
         caller.require_admin()?.user_id,
         app.clock.now(),
         caller.correlation_id.clone(),
     );
     app.db
         .write(move |txn| {
-            let cause = cause.clone();
+            let correlation_id = correlation_id.clone();
             Box::pin(async move {
                 Entity::delete_by_id(id).exec(&**txn).await?;
                 audit::record(
@@ -122,7 +122,7 @@ pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
                     "webhook.delete",
                     &subject(id),
                     now,
-                    &cause,
+                    &correlation_id,
                 )
                 .await
             })
@@ -147,14 +147,14 @@ async fn change_row(
     change: ActiveModel,
     action: &'static str,
 ) -> Result<Model> {
-    let (actor, now, cause) = (
+    let (actor, now, correlation_id) = (
         caller.require_admin()?.user_id,
         app.clock.now(),
         caller.correlation_id.clone(),
     );
     app.db
         .write(move |txn| {
-            let (cause, change) = (cause.clone(), change.clone());
+            let (correlation_id, change) = (correlation_id.clone(), change.clone());
             Box::pin(async move {
                 let change = ActiveModel {
                     updated_at: Set(now),
@@ -165,7 +165,7 @@ async fn change_row(
                     .filter(Column::Id.eq(id))
                     .exec(&**txn)
                     .await?;
-                audit::record(txn, Some(actor), action, &subject(id), now, &cause).await
+                audit::record(txn, Some(actor), action, &subject(id), now, &correlation_id).await
             })
         })
         .await?;

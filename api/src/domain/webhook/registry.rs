@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::connection::{PROVIDER, Purpose, cal_com, list_working};
 use crate::domain::scheduling::cal_com::Account;
-use crate::domain::{Conflict, Error, Result, planned};
+use crate::domain::{Conflict, Error, Result, recurring_jobs};
 use crate::outbox::Job;
 use crate::outbox::job::enqueue;
 use crate::vault::{Place, row_key};
@@ -58,7 +58,7 @@ pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
     let look = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
     let working = list_working(app, Condition::all()).await?;
-    planned::ensure(&app.db, working.into_iter().map(look).collect()).await
+    recurring_jobs::ensure(&app.db, working.into_iter().map(look).collect()).await
 }
 
 /// Looks at the webhook of an account, mends it, and puts down the next look.

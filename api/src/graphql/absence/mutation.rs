@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 use super::input::{AddAbsenceInput, DeleteAbsenceInput, UpdateAbsenceInput};
 use super::object::Absence;
 use crate::domain::{self, absence};
-use crate::graphql::booking::{Booking, fetch_along};
+use crate::graphql::booking::{Booking, preload};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
@@ -107,7 +107,7 @@ async fn kept(
         Err(user_errors) => return Ok(Err(user_errors)),
     };
     let mut affected: Vec<_> = kept.affected.into_iter().map(Booking::new).collect();
-    fetch_along(
+    preload(
         ctx,
         ctx.look_ahead().field("affectedBookings"),
         affected.iter_mut(),

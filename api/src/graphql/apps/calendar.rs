@@ -3,8 +3,10 @@
 use async_graphql::{ID, SimpleObject};
 
 use super::AccountReading;
-use crate::domain::apps::{self, CalendarAccountStatus, CalendarProvider, Look};
 use crate::domain::connection::Action;
+use crate::domain::scheduling::cal_com::apps::{
+    self, CalendarAccountStatus, CalendarProvider, Inspection,
+};
 use crate::graphql::error::sentence;
 use crate::graphql::id::Kind;
 use crate::graphql::scalars::DateTime;
@@ -27,7 +29,7 @@ pub struct CoachCalendars {
 }
 
 impl CoachCalendars {
-    pub(crate) fn new(look: Look<apps::Calendars>) -> Self {
+    pub(crate) fn new(look: Inspection<apps::Calendars>) -> Self {
         let none = |status, action, message: &str| Self {
             status,
             action,
@@ -37,11 +39,13 @@ impl CoachCalendars {
             read_at: None,
         };
         match look {
-            Look::NeedsAction { action, message } => {
+            Inspection::NeedsAction { action, message } => {
                 none(AccountReading::NeedsAction, Some(action), &message)
             }
-            Look::Unavailable { message } => none(AccountReading::Unavailable, None, &message),
-            Look::Read(found, read_at) => {
+            Inspection::Unavailable { message } => {
+                none(AccountReading::Unavailable, None, &message)
+            }
+            Inspection::Read(found, read_at) => {
                 let accounts: Vec<_> = found
                     .accounts
                     .into_iter()

@@ -4,7 +4,9 @@ use async_graphql::{Context, ID, InputObject, Object};
 
 use super::calendar::{CalendarAccount, CoachCalendars};
 use super::coach_id;
-use crate::domain::apps::{self, Apple, CalendarProvider, Choice, ConnectCalendar, Feeds};
+use crate::domain::scheduling::cal_com::apps::{
+    self, Apple, CalendarProvider, Choice, ConnectCalendar, Feeds,
+};
 use crate::domain::{self, Error};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
@@ -237,6 +239,6 @@ impl CalendarMutation {
 /// What is connected after a change. That it cannot be read is no failure of the change.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
     Ok(CoachCalendars::new(
-        apps::look_at_calendars(app(ctx), caller(ctx), coach_id).await?,
+        apps::inspect_calendars(app(ctx), caller(ctx), coach_id).await?,
     ))
 }

@@ -3,8 +3,8 @@
 use async_graphql::SimpleObject;
 
 use super::AccountReading;
-use crate::domain::apps::{self, Look, VideoApp};
 use crate::domain::connection::Action;
+use crate::domain::scheduling::cal_com::apps::{self, Inspection, VideoApp};
 use crate::graphql::error::sentence;
 use crate::graphql::scalars::DateTime;
 
@@ -37,7 +37,7 @@ pub struct ConnectedVideoApp {
 }
 
 impl CoachVideoApps {
-    pub(crate) fn new(look: Look<apps::Video>) -> Self {
+    pub(crate) fn new(look: Inspection<apps::Video>) -> Self {
         let none = |status, action, message: &str| Self {
             status,
             action,
@@ -47,11 +47,13 @@ impl CoachVideoApps {
             read_at: None,
         };
         match look {
-            Look::NeedsAction { action, message } => {
+            Inspection::NeedsAction { action, message } => {
                 none(AccountReading::NeedsAction, Some(action), &message)
             }
-            Look::Unavailable { message } => none(AccountReading::Unavailable, None, &message),
-            Look::Read(found, read_at) => {
+            Inspection::Unavailable { message } => {
+                none(AccountReading::Unavailable, None, &message)
+            }
+            Inspection::Read(found, read_at) => {
                 let shown = |state: &apps::VideoAppState| ConnectedVideoApp {
                     app: state.app,
                     is_default: state.is_default,

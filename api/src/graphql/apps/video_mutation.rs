@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::coach_id;
 use super::video::CoachVideoApps;
 use crate::domain;
-use crate::domain::apps::{self, ConnectVideo, VideoApp};
+use crate::domain::scheduling::cal_com::apps::{self, ConnectVideo, VideoApp};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::payload::payload;
@@ -134,6 +134,6 @@ impl VideoMutation {
 /// What is connected after a change. That it cannot be read is no failure of the change.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
     Ok(CoachVideoApps::new(
-        apps::look_at_video(app(ctx), caller(ctx), coach_id).await?,
+        apps::inspect_video(app(ctx), caller(ctx), coach_id).await?,
     ))
 }

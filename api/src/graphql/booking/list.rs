@@ -11,8 +11,8 @@ use crate::graphql::connection::Connection;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
+use crate::graphql::fast_json::{BOOKING, Listed, nodes};
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
-use crate::graphql::raw::{BOOKING, Listed, nodes};
 use crate::graphql::session::{self, Session};
 
 /// One page of bookings, with what was asked for along with them.
@@ -38,14 +38,14 @@ pub(super) async fn page_of(
     let mut bookings = Connection::new(rows, Booking::new);
     let asked = ctx.look_ahead();
     for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-        fetch_along(ctx, nodes, bookings.nodes_mut()).await?;
+        preload(ctx, nodes, bookings.nodes_mut()).await?;
     }
     Ok(bookings)
 }
 
 /// Fetches what the selection asks for along with the bookings: one statement for each kind of
 /// thing, however many bookings.
-pub(crate) async fn fetch_along<'b>(
+pub(crate) async fn preload<'b>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
     bookings: impl IntoIterator<Item = &'b mut Booking>,
@@ -69,7 +69,7 @@ pub(crate) async fn fetch_along<'b>(
         let coaches = bookings
             .iter_mut()
             .filter_map(|booking| booking.coach.as_mut());
-        coach::fetch_along(ctx, asked.field("coach"), coaches).await?;
+        coach::preload(ctx, asked.field("coach"), coaches).await?;
     }
     if asked.field("eventType").exists() {
         let ids = bookings
@@ -105,7 +105,7 @@ pub(crate) async fn fetch_along<'b>(
         let sessions = bookings
             .iter_mut()
             .filter_map(|booking| booking.session.as_mut()?.as_mut());
-        session::fetch_along(ctx, asked.field("session"), sessions).await?;
+        session::preload(ctx, asked.field("session"), sessions).await?;
     }
     Ok(())
 }

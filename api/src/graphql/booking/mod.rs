@@ -10,7 +10,7 @@ pub mod subscription;
 use async_graphql::{Context, ID, Object};
 
 pub use event::BookingEvent;
-pub(crate) use list::fetch_along;
+pub(crate) use list::preload;
 pub use mutation::BookingMutation;
 pub use object::{Booking, CancellationPolicy};
 pub use subscription::BookingSubscription;
@@ -42,7 +42,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Booking> {
     let key = Kind::Booking.key("id", id)?;
     let row = booking::get(app(ctx), caller(ctx), key).await?;
     let mut booking = Booking::new(row);
-    fetch_along(ctx, ctx.look_ahead(), std::iter::once(&mut booking)).await?;
+    preload(ctx, ctx.look_ahead(), std::iter::once(&mut booking)).await?;
     Ok(booking)
 }
 
@@ -76,7 +76,7 @@ impl ViewerBookings {
     async fn verification_booking(&self, ctx: &Context<'_>) -> Result<Option<Booking>> {
         let found = booking::verification(app(ctx), caller(ctx)).await?;
         let mut found = found.map(Booking::new);
-        fetch_along(ctx, ctx.look_ahead(), found.as_mut()).await?;
+        preload(ctx, ctx.look_ahead(), found.as_mut()).await?;
         Ok(found)
     }
 }

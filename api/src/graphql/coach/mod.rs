@@ -8,13 +8,13 @@ use async_graphql::{Context, ID, Object, OneofObject};
 
 pub use mutation::CoachMutation;
 pub use object::Coach;
-pub(crate) use object::{fetch_along, first_page_size};
+pub(crate) use object::{first_page_size, preload};
 
 use super::connection::{Connection, page};
 use super::context::{app, caller};
 use super::error::Result;
+use super::fast_json::{COACH, Listed, nodes};
 use super::id::Kind;
-use super::raw::{COACH, Listed, nodes};
 use crate::domain::coach::{self, Key};
 use input::CoachFilter;
 
@@ -71,7 +71,7 @@ impl CoachQuery {
         let mut coaches = Connection::new(rows, Coach::new);
         let asked = ctx.look_ahead();
         for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-            fetch_along(ctx, nodes, coaches.nodes_mut()).await?;
+            preload(ctx, nodes, coaches.nodes_mut()).await?;
         }
         Ok(coaches)
     }

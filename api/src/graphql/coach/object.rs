@@ -6,9 +6,9 @@ use entity::event_type;
 
 use crate::domain;
 use crate::domain::absence;
-use crate::domain::apps::{look_at_calendars, look_at_video};
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
+use crate::domain::scheduling::cal_com::apps::{inspect_calendars, inspect_video};
 use crate::graphql::absence::Absence;
 use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
 use crate::graphql::connected_account::ConnectedAccount;
@@ -212,7 +212,7 @@ impl Coach {
             return Ok(None);
         }
         Ok(Some(CoachCalendars::new(
-            look_at_calendars(app(ctx), caller(ctx), self.row.id).await?,
+            inspect_calendars(app(ctx), caller(ctx), self.row.id).await?,
         )))
     }
 
@@ -223,7 +223,7 @@ impl Coach {
             return Ok(None);
         }
         Ok(Some(CoachVideoApps::new(
-            look_at_video(app(ctx), caller(ctx), self.row.id).await?,
+            inspect_video(app(ctx), caller(ctx), self.row.id).await?,
         )))
     }
 
@@ -250,7 +250,7 @@ impl Coach {
 
 /// Fetches what the selection asks for along with the coaches: one statement for each kind of
 /// thing, however many coaches.
-pub(crate) async fn fetch_along<'c>(
+pub(crate) async fn preload<'c>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
     coaches: impl IntoIterator<Item = &'c mut Coach>,

@@ -8,7 +8,7 @@ use entity::session::Status;
 
 pub use mutation::SessionMutation;
 pub use object::Session;
-pub(crate) use object::fetch_along;
+pub(crate) use object::preload;
 
 use super::connection::{Connection, page};
 use super::context::{app, caller};
@@ -73,7 +73,7 @@ async fn list(
     let mut sessions = Connection::new(rows, Session::of);
     let asked = ctx.look_ahead();
     for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-        fetch_along(ctx, nodes, sessions.nodes_mut()).await?;
+        preload(ctx, nodes, sessions.nodes_mut()).await?;
     }
     Ok(sessions)
 }

@@ -148,7 +148,7 @@ impl Session {
 
 /// Fetches what the selection asks for along with the sessions: one statement for each kind of
 /// thing, however many sessions.
-pub(crate) async fn fetch_along<'s>(
+pub(crate) async fn preload<'s>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
     sessions: impl IntoIterator<Item = &'s mut Session>,

@@ -7,9 +7,9 @@ use providers::cal_com::{Credential, Refusal};
 use providers::{Error as Fault, Kind, Provider};
 
 use crate::app::App;
-use crate::domain::connection::{self, Reason, Unusable};
+use crate::domain::connection::{self, CredentialError, Reason};
 
-/// The means to act for one coach.
+/// The means to cause for one coach.
 pub(super) struct Access<'a> {
     pub(super) app: &'a App,
     pub(super) coach_id: Uuid,
@@ -37,12 +37,12 @@ impl Access<'_> {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let lent = connection::credential(self.app, self.coach_id, self.reason)
+        let lease = connection::credential(self.app, self.coach_id, self.reason)
             .await
             .map_err(without)?;
-        let outcome = ask(lent.credential.clone()).await;
+        let outcome = ask(lease.credential.clone()).await;
         if let Err(fault) = &outcome
-            && let Err(error) = connection::report(self.app, &lent, fault).await
+            && let Err(error) = connection::report(self.app, &lease, fault).await
         {
             tracing::warn!(%error, "could not keep in mind that a credential was refused");
         }
@@ -58,10 +58,10 @@ fn is_about_token(fault: &Fault) -> bool {
 }
 
 /// Nothing was sent.
-fn without(why: Unusable) -> Fault {
+fn without(why: CredentialError) -> Fault {
     let kind = match why {
-        Unusable::NotConnected | Unusable::Broken(_) => Kind::Unauthorized,
-        Unusable::NotNow(_) | Unusable::Ours(_) => Kind::Unavailable,
+        CredentialError::NotConnected | CredentialError::Broken(_) => Kind::Unauthorized,
+        CredentialError::Unavailable(_) | CredentialError::Internal(_) => Kind::Unavailable,
     };
     Fault::new(Provider::CalCom, kind, why.to_string()).never_happened()
 }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::Result;
 use crate::domain::connection::{self, Reason};
 
-/// A coach's account, with the means to act on it.
+/// A coach's account, with the means to cause on it.
 pub(crate) struct Account<'a> {
     client: Client,
     access: Access<'a>,

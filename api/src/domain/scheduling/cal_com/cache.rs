@@ -38,16 +38,16 @@ pub(super) struct Key {
 
 /// An answer, and when it was asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct CachedWeek {
     pub(super) starts: Arc<[DateTime<Utc>]>,
     pub(super) read_at: DateTime<Utc>,
 }
 
 struct Entry {
     coach_id: Uuid,
-    known: Option<Known>,
+    known: Option<CachedWeek>,
     /// Counts what has happened that makes an answer doubtful.
-    doubts: u64,
+    invalidations: u64,
     /// How many of them the last answer has seen: where it was asked for before the last one, it
     /// may be shown, but not relied on.
     answered: u64,
@@ -60,7 +60,7 @@ struct Entry {
 
 impl Entry {
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
-        self.doubts == self.answered
+        self.invalidations == self.answered
             && self
                 .known
                 .as_ref()
@@ -75,8 +75,8 @@ pub struct SlotCache {
 }
 
 /// What a look into the cache gives.
-pub(super) struct Look {
-    pub(super) known: Option<Known>,
+pub(super) struct Lookup {
+    pub(super) known: Option<CachedWeek>,
     /// Whether it may be relied on.
     pub(super) is_fresh: bool,
     /// Somebody is fetching it.
@@ -92,7 +92,7 @@ impl SlotCache {
     }
 
     /// What is known of a week. At most one of those who look at the same time is to fetch it.
-    pub(super) fn look(&self, key: &Key, coach_id: Uuid, now: DateTime<Utc>) -> Look {
+    pub(super) fn look_up(&self, key: &Key, coach_id: Uuid, now: DateTime<Utc>) -> Lookup {
         self.with(|weeks| {
             if weeks.len() >= MOST && !weeks.contains_key(key) {
                 make_room(weeks);
@@ -100,7 +100,7 @@ impl SlotCache {
             let entry = weeks.entry(key.clone()).or_insert_with(|| Entry {
                 coach_id,
                 known: None,
-                doubts: 0,
+                invalidations: 0,
                 answered: 0,
                 asked: 0,
                 fetching: None,
@@ -120,12 +120,12 @@ impl SlotCache {
             let (to_fetch, fetching) = if may_fetch {
                 let (sender, receiver) = watch::channel(());
                 entry.fetching = Some(receiver.clone());
-                entry.asked = entry.doubts;
+                entry.asked = entry.invalidations;
                 (Some(sender), Some(receiver))
             } else {
                 (None, fetching)
             };
-            Look {
+            Lookup {
                 known: entry.known.clone(),
                 is_fresh,
                 fetching,
@@ -136,7 +136,7 @@ impl SlotCache {
 
     /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in
     /// it.
-    pub(super) fn store(&self, key: &Key, known: Known) {
+    pub(super) fn store(&self, key: &Key, known: CachedWeek) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
                 entry.known = Some(known);
@@ -151,7 +151,7 @@ impl SlotCache {
     pub(super) fn fail(&self, key: &Key, now: DateTime<Utc>) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
-                entry.doubts += 1;
+                entry.invalidations += 1;
                 entry.fetching = None;
                 entry.not_before = Some(now + PAUSE);
             }
@@ -160,13 +160,13 @@ impl SlotCache {
 
     /// Something has changed in a coach's calendar: what is known of it is looked at again before
     /// anyone relies on it.
-    pub fn doubt(&self, coach_id: Uuid) {
+    pub fn invalidate(&self, coach_id: Uuid) {
         self.with(|weeks| {
             for entry in weeks
                 .values_mut()
                 .filter(|entry| entry.coach_id == coach_id)
             {
-                entry.doubts += 1;
+                entry.invalidations += 1;
             }
         });
     }
@@ -205,8 +205,8 @@ mod tests {
         DateTime::from_timestamp(1_800_000_000 + second, 0).expect("a known instant")
     }
 
-    fn answer(second: i64) -> Known {
-        Known {
+    fn answer(second: i64) -> CachedWeek {
+        CachedWeek {
             starts: Arc::from([at(3_600)]),
             read_at: at(second),
         }
@@ -215,44 +215,44 @@ mod tests {
     #[test]
     fn one_of_those_who_ask_together_fetches() {
         let cache = SlotCache::default();
-        let first = cache.look(&key(), COACH, at(0));
-        let second = cache.look(&key(), COACH, at(0));
+        let first = cache.look_up(&key(), COACH, at(0));
+        let second = cache.look_up(&key(), COACH, at(0));
         assert!(first.to_fetch.is_some() && second.to_fetch.is_none() && second.fetching.is_some());
         cache.store(&key(), answer(0));
-        assert!(cache.look(&key(), COACH, at(30)).is_fresh);
-        let old = cache.look(&key(), COACH, at(31));
+        assert!(cache.look_up(&key(), COACH, at(30)).is_fresh);
+        let old = cache.look_up(&key(), COACH, at(31));
         assert!(!old.is_fresh && old.known.is_some() && old.to_fetch.is_some());
     }
 
     #[test]
     fn what_changed_while_it_was_fetched_is_fetched_again() {
         let cache = SlotCache::default();
-        let _first = cache.look(&key(), COACH, at(0));
-        cache.doubt(COACH);
+        let _first = cache.look_up(&key(), COACH, at(0));
+        cache.invalidate(COACH);
         cache.store(&key(), answer(0));
-        let look = cache.look(&key(), COACH, at(1));
+        let look = cache.look_up(&key(), COACH, at(1));
         assert!(!look.is_fresh && look.to_fetch.is_some());
         cache.store(&key(), answer(1));
-        assert!(cache.look(&key(), COACH, at(2)).is_fresh);
+        assert!(cache.look_up(&key(), COACH, at(2)).is_fresh);
     }
 
     #[test]
     fn an_answer_in_doubt_is_not_relied_on_while_the_next_one_is_fetched() {
         let cache = SlotCache::default();
-        let _first = cache.look(&key(), COACH, at(0));
+        let _first = cache.look_up(&key(), COACH, at(0));
         cache.store(&key(), answer(0));
-        cache.doubt(COACH);
-        let fetches = cache.look(&key(), COACH, at(1));
+        cache.invalidate(COACH);
+        let fetches = cache.look_up(&key(), COACH, at(1));
         assert!(fetches.to_fetch.is_some());
-        let other = cache.look(&key(), COACH, at(2));
+        let other = cache.look_up(&key(), COACH, at(2));
         assert!(
             !other.is_fresh && other.known.is_some() && other.to_fetch.is_none(),
             "somebody fetches it, and it is not there yet"
         );
         // Nor when it could not be fetched; then nobody asks again for a while.
         cache.fail(&key(), at(2));
-        let again = cache.look(&key(), COACH, at(3));
+        let again = cache.look_up(&key(), COACH, at(3));
         assert!(!again.is_fresh && again.to_fetch.is_none());
-        assert!(cache.look(&key(), COACH, at(4)).to_fetch.is_some());
+        assert!(cache.look_up(&key(), COACH, at(4)).to_fetch.is_some());
     }
 }

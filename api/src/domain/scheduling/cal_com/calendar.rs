@@ -15,20 +15,20 @@ use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
 
 use super::access::Access;
-use super::reading::{guests_of, tell_of};
+use super::observe_booking::{guests_of, observe_booking};
 use crate::app::App;
 use crate::domain::Result;
 use crate::domain::connection::{self, Purpose, Reason};
-use crate::domain::scheduling::statement::Telling;
+use crate::domain::scheduling::observation::Observation;
 
-/// A coach's calendar, with the means to act on it.
+/// A coach's calendar, with the means to cause on it.
 pub(crate) struct Calendar<'a> {
     client: &'a Client,
     access: Access<'a>,
 }
 
 /// What is wanted of a calendar.
-pub(crate) struct Wish {
+pub(crate) struct RemoteRequest {
     pub(crate) request: Request,
     pub(crate) booking: booking::Model,
     pub(crate) event_type: event_type::Model,
@@ -36,7 +36,7 @@ pub(crate) struct Wish {
 
 /// What came of asking.
 pub(crate) enum Outcome {
-    Done(Vec<Telling>),
+    Done(Vec<Observation>),
     Refused {
         code: String,
         /// Cal.com may have done it nevertheless, now or when it was asked before.
@@ -50,7 +50,7 @@ pub(crate) enum Outcome {
 
 /// Something that was decided here and is to be done there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Command {
     Cancel {
         uid: String,
         reason: Option<String>,
@@ -73,17 +73,17 @@ pub(crate) enum Step {
     },
 }
 
-/// What came of a step.
-pub(crate) enum Stepped {
+/// What came of a command.
+pub(crate) enum CommandResult {
     /// The booking as it is there now.
-    Told(Vec<Telling>),
+    Told(Vec<Observation>),
     /// As much of it as is ever going to be done; the booking as it is there now.
-    Partly(Vec<Telling>, &'static str),
+    Partly(Vec<Observation>, &'static str),
     /// It can never be done.
     Impossible(&'static str),
 }
 
-impl Step {
+impl Command {
     /// For logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -136,10 +136,10 @@ impl<'a> Calendar<'a> {
     }
 
     /// Asks for a booking, or for another time for one.
-    pub(crate) async fn ask(&self, wish: &Wish) -> Outcome {
-        let done = match wish.request.kind {
-            Kind::Book => self.book(wish).await,
-            Kind::Move => self.reschedule(wish).await,
+    pub(crate) async fn ask(&self, wanted: &RemoteRequest) -> Outcome {
+        let done = match wanted.request.kind {
+            Kind::Book => self.book(wanted).await,
+            Kind::Move => self.reschedule(wanted).await,
             Kind::Undo => {
                 return Outcome::Refused {
                     code: "NOTHING_ASKED".to_owned(),
@@ -147,11 +147,11 @@ impl<'a> Calendar<'a> {
                 };
             }
         };
-        done.map_or_else(judged, |booking| Outcome::Done(tell_of(&booking)))
+        done.map_or_else(judged, |booking| Outcome::Done(observe_booking(&booking)))
     }
 
-    async fn book(&self, wish: &Wish) -> Result<wire::Booking, Fault> {
-        let booking = &wish.booking;
+    async fn book(&self, wanted: &RemoteRequest) -> Result<wire::Booking, Fault> {
+        let booking = &wanted.booking;
         let attendee = NewAttendee {
             name: booking.client_name.clone(),
             time_zone: booking.client_time_zone.clone(),
@@ -160,16 +160,16 @@ impl<'a> Calendar<'a> {
             language: None,
         };
         let mut new = NewBooking::new(
-            EventTypeKey::id(their_id(&wish.event_type)?),
+            EventTypeKey::id(their_id(&wanted.event_type)?),
             booking.starts_at,
             attendee,
         );
         new.metadata
-            .insert(super::REQUEST.to_owned(), wish.request.id.to_string());
+            .insert(super::REQUEST.to_owned(), wanted.request.id.to_string());
         new.answers = booking.answers.0.iter().map(answer).collect();
         new.guests.clone_from(&booking.guests.0);
         let length = (booking.ends_at - booking.starts_at).num_minutes();
-        new.length_in_minutes = (wish.event_type.lengths.0.len() > 1).then_some(length);
+        new.length_in_minutes = (wanted.event_type.lengths.0.len() > 1).then_some(length);
         let new = &new;
         let made = self
             .access
@@ -178,16 +178,16 @@ impl<'a> Calendar<'a> {
         Ok(made.into_first())
     }
 
-    async fn reschedule(&self, wish: &Wish) -> Result<wire::Booking, Fault> {
-        let by = match wish.request.actor_kind {
-            ActorKind::Client => wish.booking.client_email.clone(),
+    async fn reschedule(&self, wanted: &RemoteRequest) -> Result<wire::Booking, Fault> {
+        let by = match wanted.request.actor_kind {
+            ActorKind::Client => wanted.booking.client_email.clone(),
             _ => self.owner().await,
         };
-        let mut change = Reschedule::to(wish.request.starts_at);
+        let mut change = Reschedule::to(wanted.request.starts_at);
         change.rescheduled_by = by;
-        change.reason.clone_from(&wish.request.reason);
+        change.reason.clone_from(&wanted.request.reason);
         let (uid, change) = (
-            wish.request.from_uid.as_deref().unwrap_or_default(),
+            wanted.request.from_uid.as_deref().unwrap_or_default(),
             &change,
         );
         self.access
@@ -205,24 +205,24 @@ impl<'a> Calendar<'a> {
         found.ok().flatten()?.external_email
     }
 
-    /// What there is of a wish in the calendar's own records; nothing if there is nothing.
+    /// What there is of a wanted in the calendar's own records; nothing if there is nothing.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(crate) async fn find(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
-        match wish.request.kind {
-            Kind::Book => self.find_booked(wish).await,
-            _ => self.find_moved(wish).await,
+    pub(crate) async fn find(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
+        match wanted.request.kind {
+            Kind::Book => self.find_booked(wanted).await,
+            _ => self.find_moved(wanted).await,
         }
     }
 
-    async fn find_booked(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
+    async fn find_booked(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
         let filter = &BookingFilter {
-            event_type_ids: vec![their_id(&wish.event_type)?],
+            event_type_ids: vec![their_id(&wanted.event_type)?],
             window: BookingWindow {
                 // Whether their bounds are inside or outside is nowhere said.
-                starts_after: Some(wish.booking.starts_at - TimeDelta::minutes(1)),
-                ends_before: Some(wish.booking.ends_at + TimeDelta::minutes(1)),
+                starts_after: Some(wanted.booking.starts_at - TimeDelta::minutes(1)),
+                ends_before: Some(wanted.booking.ends_at + TimeDelta::minutes(1)),
                 ..BookingWindow::default()
             },
             take: Some(250),
@@ -232,25 +232,32 @@ impl<'a> Calendar<'a> {
             .access
             .call(|credential| async move { self.client.list_bookings(&credential, filter).await })
             .await?;
-        let is_wish =
-            |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wish.request.id);
+        let is_wanted =
+            |found: &&wire::Booking| super::request_id(&found.metadata) == Some(wanted.request.id);
         Ok(page
             .bookings
             .iter()
-            .filter(is_wish)
-            .flat_map(tell_of)
+            .filter(is_wanted)
+            .flat_map(observe_booking)
             .collect())
     }
 
-    async fn find_moved(&self, wish: &Wish) -> Result<Vec<Telling>, Fault> {
-        let uid = wish.request.from_uid.as_deref().unwrap_or_default();
+    async fn find_moved(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
+        let uid = wanted.request.from_uid.as_deref().unwrap_or_default();
         let old = self.read(uid).await?;
         let Some(successor) = &old.rescheduled_to_uid else {
             let is_off = old.status == wire::BookingStatus::Canceled;
-            return Ok(if is_off { tell_of(&old) } else { Vec::new() });
+            return Ok(if is_off {
+                observe_booking(&old)
+            } else {
+                Vec::new()
+            });
         };
         let new = self.read(successor).await?;
-        Ok(tell_of(&old).into_iter().chain(tell_of(&new)).collect())
+        Ok(observe_booking(&old)
+            .into_iter()
+            .chain(observe_booking(&new))
+            .collect())
     }
 
     /// A part of the calendar's records.
@@ -329,9 +336,9 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When it is not certain that it was done; doing it again is harmless.
-    pub(crate) async fn take(&self, step: &Step) -> Result<Stepped, Fault> {
-        let (uid, done) = match step {
-            Step::Cancel { uid, reason } => {
+    pub(crate) async fn take(&self, command: &Command) -> Result<CommandResult, Fault> {
+        let (uid, done) = match command {
+            Command::Cancel { uid, reason } => {
                 let how = &Cancel {
                     reason: reason.clone(),
                     ..Cancel::default()
@@ -344,7 +351,7 @@ impl<'a> Calendar<'a> {
                     .await;
                 (uid, done.map(|all| all.into_one(uid)))
             }
-            Step::Confirm { uid } => (
+            Command::Confirm { uid } => (
                 uid,
                 self.access
                     .call(|credential| async move {
@@ -352,7 +359,7 @@ impl<'a> Calendar<'a> {
                     })
                     .await,
             ),
-            Step::Decline { uid, reason } => {
+            Command::Decline { uid, reason } => {
                 let reason = reason.as_deref();
                 (
                     uid,
@@ -363,7 +370,7 @@ impl<'a> Calendar<'a> {
                         .await,
                 )
             }
-            Step::MarkAbsent { uid, email, absent } => {
+            Command::MarkAbsent { uid, email, absent } => {
                 let absence = AttendeeAbsence {
                     email: email.clone(),
                     absent: *absent,
@@ -381,7 +388,7 @@ impl<'a> Calendar<'a> {
                         .await,
                 )
             }
-            Step::Invite { uid, guests } => {
+            Command::Invite { uid, guests } => {
                 let guests = &guests
                     .iter()
                     .map(|email| NewGuest::by_email(email))
@@ -397,29 +404,29 @@ impl<'a> Calendar<'a> {
             }
         };
         match done {
-            Ok(booking) if !lists(&booking, step) => Ok(Stepped::Partly(
-                tell_of(&booking),
+            Ok(booking) if !lists(&booking, command) => Ok(CommandResult::Partly(
+                observe_booking(&booking),
                 "not every guest was taken",
             )),
-            Ok(booking) => Ok(Stepped::Told(tell_of(&booking))),
+            Ok(booking) => Ok(CommandResult::Told(observe_booking(&booking))),
             Err(fault) => match &fault.refusal {
-                Some(Refusal::Ended) => Ok(Stepped::Impossible("ended")),
-                Some(Refusal::UnknownBooking) => Ok(Stepped::Impossible("unknown")),
+                Some(Refusal::Ended) => Ok(CommandResult::Impossible("ended")),
+                Some(Refusal::UnknownBooking) => Ok(CommandResult::Impossible("unknown")),
                 Some(Refusal::NotOwner | Refusal::Forbidden) => {
-                    Ok(Stepped::Impossible("forbidden"))
+                    Ok(CommandResult::Impossible("forbidden"))
                 }
                 // Guests are unwanted there, too many, or another spelling of somebody who comes:
                 // that does not change by asking again.
-                _ if matches!(step, Step::Invite { .. })
+                _ if matches!(command, Command::Invite { .. })
                     && matches!(fault.kind, FaultKind::Rejected | FaultKind::Conflict) =>
                 {
-                    Ok(Stepped::Impossible("guests are refused"))
+                    Ok(CommandResult::Impossible("guests are refused"))
                 }
                 // It stands there already, or has gone on: what is there now is read.
                 Some(_)
                     if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict =>
                 {
-                    Ok(Stepped::Told(tell_of(&self.read(uid).await?)))
+                    Ok(CommandResult::Told(observe_booking(&self.read(uid).await?)))
                 }
                 _ => Err(fault),
             },
@@ -456,8 +463,8 @@ fn answer(answer: &Answer) -> (String, Value) {
 
 /// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a
 /// word.
-fn lists(booking: &wire::Booking, step: &Step) -> bool {
-    let Step::Invite { guests, .. } = step else {
+fn lists(booking: &wire::Booking, command: &Command) -> bool {
+    let Command::Invite { guests, .. } = command else {
         return true;
     };
     let listed = guests_of(booking);

@@ -2,26 +2,29 @@
 
 mod access;
 mod account;
+pub mod apps;
 mod cache;
 mod calendar;
 mod hours;
+pub mod migrate;
+mod observe_booking;
+mod observe_event;
 mod offer;
-mod reading;
 mod slots;
-mod telling;
+pub mod sync;
 
 use std::collections::BTreeMap;
 
 use entity::Uuid;
 
+pub(crate) use self::observe_booking::observe_booking;
+pub(crate) use self::observe_event::observe_event;
 pub(crate) use account::Account;
 pub use cache::SlotCache;
-pub(crate) use calendar::{Calendar, Outcome, Step, Stepped, Wish};
+pub(crate) use calendar::{Calendar, Command, CommandResult, Outcome, RemoteRequest};
 pub(crate) use hours::Week;
 pub(crate) use offer::Offer;
-pub(crate) use reading::tell_of;
 pub(crate) use slots::{Question, Reading, read};
-pub(crate) use telling::tell;
 
 /// Under which our requests go along in a booking's metadata.
 const REQUEST: &str = "courtsideRequest";

@@ -10,7 +10,7 @@ use providers::cal_com::{SlotQuery, SlotTarget};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cache::{self, Key, Known, Look, WINDOW};
+use super::cache::{self, CachedWeek, Key, Lookup, WINDOW};
 use super::calendar::{Calendar, their_id};
 use crate::app::App;
 use crate::domain::connection::Purpose;
@@ -72,13 +72,13 @@ pub(crate) async fn read(
     let until = Instant::now() + patience;
     let weeks = weeks(question)?;
     loop {
-        let mut looks = look(app, question, &weeks);
+        let mut lookups = look_up(app, question, &weeks);
         let left = until.saturating_duration_since(Instant::now());
-        let is_enough = |look: &Look| look.is_fresh || (look.known.is_some() && !reliable);
-        let missing = looks.iter_mut().filter(|look| !is_enough(look));
+        let is_enough = |look: &Lookup| look.is_fresh || (look.known.is_some() && !reliable);
+        let missing = lookups.iter_mut().filter(|look| !is_enough(look));
         let under_way: Vec<_> = missing.filter_map(|look| look.fetching.take()).collect();
         if under_way.is_empty() || left.is_zero() {
-            return Ok(reading(question.range, looks));
+            return Ok(reading(question.range, lookups));
         }
         // What comes of it may be in doubt already: then the next look fetches again, as long as
         // there is time.
@@ -93,13 +93,13 @@ pub(crate) async fn read(
 
 /// Looks at each week, and has fetched what is not known well enough: weeks that follow each other
 /// in one call.
-fn look(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Look> {
-    let mut looks: Vec<_> = weeks
+fn look_up(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Lookup> {
+    let mut lookups: Vec<_> = weeks
         .iter()
-        .map(|key| app.slots.look(key, question.coach.id, app.clock.now()))
+        .map(|key| app.slots.look_up(key, question.coach.id, app.clock.now()))
         .collect();
     let mut to_fetch: Vec<(Key, watch::Sender<()>)> = Vec::new();
-    for (key, look) in weeks.iter().zip(&mut looks) {
+    for (key, look) in weeks.iter().zip(&mut lookups) {
         let Some(done) = look.to_fetch.take() else {
             continue;
         };
@@ -113,19 +113,19 @@ fn look(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Look> {
         to_fetch.push((key.clone(), done));
     }
     begin(app, question, to_fetch);
-    looks
+    lookups
 }
 
-fn reading(range: Interval, looks: Vec<Look>) -> Reading {
+fn reading(range: Interval, lookups: Vec<Lookup>) -> Reading {
     let mut reading = Reading {
         starts: Vec::new(),
         verified_at: None,
         is_fresh: true,
         is_complete: true,
     };
-    for Look {
+    for Lookup {
         known, is_fresh, ..
-    } in looks
+    } in lookups
     {
         reading.is_fresh &= is_fresh;
         let Some(known) = known else {
@@ -190,7 +190,7 @@ async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender
                     .copied()
                     .filter(|start| week_of(*start) == key.week)
                     .collect();
-                app.slots.store(key, Known { starts, read_at });
+                app.slots.store(key, CachedWeek { starts, read_at });
             }
             Err(_) => app.slots.fail(key, app.clock.now()),
         }

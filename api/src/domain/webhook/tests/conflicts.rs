@@ -12,9 +12,9 @@ use rand::{Rng, SeedableRng};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
-use crate::domain::booking::change::apply;
 use crate::domain::booking::state::Event;
-use crate::domain::{Act, Error};
+use crate::domain::booking::transition::apply;
+use crate::domain::{Cause, Error};
 
 use super::captures::{Capture, numbered, permutations};
 use super::lab::Lab;
@@ -273,13 +273,13 @@ async fn what_was_canceled_here_is_not_brought_back_by_a_repetition() {
         "its scheduler keeps it: {refused:?}"
     );
     let standing = lab.bookings().await.remove(0);
-    let act = Act::system(Source::Sweeper, "a-test", lab.app.clock.now());
+    let cause = Cause::system(Source::Sweeper, "a-test", lab.app.clock.now());
     lab.app
         .db
         .write(move |txn| {
-            let (act, standing) = (act.clone(), standing.clone());
+            let (cause, standing) = (cause.clone(), standing.clone());
             Box::pin(async move {
-                apply(txn, &act, &standing, Event::Canceled, None, |_| ())
+                apply(txn, &cause, &standing, Event::Canceled, None, |_| ())
                     .await
                     .map(|_| ())
             })

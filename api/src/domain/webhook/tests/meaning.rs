@@ -6,9 +6,9 @@ use entity::booking::Approval;
 use providers::cal_com::webhook::parse;
 
 use super::captures::{Capture, numbered, permutations};
-use crate::domain::booking::derive::{Derived, Node, Target, derive};
-use crate::domain::scheduling::cal_com::tell;
-use crate::domain::scheduling::statement::{Said, merge};
+use crate::domain::booking::remote::project::{Node, Projection, Target, project};
+use crate::domain::scheduling::cal_com::observe_event;
+use crate::domain::scheduling::observation::{Facts, merge};
 
 /// What is known after these deliveries: by seat, the uids of the chain.
 fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
@@ -18,40 +18,40 @@ fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
         let sent_at = delivery.json()["createdAt"]
             .as_str()
             .and_then(|at| at.parse().ok());
-        for telling in tell(event, sent_at) {
-            let chain = seats.entry(telling.seat.clone()).or_default();
+        for observation in observe_event(event, sent_at) {
+            let chain = seats.entry(observation.seat.clone()).or_default();
             let empty = |uid: &String| Node {
                 uid: uid.clone(),
-                seat: telling.seat.clone(),
+                seat: observation.seat.clone(),
                 number: None,
-                said: Said::new(),
-                shared: Said::new(),
+                facts: Facts::new(),
+                group_facts: Facts::new(),
             };
-            if let Some(previous) = &telling.statement.previous_uid {
+            if let Some(previous) = &observation.fact.previous_uid {
                 chain
                     .entry(previous.clone())
                     .or_insert_with(|| empty(previous));
             }
             let node = chain
-                .entry(telling.uid.clone())
-                .or_insert_with(|| empty(&telling.uid));
-            node.number = node.number.max(telling.statement.number);
-            merge(&mut node.said, telling.kind, telling.statement);
+                .entry(observation.uid.clone())
+                .or_insert_with(|| empty(&observation.uid));
+            node.number = node.number.max(observation.fact.number);
+            merge(&mut node.facts, observation.kind, observation.fact);
         }
     }
     seats
 }
 
-fn meaning(deliveries: &[Capture]) -> BTreeMap<String, Option<Derived>> {
+fn meaning(deliveries: &[Capture]) -> BTreeMap<String, Option<Projection>> {
     let seats = known(deliveries).into_iter();
     seats
-        .map(|(seat, chain)| (seat, derive(&chain.into_values().collect::<Vec<_>>())))
+        .map(|(seat, chain)| (seat, project(&chain.into_values().collect::<Vec<_>>())))
         .collect()
 }
 
 /// The meaning of a flow, after checking that every order of it means the same, with everything
 /// said twice as well.
-fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Derived>> {
+fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Projection>> {
     let deliveries = numbered(numbers);
     let expected = meaning(&deliveries);
     for order in permutations(&deliveries) {
@@ -63,7 +63,7 @@ fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Derived>> {
     expected
 }
 
-fn one(numbers: &[&str]) -> Derived {
+fn one(numbers: &[&str]) -> Projection {
     let mut meanings = in_every_order(numbers);
     let meaning = meanings.remove("").flatten().expect("enough is known");
     assert!(meanings.is_empty(), "there is one chain");

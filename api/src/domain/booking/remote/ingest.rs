@@ -1,0 +1,184 @@
+//! Taking in what a scheduler has said about bookings, whichever way it came: a webhook, the answer
+//! to a request of ours, a reading.
+//!
+//! What was said is kept as facts about uids, and a booking is projected from all the facts there
+//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::{Uuid, booking};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+
+use super::apply::{Origin, apply_remote, merge_into, settle_around};
+use super::lineage::{Earlier, Key, Lineage};
+use super::project::{Projection, project};
+use super::{lineage, origin, parties, push, request};
+
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::payment::is_paid;
+use crate::domain::scheduling::observation::Observation;
+use crate::domain::{Cause, Result};
+use crate::outbox;
+
+/// Takes facts in and carries out what is new about them. Gives the booking they are about,
+/// once enough is known for one. The transaction must have entered the history ([`outbox::enter`]).
+/// `payment_deadline` is until when a booking whose price becomes due by it is to be paid.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn ingest(
+    txn: &Txn,
+    cause: &Cause,
+    observations: Vec<Observation>,
+    payment_deadline: DateTime<Utc>,
+) -> Result<Option<Uuid>> {
+    let (touched, earlier) = lineage::store(txn, observations, cause.now).await?;
+    let mut booking_id = None;
+    for key in touched {
+        booking_id = settle(txn, cause, &key, &earlier, payment_deadline)
+            .await?
+            .or(booking_id);
+    }
+    Ok(booking_id)
+}
+
+/// [`ingest`] in a transaction of its own.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn ingest_observations(
+    app: &App,
+    cause: Cause,
+    observations: Vec<Observation>,
+) -> Result<Option<Uuid>> {
+    let (observations, deadline) = (Arc::new(observations), cause.now + app.deadlines.payment);
+    app.db
+        .write(move |txn| {
+            let (cause, observations) = (cause.clone(), Arc::clone(&observations));
+            Box::pin(async move {
+                outbox::enter(txn).await?;
+                ingest(txn, &cause, observations.to_vec(), deadline).await
+            })
+        })
+        .await
+}
+
+/// What everything that a scheduler has said about a booking means.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn projection_of(
+    db: &impl ConnectionTrait,
+    booking_id: Uuid,
+) -> Result<Option<Projection>> {
+    Ok(projections_of(db, &[booking_id]).await?.remove(&booking_id))
+}
+
+/// The same of several bookings at once; those of which too little is known are left out.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn projections_of(
+    db: &impl ConnectionTrait,
+    booking_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Projection>> {
+    let nodes = lineage::nodes_of(db, booking_ids).await?;
+    Ok(nodes
+        .into_iter()
+        .filter_map(|(id, nodes)| Some((id, project(&nodes)?)))
+        .collect())
+}
+
+/// Brings the booking of one lineage where its facts say. Gives `None` while they say too little.
+async fn settle(
+    txn: &Txn,
+    cause: &Cause,
+    key: &Key,
+    earlier: &Earlier,
+    payment_deadline: DateTime<Utc>,
+) -> Result<Option<Uuid>> {
+    let mut lineage = Lineage::load(txn, key, cause.now).await?;
+    if !origin::trace(txn, cause, &mut lineage).await? {
+        return Ok(None);
+    }
+    let mut records = lineage.bookings(txn).await?.into_iter();
+    let eldest = records.next();
+    let before = eldest
+        .as_ref()
+        .and_then(|booking| project(&lineage.before(earlier, booking.id)));
+    let Some(after) = project(&lineage.now()) else {
+        return Ok(None);
+    };
+    let is_ours = match &eldest {
+        Some(booking) => request::was_made_here(txn, booking.id).await?,
+        None => false,
+    };
+    let parties = match &eldest {
+        Some(booking) if is_ours => Some(parties::known(txn, booking).await?),
+        _ => parties::find_or_import(txn, &after, cause.now).await?,
+    };
+    let Some(parties) = parties else {
+        return Ok(None);
+    };
+
+    if let Some(eldest) = &eldest {
+        for second in records {
+            merge_into(txn, cause, &second, eldest.id).await?;
+            redirect(txn, cause, second.id, eldest.id).await?;
+        }
+        lineage.belongs_to(txn, eldest.id, cause.now).await?;
+    }
+    let answered = match &eldest {
+        Some(booking) => origin::answered(txn, booking.id, &after).await?,
+        None => None,
+    };
+    let cause = &answered.as_ref().map_or_else(
+        || cause.clone(),
+        |asked| Cause {
+            now: cause.now,
+            ..Cause::from(asked)
+        },
+    );
+    let origin = match &eldest {
+        Some(booking) if is_ours => Origin::Here {
+            is_paid: is_paid(&**txn, booking.id).await?,
+            payment_deadline,
+        },
+        _ => Origin::Scheduler,
+    };
+    let was = eldest.as_ref().map(|booking| booking.version);
+    let booking = apply_remote(
+        txn,
+        cause,
+        eldest,
+        before.as_ref(),
+        &after,
+        &parties,
+        origin,
+    )
+    .await?;
+    lineage.belongs_to(txn, booking.id, cause.now).await?;
+    if let Some(request) = answered {
+        origin::close(txn, &request, &booking, &after).await?;
+    }
+    if was != Some(booking.version) {
+        settle_around(txn, cause, &booking).await?;
+    }
+    push::enqueue_if_needed(txn, cause, &booking, &after).await?;
+    Ok(Some(booking.id))
+}
+
+/// Whatever was merged into a booking that is itself merged now follows it.
+async fn redirect(txn: &Txn, cause: &Cause, from: Uuid, to: Uuid) -> Result<()> {
+    let followers = booking::Entity::find()
+        .filter(booking::Column::MergedInto.eq(from))
+        .all(&**txn)
+        .await?;
+    for follower in followers {
+        merge_into(txn, cause, &follower, to).await?;
+    }
+    Ok(())
+}

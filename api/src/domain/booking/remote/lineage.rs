@@ -1,0 +1,362 @@
+//! Chains of uids: a booking that is moved at Cal.com gets a new uid each time, and stays one
+//! booking here.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use entity::provider_booking::{ActiveModel, Column, Entity, Facts as StoredFacts, Model};
+use entity::{Uuid, booking};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter,
+};
+
+use super::project::Node;
+use crate::db::Txn;
+use crate::domain::scheduling::cal_com::PROVIDER;
+use crate::domain::scheduling::observation::{Facts, Observation, merge};
+use crate::domain::{Error, Result};
+
+/// A uid and the seat in it.
+pub(crate) type Key = (String, String);
+
+/// What was known before a delivery was taken in, of the uids that it changed.
+#[derive(Default)]
+pub(crate) struct Earlier(HashMap<Key, Option<Model>>);
+
+/// The uids of one booking.
+pub(crate) struct Lineage {
+    nodes: Vec<Model>,
+    /// What was said about the groups in which these uids are seats, by uid.
+    groups: HashMap<String, Model>,
+}
+
+fn key(row: &Model) -> Key {
+    (row.uid.clone(), row.seat.clone())
+}
+
+/// What a row says. What a newer program wrote and this one cannot read counts for nothing.
+fn facts_of(row: &Model) -> Facts {
+    let read = |(kind, value): (&String, &serde_json::Value)| {
+        Some((kind.clone(), serde_json::from_value(value.clone()).ok()?))
+    };
+    row.facts.0.iter().filter_map(read).collect()
+}
+
+async fn find(txn: &Txn, uid: &str, seat: &str) -> Result<Option<Model>> {
+    let id = (PROVIDER.to_owned(), uid.to_owned(), seat.to_owned());
+    Ok(Entity::find_by_id(id).one(&**txn).await?)
+}
+
+/// Takes facts in, each at its uid. Gives the seats whose meaning may have changed.
+pub(crate) async fn store(
+    txn: &Txn,
+    observations: Vec<Observation>,
+    now: DateTime<Utc>,
+) -> Result<(BTreeSet<Key>, Earlier)> {
+    let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
+    for observation in observations {
+        let key = (observation.uid.clone(), observation.seat.clone());
+        let known = find(txn, &observation.uid, &observation.seat).await?;
+        if !keep(txn, known.clone(), observation, now).await? {
+            continue;
+        }
+        if key.1.is_empty() {
+            let seats = Entity::find()
+                .filter(Column::Provider.eq(PROVIDER))
+                .filter(Column::Uid.eq(&key.0))
+                .filter(Column::Seat.ne(""));
+            touched.extend(seats.all(&**txn).await?.iter().map(self::key));
+        }
+        touched.insert(key.clone());
+        earlier.0.entry(key).or_insert(known);
+    }
+    Ok((touched, earlier))
+}
+
+/// Writes a fact down; gives whether it says anything new.
+async fn keep(
+    txn: &Txn,
+    known: Option<Model>,
+    observation: Observation,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let Observation {
+        uid,
+        seat,
+        kind,
+        fact,
+    } = observation;
+    let is_new = known.is_none();
+    let row = known.unwrap_or_else(|| empty(uid, seat, now));
+    let mut facts = facts_of(&row);
+    let (number, previous_uid, lineage_key) = (
+        fact.number,
+        fact.previous_uid.clone(),
+        fact.lineage_key.clone(),
+    );
+    let changed = merge(&mut facts, kind, fact);
+    // The greater of two: like the facts themselves, this may come in any order and any number
+    // of times.
+    let new = Model {
+        number: row.number.max(number),
+        previous_uid: row.previous_uid.clone().max(previous_uid),
+        lineage_key: row.lineage_key.clone().max(lineage_key),
+        ..row.clone()
+    };
+    if !changed && new == row {
+        return Ok(false);
+    }
+    let facts = facts.into_iter().map(|(kind, fact)| {
+        let value = serde_json::to_value(fact).map_err(|error| Error::internal("a fact", error))?;
+        Ok((kind, value))
+    });
+    let new = Model {
+        facts: StoredFacts(facts.collect::<Result<_>>()?),
+        updated_at: now,
+        ..new
+    };
+    write(txn, new, is_new).await?;
+    Ok(true)
+}
+
+fn empty(uid: String, seat: String, now: DateTime<Utc>) -> Model {
+    Model {
+        provider: PROVIDER.to_owned(),
+        uid,
+        seat,
+        booking_id: None,
+        previous_uid: None,
+        number: None,
+        lineage_key: None,
+        facts: StoredFacts::default(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
+    let row: ActiveModel = row.into_active_model().reset_all();
+    if is_new {
+        Entity::insert(row).exec_without_returning(&**txn).await?;
+    } else {
+        Entity::update(row).exec(&**txn).await?;
+    }
+    Ok(())
+}
+
+impl Lineage {
+    /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it,
+    /// and what has the same calendar id. A uid that is only known from its successor gets a place
+    /// as well, so that what is said about it later finds its booking.
+    pub(crate) async fn load(txn: &Txn, (uid, seat): &Key, now: DateTime<Utc>) -> Result<Self> {
+        let mut uids = BTreeSet::from([uid.clone()]);
+        let mut lineages: BTreeSet<String> = BTreeSet::new();
+        let nodes = loop {
+            let nodes = linked(txn, seat, &uids, &lineages).await?;
+            let size = (uids.len(), lineages.len());
+            for node in &nodes {
+                uids.insert(node.uid.clone());
+                uids.extend(node.previous_uid.clone());
+                lineages.extend(node.lineage_key.clone());
+            }
+            if size == (uids.len(), lineages.len()) {
+                break nodes;
+            }
+        };
+        let mut nodes = nodes;
+        let known: BTreeSet<&String> = nodes.iter().map(|node| &node.uid).collect();
+        let missing: Vec<String> = uids
+            .iter()
+            .filter(|uid| !known.contains(uid))
+            .cloned()
+            .collect();
+        for uid in missing {
+            let place = empty(uid, seat.clone(), now);
+            write(txn, place.clone(), true).await?;
+            nodes.push(place);
+        }
+        let groups = if seat.is_empty() {
+            HashMap::new()
+        } else {
+            groups(&**txn, &uids).await?
+        };
+        Ok(Self { nodes, groups })
+    }
+
+    /// What is known now, for [`project`](super::project::derive).
+    pub(crate) fn now(&self) -> Vec<Node> {
+        self.nodes
+            .iter()
+            .map(|row| node(row, self.groups.get(&row.uid)))
+            .collect()
+    }
+
+    /// What was known about one booking before the delivery came.
+    pub(crate) fn before(&self, earlier: &Earlier, booking_id: Uuid) -> Vec<Node> {
+        let was = |row: &Model| {
+            earlier
+                .0
+                .get(&key(row))
+                .cloned()
+                .unwrap_or_else(|| Some(row.clone()))
+        };
+        self.nodes
+            .iter()
+            .filter(|row| row.booking_id == Some(booking_id))
+            .filter_map(was)
+            .map(|row| {
+                let group = self.groups.get(&row.uid).and_then(was);
+                node(&row, group.as_ref())
+            })
+            .collect()
+    }
+
+    /// The bookings that its uids belong to so far, the eldest first. More than one: they were
+    /// records of the same.
+    pub(crate) async fn bookings(&self, txn: &Txn) -> Result<Vec<booking::Model>> {
+        let ids: BTreeSet<Uuid> = self
+            .nodes
+            .iter()
+            .filter_map(|node| node.booking_id)
+            .collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = booking::Entity::find()
+            .filter(booking::Column::Id.is_in(ids))
+            .all(&**txn)
+            .await?;
+        found.sort_by_key(|booking| (booking.created_at, booking.id));
+        Ok(found)
+    }
+
+    /// The uids that came from requests of ours and are not tied to anything yet. A moved booking
+    /// carries its first request along, and follows from the uid it replaced.
+    pub(crate) fn requests(&self) -> Vec<(String, Uuid)> {
+        let untied = self
+            .nodes
+            .iter()
+            .filter(|node| node.booking_id.is_none() && node.previous_uid.is_none());
+        let from = |node: &Model| {
+            facts_of(node)
+                .into_values()
+                .find_map(|fact| fact.request_id)
+        };
+        untied
+            .filter_map(|node| Some((node.uid.clone(), from(node)?)))
+            .collect()
+    }
+
+    /// From now on a uid belongs to this booking.
+    pub(crate) async fn ties(
+        &mut self,
+        txn: &Txn,
+        uid: &str,
+        booking_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for node in self.nodes.iter_mut().filter(|node| node.uid == uid) {
+            tie(txn, node, booking_id, now).await?;
+        }
+        Ok(())
+    }
+
+    /// From now on all its uids belong to this booking.
+    pub(crate) async fn belongs_to(
+        &mut self,
+        txn: &Txn,
+        booking_id: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        for node in self
+            .nodes
+            .iter_mut()
+            .filter(|node| node.booking_id != Some(booking_id))
+        {
+            tie(txn, node, booking_id, now).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn tie(txn: &Txn, node: &mut Model, booking_id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    node.booking_id = Some(booking_id);
+    let mut row = node.clone().into_active_model();
+    row.booking_id = Set(Some(booking_id));
+    row.updated_at = Set(now);
+    row.update(&**txn).await?;
+    Ok(())
+}
+
+fn node(row: &Model, group: Option<&Model>) -> Node {
+    Node {
+        uid: row.uid.clone(),
+        seat: row.seat.clone(),
+        number: row.number,
+        facts: facts_of(row),
+        group_facts: group.map(facts_of).unwrap_or_default(),
+    }
+}
+
+async fn linked(
+    txn: &Txn,
+    seat: &str,
+    uids: &BTreeSet<String>,
+    lineages: &BTreeSet<String>,
+) -> Result<Vec<Model>> {
+    let linked = Condition::any()
+        .add(Column::Uid.is_in(uids.clone()))
+        .add(Column::PreviousUid.is_in(uids.clone()))
+        .add(Column::LineageKey.is_in(lineages.clone()));
+    let rows = Entity::find()
+        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Seat.eq(seat))
+        .filter(linked);
+    Ok(rows.all(&**txn).await?)
+}
+
+/// All that is known about some bookings, from outside of any change to them: two facts,
+/// however many there are.
+pub(crate) async fn nodes_of(
+    db: &impl ConnectionTrait,
+    booking_ids: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Node>>> {
+    let rows = Entity::find()
+        .filter(Column::BookingId.is_in(booking_ids.iter().copied()))
+        .all(db)
+        .await?;
+    let seated = rows
+        .iter()
+        .filter(|row| !row.seat.is_empty())
+        .map(|row| row.uid.clone())
+        .collect();
+    let groups = groups(db, &seated).await?;
+    let mut nodes: HashMap<Uuid, Vec<Node>> = HashMap::new();
+    for row in &rows {
+        if let Some(booking_id) = row.booking_id {
+            nodes
+                .entry(booking_id)
+                .or_default()
+                .push(node(row, groups.get(&row.uid)));
+        }
+    }
+    Ok(nodes)
+}
+
+async fn groups(
+    db: &impl ConnectionTrait,
+    uids: &BTreeSet<String>,
+) -> Result<HashMap<String, Model>> {
+    if uids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = Entity::find()
+        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Seat.eq(""))
+        .filter(Column::Uid.is_in(uids.clone()))
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.uid.clone(), row)).collect())
+}

@@ -1,0 +1,82 @@
+//! Which of a scheduler's bookings came from requests of ours.
+
+use entity::scheduler_request::{Entity, Kind, Model, Status};
+use entity::{Uuid, booking};
+use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait};
+
+use super::lineage::Lineage;
+use super::project::Projection;
+use super::request::{self, Closing};
+use crate::db::Txn;
+use crate::domain::{Cause, Result};
+
+/// Ties the uids of a lineage to the booking whose request they came from. Gives `false` for a second
+/// record of a request that has its booking already: it is no booking of its own, and is ended
+/// where it is.
+pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Result<bool> {
+    for (uid, request_id) in lineage.requests() {
+        let Some(request) = Entity::find_by_id(request_id).one(&**txn).await? else {
+            continue;
+        };
+        match &request.uid {
+            Some(known) if *known != uid => {
+                request::undo(txn, cause, &request, &uid).await?;
+                return Ok(false);
+            }
+            Some(_) => {}
+            None => {
+                let row = entity::scheduler_request::ActiveModel {
+                    id: Unchanged(request.id),
+                    uid: Set(Some(uid.clone())),
+                    ..Default::default()
+                };
+                row.update(&**txn).await?;
+            }
+        }
+        lineage
+            .ties(txn, &uid, request.booking_id, cause.now)
+            .await?;
+    }
+    Ok(true)
+}
+
+/// The open request that what was learnt is the answer to.
+pub(crate) async fn answered(
+    txn: &Txn,
+    booking_id: Uuid,
+    after: &Projection,
+) -> Result<Option<Model>> {
+    let open = Entity::find_open(booking_id).one(&**txn).await?;
+    Ok(open.filter(|request| match request.kind {
+        Kind::Book => true,
+        Kind::Move => request.from_uid.as_ref() != Some(&after.uid),
+        Kind::Undo => false,
+    }))
+}
+
+/// Closes a request whose outcome has become known.
+pub(crate) async fn close(
+    txn: &Txn,
+    request: &Model,
+    booking: &booking::Model,
+    after: &Projection,
+) -> Result<()> {
+    // Somebody else may have moved it elsewhere first.
+    let is_ours = request.kind == Kind::Book || booking.starts_at == request.starts_at;
+    let (status, refusal) = if is_ours {
+        (Status::Accepted, None)
+    } else {
+        (Status::Refused, Some("MOVED_ELSEWHERE".to_owned()))
+    };
+    let uid = (request.kind == Kind::Move).then(|| after.uid.clone());
+    request::close(
+        txn,
+        request,
+        status,
+        Closing { uid, refusal },
+        booking.updated_at,
+    )
+    .await?;
+    Ok(())
+}

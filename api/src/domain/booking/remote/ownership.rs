@@ -1,0 +1,97 @@
+//! What a scheduler may change about a booking that was made here: when and where it takes place,
+//! and whether it does. Who booked what, and for how much, it only repeats; and what ended here it
+//! does not bring back.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{Approval, Model, Status};
+
+use super::apply::with_approval;
+use super::project::{Projection, Target};
+use super::transition_path::transition_path;
+use crate::domain::booking::state::Event;
+
+/// What has to happen to the booking, in order.
+pub(crate) fn events(
+    booking: &Model,
+    proposed: &Model,
+    after: &Projection,
+    is_paid: bool,
+    now: DateTime<Utc>,
+) -> Vec<Event> {
+    if !booking.status.is_active() {
+        let ended_well = matches!(booking.status, Status::Completed | Status::Expired);
+        let events = if ended_well && after.target == Target::Canceled {
+            vec![Event::CanceledElsewhere]
+        } else {
+            vec![]
+        };
+        return events;
+    }
+    let moved = is_moved(booking, proposed);
+    let is_owed = booking.price_minor > 0 && !is_paid;
+    let waits = approval(booking, after, moved) == Approval::Pending;
+    let transition_path = transition_path(
+        booking.status,
+        after.target,
+        moved,
+        proposed.starts_at <= now,
+    )
+    .into_iter();
+    let events = transition_path.filter_map(|event| match event {
+        // Money is counted here, and the clock ends sessions here.
+        Event::Paid => None,
+        Event::Ended if booking.status != Status::Confirmed => None,
+        Event::Confirmed if waits => None,
+        Event::Confirmed if is_owed => Some(Event::PaymentDue),
+        event => Some(event),
+    });
+    with_approval(events.collect(), booking, proposed, after)
+}
+
+fn is_moved(booking: &Model, proposed: &Model) -> bool {
+    (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at)
+}
+
+/// The coach's word is asked for where either side asks for it. Once given here it snapshots, until
+/// another time is asked for.
+fn approval(booking: &Model, after: &Projection, moved: bool) -> Approval {
+    match (booking.approval, after.approval) {
+        (ours, Approval::NotNeeded) => ours,
+        (Approval::Given, Approval::Pending) if !moved => Approval::Given,
+        (_, theirs) => theirs,
+    }
+}
+
+/// The proposed booking with all that is ours as it is.
+pub(crate) fn keep(booking: &Model, proposed: Model, after: &Projection) -> Model {
+    let ended_here = !booking.status.is_active();
+    let approval = approval(booking, after, is_moved(booking, &proposed));
+    Model {
+        starts_at: proposed.starts_at,
+        ends_at: proposed.ends_at,
+        busy_from: proposed.busy_from,
+        busy_until: proposed.busy_until,
+        location_kind: proposed.location_kind,
+        location_value: proposed.location_value,
+        join_url: proposed.join_url,
+        lineage_key: proposed.lineage_key,
+        guests: proposed.guests,
+        moves: proposed.moves,
+        approval: if ended_here {
+            booking.approval
+        } else {
+            approval
+        },
+        cancellation_reason: if ended_here {
+            booking.cancellation_reason.clone()
+        } else {
+            proposed.cancellation_reason
+        },
+        canceled_at: if ended_here {
+            booking.canceled_at
+        } else {
+            proposed.canceled_at
+        },
+        ..booking.clone()
+    }
+}

@@ -1,0 +1,221 @@
+//! Making true at a scheduler what was decided here: a cancellation, the coach's word, who did not
+//! come.
+//!
+//! These decisions are ours to make. They stand here at once and are carried out there until they
+//! stand there as well. Nothing about them is remembered but the two states themselves: whatever
+//! differs is what is still to be done, however often that is looked at.
+
+use chrono::{DateTime, Utc};
+use entity::booking::{self, Approval, Model, Status};
+use entity::booking_event::{ActorKind, Source};
+use entity::coach::Scheduler;
+use entity::session::{self, Attendance};
+use entity::{Uuid, scheduler_request};
+use sea_orm::{ColumnTrait, QueryFilter};
+
+use super::ingest;
+use super::project::{Projection, Target};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::scheduling::observation::Observation;
+use crate::domain::scheduling::{Calendar, Command, CommandResult};
+use crate::domain::{Cause, Error, Result};
+use crate::outbox::job::{self, Job};
+
+/// Steps in one go. One leads to the next at most once; more would mean that they undo each other.
+const MAX_COMMANDS: usize = 3;
+/// Guests that Cal.com takes at once.
+const MAX_INVITED: usize = 10;
+
+/// What is still to be done at the scheduler; `None` when the two agree, as far as is known here.
+fn next_command(
+    booking: &Model,
+    session: Option<&session::Model>,
+    after: &Projection,
+    now: DateTime<Utc>,
+) -> Option<Command> {
+    use Status as S;
+
+    let uid = after.uid.clone();
+    let is_live = matches!(
+        after.target,
+        Target::Requested | Target::Unpaid | Target::Confirmed
+    );
+    match booking.status {
+        _ if booking.merged_into.is_some() || !is_live && after.target != Target::Completed => None,
+        S::Canceled | S::Abandoned | S::Rejected | S::Refunded
+            if !is_live || after.ends_at <= now =>
+        {
+            None
+        }
+        S::Rejected if after.target == Target::Requested => Some(Command::Decline {
+            uid,
+            reason: reason(booking),
+        }),
+        S::Canceled | S::Abandoned | S::Rejected | S::Refunded => Some(Command::Cancel {
+            uid,
+            reason: reason(booking),
+        }),
+        S::Scheduled | S::PaymentPending | S::PaymentFailed | S::Confirmed
+            if booking.approval == Approval::Given && after.target == Target::Requested =>
+        {
+            Some(Command::Confirm { uid })
+        }
+        S::Confirmed | S::Completed if after.starts_at <= now => absence(session?, after),
+        status if status.is_active() && is_live => invitation(booking, after),
+        _ => None,
+    }
+}
+
+fn reason(booking: &Model) -> Option<String> {
+    booking.cancellation_reason.clone()
+}
+
+fn invitation(booking: &Model, after: &Projection) -> Option<Command> {
+    if after.seats.is_some() {
+        return None;
+    }
+    let missing = booking
+        .guests
+        .0
+        .iter()
+        .filter(|guest| !after.guests.contains(guest));
+    let guests: Vec<String> = missing.take(MAX_INVITED).cloned().collect();
+    (!guests.is_empty()).then(|| Command::Invite {
+        uid: after.uid.clone(),
+        guests,
+    })
+}
+
+/// Only who was marked absent here is news there.
+fn absence(session: &session::Model, after: &Projection) -> Option<Command> {
+    let email = after.attendee.as_ref()?.email.clone();
+    let is_absent = session.client_attendance == Attendance::Absent;
+    let was_marked = session.client_attendance != Attendance::Unknown || after.absent == Some(true);
+    (was_marked && is_absent != (after.absent == Some(true))).then(|| Command::MarkAbsent {
+        uid: after.uid.clone(),
+        email,
+        absent: is_absent,
+    })
+}
+
+/// Asks for the work if there is any: a booking that ended here has turned up at the scheduler,
+/// say.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn enqueue_if_needed(
+    txn: &Txn,
+    cause: &Cause,
+    booking: &Model,
+    after: &Projection,
+) -> Result<()> {
+    if next_command(booking, None, after, cause.now).is_some() {
+        let job = Job::PushBooking {
+            booking_id: booking.id,
+        };
+        job::enqueue(txn, &job, cause.now, &cause.correlation_id).await?;
+    }
+    Ok(())
+}
+
+/// Does at the scheduler what is still to be done about a booking. Nothing, where we have no access
+/// to the coach's calendar.
+///
+/// # Errors
+/// When the scheduler cannot be asked; it is to be tried again then.
+pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
+    for _ in 0..MAX_COMMANDS {
+        let booking = crate::domain::booking::read::require(app.db.write_one(), booking_id).await?;
+        let Some(after) = ingest::projection_of(app.db.write_one(), booking.id).await? else {
+            return Ok(());
+        };
+        let session = session::Entity::find_by_booking(booking.id)
+            .one(app.db.write_one())
+            .await?;
+        let Some(command) = next_command(&booking, session.as_ref(), &after, app.clock.now())
+        else {
+            return Ok(());
+        };
+        if matches!(command, Command::Invite { .. }) && is_under_way(app, booking_id).await? {
+            // Guests are told the time: they are invited once it is certain which one that is. What
+            // settles it asks for this again.
+            return Ok(());
+        }
+        let Some(calendar) = Calendar::of(app, &booking, None).await? else {
+            return Ok(());
+        };
+        match calendar
+            .take(&command)
+            .await
+            .map_err(|error| Error::internal("aligning a scheduler", error))?
+        {
+            CommandResult::Told(observations) => {
+                app.slots.invalidate(booking.coach_id);
+                ingest(app, &booking, observations).await?;
+            }
+            CommandResult::Partly(observations, why) => {
+                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "a scheduler followed a decision in part");
+                return ingest(app, &booking, observations).await;
+            }
+            CommandResult::Impossible(why) => {
+                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "a scheduler cannot follow a decision");
+                return Ok(());
+            }
+        }
+    }
+    Err(Error::internal(
+        "aligning a scheduler",
+        "one command leads to the next without an end",
+    ))
+}
+
+/// Whether something else about the booking has been asked of its scheduler and is not known yet.
+async fn is_under_way(app: &App, booking_id: Uuid) -> Result<bool> {
+    Ok(scheduler_request::Entity::find_open(booking_id)
+        .one(app.db.write_one())
+        .await?
+        .is_some())
+}
+
+/// A coach's bookings to come about which something is still to be done at their scheduler: work
+/// that was given up during a long outage, say.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Uuid>> {
+    let now = app.clock.now();
+    let coming = booking::Entity::find_real()
+        .filter(booking::Column::CoachId.eq(coach_id))
+        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Status.ne(Status::Initiated))
+        .filter(booking::Column::StartsAt.gt(now))
+        .all(app.db.read())
+        .await?;
+    let ids: Vec<Uuid> = coming.iter().map(|booking| booking.id).collect();
+    let known = ingest::projections_of(app.db.read(), &ids).await?;
+    let is_undone = |booking: &Model| {
+        known
+            .get(&booking.id)
+            .is_some_and(|after| next_command(booking, None, after, now).is_some())
+    };
+    Ok(coming
+        .iter()
+        .filter(|booking| is_undone(booking))
+        .map(|booking| booking.id)
+        .collect())
+}
+
+async fn ingest(app: &App, booking: &Model, observations: Vec<Observation>) -> Result<()> {
+    let now = app.clock.now();
+    let cause = Cause {
+        by: ActorKind::Provider,
+        actor_id: None,
+        source: Source::Reconcile,
+        correlation_id: format!("align-{}", booking.id.simple()),
+        now,
+    };
+    ingest::ingest_observations(app, cause, observations)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,215 @@
+//! What we have asked a scheduler for, and what came of it.
+
+use chrono::{DateTime, Utc};
+use entity::scheduler_request::{ActiveModel, Column, Entity, Kind, Model, Status};
+use entity::{Uuid, booking, slot_hold};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::{Cause, Result};
+use crate::outbox::job::{self, Job};
+
+/// When a request whose outcome nobody has learnt is looked after by somebody else than whoever
+/// sent it.
+const LOOKED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+
+/// Writes down what is about to be asked, and the work that sees to it should we not come back.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn open(txn: &Txn, cause: &Cause, asked: NewRequest) -> Result<Uuid> {
+    write(txn, cause, asked, None, cause.now + LOOKED_AFTER).await
+}
+
+/// `uid` is what the request is about, where that is not what it leads to; `look_at` when somebody
+/// sees to it.
+async fn write(
+    txn: &Txn,
+    cause: &Cause,
+    asked: NewRequest,
+    uid: Option<String>,
+    look_at: DateTime<Utc>,
+) -> Result<Uuid> {
+    let id = Uuid::new_v4();
+    let row = ActiveModel {
+        id: Set(id),
+        booking_id: Set(asked.booking_id),
+        kind: Set(asked.kind),
+        status: Set(Status::Open),
+        starts_at: Set(asked.starts_at),
+        uid: Set(uid),
+        from_uid: Set(asked.from_uid),
+        hold_id: Set(asked.hold_id),
+        reason: Set(asked.reason),
+        refusal: NotSet,
+        actor_kind: Set(cause.by),
+        actor_id: Set(cause.actor_id),
+        source: Set(cause.source),
+        correlation_id: Set(cause.correlation_id.clone()),
+        attempts: Set(0),
+        sent_at: NotSet,
+        leased_until: NotSet,
+        lease: NotSet,
+        created_at: Set(cause.now),
+        closed_at: NotSet,
+    };
+    Entity::insert(row).exec_without_returning(&**txn).await?;
+    job::enqueue(
+        txn,
+        &Job::RunSchedulerRequest { request_id: id },
+        look_at,
+        &cause.correlation_id,
+    )
+    .await?;
+    Ok(id)
+}
+
+/// What is asked.
+pub(crate) struct NewRequest {
+    pub(crate) booking_id: Uuid,
+    pub(crate) kind: Kind,
+    pub(crate) starts_at: DateTime<Utc>,
+    pub(crate) from_uid: Option<String>,
+    pub(crate) hold_id: Option<Uuid>,
+    pub(crate) reason: Option<String>,
+}
+
+impl NewRequest {
+    /// That a booking be made.
+    pub(crate) fn booking(booking: &booking::Model) -> Self {
+        Self {
+            booking_id: booking.id,
+            kind: Kind::Book,
+            starts_at: booking.starts_at,
+            from_uid: None,
+            hold_id: None,
+            reason: None,
+        }
+    }
+}
+
+/// A second record of a booking has turned up at the scheduler: it is to be ended there, once.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn undo(txn: &Txn, cause: &Cause, first: &Model, uid: &str) -> Result<()> {
+    let known = Entity::find()
+        .filter(Column::Kind.eq(Kind::Undo))
+        .filter(Column::Uid.eq(uid))
+        .count(&**txn)
+        .await?;
+    if known > 0 {
+        return Ok(());
+    }
+    let cause = Cause::system(cause.source, &cause.correlation_id, cause.now);
+    let asked = NewRequest {
+        booking_id: first.booking_id,
+        kind: Kind::Undo,
+        starts_at: first.starts_at,
+        from_uid: None,
+        hold_id: None,
+        reason: None,
+    };
+    write(txn, &cause, asked, Some(uid.to_owned()), cause.now)
+        .await
+        .map(drop)
+}
+
+/// Whether a booking was made here and asked for at its scheduler.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn was_made_here(txn: &Txn, booking_id: Uuid) -> Result<bool> {
+    let booked = Entity::find()
+        .filter(Column::BookingId.eq(booking_id))
+        .filter(Column::Kind.eq(Kind::Book));
+    Ok(booked.count(&**txn).await? > 0)
+}
+
+/// How a request ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Closing {
+    pub(crate) uid: Option<String>,
+    pub(crate) refusal: Option<String>,
+}
+
+/// Ends a request that is open; gives whether it was.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn close(
+    txn: &Txn,
+    request: &Model,
+    status: Status,
+    ending: Closing,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let mut row = ActiveModel {
+        status: Set(status),
+        refusal: Set(ending.refusal),
+        closed_at: Set(Some(now)),
+        leased_until: Set(None),
+        lease: Set(None),
+        ..Default::default()
+    };
+    if let Some(uid) = ending.uid {
+        row.uid = Set(Some(uid));
+    }
+    let closed = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(request.id))
+        .filter(Column::Status.eq(Status::Open))
+        .exec(&**txn)
+        .await?;
+    if let Some(hold_id) = request.hold_id {
+        slot_hold::Entity::delete_by_id(hold_id)
+            .exec(&**txn)
+            .await?;
+    }
+    Ok(closed.rows_affected == 1)
+}
+
+impl From<&Model> for Cause {
+    /// The cause that a request carries out.
+    fn from(request: &Model) -> Self {
+        Self {
+            by: request.actor_kind,
+            actor_id: request.actor_id,
+            source: request.source,
+            correlation_id: request.correlation_id.clone(),
+            now: request.created_at,
+        }
+    }
+}
+
+/// The latest request that was made for a booking.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn latest(
+    db: &impl sea_orm::ConnectionTrait,
+    booking: &booking::Model,
+    kind: Kind,
+) -> Result<Option<Model>> {
+    use sea_orm::QueryOrder;
+
+    let found = Entity::find()
+        .filter(Column::BookingId.eq(booking.id))
+        .filter(Column::Kind.eq(kind))
+        .order_by_desc(Column::CreatedAt);
+    Ok(found.one(db).await?)
+}
+
+/// Everything that was asked of a scheduler and has not come to an end.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Uuid>> {
+    let open = Entity::find()
+        .filter(Column::Status.eq(Status::Open))
+        .select_only()
+        .column(Column::Id);
+    Ok(open.into_tuple().all(app.db.read()).await?)
+}

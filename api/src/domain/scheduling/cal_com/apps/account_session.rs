@@ -1,0 +1,238 @@
+//! A coach's account at Cal.com, opened for whoever looks after it.
+
+use std::time::Duration;
+
+use entity::coach::Scheduler;
+use entity::connection::{Health, Kind, Model as Link};
+use entity::{Uuid, coach};
+use providers::cal_com::{Client, Credential, Refusal};
+use providers::{Error as Fault, Kind as FaultKind};
+
+use crate::app::App;
+use crate::domain::coach::{acting_for, require};
+use crate::domain::connection::{self, Action, PROVIDER, Purpose};
+use crate::domain::scheduling::cal_com::Account;
+use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
+
+/// How long one call may take that changes something.
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// An account that can be acted on.
+pub(super) struct AccountSession<'a> {
+    pub(super) app: &'a App,
+    pub(super) coach_id: Uuid,
+    pub(super) link: Link,
+    account: Account<'a>,
+    /// Who changes something, and in which request; nobody where something is only read.
+    by: Option<(Person, String)>,
+}
+
+impl<'a> AccountSession<'a> {
+    /// For a coach who looks after their own account, or for staff.
+    ///
+    /// # Errors
+    /// `NotFound` for another coach, `Account` when there is no account that works and keeps their
+    /// time.
+    pub(super) async fn open(
+        app: &'a App,
+        caller: &Caller,
+        coach_id: Option<Uuid>,
+    ) -> Result<Self> {
+        let (person, coach_id) = acting_for(caller, coach_id)?;
+        let by = Some((person, caller.correlation_id.clone()));
+        Ok(Self {
+            by,
+            ..Self::of(app, coach_id, BUDGET).await?
+        })
+    }
+
+    /// The same, before any question of who asks, with so much time for each call.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) async fn of(app: &'a App, coach_id: Uuid, budget: Duration) -> Result<Self> {
+        let coach = require(app.db.read(), coach_id).await?;
+        let link = usable(app, &coach).await?;
+        let account = Account::of_coach(app, coach_id, Purpose::Calendar)
+            .await?
+            .ok_or_else(not_connected)?;
+        Ok(Self {
+            app,
+            coach_id,
+            link,
+            account: account.within(budget),
+            by: None,
+        })
+    }
+
+    /// Makes a call with the coach's credential.
+    ///
+    /// # Errors
+    /// What Cal.com gives, for those who know more than [`trouble`](Self::trouble) about what it
+    /// means.
+    pub(super) async fn ask<'c, T, F>(
+        &'c self,
+        ask: impl Fn(&'c Client, Credential) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        self.account.call(ask).await
+    }
+
+    /// Makes a call that changes something, and writes it down when it was done or may have been.
+    ///
+    /// # Errors
+    /// When the database fails; what Cal.com gives is inside.
+    pub(super) async fn write<'c, T, F>(
+        &'c self,
+        action: &'static str,
+        ask: impl Fn(&'c Client, Credential) -> F,
+    ) -> Result<Result<T, Fault>>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let outcome = self.ask(ask).await;
+        if outcome.as_ref().err().is_none_or(Fault::outcome_unknown) {
+            self.note(action).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// What a caller is told of a call that failed.
+    pub(super) async fn map_error(&self, fault: &Fault) -> Error {
+        match (&fault.refusal, fault.kind) {
+            (Some(Refusal::AppNotConnected { app }), _) => Conflict::AppMissing(label(app)).into(),
+            (Some(Refusal::InsufficientScope { .. }), _) => account(
+                "the consent that was given at Cal.com does not include this",
+                Action::Reconnect,
+            ),
+            (Some(Refusal::Forbidden), _) => {
+                refused("Cal.com does not allow this account to do that")
+            }
+            (Some(Refusal::UnknownRoute), _) => refused("this Cal.com server cannot do that"),
+            (_, FaultKind::Unauthorized) => self.turned_away().await,
+            (Some(Refusal::NotOwner), _) | (_, FaultKind::NotFound) => {
+                Error::NotFound("calendar account")
+            }
+            (_, FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Malformed) => {
+                tracing::warn!(error = %fault, provider = PROVIDER, coach.id = %self.coach_id, "Cal.com does not answer");
+                Error::Unavailable("Cal.com does not answer at present; try again later")
+            }
+            (_, FaultKind::Rejected | FaultKind::Conflict) => {
+                tracing::info!(error = %fault, provider = PROVIDER, coach.id = %self.coach_id, "Cal.com refuses");
+                refused("Cal.com refuses this as it is")
+            }
+        }
+    }
+
+    /// The credential was not taken, or there was none.
+    async fn turned_away(&self) -> Error {
+        match connection::find_live(self.app, self.coach_id).await {
+            Ok(Some(link)) => broken(&link),
+            Ok(None) => not_connected(),
+            Err(error) => error,
+        }
+    }
+
+    /// Writes down what was changed there, and has free time looked at again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn note(&self, action: &'static str) -> Result<()> {
+        self.app.slots.invalidate(self.coach_id);
+        let Some((person, correlation_id)) = self.by.clone() else {
+            return Ok(());
+        };
+        let (now, subject) = (self.app.clock.now(), connection::subject(self.link.id));
+        self.app
+            .db
+            .write(move |txn| {
+                let (subject, correlation_id) = (subject.clone(), correlation_id.clone());
+                Box::pin(async move {
+                    audit::record(
+                        txn,
+                        Some(person.user_id),
+                        action,
+                        &subject,
+                        now,
+                        &correlation_id,
+                    )
+                    .await
+                })
+            })
+            .await
+    }
+
+    /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and
+    /// connects what belongs to whoever goes there.
+    pub(super) fn require_own(&self) -> Result<()> {
+        if self
+            .by
+            .as_ref()
+            .is_some_and(|(person, _)| person.is_coach(self.coach_id))
+        {
+            return Ok(());
+        }
+        Err(
+            Conflict::InvalidState("only the coach can do this, in their own browser".to_owned())
+                .into(),
+        )
+    }
+}
+
+/// The connection through which we cause for a coach, if it keeps their time and works.
+async fn usable(app: &App, coach: &coach::Model) -> Result<Link> {
+    let link = connection::find_live(app, coach.id)
+        .await?
+        .ok_or_else(not_connected)?;
+    if coach.scheduler != Scheduler::CalCom {
+        return Err(account(
+            "this coach's time is not kept by Cal.com",
+            Action::Migrate,
+        ));
+    }
+    if link.health == Health::Broken {
+        Err(broken(&link))
+    } else {
+        Ok(link)
+    }
+}
+
+fn broken(link: &Link) -> Error {
+    let usual = match link.kind {
+        Kind::ApiKey => Action::ReplaceKey,
+        Kind::ManagedUser => Action::Provision,
+        Kind::OAuth | Kind::Observed => Action::Reconnect,
+    };
+    account(
+        "Cal.com no longer accepts the connected account",
+        connection::action(link).unwrap_or(usual),
+    )
+}
+
+fn not_connected() -> Error {
+    account("no Cal.com account is connected", Action::Connect)
+}
+
+fn account(message: &'static str, action: Action) -> Error {
+    Conflict::Account { message, action }.into()
+}
+
+pub(super) fn refused(message: &'static str) -> Error {
+    Conflict::Refused(message).into()
+}
+
+/// An app as people call it.
+fn label(app: &str) -> String {
+    match app {
+        "google_calendar" => "a Google calendar".to_owned(),
+        "office365_calendar" => "an Office 365 calendar".to_owned(),
+        "apple_calendar" => "an Apple calendar".to_owned(),
+        "google-meet" => "Google Meet".to_owned(),
+        "zoom" => "Zoom".to_owned(),
+        "msteams" => "Office 365 video".to_owned(),
+        "" => "the app".to_owned(),
+        app => app.to_owned(),
+    }
+}

@@ -1,0 +1,39 @@
+//! Asking whether an account of calendars works.
+
+use entity::Uuid;
+use providers::Kind;
+
+use super::account_session::{AccountSession, refused};
+use super::calendar::{CalendarAccount, CalendarAccountStatus, require};
+use crate::app::App;
+use crate::domain::{Caller, Result};
+
+/// Has Cal.com try an account now. That it does not work is an outcome.
+///
+/// # Errors
+/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time,
+/// `Refused` for what cannot be tried, `Unavailable`.
+pub async fn check_calendar_account(
+    app: &App,
+    caller: &Caller,
+    coach_id: Option<Uuid>,
+    account_id: Uuid,
+) -> Result<CalendarAccount> {
+    let session = AccountSession::open(app, caller, coach_id).await?;
+    let account = require(&session, account_id).await?;
+    let Some(calendar) = account.app else {
+        return Err(refused("Cal.com cannot try an account of this provider"));
+    };
+    match session
+        .ask(|client, credential| async move { client.check_calendar(&credential, calendar).await })
+        .await
+    {
+        Ok(()) => Ok(account),
+        Err(fault) if fault.kind == Kind::Rejected => Ok(CalendarAccount {
+            status: CalendarAccountStatus::NeedsReconnecting,
+            calendars: None,
+            ..account
+        }),
+        Err(fault) => Err(session.map_error(&fault).await),
+    }
+}

@@ -1,0 +1,360 @@
+//! Moving a coach's time from one scheduler to another.
+//!
+//! What the coach offers and when they work is brought to the new scheduler first; only when all of
+//! it is there does the coach's time change hands. Cut off in the middle it is asked for again, and
+//! goes on: nothing is made twice. Bookings are not touched. Each stays with the scheduler that
+//! granted it until it is over, keeps its identity and history, and goes on taking its time here.
+
+use entity::booking::{self, Status};
+use entity::coach::{self, Scheduler};
+use entity::event_type::{self, Visibility};
+use entity::{Uuid, schedule};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder,
+};
+
+use super::Account;
+use super::sync::{How, Stopped, mark_synced, push, push_schedule_to, told};
+use crate::app::App;
+use crate::domain::coach::{acting_for, lock, require};
+use crate::domain::connection::Purpose;
+use crate::domain::{Caller, Conflict, Error, Result, audit};
+
+/// Where a coach's time is to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "MigrationTarget")]
+pub enum Target {
+    /// By Courtside itself.
+    Native,
+    /// In the coach's connected account at Cal.com.
+    #[graphql(name = "CALCOM")]
+    CalCom,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The caller's own profile when left out.
+    pub coach_id: Option<Uuid>,
+    pub to: Target,
+    /// Tell what would be done, and do nothing.
+    pub dry_run: bool,
+}
+
+/// What a step was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "MigrationSubject")]
+pub enum Subject {
+    /// Weekly hours with the dates to come on which they do not hold.
+    Schedule,
+    /// Something that can be booked.
+    EventType,
+}
+
+/// What was done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
+#[graphql(name = "MigrationOutcome")]
+pub enum Outcome {
+    /// Made at the new scheduler.
+    Created,
+    /// Found there under the same name, and made to say the same.
+    Adopted,
+    /// Was there, and was made to say the same.
+    Updated,
+    /// Could not be brought there.
+    Failed,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub subject: Subject,
+    /// Of the schedule or event type.
+    pub id: Uuid,
+    pub name: String,
+    pub outcome: Outcome,
+    /// Why it failed.
+    pub message: Option<String>,
+}
+
+/// What a migration did, or would do.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub coach: coach::Model,
+    pub dry_run: bool,
+    /// Whether the coach's time is kept where it was wanted now.
+    pub is_done: bool,
+    pub steps: Vec<Step>,
+    /// Coming bookings that stay with the scheduler that granted them.
+    pub bookings_kept: u64,
+}
+
+/// Moves a coach's time to another scheduler. Of the caller's own profile, or, for staff, of any.
+///
+/// # Errors
+/// `NotFound` for another coach; `InvalidState` when no account is connected, or there are no hours
+/// to work by; `Unavailable` when Cal.com does not answer. What was brought there by then stays,
+/// and asking again goes on from there.
+pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
+    let (person, coach_id) = acting_for(caller, wanted.coach_id)?;
+    let coach = require(app.db.read(), coach_id).await?;
+    if coach.default_schedule_id.is_none() {
+        return Err(Conflict::InvalidState(
+            "the coach has no hours; make a schedule first".to_owned(),
+        )
+        .into());
+    }
+    let steps = match wanted.to {
+        Target::Native => Vec::new(),
+        Target::CalCom => {
+            let account = Account::of_coach(
+                app,
+                coach_id,
+                Purpose::EventType.asked_by(Some(person.user_id)),
+            )
+            .await?;
+            let account = account.ok_or_else(|| {
+                Conflict::InvalidState("connect an account at Cal.com first".to_owned())
+            })?;
+            if wanted.dry_run {
+                plan(app, &account, &coach).await?
+            } else {
+                bring(app, &account, &coach).await?
+            }
+        }
+    };
+    let bookings_kept = kept(app, coach_id, wanted.to).await?;
+    let is_whole = steps.iter().all(|step| step.outcome != Outcome::Failed);
+    let coach = if is_whole && !wanted.dry_run {
+        hand_over(app, caller, coach_id, wanted.to).await?
+    } else {
+        coach
+    };
+    let is_done = coach.scheduler == wanted.to.scheduler();
+    Ok(Report {
+        coach,
+        dry_run: wanted.dry_run,
+        is_done,
+        steps,
+        bookings_kept,
+    })
+}
+
+impl Target {
+    const fn scheduler(self) -> Scheduler {
+        match self {
+            Self::Native => Scheduler::Native,
+            Self::CalCom => Scheduler::CalCom,
+        }
+    }
+}
+
+/// Schedules and event types that go along.
+async fn luggage(
+    app: &App,
+    coach: &coach::Model,
+) -> Result<(Vec<schedule::Model>, Vec<event_type::Model>)> {
+    let event_types = event_type::Entity::find()
+        .filter(event_type::Column::CoachId.eq(coach.id))
+        .filter(event_type::Column::Visibility.ne(Visibility::Archived))
+        .order_by_asc(event_type::Column::CreatedAt)
+        .order_by_asc(event_type::Column::Id)
+        .all(app.db.read())
+        .await?;
+    let used = event_types
+        .iter()
+        .filter_map(|event_type| event_type.schedule_id)
+        .chain(coach.default_schedule_id);
+    let schedules = schedule::Entity::find()
+        .filter(schedule::Column::Id.is_in(used))
+        .order_by_asc(schedule::Column::Id)
+        .all(app.db.read())
+        .await?;
+    Ok((schedules, event_types))
+}
+
+async fn bring(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<Vec<Step>> {
+    let (schedules, event_types) = luggage(app, coach).await?;
+    let mut steps = Vec::new();
+    for row in schedules {
+        let outcome = outcome(
+            push_schedule_to(app, account, &row)
+                .await
+                .map(|(_, how)| how),
+        )?;
+        steps.push(step(Subject::Schedule, row.id, row.name, outcome));
+    }
+    for row in event_types {
+        let pushed = match push(app, account, &row).await {
+            Ok(Some((there, how))) => {
+                mark_synced(app, &row, &there, None).await?;
+                Ok(how)
+            }
+            Ok(None) => continue,
+            Err(stopped) => Err(stopped),
+        };
+        steps.push(step(
+            Subject::EventType,
+            row.id,
+            row.title,
+            outcome(pushed)?,
+        ));
+    }
+    Ok(steps)
+}
+
+async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<Vec<Step>> {
+    let (schedules, event_types) = luggage(app, coach).await?;
+    let silent = |fault| Error::from(Silent::from(fault));
+    let (hours, offers) = (
+        account.schedules().await.map_err(silent)?,
+        account.event_types().await.map_err(silent)?,
+    );
+    let states =
+        super::sync::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>())
+            .await?;
+    let mut steps = Vec::new();
+    for row in schedules {
+        let known = states
+            .get(&row.id)
+            .and_then(|known| known.external_id.clone());
+        let outcome = if hours
+            .iter()
+            .any(|theirs| Some(theirs.id.to_string()) == known)
+        {
+            Outcome::Updated
+        } else if hours.iter().any(|theirs| theirs.name == row.name) {
+            Outcome::Adopted
+        } else {
+            Outcome::Created
+        };
+        steps.push(step(Subject::Schedule, row.id, row.name, (outcome, None)));
+    }
+    for row in event_types {
+        let known = row.provider_event_type_id.clone();
+        let outcome = if offers
+            .iter()
+            .any(|theirs| Some(theirs.id.to_string()) == known)
+        {
+            Outcome::Updated
+        } else if offers.iter().any(|theirs| theirs.slug == row.slug) {
+            Outcome::Adopted
+        } else {
+            Outcome::Created
+        };
+        steps.push(step(Subject::EventType, row.id, row.title, (outcome, None)));
+    }
+    Ok(steps)
+}
+
+fn step(
+    subject: Subject,
+    id: Uuid,
+    name: String,
+    (outcome, message): (Outcome, Option<String>),
+) -> Step {
+    Step {
+        subject,
+        id,
+        name,
+        outcome,
+        message,
+    }
+}
+
+/// Cal.com said nothing that could be worked with.
+struct Silent(providers::Error);
+
+impl From<providers::Error> for Silent {
+    fn from(fault: providers::Error) -> Self {
+        Self(fault)
+    }
+}
+
+impl From<Silent> for Error {
+    fn from(Silent(fault): Silent) -> Self {
+        tracing::info!(error = %fault, "a migration could not go on");
+        match fault.kind {
+            providers::Kind::Unauthorized => Conflict::InvalidState(
+                "Cal.com does not accept the connected account; connect it again".to_owned(),
+            )
+            .into(),
+            _ => Self::Unavailable("Cal.com does not answer at present; try again later"),
+        }
+    }
+}
+
+/// What is told of an object. Silence ends the whole migration, a refusal does not.
+fn outcome(pushed: Result<How, Stopped>) -> Result<(Outcome, Option<String>)> {
+    use providers::Kind;
+
+    match pushed {
+        Ok(How::Created) => Ok((Outcome::Created, None)),
+        Ok(How::Adopted) => Ok((Outcome::Adopted, None)),
+        Ok(How::Updated) => Ok((Outcome::Updated, None)),
+        Err(Stopped::Here(Error::Conflict(why))) => Ok((Outcome::Failed, Some(why.to_string()))),
+        Err(Stopped::Here(error)) => Err(error),
+        Err(Stopped::There(fault)) => match fault.kind {
+            Kind::Rejected | Kind::Conflict | Kind::NotFound => {
+                Ok((Outcome::Failed, Some(told(&fault))))
+            }
+            _ => Err(Silent::from(fault).into()),
+        },
+    }
+}
+
+/// Coming bookings that are with another scheduler than the one that is wanted.
+async fn kept(app: &App, coach_id: Uuid, to: Target) -> Result<u64> {
+    Ok(booking::Entity::find_real()
+        .filter(booking::Column::CoachId.eq(coach_id))
+        .filter(booking::Column::Scheduler.ne(to.scheduler()))
+        .filter(booking::Column::Status.is_in(Status::ACTIVE))
+        .filter(booking::Column::EndsAt.gt(app.clock.now()))
+        .count(app.db.read())
+        .await?)
+}
+
+async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Result<coach::Model> {
+    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    let actor_id = caller.require_person()?.user_id;
+    let coach = app
+        .db
+        .write(move |txn| {
+            let correlation_id = correlation_id.clone();
+            Box::pin(async move {
+                let found = lock(txn, coach_id).await?;
+                if found.scheduler == to.scheduler() {
+                    return Ok(found);
+                }
+                let version = found.version + 1;
+                let mut row = found.into_active_model();
+                row.scheduler = Set(to.scheduler());
+                row.version = Set(version);
+                row.updated_at = Set(now);
+                let row = row.update(&**txn).await?;
+                let action = match to {
+                    Target::Native => "coach.migrate_to_native",
+                    Target::CalCom => "coach.migrate_to_calcom",
+                };
+                audit::record(
+                    txn,
+                    Some(actor_id),
+                    action,
+                    &format!("coach_{}", coach_id.simple()),
+                    now,
+                    &correlation_id,
+                )
+                .await?;
+                if to == Target::CalCom {
+                    super::sync::absences_took_over(txn, &row, now, &correlation_id).await?;
+                    super::sync::catch_up(txn, &row, now, &correlation_id).await?;
+                }
+                Ok(row)
+            })
+        })
+        .await?;
+    app.slots.invalidate(coach_id);
+    Ok(coach)
+}

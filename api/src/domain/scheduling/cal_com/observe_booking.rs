@@ -1,0 +1,190 @@
+//! From a booking as Cal.com's API shows it to what that says about which uid.
+
+use chrono::SubsecRound;
+use providers::cal_com::{self as wire, BookingStatus, normalised_email};
+
+use crate::domain::scheduling::observation::{
+    Attendee, Fact, Observation, Offer, Organizer, READ, SUCCEEDED, Standing, absent,
+};
+
+/// What a booking that was read says. A booking with seats says something about each of them.
+pub(crate) fn observe_booking(booking: &wire::Booking) -> Vec<Observation> {
+    let seats: Vec<&wire::Attendee> = booking
+        .attendees
+        .iter()
+        .filter(|attendee| attendee.seat_uid.is_some())
+        .collect();
+    let mut observations: Vec<Observation> = if seats.is_empty() {
+        let guests = guests_of(booking);
+        // Whoever was invited to a time that it no longer has is to be told of the new one.
+        let stands =
+            booking.rescheduled_to_uid.is_none() && booking.status != BookingStatus::Canceled;
+        let guests = guests
+            .iter()
+            .filter(|_| stands)
+            .map(|guest| Observation::guest(&booking.uid, guest));
+        std::iter::once(read(
+            booking,
+            String::new(),
+            booking.attendees.first(),
+            false,
+        ))
+        .chain(guests)
+        .collect()
+    } else {
+        let seat = |attendee: &&wire::Attendee| {
+            Some(read(booking, address(attendee)?, Some(*attendee), true))
+        };
+        seats.iter().filter_map(seat).collect()
+    };
+    observations.extend(
+        booking
+            .attendees
+            .iter()
+            .filter(|attendee| attendee.absent)
+            .filter_map(|attendee| {
+                let fact = Fact {
+                    at: changed_at(booking),
+                    number: booking.id,
+                    no_show: Some(true),
+                    ..Fact::default()
+                };
+                Some(Observation {
+                    uid: booking.uid.clone(),
+                    seat: String::new(),
+                    kind: absent(&address(attendee)?),
+                    fact,
+                })
+            }),
+    );
+    observations.extend(
+        booking
+            .rescheduled_to_uid
+            .iter()
+            .map(|successor| Observation {
+                uid: successor.clone(),
+                seat: String::new(),
+                kind: SUCCEEDED.to_owned(),
+                fact: Fact {
+                    previous_uid: Some(booking.uid.clone()),
+                    ..Fact::default()
+                },
+            }),
+    );
+    observations
+}
+
+/// The addresses of the guests as people know them: beside those, there are Cal.com's own for
+/// people of the platform.
+pub(super) fn guests_of(booking: &wire::Booking) -> Vec<String> {
+    let shown = booking
+        .answers
+        .get("displayGuests")
+        .and_then(serde_json::Value::as_array);
+    let shown = shown.map(|guests| {
+        guests
+            .iter()
+            .filter_map(serde_json::Value::as_str)
+            .map(normalised_email)
+            .collect()
+    });
+    shown.unwrap_or_else(|| {
+        booking
+            .guests
+            .iter()
+            .map(|guest| normalised_email(guest))
+            .collect()
+    })
+}
+
+fn address(attendee: &wire::Attendee) -> Option<String> {
+    attendee.email.as_deref().map(normalised_email)
+}
+
+/// When the row changed last, by Cal.com's clock: of two readings the later one is the one with the
+/// later change.
+fn changed_at(booking: &wire::Booking) -> Option<chrono::DateTime<chrono::Utc>> {
+    booking
+        .updated_at
+        .or(booking.created_at)
+        .map(|instant| instant.trunc_subsecs(3))
+}
+
+fn read(
+    booking: &wire::Booking,
+    seat: String,
+    attendee: Option<&wire::Attendee>,
+    seated: bool,
+) -> Observation {
+    let host = booking.hosts.first();
+    let video_url = booking
+        .metadata
+        .get("videoCallUrl")
+        .filter(|url| url.starts_with("http"));
+    let is_video = |place: &&String| Some(*place) == video_url;
+    let length = (booking.ends_at - booking.starts_at).num_minutes();
+    let fact = Fact {
+        at: changed_at(booking),
+        number: booking.id,
+        previous_uid: booking
+            .rescheduled_from_uid
+            .clone()
+            .filter(|uid| *uid != booking.uid),
+        lineage_key: booking
+            .ics_uid
+            .clone()
+            .filter(|_| booking.recurring_uid.is_none()),
+        standing: standing(booking),
+        starts_at: Some(booking.starts_at.trunc_subsecs(3)),
+        ends_at: Some(booking.ends_at.trunc_subsecs(3)),
+        offer: Some(Offer {
+            id: booking.event_type_id.map(|id| id.to_string()),
+            slug: booking.event_type_slug.clone(),
+            title: None,
+            length_minutes: Some(length),
+        }),
+        organizer: host.map(|host| Organizer {
+            id: host.id.map(|id| id.to_string()),
+            name: host.name.clone(),
+            email: host.email.as_deref().map(normalised_email),
+            username: host.username.clone(),
+            time_zone: host.time_zone.clone(),
+        }),
+        attendee: attendee.and_then(|attendee| {
+            Some(Attendee {
+                email: address(attendee)?,
+                name: Some(attendee.name.clone()).filter(|name| !name.is_empty()),
+                time_zone: attendee.time_zone.clone(),
+            })
+        }),
+        location: booking.location.clone().filter(|place| !is_video(&place)),
+        video_url: video_url.cloned(),
+        seats: seated.then_some(1),
+        reason: booking.cancellation_reason.clone(),
+        by: booking
+            .canceled_by
+            .as_deref()
+            .or(booking.rescheduled_by.as_deref())
+            .map(normalised_email),
+        request_id: super::request_id(&booking.metadata),
+        ..Fact::default()
+    };
+    Observation {
+        uid: booking.uid.clone(),
+        seat,
+        kind: READ.to_owned(),
+        fact,
+    }
+}
+
+/// A booking that was moved reads as canceled: what counts is said about its successor.
+fn standing(booking: &wire::Booking) -> Option<Standing> {
+    match &booking.status {
+        _ if booking.rescheduled_to_uid.is_some() => None,
+        BookingStatus::Accepted => Some(Standing::Accepted),
+        BookingStatus::Pending => Some(Standing::Pending),
+        BookingStatus::Canceled => Some(Standing::Canceled),
+        BookingStatus::Rejected => Some(Standing::Rejected),
+        BookingStatus::Other(_) => None,
+    }
+}

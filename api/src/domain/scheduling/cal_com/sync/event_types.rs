@@ -1,0 +1,273 @@
+//! Carrying an event type to its coach's calendar.
+
+use chrono::{DateTime, Utc};
+use entity::coach::Scheduler;
+use entity::event_type::{ActiveModel, Column, Entity, Model, Visibility};
+use entity::sync_state::{self as row, State, Subject};
+use entity::{Uuid, coach};
+use providers::Error as Fault;
+use providers::cal_com::{EventType, Refusal};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::state::{self, failed, find, fingerprint, put};
+use super::{again, is_final, schedules, told};
+use crate::app::App;
+use crate::domain::connection::{PROVIDER, Purpose};
+use crate::domain::scheduling::cal_com::{Account, Offer};
+use crate::domain::{Conflict, Error, Result};
+
+/// How an object came to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Created,
+    /// It was there under the same slug, of a run that was cut off or of their own making.
+    Adopted,
+    Updated,
+}
+
+/// Carries an event type as it is now to its coach's calendar, if that keeps the coach's time.
+///
+/// # Errors
+/// When trying again may help; what does not help is kept, for the coach to see.
+pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
+    let Some(event_type) = Entity::find_by_id(event_type_id).one(app.db.read()).await? else {
+        return Ok(());
+    };
+    let coach = coach::Entity::find_by_id(event_type.coach_id)
+        .one(app.db.read())
+        .await?;
+    if coach.is_none_or(|coach| coach.scheduler != Scheduler::CalCom) {
+        return Ok(());
+    }
+    let Some(account) = Account::of_coach(app, event_type.coach_id, Purpose::EventType).await?
+    else {
+        return failed(
+            app,
+            event_type_id,
+            State::Failed,
+            "no Cal.com account is connected".to_owned(),
+        )
+        .await;
+    };
+    let pushed = push(app, &account, &event_type).await;
+    match pushed {
+        Ok(Some((there, _))) => mark_synced(app, &event_type, &there, None).await,
+        Ok(None) => Ok(()),
+        Err(Stopped::There(fault)) if is_final(&fault) => {
+            tracing::info!(event_type.id = %event_type_id, error = %fault, "an event type was refused");
+            failed(app, event_type_id, State::Failed, told(&fault)).await
+        }
+        Err(Stopped::There(fault)) => {
+            failed(app, event_type_id, State::Pending, told(&fault)).await?;
+            Err(again(fault))
+        }
+        Err(Stopped::Here(error)) => Err(error),
+    }
+}
+
+/// What stood in the way.
+pub(crate) enum Stopped {
+    There(Fault),
+    Here(Error),
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::There(fault)
+    }
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Here(error)
+    }
+}
+
+/// Writes an event type there. What was never there and is archived here is not brought there:
+/// `None`.
+///
+/// # Errors
+/// What stood in the way. Doing it again is harmless: a slug is looked for before it is used.
+pub(crate) async fn push(
+    app: &App,
+    account: &Account<'_>,
+    event_type: &Model,
+) -> Result<Option<(EventType, How)>, Stopped> {
+    let (there, how) = match there(account, event_type).await? {
+        Some(found) => found,
+        None if event_type.visibility == Visibility::Archived => return Ok(None),
+        None => {
+            let change = change(app, account, event_type, None).await?;
+            match account.create_event_type(&change).await {
+                Ok(made) => return Ok(Some((made, How::Created))),
+                // Somebody was faster, or an answer was lost.
+                Err(fault) if fault.refusal == Some(Refusal::DuplicateSlug) => {
+                    let found = by_slug(account, &event_type.slug).await?.ok_or(fault)?;
+                    (found, How::Adopted)
+                }
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    };
+    require_free(app, event_type, there.id).await?;
+    let change = change(app, account, event_type, Some(&there)).await?;
+    Ok(Some((
+        account.update_event_type(there.id, &change).await?,
+        how,
+    )))
+}
+
+async fn there(
+    account: &Account<'_>,
+    event_type: &Model,
+) -> Result<Option<(EventType, How)>, Fault> {
+    if let Some(id) = their_id(event_type) {
+        match account.event_type(id).await {
+            Ok(found) => return Ok(Some((found, How::Updated))),
+            Err(fault) if fault.refusal == Some(Refusal::UnknownEventType) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(by_slug(account, &event_type.slug)
+        .await?
+        .map(|found| (found, How::Adopted)))
+}
+
+pub(super) fn their_id(event_type: &Model) -> Option<i64> {
+    let is_theirs = event_type.provider.as_deref() == Some(PROVIDER);
+    event_type
+        .provider_event_type_id
+        .as_deref()
+        .filter(|_| is_theirs)?
+        .parse()
+        .ok()
+}
+
+async fn by_slug(account: &Account<'_>, slug: &str) -> Result<Option<EventType>, Fault> {
+    Ok(account
+        .event_types()
+        .await?
+        .into_iter()
+        .find(|theirs| theirs.slug == slug))
+}
+
+async fn change(
+    app: &App,
+    account: &Account<'_>,
+    event_type: &Model,
+    there: Option<&EventType>,
+) -> Result<providers::cal_com::EventTypeChange, Stopped> {
+    let mut change = Offer::from(event_type).change(there);
+    if let Some(id) = event_type.schedule_id {
+        change.settings.schedule_id = Some(schedules::id_there(app, account, id).await?);
+    }
+    Ok(change)
+}
+
+/// One event type there stands for one here.
+async fn require_free(app: &App, event_type: &Model, their_id: i64) -> Result<()> {
+    let other = Entity::find_by_provider_id(PROVIDER, &their_id.to_string())
+        .filter(Column::Id.ne(event_type.id))
+        .one(app.db.read())
+        .await?;
+    match other {
+        None => Ok(()),
+        Some(other) => Err(Conflict::InvalidState(format!(
+            "the event type at Cal.com with this slug belongs to another one here, {}",
+            other.slug
+        ))
+        .into()),
+    }
+}
+
+/// Remembers that both sides say the same now.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn mark_synced(
+    app: &App,
+    event_type: &Model,
+    there: &EventType,
+    message: Option<String>,
+) -> Result<()> {
+    let (now, id, version, coach_id) = (
+        app.clock.now(),
+        event_type.id,
+        event_type.version,
+        event_type.coach_id,
+    );
+    let (their_id, theirs) = (there.id.to_string(), fingerprint(&Offer::from(there)));
+    app.db
+        .write(move |txn| {
+            let (their_id, theirs, message) = (their_id.clone(), theirs.clone(), message.clone());
+            Box::pin(async move {
+                let Some(current) = Entity::find_by_id(id).one(&**txn).await? else {
+                    return Ok(());
+                };
+                let link = ActiveModel {
+                    provider: Set(Some(PROVIDER.to_owned())),
+                    provider_event_type_id: Set(Some(their_id.clone())),
+                    ..Default::default()
+                };
+                Entity::update_many()
+                    .set(link)
+                    .filter(Column::Id.eq(id))
+                    .exec(&**txn)
+                    .await?;
+                let found = find(&**txn, id).await?;
+                let before =
+                    found.unwrap_or_else(|| state::blank(Subject::EventType, id, coach_id, now));
+                let agreed = Agreed {
+                    external_id: their_id,
+                    theirs,
+                    version,
+                    is_latest: current.version == version,
+                };
+                let is_latest = agreed.is_latest;
+                put(txn, agreed.over(before, message, now)).await?;
+                if is_latest {
+                    Ok(())
+                } else {
+                    state::event_type_changed(txn, &current, now, "sync").await
+                }
+            })
+        })
+        .await?;
+    app.slots.invalidate(coach_id);
+    Ok(())
+}
+
+/// What both sides agree on.
+pub(super) struct Agreed {
+    pub(super) external_id: String,
+    pub(super) theirs: String,
+    pub(super) version: i64,
+    /// It has not changed here meanwhile.
+    pub(super) is_latest: bool,
+}
+
+impl Agreed {
+    pub(super) fn over(
+        self,
+        before: row::Model,
+        message: Option<String>,
+        now: DateTime<Utc>,
+    ) -> row::Model {
+        row::Model {
+            external_id: Some(self.external_id),
+            theirs: Some(self.theirs),
+            version: self.version,
+            state: if self.is_latest {
+                State::Synced
+            } else {
+                State::Pending
+            },
+            message,
+            looked_at: Some(now),
+            synced_at: Some(now),
+            updated_at: now,
+            ..before
+        }
+    }
+}

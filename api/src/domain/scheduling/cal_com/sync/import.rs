@@ -1,0 +1,172 @@
+//! Taking over what a coach offers at Cal.com.
+
+use std::collections::HashSet;
+
+use entity::event_type::{Column, Entity, Model, Visibility};
+use entity::sync_state::Subject;
+use entity::{Uuid, coach};
+use providers::cal_com::EventType;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+
+use super::{again, pull, state};
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::coach::{acting_for, lock};
+use crate::domain::connection::{PROVIDER, Purpose};
+use crate::domain::scheduling::cal_com::{Account, Offer};
+use crate::domain::{Caller, Conflict, Error, Result, event_type as offers};
+use crate::outbox::job::{self, Job};
+
+/// What came of an import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// New here, all UNLISTED, or linked with what had the same slug.
+    pub event_types: Vec<Model>,
+    pub skipped: Vec<Skipped>,
+}
+
+/// What was not taken over.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    pub title: String,
+    pub reason: String,
+}
+
+/// Most event types of a coach.
+const MOST: usize = 200;
+
+/// Makes an unlisted event type of each one at Cal.com that is not known here; one with a slug that
+/// is known here is linked with it, and ours is pushed there. Safe to ask for again.
+///
+/// # Errors
+/// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account,
+/// `Unavailable` when Cal.com does not answer.
+pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Import> {
+    let (person, coach_id) = acting_for(caller, coach_id)?;
+    let account = Account::of_coach(
+        app,
+        coach_id,
+        Purpose::EventType.asked_by(Some(person.user_id)),
+    )
+    .await?;
+    let account = account
+        .ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
+    let there = account
+        .event_types()
+        .await
+        .map_err(again)
+        .map_err(pull::not_now)?;
+    let mut done = Import {
+        event_types: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for theirs in there {
+        let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+        let (title, id) = (theirs.title.clone(), entity::new_id());
+        let taken = app
+            .db
+            .write(move |txn| {
+                let (theirs, correlation_id) = (theirs.clone(), correlation_id.clone());
+                Box::pin(async move {
+                    let coach = lock(txn, coach_id).await?;
+                    take(
+                        txn,
+                        &coach,
+                        &theirs,
+                        offers::blank(id, coach_id, now),
+                        &correlation_id,
+                    )
+                    .await
+                })
+            })
+            .await;
+        match taken {
+            Ok(row) => done.event_types.extend(row),
+            Err(Error::Invalid(wrong)) => {
+                let what = wrong
+                    .first()
+                    .map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
+                done.skipped.push(Skipped {
+                    title,
+                    reason: what.unwrap_or_default(),
+                });
+            }
+            Err(Error::Conflict(why)) => done.skipped.push(Skipped {
+                title,
+                reason: why.to_string(),
+            }),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+async fn take(
+    txn: &Txn,
+    coach: &coach::Model,
+    theirs: &EventType,
+    blank: Model,
+    correlation_id: &str,
+) -> Result<Option<Model>> {
+    let (now, their_id) = (blank.created_at, theirs.id.to_string());
+    if Entity::find_by_provider_id(PROVIDER, &their_id)
+        .one(&**txn)
+        .await?
+        .is_some()
+    {
+        return Ok(None);
+    }
+    let ours = Entity::find()
+        .filter(Column::CoachId.eq(coach.id))
+        .all(&**txn)
+        .await?;
+    if let Some(same) = ours
+        .iter()
+        .find(|row| row.slug == theirs.slug && row.provider_event_type_id.is_none())
+    {
+        let mut row = same.clone().into_active_model();
+        row.provider = sea_orm::Set(Some(PROVIDER.to_owned()));
+        row.provider_event_type_id = sea_orm::Set(Some(their_id));
+        let row = row.update(&**txn).await?;
+        job::enqueue(
+            txn,
+            &Job::PushEventType {
+                event_type_id: row.id,
+            },
+            now,
+            correlation_id,
+        )
+        .await?;
+        return Ok(Some(row));
+    }
+    if ours.len() >= MOST {
+        return Err(
+            Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into(),
+        );
+    }
+    let mut row = blank;
+    row.visibility = Visibility::Unlisted;
+    Offer::from(theirs).apply(&mut row);
+    row.slug = free_slug(
+        &row.slug,
+        &ours.iter().map(|row| row.slug.as_str()).collect(),
+    );
+    offers::require_sound(&row)?;
+    (row.provider, row.provider_event_type_id) = (Some(PROVIDER.to_owned()), Some(their_id));
+    let row = row.into_active_model().reset_all().insert(&**txn).await?;
+    let before = state::blank(Subject::EventType, row.id, coach.id, now);
+    state::put(
+        txn,
+        pull::agreed(theirs, row.version).over(before, None, now),
+    )
+    .await?;
+    Ok(Some(row))
+}
+
+fn free_slug(slug: &str, taken: &HashSet<&str>) -> String {
+    let numbered = (2..).map(|number| format!("{slug}-{number}"));
+    let all = std::iter::once(slug.to_owned()).chain(numbered);
+    all.into_iter()
+        .find(|slug| !taken.contains(slug.as_str()))
+        .expect("numbers do not end")
+}

@@ -1,0 +1,232 @@
+//! Carrying hours to their coach's calendar.
+
+use chrono_tz::Tz;
+use entity::coach::Scheduler;
+use entity::sync_state::{self as known, State, Subject};
+use entity::{Uuid, coach, schedule, schedule_override};
+use providers::cal_com::{Refusal, Schedule, ScheduleChange};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::event_types::{Agreed, Stopped};
+use super::state::{self, failed, find, fingerprint, put};
+use super::{absences, again, is_final, told};
+use crate::app::App;
+use crate::domain::connection::Purpose;
+use crate::domain::scheduling::cal_com::{Account, Week};
+use crate::domain::{Error, Result, absence};
+
+/// How hours came to be there.
+pub(crate) use super::event_types::How;
+
+/// Carries hours as they are now to their coach's calendar, if that keeps the coach's time.
+///
+/// # Errors
+/// When trying again may help; what does not help is kept, for the coach to see.
+pub async fn push_schedule(app: &App, schedule_id: Uuid) -> Result<()> {
+    let Some(row) = schedule::Entity::find_by_id(schedule_id)
+        .one(app.db.read())
+        .await?
+    else {
+        return Ok(());
+    };
+    let coach = coach::Entity::find_by_id(row.coach_id)
+        .one(app.db.read())
+        .await?;
+    if coach.is_none_or(|coach| coach.scheduler != Scheduler::CalCom) {
+        return Ok(());
+    }
+    let Some(account) = Account::of_coach(app, row.coach_id, Purpose::Schedule).await? else {
+        return failed(
+            app,
+            schedule_id,
+            State::Failed,
+            "no Cal.com account is connected".to_owned(),
+        )
+        .await;
+    };
+    match push(app, &account, &row).await {
+        Ok(_) => Ok(()),
+        Err(Stopped::There(fault)) if is_final(&fault) => {
+            failed(app, schedule_id, State::Failed, told(&fault)).await
+        }
+        Err(Stopped::There(fault)) => {
+            failed(app, schedule_id, State::Pending, told(&fault)).await?;
+            Err(again(fault))
+        }
+        Err(Stopped::Here(error)) => Err(error),
+    }
+}
+
+/// The number of hours of ours there; they are pushed there first when they are not there yet.
+pub(super) async fn id_there(
+    app: &App,
+    account: &Account<'_>,
+    schedule_id: Uuid,
+) -> Result<i64, Stopped> {
+    let known = find(app.db.read(), schedule_id)
+        .await?
+        .and_then(|row| row.external_id?.parse().ok());
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let row = schedule::Entity::find_by_id(schedule_id)
+        .one(app.db.read())
+        .await
+        .map_err(Error::from)?;
+    let row = row.ok_or(Error::NotFound("schedule"))?;
+    Ok(push(app, account, &row).await?.0.id)
+}
+
+/// Writes hours there and remembers it. The coach's default schedule becomes theirs.
+///
+/// # Errors
+/// What stood in the way. Doing it again is harmless: hours are looked for by name before they are
+/// made.
+pub(crate) async fn push(
+    app: &App,
+    account: &Account<'_>,
+    row: &schedule::Model,
+) -> Result<(Schedule, How), Stopped> {
+    let week = week_there(app, row).await?;
+    let coach = crate::domain::coach::require(app.db.read(), row.coach_id).await?;
+    let is_default = coach.default_schedule_id == Some(row.id);
+    let states = known::Entity::find_by_coach(row.coach_id, Subject::Schedule)
+        .all(app.db.read())
+        .await
+        .map_err(Error::from)?;
+    let ours = |schedule: &Schedule| {
+        let of_it = |known: &&known::Model| {
+            known
+                .external_id
+                .as_ref()
+                .is_some_and(|id| *id == schedule.id.to_string())
+        };
+        states.iter().find(of_it).map(|known| known.id)
+    };
+    let all = account.schedules().await?;
+    // One of the same name is taken for ours, unless it is another one of ours.
+    let namesake = |schedule: &&Schedule| schedule.name == row.name && ours(schedule).is_none();
+    let (found, how) = match all.iter().find(|schedule| ours(schedule) == Some(row.id)) {
+        Some(found) => (Some(found.id), How::Updated),
+        None => (
+            all.iter().find(namesake).map(|found| found.id),
+            How::Adopted,
+        ),
+    };
+    let change = week.change();
+    let done = match found {
+        // What is the default there stays so: there has to be one.
+        Some(id) => {
+            let change = ScheduleChange {
+                is_default: is_default.then_some(true),
+                ..change
+            };
+            match account.update_schedule(id, &change).await {
+                Err(fault) if fault.refusal == Some(Refusal::UnknownSchedule) => {
+                    return Err(fault.into());
+                }
+                outcome => (outcome?, how),
+            }
+        }
+        None => {
+            let change = ScheduleChange {
+                is_default: Some(is_default),
+                ..change
+            };
+            (account.create_schedule(&change).await?, How::Created)
+        }
+    };
+    mark_synced(app, row, &done.0, None).await?;
+    Ok(done)
+}
+
+/// What both sides can say about hours of ours.
+pub(super) async fn week(app: &App, row: &schedule::Model) -> Result<Week> {
+    let today = today(app, row)?;
+    let dates = schedule_override::Entity::find()
+        .filter(schedule_override::Column::ScheduleId.eq(row.id))
+        .filter(schedule_override::Column::Date.gte(today))
+        .order_by_asc(schedule_override::Column::Date)
+        .all(app.db.read())
+        .await?;
+    Ok(Week::ours(row, &dates, today))
+}
+
+/// What is to be said there: the same, closed where the coach is away and that is not said in
+/// another way.
+pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week> {
+    let own = week(app, row).await?;
+    if absences::number_in_organization(app, row.coach_id)
+        .await?
+        .is_some()
+    {
+        return Ok(own);
+    }
+    let (coach, today) = (
+        crate::domain::coach::require(app.db.read(), row.coach_id).await?,
+        today(app, row)?,
+    );
+    Ok(own.without(
+        &absence::away(app.db.read(), &coach, before(today)).await?,
+        today,
+    ))
+}
+
+/// A day that is over here may go on elsewhere.
+fn before(day: chrono::NaiveDate) -> chrono::NaiveDate {
+    day.checked_sub_days(chrono::Days::new(1)).unwrap_or(day)
+}
+
+/// The day that it is where the hours are.
+pub(super) fn today(app: &App, row: &schedule::Model) -> Result<chrono::NaiveDate> {
+    let zone: Tz = row
+        .time_zone
+        .parse()
+        .map_err(|error| Error::internal("a schedule's zone", error))?;
+    Ok(app.clock.now().with_timezone(&zone).date_naive())
+}
+
+/// A fingerprint of hours of theirs. Days that are over are in it: that one more is over is no
+/// change.
+pub(super) fn of_theirs(there: &Schedule) -> String {
+    fingerprint(&Week::theirs(there, chrono::NaiveDate::MIN))
+}
+
+/// Remembers that both sides say the same now.
+pub(super) async fn mark_synced(
+    app: &App,
+    row: &schedule::Model,
+    there: &Schedule,
+    message: Option<String>,
+) -> Result<()> {
+    let (now, id, version, coach_id) = (app.clock.now(), row.id, row.version, row.coach_id);
+    let (their_id, theirs) = (there.id.to_string(), of_theirs(there));
+    app.db
+        .write(move |txn| {
+            let (their_id, theirs, message) = (their_id.clone(), theirs.clone(), message.clone());
+            Box::pin(async move {
+                let Some(current) = schedule::Entity::find_by_id(id).one(&**txn).await? else {
+                    return Ok(());
+                };
+                let found = find(&**txn, id).await?;
+                let before =
+                    found.unwrap_or_else(|| state::blank(Subject::Schedule, id, coach_id, now));
+                let agreed = Agreed {
+                    external_id: their_id,
+                    theirs,
+                    version,
+                    is_latest: current.version == version,
+                };
+                let is_latest = agreed.is_latest;
+                put(txn, agreed.over(before, message, now)).await?;
+                if is_latest {
+                    Ok(())
+                } else {
+                    state::schedule_changed(txn, &current, now, "sync").await
+                }
+            })
+        })
+        .await?;
+    app.slots.invalidate(coach_id);
+    Ok(())
+}

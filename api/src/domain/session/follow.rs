@@ -1,0 +1,135 @@
+//! Keeping the session in step with its booking: it exists from the first confirmation on, and
+//! never snapshots without its booking.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::Uuid;
+use entity::booking::{self, Status};
+use entity::session::{Attendance, Entity, Model, Status as At};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+
+use crate::db::Txn;
+use crate::domain::{Cause, Result};
+
+/// How long before its booked start a session may be begun.
+pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
+
+/// What a session follows from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain) struct BookingSnapshot {
+    status: Status,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+}
+
+impl BookingSnapshot {
+    pub(in crate::domain) fn of(booking: &booking::Model) -> Self {
+        Self {
+            status: booking.status,
+            starts_at: booking.starts_at,
+            ends_at: booking.ends_at,
+        }
+    }
+}
+
+/// Takes the session of a booking through everything that its booking has passed through. A new
+/// booking has none yet.
+pub(in crate::domain) async fn follow_booking(
+    txn: &Txn,
+    cause: &Cause,
+    (booking_id, is_new): (Uuid, bool),
+    snapshots: &[BookingSnapshot],
+) -> Result<()> {
+    let found = if is_new {
+        None
+    } else {
+        Entity::find_by_booking(booking_id).one(&**txn).await?
+    };
+    let version = found.as_ref().map_or(0, |session| session.version);
+    let session = snapshots.iter().fold(found.clone(), |session, snapshot| {
+        next(session, booking_id, *snapshot, cause.now)
+    });
+    let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else {
+        return Ok(());
+    };
+    let row = Model {
+        version: version + 1,
+        updated_at: cause.now,
+        ..session
+    }
+    .into_active_model()
+    .reset_all();
+    if found.is_some() {
+        row.update(&**txn).await?;
+    } else {
+        row.insert(&**txn).await?;
+    }
+    Ok(())
+}
+
+/// The session after its booking has come to snapshot so.
+fn next(
+    session: Option<Model>,
+    booking_id: Uuid,
+    booking: BookingSnapshot,
+    now: DateTime<Utc>,
+) -> Option<Model> {
+    let wanted = match (
+        booking.status,
+        session.as_ref().map(|session| session.status),
+    ) {
+        (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
+        // Begun a little early, and then moved away.
+        (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > now + EARLIEST_START => {
+            At::Upcoming
+        }
+        (Status::Completed, None | Some(At::Upcoming | At::InProgress | At::Canceled)) => {
+            outcome(session.as_ref())
+        }
+        (status, Some(At::Upcoming | At::InProgress | At::Completed | At::NoShow))
+            if !matches!(status, Status::Confirmed | Status::Completed) =>
+        {
+            At::Canceled
+        }
+        _ => return session,
+    };
+    let mut session = session.unwrap_or_else(|| Model {
+        id: entity::new_id(),
+        booking_id,
+        status: wanted,
+        coach_attendance: Attendance::Unknown,
+        client_attendance: Attendance::Unknown,
+        started_at: None,
+        ended_at: None,
+        rating: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    });
+    session.status = wanted;
+    if wanted == At::Upcoming {
+        session.coach_attendance = Attendance::Unknown;
+        session.client_attendance = Attendance::Unknown;
+        (session.started_at, session.ended_at) = (None, None);
+    }
+    if is_over(wanted) && session.ended_at.is_none() {
+        session.ended_at = Some(booking.ends_at);
+    }
+    Some(session)
+}
+
+/// How a session that is over went, by what is known of who came.
+pub(crate) fn outcome(session: Option<&Model>) -> At {
+    match session {
+        Some(session)
+            if [session.coach_attendance, session.client_attendance]
+                .contains(&Attendance::Absent) =>
+        {
+            At::NoShow
+        }
+        _ => At::Completed,
+    }
+}
+
+fn is_over(status: At) -> bool {
+    matches!(status, At::Completed | At::NoShow)
+}

@@ -1,0 +1,243 @@
+//! From a stored delivery to its effect, in one transaction.
+//!
+//! What comes is written down as facts first, then the booking is derived from all the facts there
+//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
+//! Where Cal.com itself leaves gaps, so do we until its truth is read back: cancelling a whole
+//! series sends one message, for its first occurrence; the others stay as they are here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use entity::booking_event::{ActorKind, Source};
+use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
+use entity::{Uuid, provider_booking};
+use providers::cal_com::webhook::{Event, parse};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::app::App;
+use crate::db::Txn;
+use crate::domain::booking::{self, remote::ingest::ingest};
+use crate::domain::scheduling::cal_com::{PROVIDER, observe_event};
+use crate::domain::{Cause, Conflict, Error, Result};
+use crate::outbox;
+
+/// How long a transaction goes on taking deliveries: whoever writes history waits for it, also
+/// where there are many writers.
+const LONGEST: Duration = Duration::from_millis(100);
+/// Longest failure that is kept with a delivery.
+const FAILURE: usize = 500;
+
+/// Turns stored deliveries into what they say, one after the other. Those that are taken together
+/// share a transaction for as long as it keeps nobody waiting. Doing it again changes nothing.
+///
+/// # Errors
+/// When the database fails; it is to be tried again then. A delivery that can never be understood
+/// is marked DEAD instead.
+pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
+    let mut left = &delivery_ids[..];
+    while !left.is_empty() {
+        let (done, processed) = process_some(app, left.into()).await?;
+        left = &left[done..];
+        for delivery in processed {
+            announce(app, delivery).await;
+        }
+    }
+    Ok(())
+}
+
+/// The first of these deliveries, at least one; gives how many.
+async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Vec<Processed>)> {
+    let now = app.clock.now();
+    let deadline = now + app.deadlines.payment;
+    app.db
+        .write(move |txn| {
+            let delivery_ids = Arc::clone(&delivery_ids);
+            Box::pin(async move {
+                outbox::enter(txn).await?;
+                let (began, mut done, mut processed) = (Instant::now(), 0, Vec::new());
+                for delivery_id in &*delivery_ids {
+                    processed.extend(
+                        process_in(txn, *delivery_id, now, deadline)
+                            .await
+                            .map_err(again)?,
+                    );
+                    done += 1;
+                    if txn.is_in_the_way() || began.elapsed() >= LONGEST {
+                        break;
+                    }
+                }
+                Ok((done, processed))
+            })
+        })
+        .await
+}
+
+async fn announce(app: &App, delivery: Processed) {
+    let took = (app.clock.now() - delivery.received_at)
+        .to_std()
+        .unwrap_or_default();
+    app.metrics
+        .webhook_projected(PROVIDER, &delivery.trigger, took);
+    if let Some(booking_id) = delivery.booking_id
+        && let Err(error) = booking::invalidate_slots(app, booking_id).await
+    {
+        // It is done all the same, and what is known of free time grows old by itself.
+        tracing::warn!(%error, booking.id = %booking_id, "free time could not be put in doubt");
+    }
+}
+
+/// A delivery whose effect there is now.
+struct Processed {
+    booking_id: Option<Uuid>,
+    trigger: String,
+    received_at: DateTime<Utc>,
+}
+
+/// Whoever took the time between our looking and our writing has committed by now: looking again
+/// finds them.
+fn again(error: Error) -> Error {
+    match error {
+        Error::Conflict(
+            Conflict::SlotTaken | Conflict::ClientBusy | Conflict::VerificationExists,
+        ) => Error::lost_race(),
+        error => error,
+    }
+}
+
+/// Gives nothing for a delivery that has had its effect before.
+async fn process_in(
+    txn: &Txn,
+    delivery_id: Uuid,
+    now: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+) -> Result<Option<Processed>> {
+    let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
+    let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else {
+        return Ok(None);
+    };
+    let outcome = match parse(&delivery.body) {
+        Ok(event) => carry_out(txn, event, &delivery, (now, deadline)).await?,
+        Err(error) => Outcome {
+            status: Status::Dead,
+            booking_id: None,
+            failure: Some(error.to_string()),
+        },
+    };
+    let booking_id = outcome.booking_id;
+    close(txn, delivery.id, outcome, now).await?;
+    Ok(Some(Processed {
+        booking_id,
+        trigger: delivery.trigger,
+        received_at: delivery.received_at,
+    }))
+}
+
+/// Where a delivery ends.
+struct Outcome {
+    status: Status,
+    booking_id: Option<Uuid>,
+    failure: Option<String>,
+}
+
+impl Outcome {
+    fn of(status: Status, booking_id: Option<Uuid>) -> Self {
+        Self {
+            status,
+            booking_id,
+            failure: None,
+        }
+    }
+}
+
+async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Result<()> {
+    let row = ActiveModel {
+        status: Set(outcome.status),
+        booking_id: Set(outcome.booking_id),
+        failure: Set(outcome
+            .failure
+            .map(|failure| failure.chars().take(FAILURE).collect())),
+        processed_at: Set(Some(now)),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(row)
+        .filter(webhook_delivery::Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+async fn carry_out(
+    txn: &Txn,
+    event: Event,
+    delivery: &Model,
+    (now, deadline): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Outcome> {
+    match event {
+        Event::Unknown { .. } => Ok(Outcome::of(Status::Unknown, None)),
+        Event::OtherBooking { booking_uid, .. } => {
+            let booking_id = match booking_uid {
+                Some(uid) => booking_of(txn, &uid).await?,
+                None => None,
+            };
+            Ok(Outcome::of(Status::Ignored, booking_id))
+        }
+        Event::Booking { .. } | Event::NoShow { .. } | Event::Meeting { .. } => {
+            let cause = Cause {
+                by: ActorKind::Provider,
+                actor_id: None,
+                source: Source::Webhook,
+                correlation_id: delivery.correlation_id.clone(),
+                now,
+            };
+            let booking_id = ingest(
+                txn,
+                &cause,
+                observe_event(event, delivery.sent_at),
+                deadline,
+            )
+            .await?;
+            let booking_id = match (booking_id, &delivery.uid) {
+                (None, Some(uid)) => booking_of(txn, uid).await?,
+                (found, _) => found,
+            };
+            Ok(Outcome::of(Status::Processed, booking_id))
+        }
+        _ => Ok(Outcome::of(Status::Ignored, None)),
+    }
+}
+
+/// The booking that a uid belongs to; of a group, any of its seats.
+async fn booking_of(txn: &Txn, uid: &str) -> Result<Option<Uuid>> {
+    use provider_booking::Column;
+
+    let row = provider_booking::Entity::find()
+        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Uid.eq(uid))
+        .filter(Column::BookingId.is_not_null())
+        .one(&**txn)
+        .await?;
+    Ok(row.and_then(|row| row.booking_id))
+}
+
+/// Marks a delivery whose job has been given up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(app: &App, delivery_id: Uuid, error: &str) -> Result<()> {
+    let row = ActiveModel {
+        status: Set(Status::Dead),
+        failure: Set(Some(error.chars().take(FAILURE).collect())),
+        processed_at: Set(Some(app.clock.now())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(row)
+        .filter(webhook_delivery::Column::Id.eq(delivery_id))
+        .filter(webhook_delivery::Column::Status.eq(Status::Received))
+        .exec(app.db.write_one())
+        .await?;
+    Ok(())
+}
