@@ -1,7 +1,7 @@
-//! JSON for documents whose meaning must not depend on the parser.
+//! A strict JSON reader that rejects repeated names.
 //!
-//! `{"sub":"alice","sub":"bob"}` is Alice to one parser and Bob to another. A signed document with
-//! a repeated name is therefore refused, at any depth. Nesting is bounded by serde_json at 128.
+//! Parsers disagree about `{"sub":"alice","sub":"bob"}`, so a signed document with a repeated name
+//! is refused, at any depth. serde_json limits the nesting to 128.
 
 use std::fmt;
 

@@ -328,7 +328,11 @@ pub(super) fn unreadable(error: &VaultError) -> Unusable {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report(app: &App, lent: &Lent, error: &providers::Error) -> Result<(), Error> {
+pub async fn report(
+    app: &App,
+    lent: &Lent,
+    error: &providers::cal_com::Error,
+) -> Result<(), Error> {
     match error.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
         Some(Refusal::InvalidApiKey) => {

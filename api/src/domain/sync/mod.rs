@@ -34,7 +34,8 @@ pub(super) use carry::{How, Stopped, carry, keep};
 pub(super) use mirror::{catch_up, event_type_changed, schedule_changed};
 pub(super) use schedules::carry as carry_schedule;
 
-use providers::{Error as Fault, Kind};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 
 use super::Error;
 

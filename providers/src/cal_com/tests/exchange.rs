@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::cal_com::{Client, Credential, OAuthClient, PlatformClient, Settings, policy};
-use crate::http::{Answer, Unobserved};
+use crate::http::{NoopObserver, Response};
 
 /// The client id in all recordings.
 pub(super) const PLATFORM: &str = "cltestclientlab0000000000";
@@ -27,7 +27,7 @@ pub(super) struct Exchange {
     headers: Vec<(String, String)>,
     pub(super) sent: Option<Value>,
     pub(super) status: u16,
-    answer_headers: Vec<(String, String)>,
+    response_headers: Vec<(String, String)>,
     pub(super) answer: Value,
 }
 
@@ -76,7 +76,7 @@ fn read(path: &Path) -> Option<Exchange> {
         headers: headers(request),
         sent: request.get("body").filter(|body| !body.is_null()).cloned(),
         status: u16::try_from(file["response"]["status"].as_u64()?).ok()?,
-        answer_headers: headers(&file["response"]),
+        response_headers: headers(&file["response"]),
         answer: file["response"].get("body").cloned().unwrap_or(Value::Null),
     })
 }
@@ -123,19 +123,19 @@ impl Exchange {
         }
     }
 
-    /// The answer as `http` would hand it on.
-    pub(super) fn as_answer(&self) -> Answer {
+    /// The response as `http` would return it.
+    pub(super) fn response(&self) -> Response {
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.answer_headers {
+        for (name, value) in &self.response_headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
             headers.insert(name, HeaderValue::from_str(value).expect("a value"));
         }
         let status = StatusCode::from_u16(self.status).expect("a status");
-        Answer {
+        Response {
             status,
             headers,
             body: Bytes::from(self.body()),
-            doubtful: false,
+            earlier_attempt_unknown: false,
         }
     }
 
@@ -201,8 +201,8 @@ pub(super) fn client(
     let mut policy = policy();
     policy.retries.attempts = 1;
     // Pacing has tests of its own.
-    policy.pace.share = 1000.0;
-    policy.pace.burst = 1000.0;
+    policy.rate_limit.share = 1000.0;
+    policy.rate_limit.burst = 1000.0;
     policy.limits.read = Duration::from_secs(5);
     let app_url = "http://app.cal.test".to_owned();
     let settings = Settings {
@@ -213,7 +213,7 @@ pub(super) fn client(
         organization_id: Some(1),
         policy,
     };
-    Client::new(settings, Arc::new(Unobserved)).expect("a client")
+    Client::new(settings, Arc::new(NoopObserver)).expect("a client")
 }
 
 /// What the client sent.
@@ -346,7 +346,7 @@ pub(super) fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> 
 impl Exchange {
     /// Without the quota of the day it was recorded.
     pub(super) fn whole_answer(&self) -> Vec<u8> {
-        let mut headers = self.answer_headers.clone();
+        let mut headers = self.response_headers.clone();
         headers.retain(|(name, _)| !name.starts_with("x-ratelimit"));
         answer(self.status, &headers, &self.body())
     }
@@ -364,7 +364,7 @@ impl Exchange {
             headers: Vec::new(),
             sent: None,
             status,
-            answer_headers: vec![json],
+            response_headers: vec![json],
             answer,
         }
     }

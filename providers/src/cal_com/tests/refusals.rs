@@ -1,9 +1,10 @@
 //! What every recorded refusal means.
 
 use super::exchange::Exchange;
+use crate::cal_com::Error;
 use crate::cal_com::Refusal;
 use crate::cal_com::Refusal::*;
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 
 /// A success is read, a refusal means what the table says, and neither `Display` nor `Debug` tells
 /// anything personal.

@@ -9,9 +9,9 @@ use super::compare::assert_same;
 use super::exchange::{Exchange, all, serve};
 use super::refusals::expected;
 use super::{inputs, results};
-use crate::cal_com::answer::read;
+use crate::cal_com::Error;
+use crate::cal_com::response::read;
 use crate::cal_com::*;
-use crate::error::Error;
 
 /// Requests that the client cannot or must not make; their answers are read all the same.
 const ANSWER_ONLY: [(&str, &str); 36] = [
@@ -120,7 +120,7 @@ async fn every_recorded_exchange_is_sent_and_read_as_recorded() {
 #[test]
 fn answers_to_what_we_never_ask_are_read() {
     for exchange in all().iter().filter(|exchange| answer_only(exchange)) {
-        let result = read("GET /v2/never", exchange.as_answer()).map(drop);
+        let result = read("GET /v2/never", exchange.response()).map(drop);
         if exchange.status == 303 {
             assert_eq!(
                 result.map_err(|error| error.kind),

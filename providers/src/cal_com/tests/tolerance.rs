@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::exchange::{all, answer, client, json as json_answer, serve_once};
 use crate::Kind;
-use crate::cal_com::lax::FromValue;
+use crate::cal_com::Error;
 use crate::cal_com::*;
-use crate::error::Error;
+use crate::lenient::FromValue;
 
 fn recorded(name: &str) -> Value {
     let exchange = all()

@@ -19,7 +19,7 @@ fn bare() -> Value {
     json!({ "uid": "u1", "startTime": "2026-12-01T14:00:00Z", "endTime": "2026-12-01T15:00:00Z" })
 }
 
-fn booking(change: impl FnOnce(&mut Value)) -> Result<Booking, crate::Error> {
+fn booking(change: impl FnOnce(&mut Value)) -> Result<Booking, crate::cal_com::Error> {
     let mut payload = bare();
     change(&mut payload);
     match parse(envelope("BOOKING_CREATED", payload).to_string().as_bytes())? {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::exchange::Exchange;
 use crate::Kind;
+use crate::cal_com::Error;
 use crate::cal_com::Refusal;
-use crate::cal_com::answer::read;
-use crate::error::Error;
+use crate::cal_com::response::read;
 
 fn refused(status: u16, document: Value) -> Error {
     read(
         "POST /v2/bookings",
-        Exchange::invented(status, document).as_answer(),
+        Exchange::invented(status, document).response(),
     )
     .map(drop)
     .expect_err("a refusal")
@@ -145,15 +145,15 @@ fn a_uid_stays_out_of_debug() {
 #[test]
 fn a_refused_repetition_leaves_the_outcome_of_the_first_attempt_open() {
     let document = json!({ "status": "error", "error": { "code": "X", "message": "Schedule with ID=1 does not exist." } });
-    for doubtful in [false, true] {
-        let mut answer = Exchange::invented(404, document.clone()).as_answer();
-        answer.doubtful = doubtful;
+    for unknown in [false, true] {
+        let mut answer = Exchange::invented(404, document.clone()).response();
+        answer.earlier_attempt_unknown = unknown;
         let error = read("DELETE /v2/schedules/{id}", answer)
             .map(drop)
             .expect_err("a refusal");
         assert_eq!(
             (error.kind, error.outcome_unknown()),
-            (Kind::NotFound, doubtful)
+            (Kind::NotFound, unknown)
         );
     }
 }
