@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_an_instant_is_the_same_instant() {
+    fn every_format_of_an_instant_is_read() {
         let noon = DateTime::from_timestamp(1_796_126_400, 0);
         for value in [
             json!("2026-12-01T12:00:00Z"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_in_strings_and_floats() {
+    fn numbers_are_read_from_strings_and_floats() {
         for (value, expected) in [
             (json!(60), Some(60)),
             (json!(60.0), Some(60)),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_items_are_left_out_and_the_rest_stays() {
+    fn invalid_items_are_skipped() {
         let texts = Vec::<String>::from_value(json!(["a", null, 1, {}, true, "b\u{0}"]));
         assert_eq!(
             texts,

@@ -118,9 +118,9 @@ fn secret_header(text: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn digest(sort: &str, secret: &str) -> String {
+fn digest(kind: &str, secret: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(sort);
+    hash.update(kind);
     hash.update([0]);
     hash.update(secret);
     hex::encode(&hash.finalize()[..16])

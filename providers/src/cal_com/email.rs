@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_clients_own_suffix_is_taken_off() {
+    fn only_the_clients_own_suffix_is_removed() {
         let client = Some("cl1");
         assert_eq!(
             plain_email("ann+cl1@example.com", client),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn comparison_ignores_case_and_margins_only() {
+    fn comparison_ignores_case_and_surrounding_whitespace_only() {
         assert_eq!(
             normalised_email(" Ann+Tag@Example.COM\n"),
             "ann+tag@example.com"

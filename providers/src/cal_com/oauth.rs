@@ -63,7 +63,7 @@ pub struct OAuthTokens {
     pub expires_in: Duration,
     /// `None` when a refresh returns no new one: then the old one stays valid. About 30 days.
     pub refresh: Option<SecretString>,
-    /// The granted scopes, if the response tells.
+    /// The granted scopes, if the response contains them.
     pub scope: Option<String>,
 }
 
@@ -125,7 +125,7 @@ impl Client {
             ("code_verifier", verifier.0.expose_secret()),
         ];
         match self.token(client, &new).await {
-            Err(error) if absent(&error) => {
+            Err(error) if is_missing_route(&error) => {
                 self.exchange_code_at_client(code, Some(verifier)).await
             }
             other => other,
@@ -143,7 +143,7 @@ impl Client {
             ("refresh_token", refresh.expose_secret()),
         ];
         match self.token(client, &new).await {
-            Err(error) if absent(&error) => self.refresh_oauth_at_client(refresh).await,
+            Err(error) if is_missing_route(&error) => self.refresh_oauth_at_client(refresh).await,
             other => other,
         }
     }
@@ -222,7 +222,7 @@ impl Client {
     }
 }
 
-fn absent(error: &Error) -> bool {
+fn is_missing_route(error: &Error) -> bool {
     error.refusal == Some(Refusal::UnknownRoute)
 }
 

@@ -90,7 +90,7 @@ impl Request {
     }
 
     pub(super) fn at(self, name: &'static str, value: Option<DateTime<Utc>>) -> Self {
-        self.maybe(name, value.map(spelt))
+        self.maybe(name, value.map(rfc3339))
     }
 
     /// Adds several values as one parameter, separated by commas.
@@ -178,7 +178,7 @@ impl Request {
 }
 
 /// The RFC 3339 format that Cal.com expects.
-pub(super) fn spelt(instant: DateTime<Utc>) -> String {
+pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_family_has_its_version() {
+    fn every_route_family_has_its_version() {
         for (path, expected) in [
             ("/v2/slots", Some("2024-09-04")),
             ("/v2/slots/reservations/{uid}", Some("2024-09-04")),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_cannot_name_another_route() {
+    fn an_id_cannot_change_the_route() {
         let api = Url::parse("http://cal.test/api/").expect("a URL");
         let call = |uid: &str| {
             let quota = Quota {

@@ -12,8 +12,8 @@ use crate::http::Response;
 use crate::lenient::FromValue;
 use crate::provider::Provider;
 
-/// How long Cal.com blocks a credential after a 429 without a header that tells.
-const BLOCKED_FOR: Duration = Duration::from_secs(60);
+/// How long Cal.com blocks a credential after a 429, if no header contains it.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The data of a successful response.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub(super) fn read(route: &'static str, response: Response) -> Result<Data, Erro
     }
     let mut document = object(route, response)?;
     if document.get("status").and_then(Value::as_str) != Some("success") {
-        return Err(malformed(route, "a success that does not call itself one"));
+        return Err(malformed(route, "a 2xx without the status \"success\""));
     }
     Ok(Data {
         route,
@@ -153,7 +153,7 @@ fn document(route: &'static str, response: Response) -> Result<Map<String, Value
         (429, document) => {
             let failure = document.and_then(|document| Failure::read(code, &document));
             let kind = Kind::RateLimited {
-                retry_after: Some(blocked_for(&headers)),
+                retry_after: Some(retry_after(&headers)),
             };
             Err(refused(route, code, kind, failure.as_ref(), None))
         }
@@ -168,7 +168,10 @@ fn document(route: &'static str, response: Response) -> Result<Map<String, Value
         _ if by_status == Some(Kind::Unavailable) => {
             Err(refused(route, code, Kind::Unavailable, None, None))
         }
-        _ => Err(malformed(route, &format!("{code} and no error of theirs"))),
+        _ => Err(malformed(
+            route,
+            &format!("{code} without an error of Cal.com"),
+        )),
     }
 }
 
@@ -189,7 +192,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// `Retry-After` (not sent today), else the end of the window, else the documented time.
-fn blocked_for(headers: &HeaderMap) -> Duration {
+fn retry_after(headers: &HeaderMap) -> Duration {
     let seconds = |value: &http::HeaderValue| {
         value
             .to_str()
@@ -199,12 +202,13 @@ fn blocked_for(headers: &HeaderMap) -> Duration {
             .ok()
             .map(Duration::from_secs)
     };
-    let told = headers.get(header::RETRY_AFTER).and_then(seconds);
+    let header = headers.get(header::RETRY_AFTER).and_then(seconds);
     let mut resets = headers
         .iter()
         .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-reset"));
-    told.or_else(|| resets.find_map(|(_, value)| seconds(value)))
-        .unwrap_or(BLOCKED_FOR)
+    header
+        .or_else(|| resets.find_map(|(_, value)| seconds(value)))
+        .unwrap_or(DEFAULT_RETRY_AFTER)
 }
 
 /// `detail` contains the status, Cal.com's code and our name of the refusal. Cal.com's message is

@@ -41,10 +41,10 @@ pub struct Hours {
     #[serde(serialize_with = "weekdays")]
     pub days: Vec<Weekday>,
     /// The start.
-    #[serde(rename = "startTime", serialize_with = "wall")]
+    #[serde(rename = "startTime", serialize_with = "serialize_time")]
     pub starts: NaiveTime,
     /// The end. Midnight at the end of a day is 23:59 here.
-    #[serde(rename = "endTime", serialize_with = "wall")]
+    #[serde(rename = "endTime", serialize_with = "serialize_time")]
     pub ends: NaiveTime,
 }
 
@@ -55,10 +55,10 @@ pub struct DayOverride {
     /// The date, in the schedule's zone.
     pub date: NaiveDate,
     /// The start.
-    #[serde(rename = "startTime", serialize_with = "wall")]
+    #[serde(rename = "startTime", serialize_with = "serialize_time")]
     pub starts: NaiveTime,
     /// The end. Start and end at 00:00 mean a day off.
-    #[serde(rename = "endTime", serialize_with = "wall")]
+    #[serde(rename = "endTime", serialize_with = "serialize_time")]
     pub ends: NaiveTime,
 }
 
@@ -177,7 +177,7 @@ impl Client {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]
-fn wall<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_time<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time.format("%H:%M"))
 }
 

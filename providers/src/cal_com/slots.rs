@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::request::{Request, spelt};
+use super::request::{Request, rfc3339};
 use crate::cal_com::Error;
 use crate::lenient::{FromValue, Lenient, object};
 
@@ -149,8 +149,8 @@ impl Client {
         query: &SlotQuery,
     ) -> Result<Vec<Slot>, Error> {
         let request = Request::read("GET /v2/slots")
-            .query("start", spelt(query.from))
-            .query("end", spelt(query.to));
+            .query("start", rfc3339(query.from))
+            .query("end", rfc3339(query.to));
         let request = target(request, &query.target)
             .maybe("duration", query.length_in_minutes)
             .maybe("bookingUidToReschedule", query.reschedule_uid.as_ref())
@@ -312,7 +312,7 @@ impl FromValue for Slot {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Held {
+struct ReservationWire {
     reservation_uid: Lenient<String>,
     event_type_id: Lenient<i64>,
     slot_start: Lenient<DateTime<Utc>>,
@@ -322,7 +322,7 @@ struct Held {
 
 impl FromValue for Reservation {
     fn from_value(value: Value) -> Option<Self> {
-        let held: Held = object(value)?;
+        let held: ReservationWire = object(value)?;
         Some(Self {
             uid: held.reservation_uid.filled()?,
             event_type_id: held.event_type_id.0,

@@ -20,9 +20,9 @@ pub struct Claims {
     pub azp: String,
     /// When the token expires. A connection that outlives the request must end then.
     pub expires_at: DateTime<Utc>,
-    /// When it becomes valid, if the token tells.
+    /// When it becomes valid, if the token contains it.
     pub not_before: Option<DateTime<Utc>>,
-    /// When it was issued, if the token tells.
+    /// When it was issued, if the token contains it.
     pub issued_at: Option<DateTime<Utc>>,
     /// The person's active organisation.
     pub organization: Option<Organization>,
@@ -31,7 +31,7 @@ pub struct Claims {
     /// The primary address. Only present when the session token is customised with an `email`
     /// claim.
     pub email: Option<String>,
-    /// Whether Clerk has verified `email`. False when the token does not tell.
+    /// Whether Clerk has verified `email`. False when the token does not contain it.
     pub email_verified: bool,
     /// The name. Only present when the session token is customised with a `name` claim.
     pub name: Option<String>,
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn customised_claims_are_optional_and_trimmed() {
+    fn custom_claims_are_optional_and_trimmed() {
         let bare = read(|_| {}).expect("the least a session token has");
         assert_eq!(
             (bare.email, bare.email_verified, bare.name),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_the_wrong_type_is_refused_not_skipped() {
+    fn a_claim_of_the_wrong_type_is_refused() {
         for (name, value) in [
             ("email", json!(["ann@example.com"])),
             ("email_verified", json!("true")),

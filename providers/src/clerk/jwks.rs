@@ -288,7 +288,7 @@ impl State {
         })
     }
 
-    /// Keeps the object of an unchanged key, so that tokens verified with it stay in the token cache.
+    /// Keeps the object of an unchanged key, so that tokens verified with it stay cached.
     fn install(&mut self, mut keys: HashMap<String, Arc<Key>>, now: DateTime<Utc>) {
         if let Some(before) = self.set.take() {
             for (kid, old) in before.by_kid {
@@ -306,9 +306,9 @@ impl State {
     }
 }
 
-/// Whether `now` is less than `span` before or after `at`. Callers read the clock before they queue,
-/// so `now` may be slightly earlier; and a clock that is set back must not block fetches for as long as
-/// it was ahead.
+/// Whether `now` is less than `span` before or after `at`. Callers read the clock before they
+/// queue, so `now` may be slightly earlier; and a clock that is set back must not block fetches for
+/// as long as it was ahead.
 fn within(at: DateTime<Utc>, now: DateTime<Utc>, span: TimeDelta) -> bool {
     (now - at).abs() < span
 }

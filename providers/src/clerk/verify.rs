@@ -221,11 +221,11 @@ impl Verifier {
             // tokens.
             let key = self.keys.find(&entry.kid, now).await?;
             if Arc::ptr_eq(&key, &entry.key) {
-                let verdict = self.check_times(&entry.claims, now);
-                if verdict == Err(TokenError::Expired) {
+                let checked = self.check_times(&entry.claims, now);
+                if checked == Err(TokenError::Expired) {
                     self.cache.remove(&fingerprint);
                 }
-                return verdict.map(|()| entry.claims);
+                return checked.map(|()| entry.claims);
             }
             self.cache.remove(&fingerprint);
         }

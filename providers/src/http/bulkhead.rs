@@ -30,7 +30,7 @@ impl Bulkhead {
         &self,
         deadline: Instant,
     ) -> Result<SemaphorePermit<'_>, BulkheadFull> {
-        // The semaphore is fair: a released permit goes to the first waiter, so this cannot overtake.
+        // The semaphore is fair: a released permit goes to the first waiter, so none is overtaken.
         if let Ok(permit) = self.permits.try_acquire() {
             return Ok(permit);
         }

@@ -1,7 +1,7 @@
 //! One HTTP exchange, without retries, queues or interpretation.
 //!
-//! reqwest's defaults are unsafe for a server: no timeout, ten redirects, the proxy of the environment
-//! and bodies of any size. All of these are overridden here.
+//! reqwest's defaults are unsafe for a server: no timeout, ten redirects, the proxy of the
+//! environment and bodies of any size. All of these are overridden here.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

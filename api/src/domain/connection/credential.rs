@@ -328,11 +328,7 @@ pub(super) fn unreadable(error: &VaultError) -> Unusable {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report(
-    app: &App,
-    lent: &Lent,
-    error: &providers::cal_com::Error,
-) -> Result<(), Error> {
+pub async fn report(app: &App, lent: &Lent, error: &cal_com::Error) -> Result<(), Error> {
     match error.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
         Some(Refusal::InvalidApiKey) => {

@@ -171,7 +171,7 @@ pub struct Page {
     pub bookings: Vec<Booking>,
     /// The number of unreadable bookings of this page, which are left out and logged.
     pub unreadable: usize,
-    /// The total number, if the response tells.
+    /// The total number, if the response contains it.
     pub total: Option<i64>,
     /// Whether there is a next page: its `skip` is larger by the size of this page, unreadable ones
     /// included.

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_without_calendars_says_why() {
+    fn an_unreadable_account_has_its_error() {
         let integration = json!({ "type": "google_calendar", "email": "" });
         let calendar = json!({ "externalId": "a", "isSelected": true, "readOnly": false, "email": "ann@example.com" });
         let well = json!({ "integration": integration, "credentialId": 7, "calendars": [calendar], "primary": calendar });

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::request::{Request, spelt};
+use super::request::{Request, rfc3339};
 use crate::cal_com::Error;
 
 pub use parts::{
@@ -148,7 +148,7 @@ impl Client {
         life: PrivateLinkLife,
     ) -> Result<PrivateLink, Error> {
         let body = match life {
-            PrivateLinkLife::Until(end) => json!({ "expiresAt": spelt(end) }),
+            PrivateLinkLife::Until(end) => json!({ "expiresAt": rfc3339(end) }),
             PrivateLinkLife::Uses(count) => json!({ "maxUsageCount": count }),
         };
         let request = Request::once("POST /v2/event-types/{type}/private-links")

@@ -82,7 +82,7 @@ pub struct EventTypeSettings {
     /// For Cal.com's own booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock_time_zone_toggle_on_booking_page: Option<bool>,
-    /// For their own calendar.
+    /// For the user's calendar view at Cal.com.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color: Option<Color>,
     /// Several attendees share a time.

@@ -15,8 +15,8 @@ use crate::error::Kind;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The host is not free: another booking, a buffer or reservation, or outside their hours.
-    /// Cal.com does not tell which. It is also the response to a repeated request for a booking
-    /// that exists.
+    /// Cal.com does not distinguish these. It is also the response to a repeated request for a
+    /// booking that exists.
     SlotTaken,
     /// The start has passed.
     InThePast,

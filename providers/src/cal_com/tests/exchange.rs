@@ -1,4 +1,4 @@
-//! Recorded exchanges, and a server that knows one of them.
+//! Recorded exchanges, and a server that replays one of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::http::{NoopObserver, Response};
 /// The client id in all recordings.
 pub(super) const PLATFORM: &str = "cltestclientlab0000000000";
 
-/// One exchange as it was on the wire.
+/// One recorded exchange.
 pub(super) struct Exchange {
     pub(super) name: String,
     pub(super) method: String,
@@ -31,7 +31,7 @@ pub(super) struct Exchange {
     pub(super) answer: Value,
 }
 
-/// All of them, by name.
+/// All recordings, by name.
 pub(super) fn all() -> Vec<Exchange> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/calcom/exchanges");
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -42,7 +42,7 @@ pub(super) fn all() -> Vec<Exchange> {
     files.iter().filter_map(|file| read(file)).collect()
 }
 
-/// `None` for notes about an exchange.
+/// `None` for a file of notes.
 fn read(path: &Path) -> Option<Exchange> {
     let text = std::fs::read_to_string(path).expect("a text");
     let file: Value = serde_json::from_str(&text).expect("JSON");
@@ -100,7 +100,7 @@ impl Exchange {
         &self.answer["data"]
     }
 
-    /// The body as it was, which for some is a text that is no JSON.
+    /// The recorded body, which is not always JSON.
     fn body(&self) -> Vec<u8> {
         match &self.answer {
             Value::Null => Vec::new(),
@@ -109,7 +109,7 @@ impl Exchange {
         }
     }
 
-    /// With whose credential it was made.
+    /// The credential of the exchange.
     pub(super) fn credential(&self) -> Credential {
         match (
             self.header("authorization"),
@@ -139,13 +139,13 @@ impl Exchange {
         }
     }
 
-    /// A client that is configured as this exchange was made.
+    /// A client configured for this exchange.
     pub(super) fn client(&self, api_url: String) -> Client {
         let (platform, oauth) = (self.platform(), self.oauth());
         client(api_url, platform, oauth)
     }
 
-    /// The same for exchanges that one client can make.
+    /// Equal for exchanges that can share a client.
     pub(super) fn configuration(&self) -> String {
         let platform = self.platform();
         let platform =
@@ -200,7 +200,7 @@ pub(super) fn client(
 ) -> Client {
     let mut policy = policy();
     policy.retries.attempts = 1;
-    // Pacing has tests of its own.
+    // The rate limiter has its own tests.
     policy.rate_limit.share = 1000.0;
     policy.rate_limit.burst = 1000.0;
     policy.limits.read = Duration::from_secs(5);
@@ -216,7 +216,7 @@ pub(super) fn client(
     Client::new(settings, Arc::new(NoopObserver)).expect("a client")
 }
 
-/// What the client sent.
+/// The request that the client sent.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) method: String,
@@ -235,8 +235,8 @@ impl Seen {
     }
 }
 
-/// A server that gives `answer` (a whole answer, head and body) to the next request, and tells what
-/// that was.
+/// A server that sends `answer` (a complete response) to the next request, and returns that
+/// request.
 pub(super) async fn serve_once(answer: Vec<u8>) -> (String, tokio::task::JoinHandle<Seen>) {
     let (url, server) = serve(vec![answer]).await;
     (
@@ -245,7 +245,7 @@ pub(super) async fn serve_once(answer: Vec<u8>) -> (String, tokio::task::JoinHan
     )
 }
 
-/// The same for several requests, one after the other.
+/// The same for several consecutive requests.
 pub(super) async fn serve(answers: Vec<Vec<u8>>) -> (String, tokio::task::JoinHandle<Vec<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -312,7 +312,7 @@ fn parse(head: &str) -> Seen {
     }
 }
 
-/// A whole answer of JSON.
+/// A complete response with a JSON body.
 pub(super) fn json(status: u16, body: &str) -> Vec<u8> {
     answer(
         status,
@@ -344,7 +344,7 @@ pub(super) fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> 
 }
 
 impl Exchange {
-    /// Without the quota of the day it was recorded.
+    /// Without the recorded rate limit headers.
     pub(super) fn whole_answer(&self) -> Vec<u8> {
         let mut headers = self.response_headers.clone();
         headers.retain(|(name, _)| !name.starts_with("x-ratelimit"));
@@ -353,7 +353,7 @@ impl Exchange {
 }
 
 impl Exchange {
-    /// An answer that was not recorded.
+    /// A response that was not recorded.
     pub(super) fn invented(status: u16, answer: Value) -> Self {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         Self {

@@ -1,4 +1,4 @@
-//! From a recorded request to what a caller would have asked for.
+//! Reconstructs the arguments of a call from a recorded request.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::Value;

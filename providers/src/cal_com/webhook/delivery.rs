@@ -26,8 +26,8 @@ pub struct Delivery {
     pub trigger: Trigger,
     /// The trigger's name as received, at most 64 characters; `UNKNOWN` when there was none.
     pub trigger_name: String,
-    /// When Cal.com sent it. `None` when the body does not tell: a template, or `MEETING_*`, whose
-    /// `createdAt` is that of the booking.
+    /// When Cal.com sent it. `None` when the body does not contain it: a template, or
+    /// `MEETING_*`, whose `createdAt` is that of the booking.
     pub created_at: Option<DateTime<Utc>>,
     /// The booking's uid.
     pub uid: Option<String>,

@@ -92,7 +92,7 @@ fn payload<T: DeserializeOwned + Default>(root: &mut Map<String, Value>) -> T {
     root.remove("payload").and_then(object).unwrap_or_default()
 }
 
-fn lacks(trigger: Trigger, field: &str) -> Error {
+fn missing_field(trigger: Trigger, field: &str) -> Error {
     Error::malformed(
         Provider::CalCom,
         format!("{} without a usable {field}", trigger.as_str()),
@@ -117,7 +117,10 @@ fn booking(
     .find(|link| is_web(link));
     let (starts_at, ends_at) = times(trigger, wire.start_time, wire.end_time)?;
     Ok(Booking {
-        uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
+        uid: wire
+            .uid
+            .filled()
+            .ok_or_else(|| missing_field(trigger, "uid"))?,
         id: wire.booking_id.0,
         created_at: created_at.0,
         reschedule_uid: wire.reschedule_uid.filled(),
@@ -168,11 +171,11 @@ fn times(
     start: Lenient<DateTime<Utc>>,
     end: Lenient<DateTime<Utc>>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Error> {
-    let starts_at = start.0.ok_or_else(|| lacks(trigger, "startTime"))?;
+    let starts_at = start.0.ok_or_else(|| missing_field(trigger, "startTime"))?;
     let ends_at = end
         .0
         .filter(|end| *end > starts_at)
-        .ok_or_else(|| lacks(trigger, "endTime"))?;
+        .ok_or_else(|| missing_field(trigger, "endTime"))?;
     Ok((starts_at, ends_at))
 }
 
@@ -270,7 +273,10 @@ fn meeting(
     organizer.id = organizer.id.or(wire.user_id.0);
     organizer.email = organizer.email.or_else(|| wire.user_primary_email.filled());
     let booking = MeetingSnapshot {
-        uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
+        uid: wire
+            .uid
+            .filled()
+            .ok_or_else(|| missing_field(trigger, "uid"))?,
         id: wire.id.0,
         starts_at,
         ends_at,
@@ -302,7 +308,7 @@ fn no_show(mut wire: wire::Mention) -> Result<Event, Error> {
         attendees: people.into_iter().filter_map(attendee).collect(),
         booking_id: wire.booking_id.0,
         booking_uid: mentioned(wire)
-            .ok_or_else(|| lacks(Trigger::BookingNoShowUpdated, "bookingUid"))?,
+            .ok_or_else(|| missing_field(Trigger::BookingNoShowUpdated, "bookingUid"))?,
     })
 }
 

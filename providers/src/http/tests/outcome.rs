@@ -61,7 +61,7 @@ async fn without_tls_nothing_was_applied() {
         (Kind::Unavailable, false),
         "{error}"
     );
-    // Without a body it cannot be told whether the request was sent.
+    // Without a body it is unknown whether the request was sent.
     let empty = Call {
         body: Body::Empty,
         ..call(&url, Safety::Once)

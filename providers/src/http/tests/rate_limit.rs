@@ -7,8 +7,8 @@ use super::*;
 
 const QUOTA: u32 = 60;
 
-/// Enforces a quota as Cal.com does: a window of a minute from the first request, and a block of another
-/// minute for a client that exceeds it.
+/// Enforces a quota as Cal.com does: a window of a minute from the first request, and a block of
+/// another minute for a client that exceeds it.
 struct Throttle {
     window: Option<(Instant, u32)>,
     blocked_until: Option<Instant>,
@@ -46,8 +46,8 @@ fn lines(remaining: u32, reset: Duration) -> String {
     )
 }
 
-/// `calls` at once, from a client that believes the quota to be `configured`. The statuses, in the
-/// order of the answers.
+/// Sends `calls` at once, from a client configured with the quota `configured`. Returns the
+/// statuses in the order of the responses.
 async fn burst(calls: usize, configured: u32, others: u32) -> (Vec<u16>, Server) {
     let mut throttle = Throttle {
         window: None,
@@ -57,7 +57,7 @@ async fn burst(calls: usize, configured: u32, others: u32) -> (Vec<u16>, Server)
     let server = Server::scripted(move |_| throttle.response()).await;
     let rate_limit = RateLimit {
         queue: 10_000,
-        ..RateLimit::default()
+        ..policy().rate_limit
     };
     let (client, recorder) = client(Policy {
         rate_limit,

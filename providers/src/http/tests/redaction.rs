@@ -112,8 +112,8 @@ fn run_in_own_process(test: &str) {
 
 #[tokio::test]
 async fn spans_contain_route_and_outcome_and_no_data_of_the_request() {
-    // tracing caches callsite interest per process and tests run in parallel, so this test needs its
-    // own process.
+    // tracing caches callsite interest per process and tests run in parallel, so this test needs
+    // its own process.
     if !std::env::args().any(|argument| argument == "--exact") {
         return run_in_own_process(
             "http::tests::redaction::spans_contain_route_and_outcome_and_no_data_of_the_request",

@@ -137,7 +137,7 @@ async fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
         let response = client
             .send(short)
             .await
-            .expect("their response, and not one of ours");
+            .expect("the response of the provider, not an error of ours");
         assert_eq!(response.kind(), Some(kind));
         assert_eq!(server.connections(), 1);
         assert!(
