@@ -38,9 +38,9 @@ pub(super) fn client_of(cal: &StandIn, organization_id: Option<i64>) -> provider
 
 fn policy() -> providers::http::Policy {
     let mut policy = providers::cal_com::policy();
-    policy.pace.rest = Duration::from_millis(20);
-    policy.pace.share = 100.0;
-    policy.pace.burst = 100.0;
+    policy.rate_limit.pause = Duration::from_millis(20);
+    policy.rate_limit.share = 100.0;
+    policy.rate_limit.burst = 100.0;
     policy.retries.first_pause = Duration::from_millis(5);
     policy.breaker.pause = Duration::from_millis(50);
     policy
@@ -62,7 +62,7 @@ fn client_with(
         organization_id,
         policy,
     };
-    providers::cal_com::Client::new(settings, Arc::new(providers::http::Unobserved))
+    providers::cal_com::Client::new(settings, Arc::new(providers::http::NoopObserver))
         .expect("the address is one")
 }
 

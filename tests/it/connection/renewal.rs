@@ -166,7 +166,7 @@ async fn a_revoked_token_is_replaced_once(on: On) {
     lend(&app, &row).await.expect("it works");
     assert_eq!(lab.calls("refresh"), 1);
     // Nor does a failure that is not about the token.
-    let unrelated = providers::Error::new(
+    let unrelated = providers::cal_com::Error::new(
         providers::Provider::CalCom,
         providers::Kind::Unauthorized,
         "",

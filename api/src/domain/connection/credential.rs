@@ -338,7 +338,7 @@ pub(super) fn unreadable(error: &VaultError) -> CredentialError {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report(app: &App, lease: &Lease, error: &providers::Error) -> Result<(), Error> {
+pub async fn report(app: &App, lease: &Lease, error: &cal_com::Error) -> Result<(), Error> {
     match error.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
         Some(Refusal::InvalidApiKey) => {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach;
 use entity::connection::{Kind, Model};
+use providers::cal_com::Error;
 use providers::cal_com::{
     Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User,
     normalised_email, plain_email,
 };
-use providers::{Error, Kind as ErrorKind, Provider};
+use providers::{Kind as ErrorKind, Provider};
 use secrecy::SecretString;
 
 use super::store::Owner;

@@ -41,7 +41,8 @@ pub use redirect::Redirects;
 pub use crate::error::Action;
 pub(super) use credential::subject;
 
-use providers::{Error as ProviderError, Kind};
+use providers::Kind;
+use providers::cal_com::Error as ProviderError;
 
 use super::Error;
 use crate::app::App;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use entity::connection::{Column, Entity, Health};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{CodeVerifier, Credential, Refusal};
-use providers::{Error as Fault, Kind};
 use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _};
 
 use super::{PROVIDER, cal_com};

@@ -456,6 +456,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unreadable(fault: providers::Error) -> Error {
+fn unreadable(fault: providers::cal_com::Error) -> Error {
     Error::internal("reading a calendar's records", fault)
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use entity::Uuid;
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Triggers};
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::webhook::Trigger;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};

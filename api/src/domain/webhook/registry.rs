@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use entity::Uuid;
 use entity::connection::{self, Kind as LinkKind};
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::webhook::Trigger;
 use providers::cal_com::{
     Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope,

@@ -3,8 +3,9 @@
 use std::future::Future;
 
 use entity::Uuid;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Credential, Refusal};
-use providers::{Error as Fault, Kind, Provider};
+use providers::{Kind, Provider};
 
 use crate::app::App;
 use crate::domain::connection::{self, CredentialError, Reason};
@@ -63,5 +64,5 @@ fn without(why: CredentialError) -> Fault {
         CredentialError::NotConnected | CredentialError::Broken(_) => Kind::Unauthorized,
         CredentialError::Unavailable(_) | CredentialError::Internal(_) => Kind::Unavailable,
     };
-    Fault::new(Provider::CalCom, kind, why.to_string()).never_happened()
+    Fault::new(Provider::CalCom, kind, why.to_string()).not_applied()
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use entity::Uuid;
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{
     Client, Credential, EventType, EventTypeChange, EventTypeFilter, Schedule, ScheduleChange,
 };

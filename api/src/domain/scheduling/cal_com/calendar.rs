@@ -7,11 +7,12 @@ use entity::booking::Answer;
 use entity::booking_event::ActorKind;
 use entity::scheduler_request::{Kind, Model as Request};
 use entity::{Uuid, booking, event_type};
+use providers::Kind as FaultKind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{
     self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey,
     MarkAbsent, NewAttendee, NewBooking, NewGuest, Refusal, Reschedule, Slot, SlotQuery,
 };
-use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
 
 use super::access::Access;

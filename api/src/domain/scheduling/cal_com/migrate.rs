@@ -265,10 +265,10 @@ fn step(
 }
 
 /// Cal.com said nothing that could be worked with.
-struct Silent(providers::Error);
+struct Silent(providers::cal_com::Error);
 
-impl From<providers::Error> for Silent {
-    fn from(fault: providers::Error) -> Self {
+impl From<providers::cal_com::Error> for Silent {
+    fn from(fault: providers::cal_com::Error) -> Self {
         Self(fault)
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use entity::coach::Scheduler;
 use entity::connection::{Health, Kind, Model as Link};
 use entity::{Uuid, coach};
+use providers::Kind as FaultKind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Client, Credential, Refusal};
-use providers::{Error as Fault, Kind as FaultKind};
 
 use crate::app::App;
 use crate::domain::coach::{acting_for, require};

@@ -13,8 +13,9 @@ use entity::coach::{self, Scheduler};
 use entity::connection::Kind as LinkKind;
 use entity::sync_state::{self as states, State, Subject};
 use entity::{Uuid, schedule};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Absence as Theirs, AbsenceChange, Client};
-use providers::{Error as Fault, Kind};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 

@@ -5,7 +5,7 @@ use entity::coach::Scheduler;
 use entity::event_type::{ActiveModel, Column, Entity, Model, Visibility};
 use entity::sync_state::{self as row, State, Subject};
 use entity::{Uuid, coach};
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{EventType, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};

@@ -34,7 +34,8 @@ pub(crate) use event_types::{How, Stopped, mark_synced, push};
 pub(crate) use schedules::push as push_schedule_to;
 pub(crate) use state::{catch_up, event_type_changed, schedule_changed};
 
-use providers::{Error as Fault, Kind};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 
 use crate::domain::Error;
 

@@ -95,7 +95,7 @@ pub async fn pull_mine(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
 
 pub(super) fn not_now(error: Error) -> Error {
     match error {
-        Error::Internal { cause, .. } if cause.is::<providers::Error>() => {
+        Error::Internal { cause, .. } if cause.is::<providers::cal_com::Error>() => {
             Error::Unavailable("Cal.com does not answer at present; try again later")
         }
         error => error,

@@ -1,19 +1,21 @@
-//! From an answer to its data, or to an error that says what to do.
+//! Reads the envelope of a response: its data, or its error.
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
-use super::lax::FromValue;
 use super::refusal::{Failure, Refusal};
-use crate::error::{Error, Kind, Provider};
-use crate::http::Answer;
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::http::Response;
+use crate::lenient::FromValue;
+use crate::provider::Provider;
 
-/// How long Cal.com turns a credential away that asked too often, when it does not say.
-const BLOCKED_FOR: Duration = Duration::from_secs(60);
+/// How long Cal.com blocks a credential after a 429, if no header contains it.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// What a successful answer carries.
+/// The data of a successful response.
 #[derive(Debug)]
 pub(super) struct Data {
     route: &'static str,
@@ -28,13 +30,13 @@ impl Data {
         let Self { route, value, .. } = self;
         value
             .and_then(T::from_value)
-            .ok_or_else(|| malformed(route, &format!("no readable {noun} in the answer")))
+            .ok_or_else(|| malformed(route, &format!("no readable {noun} in the response")))
     }
 
-    /// `None` when they say that there is none.
+    /// `None` when the data is null or missing.
     ///
     /// # Errors
-    /// `Malformed` when there is something else than a `noun`.
+    /// `Malformed` when the data is not a `noun`.
     pub(super) fn optional<T: FromValue>(self, noun: &str) -> Result<Option<T>, Error> {
         match self.value {
             None | Some(Value::Null) => Ok(None),
@@ -43,7 +45,7 @@ impl Data {
     }
 
     /// # Errors
-    /// `Malformed` when it is no list, or an item is no `noun`.
+    /// `Malformed` when the data is not a list, or an item is not a `noun`.
     pub(super) fn all<T: FromValue>(self, noun: &str) -> Result<Vec<T>, Error> {
         let route = self.route;
         let (items, unreadable) = self.readable(noun)?;
@@ -56,15 +58,15 @@ impl Data {
         ))
     }
 
-    /// The items that can be read, and how many cannot.
+    /// The readable items, and the number of unreadable ones.
     ///
     /// # Errors
-    /// `Malformed` when it is no list.
+    /// `Malformed` when the data is not a list.
     pub(super) fn readable<T: FromValue>(self, noun: &str) -> Result<(Vec<T>, usize), Error> {
         let Some(Value::Array(values)) = self.value else {
             return Err(malformed(
                 self.route,
-                &format!("no list of {noun} in the answer"),
+                &format!("no list of {noun} in the response"),
             ));
         };
         let total = values.len();
@@ -77,18 +79,19 @@ impl Data {
 /// Reads `{"status":"success","data":..}`.
 ///
 /// # Errors
-/// The status's kind and the refusal when they refuse; `Malformed` when it is no answer of theirs.
-pub(super) fn read(route: &'static str, answer: Answer) -> Result<Data, Error> {
-    if answer.status.as_u16() == 204 {
+/// The kind and the refusal of an error response; `Malformed` when it is not a response of
+/// Cal.com's.
+pub(super) fn read(route: &'static str, response: Response) -> Result<Data, Error> {
+    if response.status.as_u16() == 204 {
         return Ok(Data {
             route,
             value: None,
             pagination: None,
         });
     }
-    let mut document = object(route, answer)?;
+    let mut document = object(route, response)?;
     if document.get("status").and_then(Value::as_str) != Some("success") {
-        return Err(malformed(route, "a success that does not call itself one"));
+        return Err(malformed(route, "a 2xx without the status \"success\""));
     }
     Ok(Data {
         route,
@@ -97,13 +100,13 @@ pub(super) fn read(route: &'static str, answer: Answer) -> Result<Data, Error> {
     })
 }
 
-/// Reads an answer without envelope, as RFC 6749 wants it.
+/// Reads a response without envelope, as RFC 6749 requires.
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn read_flat(route: &'static str, answer: Answer) -> Result<Data, Error> {
-    let document = object(route, answer)?;
-    // Some versions wrap it all the same.
+pub(super) fn read_flat(route: &'static str, response: Response) -> Result<Data, Error> {
+    let document = object(route, response)?;
+    // Some versions use the envelope nevertheless.
     match document.get("data") {
         Some(data @ Value::Object(_)) => Ok(Data {
             route,
@@ -118,20 +121,26 @@ pub(super) fn read_flat(route: &'static str, answer: Answer) -> Result<Data, Err
     }
 }
 
-/// The document of a 2xx, or the error of anything else.
-fn object(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Error> {
-    let doubtful = answer.doubtful;
-    document(route, answer).map_err(|error| error.doubtful(doubtful))
+/// The document of a 2xx, or the error of any other response.
+fn object(route: &'static str, response: Response) -> Result<Map<String, Value>, Error> {
+    let unknown = response.earlier_attempt_unknown;
+    document(route, response).map_err(|error| {
+        if unknown {
+            error.after_unknown_attempt()
+        } else {
+            error
+        }
+    })
 }
 
-fn document(route: &'static str, answer: Answer) -> Result<Map<String, Value>, Error> {
-    let by_status = answer.kind();
-    let Answer {
+fn document(route: &'static str, response: Response) -> Result<Map<String, Value>, Error> {
+    let by_status = response.kind();
+    let Response {
         status,
         headers,
         body,
         ..
-    } = answer;
+    } = response;
     let document = if is_json(&headers) {
         serde_json::from_slice(&body).ok()
     } else {
@@ -140,11 +149,11 @@ fn document(route: &'static str, answer: Answer) -> Result<Map<String, Value>, E
     let code = status.as_u16();
     match (code, document) {
         (200..=299, Some(Value::Object(document))) => Ok(document),
-        (200..=299, _) => Err(malformed(route, "the answer is no JSON object")),
+        (200..=299, _) => Err(malformed(route, "the response is no JSON object")),
         (429, document) => {
             let failure = document.and_then(|document| Failure::read(code, &document));
             let kind = Kind::RateLimited {
-                retry_after: Some(blocked_for(&headers)),
+                retry_after: Some(retry_after(&headers)),
             };
             Err(refused(route, code, kind, failure.as_ref(), None))
         }
@@ -155,15 +164,18 @@ fn document(route: &'static str, answer: Answer) -> Result<Map<String, Value>, E
                 .map_or_else(|| failure.kind(route), Refusal::kind);
             Err(refused(route, code, kind, Some(&failure), refusal))
         }
-        // A gateway in between answered, or half of an answer came.
+        // The response is a gateway's, or incomplete.
         _ if by_status == Some(Kind::Unavailable) => {
             Err(refused(route, code, Kind::Unavailable, None, None))
         }
-        _ => Err(malformed(route, &format!("{code} and no error of theirs"))),
+        _ => Err(malformed(
+            route,
+            &format!("{code} without an error of Cal.com"),
+        )),
     }
 }
 
-/// Without a content type the body decides.
+/// Without a content type, the body is tried as JSON.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(named) = headers.get(header::CONTENT_TYPE) else {
         return true;
@@ -179,8 +191,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     named == "application/json" || (named.starts_with("application/") && named.ends_with("+json"))
 }
 
-/// `Retry-After` if they send it one day, else the end of the window, else the time they document.
-fn blocked_for(headers: &HeaderMap) -> Duration {
+/// `Retry-After` (not sent today), else the end of the window, else the documented time.
+fn retry_after(headers: &HeaderMap) -> Duration {
     let seconds = |value: &http::HeaderValue| {
         value
             .to_str()
@@ -190,16 +202,17 @@ fn blocked_for(headers: &HeaderMap) -> Duration {
             .ok()
             .map(Duration::from_secs)
     };
-    let told = headers.get(header::RETRY_AFTER).and_then(seconds);
+    let header = headers.get(header::RETRY_AFTER).and_then(seconds);
     let mut resets = headers
         .iter()
         .filter(|(name, _)| name.as_str().starts_with("x-ratelimit-reset"));
-    told.or_else(|| resets.find_map(|(_, value)| seconds(value)))
-        .unwrap_or(BLOCKED_FOR)
+    header
+        .or_else(|| resets.find_map(|(_, value)| seconds(value)))
+        .unwrap_or(DEFAULT_RETRY_AFTER)
 }
 
-/// `detail` has their status, their code and our word for it. Their message stays out: it repeats
-/// what was sent.
+/// `detail` contains the status, Cal.com's code and our name of the refusal. Cal.com's message is
+/// left out, since it repeats what was sent.
 fn refused(
     route: &str,
     code: u16,

@@ -1,8 +1,8 @@
-//! Reading values whose types nobody promised.
+//! Tolerant deserialisation of values whose types are not guaranteed.
 //!
-//! A field we want may be missing, null, a number in a string or an object where a string was. One
-//! odd field must not cost us the booking, so each is read on its own and is simply absent when it
-//! makes no sense.
+//! A field may be missing, null, a number in a string, or an object in place of a string. One
+//! malformed field must not make the whole object unreadable, so each field is read independently
+//! and is absent when it has an unexpected type.
 
 use std::collections::BTreeMap;
 
@@ -10,37 +10,37 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
 
-/// A value, if there is a sensible one.
+/// A value, or `None` when it is absent or has an unexpected type.
 #[derive(Debug, Clone)]
-pub(super) struct Lax<T>(pub(super) Option<T>);
+pub(crate) struct Lenient<T>(pub(crate) Option<T>);
 
-impl<T> Default for Lax<T> {
+impl<T> Default for Lenient<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<'de, T: FromValue> Deserialize<'de> for Lax<T> {
+impl<'de, T: FromValue> Deserialize<'de> for Lenient<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Value::deserialize(deserializer).map(|value| Self(T::from_value(value)))
     }
 }
 
-impl Lax<String> {
-    /// The text without margins, if anything is left.
-    pub(super) fn filled(self) -> Option<String> {
+impl Lenient<String> {
+    /// The trimmed text, unless it is empty.
+    pub(crate) fn filled(self) -> Option<String> {
         self.0
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
     }
 }
 
-pub(super) trait FromValue: Sized {
+pub(crate) trait FromValue: Sized {
     fn from_value(value: Value) -> Option<Self>;
 }
 
-/// For structs whose fields are all lax.
-pub(super) fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
+/// Reads an object into a struct whose fields are all [`Lenient`].
+pub(crate) fn object<T: DeserializeOwned>(value: Value) -> Option<T> {
     if value.is_object() {
         serde_json::from_value(value).ok()
     } else {
@@ -57,7 +57,7 @@ impl FromValue for Value {
 impl FromValue for String {
     fn from_value(value: Value) -> Option<Self> {
         match value {
-            // PostgreSQL cannot store U+0000, and nobody means it.
+            // PostgreSQL cannot store U+0000.
             Value::String(text) if text.contains('\0') => Some(text.replace('\0', "")),
             Value::String(text) => Some(text),
             Value::Number(number) => Some(number.to_string()),
@@ -77,7 +77,7 @@ impl FromValue for i64 {
     }
 }
 
-/// `60.0` is 60; `60.5` is no whole number, and beyond 2^53 a float does not know which one it is.
+/// `60.0` is 60; `60.5` is not an integer, and beyond 2^53 a float is not exact.
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0).then_some(number as i64)
 }
@@ -98,7 +98,8 @@ impl FromValue for DateTime<Utc> {
             Value::String(text) => instant(&text),
             Value::Number(number) => {
                 let number = number.as_i64()?;
-                // Seconds until the year 5138, milliseconds since 1973.
+                // Numbers below this are seconds (until the year 5138), others milliseconds (since
+                // 1973).
                 let milliseconds = if number.abs() < 100_000_000_000 {
                     number.checked_mul(1000)?
                 } else {
@@ -136,7 +137,7 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
 
 /// RFC 3339 with or without seconds and their fractions, in any offset. A time without an offset is
 /// not an instant.
-pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
+pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_an_instant_is_the_same_instant() {
+    fn every_format_of_an_instant_is_read() {
         let noon = DateTime::from_timestamp(1_796_126_400, 0);
         for value in [
             json!("2026-12-01T12:00:00Z"),
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_in_strings_and_floats() {
+    fn numbers_are_read_from_strings_and_floats() {
         for (value, expected) in [
             (json!(60), Some(60)),
             (json!(60.0), Some(60)),
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_items_are_left_out_and_the_rest_stays() {
+    fn invalid_items_are_skipped() {
         let texts = Vec::<String>::from_value(json!(["a", null, 1, {}, true, "b\u{0}"]));
         assert_eq!(
             texts,

@@ -1,40 +1,40 @@
-//! A provider that counts, and callers who ask ten times as much as it allows.
+//! The rate limiter against a server that enforces a quota, under ten times the allowed load.
 
 use tokio::time::Instant;
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
 const QUOTA: u32 = 60;
 
-/// Counts as Cal.com does: a minute from the first request, and another of rest for who asks too
-/// much.
+/// Enforces a quota as Cal.com does: a window of a minute from the first request, and a block of
+/// another minute for a client that exceeds it.
 struct Throttle {
     window: Option<(Instant, u32)>,
-    rests_until: Option<Instant>,
-    /// Requests of others in each window.
+    blocked_until: Option<Instant>,
+    /// Requests of other processes in each window.
     others: u32,
 }
 
 impl Throttle {
-    fn answer(&mut self) -> Then {
+    fn response(&mut self) -> Action {
         let now = Instant::now();
         let minute = Duration::from_secs(60);
-        self.rests_until = self.rests_until.filter(|until| now < *until);
-        if self.rests_until.is_none() {
+        self.blocked_until = self.blocked_until.filter(|until| now < *until);
+        if self.blocked_until.is_none() {
             let (ends, count) = self
                 .window
                 .filter(|(ends, _)| now < *ends)
                 .unwrap_or((now + minute, self.others));
             self.window = Some((ends, count + 1));
             if count < QUOTA {
-                return say(200, &lines(QUOTA - count - 1, ends - now), "{}");
+                return respond(200, &lines(QUOTA - count - 1, ends - now), "{}");
             }
-            self.rests_until = Some(now + minute);
+            self.blocked_until = Some(now + minute);
             self.window = None;
         }
-        let until = self.rests_until.expect("it was just set");
-        say(429, &lines(0, until - now), "{}")
+        let until = self.blocked_until.expect("it was just set");
+        respond(429, &lines(0, until - now), "{}")
     }
 }
 
@@ -46,21 +46,21 @@ fn lines(remaining: u32, reset: Duration) -> String {
     )
 }
 
-/// `calls` at once, from a client that believes the quota to be `believed`. The statuses, in the
-/// order of the answers.
-async fn burst(calls: usize, believed: u32, others: u32) -> (Vec<u16>, Server) {
+/// Sends `calls` at once, from a client configured with the quota `configured`. Returns the
+/// statuses in the order of the responses.
+async fn burst(calls: usize, configured: u32, others: u32) -> (Vec<u16>, Server) {
     let mut throttle = Throttle {
         window: None,
-        rests_until: None,
+        blocked_until: None,
         others,
     };
-    let server = Server::doing(move |_| throttle.answer()).await;
-    let pace = Pace {
+    let server = Server::scripted(move |_| throttle.response()).await;
+    let rate_limit = RateLimit {
         queue: 10_000,
-        ..Pace::default()
+        ..policy().rate_limit
     };
-    let (client, heard) = client(Policy {
-        pace,
+    let (client, recorder) = client(Policy {
+        rate_limit,
         budget: Duration::from_secs(7200),
         ..policy()
     });
@@ -68,32 +68,32 @@ async fn burst(calls: usize, believed: u32, others: u32) -> (Vec<u16>, Server) {
     for _ in 0..calls {
         let (client, url) = (client.clone(), server.url());
         tasks.spawn(async move {
-            let bucket = Bucket {
+            let quota = Quota {
                 key: "one",
-                per_minute: believed,
+                per_minute: configured,
             };
             client
                 .send(Call {
-                    bucket,
+                    quota,
                     ..call(&url, Safety::Once)
                 })
                 .await
-                .map(|answer| answer.status.as_u16())
+                .map(|response| response.status.as_u16())
         });
     }
     for status in tasks.join_all().await {
-        assert_eq!(status, Ok(200), "everybody is served in the end");
+        assert_eq!(status, Ok(200), "every call succeeds in the end");
     }
-    let statuses = heard
+    let statuses = recorder
         .all()
         .iter()
-        .map(|told| told[told.len() - 3..].parse().expect("a status"))
+        .map(|events| events[events.len() - 3..].parse().expect("a status"))
         .collect();
     (statuses, server)
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_times_the_quota_is_never_turned_away() {
+async fn ten_times_the_quota_is_never_rejected() {
     let began = Instant::now();
     let (statuses, server) = burst(600, QUOTA, 0).await;
     assert_eq!(statuses, vec![200; 600]);
@@ -113,81 +113,84 @@ async fn ten_times_the_quota_is_never_turned_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_first_429_there_is_no_other() {
-    // It was all used up before we came, so that the first answers are refusals.
+async fn after_a_429_there_is_no_second_one() {
+    // The quota is already exhausted, so the first response is a 429.
     let mut first = true;
     let mut throttle = Throttle {
         window: None,
-        rests_until: None,
+        blocked_until: None,
         others: 0,
     };
-    let server = Server::doing(move |_| {
+    let server = Server::scripted(move |_| {
         if std::mem::take(&mut first) {
-            throttle.rests_until = Some(Instant::now() + Duration::from_secs(45));
+            throttle.blocked_until = Some(Instant::now() + Duration::from_secs(45));
         }
-        throttle.answer()
+        throttle.response()
     })
     .await;
-    let (client, heard) = client(Policy {
+    let (client, recorder) = client(Policy {
         budget: Duration::from_secs(3600),
         ..policy()
     });
-    let bucket = Bucket {
+    let quota = Quota {
         key: "one",
         per_minute: QUOTA,
     };
     for _ in 0..150 {
-        let answer = client
+        let response = client
             .send(Call {
-                bucket,
+                quota,
                 ..call(&server.url(), Safety::Once)
             })
             .await
-            .expect("an answer");
-        assert_eq!(answer.status, 200);
+            .expect("an response");
+        assert_eq!(response.status, 200);
     }
-    let told = heard.all();
-    assert_eq!(told[0], "1 rate_limited 429");
+    let events = recorder.all();
+    assert_eq!(events[0], "1 rate_limited 429");
     assert_eq!(
-        told.iter().filter(|told| told.contains("429")).count(),
+        events
+            .iter()
+            .filter(|events| events.contains("429"))
+            .count(),
         1,
-        "{told:?}"
+        "{events:?}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_others_use_of_the_quota_is_left_to_them() {
+async fn usage_by_other_processes_is_respected() {
     let (statuses, _) = burst(150, QUOTA, 35).await;
     assert_eq!(
         statuses.iter().filter(|status| **status == 429).count(),
         0,
-        "twenty-five a minute are left, and used"
+        "the remaining twenty-five per minute are used"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_lower_than_believed_is_learnt_from_the_answers() {
+async fn a_lower_quota_is_learned_from_the_responses() {
     let (statuses, _) = burst(150, 12 * QUOTA, 0).await;
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_wait_is_told_how_long_it_would_take() {
-    let server = Server::saying([say(200, "", "{}")]).await;
-    let (client, heard) = client(policy());
-    let hurried = || Call {
-        bucket: Bucket {
+async fn a_short_deadline_is_refused_with_the_time_to_wait() {
+    let server = Server::sequence([respond(200, "", "{}")]).await;
+    let (client, recorder) = client(policy());
+    let short = || Call {
+        quota: Quota {
             key: "one",
             per_minute: 10,
         },
         budget: Some(Duration::from_secs(3)),
         ..call(&server.url(), Safety::Once)
     };
-    assert!(client.send(hurried()).await.is_ok());
+    assert!(client.send(short()).await.is_ok());
     let error = client
-        .send(hurried())
+        .send(short())
         .await
-        .expect_err("the next may go after 6.7 s");
+        .expect_err("the next token comes after 6.7 s");
     let Kind::RateLimited {
         retry_after: Some(wait),
     } = error.kind
@@ -196,16 +199,16 @@ async fn who_cannot_wait_is_told_how_long_it_would_take() {
     };
     assert!((6.0..6.7).contains(&wait.as_secs_f64()), "{wait:?}");
     assert!(!error.outcome_unknown(), "{error}");
-    assert_eq!(heard.all(), ["1 ok 200", "1 quota -"]);
+    assert_eq!(recorder.all(), ["1 ok 200", "1 quota -"]);
     let other = Call {
-        bucket: Bucket {
+        quota: Quota {
             key: "another",
             per_minute: 10,
         },
-        ..hurried()
+        ..short()
     };
     assert!(
         client.send(other).await.is_ok(),
-        "another credential has its own"
+        "another credential has its own quota"
     );
 }

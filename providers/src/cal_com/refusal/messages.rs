@@ -1,25 +1,25 @@
-//! Their words, and what they mean.
+//! Maps Cal.com's error messages to refusals.
 
 use serde_json::Value;
 
 use super::Refusal;
 use crate::error::Kind;
 
-/// An error of theirs, from either envelope.
+/// An error of Cal.com, from either envelope.
 pub(in crate::cal_com) struct Failure {
     pub(in crate::cal_com) status: u16,
-    /// The class of the exception, if it looks like one.
+    /// The name of the exception class, if it is one.
     pub(in crate::cal_com) code: String,
     message: String,
     fields: Vec<String>,
 }
 
 impl Failure {
-    /// `None` when it is none of the shapes they use.
+    /// `None` when the document has none of the known shapes.
     pub(in crate::cal_com) fn read(status: u16, document: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let (code, message, details) = match document.get("error") {
-            // The filters' envelope.
+            // The envelope of their exception filters.
             Some(Value::Object(error)) => (
                 error.get("code").and_then(text),
                 error.get("message"),
@@ -70,19 +70,18 @@ impl Failure {
         })
     }
 
-    /// The kind of a failure whose words are unknown.
+    /// The kind of a failure whose message is unknown.
     pub(in crate::cal_com) fn kind(&self, route: &str) -> Kind {
         match self.status {
-            // Their own check of a half-made booking failed: it stays, although they report a bad
-            // request.
+            // Cal.com's validation failed after the booking was written: it exists, although the
+            // status is a bad request.
             400 if self.code == "BAD_REQUEST"
                 && route.starts_with("POST /v2/bookings")
                 && !route.ends_with("/guests") =>
             {
                 Kind::Malformed
             }
-            // Most 401s are not about the credential: a stranger confirms, a calendar is somebody
-            // else's.
+            // Most 401s are not about the credential, but about an object of another user.
             401 if self.starts("ApiAuthStrategy") => Kind::Unauthorized,
             404 | 410 => Kind::NotFound,
             409 => Kind::Conflict,
@@ -102,7 +101,7 @@ impl Failure {
 }
 
 impl Refusal {
-    /// The reason behind a failure, if its words are known.
+    /// The reason of a failure, if its message is known.
     pub(in crate::cal_com) fn of(route: &str, failure: &Failure) -> Option<Self> {
         match failure.status {
             498 => Some(Self::TokenExpired),
@@ -153,7 +152,7 @@ fn forbidden(failure: &Failure) -> Refusal {
 
 fn not_found(route: &str, failure: &Failure) -> Option<Refusal> {
     Some(match failure {
-        // A racing refresh deleted the token between their look and their write.
+        // A concurrent refresh deleted the token between Cal.com's read and write.
         _ if failure.code == "NOT_FOUND" && route == "POST /v2/oauth/{client}/refresh" => {
             Refusal::RefreshTokenUsed
         }
@@ -173,7 +172,7 @@ fn not_found(route: &str, failure: &Failure) -> Option<Refusal> {
 
 fn conflict(failure: &Failure) -> Option<Refusal> {
     Some(match failure.message.as_str() {
-        // Somebody booked the very same time, who may have been us.
+        // The same time is booked, possibly by an earlier attempt of ours.
         "booking_conflict_error" => Refusal::SlotTaken,
         "already_signed_up_for_this_booking_error" => Refusal::AlreadyBooked,
         _ if failure.starts("No more seats left") => Refusal::SeatsFull,
@@ -325,7 +324,8 @@ fn scope(failure: &Failure) -> Refusal {
     }
 }
 
-/// Names the properties in a tree of validation errors, whose other parts repeat what was sent.
+/// Collects the property names of a tree of validation errors, whose other parts repeat what was
+/// sent.
 fn collect(errors: &Value, above: &str, fields: &mut Vec<String>) {
     for error in errors.as_array().into_iter().flatten() {
         let property = error
@@ -346,7 +346,7 @@ fn collect(errors: &Value, above: &str, fields: &mut Vec<String>) {
     }
 }
 
-/// A name of theirs, or nothing if it is something else.
+/// The text if it is a plain name, else an empty string.
 fn name(text: &str) -> String {
     if is_name(text) {
         text.to_owned()

@@ -1,7 +1,7 @@
-//! One exchange: bytes out, bytes in. No repetition, no queue, no opinion.
+//! One HTTP exchange, without retries, queues or interpretation.
 //!
-//! reqwest's defaults are for browsers: no timeout at all, ten redirects, the proxy of the
-//! environment and a body of any size. Here there is none of that.
+//! reqwest's defaults are unsafe for a server: no timeout, ten redirects, the proxy of the
+//! environment and bodies of any size. All of these are overridden here.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,30 +15,30 @@ use reqwest::{Response, Url, redirect};
 
 use super::policy::Limits;
 
-/// How an exchange failed.
+/// FailureKind an exchange failed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) how: How,
-    /// May they have read it all? False when it is certain that not all of it left us.
-    pub(super) left: bool,
+    pub(super) kind: FailureKind,
+    /// Whether the provider may have received the complete request.
+    pub(super) sent: bool,
     /// For the operator. Without the URL, which carries ids and credentials.
-    pub(super) what: String,
+    pub(super) detail: String,
 }
 
-/// What a failure looks like.
+/// The kind of a [`Failure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
-    /// There was no connection.
+pub(super) enum FailureKind {
+    /// No connection was established.
     Unreachable,
-    /// Silence for too long.
+    /// A timeout.
     TimedOut,
-    /// The connection broke before the end of the answer, or what came was no answer.
+    /// The connection broke before the end of the response, or the response was not HTTP.
     Broken,
-    /// The answer is longer than we read.
+    /// The response exceeds the size limit.
     TooLong,
 }
 
-impl How {
+impl FailureKind {
     /// A stable label for metrics.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl How {
     }
 }
 
-/// What is sent.
+/// A request.
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) url: Url,
@@ -58,15 +58,15 @@ pub(super) struct Request {
     pub(super) body: Bytes,
 }
 
-/// What came back.
+/// A complete response.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// Bodies of redirects and errors are capped as well.
+    /// Limited in size, also for redirects and errors.
     pub(super) body: Bytes,
 }
 
-/// The status only: the rest is other people's business.
+/// The status only: headers and body may be personal.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")
@@ -76,12 +76,12 @@ impl fmt::Debug for Reply {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Wire {
+pub(super) struct Transport {
     limits: Limits,
     client: reqwest::Client,
 }
 
-impl Wire {
+impl Transport {
     /// # Errors
     /// When the machine has no usable TLS set-up, for example no root certificates at all.
     pub(super) fn new(limits: Limits) -> Result<Self, String> {
@@ -100,11 +100,11 @@ impl Wire {
         Ok(Self { limits, client })
     }
 
-    /// Sends and reads to the end, for at most `time` and never longer than the limits say.
+    /// Sends a request and reads the complete response, within `timeout` and the limits.
     pub(super) async fn exchange(
         &self,
         request: Request,
-        time: Duration,
+        timeout: Duration,
     ) -> Result<Reply, Failure> {
         let Request {
             method,
@@ -116,20 +116,21 @@ impl Wire {
             .client
             .request(method, url)
             .headers(headers)
-            .timeout(time.min(self.limits.total));
-        // A body that nobody asked us for is still here, and without it the request was not
-        // complete. Of a request without a body we cannot tell.
-        let left = Arc::new(AtomicBool::new(body.is_empty()));
+            .timeout(timeout.min(self.limits.total));
+        // A request is complete once its body was polled. Without a body that cannot be observed,
+        // so it counts as sent from the start.
+        let sent = Arc::new(AtomicBool::new(body.is_empty()));
         if !body.is_empty() {
-            let asked = Arc::clone(&left);
-            let body = Full::new(body).inspect_frame(move |_| asked.store(true, Ordering::Release));
+            let polled = Arc::clone(&sent);
+            let body =
+                Full::new(body).inspect_frame(move |_| polled.store(true, Ordering::Release));
             builder = builder.body(reqwest::Body::wrap(body));
         }
-        #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+        #[expect(clippy::disallowed_methods, reason = "the only place that sends")]
         let response = builder
             .send()
             .await
-            .map_err(|error| failure(error, left.load(Ordering::Acquire)))?;
+            .map_err(|error| failure(error, sent.load(Ordering::Acquire)))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body(response).await?;
         Ok(Reply {
@@ -141,9 +142,9 @@ impl Wire {
 
     async fn body(&self, mut response: Response) -> Result<Bytes, Failure> {
         let too_long = || Failure {
-            how: How::TooLong,
-            left: true,
-            what: "the answer is too long".to_owned(),
+            kind: FailureKind::TooLong,
+            sent: true,
+            detail: "the response is too long".to_owned(),
         };
         if response
             .content_length()
@@ -166,29 +167,29 @@ impl Wire {
     }
 }
 
-/// A builder's error (a scheme that is not HTTP) comes before any connection, as does a failed
-/// connection.
-fn failure(error: reqwest::Error, left: bool) -> Failure {
-    let how = if error.is_connect() || error.is_builder() {
-        How::Unreachable
+/// A builder's error (a scheme that is not HTTP) occurs before any connection, so it counts as
+/// unreachable.
+fn failure(error: reqwest::Error, sent: bool) -> Failure {
+    let kind = if error.is_connect() || error.is_builder() {
+        FailureKind::Unreachable
     } else if error.is_timeout() {
-        How::TimedOut
+        FailureKind::TimedOut
     } else {
-        How::Broken
+        FailureKind::Broken
     };
-    let what = if error.is_timeout() {
+    let detail = if error.is_timeout() {
         "timed out".to_owned()
     } else {
         chain(&error.without_url())
     };
     Failure {
-        how,
-        left: left && how != How::Unreachable,
-        what,
+        kind,
+        sent: sent && kind != FailureKind::Unreachable,
+        detail,
     }
 }
 
-/// reqwest says only "error sending request"; the cause is in the chain.
+/// The messages of all causes: reqwest's own is only "error sending request".
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! What an operator reads, and what they must not.
+//! Logs and errors name the route and the outcome and contain no data of the request.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
-/// Every span and event of this crate and below, as text.
+/// Records every span and event of this crate and its dependencies, as text.
 #[derive(Clone, Default)]
 struct Log {
     text: Arc<Mutex<String>>,
@@ -28,17 +28,14 @@ impl Visit for Fields<'_> {
 
 impl Log {
     fn line(&self, name: &str, record: impl FnOnce(&mut Fields<'_>)) {
-        let mut text = self.text.lock().expect("nobody panics with the lock");
+        let mut text = self.text.lock().expect("no holder panics");
         text.push_str(name);
         record(&mut Fields(&mut text));
         text.push('\n');
     }
 
     fn text(&self) -> String {
-        self.text
-            .lock()
-            .expect("nobody panics with the lock")
-            .clone()
+        self.text.lock().expect("no holder panics").clone()
     }
 }
 
@@ -67,18 +64,18 @@ impl Subscriber for Log {
     fn exit(&self, _: &Id) {}
 }
 
-/// A repetition, an answer, two failures that open the breaker, and what was said of each.
-async fn trouble() -> String {
-    let cut = Then::Say(
+/// A retry, a success, and two failures that open the breaker. Returns all results as text.
+async fn provoke_failures() -> String {
+    let cut = Action::Send(
         "HTTP/1.1 200 OK\r\nx-hush: hush\r\ncontent-length: 50\r\n\r\n{\"hush\":".to_owned(),
     );
-    let answers = [
-        say(503, "x-hush: hush\r\n", "hush"),
-        say(200, "x-hush: hush\r\n", "hush"),
-        Then::ResetRead,
+    let responses = [
+        respond(503, "x-hush: hush\r\n", "hush"),
+        respond(200, "x-hush: hush\r\n", "hush"),
+        Action::ResetRead,
         cut,
     ];
-    let server = Server::saying(answers).await;
+    let server = Server::sequence(responses).await;
     let breaker = Breaker {
         consecutive: 2,
         ..Breaker::default()
@@ -99,8 +96,8 @@ async fn trouble() -> String {
     shown
 }
 
-/// Runs one test, and no other, in a process of its own.
-fn alone(test: &str) {
+/// Runs a single test in a process of its own.
+fn run_in_own_process(test: &str) {
     let this = std::env::current_exe().expect("tests are a program");
     let output = std::process::Command::new(this)
         .args(["--exact", test])
@@ -114,17 +111,17 @@ fn alone(test: &str) {
 }
 
 #[tokio::test]
-async fn a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request() {
-    // Whether anybody listens is remembered for the process, and tests run side by side: so this
-    // takes its own.
+async fn spans_contain_route_and_outcome_and_no_data_of_the_request() {
+    // tracing caches callsite interest per process and tests run in parallel, so this test needs
+    // its own process.
     if !std::env::args().any(|argument| argument == "--exact") {
-        return alone(
-            "http::tests::traces::a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request",
+        return run_in_own_process(
+            "http::tests::redaction::spans_contain_route_and_outcome_and_no_data_of_the_request",
         );
     }
     let log = Log::default();
     let here = tracing::subscriber::set_default(log.clone());
-    let shown = trouble().await;
+    let shown = provoke_failures().await;
     drop(here);
     let text = log.text();
     let first = "provider_call provider=\"calcom\" route=\"POST /v2/things/{uid}\"\n+ attempt=1\n";
@@ -136,7 +133,7 @@ async fn a_span_tells_the_route_and_the_outcome_and_nothing_of_the_request() {
         );
     }
     assert!(
-        text.contains("it is left alone for now provider=calcom\n"),
+        text.contains("circuit breaker opened: the provider does not respond provider=calcom\n"),
         "{text}"
     );
     assert_eq!(

@@ -19,7 +19,7 @@ fn at(milliseconds: u64) -> Duration {
 }
 
 #[test]
-fn five_pass_and_the_sixth_waits() {
+fn requests_beyond_the_limit_wait_for_a_refill() {
     let limiter = limiter(5, 1000);
     let remaining: Vec<_> = (0..5)
         .map(|_| limiter.check(user(1), at(0)))
@@ -37,19 +37,19 @@ fn five_pass_and_the_sixth_waits() {
     );
     assert!(
         !limiter.check(user(1), at(11_999)).allowed,
-        "refusals cost nothing and gain nothing"
+        "refusals do not change the bucket"
     );
     assert!(limiter.check(user(1), at(12_000)).allowed);
     assert!(!limiter.check(user(1), at(12_000)).allowed);
     assert_eq!(
         limiter.check(user(1), at(72_000 + 1)).remaining,
         4,
-        "it saves up to one window"
+        "the burst is one window"
     );
 }
 
 #[test]
-fn keys_do_not_share() {
+fn keys_have_separate_buckets() {
     let limiter = limiter(1, 1000);
     assert!(limiter.check(user(1), at(0)).allowed);
     assert!(limiter.check(user(2), at(0)).allowed);
@@ -68,7 +68,7 @@ fn an_ipv6_network_is_one_caller_and_a_mapped_address_is_ipv4() {
 }
 
 #[test]
-fn headers_say_when_to_come_back() {
+fn headers_report_the_limit_and_when_to_retry() {
     let limiter = limiter(2, 1000);
     let mut headers = HeaderMap::new();
     limiter.check(user(1), at(0)).write(&mut headers);
@@ -93,7 +93,7 @@ fn headers_say_when_to_come_back() {
 }
 
 #[test]
-fn a_million_addresses_stay_within_the_room() {
+fn a_flood_of_addresses_stays_within_the_capacity() {
     let limiter = limiter(5, 6400);
     for _ in 0..6 {
         limiter.check(user(7), at(0));
@@ -104,12 +104,12 @@ fn a_million_addresses_stay_within_the_room() {
     assert!(limiter.keys() <= 6400, "{} keys", limiter.keys());
     assert!(
         !limiter.check(user(7), at(2)).allowed,
-        "a flood does not pardon who is being refused"
+        "a flood does not evict a caller that is being refused"
     );
 }
 
 #[test]
-fn full_buckets_are_forgotten_as_others_come() {
+fn full_buckets_are_evicted_as_others_come() {
     let limiter = limiter(60, 100_000);
     for number in 0..10_000 {
         limiter.check(user(number), at(0));
@@ -121,7 +121,7 @@ fn full_buckets_are_forgotten_as_others_come() {
 }
 
 #[test]
-fn a_clock_set_back_refuses_nobody_for_longer_than_a_window() {
+fn a_clock_set_back_refuses_for_at_most_one_window() {
     let limiter = limiter(5, 1000);
     for _ in 0..5 {
         limiter.check(user(1), at(3_600_000));

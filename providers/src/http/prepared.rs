@@ -1,4 +1,4 @@
-//! A call that is ready to be sent more than once.
+//! A call with its final headers, body and deadline, ready to be sent once or more.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use bytes::Bytes;
 use reqwest::Url;
 use tokio::time::Instant;
 
-use super::call::{Body, Bucket, Call, Safety};
-use super::wire::Request;
+use super::call::{Body, Call, Quota, Safety};
+use super::transport::Request;
 
-/// Longer than anybody waits, and short enough to be added to now.
+/// Caps the budget, so that it can be added to an [`Instant`].
 const LONGEST_BUDGET: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Fixed when the call was made, its deadline included.
-pub(super) struct Job<'a> {
+/// All attempts of a call share it, the deadline included.
+pub(super) struct PreparedCall<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) route: &'static str,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) safety: Safety,
-    pub(super) bucket: Bucket<'a>,
+    pub(super) quota: Quota<'a>,
     pub(super) deadline: Instant,
 }
 
-impl<'a> Job<'a> {
-    pub(super) fn new(call: Call<'a>, now: Instant, budget: Duration) -> Self {
+impl<'a> PreparedCall<'a> {
+    pub(super) fn new(call: Call<'a>, now: Instant, default_budget: Duration) -> Self {
         let Call {
             method,
             url,
@@ -34,10 +34,10 @@ impl<'a> Job<'a> {
             mut headers,
             body,
             safety,
-            bucket,
-            budget: asked,
+            quota,
+            budget,
         } = call;
-        // With an origin, Cal.com checks it against the client's pages, and no page is ours.
+        // With an `Origin`, some APIs apply their rules for browsers, and no browser is involved.
         headers.remove(header::ORIGIN);
         headers
             .entry(header::ACCEPT)
@@ -50,14 +50,14 @@ impl<'a> Job<'a> {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        // Some servers want to be told that nothing comes where something might.
+        // Some servers require a length for these methods, even without a body.
         if body.is_empty() && [Method::POST, Method::PUT, Method::PATCH].contains(&method) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         for value in headers.values_mut() {
             value.set_sensitive(true);
         }
-        let deadline = now + asked.unwrap_or(budget).min(LONGEST_BUDGET);
+        let deadline = now + budget.unwrap_or(default_budget).min(LONGEST_BUDGET);
         Self {
             method,
             url,
@@ -65,12 +65,12 @@ impl<'a> Job<'a> {
             headers,
             body: body.into(),
             safety,
-            bucket,
+            quota,
             deadline,
         }
     }
 
-    /// For one attempt.
+    /// The request of one attempt.
     pub(super) fn request(&self) -> Request {
         Request {
             method: self.method.clone(),

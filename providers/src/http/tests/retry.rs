@@ -1,27 +1,27 @@
-//! What is sent again, and when.
+//! Which calls are retried, and when.
 
 use tokio::time::Instant;
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
 const ALL: [Safety; 3] = [Safety::Read, Safety::Idempotent, Safety::Once];
 
-/// How many connections `first` costs each of [`ALL`], where everything after it is good.
-async fn attempts(client: &Client, first: &Then) -> [usize; 3] {
+/// The number of requests each of [`ALL`] sends when the first one gets `first` and the next a 200.
+async fn attempts(client: &Client, first: &Action) -> [usize; 3] {
     let mut counts = [0; 3];
     for (count, safety) in counts.iter_mut().zip(ALL) {
-        let server = Server::saying([first.clone(), say(200, "", "{}")]).await;
+        let server = Server::sequence([first.clone(), respond(200, "", "{}")]).await;
         let result = client.send(call(&server.url(), safety)).await;
         *count = server.connections();
-        let good = result.is_ok_and(|answer| answer.status == 200);
+        let good = result.is_ok_and(|response| response.status == 200);
         assert_eq!(good, *count == 2, "{first:?} {safety:?}");
     }
     counts
 }
 
 #[tokio::test]
-async fn only_what_does_no_harm_is_sent_again() {
+async fn only_safe_calls_are_retried() {
     let limits = Limits {
         total: Duration::from_millis(150),
         ..Limits::default()
@@ -37,61 +37,61 @@ async fn only_what_does_no_harm_is_sent_again() {
         ..policy()
     });
     for again in [
-        Then::Hang,
-        Then::ResetUnread,
-        Then::ResetRead,
-        say(500, "", ""),
-        say(502, "", ""),
-        say(503, "", ""),
-        say(504, "", ""),
+        Action::Hang,
+        Action::ResetUnread,
+        Action::ResetRead,
+        respond(500, "", ""),
+        respond(502, "", ""),
+        respond(503, "", ""),
+        respond(504, "", ""),
     ] {
         assert_eq!(attempts(&client, &again).await, [2, 2, 1], "{again:?}");
     }
     assert_eq!(
-        attempts(&client, &say(429, "retry-after: 0\r\n", "")).await,
+        attempts(&client, &respond(429, "retry-after: 0\r\n", "")).await,
         [2, 2, 2]
     );
     for never in [
-        say(302, "location: /\r\n", ""),
-        say(400, "", ""),
-        say(401, "", ""),
-        say(409, "", ""),
-        say(501, "", ""),
+        respond(302, "location: /\r\n", ""),
+        respond(400, "", ""),
+        respond(401, "", ""),
+        respond(409, "", ""),
+        respond(501, "", ""),
     ] {
         assert_eq!(attempts(&client, &never).await, [1, 1, 1], "{never:?}");
     }
 }
 
 #[tokio::test]
-async fn a_500_is_tried_once_more_and_a_503_until_the_attempts_are_used_up() {
+async fn a_500_is_retried_once_and_a_503_until_the_last_attempt() {
     for (status, attempts) in [(500, 2), (503, 3)] {
-        let server = Server::saying([say(status, "", "")]).await;
-        let (client, heard) = client(policy());
-        let answer = client
+        let server = Server::sequence([respond(status, "", "")]).await;
+        let (client, recorder) = client(policy());
+        let response = client
             .send(call(&server.url(), Safety::Read))
             .await
-            .expect("an answer");
+            .expect("an response");
         assert_eq!(
-            (answer.status.as_u16(), server.connections()),
+            (response.status.as_u16(), server.connections()),
             (status, attempts)
         );
-        let told: Vec<_> = (1..=attempts)
+        let events: Vec<_> = (1..=attempts)
             .map(|attempt| format!("{attempt} server_error {status}"))
             .collect();
-        assert_eq!(heard.all(), told);
+        assert_eq!(recorder.all(), events);
     }
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again_even_for_a_write() {
-    let (client, heard) = client(policy());
+async fn a_refused_connection_is_retried_even_for_a_write() {
+    let (client, recorder) = client(policy());
     let error = client
-        .send(call(&Server::nowhere().await, Safety::Once))
+        .send(call(&Server::unreachable().await, Safety::Once))
         .await
-        .expect_err("nobody listens");
+        .expect_err("the port is closed");
     assert!(!error.outcome_unknown(), "{error}");
     assert_eq!(
-        heard.all(),
+        recorder.all(),
         ["1 unreachable -", "2 unreachable -", "3 unreachable -"]
     );
 }
@@ -99,22 +99,25 @@ async fn a_refused_connection_is_tried_again_even_for_a_write() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_obeyed() {
     for status in [429, 503] {
-        let server =
-            Server::saying([say(status, "retry-after: 7\r\n", ""), say(200, "", "{}")]).await;
+        let server = Server::sequence([
+            respond(status, "retry-after: 7\r\n", ""),
+            respond(200, "", "{}"),
+        ])
+        .await;
         let (client, _) = client(policy());
-        let answer = client
+        let response = client
             .send(call(&server.url(), Safety::Read))
             .await
-            .expect("an answer");
+            .expect("an response");
         let requests = server.requests();
         let gap = requests[1].1 - requests[0].1;
-        assert_eq!(answer.status, 200);
+        assert_eq!(response.status, 200);
         assert!((7.0..7.5).contains(&gap.as_secs_f64()), "{status}: {gap:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn longer_than_the_caller_has_is_not_waited() {
+async fn a_retry_after_beyond_the_deadline_is_not_waited_for() {
     for (status, kind) in [
         (
             429,
@@ -124,18 +127,18 @@ async fn longer_than_the_caller_has_is_not_waited() {
         ),
         (503, Kind::Unavailable),
     ] {
-        let server = Server::saying([say(status, "retry-after: 7\r\n", "")]).await;
+        let server = Server::sequence([respond(status, "retry-after: 7\r\n", "")]).await;
         let (client, _) = client(policy());
         let began = Instant::now();
-        let hurried = Call {
+        let short = Call {
             budget: Some(Duration::from_secs(6)),
             ..call(&server.url(), Safety::Read)
         };
-        let answer = client
-            .send(hurried)
+        let response = client
+            .send(short)
             .await
-            .expect("their answer, and not one of ours");
-        assert_eq!(answer.kind(), Some(kind));
+            .expect("the response of the provider, not an error of ours");
+        assert_eq!(response.kind(), Some(kind));
         assert_eq!(server.connections(), 1);
         assert!(
             began.elapsed() < Duration::from_secs(1),
@@ -146,15 +149,15 @@ async fn longer_than_the_caller_has_is_not_waited() {
 }
 
 #[tokio::test]
-async fn the_callers_time_is_for_everything() {
-    let server = Server::saying([Then::Hang]).await;
+async fn the_budget_covers_all_attempts() {
+    let server = Server::sequence([Action::Hang]).await;
     let (client, _) = client(policy());
     let began = Instant::now();
-    let hurried = Call {
+    let short = Call {
         budget: Some(Duration::from_millis(200)),
         ..call(&server.url(), Safety::Read)
     };
-    let error = client.send(hurried).await.expect_err("nobody answers");
+    let error = client.send(short).await.expect_err("there is no response");
     assert!(error.outcome_unknown() && server.connections() == 1);
     assert!(
         (200..2000).contains(&began.elapsed().as_millis()),
@@ -164,22 +167,22 @@ async fn the_callers_time_is_for_everything() {
 }
 
 #[tokio::test]
-async fn repetitions_do_not_multiply_the_load() {
-    let server = Server::saying([say(503, "", "")]).await;
+async fn retries_do_not_multiply_the_load() {
+    let server = Server::sequence([respond(503, "", "")]).await;
     let (client, _) = client(Policy {
         breaker: never_open(),
         ..policy()
     });
     for _ in 0..200 {
-        let answer = client
+        let response = client
             .send(call(&server.url(), Safety::Read))
             .await
-            .expect("an answer");
-        assert_eq!(answer.status, 503);
+            .expect("an response");
+        assert_eq!(response.status, 503);
     }
     let sent = server.connections();
     assert!(
         (240..=255).contains(&sent),
-        "a fifth more and the reserve, not three times as many: {sent}"
+        "a fifth more plus the reserve, not three times as many: {sent}"
     );
 }

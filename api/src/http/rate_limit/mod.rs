@@ -1,6 +1,9 @@
-//! Token buckets by user or address. A bucket is one number, the time at which it will be full
-//! again; a full bucket is no bucket at all, so what is remembered is only who asked lately. Memory
-//! is bounded whatever the number of callers.
+//! Token buckets by user or address. The state of a bucket is one number, the time at which it will
+//! be full again. A full bucket need not be stored, so only recent callers are, and their number is
+//! bounded.
+//!
+//! The `governor` crate implements the same algorithm (GCRA), but its keyed stores are unbounded, it
+//! does not report the time until a bucket is full, and a clock that is set back blocks its callers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -15,7 +18,7 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 
-/// Who is counted.
+/// Identifies a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     User(Uuid),
@@ -24,7 +27,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// An IPv6 caller owns a whole /64, so that is what is counted.
+    /// An IPv6 caller owns a whole /64, so addresses are counted by their network.
     pub fn address(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(v6) => {
@@ -36,16 +39,16 @@ impl Key {
     }
 }
 
-/// What the limiter says to one request.
+/// The result for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub allowed: bool,
-    /// Requests a window.
+    /// Requests per window.
     pub limit: u32,
     pub remaining: u32,
     /// Until the bucket is full.
     pub reset: Duration,
-    /// Until one request would pass; zero when this one did.
+    /// Until one request would be allowed; zero when this one was.
     pub retry_after: Duration,
     pub window: Duration,
 }
@@ -80,7 +83,7 @@ impl Decision {
         seconds(self.retry_after).max(1)
     }
 
-    /// The answer to a refused request: 429 with every header.
+    /// The response to a refused request: 429 with all headers.
     pub fn refusal(&self) -> Response {
         let message = format!(
             "Too many requests. Try again in {} s.",
@@ -97,8 +100,8 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 const SHARDS: usize = 64;
-/// Buckets looked at when one is added: enough to forget faster than to learn.
-const LOOKS: usize = 8;
+/// Buckets examined when one is added, so that full ones are removed faster than new ones come.
+const EVICTION_SAMPLE: usize = 8;
 
 /// Nanoseconds on the caller's clock at which a bucket is full again.
 type FullAt = u64;
@@ -106,24 +109,24 @@ type FullAt = u64;
 #[derive(Default)]
 struct Shard {
     buckets: IndexMap<Key, FullAt, RandomState>,
-    /// Where the search for full buckets goes on.
-    hand: usize,
+    /// Where the next search for full buckets starts.
+    cursor: usize,
 }
 
-/// A limit of so many requests a window for each key, saved up to one window's worth. Shared freely
+/// A limit of requests per window for each key, with a burst of one window's requests. It is shared
 /// between threads.
 pub struct RateLimiter {
     limit: NonZeroU32,
     window: Duration,
     /// Nanoseconds one request takes from the bucket.
     cost: u64,
-    room: usize,
+    shard_capacity: usize,
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
 }
 
 impl RateLimiter {
-    /// Keys remembered at most, about 60 bytes each.
+    /// Maximum number of stored keys, about 60 bytes each.
     pub const KEYS: usize = 100_000;
 
     pub fn per_minute(limit: NonZeroU32) -> Self {
@@ -137,20 +140,19 @@ impl RateLimiter {
             limit,
             window,
             cost,
-            room: (keys / SHARDS).max(1),
+            shard_capacity: (keys / SHARDS).max(1),
             hasher: RandomState::new(),
             shards,
         }
     }
 
-    /// Takes one request from the key's bucket if there is one. `now` is the time since any fixed
-    /// point on a clock that does not go back; should it, nobody is refused for longer than one
-    /// window.
+    /// Takes one request from the key's bucket, if there is one. `now` is the time since any fixed
+    /// point on a monotonic clock; should it go back, nobody is refused for longer than one window.
     pub fn check(&self, key: Key, now: Duration) -> Decision {
         let now = nanoseconds(now);
         // The remainder is below SHARDS.
         let index = (self.hasher.hash_one(key) % SHARDS as u64) as usize;
-        // A panic in here would leave numbers behind, not broken invariants.
+        // There are no invariants between the numbers, so a poisoned lock is still valid.
         let mut shard = self.shards[index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +163,7 @@ impl RateLimiter {
         let allowed = spent + self.cost <= burst;
         let spent = if allowed { spent + self.cost } else { spent };
         if known.is_none() {
-            shard.make_room(self.room, now);
+            shard.evict(self.shard_capacity, now);
         }
         shard.buckets.insert(key, now + spent);
         let retry = if allowed {
@@ -179,7 +181,7 @@ impl RateLimiter {
         }
     }
 
-    /// Keys remembered now.
+    /// The number of stored keys.
     pub fn keys(&self) -> usize {
         self.shards
             .iter()
@@ -195,29 +197,28 @@ impl RateLimiter {
 }
 
 impl Shard {
-    /// Forgets a few full buckets, and when there is no room, of a few buckets the one nearest to
-    /// full: who floods us with addresses loses his own trails, not those of callers who are being
-    /// refused.
-    fn make_room(&mut self, room: usize, now: u64) {
+    /// Removes the full buckets of a small sample, and at capacity also the one nearest to full: a
+    /// flood of addresses evicts its own buckets, not those of callers that are being refused.
+    fn evict(&mut self, capacity: usize, now: u64) {
         let mut nearest: Option<(Key, FullAt)> = None;
-        for _ in 0..LOOKS.min(self.buckets.len()) {
-            if self.hand >= self.buckets.len() {
-                self.hand = 0;
+        for _ in 0..EVICTION_SAMPLE.min(self.buckets.len()) {
+            if self.cursor >= self.buckets.len() {
+                self.cursor = 0;
             }
-            let Some((&key, &full_at)) = self.buckets.get_index(self.hand) else {
+            let Some((&key, &full_at)) = self.buckets.get_index(self.cursor) else {
                 break;
             };
             if full_at <= now {
-                self.buckets.swap_remove_index(self.hand);
+                self.buckets.swap_remove_index(self.cursor);
                 continue;
             }
             if nearest.is_none_or(|(_, least)| full_at < least) {
                 nearest = Some((key, full_at));
             }
-            self.hand += 1;
+            self.cursor += 1;
         }
         if let Some((key, _)) = nearest
-            && self.buckets.len() >= room
+            && self.buckets.len() >= capacity
         {
             self.buckets.swap_remove(&key);
         }
@@ -229,5 +230,4 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "rate_limit_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! The verifier against 81 tokens, good and forged, and against a Clerk that rotates, fails and
-//! lies.
+//! The verifier against 81 valid and forged tokens, and against a key endpoint that rotates keys,
+//! fails and sends invalid documents.
 
 mod keys;
 mod server;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use self::server::Clerk;
 use super::*;
 
-/// `fixtures/clerk-jwt.json`. The keys in it are throw-away; their private halves were not kept.
+/// `fixtures/clerk-jwt.json`. Its keys are for tests only; the private halves were not kept.
 #[derive(Deserialize)]
 struct Fixture {
     about: About,
@@ -52,11 +52,11 @@ impl Vector {
 
 impl Fixture {
     fn load() -> Self {
-        serde_json::from_str(include_str!("../../fixtures/clerk-jwt.json"))
+        serde_json::from_str(include_str!("../../../fixtures/clerk-jwt.json"))
             .expect("the fixture has this shape")
     }
 
-    /// A verifier whose keys come from `clerk`.
+    /// A verifier with the keys of `clerk`.
     fn verifier(&self, clerk: &Clerk) -> Verifier {
         self.verifier_with(clerk, |_| {})
     }
@@ -95,39 +95,39 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).expect("a time in this millennium")
 }
 
-async fn verdicts(
+async fn results(
     verifier: &Verifier,
     fixture: &Fixture,
 ) -> Vec<Result<std::sync::Arc<Claims>, TokenError>> {
-    let mut verdicts = Vec::new();
+    let mut results = Vec::new();
     for vector in &fixture.vectors {
-        verdicts.push(verifier.verify(&vector.token, vector.now()).await);
+        results.push(verifier.verify(&vector.token, vector.now()).await);
     }
-    verdicts
+    results
 }
 
 #[tokio::test]
-async fn every_vector_gets_its_verdict_fresh_and_remembered() {
+async fn every_vector_gets_its_expected_result_with_and_without_cache() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     for round in ["fresh", "remembered"] {
-        for (vector, verdict) in fixture
+        for (vector, result) in fixture
             .vectors
             .iter()
-            .zip(verdicts(&verifier, &fixture).await)
+            .zip(results(&verifier, &fixture).await)
         {
             let expected = vector.expected == "valid";
             assert_eq!(
-                verdict.is_ok(),
+                result.is_ok(),
                 expected,
-                "{round}: {} {}: {verdict:?}",
+                "{round}: {} {}: {result:?}",
                 vector.id,
                 vector.name
             );
         }
         assert_eq!(
-            verifier.recent.len(),
+            verifier.cache.len(),
             13,
             "{round}: the good tokens and no others are remembered"
         );
@@ -140,12 +140,12 @@ async fn every_refusal_has_its_reason() {
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     let mut reasons = String::new();
-    for (vector, verdict) in fixture
+    for (vector, result) in fixture
         .vectors
         .iter()
-        .zip(verdicts(&verifier, &fixture).await)
+        .zip(results(&verifier, &fixture).await)
     {
-        if let Err(error) = verdict {
+        if let Err(error) = result {
             let text = format!("{error} {error:?}");
             assert!(
                 !text.contains("eyJ") && !text.contains("ins_"),
@@ -154,7 +154,7 @@ async fn every_refusal_has_its_reason() {
             reasons.push_str(&format!("{}: {}\n", vector.name, error.code()));
         }
     }
-    assert_eq!(reasons, include_str!("tests/reasons.txt"));
+    assert_eq!(reasons, include_str!("reasons.txt"));
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn claims_are_what_the_vectors_say() {
 }
 
 #[tokio::test]
-async fn a_hot_token_is_proved_once() {
+async fn a_repeated_token_is_verified_once() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let vector = fixture.vector("v2 basic");
@@ -221,7 +221,7 @@ async fn a_hot_token_is_proved_once() {
 }
 
 #[tokio::test]
-async fn a_remembered_token_still_expires() {
+async fn a_cached_token_still_expires() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -265,7 +265,7 @@ async fn a_remembered_token_still_expires() {
 }
 
 #[tokio::test]
-async fn one_changed_character_is_another_token() {
+async fn a_token_with_one_changed_character_is_not_cached() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -288,27 +288,27 @@ async fn one_changed_character_is_another_token() {
 }
 
 #[tokio::test]
-async fn memory_of_tokens_is_bounded_and_can_be_switched_off() {
+async fn the_token_cache_is_bounded_and_can_be_disabled() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     for (capacity, most) in [(0, 0), (1, 2), (4, 4)] {
         let verifier = fixture.verifier_with(&clerk, |config| config.remembered_tokens = capacity);
-        let valid = verdicts(&verifier, &fixture)
+        let valid = results(&verifier, &fixture)
             .await
             .into_iter()
             .filter(Result::is_ok)
             .count();
         assert_eq!(valid, 13, "capacity {capacity}");
         assert!(
-            verifier.recent.len() <= most,
+            verifier.cache.len() <= most,
             "{} remembered with capacity {capacity}",
-            verifier.recent.len()
+            verifier.cache.len()
         );
     }
 }
 
 #[test]
-fn a_configuration_that_protects_nothing_is_refused() {
+fn an_insecure_configuration_is_refused() {
     let sound = || {
         VerifierConfig::new(
             "https://clerk.example.com",
@@ -334,6 +334,6 @@ fn a_configuration_that_protects_nothing_is_refused() {
 }
 
 #[test]
-fn this_build_can_check_signatures() {
+fn the_self_test_passes() {
     assert_eq!(self_test(), Ok(()));
 }

@@ -1,11 +1,11 @@
 //! The bulkhead around real exchanges.
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
 #[tokio::test]
-async fn no_more_at_once_than_agreed() {
-    let server = Server::saying([say(200, "", "{}")]).await;
+async fn concurrency_is_limited() {
+    let server = Server::sequence([respond(200, "", "{}")]).await;
     let bulkhead = Bulkhead {
         in_flight: 3,
         queue: 100,
@@ -21,7 +21,7 @@ async fn no_more_at_once_than_agreed() {
             client
                 .send(call(&url, Safety::Once))
                 .await
-                .map(|answer| answer.status.as_u16())
+                .map(|response| response.status.as_u16())
         });
     }
     assert!(
@@ -34,13 +34,13 @@ async fn no_more_at_once_than_agreed() {
     let most = server.most_at_once();
     assert!(
         (2..=3).contains(&most),
-        "the places are used, and no more: {most}"
+        "all permits are used, and no more: {most}"
     );
 }
 
 #[tokio::test]
-async fn beyond_the_queue_calls_are_refused_at_once() {
-    let server = Server::saying([Then::Hang]).await;
+async fn calls_beyond_the_queue_are_refused_at_once() {
+    let server = Server::sequence([Action::Hang]).await;
     let bulkhead = Bulkhead {
         in_flight: 2,
         queue: 3,
@@ -53,7 +53,7 @@ async fn beyond_the_queue_calls_are_refused_at_once() {
         attempts: 1,
         ..Retries::default()
     };
-    let (client, heard) = client(Policy {
+    let (client, recorder) = client(Policy {
         bulkhead,
         limits,
         retries,
@@ -66,7 +66,7 @@ async fn beyond_the_queue_calls_are_refused_at_once() {
             client
                 .send(call(&url, Safety::Once))
                 .await
-                .expect_err("nobody answers")
+                .expect_err("there is no response")
         });
     }
     let errors = tasks.join_all().await;
@@ -74,26 +74,26 @@ async fn beyond_the_queue_calls_are_refused_at_once() {
         .iter()
         .filter(|error| error.outcome_unknown())
         .count();
-    assert_eq!(unknown, 5, "two had a place and three waited for one");
+    assert_eq!(unknown, 5, "two had a permit and three waited for one");
     assert_eq!(server.connections(), 5);
     assert!(errors.iter().all(|error| error.kind == Kind::Unavailable));
     assert_eq!(
-        heard.all()[..45]
+        recorder.all()[..45]
             .iter()
-            .filter(|told| *told == "1 busy -")
+            .filter(|events| *events == "1 busy -")
             .count(),
         45,
-        "before anybody's time was up"
+        "before any deadline passed"
     );
 }
 
 #[tokio::test]
-async fn who_hangs_up_gives_the_place_back() {
-    let server = Server::doing(|number| {
+async fn a_canceled_call_releases_its_permit() {
+    let server = Server::scripted(|number| {
         if number < 4 {
-            Then::Hang
+            Action::Hang
         } else {
-            say(200, "", "{}")
+            respond(200, "", "{}")
         }
     })
     .await;
@@ -101,7 +101,7 @@ async fn who_hangs_up_gives_the_place_back() {
         in_flight: 1,
         queue: 0,
     };
-    let (client, heard) = client(Policy {
+    let (client, recorder) = client(Policy {
         bulkhead,
         ..policy()
     });
@@ -111,15 +111,15 @@ async fn who_hangs_up_gives_the_place_back() {
             tokio::time::timeout(Duration::from_millis(50), call)
                 .await
                 .is_err(),
-            "nobody answers"
+            "there is no response"
         );
     }
-    let answer = client
+    let response = client
         .send(call(&server.url(), Safety::Once))
         .await
-        .expect("there is room again");
-    assert_eq!(answer.status, 200);
-    let told = heard.all();
-    assert_eq!(told[..4], ["1 canceled -"; 4]);
-    assert_eq!(told[4..], ["1 ok 200"]);
+        .expect("a permit is free again");
+    assert_eq!(response.status, 200);
+    let events = recorder.all();
+    assert_eq!(events[..4], ["1 canceled -"; 4]);
+    assert_eq!(events[4..], ["1 ok 200"]);
 }

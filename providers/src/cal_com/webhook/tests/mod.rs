@@ -1,5 +1,4 @@
-//! Against what Cal.com really sent: 87 captured deliveries with their exact bytes, headers and
-//! secrets.
+//! Tests with 87 captured deliveries of Cal.com, with their exact bytes, headers and secrets.
 
 mod opening;
 mod parsing;

@@ -1,17 +1,17 @@
-//! Refusals that were read in their source and not recorded.
+//! Refusals known from Cal.com's source, without a recording.
 
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
 use crate::Kind;
+use crate::cal_com::Error;
 use crate::cal_com::Refusal;
-use crate::cal_com::answer::read;
-use crate::error::Error;
+use crate::cal_com::response::read;
 
 fn refused(status: u16, document: Value) -> Error {
     read(
         "POST /v2/bookings",
-        Exchange::invented(status, document).as_answer(),
+        Exchange::invented(status, document).response(),
     )
     .map(drop)
     .expect_err("a refusal")
@@ -30,7 +30,7 @@ fn said(status: u16, message: &str) -> (Kind, Option<Refusal>) {
 }
 
 #[test]
-fn a_text_is_known_by_its_beginning() {
+fn messages_are_matched_by_their_beginning() {
     for (status, message, refusal) in [
         (
             400,
@@ -83,7 +83,7 @@ fn a_text_is_known_by_its_beginning() {
 }
 
 #[test]
-fn unknown_words_fall_back_to_the_status() {
+fn unknown_messages_are_classified_by_the_status() {
     for (status, kind) in [
         (400, Kind::Rejected),
         (401, Kind::Rejected),
@@ -111,7 +111,7 @@ fn unknown_words_fall_back_to_the_status() {
 }
 
 #[test]
-fn the_other_envelopes_are_errors_too() {
+fn all_error_envelopes_are_read() {
     let error = refused(
         401,
         json!({ "statusCode": 401, "message": "HTTP Error 401" }),
@@ -127,7 +127,7 @@ fn the_other_envelopes_are_errors_too() {
 }
 
 #[test]
-fn a_uid_stays_out_of_debug() {
+fn debug_omits_uids() {
     let (_, refusal) = said(
         400,
         "Can't reschedule booking with uid=a1 because it has been cancelled and rescheduled already to booking with uid=b2. You probably",
@@ -143,17 +143,17 @@ fn a_uid_stays_out_of_debug() {
 }
 
 #[test]
-fn a_refused_repetition_leaves_the_outcome_of_the_first_attempt_open() {
+fn a_refused_retry_keeps_the_outcome_of_the_first_attempt_unknown() {
     let document = json!({ "status": "error", "error": { "code": "X", "message": "Schedule with ID=1 does not exist." } });
-    for doubtful in [false, true] {
-        let mut answer = Exchange::invented(404, document.clone()).as_answer();
-        answer.doubtful = doubtful;
+    for unknown in [false, true] {
+        let mut answer = Exchange::invented(404, document.clone()).response();
+        answer.earlier_attempt_unknown = unknown;
         let error = read("DELETE /v2/schedules/{id}", answer)
             .map(drop)
             .expect_err("a refusal");
         assert_eq!(
             (error.kind, error.outcome_unknown()),
-            (Kind::NotFound, doubtful)
+            (Kind::NotFound, unknown)
         );
     }
 }

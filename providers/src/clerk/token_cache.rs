@@ -1,6 +1,6 @@
-//! Tokens verified a moment ago.
+//! A cache of verified tokens.
 //!
-//! A browser sends the same token with every request for a minute. Checking an RSA signature costs
+//! A browser sends the same token with every request for a minute. Verifying an RSA signature costs
 //! tens of microseconds, a lookup less than one.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::claims::Claims;
 use super::jwks::Key;
 
-/// The hash of a whole token, signature included: a forged signature is another token.
+/// The hash of a whole token, signature included, so a forged signature is another entry.
 pub(super) type Fingerprint = [u8; 32];
 
 pub(super) fn fingerprint(token: &str) -> Fingerprint {
@@ -25,10 +25,10 @@ pub(super) struct Entry {
     pub(super) key: Arc<Key>,
 }
 
-/// A bounded memory in two generations: when the young one is full, the old one is forgotten.
+/// A bounded cache in two generations: when the young one is full, the old one is dropped.
 ///
-/// Nobody can fill it with rubbish, since only proven tokens get in.
-pub(super) struct Recent {
+/// Only verified tokens are inserted, so strangers cannot fill it.
+pub(super) struct TokenCache {
     half: usize,
     generations: Mutex<Generations>,
 }
@@ -39,7 +39,7 @@ struct Generations {
     old: HashMap<Fingerprint, Entry>,
 }
 
-impl Recent {
+impl TokenCache {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             half: capacity.div_ceil(2),
@@ -57,11 +57,11 @@ impl Recent {
         Some(entry)
     }
 
-    pub(super) fn remember(&self, token: Fingerprint, entry: Entry) {
+    pub(super) fn insert(&self, token: Fingerprint, entry: Entry) {
         self.put(&mut self.lock(), token, entry);
     }
 
-    pub(super) fn forget(&self, token: &Fingerprint) {
+    pub(super) fn remove(&self, token: &Fingerprint) {
         let mut generations = self.lock();
         generations.young.remove(token);
         generations.old.remove(token);
@@ -77,7 +77,7 @@ impl Recent {
         generations.young.insert(token, entry);
     }
 
-    /// The maps are whole between any two statements, so a panic elsewhere does not spoil them.
+    /// The maps are valid between any two statements, so a poisoned lock is still valid.
     fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
         self.generations
             .lock()

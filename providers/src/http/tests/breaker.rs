@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, advance};
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
 fn single() -> Policy {
@@ -16,22 +16,22 @@ fn single() -> Policy {
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_it_asks_nobody_and_half_open_one() {
-    let server = Server::doing(|number| {
+async fn nothing_is_sent_while_open_and_one_probe_while_half_open() {
+    let server = Server::scripted(|number| {
         if number < 6 {
-            say(503, "", "")
+            respond(503, "", "")
         } else {
-            say(200, "", "{}")
+            respond(200, "", "{}")
         }
     })
     .await;
-    let (client, heard) = client(single());
-    let ask = || client.send(call(&server.url(), Safety::Once));
+    let (client, recorder) = client(single());
+    let send = || client.send(call(&server.url(), Safety::Once));
     for _ in 0..5 {
-        assert_eq!(ask().await.expect("an answer").status, 503);
+        assert_eq!(send().await.expect("an response").status, 503);
     }
     for _ in 0..100 {
-        let error = ask().await.expect_err("it is open");
+        let error = send().await.expect_err("the breaker is open");
         assert_eq!(
             (error.kind, error.outcome_unknown()),
             (Kind::Unavailable, false),
@@ -40,29 +40,32 @@ async fn open_it_asks_nobody_and_half_open_one() {
     }
     assert_eq!(server.connections(), 5, "none of a hundred was sent");
     advance(Duration::from_secs(10)).await;
-    let (first, second) = tokio::join!(ask(), ask());
-    assert_eq!(first.expect("the probe is answered").status, 503);
-    assert!(second.is_err(), "only one may try");
+    let (first, second) = tokio::join!(send(), send());
+    assert_eq!(first.expect("the probe has a response").status, 503);
+    assert!(second.is_err(), "there is only one probe");
     assert_eq!(server.connections(), 6);
-    assert!(ask().await.is_err(), "the probe failed");
+    assert!(send().await.is_err(), "the probe failed");
     advance(Duration::from_secs(10)).await;
     for _ in 0..10 {
-        assert_eq!(ask().await.expect("it is closed again").status, 200);
+        assert_eq!(
+            send().await.expect("the breaker is closed again").status,
+            200
+        );
     }
-    let changes: Vec<_> = heard
+    let changes: Vec<_> = recorder
         .all()
         .into_iter()
-        .filter(|told| !told.contains(' '))
+        .filter(|events| !events.contains(' '))
         .collect();
     assert_eq!(
         changes,
         ["open", "half_open", "open", "half_open", "closed"]
     );
     assert_eq!(
-        heard
+        recorder
             .all()
             .iter()
-            .filter(|told| *told == "1 breaker_open -")
+            .filter(|events| *events == "1 breaker_open -")
             .count(),
         102
     );
@@ -71,55 +74,58 @@ async fn open_it_asks_nobody_and_half_open_one() {
 #[tokio::test]
 async fn client_errors_leave_it_closed() {
     for status in [400, 401, 404, 409, 422] {
-        let server = Server::saying([say(status, "", "")]).await;
+        let server = Server::sequence([respond(status, "", "")]).await;
         let (client, _) = client(single());
         for _ in 0..30 {
-            let answer = client
+            let response = client
                 .send(call(&server.url(), Safety::Once))
                 .await
-                .expect("an answer");
-            assert_eq!(answer.status.as_u16(), status);
+                .expect("an response");
+            assert_eq!(response.status.as_u16(), status);
         }
         assert_eq!(server.connections(), 30);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_is_no_illness() {
-    let server = Server::saying([say(429, "retry-after: 0\r\n", "")]).await;
-    let (client, heard) = client(single());
+async fn a_429_is_not_a_failure() {
+    let server = Server::sequence([respond(429, "retry-after: 0\r\n", "")]).await;
+    let (client, recorder) = client(single());
     for _ in 0..30 {
-        let answer = client
+        let response = client
             .send(call(&server.url(), Safety::Once))
             .await
-            .expect("an answer");
-        assert_eq!(answer.status, 429);
+            .expect("an response");
+        assert_eq!(response.status, 429);
     }
     assert!(
-        heard.all().iter().all(|told| told == "1 rate_limited 429"),
+        recorder
+            .all()
+            .iter()
+            .all(|events| events == "1 rate_limited 429"),
         "{:?}",
-        heard.all()
+        recorder.all()
     );
 }
 
 #[tokio::test]
-async fn hangs_open_it_even_when_callers_leave_first() {
-    let server = Server::saying([Then::Hang]).await;
+async fn hanging_calls_open_it_even_when_they_are_canceled() {
+    let server = Server::sequence([Action::Hang]).await;
     let breaker = Breaker {
-        patience: Duration::from_millis(50),
+        min_wait: Duration::from_millis(50),
         ..Breaker::default()
     };
-    let (client, heard) = client(Policy {
+    let (client, recorder) = client(Policy {
         breaker,
         ..single()
     });
     for _ in 0..5 {
-        let left = tokio::time::timeout(
+        let canceled = tokio::time::timeout(
             Duration::from_millis(80),
             client.send(call(&server.url(), Safety::Once)),
         )
         .await;
-        assert!(left.is_err(), "nobody answers");
+        assert!(canceled.is_err(), "there is no response");
     }
     let began = Instant::now();
     assert!(
@@ -130,14 +136,14 @@ async fn hangs_open_it_even_when_callers_leave_first() {
     );
     assert!(
         began.elapsed() < Duration::from_millis(50),
-        "it does not wait"
+        "it is refused at once"
     );
     assert_eq!(server.connections(), 5);
     assert_eq!(
-        heard
+        recorder
             .all()
             .iter()
-            .filter(|told| *told == "1 canceled -")
+            .filter(|events| *events == "1 canceled -")
             .count(),
         5
     );

@@ -1,9 +1,9 @@
-//! After a write that failed: may it have happened?
+//! Whether a failed write may have been applied.
 
-use super::server::{Server, Then, say};
+use super::server::{Action, Server, respond};
 use super::*;
 
-/// One attempt, so that what is known of it is not mixed with another.
+/// A single attempt, so that its outcome is not mixed with that of a retry.
 fn single() -> Policy {
     let limits = Limits {
         total: Duration::from_millis(200),
@@ -24,7 +24,7 @@ async fn failure(url: &Url, client: &Client) -> Error {
     let error = client
         .send(call(url, Safety::Once))
         .await
-        .expect_err("there is no whole answer");
+        .expect_err("there is no whole response");
     let shown = format!("{error} {error:?}");
     assert!(
         !shown.contains("s3cret") && !shown.contains("hush"),
@@ -38,8 +38,8 @@ async fn failure(url: &Url, client: &Client) -> Error {
 }
 
 #[tokio::test]
-async fn without_a_connection_nothing_happened() {
-    let error = failure(&Server::nowhere().await, &client(single()).0).await;
+async fn without_a_connection_nothing_was_applied() {
+    let error = failure(&Server::unreachable().await, &client(single()).0).await;
     assert_eq!(
         (error.kind, error.outcome_unknown()),
         (Kind::Unavailable, false),
@@ -48,9 +48,9 @@ async fn without_a_connection_nothing_happened() {
 }
 
 #[tokio::test]
-async fn without_tls_nothing_happened() {
-    // Their greeting is never answered, and the time is up before the connection's own.
-    let server = Server::saying([Then::Hang]).await;
+async fn without_tls_nothing_was_applied() {
+    // The TLS handshake never completes, and the total timeout ends first.
+    let server = Server::sequence([Action::Hang]).await;
     let mut url = server.url();
     url.set_scheme("https")
         .expect("http and https can be swapped");
@@ -61,46 +61,49 @@ async fn without_tls_nothing_happened() {
         (Kind::Unavailable, false),
         "{error}"
     );
-    // Without a body we cannot tell, so we do not say.
+    // Without a body it is unknown whether the request was sent.
     let empty = Call {
         body: Body::Empty,
         ..call(&url, Safety::Once)
     };
-    let error = client.send(empty).await.expect_err("nobody answers");
+    let error = client.send(empty).await.expect_err("there is no response");
     assert!(error.outcome_unknown(), "{error}");
 }
 
 #[tokio::test]
-async fn after_a_connection_anything_may_have_happened() {
+async fn after_a_connection_the_outcome_is_unknown() {
     let cut = "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\":".to_owned();
     let cases = [
-        ("reset before anything was read", Then::ResetUnread),
-        ("reset after the request was read", Then::ResetRead),
-        ("hang", Then::Hang),
-        ("closed without an answer", Then::Say(String::new())),
-        ("cut short", Then::Say(cut)),
-        ("not HTTP", Then::Say("hush hush hush\r\n\r\n".to_owned())),
+        ("reset before anything was read", Action::ResetUnread),
+        ("reset after the request was read", Action::ResetRead),
+        ("hang", Action::Hang),
+        ("closed without an response", Action::Send(String::new())),
+        ("cut short", Action::Send(cut)),
+        (
+            "not HTTP",
+            Action::Send("hush hush hush\r\n\r\n".to_owned()),
+        ),
     ];
     let (client, _) = client(single());
     for (name, then) in cases {
-        let server = Server::saying([then]).await;
+        let server = Server::sequence([then]).await;
         let error = failure(&server.url(), &client).await;
         assert_eq!(
             (error.kind, error.outcome_unknown()),
             (Kind::Unavailable, true),
             "{name}: {error}"
         );
-        assert_eq!(server.connections(), 1, "{name}: a write is not repeated");
+        assert_eq!(server.connections(), 1, "{name}: a write is not retried");
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_first_took_nothing_along() {
-    let server = Server::saying([Then::ResetAtOnce]).await;
+async fn a_reset_before_the_request_is_written_is_not_unknown() {
+    let server = Server::sequence([Action::ResetAtOnce]).await;
     let (client, _) = client(single());
     for _ in 0..20 {
         let error = failure(&server.url(), &client).await;
-        // Which of the two comes first is the kernel's choice; what we say of it has to fit.
+        // The kernel decides whether the write or the reset comes first; the outcome must match.
         let before_writing = error.detail.contains("operation was canceled");
         assert_eq!(
             (error.kind, error.outcome_unknown()),
@@ -111,8 +114,8 @@ async fn a_connection_that_breaks_first_took_nothing_along() {
 }
 
 #[tokio::test]
-async fn a_hang_in_the_middle_of_the_answer_ends_too() {
-    let server = Server::doing(|_| Then::Hang).await;
+async fn a_hang_within_the_response_times_out() {
+    let server = Server::scripted(|_| Action::Hang).await;
     let limits = Limits {
         read: Duration::from_millis(50),
         ..Limits::default()
@@ -125,7 +128,7 @@ async fn a_hang_in_the_middle_of_the_answer_ends_too() {
 }
 
 #[tokio::test]
-async fn an_answer_too_long_may_have_happened() {
+async fn after_a_response_too_long_the_outcome_is_unknown() {
     let limits = Limits {
         body_bytes: 16,
         ..Limits::default()
@@ -133,10 +136,10 @@ async fn an_answer_too_long_may_have_happened() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\n[111111111\r\na\r\n1111111111\r\n0\r\n\r\n";
     let (client, _) = client(Policy { limits, ..single() });
     for then in [
-        say(200, "", "[1111111111111111]"),
-        Then::Say(chunked.to_owned()),
+        respond(200, "", "[1111111111111111]"),
+        Action::Send(chunked.to_owned()),
     ] {
-        let server = Server::saying([then]).await;
+        let server = Server::sequence([then]).await;
         let error = failure(&server.url(), &client).await;
         assert_eq!(
             (error.kind, error.outcome_unknown()),
@@ -147,7 +150,7 @@ async fn an_answer_too_long_may_have_happened() {
 }
 
 #[tokio::test]
-async fn answers_are_answers_whatever_their_status() {
+async fn every_status_is_a_response() {
     let kinds = [
         (200, None),
         (302, Some(Kind::Malformed)),
@@ -159,48 +162,52 @@ async fn answers_are_answers_whatever_their_status() {
     ];
     let (client, _) = client(single());
     for (status, kind) in kinds {
-        let server = Server::saying([say(status, "location: /elsewhere\r\n", "hush")]).await;
-        // The 429 rests its credential, so each has its own.
-        let bucket = Bucket {
+        let server = Server::sequence([respond(status, "location: /elsewhere\r\n", "hush")]).await;
+        // The 429 pauses its credential, so each status has its own.
+        let quota = Quota {
             key: &status.to_string(),
             per_minute: 60_000,
         };
-        let answer = client
+        let response = client
             .send(Call {
-                bucket,
+                quota,
                 ..call(&server.url(), Safety::Once)
             })
             .await
-            .expect("an answer");
+            .expect("an response");
         assert_eq!(
-            (answer.status.as_u16(), answer.kind(), &answer.body[..]),
+            (
+                response.status.as_u16(),
+                response.kind(),
+                &response.body[..]
+            ),
             (status, kind, &b"hush"[..])
         );
         assert!(
-            !answer.doubtful && !format!("{answer:?}").contains("hush"),
-            "{answer:?}"
+            !response.earlier_attempt_unknown && !format!("{response:?}").contains("hush"),
+            "{response:?}"
         );
         assert_eq!(
             server.connections(),
             1,
-            "{status}: neither repeated nor redirected"
+            "{status}: neither retried nor redirected"
         );
-        // What the provider's module makes of it, which is all that callers see.
+        // The provider's module turns it into an error of this kind.
         let unknown =
-            kind.is_some_and(|kind| Error::new(Provider::CalCom, kind, "").outcome_unknown());
+            kind.is_some_and(|kind| Error::<()>::new(Provider::CalCom, kind, "").outcome_unknown());
         assert_eq!(unknown, matches!(status, 302 | 500 | 502), "{status}");
     }
 }
 
 #[tokio::test]
-async fn a_repetition_that_never_left_does_not_undo_the_doubt() {
-    // The first attempt was read; the second finds the breaker open, and the third nobody at all.
-    let server = Server::saying([Then::ResetRead]).await;
+async fn an_unsent_retry_keeps_the_outcome_unknown() {
+    // The first attempt was read; the second finds the breaker open.
+    let server = Server::sequence([Action::ResetRead]).await;
     let breaker = Breaker {
         consecutive: 1,
         ..Breaker::default()
     };
-    let (client, heard) = client(Policy {
+    let (client, recorder) = client(Policy {
         breaker,
         ..policy()
     });
@@ -209,27 +216,30 @@ async fn a_repetition_that_never_left_does_not_undo_the_doubt() {
         .await
         .expect_err("it was reset");
     assert!(error.outcome_unknown(), "{error}");
-    assert_eq!(heard.all(), ["open", "1 reset -", "2 breaker_open -"]);
+    assert_eq!(recorder.all(), ["open", "1 reset -", "2 breaker_open -"]);
 }
 
 #[tokio::test]
-async fn an_answer_to_a_repetition_says_that_it_is_one() {
-    for (first, doubtful) in [
-        (Then::ResetRead, true),
-        (say(503, "", ""), true),
-        (say(429, "retry-after: 0\r\n", ""), false),
+async fn the_response_to_a_retry_reports_an_unknown_earlier_attempt() {
+    for (first, unknown) in [
+        (Action::ResetRead, true),
+        (respond(503, "", ""), true),
+        (respond(429, "retry-after: 0\r\n", ""), false),
     ] {
-        let server = Server::saying([first, say(404, "", "")]).await;
+        let server = Server::sequence([first, respond(404, "", "")]).await;
         let (client, _) = client(policy());
-        let answer = client
+        let response = client
             .send(call(&server.url(), Safety::Idempotent))
             .await
-            .expect("an answer");
-        assert_eq!((answer.status.as_u16(), answer.doubtful), (404, doubtful));
-        let answer = client
+            .expect("an response");
+        assert_eq!(
+            (response.status.as_u16(), response.earlier_attempt_unknown),
+            (404, unknown)
+        );
+        let response = client
             .send(call(&server.url(), Safety::Read))
             .await
-            .expect("an answer");
-        assert!(!answer.doubtful, "there is no doubt about a read");
+            .expect("an response");
+        assert!(!response.earlier_attempt_unknown, "a read changes nothing");
     }
 }
