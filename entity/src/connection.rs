@@ -158,6 +158,13 @@ impl Entity {
             .filter(Column::DisconnectedAt.is_null())
     }
 
+    /// Connections through which we may act, at whichever provider.
+    pub fn find_any_live() -> Select<Self> {
+        Self::find()
+            .filter(Column::Kind.ne(Kind::Observed))
+            .filter(Column::DisconnectedAt.is_null())
+    }
+
     /// The connection to one account at a provider.
     pub fn find_by_external(provider: &str, external_id: &str) -> Select<Self> {
         Self::find()

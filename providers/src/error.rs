@@ -117,6 +117,21 @@ impl<R> Error<R> {
     }
 }
 
+impl<R> Error<R> {
+    /// The same error without the provider's reason.
+    #[must_use]
+    pub fn erased(self) -> Error {
+        Error {
+            provider: self.provider,
+            kind: self.kind,
+            detail: self.detail,
+            refusal: None,
+            not_applied: self.not_applied,
+            earlier_attempt_unknown: self.earlier_attempt_unknown,
+        }
+    }
+}
+
 impl Error {
     /// The same error as the type of a provider that has reasons for refusals.
     pub(crate) fn without_refusal<R>(self) -> Error<R> {

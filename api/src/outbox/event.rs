@@ -53,7 +53,7 @@ impl BookingEvent {
                 self.kind,
                 Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded
             );
-        if self.scheduler == Scheduler::CalCom && is_news_there && ends_or_decides {
+        if self.scheduler.is_remote() && is_news_there && ends_or_decides {
             jobs.push(Job::PushBooking {
                 booking_id: self.booking_id,
             });

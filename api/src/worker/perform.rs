@@ -7,7 +7,7 @@ use entity::Uuid;
 use entity::job::{Model, Status};
 
 use crate::app::App;
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling::{settings, webhooks};
 use crate::domain::{Error, Result, booking, connection, reconcile, webhook};
 use crate::outbox::job::{self, Job, Lane};
 
@@ -119,12 +119,10 @@ async fn dispatch(app: &App, row: &Model) -> Result<()> {
             reconcile::full(app, connection_id, None).await.map(drop)
         }
         Job::CheckConnection { connection_id } => connection::check(app, connection_id).await,
-        Job::PushEventType { event_type_id } => sync::push_event_type(app, event_type_id).await,
-        Job::PushSchedule { schedule_id } => sync::push_schedule(app, schedule_id).await,
-        Job::PushAbsences { coach_id } => sync::push_absences(app, coach_id).await,
-        Job::PullSettings { connection_id } => sync::pull(app, connection_id, None).await,
-        Job::EnsureWebhook { connection_id } => {
-            webhook::see_to_registration(app, connection_id).await
-        }
+        Job::PushEventType { event_type_id } => settings::push_event_type(app, event_type_id).await,
+        Job::PushSchedule { schedule_id } => settings::push_schedule(app, schedule_id).await,
+        Job::PushAbsences { coach_id } => settings::push_absences(app, coach_id).await,
+        Job::PullSettings { connection_id } => settings::pull(app, connection_id).await,
+        Job::EnsureWebhook { connection_id } => webhooks::ensure_webhook(app, connection_id).await,
     }
 }

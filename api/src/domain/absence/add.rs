@@ -3,13 +3,13 @@
 use chrono::NaiveDate;
 use entity::Uuid;
 use entity::absence::{Model, Reason};
-use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{Kept, affected, check_days, check_note, lock_coach, note_change, require_room, today};
 use crate::app::App;
 use crate::domain::coach::acting_for;
+use crate::domain::scheduling::keeps_settings;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Result};
 
@@ -66,7 +66,7 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                     external_id: None,
                     told_first_day: None,
                     told_last_day: None,
-                    state: (coach.scheduler == Scheduler::CalCom).then_some(State::Pending),
+                    state: (keeps_settings(coach.scheduler)).then_some(State::Pending),
                     message: None,
                     synced_at: None,
                     removed_at: None,

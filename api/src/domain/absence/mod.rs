@@ -21,7 +21,6 @@ pub(super) use read::{away, in_stretch};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::absence::{Column, Entity, Model};
-use entity::coach::Scheduler;
 use entity::{Uuid, booking, coach};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -29,6 +28,7 @@ use super::coach::{lock as lock_coach, manages};
 use super::text::Problems;
 use super::{Conflict, Error, Person, Result, audit};
 use crate::db::Txn;
+use crate::domain::scheduling::keeps_settings;
 use crate::outbox::job::{self, Job};
 
 /// Most days of an absence.
@@ -173,7 +173,7 @@ async fn note_change(
         )
         .await?;
     }
-    if coach.scheduler == Scheduler::CalCom {
+    if keeps_settings(coach.scheduler) {
         job::enqueue(
             txn,
             &Job::PushAbsences { coach_id: coach.id },

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for, manages};
 use crate::domain::money::{self, MoneyError, Price};
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
 
@@ -134,7 +134,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
-                sync::event_type_changed(txn, &row, now, &correlation_id).await?;
+                scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })
@@ -204,7 +204,7 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
                 note_if_staff(txn, &person, action, &row, &correlation_id).await?;
-                sync::event_type_changed(txn, &row, now, &correlation_id).await?;
+                scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })

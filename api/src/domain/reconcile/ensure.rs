@@ -1,6 +1,7 @@
 //! Seeing to it that every connected calendar is read in time.
 
 use chrono::TimeDelta;
+use entity::coach::Scheduler;
 use sea_orm::Condition;
 
 use crate::app::App;
@@ -33,8 +34,11 @@ pub async fn ensure(app: &App) -> Result<()> {
             ),
         ]
     };
-    let working = connection::list_working(app, Condition::all()).await?;
-    let mut planned: Vec<_> = working.into_iter().flat_map(readings).collect();
+    let mut planned = Vec::new();
+    for scheduler in Scheduler::REMOTE {
+        let working = connection::list_working(app, scheduler, Condition::all()).await?;
+        planned.extend(working.into_iter().flat_map(readings));
+    }
     // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
     // given up.
     let open = booking::list_open_requests(app).await?;

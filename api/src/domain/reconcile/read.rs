@@ -12,8 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::remote::ingest::ingest;
-use crate::domain::connection::PROVIDER;
-use crate::domain::scheduling::observation::Observation;
+use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Error, Result};
 
 /// What a reading has changed about one booking.
@@ -59,7 +58,7 @@ pub(super) enum Mode {
 /// Takes in one booking that was read; gives what it changed.
 pub(super) async fn take_in(
     app: &App,
-    observations: Vec<Observation>,
+    reported: Reported,
     correlation_id: &str,
     mode: Mode,
 ) -> Result<Option<Change>> {
@@ -71,15 +70,15 @@ pub(super) async fn take_in(
         correlation_id: correlation_id.to_owned(),
         now,
     };
-    let (observations, deadline) = (Arc::new(observations), now + app.deadlines.payment);
+    let (reported, deadline) = (Arc::new(reported), now + app.deadlines.payment);
     let outcome = app
         .db
         .write(move |txn| {
-            let (cause, observations) = (cause.clone(), Arc::clone(&observations));
+            let (cause, reported) = (cause.clone(), Arc::clone(&reported));
             Box::pin(async move {
                 crate::outbox::enter(txn).await?;
-                let before = known(txn, &observations).await?;
-                let booking_id = ingest(txn, &cause, observations.to_vec(), deadline).await?;
+                let before = known(txn, &reported).await?;
+                let booking_id = ingest(txn, &cause, Reported::clone(&reported), deadline).await?;
                 let change = match booking_id {
                     Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
                     None => None,
@@ -105,13 +104,14 @@ pub(super) async fn take_in(
 #[error("only looked")]
 struct Looked(Option<Change>);
 
-async fn known(txn: &Txn, observations: &[Observation]) -> Result<Option<booking::Model>> {
-    let uids: Vec<&str> = observations
+async fn known(txn: &Txn, reported: &Reported) -> Result<Option<booking::Model>> {
+    let uids: Vec<&str> = reported
+        .observations
         .iter()
         .map(|observation| observation.uid.as_str())
         .collect();
     let row = provider_booking::Entity::find()
-        .filter(provider_booking::Column::Provider.eq(PROVIDER))
+        .filter(provider_booking::Column::Provider.eq(reported.scheduler.provider()))
         .filter(provider_booking::Column::Uid.is_in(uids))
         .filter(provider_booking::Column::BookingId.is_not_null())
         .one(&**txn)

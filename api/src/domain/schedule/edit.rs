@@ -16,7 +16,7 @@ use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for};
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling;
 use crate::domain::scheduling::native::{Hours, WeeklyRule};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result};
@@ -90,7 +90,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     make_default(txn, coach, id, now).await?;
                 }
                 note_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
-                sync::schedule_changed(txn, &row, now, &correlation_id).await?;
+                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })
@@ -127,7 +127,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
                 }
                 let row = store(txn, found, input, now).await?;
                 note_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
-                sync::schedule_changed(txn, &row, now, &correlation_id).await?;
+                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })

@@ -13,7 +13,7 @@ use sea_orm::{
 use super::{lock, note_hours, note_if_staff};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling;
 use crate::domain::scheduling::native::{Hours, Minute, Override};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Error, Result};
@@ -75,7 +75,7 @@ pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> R
                 }
                 let row = store(txn, found, input, now).await?;
                 note_if_staff(txn, &person, "schedule.overrides", &row, &correlation_id).await?;
-                sync::schedule_changed(txn, &row, now, &correlation_id).await?;
+                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
         })

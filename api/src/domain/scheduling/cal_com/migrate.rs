@@ -20,6 +20,7 @@ use super::sync::{How, Stopped, mark_synced, push, push_schedule_to, told};
 use crate::app::App;
 use crate::domain::coach::{acting_for, lock, require};
 use crate::domain::connection::Purpose;
+use crate::domain::scheduling::settings;
 use crate::domain::{Caller, Conflict, Error, Result, audit};
 
 /// Where a coach's time is to be kept.
@@ -213,8 +214,7 @@ async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<
         account.event_types().await.map_err(silent)?,
     );
     let states =
-        super::sync::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>())
-            .await?;
+        settings::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let mut steps = Vec::new();
     for row in schedules {
         let known = states
@@ -348,8 +348,8 @@ async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Re
                 )
                 .await?;
                 if to == Target::CalCom {
-                    super::sync::absences_took_over(txn, &row, now, &correlation_id).await?;
-                    super::sync::catch_up(txn, &row, now, &correlation_id).await?;
+                    settings::absences_changed(txn, &row, now, &correlation_id).await?;
+                    settings::catch_up(txn, &row, now, &correlation_id).await?;
                 }
                 Ok(row)
             })

@@ -22,13 +22,11 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, Query
 use super::event_types::Stopped;
 use super::{again, is_final, pull, schedules};
 use crate::app::App;
-use crate::db::Txn;
 use crate::domain::absence::{stretch, today, zone};
 use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::cal_com::Account;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Error, Result};
-use crate::outbox::job::{self, Job};
 
 /// How long one call may take.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -148,7 +146,7 @@ pub(super) async fn number_in_organization(app: &App, coach_id: Uuid) -> Result<
     {
         return Ok(None);
     }
-    let link = connection::find_live(app, coach_id).await?;
+    let link = connection::find_live(app, Scheduler::CalCom, coach_id).await?;
     Ok(link
         .filter(|link| link.kind == LinkKind::ManagedUser)
         .and_then(|link| link.external_id.parse().ok()))
@@ -406,43 +404,4 @@ async fn fail(app: &App, rows: &[Model], state: State, message: String) -> Resul
         .exec(app.db.write_one())
         .await?;
     Ok(())
-}
-
-/// A coach's time is kept elsewhere from now on, or their days are others: what they have planned
-/// is pushed there.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn took_over(
-    txn: &Txn,
-    coach: &coach::Model,
-    now: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<()> {
-    let coming = Entity::find_from(&[coach.id], today(coach, now));
-    let ids: Vec<Uuid> = coming
-        .all(&**txn)
-        .await?
-        .into_iter()
-        .map(|row| row.id)
-        .collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let pending = ActiveModel {
-        state: Set(Some(State::Pending)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(pending)
-        .filter(Column::Id.is_in(ids))
-        .exec(&**txn)
-        .await?;
-    job::enqueue(
-        txn,
-        &Job::PushAbsences { coach_id: coach.id },
-        now,
-        correlation_id,
-    )
-    .await
 }

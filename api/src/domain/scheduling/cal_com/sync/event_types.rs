@@ -10,11 +10,12 @@ use providers::cal_com::{EventType, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::state::{self, failed, find, fingerprint, put};
 use super::{again, is_final, schedules, told};
 use crate::app::App;
-use crate::domain::connection::{PROVIDER, Purpose};
+use crate::domain::connection::Purpose;
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
+use crate::domain::scheduling::settings::{self, failed, find, fingerprint, put};
 use crate::domain::{Conflict, Error, Result};
 
 /// How an object came to be there.
@@ -216,8 +217,9 @@ pub(crate) async fn mark_synced(
                     .exec(&**txn)
                     .await?;
                 let found = find(&**txn, id).await?;
-                let before =
-                    found.unwrap_or_else(|| state::blank(Subject::EventType, id, coach_id, now));
+                let before = found.unwrap_or_else(|| {
+                    settings::blank(Subject::EventType, id, coach_id, Scheduler::CalCom, now)
+                });
                 let agreed = Agreed {
                     external_id: their_id,
                     theirs,
@@ -229,7 +231,7 @@ pub(crate) async fn mark_synced(
                 if is_latest {
                     Ok(())
                 } else {
-                    state::event_type_changed(txn, &current, now, "sync").await
+                    settings::event_type_changed(txn, &current, now, "sync").await
                 }
             })
         })

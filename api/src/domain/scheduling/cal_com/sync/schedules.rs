@@ -8,11 +8,11 @@ use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::event_types::{Agreed, Stopped};
-use super::state::{self, failed, find, fingerprint, put};
 use super::{absences, again, is_final, told};
 use crate::app::App;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
+use crate::domain::scheduling::settings::{self, failed, find, fingerprint, put};
 use crate::domain::{Error, Result, absence};
 
 /// How hours came to be there.
@@ -209,8 +209,9 @@ pub(super) async fn mark_synced(
                     return Ok(());
                 };
                 let found = find(&**txn, id).await?;
-                let before =
-                    found.unwrap_or_else(|| state::blank(Subject::Schedule, id, coach_id, now));
+                let before = found.unwrap_or_else(|| {
+                    settings::blank(Subject::Schedule, id, coach_id, Scheduler::CalCom, now)
+                });
                 let agreed = Agreed {
                     external_id: their_id,
                     theirs,
@@ -222,7 +223,7 @@ pub(super) async fn mark_synced(
                 if is_latest {
                     Ok(())
                 } else {
-                    state::schedule_changed(txn, &current, now, "sync").await
+                    settings::schedule_changed(txn, &current, now, "sync").await
                 }
             })
         })

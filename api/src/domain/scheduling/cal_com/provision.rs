@@ -1,16 +1,16 @@
 //! An account that the platform makes for a coach (a managed user).
 
+use entity::coach::{self, Scheduler};
 use entity::connection::{Kind, Model};
-use entity::{Uuid, coach, user};
+use entity::{Uuid, user};
 use providers::cal_com::{Client, Refusal};
 use sea_orm::EntityTrait as _;
 
-use super::store::{self, Account, By, Owner};
-use super::token::Pair;
-use super::{cal_com, exchange, invalid_state, read, unavailable};
+use super::{PROVIDER, accounts, client};
 use crate::app::App;
 use crate::domain::coach::{acting_for, require};
-use crate::domain::{Caller, Result};
+use crate::domain::connection::{Account, By, Owner, Pair, find_live, is_gone, keep, unavailable};
+use crate::domain::{Caller, Conflict, Error, Result};
 
 /// Makes an account at Cal.com for a coach, and connects it. Asked for again, it gives the
 /// connection that is there. An answer that was lost, and an account that exists already, are found
@@ -21,7 +21,7 @@ use crate::domain::{Caller, Result};
 /// another account connected; `Unavailable` when Cal.com does not answer: ask again then.
 pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
-    let client = cal_com(app)?;
+    let client = client(app)?;
     let coach = require(app.db.read(), coach_id).await?;
     let address = address(app, &coach).await?;
     // Of two that ask at once the second finds what the first has made.
@@ -46,10 +46,11 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
         actor_id: Some(person.user_id),
         correlation_id: caller.correlation_id.clone(),
     };
-    store::keep(
+    keep(
         app,
         by,
         Account {
+            provider: PROVIDER.to_owned(),
             kind: Kind::ManagedUser,
             owner,
             pair,
@@ -59,8 +60,8 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
 }
 
 async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
-    match read::find_live(app, coach_id).await? {
-        Some(row) if store::is_gone(&row) => Ok(None),
+    match find_live(app, Scheduler::CalCom, coach_id).await? {
+        Some(row) if is_gone(&row) => Ok(None),
         Some(row) if row.kind == Kind::ManagedUser => Ok(Some(row)),
         Some(_) => Err(invalid_state(
             "another Cal.com account is connected; disconnect it first",
@@ -87,7 +88,7 @@ async fn create(
     coach: &coach::Model,
     address: &str,
 ) -> Result<Option<(Owner, Pair)>> {
-    match exchange::create_user(client, coach, address).await {
+    match accounts::create_user(client, coach, address).await {
         Ok(made) => Ok(Some(made)),
         Err(error)
             if matches!(error.refusal, Some(Refusal::UserExists { .. }))
@@ -96,22 +97,26 @@ async fn create(
             tracing::warn!(coach.id = %coach.id, %error, "looking for an account that may have been made before");
             Ok(None)
         }
-        Err(error) => Err(unavailable(&error)),
+        Err(error) => Err(unavailable(&error.erased())),
     }
 }
 
 async fn recover(client: &Client, address: &str) -> Result<(Owner, Pair)> {
-    let found = exchange::find_user(client, address)
+    let found = accounts::find_user(client, address)
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| unavailable(&error.erased()))?;
     let Some(owner) = found else {
         return Err(crate::domain::Error::Unavailable(
             "Cal.com made no account; try again",
         ));
     };
     // Its first tokens went with the answer.
-    let pair = exchange::force(client, &owner.external_id)
+    let pair = accounts::force(client, &owner.external_id)
         .await
-        .map_err(|error| unavailable(&error))?;
+        .map_err(|error| unavailable(&error.erased()))?;
     Ok((owner, pair))
+}
+
+fn invalid_state(message: &str) -> Error {
+    Conflict::InvalidState(message.to_owned()).into()
 }

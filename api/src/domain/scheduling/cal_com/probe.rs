@@ -8,7 +8,7 @@ use providers::cal_com::Error as Fault;
 use providers::cal_com::{CodeVerifier, Credential, Refusal};
 use sea_orm::{ColumnTrait as _, PaginatorTrait as _, QueryFilter as _};
 
-use super::{PROVIDER, cal_com};
+use super::{PROVIDER, client};
 use crate::app::App;
 use crate::domain::Result;
 
@@ -49,7 +49,7 @@ pub struct Probe {
 /// # Errors
 /// When the database fails, or there is no client of Cal.com for want of encryption keys.
 pub async fn probe(app: &App) -> Result<Probe> {
-    let client = &cal_com(app)?.within(BUDGET);
+    let client = &client(app)?.within(BUDGET);
     let live = || Entity::find_live(PROVIDER);
     let mut found = Probe {
         connected: live().count(app.db.read()).await?,

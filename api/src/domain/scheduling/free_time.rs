@@ -1,21 +1,21 @@
-//! When a coach can be booked at Cal.com.
+//! Free time of coaches whose time a remote scheduler keeps: from the cache, or fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::{coach, event_type};
+use entity::coach::{self, Scheduler};
+use entity::event_type;
 use futures_util::future::join_all;
-use providers::cal_com::{SlotQuery, SlotTarget};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::cache::{self, CachedWeek, Key, Lookup, WINDOW};
-use super::calendar::{Calendar, their_id};
+use super::availability::Freshness;
+use super::native::Interval;
+use super::remote::{Calendar, FreeTime, FreeTimeQuery};
+use super::slot_cache::{self, CachedWeek, Key, Lookup, WINDOW};
 use crate::app::App;
 use crate::domain::connection::Purpose;
-use crate::domain::scheduling::Freshness;
-use crate::domain::scheduling::native::Interval;
 use crate::domain::{Conflict, Error, Result};
 
 /// Most weeks in one call: a month, as their own page asks for it.
@@ -26,6 +26,8 @@ const FETCH: Duration = Duration::from_secs(15);
 /// Which free time is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
+    /// Which scheduler is called: for a booking that is moved, the one that keeps it.
+    pub(crate) scheduler: Scheduler,
     pub(crate) coach: coach::Model,
     pub(crate) event_type: event_type::Model,
     pub(crate) length_minutes: i32,
@@ -37,8 +39,8 @@ pub(crate) struct Question {
 /// What is known about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    /// Earliest first.
-    pub(crate) starts: Vec<DateTime<Utc>>,
+    /// In order of time.
+    pub(crate) free: FreeTime,
     /// The oldest of the answers that it is made of; none when nothing is known.
     pub(crate) verified_at: Option<DateTime<Utc>>,
     /// All of it is new enough to rely on.
@@ -85,7 +87,7 @@ pub(crate) async fn read(
         join_all(
             under_way
                 .into_iter()
-                .map(|fetching| cache::wait(fetching, left)),
+                .map(|fetching| slot_cache::wait(fetching, left)),
         )
         .await;
     }
@@ -118,7 +120,7 @@ fn look_up(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Lookup> {
 
 fn reading(range: Interval, lookups: Vec<Lookup>) -> Reading {
     let mut reading = Reading {
-        starts: Vec::new(),
+        free: FreeTime::Starts(Vec::new()),
         verified_at: None,
         is_fresh: true,
         is_complete: true,
@@ -132,31 +134,76 @@ fn reading(range: Interval, lookups: Vec<Lookup>) -> Reading {
             reading.is_complete = false;
             continue;
         };
-        reading.starts.extend(
-            known
-                .starts
-                .iter()
-                .filter(|start| (range.from..range.until).contains(*start)),
-        );
+        reading.free = reading.free.and(known.free, range);
+        let read_at = known.read_at;
         reading.verified_at = Some(
             reading
                 .verified_at
-                .map_or(known.read_at, |oldest| oldest.min(known.read_at)),
+                .map_or(read_at, |oldest| oldest.min(read_at)),
         );
     }
     reading
 }
 
+impl FreeTime {
+    /// The part of a stretch of what is known of two weeks, the earlier one first.
+    fn and(self, later: Self, range: Interval) -> Self {
+        match (self, later) {
+            (Self::Starts(mut starts), Self::Starts(more)) => {
+                let within = |start: &DateTime<Utc>| (range.from..range.until).contains(start);
+                starts.extend(more.into_iter().filter(within));
+                Self::Starts(starts)
+            }
+            (known, Self::Busy(more)) => {
+                let mut busy = if let Self::Busy(busy) = known {
+                    busy
+                } else {
+                    Vec::new()
+                };
+                busy.extend(more.into_iter().filter(|taken| taken.intersects(&range)));
+                Self::Busy(busy)
+            }
+            (known @ Self::Busy(_), Self::Starts(_)) => known,
+        }
+    }
+
+    /// The part that belongs to a week.
+    fn of_week(&self, week: i64) -> Self {
+        match self {
+            Self::Starts(starts) => Self::Starts(
+                starts
+                    .iter()
+                    .copied()
+                    .filter(|start| week_of(*start) == week)
+                    .collect(),
+            ),
+            // One that reaches into two weeks is kept with both.
+            Self::Busy(busy) => Self::Busy(
+                busy.iter()
+                    .copied()
+                    .filter(|taken| (week_of(taken.from)..=week_of(taken.until)).contains(&week))
+                    .collect(),
+            ),
+        }
+    }
+}
+
 fn weeks(question: &Question) -> Result<Vec<Key>> {
-    let not_there =
-        |_| Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
-    let event_type = their_id(&question.event_type).map_err(not_there)?;
+    let not_there = || Conflict::InvalidState("this is not in the coach's calendar yet".to_owned());
+    let event_type = &question.event_type;
+    let is_there = event_type.provider.as_deref() == question.scheduler.provider();
+    let id = event_type
+        .provider_event_type_id
+        .as_ref()
+        .filter(|_| is_there);
+    let id = id.ok_or_else(not_there)?;
     let length =
         (question.event_type.lengths.0.len() > 1).then_some(i64::from(question.length_minutes));
     let last = question.range.until - TimeDelta::milliseconds(1);
     Ok((week_of(question.range.from)..=week_of(last))
         .map(|week| Key {
-            event_type,
+            scheduler: question.scheduler,
+            event_type: id.clone(),
             length,
             moving: question.moving.clone(),
             week,
@@ -184,41 +231,37 @@ async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender
     }
     for (key, _) in &weeks {
         match &answer {
-            Ok(starts) => {
-                let starts = starts
-                    .iter()
-                    .copied()
-                    .filter(|start| week_of(*start) == key.week)
-                    .collect();
-                app.slots.store(key, CachedWeek { starts, read_at });
+            Ok(free) => {
+                let free = free.of_week(key.week);
+                app.slots.store(key, CachedWeek { free, read_at });
             }
             Err(_) => app.slots.fail(key, app.clock.now()),
         }
     }
 }
 
-async fn ask(
-    app: &App,
-    question: &Question,
-    first: &Key,
-    weeks: usize,
-) -> Result<Vec<DateTime<Utc>>> {
-    let calendar = Calendar::of_coach(app, question.coach.id, Purpose::Slots).await?;
+async fn ask(app: &App, question: &Question, first: &Key, weeks: usize) -> Result<FreeTime> {
+    let (scheduler, coach_id) = (question.scheduler, question.coach.id);
+    let calendar = Calendar::of_coach(app, scheduler, coach_id, Purpose::Slots).await?;
     let calendar =
         calendar.ok_or_else(|| Error::internal("free time", "the calendar is not connected"))?;
     let at = |week: i64| {
         DateTime::from_timestamp(week * WINDOW.num_seconds(), 0)
             .ok_or_else(|| Error::internal("free time", "a week out of range"))
     };
-    let (from, until) = (at(first.week)?, at(first.week + weeks as i64)?);
-    let mut query = SlotQuery::new(SlotTarget::EventType(first.event_type), from, until);
-    query.length_in_minutes = first.length;
-    query.reschedule_uid.clone_from(&first.moving);
-    let slots = calendar
-        .slots(&query, FETCH)
-        .await
-        .map_err(|error| Error::internal("free time", error))?;
-    Ok(slots.into_iter().map(|slot| slot.starts_at).collect())
+    let range = Interval {
+        from: at(first.week)?,
+        until: at(first.week + weeks as i64)?,
+    };
+    let query = FreeTimeQuery {
+        event_type: first.event_type.clone(),
+        length: first.length,
+        moving: first.moving.clone(),
+        range,
+        budget: FETCH,
+    };
+    let free = calendar.free_time(&query).await;
+    free.map_err(|error| Error::internal("free time", error))
 }
 
 fn week_of(instant: DateTime<Utc>) -> i64 {

@@ -6,7 +6,6 @@
 //! A row is written down before Cal.com is asked, with its secret sealed in it: what is signed with
 //! it is known from the first delivery on.
 
-use chrono::TimeDelta;
 use entity::Uuid;
 use entity::connection::{self, Kind as LinkKind};
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
@@ -17,22 +16,16 @@ use providers::cal_com::{
 };
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::secrets::{SECRET, TABLE, open};
+use super::{Account, PROVIDER, client};
 use crate::app::App;
-use crate::db::Txn;
-use crate::domain::connection::{PROVIDER, Purpose, cal_com, list_working};
-use crate::domain::scheduling::cal_com::Account;
-use crate::domain::{Conflict, Error, Result, recurring_jobs};
-use crate::outbox::Job;
-use crate::outbox::job::enqueue;
+use crate::domain::connection::Purpose;
+use crate::domain::webhook::secrets::{SECRET, TABLE, open};
+use crate::domain::{Conflict, Error, Result};
 use crate::vault::{Place, row_key};
-
-/// Between two looks whether a webhook is as it should be.
-const EVERY: TimeDelta = TimeDelta::hours(24);
 
 /// What is told unless staff choose otherwise: all that bookings are made of.
 const USUAL: [Trigger; 8] = [
@@ -46,40 +39,6 @@ const USUAL: [Trigger; 8] = [
     Trigger::MeetingEnded,
 ];
 
-/// Puts down to be looked at the webhooks of accounts for which no look is planned. Safe to run
-/// anywhere, any number of times.
-///
-/// # Errors
-/// When the database fails.
-pub async fn ensure(app: &App) -> Result<()> {
-    if app.cal_com.is_none() || !is_reachable(&app.public_url) {
-        return Ok(());
-    }
-    let now = app.clock.now();
-    let look = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
-    let working = list_working(app, Condition::all()).await?;
-    recurring_jobs::ensure(&app.db, working.into_iter().map(look).collect()).await
-}
-
-/// Looks at the webhook of an account, mends it, and puts down the next look.
-///
-/// # Errors
-/// When trying again may help.
-pub async fn see_to_registration(app: &App, connection_id: Uuid) -> Result<()> {
-    let Some(link) = live(app, connection_id).await? else {
-        return Ok(());
-    };
-    mend(app, &link).await?;
-    let next = app.clock.now() + EVERY;
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                enqueue(txn, &Job::EnsureWebhook { connection_id }, next, "webhooks").await
-            })
-        })
-        .await
-}
-
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
     let link = connection::Entity::find_by_id(connection_id)
         .one(app.db.read())
@@ -89,7 +48,10 @@ pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connec
 
 /// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could
 /// be sent to us.
-pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<Model>> {
+pub(super) async fn ensure_registered(
+    app: &App,
+    link: &connection::Model,
+) -> Result<Option<Model>> {
     if !is_reachable(&app.public_url) {
         tracing::warn!(
             "no webhook is registered: PUBLIC_URL is no https address, so Cal.com would send nothing to it"
@@ -110,7 +72,7 @@ pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<M
 
 /// The row, made when there is none. Its id follows from what it is for, so that no two are made.
 async fn row(app: &App, link: &connection::Model) -> Result<Model> {
-    let client = cal_com(app)?;
+    let client = client(app)?;
     let platform = client
         .platform_client_id()
         .filter(|_| link.kind == LinkKind::ManagedUser);
@@ -161,7 +123,7 @@ pub(super) struct At<'a> {
 }
 
 pub(super) async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
-    let client = cal_com(app)?;
+    let client = client(app)?;
     let Some(connection_id) = row.connection_id else {
         return Ok(At {
             client,
@@ -311,7 +273,7 @@ async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
         return Ok(());
     };
     let at = At {
-        client: cal_com(app)?,
+        client: client(app)?,
         scope: WebhookScope::User,
         account: Some(account),
     };
@@ -346,14 +308,14 @@ pub(super) fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> 
 }
 
 /// Cal.com sends to https only; a stand-in on the same machine may do without.
-fn is_reachable(public_url: &str) -> bool {
+pub(super) fn is_reachable(public_url: &str) -> bool {
     let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
     public_url.starts_with("https://") || loopback.iter().any(|start| public_url.starts_with(start))
 }
 
 /// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it
 /// answers.
-pub(crate) async fn withdraw(app: &App, connection_id: Uuid) {
+pub(super) async fn withdraw(app: &App, connection_id: Uuid) {
     let gone = async {
         let row = Entity::find_by_id(connection_id)
             .one(app.db.write_one())
@@ -371,16 +333,4 @@ pub(crate) async fn withdraw(app: &App, connection_id: Uuid) {
     if let Err(error) = gone {
         tracing::info!(connection.id = %connection_id, %error, "a webhook stays at Cal.com; what it sends is refused");
     }
-}
-
-/// A registration whose account is gone tells nothing any more.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn forget(txn: &Txn, connection_id: Uuid) -> Result<()> {
-    Entity::delete_many()
-        .filter(Column::ConnectionId.eq(connection_id))
-        .exec(&**txn)
-        .await?;
-    Ok(())
 }

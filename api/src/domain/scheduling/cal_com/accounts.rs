@@ -1,11 +1,13 @@
-//! What connections ask of Cal.com, in our own words.
+//! Cal.com as a provider of accounts: tokens, consents and managed users.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach;
 use entity::connection::{Kind, Model};
+use futures_util::future::BoxFuture;
 use providers::cal_com::Error;
 use providers::cal_com::{
     Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User,
@@ -14,9 +16,12 @@ use providers::cal_com::{
 use providers::{Kind as ErrorKind, Provider};
 use secrecy::SecretString;
 
-use super::store::Owner;
-use super::token::Pair;
+use super::access::{credential_of, token_refusal};
+use super::scheduler::CalCom;
 use crate::domain::Result as OurResult;
+use crate::domain::connection::{
+    AccountProvider, Lease, Owner, Pair, RedeemError, Renewed, TokenRefusal,
+};
 
 /// For one exchange under a lease, which holds for two of them and more.
 const BUDGET: Duration = Duration::from_secs(12);
@@ -24,59 +29,83 @@ const BUDGET: Duration = Duration::from_secs(12);
 /// source.
 const CONSENT: TimeDelta = TimeDelta::days(30);
 
-/// What became of getting a new pair.
-pub(super) enum Exchanged {
-    Pair(Pair),
-    /// The refresh token was used up by somebody who was faster.
-    Overtaken,
-    /// The account is no longer there.
-    Gone,
-    /// The refresh token is refused, and the row has no other.
-    Refused,
-    /// No observation; to be tried again.
-    Failed(Error),
-}
+#[async_trait]
+impl AccountProvider for CalCom {
+    fn label(&self) -> &'static str {
+        "Cal.com"
+    }
 
-/// A new pair for a connection. `unchanged` reads the row again: whether it still has the pair that
-/// was read before.
-pub(super) async fn pair<F>(
-    client: &Client,
-    row: &Model,
-    refresh: Option<SecretString>,
-    now: DateTime<Utc>,
-    unchanged: impl Fn() -> F,
-) -> OurResult<Exchanged>
-where
-    F: Future<Output = OurResult<bool>>,
-{
-    let client = client.within(BUDGET);
-    let asked = match (row.kind, &refresh) {
-        (Kind::ManagedUser, Some(refresh)) => client.refresh_tokens(refresh).await.map(Pair::from),
-        (Kind::OAuth, Some(refresh)) => client
-            .refresh_oauth(refresh)
-            .await
-            .map(|tokens| consented(tokens, now)),
-        _ => Err(used_up()),
-    };
-    let error = match asked {
-        Ok(pair) => return Ok(Exchanged::Pair(pair)),
-        Err(error) => error,
-    };
-    if !is_refused(&error) {
-        return Ok(Exchanged::Failed(error));
+    async fn renew(
+        &self,
+        link: &Model,
+        refresh: Option<SecretString>,
+        now: DateTime<Utc>,
+        is_unchanged: &(dyn Fn() -> BoxFuture<'static, OurResult<bool>> + Send + Sync),
+    ) -> OurResult<Renewed> {
+        let client = self.client().within(BUDGET);
+        let pair = match (link.kind, &refresh) {
+            (Kind::ManagedUser, Some(refresh)) => {
+                client.refresh_tokens(refresh).await.map(Pair::from)
+            }
+            (Kind::OAuth, Some(refresh)) => client
+                .refresh_oauth(refresh)
+                .await
+                .map(|tokens| consented(tokens, now)),
+            _ => Err(used_up()),
+        };
+        let error = match pair {
+            Ok(pair) => return Ok(Renewed::Pair(pair)),
+            Err(error) => error,
+        };
+        if !is_refused(&error) {
+            return Ok(Renewed::Failed(error.erased()));
+        }
+        if !is_unchanged().await? {
+            return Ok(Renewed::Overtaken);
+        }
+        if link.kind != Kind::ManagedUser {
+            return Ok(Renewed::Refused);
+        }
+        tracing::info!(connection.id = %link.id, "the refresh token of a managed user is used up; forcing a new pair");
+        Ok(match force(&client, &link.external_id).await {
+            Ok(pair) => Renewed::Pair(pair),
+            Err(error) if error.refusal == Some(Refusal::UnknownUser) => Renewed::Gone,
+            Err(error) => Renewed::Failed(error.erased()),
+        })
     }
-    if !unchanged().await? {
-        return Ok(Exchanged::Overtaken);
+
+    async fn check(&self, lease: &Lease) -> Result<(), Option<TokenRefusal>> {
+        let checked = self.client().get_me(&credential_of(lease)).await;
+        checked.map(drop).map_err(|error| token_refusal(&error))
     }
-    if row.kind != Kind::ManagedUser {
-        return Ok(Exchanged::Refused);
+
+    fn authorize_url(&self, state: &str, verifier: &SecretString) -> Option<String> {
+        let verifier = CodeVerifier::stored(verifier.clone());
+        let url = self.client().authorize_url(state, &verifier);
+        url.ok().map(String::from)
     }
-    tracing::info!(connection.id = %row.id, "the refresh token of a managed user is used up; forcing a new pair");
-    Ok(match force(&client, &row.external_id).await {
-        Ok(pair) => Exchanged::Pair(pair),
-        Err(error) if error.refusal == Some(Refusal::UnknownUser) => Exchanged::Gone,
-        Err(error) => Exchanged::Failed(error),
-    })
+
+    async fn redeem(
+        &self,
+        code: SecretString,
+        verifier: SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<(Owner, Pair), RedeemError> {
+        let redeemed = redeem(self.client(), code, verifier, now).await;
+        redeemed.map_err(|error| match &error.refusal {
+            Some(Refusal::InvalidGrant) => RedeemError::Refused,
+            _ => RedeemError::Failed(error.erased()),
+        })
+    }
+
+    async fn delete(&self, external_id: &str) -> Result<(), providers::Error> {
+        let external_id = number(external_id).map_err(Error::erased)?;
+        match self.client().delete_user(external_id).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.refusal == Some(Refusal::UnknownUser) => Ok(()),
+            Err(error) => Err(error.erased()),
+        }
+    }
 }
 
 /// There is none, which is as if it was refused.
@@ -126,34 +155,13 @@ pub(super) async fn find_user(client: &Client, email: &str) -> Result<Option<Own
     Ok(owners.find(|owner| owner.email.as_deref() == Some(email)))
 }
 
-/// Deletes a managed user. One that is not there any more is as good as deleted.
-pub(super) async fn delete_user(client: &Client, external_id: &str) -> Result<(), Error> {
-    match client.delete_user(number(external_id)?).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.refusal == Some(Refusal::UnknownUser) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whose a credential is.
 pub(super) async fn me(client: &Client, credential: &Credential) -> Result<Owner, Error> {
     Ok(owner(client, client.get_me(credential).await?))
 }
 
-/// The page for giving consent; `None` when no client is configured for it.
-pub(super) fn authorize_url(
-    client: &Client,
-    state: &str,
-    verifier: &SecretString,
-) -> Option<String> {
-    client
-        .authorize_url(state, &CodeVerifier::stored(verifier.clone()))
-        .ok()
-        .map(String::from)
-}
-
 /// Redeems a code; whose account it is for, and its tokens.
-pub(super) async fn redeem(
+async fn redeem(
     client: &Client,
     code: SecretString,
     verifier: SecretString,

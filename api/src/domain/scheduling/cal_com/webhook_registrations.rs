@@ -8,9 +8,9 @@ use providers::cal_com::webhook::Trigger;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::registry::{bring_in_step, live, mend, new_secret, place_of, seal};
-use super::secrets::{PREVIOUS, SECRET, open};
+use super::webhooks::{bring_in_step, ensure_registered, live, new_secret, place_of, seal};
 use crate::app::App;
+use crate::domain::webhook::secrets::{PREVIOUS, SECRET, open};
 use crate::domain::{Caller, Conflict, Error, Result, audit};
 
 /// How long a replaced secret is still accepted: deliveries signed with it may be on their way.
@@ -39,7 +39,7 @@ pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Resu
     let link = live(app, connection_id)
         .await?
         .ok_or(Error::NotFound("connection"))?;
-    let done = mend(app, &link).await.map_err(not_now)?;
+    let done = ensure_registered(app, &link).await.map_err(not_now)?;
     done.ok_or_else(|| {
         Conflict::InvalidState(
             "PUBLIC_URL is no https address, so Cal.com would send nothing to it".to_owned(),

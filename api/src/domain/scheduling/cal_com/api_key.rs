@@ -5,11 +5,10 @@ use entity::connection::{Kind, Model};
 use providers::cal_com::{Credential, Refusal};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::store::{self, Account, By};
-use super::token::Pair;
-use super::{PROVIDER, cal_com, exchange, unavailable};
+use super::{PROVIDER, accounts, client};
 use crate::app::App;
 use crate::domain::coach::acting_for;
+use crate::domain::connection::{Account, By, Pair, keep, unavailable};
 use crate::domain::{Caller, Error, Result};
 
 /// How keys of Cal.com begin.
@@ -43,15 +42,15 @@ pub async fn connect_with_api_key(
         ));
     }
     let key = SecretString::from(text.to_owned());
-    let client = cal_com(app)?;
-    let owner = exchange::me(client, &Credential::api_key(key.clone()))
+    let client = client(app)?;
+    let owner = accounts::me(client, &Credential::api_key(key.clone()))
         .await
         .map_err(|error| match &error.refusal {
             Some(Refusal::InvalidApiKey | Refusal::TokenRevoked | Refusal::Forbidden) => {
                 tracing::info!(provider = PROVIDER, "an API key was refused");
                 Error::invalid("apiKey", "Cal.com does not accept this key")
             }
-            _ => unavailable(&error),
+            _ => unavailable(&error.erased()),
         })?;
     let pair = Pair {
         access: key,
@@ -64,10 +63,11 @@ pub async fn connect_with_api_key(
         actor_id: Some(person.user_id),
         correlation_id: caller.correlation_id.clone(),
     };
-    store::keep(
+    keep(
         app,
         by,
         Account {
+            provider: PROVIDER.to_owned(),
             kind: Kind::ApiKey,
             owner,
             pair,

@@ -1,4 +1,4 @@
-//! What is known of free time at Cal.com, and since when.
+//! Free time at remote schedulers, cached by the week, with its age.
 //!
 //! Their answer takes from a tenth of a second to for ever, and there is a quota. So answers are
 //! kept, week by week. One that is new enough is given as it is; an older one is given as well,
@@ -6,12 +6,15 @@
 //! they want to. Whoever asks for the same week at the same time waits for the same fetch.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
+use entity::coach::Scheduler;
 use tokio::sync::watch;
+
+use super::remote::FreeTime;
 
 /// Answers are kept by the week, in UTC.
 pub(super) const WINDOW: TimeDelta = TimeDelta::days(7);
@@ -27,7 +30,9 @@ const MOST: usize = 20_000;
 /// Which free time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) event_type: i64,
+    pub(super) scheduler: Scheduler,
+    /// The scheduler's id of it.
+    pub(super) event_type: String,
     /// Only where there is a choice.
     pub(super) length: Option<i64>,
     /// The booking whose own time counts as free.
@@ -39,7 +44,7 @@ pub(super) struct Key {
 /// An answer, and when it was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct CachedWeek {
-    pub(super) starts: Arc<[DateTime<Utc>]>,
+    pub(super) free: FreeTime,
     pub(super) read_at: DateTime<Utc>,
 }
 
@@ -194,7 +199,8 @@ mod tests {
 
     fn key() -> Key {
         Key {
-            event_type: 1,
+            scheduler: Scheduler::CalCom,
+            event_type: "1".to_owned(),
             length: None,
             moving: None,
             week: 2_900,
@@ -207,7 +213,7 @@ mod tests {
 
     fn answer(second: i64) -> CachedWeek {
         CachedWeek {
-            starts: Arc::from([at(3_600)]),
+            free: FreeTime::Starts(vec![at(3_600)]),
             read_at: at(second),
         }
     }
