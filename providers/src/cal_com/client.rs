@@ -14,6 +14,10 @@ use crate::error::Kind;
 use crate::http::{self, Observer, Policy, Quota, Response};
 use crate::provider::Provider;
 
+/// Cal.com's name for the quota of a credential in `X-RateLimit-Limit-Default`. Quotas of other names
+/// belong to a single route.
+const CREDENTIAL_QUOTA: &str = "default";
+
 /// A platform's OAuth client, which owns managed users. Cal.com issues no new ones since December
 /// 2025.
 #[derive(Debug, Clone)]
@@ -59,8 +63,7 @@ pub struct Settings {
 ///
 /// Cal.com responds to a booking only after it delivered every webhook or gave up, which took 8.5 s
 /// with one slow receiver. It closes idle connections after 5 s. Its quotas are small and users
-/// arrive in bursts, so a larger part of a quota is available as burst. Its headers call the quota
-/// of a credential `Default`; any other name belongs to a single route.
+/// arrive in bursts, so a larger part of a quota is available as burst.
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = Policy::default();
@@ -70,7 +73,6 @@ pub fn policy() -> Policy {
     policy.limits.body_bytes = 8 * 1024 * 1024;
     policy.rate_limit.share = 0.6;
     policy.rate_limit.burst = 0.3;
-    policy.rate_limit.credential_quota = "default";
     policy
 }
 
@@ -111,8 +113,9 @@ impl Client {
             platform,
             oauth,
             organization_id,
-            policy,
+            mut policy,
         } = settings;
+        policy.rate_limit.credential_quota = CREDENTIAL_QUOTA;
         let api = address(&api_url, "the API's address")?;
         let app = address(&app_url, "the web app's address")?;
         let http = http::Client::new(Provider::CalCom, policy, observer)?;

@@ -112,7 +112,7 @@ pub struct RateLimit {
     pub credentials: usize,
     /// How the headers name the quota of the whole credential, in lower case: `default` for
     /// `X-RateLimit-Limit-Default`. One without a name is always that. Any other name is a separate
-    /// quota of the route that was called.
+    /// quota of the route that was called. The provider's client sets it.
     pub credential_quota: &'static str,
 }
 
