@@ -1,6 +1,8 @@
-//! New tokens: once, however many ask; and never called broken without proof.
+//! Tokens are renewed once, however many callers wait, and a connection is not reported broken
+//! without proof.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use courtside::domain::connection::{self, Purpose, Unusable};
@@ -9,21 +11,24 @@ use providers::cal_com::Credential;
 use sea_orm::EntityTrait as _;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use simulators::Kind;
 use tests::{On, both_bare};
 
-use super::lab::{Fault, Lab};
-use super::{advance, consent, edit, lend, only, provision, rows};
+use super::{
+    FORCE_REFRESH, REFRESH, TOKEN, advance, as_platform, calls, consent, edit, fail, fault, lend,
+    number, only, provision, rows, start,
+};
 
 both_bare![
     two_hundred_callers_of_two_processes_get_one_token,
-    a_lost_answer_ends_in_a_forced_pair,
-    whoever_comes_after_a_crash_forces_a_pair,
+    a_lost_refresh_answer_leads_to_a_force_refresh,
+    a_refresh_lost_in_a_crash_is_recovered_by_a_force_refresh,
     a_revoked_token_is_replaced_once,
-    an_outage_breaks_nothing,
+    an_outage_does_not_break_a_connection,
     a_consent_is_broken_after_two_refusals,
-    an_account_that_is_gone_is_proof,
-    what_ends_soon_is_renewed_or_told_of,
-    every_reading_is_written_down,
+    a_deleted_account_breaks_the_connection,
+    an_expiring_consent_is_renewed_or_reported,
+    every_credential_read_is_audited,
 ];
 
 fn token(credential: &Credential) -> String {
@@ -34,13 +39,12 @@ fn token(credential: &Credential) -> String {
 }
 
 async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let other = app.beside().await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::minutes(59));
-    lab.fail("refresh", &[Fault::Slow(150)]);
+    advance(&app, &cal, TimeDelta::minutes(59));
+    fail(&cal, REFRESH, Kind::Slow(Duration::from_millis(150)), 1);
     let callers = (0..400).map(|place| {
         let app = if place % 2 == 0 {
             app.app.clone()
@@ -60,7 +64,10 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
         tokens.insert(token(&lent.credential));
     }
     assert_eq!(tokens.len(), 1, "everybody has the same");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 0));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [1, 0]
+    );
     let row = only(&app).await;
     assert_eq!(
         (row.health, row.token_version, row.failures, row.lease),
@@ -82,13 +89,12 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
     app.finish().await;
 }
 
-async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_lost_refresh_answer_leads_to_a_force_refresh(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::hours(2));
-    lab.fail("refresh", &[Fault::Lost]);
+    advance(&app, &cal, TimeDelta::hours(2));
+    fail(&cal, REFRESH, Kind::ResetAfterCommit, 1);
     assert!(
         matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
         "no telling whether it happened"
@@ -98,10 +104,13 @@ async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
         matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))),
         "not again at once"
     );
-    assert_eq!(lab.calls("refresh"), 1);
-    advance(&app, &lab, TimeDelta::seconds(6));
+    assert_eq!(calls(&cal, REFRESH), 1);
+    advance(&app, &cal, TimeDelta::seconds(6));
     let lent = lend(&app, &row).await.expect("it is recovered");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (2, 1));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [2, 1]
+    );
     let client = app.app.cal_com.as_ref().expect("it is set up");
     client
         .get_me(&lent.credential)
@@ -110,45 +119,46 @@ async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
     app.finish().await;
 }
 
-/// A process used the refresh token up and died with its lease, before it put the new pair down.
-async fn whoever_comes_after_a_crash_forces_a_pair(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+/// A process used up the refresh token and died with its lease, before it stored the new pair.
+async fn a_refresh_lost_in_a_crash_is_recovered_by_a_force_refresh(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
-    advance(&app, &lab, TimeDelta::hours(2));
+    advance(&app, &cal, TimeDelta::hours(2));
     let until = app.now() + TimeDelta::seconds(30);
     let row = edit(&app, |row| {
         (row.lease, row.leased_until) = (Some(entity::new_id()), Some(until))
     })
     .await;
-    lab.state().refresh.clear();
+    cal.revoke_tokens(number(&row));
     let waiting = tokio::spawn({
         let app = app.app.clone();
         async move { connection::credential_of(&app, row.id, Purpose::Booking).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(
         !waiting.is_finished(),
         "while the lease holds, nobody else asks"
     );
-    assert_eq!(lab.calls("refresh"), 0);
-    advance(&app, &lab, TimeDelta::seconds(31));
+    assert_eq!(calls(&cal, REFRESH), 0);
+    advance(&app, &cal, TimeDelta::seconds(31));
     waiting
         .await
         .expect("nobody panics")
         .expect("whoever waited takes over");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 1));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [1, 1]
+    );
     assert_eq!(only(&app).await.health, Health::Ok);
     app.finish().await;
 }
 
 async fn a_revoked_token_is_replaced_once(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
     let old = lend(&app, &row).await.expect("it works");
-    lab.state().access.clear();
+    cal.revoke_access_tokens(number(&row));
     let client = app.app.cal_com.as_ref().expect("it is set up");
     let error = client
         .get_me(&old.credential)
@@ -159,12 +169,12 @@ async fn a_revoked_token_is_replaced_once(on: On) {
         .expect("the database answers");
     let new = lend(&app, &row).await.expect("there is a new one");
     assert_ne!(token(&old.credential), token(&new.credential));
-    // Whoever was late with the same news changes nothing.
+    // A late report about the old token changes nothing.
     connection::report(&app.app, &old, &error)
         .await
         .expect("the database answers");
     lend(&app, &row).await.expect("it works");
-    assert_eq!(lab.calls("refresh"), 1);
+    assert_eq!(calls(&cal, REFRESH), 1);
     // Nor does a failure that is not about the token.
     let unrelated = providers::Error::new(
         providers::Provider::CalCom,
@@ -175,39 +185,38 @@ async fn a_revoked_token_is_replaced_once(on: On) {
         .await
         .expect("the database answers");
     lend(&app, &row).await.expect("it works");
-    assert_eq!(lab.calls("refresh"), 1);
+    assert_eq!(calls(&cal, REFRESH), 1);
     app.finish().await;
 }
 
-async fn an_outage_breaks_nothing(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn an_outage_does_not_break_a_connection(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    // Early, the old token is still good for a call.
-    advance(&app, &lab, TimeDelta::minutes(59));
-    lab.fail("refresh", &[Fault::Down; 100]);
+    // Early, the old token is still valid for a call.
+    advance(&app, &cal, TimeDelta::minutes(59));
+    cal.faults().set(fault(REFRESH, Kind::ServerError));
     lend(&app, &row).await.expect("the old one");
     for _ in 0..3 {
-        advance(&app, &lab, TimeDelta::minutes(11));
+        advance(&app, &cal, TimeDelta::minutes(11));
         assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
         let row = only(&app).await;
         assert_eq!((row.health, row.failures, row.lease), (Health::Ok, 0, None));
     }
-    lab.state().faults.clear();
-    advance(&app, &lab, TimeDelta::minutes(11));
+    cal.faults().clear();
+    advance(&app, &cal, TimeDelta::minutes(11));
     lend(&app, &row).await.expect("Cal.com is back");
     app.finish().await;
 }
 
 async fn a_consent_is_broken_after_two_refusals(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     let nora = app.coach("nora");
-    consent::connect(&app, &lab, &nora, 7).await;
+    let owner = consent::add_owner(&cal);
+    consent::connect(&app, &cal, &nora, owner).await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::hours(1));
-    lab.fail("token", &[Fault::Refused]);
+    advance(&app, &cal, TimeDelta::hours(1));
+    fail(&cal, TOKEN, Kind::InvalidGrant, 1);
     assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
     let seen = only(&app).await;
     assert_eq!(
@@ -215,23 +224,23 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
         (Health::Ok, 1),
         "one refusal is no proof"
     );
-    advance(&app, &lab, TimeDelta::seconds(6));
+    advance(&app, &cal, TimeDelta::seconds(6));
     lend(&app, &row).await.expect("it was a mishap");
     assert_eq!(only(&app).await.failures, 0);
 
-    advance(&app, &lab, TimeDelta::hours(1));
-    lab.fail("token", &[Fault::Refused, Fault::Refused]);
+    advance(&app, &cal, TimeDelta::hours(1));
+    fail(&cal, TOKEN, Kind::InvalidGrant, 2);
     assert!(matches!(lend(&app, &row).await, Err(Unusable::NotNow(_))));
-    advance(&app, &lab, TimeDelta::seconds(6));
+    advance(&app, &cal, TimeDelta::seconds(6));
     assert!(matches!(
         lend(&app, &row).await,
         Err(Unusable::Broken(HealthReason::ConsentRefused))
     ));
-    let calls = lab.calls("token");
+    let before = calls(&cal, TOKEN);
     assert!(matches!(lend(&app, &row).await, Err(Unusable::Broken(_))));
     assert_eq!(
-        lab.calls("token"),
-        calls,
+        calls(&cal, TOKEN),
+        before,
         "what is broken is not tried with every call"
     );
     let query =
@@ -246,24 +255,19 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
         account["brokenSince"].is_string() && account["healthReason"] == "CONSENT_REFUSED",
         "{account}"
     );
-    // Connecting again mends it.
-    consent::connect(&app, &lab, &nora, 7).await;
+    // Connecting again repairs it.
+    consent::connect(&app, &cal, &nora, owner).await;
     lend(&app, &row).await.expect("it works again");
     app.finish().await;
 }
 
-async fn an_account_that_is_gone_is_proof(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_deleted_account_breaks_the_connection(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    {
-        let mut state = lab.state();
-        state.users.clear();
-        state.access.clear();
-        state.refresh.clear();
-    }
-    advance(&app, &lab, TimeDelta::hours(1));
+    let gone = format!("/{}", row.external_id);
+    as_platform(&cal, http::Method::DELETE, &gone, json!({})).await;
+    advance(&app, &cal, TimeDelta::hours(1));
     assert!(matches!(
         lend(&app, &row).await,
         Err(Unusable::Broken(HealthReason::AccountGone))
@@ -272,10 +276,7 @@ async fn an_account_that_is_gone_is_proof(on: On) {
         connection::action(&only(&app).await),
         Some(connection::Action::Provision)
     );
-    // The action mends it: a new account, in the place of the one that is gone.
-    lab.state()
-        .users
-        .insert(90, "somebody@else.example".to_owned());
+    // The action repairs it: a new account replaces the deleted one.
     let answer = provision(&app.coach("nora")).await;
     assert_eq!(
         answer.at("/provisionCoach/account/health"),
@@ -289,10 +290,10 @@ async fn an_account_that_is_gone_is_proof(on: On) {
     app.finish().await;
 }
 
-async fn what_ends_soon_is_renewed_or_told_of(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
-    consent::connect(&app, &lab, &app.coach("nora"), 7).await;
+async fn an_expiring_consent_is_renewed_or_reported(on: On) {
+    let (cal, app) = start(on).await;
+    let owner = consent::add_owner(&cal);
+    consent::connect(&app, &cal, &app.coach("nora"), owner).await;
     assert_eq!(
         connection::sweep(&app.app)
             .await
@@ -300,8 +301,8 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
         0,
         "it was looked at just now"
     );
-    advance(&app, &lab, TimeDelta::days(24));
-    lab.fail("token", &[Fault::Down; 20]);
+    advance(&app, &cal, TimeDelta::days(24));
+    cal.faults().set(fault(TOKEN, Kind::ServerError));
     assert_eq!(
         connection::sweep(&app.app)
             .await
@@ -318,11 +319,11 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
         connection::action(&row),
         Some(connection::Action::Reconnect)
     );
-    lab.state().faults.clear();
+    cal.faults().clear();
     let renewed = async {
         while only(&app).await.health != Health::Ok {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            advance(&app, &lab, TimeDelta::hours(7));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            advance(&app, &cal, TimeDelta::hours(7));
             connection::sweep(&app.app)
                 .await
                 .expect("the database answers");
@@ -338,9 +339,8 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
     app.finish().await;
 }
 
-async fn every_reading_is_written_down(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn every_credential_read_is_audited(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
     for _ in 0..5 {
@@ -369,7 +369,7 @@ async fn every_reading_is_written_down(on: On) {
         "one for each purpose, not for each call: {:?}",
         read().await
     );
-    advance(&app, &lab, TimeDelta::hours(1));
+    advance(&app, &cal, TimeDelta::hours(1));
     connection::credential_of(&app.app, row.id, Purpose::Slots)
         .await
         .expect("it works");

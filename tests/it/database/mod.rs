@@ -1,4 +1,4 @@
-//! What the database itself holds, whoever writes to it.
+//! The database itself: constraints, migrations and query plans.
 
 mod guard;
 mod migration;

@@ -19,4 +19,4 @@ pub(crate) use registry::{forget, withdraw};
 pub use secrets::CalComSecrets;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
