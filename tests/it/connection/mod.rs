@@ -18,18 +18,29 @@ use tests::cal_com::{CLIENT_ID, CLIENT_SECRET};
 use tests::{Actor, Answer, On, Setup, TestApp, cal_com};
 
 /// A method and a path of Cal.com's API.
-pub(crate) type Endpoint = (&'static str, &'static str);
+#[derive(Clone, Copy)]
+pub(crate) struct Endpoint {
+    method: &'static str,
+    route: &'static str,
+}
 
-pub(crate) const CREATE_USER: Endpoint = ("POST", "/v2/oauth-clients/{client}/users");
-pub(crate) const LIST_USERS: Endpoint = ("GET", "/v2/oauth-clients/{client}/users");
-pub(crate) const DELETE_USER: Endpoint = ("DELETE", "/v2/oauth-clients/{client}/users/{id}");
-pub(crate) const FORCE_REFRESH: Endpoint = (
+impl Endpoint {
+    const fn new(method: &'static str, route: &'static str) -> Self {
+        Self { method, route }
+    }
+}
+
+pub(crate) const CREATE_USER: Endpoint = Endpoint::new("POST", "/v2/oauth-clients/{client}/users");
+pub(crate) const LIST_USERS: Endpoint = Endpoint::new("GET", "/v2/oauth-clients/{client}/users");
+pub(crate) const DELETE_USER: Endpoint =
+    Endpoint::new("DELETE", "/v2/oauth-clients/{client}/users/{id}");
+pub(crate) const FORCE_REFRESH: Endpoint = Endpoint::new(
     "POST",
     "/v2/oauth-clients/{client}/users/{id}/force-refresh",
 );
-pub(crate) const REFRESH: Endpoint = ("POST", "/v2/oauth/{client}/refresh");
-pub(crate) const TOKEN: Endpoint = ("POST", "/v2/auth/oauth2/token");
-pub(crate) const ME: Endpoint = ("GET", "/v2/me");
+pub(crate) const REFRESH: Endpoint = Endpoint::new("POST", "/v2/oauth/{client}/refresh");
+pub(crate) const TOKEN: Endpoint = Endpoint::new("POST", "/v2/auth/oauth2/token");
+pub(crate) const ME: Endpoint = Endpoint::new("GET", "/v2/me");
 
 pub(crate) const ACCOUNT: &str = "account { id kind health healthReason action email username }";
 
@@ -85,13 +96,13 @@ pub(crate) fn advance(app: &TestApp, cal: &StandIn, by: TimeDelta) {
 }
 
 /// How often an endpoint was called.
-pub(crate) fn calls(cal: &StandIn, (method, route): Endpoint) -> usize {
-    cal.calls(method, route)
+pub(crate) fn calls(cal: &StandIn, endpoint: Endpoint) -> usize {
+    cal.calls(endpoint.method, endpoint.route)
 }
 
 /// A fault of an endpoint.
-pub(crate) fn fault((method, route): Endpoint, kind: FaultKind) -> Fault {
-    Fault::new(route, kind).method(method)
+pub(crate) fn fault(endpoint: Endpoint, kind: FaultKind) -> Fault {
+    Fault::new(endpoint.route, kind).method(endpoint.method)
 }
 
 /// Makes the next calls of an endpoint fail.

@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use tests::{On, both_bare};
 
-use super::captures::{Capture, numbered, permutations, signed};
+use super::captures::{Capture, numbered, orders, signed};
 use super::state::{state, state_of};
 use super::{deliver, deliveries, history_length, is_stored, run_jobs, sign_in, start};
 
@@ -27,7 +27,7 @@ both_bare![
 async fn in_every_order(on: On, flow: &[Capture]) -> Vec<String> {
     let app = start(on).await;
     let mut expected: Option<Vec<String>> = None;
-    for (account, order) in permutations(flow).into_iter().enumerate() {
+    for (account, order) in orders(on, flow).into_iter().enumerate() {
         for delivery in &order {
             deliver(&app, &delivery.of_account(account)).await;
         }
@@ -192,7 +192,11 @@ async fn a_move_undoes_an_earlier_end(on: On) {
 /// In many orders, by eight jobs side by side, with bookings that overlap each other.
 async fn all_recorded_deliveries_end_in_one_state_in_every_order(on: On) {
     let mut expected: Option<Vec<String>> = None;
-    for seed in 0..20 {
+    let seeds = match on {
+        On::Sqlite => 20,
+        On::Postgres => 5,
+    };
+    for seed in 0..seeds {
         let mut deliveries = signed();
         if seed > 0 {
             deliveries.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
@@ -218,7 +222,7 @@ async fn all_recorded_deliveries_end_in_one_state_in_every_order(on: On) {
         }
         app.finish().await;
     }
-    let state = expected.expect("twenty orders");
+    let state = expected.expect("at least one order");
     assert_eq!(
         state
             .iter()
