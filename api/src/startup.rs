@@ -113,7 +113,8 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
 }
 
 /// The services that keep coaches' time or accounts, as far as they can be called.
-fn remotes(cal_com: Option<&cal_com::Client>) -> (Schedulers, AccountProviders) {
+#[must_use]
+pub fn remotes(cal_com: Option<&cal_com::Client>) -> (Schedulers, AccountProviders) {
     let (mut schedulers, mut accounts) = (Schedulers::default(), AccountProviders::default());
     if let Some(client) = cal_com {
         let cal_com = Arc::new(scheduling::cal_com::CalCom::new(client.clone()));

@@ -26,4 +26,5 @@ mod schema;
 mod session;
 mod slot;
 mod statements;
+mod webhook;
 mod whole_list;

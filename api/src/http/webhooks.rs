@@ -137,6 +137,3 @@ async fn only_post() -> Response {
 fn answer(status: StatusCode, code: &'static str) -> Response {
     (status, Json(json!({ "code": code }))).into_response()
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,9 +4,9 @@ use migration::MigratorTrait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tests::{On, TestDb, both_bare};
 
-both_bare![migrations_can_be_taken_back];
+both_bare![migrations_can_be_reverted];
 
-async fn migrations_can_be_taken_back(on: On) {
+async fn migrations_can_be_reverted(on: On) {
     let test = TestDb::empty(on).await;
     let db = test.connect().await;
     migration::Migrator::up(db.write_one(), None)

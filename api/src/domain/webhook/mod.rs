@@ -27,6 +27,3 @@ pub(crate) async fn forget_registrations(txn: &Txn, connection_id: Uuid) -> Resu
         .await?;
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

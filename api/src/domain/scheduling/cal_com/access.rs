@@ -73,8 +73,9 @@ pub(super) fn credential_of(lease: &Lease) -> Credential {
     }
 }
 
-/// What an error says about the credential of the call.
-pub(super) fn token_refusal(fault: &Fault) -> Option<TokenRefusal> {
+/// What an error says about the credential of the call; `None` for errors that are not about it.
+#[must_use]
+pub fn token_refusal(fault: &Fault) -> Option<TokenRefusal> {
     match fault.refusal {
         Some(Refusal::TokenExpired | Refusal::TokenRevoked) => Some(TokenRefusal::Ended),
         Some(Refusal::InvalidApiKey) => Some(TokenRefusal::KeyRefused),

@@ -28,6 +28,7 @@ use crate::domain::{Conflict, Result};
 
 #[cfg(test)]
 pub(crate) use self::observe_event::observe_event;
+pub use access::token_refusal;
 pub(crate) use account::Account;
 pub use api_key::connect_with_api_key;
 pub(crate) use hours::Week;
@@ -57,3 +58,6 @@ pub(crate) fn client(app: &App) -> Result<&providers::cal_com::Client> {
         Conflict::InvalidState("Cal.com is not set up on this server".to_owned()).into()
     })
 }
+
+#[cfg(test)]
+mod tests;

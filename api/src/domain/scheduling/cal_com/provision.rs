@@ -106,9 +106,7 @@ async fn recover(client: &Client, address: &str) -> Result<(Owner, Pair)> {
         .await
         .map_err(|error| unavailable(&error.erased()))?;
     let Some(owner) = found else {
-        return Err(crate::domain::Error::Unavailable(
-            "Cal.com made no account; try again",
-        ));
+        return Err(Error::Unavailable("Cal.com made no account; try again"));
     };
     // Its first tokens went with the answer.
     let pair = accounts::force(client, &owner.external_id)

@@ -12,7 +12,7 @@ mod verification;
 use serde_json::{Value, json};
 use tests::{Actor, Answer};
 
-/// What is asked of a booking throughout.
+/// The fields selected of a booking throughout.
 pub(crate) const BOOKING: &str =
     "booking { id status version startsAt endsAt allowedActions moves }";
 

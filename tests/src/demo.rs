@@ -1,4 +1,4 @@
-//! What there is to book in the demo data.
+//! The demo data: event types, and the bookings made of them.
 
 use chrono::{DateTime, Utc};
 use courtside::graphql::id::Kind;

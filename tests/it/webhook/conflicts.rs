@@ -1,8 +1,10 @@
-//! What Cal.com accepted and our database must refuse.
+//! Bookings that Cal.com accepted and that overlap others here.
 
 use chrono::TimeDelta;
+use courtside::graphql::id;
+use entity::Uuid;
 use entity::booking::{self, Conflict, Status};
-use entity::booking_event::{Kind, Source};
+use entity::booking_event::Kind;
 use entity::coach::Scheduler;
 use entity::event_type;
 use entity::user::Role;
@@ -11,13 +13,23 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use serde_json::json;
+use tests::{On, TestApp, both_bare, key};
 
-use crate::domain::booking::state::Event;
-use crate::domain::booking::transition::apply;
-use crate::domain::{Cause, Error};
+use super::captures::{Capture, numbered, orders};
+use super::state::state;
+use super::{bookings, deliver, history, is_stored, run_jobs, sign_in, start};
 
-use super::captures::{Capture, numbered, permutations};
-use super::lab::Lab;
+both_bare![
+    the_older_booking_keeps_its_time_in_every_order,
+    a_client_cannot_be_in_two_places,
+    the_reason_does_not_depend_on_the_order,
+    a_late_sign_up_ends_in_the_same_conflict,
+    a_native_booking_keeps_its_time_and_history_records_the_conflict,
+    a_second_verification_is_kept_as_a_conflict,
+    a_repeated_delivery_does_not_revive_a_canceled_booking,
+    dense_weeks_end_in_one_state_in_every_order,
+];
 
 /// A booking of its own, an hour long, which starts so many minutes after the recorded one.
 fn booking(number: i64, minutes: i64, host: i64, client: &str) -> Capture {
@@ -49,9 +61,8 @@ fn canceled(of: &Capture) -> Capture {
     })
 }
 
-async fn conflicts(lab: &Lab) -> Vec<(String, Option<Conflict>)> {
-    let mut found: Vec<_> = lab
-        .bookings()
+async fn conflicts(app: &TestApp) -> Vec<(String, Option<Conflict>)> {
+    let mut found: Vec<_> = bookings(app)
         .await
         .into_iter()
         .map(|row| (row.lineage_key.expect("a key"), row.conflict))
@@ -60,19 +71,20 @@ async fn conflicts(lab: &Lab) -> Vec<(String, Option<Conflict>)> {
     found
 }
 
-/// Sends these in every order and gives the conflicts that all orders end with.
-async fn in_every_order(deliveries: &[Capture], clients: &[&str]) -> Vec<Option<Conflict>> {
+/// Sends these in every order; returns the conflicts that all orders end with.
+async fn in_every_order(on: On, deliveries: &[Capture], clients: &[&str]) -> Vec<Option<Conflict>> {
     let mut expected = None;
-    for order in permutations(deliveries) {
-        let lab = Lab::open().await;
+    for order in orders(on, deliveries) {
+        let app = start(on).await;
         for client in clients {
-            lab.sign_in(client, Role::Client).await;
+            sign_in(&app, client, Role::Client).await;
         }
         for delivery in &order {
-            lab.post(delivery).await;
+            deliver(&app, delivery).await;
         }
-        let found = conflicts(&lab).await;
+        let found = conflicts(&app).await;
         assert_eq!(expected.get_or_insert_with(|| found.clone()), &found);
+        app.finish().await;
     }
     expected
         .expect("one order at least")
@@ -84,80 +96,76 @@ async fn in_every_order(deliveries: &[Capture], clients: &[&str]) -> Vec<Option<
 const COACH: Option<Conflict> = Some(Conflict::CoachOverlap);
 const CLIENT: Option<Conflict> = Some(Conflict::ClientOverlap);
 
-#[tokio::test]
-async fn the_lower_number_stands_in_every_order() {
-    // 1 and 3 do not touch; 2 overlaps both and must give way, which lets 3 stand.
+async fn the_older_booking_keeps_its_time_in_every_order(on: On) {
+    // 1 and 3 do not touch; 2 overlaps both and is displaced, which lets 3 keep its time.
     let row = [
         booking(1, 0, 7, "a@x.io"),
         booking(2, 45, 7, "b@x.io"),
         booking(3, 90, 7, "c@x.io"),
     ];
-    assert_eq!(in_every_order(&row, &[]).await, [None, COACH, None]);
+    assert_eq!(in_every_order(on, &row, &[]).await, [None, COACH, None]);
     let first = &row[0];
     let gone = [row.as_slice(), &[canceled(first)]].concat();
     assert_eq!(
-        in_every_order(&gone, &[]).await,
+        in_every_order(on, &gone, &[]).await,
         [None, None, COACH],
-        "once 1 is off, 2 stands, and 3 is in its way"
+        "once 1 is canceled, 2 keeps its time, and 3 overlaps it"
     );
 }
 
-#[tokio::test]
-async fn a_client_cannot_be_in_two_places() {
+async fn a_client_cannot_be_in_two_places(on: On) {
     let two_hosts = [
         booking(1, 0, 7, "a@x.io"),
         booking(2, 30, 8, "a@x.io"),
         booking(3, 60, 8, "b@x.io"),
     ];
     assert_eq!(
-        in_every_order(&two_hosts, &["a@x.io"]).await,
+        in_every_order(on, &two_hosts, &["a@x.io"]).await,
         [None, CLIENT, None]
     );
     assert_eq!(
-        in_every_order(&two_hosts, &[]).await,
+        in_every_order(on, &two_hosts, &[]).await,
         [None, None, COACH],
         "who is nobody's client yet is in nobody's way"
     );
 }
 
-/// Two reasons at once: the same one is told, whichever was there first.
-#[tokio::test]
-async fn the_reason_does_not_depend_on_the_order() {
+/// Of two reasons at once the same one is stored, whichever came first.
+async fn the_reason_does_not_depend_on_the_order(on: On) {
     let both = [
         booking(1, 0, 7, "c@x.io"),
         booking(3, 0, 8, "a@x.io"),
         booking(5, 30, 7, "a@x.io"),
     ];
     assert_eq!(
-        in_every_order(&both, &["a@x.io"]).await,
+        in_every_order(on, &both, &["a@x.io"]).await,
         [None, None, COACH]
     );
 }
 
-#[tokio::test]
-async fn signing_up_late_ends_in_the_same_conflict() {
-    let lab = Lab::open().await;
+async fn a_late_sign_up_ends_in_the_same_conflict(on: On) {
+    let app = start(on).await;
     for delivery in [
         booking(2, 30, 8, "a@x.io"),
         booking(3, 60, 8, "b@x.io"),
         booking(1, 0, 7, "a@x.io"),
     ] {
-        lab.post(&delivery).await;
+        deliver(&app, &delivery).await;
     }
-    lab.sign_in("a@x.io", Role::Client).await;
-    let found: Vec<_> = conflicts(&lab)
+    sign_in(&app, "a@x.io", Role::Client).await;
+    let found: Vec<_> = conflicts(&app)
         .await
         .into_iter()
         .map(|(_, conflict)| conflict)
         .collect();
     assert_eq!(found, [None, CLIENT, None]);
+    app.finish().await;
 }
 
-#[tokio::test]
-async fn what_was_booked_here_stands_and_history_tells() {
-    let lab = Lab::open().await;
-    lab.post(&booking(1, 0, 7, "a@x.io")).await;
-    let at_cal_com = lab.bookings().await.remove(0);
+async fn a_native_booking_keeps_its_time_and_history_records_the_conflict(on: On) {
+    let app = start(on).await;
+    deliver(&app, &booking(1, 0, 7, "a@x.io")).await;
+    let at_cal_com = bookings(&app).await.remove(0);
     let ours = booking::Model {
         id: entity::new_id(),
         reference: "CS-OURS".to_owned(),
@@ -174,22 +182,19 @@ async fn what_was_booked_here_stands_and_history_tells() {
     let ours = booking::Model { seat_group, ..ours }
         .into_active_model()
         .reset_all();
-    let ours = ours
-        .insert(lab.app.db.write_one())
-        .await
-        .expect("it is free");
+    let ours = ours.insert(app.db().write_one()).await.expect("it is free");
     let moved = |number: i64, minutes: i64, before: i64| {
         booking(number, minutes, 7, "a@x.io").edited(|json| {
             json["triggerEvent"] = "BOOKING_RESCHEDULED".into();
             json["payload"]["rescheduleUid"] = format!("uid-{before}").into();
         })
     };
-    lab.post(&moved(2, 120, 1)).await;
+    deliver(&app, &moved(2, 120, 1)).await;
     let kinds = |lines: Vec<entity::booking_event::Model>| {
         lines.into_iter().map(|line| line.kind).collect::<Vec<_>>()
     };
     let in_the_way = booking::Entity::find_by_id(at_cal_com.id)
-        .one(lab.app.db.read())
+        .one(app.db().read())
         .await
         .expect("a query");
     let in_the_way = in_the_way.expect("it is kept");
@@ -201,9 +206,9 @@ async fn what_was_booked_here_stands_and_history_tells() {
         in_the_way.starts_at, ours.starts_at,
         "staff see where Cal.com has it"
     );
-    lab.post(&moved(3, 300, 2)).await;
+    deliver(&app, &moved(3, 300, 2)).await;
     assert_eq!(
-        kinds(lab.history(at_cal_com.id).await),
+        kinds(history(&app, at_cal_com.id).await),
         [
             Kind::Initiated,
             Kind::Scheduled,
@@ -214,91 +219,90 @@ async fn what_was_booked_here_stands_and_history_tells() {
             Kind::ConflictResolved
         ]
     );
+    app.finish().await;
 }
 
-#[tokio::test]
-async fn a_second_verification_is_kept_as_a_conflict() {
-    let lab = Lab::open().await;
-    lab.sign_in("a@x.io", Role::Client).await;
-    lab.post(&canceled(&booking(9, 600, 7, "other@x.io"))).await;
+async fn a_second_verification_is_kept_as_a_conflict(on: On) {
+    let app = start(on).await;
+    sign_in(&app, "a@x.io", Role::Client).await;
+    deliver(&app, &canceled(&booking(9, 600, 7, "other@x.io"))).await;
     let offer = event_type::Entity::find_by_provider_id("calcom", "1")
-        .one(lab.app.db.read())
+        .one(app.db().read())
         .await
         .expect("a query");
     let mut offer = offer
         .expect("imported with the first booking")
         .into_active_model();
     offer.kind = Set(event_type::Kind::Verification);
-    offer.update(lab.app.db.write_one()).await.expect("changed");
-    lab.post(&booking(2, 120, 7, "a@x.io")).await;
-    lab.post(&booking(1, 0, 7, "a@x.io")).await;
-    let found: Vec<_> = conflicts(&lab)
+    offer.update(app.db().write_one()).await.expect("changed");
+    deliver(&app, &booking(2, 120, 7, "a@x.io")).await;
+    deliver(&app, &booking(1, 0, 7, "a@x.io")).await;
+    let found: Vec<_> = conflicts(&app)
         .await
         .into_iter()
         .map(|(_, conflict)| conflict)
         .collect();
     assert_eq!(found, [None, Some(Conflict::SecondVerification), None]);
-    lab.post(&canceled(&booking(1, 0, 7, "a@x.io"))).await;
+    deliver(&app, &canceled(&booking(1, 0, 7, "a@x.io"))).await;
     assert!(
-        conflicts(&lab)
+        conflicts(&app)
             .await
             .iter()
             .all(|(_, conflict)| conflict.is_none()),
         "the second is the only one now"
     );
+    app.finish().await;
 }
 
-#[tokio::test]
-async fn what_was_canceled_here_is_not_brought_back_by_a_repetition() {
-    let lab = Lab::open().await;
-    lab.clock.advance(-TimeDelta::days(72));
+/// Changes which scheduler keeps a booking.
+async fn keep_at(app: &TestApp, booking_id: Uuid, scheduler: Scheduler) {
+    let row = booking::ActiveModel {
+        id: Set(booking_id),
+        scheduler: Set(scheduler),
+        ..Default::default()
+    };
+    row.update(app.db().write_one())
+        .await
+        .expect("the booking is there");
+}
+
+async fn a_repeated_delivery_does_not_revive_a_canceled_booking(on: On) {
+    let app = start(on).await;
+    app.clock.advance(-TimeDelta::days(72));
     let [created, again] = numbered(&["001", "002"])
         .try_into()
         .unwrap_or_else(|_| panic!("two deliveries"));
-    lab.post(&created).await;
-    let ann = lab.sign_in("ann.agent@example.com", Role::Client).await;
-    let id = lab.bookings().await[0].id;
-    let cancel = crate::domain::booking::Cancel {
-        booking_id: id,
-        reason: None,
-        version: None,
-    };
-    let refused =
-        crate::domain::booking::cancel(&lab.app, &ann, "a-key-of-at-least-16", cancel).await;
-    assert!(
-        matches!(
-            refused,
-            Err(Error::Conflict(crate::domain::Conflict::InvalidState(_)))
-        ),
+    deliver(&app, &created).await;
+    sign_in(&app, "ann.agent@example.com", Role::Client).await;
+    let ann = app.person("ann.agent@example.com", Role::Client);
+    let id = bookings(&app).await[0].id;
+    let input = || json!({ "idempotencyKey": key(), "bookingId": id::Kind::Booking.id(id) });
+    let refused = ann.mutate("cancelBooking", input(), "booking { id }").await;
+    assert_eq!(
+        refused.user_errors(),
+        ["INVALID_STATE"],
         "its scheduler keeps it: {refused:?}"
     );
-    let standing = lab.bookings().await.remove(0);
-    let cause = Cause::system(Source::Sweeper, "a-test", lab.app.clock.now());
-    lab.app
-        .db
-        .write(move |txn| {
-            let (cause, standing) = (cause.clone(), standing.clone());
-            Box::pin(async move {
-                apply(txn, &cause, &standing, Event::Canceled, None, |_| ())
-                    .await
-                    .map(|_| ())
-            })
-        })
-        .await
-        .expect("it can be canceled");
-    lab.post(&again).await;
-    assert_eq!(lab.bookings().await[0].status, Status::Canceled);
-    lab.post(&numbered(&["013"]).remove(0)).await;
+    keep_at(&app, id, Scheduler::Native).await;
+    let canceled = ann
+        .mutate("cancelBooking", input(), "booking { status }")
+        .await;
+    assert_eq!(canceled.text("/cancelBooking/booking/status"), "CANCELED");
+    keep_at(&app, id, Scheduler::CalCom).await;
+    deliver(&app, &again).await;
+    assert_eq!(bookings(&app).await[0].status, Status::Canceled);
+    deliver(&app, &numbered(&["013"]).remove(0)).await;
     assert_eq!(
-        lab.bookings().await[0].status,
+        bookings(&app).await[0].status,
         Status::Confirmed,
-        "a new word of the scheduler counts"
+        "a new event of the scheduler counts"
     );
+    app.finish().await;
 }
 
 /// A busy week of two hosts and three people, made up: bookings on top of each other, moved,
 /// canceled and declined.
-fn crowd(dice: &mut StdRng) -> Vec<Capture> {
+fn dense_week(dice: &mut StdRng) -> Vec<Capture> {
     let mut deliveries = Vec::new();
     let mut number = 0;
     for _ in 0..6 {
@@ -325,30 +329,32 @@ fn crowd(dice: &mut StdRng) -> Vec<Capture> {
     deliveries
 }
 
-#[tokio::test]
-async fn crowds_end_in_one_state_in_every_order() {
+async fn dense_weeks_end_in_one_state_in_every_order(on: On) {
+    let (seeds, enough) = match on {
+        On::Sqlite => (12, 50),
+        On::Postgres => (3, 10),
+    };
     let mut conflicts = 0;
-    for seed in 0..12 {
+    for seed in 0..seeds {
         let mut dice = StdRng::seed_from_u64(seed);
-        let mut deliveries = crowd(&mut dice);
+        let mut deliveries = dense_week(&mut dice);
         let mut expected: Option<Vec<String>> = None;
         for _ in 0..5 {
-            let lab = Lab::open().await;
-            // A second look at the same clients: those who have signed up before, and those who do
-            // so in the middle.
-            lab.sign_in("a@x.io", Role::Client).await;
+            let app = start(on).await;
+            // One client signs up before, another in the middle.
+            sign_in(&app, "a@x.io", Role::Client).await;
             let half = deliveries.len() / 2;
             for (index, delivery) in deliveries.iter().enumerate() {
-                lab.receive(delivery).await;
+                is_stored(&app, delivery).await;
                 if dice.random_bool(0.5) {
-                    lab.run_jobs().await;
+                    run_jobs(&app).await;
                 }
                 if index == half {
-                    lab.sign_in("b@x.io", Role::Client).await;
+                    sign_in(&app, "b@x.io", Role::Client).await;
                 }
             }
-            lab.run_jobs().await;
-            let state = lab.state().await;
+            run_jobs(&app).await;
+            let state = state(&app).await;
             conflicts += state
                 .iter()
                 .filter(|booking| booking.contains("conflict Some"))
@@ -358,11 +364,12 @@ async fn crowds_end_in_one_state_in_every_order() {
                 &state,
                 "seed {seed}"
             );
+            app.finish().await;
             deliveries.shuffle(&mut dice);
         }
     }
     assert!(
-        conflicts > 50,
-        "the crowds are dense enough to prove something: {conflicts}"
+        conflicts > enough,
+        "the weeks are dense enough to prove something: {conflicts}"
     );
 }

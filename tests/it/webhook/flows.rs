@@ -1,30 +1,45 @@
 //! Every recorded flow, in every order, through the inbox and the jobs into the database.
 
+use entity::user::Role;
 use entity::webhook_delivery::Status;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use tests::{On, both_bare};
 
-use super::captures::{Capture, numbered, permutations, signed};
-use super::lab::Lab;
+use super::captures::{Capture, numbered, orders, signed};
+use super::state::{state, state_of};
+use super::{deliver, deliveries, history_length, is_stored, run_jobs, sign_in, start};
 
-/// Sends a flow in every order, each for an account of its own, and gives the one state that all of
+both_bare![
+    a_booking_that_is_moved_and_canceled_stays_one,
+    two_subscribers_of_one_booking_lead_to_one_booking,
+    missing_deliveries_do_not_split_a_booking,
+    a_request_is_confirmed_declined_or_moved,
+    the_occurrences_of_a_series_change_alone,
+    a_canceled_seat_leaves_the_other,
+    a_meeting_ends_and_an_absence_is_taken_back,
+    a_move_undoes_an_earlier_end,
+    all_recorded_deliveries_end_in_one_state_in_every_order,
+];
+
+/// Sends a flow in every order, each for an account of its own; returns the one state that all of
 /// them end in.
-async fn in_every_order(deliveries: &[Capture]) -> Vec<String> {
-    let lab = Lab::open().await;
+async fn in_every_order(on: On, flow: &[Capture]) -> Vec<String> {
+    let app = start(on).await;
     let mut expected: Option<Vec<String>> = None;
-    for (account, order) in permutations(deliveries).into_iter().enumerate() {
+    for (account, order) in orders(on, flow).into_iter().enumerate() {
         for delivery in &order {
-            lab.post(&delivery.of_account(account)).await;
+            deliver(&app, &delivery.of_account(account)).await;
         }
-        let lines = lab.lines().await;
-        lab.post(&order[account % order.len()].of_account(account))
-            .await;
+        let lines = history_length(&app).await;
+        let again = order[account % order.len()].of_account(account);
+        deliver(&app, &again).await;
         assert_eq!(
-            lab.lines().await,
+            history_length(&app).await,
             lines,
-            "what was said already changes nothing"
+            "a repeated delivery changes nothing"
         );
-        let state = lab.state_of(&(100_000 + account).to_string()).await;
+        let state = state_of(&app, &(100_000 + account).to_string()).await;
         let names: Vec<_> = order
             .iter()
             .map(|delivery| delivery.name.as_str())
@@ -35,11 +50,12 @@ async fn in_every_order(deliveries: &[Capture]) -> Vec<String> {
         }
     }
     assert!(
-        lab.deliveries()
+        deliveries(&app)
             .await
             .iter()
             .all(|delivery| delivery.status == Status::Processed)
     );
+    app.finish().await;
     expected.expect("at least one order")
 }
 
@@ -52,9 +68,8 @@ fn assert_says(state: &[String], expected: &[&[&str]]) {
     }
 }
 
-#[tokio::test]
-async fn a_chain_of_moves_and_its_end() {
-    let state = in_every_order(&numbered(&["001", "013", "016", "019", "022"])).await;
+async fn a_booking_that_is_moved_and_canceled_stays_one(on: On) {
+    let state = in_every_order(on, &numbered(&["001", "013", "016", "019", "022"])).await;
     let chain = [
         "2026-12-01 14:00:00 UTC",
         "CANCELED",
@@ -67,35 +82,32 @@ async fn a_chain_of_moves_and_its_end() {
     assert_says(&state, &[&chain]);
 }
 
-#[tokio::test]
-async fn a_chain_told_by_two_subscribers() {
-    let state = in_every_order(&numbered(&["001", "013", "014", "019", "024"])).await;
+async fn two_subscribers_of_one_booking_lead_to_one_booking(on: On) {
+    let state = in_every_order(on, &numbered(&["001", "013", "014", "019", "024"])).await;
     assert_says(&state, &[&["CANCELED", "2026-12-01 14:00:00 UTC"]]);
 }
 
-/// Messages that never came: the calendar id still tells that both ends are one booking.
-#[tokio::test]
-async fn a_chain_with_gaps() {
-    let state = in_every_order(&numbered(&["001", "022"])).await;
+/// The calendar id links both ends of a booking when deliveries between them are missing.
+async fn missing_deliveries_do_not_split_a_booking(on: On) {
+    let state = in_every_order(on, &numbered(&["001", "022"])).await;
     assert_says(
         &state,
         &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 2", "Listing"]],
     );
-    let state = in_every_order(&numbered(&["001", "019", "022"])).await;
+    let state = in_every_order(on, &numbered(&["001", "019", "022"])).await;
     assert_says(
         &state,
         &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 3"]],
     );
-    let state = in_every_order(&numbered(&["022"])).await;
+    let state = in_every_order(on, &numbered(&["022"])).await;
     assert_says(
         &state,
         &[&["2026-12-01 14:00:00 UTC", "CANCELED", "uids 1"]],
     );
 }
 
-#[tokio::test]
-async fn requests() {
-    let state = in_every_order(&numbered(&["038", "040", "147"])).await;
+async fn a_request_is_confirmed_declined_or_moved(on: On) {
+    let state = in_every_order(on, &numbered(&["038", "040", "147"])).await;
     assert_says(
         &state,
         &[&[
@@ -105,18 +117,17 @@ async fn requests() {
             "Phone",
         ]],
     );
-    let state = in_every_order(&numbered(&["043", "045"])).await;
+    let state = in_every_order(on, &numbered(&["043", "045"])).await;
     assert_says(&state, &[&["REJECTED"]]);
-    let state = in_every_order(&numbered(&["038", "039", "040", "041"])).await;
+    let state = in_every_order(on, &numbered(&["038", "039", "040", "041"])).await;
     assert_says(
         &state,
         &[&["CONFIRMED Given", "session Some((Upcoming, Unknown"]],
     );
 }
 
-#[tokio::test]
-async fn a_series() {
-    let state = in_every_order(&numbered(&["066", "067", "070", "073"])).await;
+async fn the_occurrences_of_a_series_change_alone(on: On) {
+    let state = in_every_order(on, &numbered(&["066", "067", "070", "073"])).await;
     let confirmed = |day: &'static str| ["CONFIRMED", day];
     assert_says(
         &state,
@@ -126,16 +137,15 @@ async fn a_series() {
             &confirmed("2026-12-23 14:00:00 UTC"),
         ],
     );
-    let state = in_every_order(&numbered(&["078", "081", "084"])).await;
+    let state = in_every_order(on, &numbered(&["078", "081", "084"])).await;
     assert_says(
         &state,
         &[&["2026-12-08", "CANCELED"], &["2026-12-15", "CONFIRMED"]],
     );
 }
 
-#[tokio::test]
-async fn seats() {
-    let state = in_every_order(&numbered(&["099", "110", "100", "111"])).await;
+async fn a_canceled_seat_leaves_the_other(on: On) {
+    let state = in_every_order(on, &numbered(&["099", "110", "100", "111"])).await;
     assert_says(
         &state,
         &[
@@ -145,32 +155,30 @@ async fn seats() {
     );
 }
 
-#[tokio::test]
-async fn the_clock_and_an_absence() {
+async fn a_meeting_ends_and_an_absence_is_taken_back(on: On) {
     let [created, started, ended, absent] = numbered(&["005", "151", "154", "049"])
         .try_into()
         .unwrap_or_else(|_| panic!("four deliveries"));
     let uid = created.json()["payload"]["uid"].clone();
     let absent = absent.edited(|json| json["payload"]["bookingUid"] = uid);
-    let state = in_every_order(&[created.clone(), started, ended, absent.clone()]).await;
+    let state = in_every_order(on, &[created.clone(), started, ended, absent.clone()]).await;
     assert_says(&state, &[&["COMPLETED", "session Some((NoShow, Absent"]]);
 
     let back = absent.edited(|json| {
         json["createdAt"] = "2026-12-30T00:00:00.000Z".into();
         json["payload"]["attendees"][0]["noShow"] = false.into();
     });
-    let state = in_every_order(&[created, absent, back]).await;
+    let state = in_every_order(on, &[created, absent, back]).await;
     assert_says(&state, &[&["CONFIRMED", "session Some((Upcoming, Unknown"]]);
 }
 
-#[tokio::test]
-async fn an_end_that_was_overtaken_by_a_move() {
+async fn a_move_undoes_an_earlier_end(on: On) {
     let [created, ended, moved] = numbered(&["005", "154", "013"])
         .try_into()
         .unwrap_or_else(|_| panic!("three deliveries"));
     let uid = created.json()["payload"]["uid"].clone();
     let moved = moved.edited(|json| json["payload"]["rescheduleUid"] = uid);
-    let state = in_every_order(&[created, ended, moved]).await;
+    let state = in_every_order(on, &[created, ended, moved]).await;
     assert_says(
         &state,
         &[&[
@@ -181,41 +189,40 @@ async fn an_end_that_was_overtaken_by_a_move() {
     );
 }
 
-/// Everything at once, in many orders, by eight jobs side by side: bookings that get in each
-/// other's way included.
-#[tokio::test]
-async fn all_that_was_ever_recorded_ends_in_one_state() {
+/// In many orders, by eight jobs side by side, with bookings that overlap each other.
+async fn all_recorded_deliveries_end_in_one_state_in_every_order(on: On) {
     let mut expected: Option<Vec<String>> = None;
-    for seed in 0..20 {
+    let seeds = match on {
+        On::Sqlite => 20,
+        On::Postgres => 5,
+    };
+    for seed in 0..seeds {
         let mut deliveries = signed();
         if seed > 0 {
             deliveries.shuffle(&mut rand::rngs::StdRng::seed_from_u64(seed));
         }
-        let lab = Lab::open().await;
-        let ann = async || {
-            _ = lab
-                .sign_in("ann.agent@example.com", entity::user::Role::Client)
-                .await
-        };
+        let app = start(on).await;
+        let ann = async || _ = sign_in(&app, "ann.agent@example.com", Role::Client).await;
         if seed % 3 == 0 {
             ann().await;
         }
         for some in deliveries.chunks(7) {
             for delivery in some {
-                lab.receive(delivery).await;
+                is_stored(&app, delivery).await;
             }
-            lab.run_jobs().await;
+            run_jobs(&app).await;
         }
         if seed % 3 != 0 {
             ann().await;
         }
-        let state = lab.state().await;
+        let state = state(&app).await;
         match &expected {
             None => expected = Some(state),
             Some(expected) => assert_eq!(&state, expected, "seed {seed}"),
         }
+        app.finish().await;
     }
-    let state = expected.expect("twenty orders");
+    let state = expected.expect("at least one order");
     assert_eq!(
         state
             .iter()

@@ -1,100 +1,33 @@
 //! A coach of the demo data whose calendar is at a stand-in for Cal.com.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
 use entity::{booking, event_type};
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
-use simulators::cal_com::{self, StandIn};
-use tests::{Answer, On, PATIENCE, START, Setup, TestApp, at};
+use simulators::cal_com::{Booking, StandIn};
+use tests::cal_com::{self, WEBHOOK_SECRET, client, policy};
+use tests::{Answer, On, PATIENCE, Setup, TestApp, at};
 
-pub(super) const SECRET: &str = "whsec-of-the-lab";
-pub(super) const CLIENT: &str = "clientofthelab00000000000";
 pub(super) const COACH: &str = "nora";
 
-/// What there is of a booking on both sides.
-pub(super) struct Lab {
+/// An application, a stand-in for Cal.com, and a coach who has an account there.
+pub(super) struct Fixture {
     pub(super) app: TestApp,
     pub(super) cal: StandIn,
-    pub(super) clock: simulators::Clock,
     pub(super) offer: tests::Offer,
     /// The coach's key at the stand-in.
     pub(super) api_key: String,
 }
 
-/// As the application would make it, but for its patience: the clock of a test stands still, the
-/// network's does not.
-pub(super) fn client(cal: &StandIn) -> providers::cal_com::Client {
-    client_of(cal, None)
-}
-
-/// The same, of a platform whose organization is known.
-pub(super) fn client_of(cal: &StandIn, organization_id: Option<i64>) -> providers::cal_com::Client {
-    client_with(cal, organization_id, policy())
-}
-
-fn policy() -> providers::http::Policy {
-    let mut policy = providers::cal_com::policy();
-    policy.rate_limit.pause = Duration::from_millis(20);
-    policy.rate_limit.share = 100.0;
-    policy.rate_limit.burst = 100.0;
-    policy.retries.first_pause = Duration::from_millis(5);
-    policy.breaker.pause = Duration::from_millis(50);
-    policy
-}
-
-fn client_with(
-    cal: &StandIn,
-    organization_id: Option<i64>,
-    policy: providers::http::Policy,
-) -> providers::cal_com::Client {
-    let settings = providers::cal_com::Settings {
-        api_url: cal.url(),
-        app_url: cal.url(),
-        platform: Some(providers::cal_com::PlatformClient {
-            client_id: CLIENT.to_owned(),
-            client_secret: "secret-of-the-lab".to_owned().into(),
-        }),
-        oauth: None,
-        organization_id,
-        policy,
-    };
-    providers::cal_com::Client::new(settings, Arc::new(providers::http::NoopObserver))
-        .expect("the address is one")
-}
-
-/// A stand-in whose clock begins with the test.
-pub(super) fn options() -> cal_com::Options {
-    cal_com::Options {
-        clock: simulators::Clock::at(at(START)),
-        client_id: CLIENT.to_owned(),
-        client_secret: "secret-of-the-lab".to_owned(),
-        ..cal_com::Options::default()
-    }
-}
-
-/// An application wired to a stand-in.
-pub(super) fn setup(cal: &StandIn) -> Setup {
-    Setup::default()
-        .setting("CALCOM_API_URL", &cal.url())
-        .setting("CALCOM_APP_URL", &cal.url())
-        .setting("CALCOM_CLIENT_ID", CLIENT)
-        .setting("CALCOM_CLIENT_SECRET", "secret-of-the-lab")
-        .setting("CALCOM_WEBHOOK_SECRETS", SECRET)
-        .setting("OAUTH_REDIRECTS", "https://app.example.com")
-}
-
-/// What is special about the event type there.
+/// How the event type at Cal.com differs from a free one without approval.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Special {
     pub(super) needs_approval: bool,
     pub(super) price_minor: i64,
 }
 
-impl Lab {
+impl Fixture {
     pub(super) async fn start(on: On) -> Self {
         Self::with(on, Special::default()).await
     }
@@ -103,7 +36,7 @@ impl Lab {
         Self::speaking(on, special, policy()).await
     }
 
-    /// One whose application waits for an answer longer than a test waits for anything.
+    /// With timeouts that are longer than any test waits.
     pub(super) async fn patient(on: On) -> Self {
         let mut policy = policy();
         policy.limits.read = PATIENCE * 20;
@@ -113,37 +46,31 @@ impl Lab {
     }
 
     async fn speaking(on: On, special: Special, policy: providers::http::Policy) -> Self {
-        let options = options();
-        let clock = options.clock.clone();
-        let cal = cal_com::start(options).await.expect("a free loopback port");
-        let app = setup(&cal)
-            .cal_com(client_with(&cal, None, policy))
+        let cal = cal_com::start().await;
+        let app = Setup::default()
+            .cal_com(&cal)
+            .cal_com_client(client(&cal, None, policy))
             .start(on)
             .await;
-        Self::over((clock, cal), app, special).await
+        Self::over(cal, app, special).await
     }
 
-    /// Between a stand-in and an application that are there.
-    pub(super) async fn over(
-        (clock, cal): (simulators::Clock, StandIn),
-        app: TestApp,
-        special: Special,
-    ) -> Self {
+    /// Over a stand-in and an application that run already.
+    pub(super) async fn over(cal: StandIn, app: TestApp, special: Special) -> Self {
         let (_, api_key) = cal.add_account(
             "Nora Whitfield",
             "nora@coaches.example.com",
             "America/New_York",
         );
         let offer = app.offer(COACH, "coaching-60").await;
-        let mut lab = Self {
+        let mut fixture = Self {
             app,
             cal,
-            clock,
             offer,
             api_key,
         };
-        lab.connect(special).await;
-        lab
+        fixture.connect(special).await;
+        fixture
     }
 
     /// Connects the coach, and puts one event type and a webhook there.
@@ -165,7 +92,7 @@ impl Lab {
         let hook = json!({
             "active": true,
             "subscriberUrl": self.app.url("/webhooks/calcom"),
-            "secret": SECRET,
+            "secret": WEBHOOK_SECRET,
             "triggers": ["BOOKING_CREATED", "BOOKING_REQUESTED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED",
                 "BOOKING_REJECTED", "BOOKING_NO_SHOW_UPDATED"],
         });
@@ -196,7 +123,7 @@ impl Lab {
         self.cal.reset_requests();
     }
 
-    /// The coach's number there.
+    /// The coach's user id at Cal.com.
     pub(super) fn user(&self) -> u64 {
         let found = self
             .cal
@@ -206,7 +133,7 @@ impl Lab {
         found.expect("the coach has an account").id
     }
 
-    /// What was written down about what people did, oldest first.
+    /// The actions in the audit log that begin like this, oldest first.
     pub(super) async fn audited(&self, beginning: &str) -> Vec<String> {
         use entity::audit_log::{Column, Entity};
         use sea_orm::{EntityTrait, QueryOrder};
@@ -224,7 +151,7 @@ impl Lab {
             .collect()
     }
 
-    /// Something that the coach does by Cal.com's API, past us.
+    /// The coach calls Cal.com's API directly.
     pub(super) async fn post(&self, path: &str, version: &str, body: Value) -> Value {
         let request = reqwest::Client::new()
             .post(format!("{}{path}", self.cal.url()))
@@ -256,14 +183,13 @@ impl Lab {
             .to_owned()
     }
 
-    /// Time passes on both sides.
+    /// Advances both clocks.
     pub(super) fn advance(&self, by: TimeDelta) {
         self.app.clock.advance(by);
-        self.clock.advance(by);
+        self.cal.clock().advance(by);
     }
 
-    /// Lets time pass in steps, and everything happen that it brings, until nothing is open any
-    /// more or `most` has passed.
+    /// Advances both clocks in steps until `most` has passed, and runs everything that falls due.
     pub(super) async fn settle(&self, most: TimeDelta) {
         let until = self.app.now() + most;
         loop {
@@ -279,8 +205,8 @@ impl Lab {
         }
     }
 
-    /// Bookings that take time there.
-    pub(super) fn live_there(&self) -> Vec<cal_com::Booking> {
+    /// The bookings at Cal.com that take time.
+    pub(super) fn live_there(&self) -> Vec<Booking> {
         self.cal
             .bookings()
             .into_iter()
@@ -288,8 +214,7 @@ impl Lab {
             .collect()
     }
 
-    /// The two sides agree: what is active here stands there, once, at the same time; and nothing
-    /// else does.
+    /// Checks that the active bookings here and at Cal.com have the same times, each once.
     pub(super) async fn agree(&self) -> Result<(), String> {
         let here: Vec<booking::Model> = self
             .app

@@ -1,5 +1,5 @@
-//! Coaches whose time Cal.com keeps, against a stand-in for it: the two sides agree, whatever goes
-//! wrong between them.
+//! Coaches whose scheduler is Cal.com, against the stand-in: both sides agree after every fault
+//! between them.
 
 mod absence;
 mod adoption;
@@ -7,18 +7,18 @@ mod audit;
 mod booking;
 mod burst;
 mod calendars;
+mod disconnect;
 mod doctor;
 mod faults;
-mod given_up;
-mod hang_up;
+mod fixture;
 mod hours;
-mod lab;
-mod lanes;
 mod migration;
 mod moving;
 mod page;
+mod queue;
 mod reconcile;
 mod refused;
 mod slots;
+mod unanswered;
 mod video;
 mod webhooks;

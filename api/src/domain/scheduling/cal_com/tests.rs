@@ -1,14 +1,86 @@
-//! What statements mean, without a database.
+//! What the recorded deliveries mean, without a database: the same in every order.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use entity::booking::Approval;
 use providers::cal_com::webhook::parse;
+use serde_json::Value;
 
-use super::captures::{Capture, numbered, permutations};
 use crate::domain::booking::remote::project::{Node, Projection, Target, project};
 use crate::domain::scheduling::cal_com::observe_event;
 use crate::domain::scheduling::observation::{Facts, merge};
+
+/// The body of a recorded delivery.
+#[derive(Clone)]
+struct Capture {
+    name: String,
+    body: Vec<u8>,
+}
+
+impl Capture {
+    fn read(path: &Path) -> Self {
+        let file = std::fs::read(path).expect("a readable file");
+        let file: Value = serde_json::from_slice(&file).expect("a capture");
+        let body = file["request"]["body_base64"].as_str().expect("a body");
+        Self {
+            name: file["name"].as_str().expect("a name").to_owned(),
+            body: STANDARD.decode(body).expect("base64"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("a recorded body is JSON")
+    }
+
+    fn edited(&self, edit: impl FnOnce(&mut Value)) -> Self {
+        let mut json = self.json();
+        edit(&mut json);
+        Self {
+            name: self.name.clone(),
+            body: serde_json::to_vec(&json).expect("JSON"),
+        }
+    }
+}
+
+/// The recorded deliveries with these numbers.
+fn numbered(numbers: &[&str]) -> Vec<Capture> {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../providers/fixtures/calcom/webhooks"
+    );
+    let entries = std::fs::read_dir(folder).expect("the folder of fixtures");
+    let paths: Vec<_> = entries
+        .map(|entry| entry.expect("a readable entry").path())
+        .collect();
+    let find = |number: &&str| {
+        let path = paths.iter().find(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(*number))
+        });
+        Capture::read(path.expect("a capture"))
+    };
+    numbers.iter().map(find).collect()
+}
+
+/// Every order of `items`.
+fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+    if items.is_empty() {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for index in 0..items.len() {
+        let mut rest = items.to_vec();
+        let first = rest.remove(index);
+        for mut order in permutations(&rest) {
+            order.insert(0, first.clone());
+            all.push(order);
+        }
+    }
+    all
+}
 
 /// What is known after these deliveries: by seat, the uids of the chain.
 fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
@@ -49,8 +121,8 @@ fn meaning(deliveries: &[Capture]) -> BTreeMap<String, Option<Projection>> {
         .collect()
 }
 
-/// The meaning of a flow, after checking that every order of it means the same, with everything
-/// said twice as well.
+/// The meaning of a flow, after checking that every order of it means the same, with every delivery
+/// repeated as well.
 fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Projection>> {
     let deliveries = numbered(numbers);
     let expected = meaning(&deliveries);

@@ -1,17 +1,17 @@
-//! The recorded deliveries, as they were and for other accounts.
+//! The recorded deliveries: as they were sent, edited, and for other accounts.
 
 use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use tests::On;
+use tests::cal_com::signature;
 
-/// The secret that deliveries of our own making are signed with.
-pub(crate) const SECRET: &str = "whsec-lab-oauth-client";
+/// The secret that edited deliveries are signed with; one of the recorded ones.
+const SECRET: &str = "whsec-lab-oauth-client";
 
 #[derive(Deserialize)]
 struct File {
@@ -28,11 +28,11 @@ struct Recorded {
 
 /// One delivery, ready to be sent.
 #[derive(Clone)]
-pub(crate) struct Capture {
-    pub(crate) name: String,
-    pub(crate) secret: Option<String>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub(super) struct Capture {
+    pub(super) name: String,
+    pub(super) secret: Option<String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
 static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
@@ -58,17 +58,14 @@ static ALL: LazyLock<Vec<Capture>> = LazyLock::new(|| {
             name: file.name,
             secret: file.subscriber_secret,
             headers: headers.collect(),
-            body: STANDARD
-                .decode(file.request.body_base64)
-                .expect("base64")
-                .into(),
+            body: STANDARD.decode(file.request.body_base64).expect("base64"),
         }
     };
     paths.into_iter().map(read).collect()
 });
 
 /// Every delivery that carries a signature.
-pub(crate) fn signed() -> Vec<Capture> {
+pub(super) fn signed() -> Vec<Capture> {
     ALL.iter()
         .filter(|capture| capture.secret.is_some())
         .cloned()
@@ -76,7 +73,7 @@ pub(crate) fn signed() -> Vec<Capture> {
 }
 
 /// The deliveries with these numbers.
-pub(crate) fn numbered(numbers: &[&str]) -> Vec<Capture> {
+pub(super) fn numbered(numbers: &[&str]) -> Vec<Capture> {
     let find = |number: &&str| {
         ALL.iter()
             .find(|capture| capture.name.starts_with(*number))
@@ -87,23 +84,23 @@ pub(crate) fn numbered(numbers: &[&str]) -> Vec<Capture> {
 }
 
 /// Every secret that the recorded deliveries are signed with.
-pub(crate) fn secrets() -> Vec<secrecy::SecretString> {
+pub(super) fn secrets() -> Vec<String> {
     let mut secrets: Vec<_> = ALL
         .iter()
         .filter_map(|capture| capture.secret.clone())
         .collect();
     secrets.sort();
     secrets.dedup();
-    secrets.into_iter().map(Into::into).collect()
+    secrets
 }
 
 impl Capture {
-    pub(crate) fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a recorded body is JSON")
     }
 
     /// The same delivery with another body, signed anew.
-    pub(crate) fn with(&self, body: Vec<u8>) -> Self {
+    pub(super) fn with(&self, body: Vec<u8>) -> Self {
         let mut headers = self.headers.clone();
         headers.insert(
             "x-cal-signature-256",
@@ -113,12 +110,12 @@ impl Capture {
             name: self.name.clone(),
             secret: Some(SECRET.to_owned()),
             headers,
-            body: body.into(),
+            body,
         }
     }
 
     /// The same delivery, changed.
-    pub(crate) fn edited(&self, edit: impl FnOnce(&mut Value)) -> Self {
+    pub(super) fn edited(&self, edit: impl FnOnce(&mut Value)) -> Self {
         let mut json = self.json();
         edit(&mut json);
         self.with(serde_json::to_vec(&json).expect("JSON"))
@@ -126,7 +123,7 @@ impl Capture {
 
     /// The same delivery as another account would have got it: other host, other uids, the same
     /// numbers.
-    pub(crate) fn of_account(&self, account: usize) -> Self {
+    pub(super) fn of_account(&self, account: usize) -> Self {
         self.edited(|json| {
             for pointer in ["/payload/organizer/id", "/userId"] {
                 if let Some(id) = json.pointer_mut(pointer) {
@@ -153,25 +150,20 @@ impl Capture {
     }
 }
 
-/// HMAC-SHA256, written out: the code under test does not check itself.
-fn signature(secret: &str, body: &[u8]) -> String {
-    let mut key = [0_u8; 64];
-    key[..secret.len()].copy_from_slice(secret.as_bytes());
-    let pad = |byte: u8| key.map(|k| k ^ byte);
-    let inner = Sha256::new()
-        .chain_update(pad(0x36))
-        .chain_update(body)
-        .finalize();
-    hex::encode(
-        Sha256::new()
-            .chain_update(pad(0x5c))
-            .chain_update(inner)
-            .finalize(),
-    )
+/// The most orders that PostgreSQL gets.
+const SAMPLE: usize = 12;
+
+/// Every order of `items`; on PostgreSQL, where each costs more, a sample of them.
+pub(super) fn orders<T: Clone>(on: On, items: &[T]) -> Vec<Vec<T>> {
+    let all = permutations(items);
+    let step = match on {
+        On::Sqlite => 1,
+        On::Postgres => all.len().div_ceil(SAMPLE),
+    };
+    all.into_iter().step_by(step).collect()
 }
 
-/// Every order of `items`.
-pub(crate) fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
+fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     if items.is_empty() {
         return vec![Vec::new()];
     }

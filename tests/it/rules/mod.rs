@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use courtside::graphql::{rules, schema};
 use serde_json::Value;
 
-/// The schema, as introspection tells it.
+/// The schema, as introspection returns it.
 pub(crate) static SCHEMA: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let query = "{ __schema { types { kind name isOneOf
         fields(includeDeprecated: true) { name type { ...T } args { name defaultValue type { ...T } } }
@@ -78,7 +78,7 @@ fn every_field_has_a_rule() {
 }
 
 #[test]
-fn every_rule_is_of_a_field() {
+fn every_rule_belongs_to_a_field() {
     let (fields, mut seen) = (coordinates(), BTreeSet::new());
     for (owner, _, names) in rules::RULES {
         for field in names.split_whitespace() {

@@ -1,5 +1,5 @@
-//! A client who hangs up at any moment of a booking: it is made as a whole or not at all, on both
-//! sides, and nothing stays open.
+//! A client who disconnects at any moment of a booking: it is made as a whole or not at all, on
+//! both sides, and no request stays open.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use tests::{On, TestApp, at, both_bare};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::lab::Lab;
+use super::fixture::Fixture;
 
 both_bare![
-    hanging_up_cuts_no_booking_in_half,
-    hanging_up_cuts_no_booking_at_cal_com_in_half
+    a_client_disconnect_leaves_no_half_made_booking,
+    a_client_disconnect_leaves_no_half_made_booking_at_cal_com
 ];
 
 const BOOK: &str =
@@ -28,7 +28,7 @@ const LAST_MS: u64 = 500;
 
 /// Sends an order and hangs up after a while, whatever has come back by then. Nothing of an answer
 /// is read.
-async fn order_and_hang_up(app: &TestApp, order: Value, after: Duration) {
+async fn order_and_disconnect(app: &TestApp, order: Value, after: Duration) {
     let token = app
         .client("maria")
         .token()
@@ -74,8 +74,8 @@ fn starts() -> impl Iterator<Item = DateTime<Utc>> {
     })
 }
 
-/// No connection was left inside a transaction: writes go on, and PostgreSQL knows of none that
-/// waits for its end.
+/// No connection was left inside a transaction: writes go on, and PostgreSQL lists no idle
+/// transaction.
 async fn pool_is_sound(app: &TestApp) {
     let james = app.client("james");
     // Each is a transaction, though there is nothing to release.
@@ -101,14 +101,14 @@ async fn pool_is_sound(app: &TestApp) {
     }
 }
 
-async fn hanging_up_cuts_no_booking_in_half(on: On) {
+async fn a_client_disconnect_leaves_no_half_made_booking(on: On) {
     if !on.is_here() {
         return;
     }
     let app = TestApp::start_on(on).await;
     let offer = app.offer("grace", "intro-20").await;
     let before = app.bookings().await.len();
-    // A day for each, so that nothing is in the way of anything.
+    // A day for each, so that none overlaps another.
     for (number, delay) in delays().enumerate() {
         let start =
             at("2026-12-01T00:00:00Z") + TimeDelta::days(i64::try_from(number).expect("few"));
@@ -119,7 +119,7 @@ async fn hanging_up_cuts_no_booking_in_half(on: On) {
             .gql(query, json!({ "id": offer.id(), "range": range }))
             .await;
         let start = at(free.text("/slots/slots/0/startsAt").as_str());
-        order_and_hang_up(&app, offer.order(start), delay / 10).await;
+        order_and_disconnect(&app, offer.order(start), delay / 10).await;
     }
     tests::until("what was begun ends", || async { app.app.tasks.is_empty() }).await;
     app.run_jobs().await;
@@ -134,25 +134,25 @@ async fn hanging_up_cuts_no_booking_in_half(on: On) {
     app.finish().await;
 }
 
-async fn hanging_up_cuts_no_booking_at_cal_com_in_half(on: On) {
-    let lab = Lab::start(on).await;
+async fn a_client_disconnect_leaves_no_half_made_booking_at_cal_com(on: On) {
+    let fixture = Fixture::start(on).await;
     // So that the way to a booking is long enough to hang up at every step of it.
-    lab.cal.faults().set(Fault::new(
+    fixture.cal.faults().set(Fault::new(
         "/v2/bookings",
         Kind::Slow(Duration::from_millis(150)),
     ));
-    lab.cal.faults().set(Fault::new(
+    fixture.cal.faults().set(Fault::new(
         "/v2/slots",
         Kind::Slow(Duration::from_millis(50)),
     ));
     let cases = delays().zip(starts()).collect::<Vec<_>>();
     assert_eq!(cases.len(), 26);
     for (delay, start) in cases {
-        order_and_hang_up(&lab.app, lab.offer.order(start), delay).await;
+        order_and_disconnect(&fixture.app, fixture.offer.order(start), delay).await;
     }
-    lab.settle(TimeDelta::minutes(5)).await;
-    assert_eq!(lab.agree().await, Ok(()));
-    let made = lab.live_there();
+    fixture.settle(TimeDelta::minutes(5)).await;
+    assert_eq!(fixture.agree().await, Ok(()));
+    let made = fixture.live_there();
     assert!(made.len() > 10, "most were in time: {}", made.len());
     let mut starts: Vec<_> = made.iter().map(|booking| booking.start).collect();
     starts.sort();
@@ -160,11 +160,11 @@ async fn hanging_up_cuts_no_booking_at_cal_com_in_half(on: On) {
     assert_eq!(starts.len(), made.len(), "each once");
     let open = scheduler_request::Entity::find()
         .filter(scheduler_request::Column::Status.eq(scheduler_request::Status::Open))
-        .count(lab.app.db().read())
+        .count(fixture.app.db().read())
         .await
         .expect("the database answers");
     assert_eq!(open, 0);
-    pool_is_sound(&lab.app).await;
-    lab.cal.faults().clear();
-    lab.app.finish().await;
+    pool_is_sound(&fixture.app).await;
+    fixture.cal.faults().clear();
+    fixture.app.finish().await;
 }
