@@ -332,7 +332,7 @@ fn dense_week(dice: &mut StdRng) -> Vec<Capture> {
 async fn dense_weeks_end_in_one_state_in_every_order(on: On) {
     let (seeds, enough) = match on {
         On::Sqlite => (12, 50),
-        On::Postgres => (3, 10),
+        On::Postgres => (3, 5),
     };
     let mut conflicts = 0;
     for seed in 0..seeds {
