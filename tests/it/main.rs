@@ -20,6 +20,7 @@ mod job;
 mod limits;
 mod note;
 mod process;
+mod remote_scheduler;
 mod rules;
 mod schedule;
 mod schema;

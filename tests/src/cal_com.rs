@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use providers::cal_com::{Client, OAuthClient, PlatformClient, Settings};
-use providers::http::{Policy, Unobserved};
+use providers::http::{NoopObserver, Policy};
 use sha2::Sha256;
 use simulators::Clock;
 use simulators::cal_com::{self, Options, StandIn};
@@ -89,9 +89,9 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = providers::cal_com::policy();
-    policy.pace.rest = Duration::from_millis(20);
-    policy.pace.share = 100.0;
-    policy.pace.burst = 100.0;
+    policy.rate_limit.pause = Duration::from_millis(20);
+    policy.rate_limit.share = 100.0;
+    policy.rate_limit.burst = 100.0;
     policy.retries.first_pause = Duration::from_millis(5);
     policy.breaker.pause = Duration::from_millis(50);
     policy
@@ -120,5 +120,5 @@ pub fn client(cal: &StandIn, organization_id: Option<i64>, policy: Policy) -> Cl
         organization_id,
         policy,
     };
-    Client::new(settings, Arc::new(Unobserved)).expect("the stand-in's address is a URL")
+    Client::new(settings, Arc::new(NoopObserver)).expect("the stand-in's address is a URL")
 }

@@ -10,7 +10,8 @@ use simulators::cal_com::StandIn;
 use tests::{On, TestApp, both_bare};
 
 use super::{
-    ACCOUNT, ME, calls, connect_with_key, lend, observed, only, provision, refusal, rows, start,
+    ACCOUNT, ME, calls, connect_with_key, lend, observed, only, provision, refusal, report, rows,
+    start,
 };
 
 both_bare![
