@@ -181,9 +181,6 @@ pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
 
 /// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs
 /// which are being moved.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let user_id = caller.require_person()?.user_id;
     let live = Entity::find()

@@ -167,9 +167,6 @@ struct LocalClaims {
 
 impl LocalIssuer {
     /// The issuer of this database; its key is made on first use and kept there.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn open(db: &Db) -> Result<Self> {
         let fresh: [u8; 32] = rand::random();
         let row = setting::ActiveModel {
@@ -264,9 +261,6 @@ pub fn role_name(role: Role) -> &'static str {
 
 /// The person behind a valid token; made on first sight, and kept in step with what their tokens
 /// say.
-///
-/// # Errors
-/// When the database fails.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
     let (known, coach_id) = match Known::find(app, identity).await? {
         Some((known, coach_id)) if !known.differs_from(identity) => (known, coach_id),

@@ -49,9 +49,6 @@ impl<T> std::fmt::Debug for Page<T> {
 
 impl<T> Page<T> {
     /// How many items the whole list has. Costs a statement.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn count(&self, db: &DatabaseConnection) -> Result<u64> {
         (self.count)(db).await
     }

@@ -113,9 +113,6 @@ impl Keyring {
 
 /// The key of a developer's database, made on first use and kept beside what it seals: it protects
 /// nothing, and spares a newcomer a setting.
-///
-/// # Errors
-/// When the database fails.
 pub async fn development_key(db: &Db) -> Result<Keyring> {
     let fresh: [u8; 32] = rand::random();
     let row = setting::ActiveModel {

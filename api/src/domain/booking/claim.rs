@@ -15,9 +15,6 @@ use crate::domain::{Cause, Result};
 
 /// Gives a person the bookings that were made for their verified address. One that overlaps another
 /// of theirs is theirs as well, and marked.
-///
-/// # Errors
-/// When the database fails.
 pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
     let now = app.clock.now();
     app.db

@@ -89,9 +89,6 @@ pub(super) async fn find(
 }
 
 /// From now on the key snapshots for another object: the request that its effect hangs on.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<()> {
     Entity::update_many()
         .set(ActiveModel {
@@ -107,9 +104,6 @@ pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<(
 }
 
 /// Gives the keys of something back that was refused: a refusal uses no key up.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result<()> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user_id))

@@ -17,9 +17,6 @@ use crate::app::App;
 use crate::domain::{Caller, Cause, Conflict, Result};
 
 /// Whether the money for a booking is here.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<bool> {
     let paid = payment::Entity::find()
         .filter(payment::Column::BookingId.eq(booking_id))
@@ -28,9 +25,6 @@ pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Resu
 }
 
 /// Which of these bookings the money is here for.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_paid(
     app: &App,
     booking_ids: impl IntoIterator<Item = Uuid>,

@@ -95,9 +95,6 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 
 /// Something has happened to a booking: what is known of its coach's free time elsewhere is looked
 /// at again before anyone relies on it.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
     if app.cal_com.is_some()
         && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
@@ -115,9 +112,6 @@ pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
 }
 
 /// What the caller may see of these bookings.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Model>> {
     let Some(person) = caller.find_person() else {
         return Ok(Vec::new());

@@ -18,9 +18,6 @@ const MOST: usize = 50;
 
 /// The coaches who give the sessions of these event types, in the order they were set. One that was
 /// never set has its owner alone, who is not among them then.
-///
-/// # Errors
-/// When the database fails.
 pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<coach::Model>>> {
     let rows = Entity::find()
         .filter(Column::EventTypeId.is_in(event_type_ids.iter().copied()))
