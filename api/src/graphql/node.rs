@@ -1,4 +1,4 @@
-//! Anything by its global id.
+//! `node`: reads any object by its global id.
 
 use async_graphql::{Context, ID, Interface, Object};
 
@@ -34,7 +34,7 @@ pub enum Node {
     Session(Box<Session>),
 }
 
-/// Anything by its global id.
+/// Query of any object by its global id.
 #[derive(Default)]
 pub struct NodeQuery;
 

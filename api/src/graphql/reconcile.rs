@@ -1,4 +1,4 @@
-//! Reading calendars again, when somebody asks for it.
+//! Reconciliation of bookings with remote schedulers, on demand.
 
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ pub struct ReconcileInput {
 payload!(ReconcilePayload, "Result of reconcile.", report: ReconcileReport, "What was found.");
 payload!(SyncMyBookingsPayload, "Result of syncMyBookings.", report: ReconcileReport, "What was found.");
 
-/// Reading calendars again.
+/// Mutations that start a reconciliation.
 #[derive(Default)]
 pub struct ReconcileMutation;
 

@@ -1,4 +1,4 @@
-//! Going away, and being there after all.
+//! Mutations of absences.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
@@ -35,7 +35,7 @@ pub struct UpdateAbsencePayload {
 
 payload!(DeleteAbsencePayload, "Result of deleteAbsence.", deleted_absence_id: ID, "Id of the absence that is gone.");
 
-/// Going away.
+/// Mutations of absences.
 #[derive(Default)]
 pub struct AbsenceMutation;
 
@@ -97,7 +97,7 @@ impl AbsenceMutation {
     }
 }
 
-/// The absence and what is booked in it, with what was asked for along with the bookings.
+/// Builds the absence object with the affected bookings; preloads what the selection needs of them.
 async fn kept(
     ctx: &Context<'_>,
     done: domain::Result<absence::Kept>,

@@ -1,4 +1,4 @@
-//! What clients see of connected calendars.
+//! Objects of connected calendars.
 
 use async_graphql::{ID, SimpleObject};
 

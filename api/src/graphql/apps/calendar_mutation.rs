@@ -1,4 +1,4 @@
-//! Connecting calendars, and choosing what they are for.
+//! Mutations that connect calendars and choose their role.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -90,7 +90,7 @@ payload!(DisconnectCalendarPayload, "Result of disconnectCalendar.", disconnecte
 payload!(SetConflictCalendarsPayload, "Result of setConflictCalendars.", calendars: CoachCalendars, "What is connected now.");
 payload!(SetDestinationCalendarPayload, "Result of setDestinationCalendar.", calendars: CoachCalendars, "What is connected now.");
 
-/// Connecting calendars.
+/// Mutations of connected calendars.
 #[derive(Default)]
 pub struct CalendarMutation;
 
@@ -236,7 +236,8 @@ impl CalendarMutation {
     }
 }
 
-/// What is connected after a change. That it cannot be read is no failure of the change.
+/// Reads the calendars after a change. A failed read does not fail the mutation: the change is
+/// made.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
     Ok(CoachCalendars::new(
         apps::inspect_calendars(app(ctx), caller(ctx), coach_id).await?,

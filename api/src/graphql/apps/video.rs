@@ -1,4 +1,4 @@
-//! What clients see of apps for video.
+//! Objects of video apps.
 
 use async_graphql::SimpleObject;
 

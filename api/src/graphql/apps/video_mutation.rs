@@ -1,4 +1,4 @@
-//! Connecting apps for video, and choosing among them.
+//! Mutations that connect video apps and choose the default one.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -55,7 +55,7 @@ payload!(ConnectGoogleMeetPayload, "Result of connectGoogleMeet.", video_apps: C
 payload!(SetDefaultVideoAppPayload, "Result of setDefaultVideoApp.", video_apps: CoachVideoApps, "What is connected now.");
 payload!(DisconnectVideoAppPayload, "Result of disconnectVideoApp.", video_apps: CoachVideoApps, "What is connected now.");
 
-/// Connecting apps for video.
+/// Mutations of video apps.
 #[derive(Default)]
 pub struct VideoMutation;
 
@@ -131,7 +131,8 @@ impl VideoMutation {
     }
 }
 
-/// What is connected after a change. That it cannot be read is no failure of the change.
+/// Reads the video apps after a change. A failed read does not fail the mutation: the change is
+/// made.
 async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
     Ok(CoachVideoApps::new(
         apps::inspect_video(app(ctx), caller(ctx), coach_id).await?,

@@ -1,4 +1,4 @@
-//! Pages of bookings, with what is asked for along with them fetched for all of them at once.
+//! Pages of bookings, with related rows preloaded for the whole page.
 
 use async_graphql::{Context, Lookahead};
 
@@ -15,7 +15,7 @@ use crate::graphql::fast_json::{BOOKING, Listed, nodes};
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
 use crate::graphql::session::{self, Session};
 
-/// One page of bookings, with what was asked for along with them.
+/// Reads one page of bookings and preloads the related rows that the selection needs.
 pub(super) async fn page_of(
     ctx: &Context<'_>,
     scope: Scope,
@@ -43,8 +43,8 @@ pub(super) async fn page_of(
     Ok(bookings)
 }
 
-/// Fetches what the selection asks for along with the bookings: one statement for each kind of
-/// thing, however many bookings.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of bookings.
 pub(crate) async fn preload<'b>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -84,7 +84,7 @@ pub(crate) async fn preload<'b>(
         }
     }
     if asked.field("client").exists() {
-        // Into the loaders' memory, where the field finds them.
+        // Primes the loaders, so that the field resolvers hit their cache.
         loaders
             .load_many(
                 bookings

@@ -1,4 +1,4 @@
-//! Watching bookings live.
+//! Subscriptions to bookings.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::graphql::scalars::{DateTime, EventCursor};
 use crate::graphql::source::Handover;
 use crate::outbox::listen::Filter;
 
-/// Most bookings in the snapshot of a list.
+/// Maximum number of bookings in the snapshot of a list.
 const SNAPSHOT: i32 = 100;
 
 /// Why a message was sent.
@@ -50,7 +50,7 @@ pub struct BookingStreamMessage {
     occurred_at: DateTime,
 }
 
-/// Watching bookings live.
+/// Subscriptions to bookings.
 #[derive(Default)]
 pub struct BookingSubscription;
 
@@ -82,8 +82,8 @@ impl BookingSubscription {
             Some(happened) => {
                 let told = tell(app, caller, happened).await;
                 if told.is_err() {
-                    // A reader without the right to go on must not be told the rest, nor one to
-                    // whom something could not be told.
+                    // Ends the stream: the viewer lost the right to read it, or an event could not
+                    // be delivered.
                     handover.end();
                 }
                 told
@@ -93,7 +93,7 @@ impl BookingSubscription {
     }
 }
 
-/// What the history brings: its next line, or why it cannot be read.
+/// The next event of the stream, or the error that reading it returned.
 type Happened = domain::Result<Arc<Line>>;
 
 struct Watch {
@@ -153,14 +153,15 @@ impl Watch {
         }
     }
 
-    /// Where to go on from, and the snapshot to begin with, unless an earlier stream is resumed.
+    /// Returns the cursor to start from and, unless the client resumes a stream, the snapshot.
     async fn start(
         &self,
         app: &App,
         caller: &Caller,
         after: Option<EventCursor>,
     ) -> Result<(i64, Option<BookingStreamMessage>)> {
-        // The cursor first: what happens between the two is told twice rather than never.
+        // Reads the cursor before the snapshot: an event between the two is delivered twice, never
+        // lost.
         let end = app.live.end().await?;
         match after {
             Some(after) if after.0 > end => {
@@ -219,8 +220,8 @@ impl Watch {
     }
 }
 
-/// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs
-/// any more.
+/// Converts one event for its viewer, with the booking as they see it now; `None` when they may no
+/// longer see it.
 async fn tell(
     app: &App,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! Coaches: the directory, and their profiles.
+//! Coaches: the directory and profiles.
 
 pub mod input;
 pub mod mutation;
@@ -27,7 +27,7 @@ pub enum CoachBy {
     Handle(String),
 }
 
-/// Finding coaches.
+/// Queries of coaches.
 #[derive(Default)]
 pub struct CoachQuery;
 
@@ -90,7 +90,7 @@ async fn find(ctx: &Context<'_>, by: CoachBy) -> Result<Coach> {
     Ok(Coach::new(coach::get(app(ctx), caller(ctx), &key).await?))
 }
 
-/// The caller as a coach.
+/// Coach profile of the viewer.
 #[derive(Default)]
 pub struct ViewerCoach;
 

@@ -1,4 +1,4 @@
-//! What clients see of a coach.
+//! The coach object.
 
 use async_graphql::{Context, ID, Lookahead, Object, SelectionField};
 use entity::coach::{Model, Scheduler};
@@ -28,8 +28,7 @@ use crate::graphql::schedule::Schedule;
 #[derive(Clone, async_graphql::Description)]
 pub struct Coach {
     pub(crate) row: Model,
-    /// The first public event types and how many were asked for, fetched for the whole list at
-    /// once.
+    /// The first page of public event types and its size, preloaded for the whole list.
     event_types: FetchedAlong<event_type::Model>,
 }
 
@@ -41,8 +40,7 @@ impl Coach {
         }
     }
 
-    /// The first public event types, where one page of them was asked for along with the whole
-    /// list.
+    /// Rows of the preloaded first page of public event types; `None` when nothing was preloaded.
     pub(crate) fn first_event_types(&self) -> Option<&[event_type::Model]> {
         self.event_types.nodes()
     }
@@ -248,8 +246,8 @@ impl Coach {
     }
 }
 
-/// Fetches what the selection asks for along with the coaches: one statement for each kind of
-/// thing, however many coaches.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of coaches.
 pub(crate) async fn preload<'c>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -261,7 +259,7 @@ pub(crate) async fn preload<'c>(
     }
     let loaders = ctx.data_unchecked::<Loaders>();
     let ids: Vec<_> = coaches.iter().map(|coach| coach.row.id).collect();
-    // Into the loaders' memory, where the fields find it.
+    // Primes the loaders, so that the field resolvers hit their cache.
     if asked.field("specialties").exists() {
         loaders
             .load_many(ids.iter().map(|id| SpecialtiesOf(*id)))
@@ -301,7 +299,7 @@ pub(crate) async fn preload<'c>(
             event_types::remember_along(ctx, nodes, found.values().flatten()).await?;
         }
         for coach in &mut coaches {
-            // One coach may be there several times.
+            // A coach may occur several times in the list.
             let rows = found.get(&coach.row.id).cloned().unwrap_or_default();
             coach.event_types.set(size, rows);
         }
@@ -313,8 +311,8 @@ pub(crate) async fn preload<'c>(
     Ok(())
 }
 
-/// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is
-/// wrong with it is told by its resolver.
+/// Page size that the selection requests, if it requests a plain first page. Invalid arguments are
+/// reported by the resolver.
 pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
     first_page_of(asked.arguments().ok()?)
 }

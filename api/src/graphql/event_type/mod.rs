@@ -33,7 +33,7 @@ pub struct EventTypePath {
     pub slug: String,
 }
 
-/// Finding event types.
+/// Queries of event types.
 #[derive(Default)]
 pub struct EventTypeQuery;
 

@@ -1,4 +1,4 @@
-//! What clients see of an event type.
+//! The event type object.
 
 use async_graphql::{Context, ID, Lookahead, Object, SimpleObject};
 use entity::event_type::{
@@ -21,7 +21,7 @@ use crate::graphql::sync::CalendarSync;
 #[derive(Clone, async_graphql::Description)]
 pub struct EventType {
     pub(crate) row: Model,
-    /// Its coach, where the way here led over one.
+    /// The coach, when the parent field has already loaded it.
     coach: Option<Coach>,
 }
 
@@ -236,8 +236,7 @@ impl EventType {
     }
 }
 
-/// Reads what the selection asks for along with event types into the loaders' memory, where their
-/// fields find it.
+/// Primes the loaders with the related rows that the selection of event types needs.
 pub(crate) async fn remember_along<'e>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,

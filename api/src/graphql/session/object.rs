@@ -1,4 +1,4 @@
-//! What clients see of a session.
+//! The session object.
 
 use async_graphql::{Context, ID, Lookahead, Object};
 use entity::note::{self, Visibility};
@@ -23,7 +23,7 @@ use crate::graphql::scalars::{DateTime, Url};
 pub struct Session {
     pub(crate) row: Model,
     pub(crate) booking: booking::Model,
-    /// The newest notes and how many were asked for, fetched for the whole list at once.
+    /// The newest notes and the page size, preloaded for the whole list.
     notes: FetchedAlong<note::Model>,
 }
 
@@ -36,7 +36,7 @@ impl Session {
         }
     }
 
-    /// The newest notes, where one page of them was asked for along with the whole list.
+    /// Rows of the preloaded first page of notes; `None` when nothing was preloaded.
     pub(crate) fn first_notes(&self) -> Option<&[note::Model]> {
         self.notes.nodes()
     }
@@ -146,8 +146,8 @@ impl Session {
     }
 }
 
-/// Fetches what the selection asks for along with the sessions: one statement for each kind of
-/// thing, however many sessions.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of sessions.
 pub(crate) async fn preload<'s>(
     ctx: &Context<'_>,
     asked: Lookahead<'_>,
@@ -175,7 +175,7 @@ pub(crate) async fn preload<'s>(
         .iter()
         .any(|note| note.field("author").exists())
     {
-        // Into the loader's memory, where the field finds them.
+        // Primes the loader, so that the field resolvers hit its cache.
         let authors: Vec<_> = found
             .values()
             .flatten()
