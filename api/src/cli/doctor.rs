@@ -1,4 +1,4 @@
-//! `courtside doctor`: what is wrong, and with what.
+//! `courtside doctor`: checks the installation.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,7 @@ use crate::domain::identity::TokenVerifier;
 use crate::domain::sealed;
 use crate::startup::{self, Failure};
 
-/// Checks everything, one line each; exit code 1 when something does not work, 2 when the settings
-/// are wrong.
+/// Runs all checks, one line each; exit code 1 when one fails, 2 when the settings are invalid.
 pub(super) fn main(settings: &SettingArgs) -> ExitCode {
     if let Err(problems) = Config::from_parts(&settings.parts) {
         complain(&config::report(&problems));
@@ -76,7 +75,7 @@ async fn sign_in(app: &App) -> Result<String, String> {
     }
 }
 
-/// Whether there are keys, and whether they open all that is sealed in the database.
+/// Checks that keys are configured and open every sealed value in the database.
 async fn keys(app: &App) -> Result<String, String> {
     let found = sealed::check(app)
         .await
@@ -113,7 +112,7 @@ async fn keys(app: &App) -> Result<String, String> {
     ))
 }
 
-/// Whether Cal.com answers, and takes the clients that are configured.
+/// Checks that Cal.com responds and accepts the configured clients.
 async fn cal_com(app: &App, report: &mut Report) {
     const WHAT: &str = "Cal.com";
     if !app.vault.is_open() {

@@ -1,7 +1,8 @@
 //! The command line.
 //!
-//! Exit codes: 0 fine, 1 failed, 2 bad usage or configuration. Standard output holds the answer of
-//! a command and nothing else; what is told along the way goes to standard error.
+//! # Errors
+//! xit codes: 0 success, 1 failure, 2 bad usage or configuration. Standard output holds only the
+//! result of a command; messages go to standard error.
 
 mod doctor;
 mod serve;
@@ -68,13 +69,13 @@ enum Command {
     Doctor(SettingArgs),
 }
 
-/// Runs what the command line says.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers; anything else is bad usage.
+            // Help and version are results; anything else is bad usage.
             let _ = error.print();
             return if error.use_stderr() {
                 ExitCode::from(config::EXIT_USAGE)
@@ -139,13 +140,13 @@ where
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough, such as `head`.
+        // The reader closed the pipe early, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// To standard error, where nobody may be listening.
+/// Writes to standard error; ignores failures, as nothing may be attached to it.
 fn complain(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

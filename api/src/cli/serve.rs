@@ -21,7 +21,7 @@ use crate::http::{health::Readiness, router};
 use crate::startup::{self, Failure};
 use crate::{seed, telemetry, worker};
 
-/// Runs the server, with its worker, until it is told to stop.
+/// Runs the server with its worker until it is stopped.
 pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let began = Instant::now();
     telemetry::init(&config.logs)?;
@@ -54,7 +54,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let deadline = config.http.shutdown;
     let report = serve::run(listener, routes, limits, shutdown, deadline).await;
     app.tasks.close();
-    // What was begun is finished, but not for ever: leases and idempotency keys pick up what is cut
+    // Waits for spawned tasks, up to the deadline. Leases and idempotency keys recover what is cut
     // here.
     let _ = tokio::time::timeout(deadline.saturating_sub(report.took), app.tasks.wait()).await;
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), background).await;
@@ -66,7 +66,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs only a worker, until it is told to stop.
+/// Runs only a worker until it is stopped.
 pub(super) async fn work(config: Config) -> Result<(), Failure> {
     telemetry::init(&config.logs)?;
     let signals = StopSignals::new()?;
@@ -86,7 +86,7 @@ pub(super) async fn work(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The database, migrated; with demo data when it is new and nothing else is going to fill it.
+/// Opens and migrates the database; seeds a new one when no other source will fill it.
 async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
     let db = startup::open_database(config).await?;
     let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
@@ -104,7 +104,7 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     let (app, shutdown) = (Arc::clone(app), shutdown.clone());
     tokio::spawn(async move {
         let live = Arc::clone(&app.live);
-        // Apart, so that what befalls one does not stop the other.
+        // Separate tasks, so that a failure of one does not stop the other.
         let told = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { live.run(shutdown).await }
@@ -118,7 +118,7 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     })
 }
 
-/// In development, a token for each role; otherwise none.
+/// In development, one token per role; otherwise none.
 async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure> {
     let mut tokens = Vec::new();
     if config.environment == Environment::Development && config.clerk.is_none() {
@@ -134,7 +134,7 @@ async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure>
     Ok(tokens)
 }
 
-/// Tells a developer where to look and whom to be.
+/// Prints the address and the tokens for a developer.
 fn greet(config: &Config, tokens: &[Token]) {
     let mut text = format!("\n  Courtside is ready: {}\n\n", config.public_url);
     for Token { role, token, .. } in tokens {

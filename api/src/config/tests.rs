@@ -425,7 +425,7 @@ fn documents_name_every_setting_once() {
     }
 }
 
-/// The example file, with every line uncommented, has to be a configuration.
+/// The example file, with every line uncommented, must be a valid configuration.
 #[test]
 fn the_example_is_a_configuration() {
     let assignment = |line: &str| {

@@ -1,6 +1,6 @@
-//! How much of a body is read, and for how long. The extractors' own errors cannot tell "too slow"
-//! from "went away", so this layer watches the body and replaces the answer when one of its limits
-//! was what ended it.
+//! Limits the size and duration of request bodies. The extractors' errors cannot tell a timeout
+//! from a disconnect, so this layer wraps the body and replaces the response when one of its limits
+//! ended the read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,18 +20,19 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::refusal::refusal_and_close;
 
-/// Limits of one route's request bodies. A layer: `from_fn_with_state(limits, body_limit::limit)`.
+/// Limits for the request bodies of one route. A layer: `from_fn_with_state(limits,
+/// body_limit::limit)`.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
     pub bytes: u64,
-    /// Between two pieces.
+    /// Maximum time between two frames.
     pub idle: Duration,
-    /// From the start of the reading to the last piece.
+    /// Maximum time from the start of the read to the last frame.
     pub total: Duration,
 }
 
 impl BodyLimits {
-    /// 10 s between pieces, 30 s for the whole.
+    /// 10 s between frames, 30 s in total.
     pub const fn of(bytes: u64) -> Self {
         Self {
             bytes,
@@ -41,8 +42,8 @@ impl BodyLimits {
     }
 }
 
-/// Of a refused body we still read this much, for that long: who is cut while sending never sees
-/// the answer.
+/// Limits for draining a refused body: a client whose connection closes while it still sends never
+/// reads the response.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -50,7 +51,7 @@ const WITHIN: u8 = 0;
 const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
-/// The middleware: 413 above the size, 408 beyond the time.
+/// The middleware: answers 413 above the size, 408 beyond the time.
 pub async fn limit(State(limits): State<BodyLimits>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     if declared(&head.headers).is_some_and(|bytes| bytes > limits.bytes) {
@@ -107,7 +108,7 @@ async fn linger(body: Body) {
             left = rest;
         }
     };
-    // Out of time is as good as done: the answer goes out either way.
+    // A timeout is fine: the response is sent either way.
     let _ = timeout(LINGER, drain).await;
 }
 
@@ -116,7 +117,7 @@ struct Watched {
     left: u64,
     idle: Duration,
     total: Duration,
-    /// Set at the first poll: a handler may do other things before it reads.
+    /// Set at the first poll: a handler may do other work before it reads.
     until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,

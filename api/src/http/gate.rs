@@ -1,5 +1,5 @@
-//! What the GraphQL transport must know of the application: who calls, whether they may, and what
-//! resolvers need.
+//! Connects the GraphQL transport to the application: authentication, authorisation, rate limits
+//! and the data of resolvers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::graphql::document::{Analysis, Refusal};
 use crate::graphql::schema::BOOKING_MUTATIONS;
 use crate::graphql::{loaders, rules};
 
-/// How often a socket's rights are looked at while nothing happens on it.
+/// How often an idle socket's rights are checked again.
 const RIGHTS: Duration = Duration::from_secs(15);
 
 /// The application behind the transport.
@@ -30,14 +30,14 @@ pub struct AppGate {
     seats: Seats,
 }
 
-/// How often one person, or one address without a person, may ask.
+/// Rate limits per person, or per address for anonymous callers.
 pub struct Quotas {
     requests: Option<RateLimiter>,
     bookings: Option<RateLimiter>,
 }
 
 impl Quotas {
-    /// The limits of the settings.
+    /// Builds the limiters from the settings.
     #[must_use]
     pub fn new(limits: RateLimits) -> Self {
         Self {
@@ -48,7 +48,6 @@ impl Quotas {
 }
 
 impl AppGate {
-    /// A gate of the application.
     #[must_use]
     pub fn new(app: Arc<App>, quotas: Quotas) -> Self {
         Self {
@@ -59,7 +58,7 @@ impl AppGate {
         }
     }
 
-    /// Takes one from a bucket; what is left of it, or how long to wait.
+    /// Takes a token from a bucket; returns the rest, or how long to wait.
     fn take(
         &self,
         (name, limiter): (&'static str, &RateLimiter),
@@ -134,7 +133,7 @@ impl Gate for AppGate {
                     Ok(()) => {}
                     Err(Error::Unauthenticated) => return SessionEnd::Expired,
                     Err(Error::Forbidden(_)) => return SessionEnd::Revoked,
-                    // A database that does not answer takes nobody's rights away.
+                    // A failed check revokes nothing: the database may be down.
                     Err(error) => tracing::warn!(%error, "could not look at a socket's rights"),
                 }
             }
@@ -179,7 +178,8 @@ impl Gate for AppGate {
             outcome,
             took,
         );
-        // The root fields of one operation run side by side: each is told the time of the whole.
+        // Root fields of an operation run concurrently, so each is recorded with the duration of
+        // the whole.
         for field in &analysis.root_fields {
             self.app.metrics.field(field, took);
         }

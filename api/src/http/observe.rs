@@ -1,4 +1,4 @@
-//! One span, one log line and one count for each request, and an answer even when a handler panics.
+//! One span, one log line and one count per request; answers 500 when a handler panics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::refusal::refusal_and_close;
 use super::request_id::RequestId;
 use crate::metrics::Metrics;
 
-/// What clients that went away before their answer are counted as, after nginx.
+/// Status recorded for clients that disconnect before the response, as in nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The middleware. Goes on the router after its routes (so that the route is known) and inside of
-/// `request_id::assign`. Notes method, route pattern, status and time; no path, query, header or
-/// body.
+/// The middleware. Layered after the routes (so that the matched route is known) and inside
+/// `request_id::assign`. Records method, route pattern, status and duration; never path, query,
+/// header or body.
 pub async fn observe(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
@@ -58,7 +58,7 @@ pub async fn observe(
     response
 }
 
-/// A request under way. Dropped before its end, the client has gone.
+/// A request in progress. Dropped before it finishes, it records that the client disconnected.
 struct Seen {
     metrics: Arc<Metrics>,
     span: Span,
@@ -88,7 +88,7 @@ impl Seen {
             took.as_secs_f64() * 1000.0,
         );
         self.span.in_scope(|| match (self.route(), status) {
-            // Asked every few seconds by machines.
+            // Polled by machines every few seconds.
             ("/healthz" | "/readyz" | "/metrics", _) => {
                 tracing::debug!(method, status, duration_ms, "Answered")
             }

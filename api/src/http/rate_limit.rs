@@ -1,6 +1,6 @@
-//! Token buckets by user or address. A bucket is one number, the time at which it will be full
-//! again; a full bucket is no bucket at all, so what is remembered is only who asked lately. Memory
-//! is bounded whatever the number of callers.
+//! Token buckets per user or address. A bucket is one number, the time at which it is full again;
+//! full buckets are not stored, so only recent callers take memory. Memory is bounded whatever the
+//! number of callers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::refusal::refusal;
 
-/// Who is counted.
+/// Subject of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Key {
     User(Uuid),
@@ -24,7 +24,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// An IPv6 caller owns a whole /64, so that is what is counted.
+    /// Keys IPv6 callers by their /64, as each owns a whole one.
     pub fn address(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(v6) => {
@@ -36,22 +36,22 @@ impl Key {
     }
 }
 
-/// What the limiter says to one request.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub allowed: bool,
-    /// Requests a window.
+    /// Requests per window.
     pub limit: u32,
     pub remaining: u32,
     /// Until the bucket is full.
     pub reset: Duration,
-    /// Until one request would pass; zero when this one did.
+    /// Until the next request passes; zero when this one passed.
     pub retry_after: Duration,
     pub window: Duration,
 }
 
 impl Decision {
-    /// `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds) and `-Policy` as in
+    /// Writes `RateLimit-Limit`, `-Remaining`, `-Reset` (seconds) and `-Policy` as in
     /// draft-ietf-httpapi-ratelimit-headers-06, and `Retry-After` when refused.
     pub fn write(&self, headers: &mut HeaderMap) {
         let policy = format!("{};w={}", self.limit, self.window.as_secs());
@@ -75,12 +75,12 @@ impl Decision {
         }
     }
 
-    /// Whole seconds until a retry makes sense, at least 1.
+    /// Whole seconds until a retry can pass, at least 1.
     pub fn retry_after_seconds(&self) -> u64 {
         seconds(self.retry_after).max(1)
     }
 
-    /// The answer to a refused request: 429 with every header.
+    /// The response to a refused request: 429 with all headers.
     pub fn refusal(&self) -> Response {
         let message = format!(
             "Too many requests. Try again in {} s.",
@@ -97,7 +97,7 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 const SHARDS: usize = 64;
-/// Buckets looked at when one is added: enough to forget faster than to learn.
+/// Buckets inspected per insertion: evicts full buckets faster than new ones arrive.
 const LOOKS: usize = 8;
 
 /// Nanoseconds on the caller's clock at which a bucket is full again.
@@ -106,16 +106,16 @@ type FullAt = u64;
 #[derive(Default)]
 struct Shard {
     buckets: IndexMap<Key, FullAt, RandomState>,
-    /// Where the search for full buckets goes on.
+    /// Where the next scan for full buckets starts.
     hand: usize,
 }
 
-/// A limit of so many requests a window for each key, saved up to one window's worth. Shared freely
+/// Limits requests per window and key; an idle key accumulates at most one window's worth. Shared
 /// between threads.
 pub struct RateLimiter {
     limit: NonZeroU32,
     window: Duration,
-    /// Nanoseconds one request takes from the bucket.
+    /// Nanoseconds that one request takes from the bucket.
     cost: u64,
     room: usize,
     hasher: RandomState,
@@ -123,7 +123,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Keys remembered at most, about 60 bytes each.
+    /// Maximum number of stored keys, about 60 bytes each.
     pub const KEYS: usize = 100_000;
 
     pub fn per_minute(limit: NonZeroU32) -> Self {
@@ -143,14 +143,13 @@ impl RateLimiter {
         }
     }
 
-    /// Takes one request from the key's bucket if there is one. `now` is the time since any fixed
-    /// point on a clock that does not go back; should it, nobody is refused for longer than one
-    /// window.
+    /// Takes one request from the key's bucket if possible. `now` is the time since any fixed point
+    /// on a monotonic clock; should it go back, no caller is refused for longer than one window.
     pub fn check(&self, key: Key, now: Duration) -> Decision {
         let now = nanoseconds(now);
         // The remainder is below SHARDS.
         let index = (self.hasher.hash_one(key) % SHARDS as u64) as usize;
-        // A panic in here would leave numbers behind, not broken invariants.
+        // A panic under the lock leaves numbers behind, no broken invariants.
         let mut shard = self.shards[index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -179,7 +178,7 @@ impl RateLimiter {
         }
     }
 
-    /// Keys remembered now.
+    /// Number of stored keys.
     pub fn keys(&self) -> usize {
         self.shards
             .iter()
@@ -195,8 +194,8 @@ impl RateLimiter {
 }
 
 impl Shard {
-    /// Forgets a few full buckets, and when there is no room, of a few buckets the one nearest to
-    /// full: who floods us with addresses loses his own trails, not those of callers who are being
+    /// Evicts a few full buckets; without room, also the inspected bucket nearest to full. A caller
+    /// who floods with addresses evicts their own buckets, not those of callers who are being
     /// refused.
     fn make_room(&mut self, room: usize, now: u64) {
         let mut nearest: Option<(Key, FullAt)> = None;

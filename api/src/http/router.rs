@@ -1,4 +1,4 @@
-//! All routes, and what lies around them.
+//! Assembles all routes and middleware.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::graphql::schema;
 use crate::startup::Failure;
 use crate::worker;
 
-/// Every route of the server. `lifecycle` is how its sockets are told to stop; `page` is the one
-/// for developers, if it is wanted.
+/// Every route of the server. `lifecycle` tells its sockets to stop; `page` is the development
+/// page, if enabled.
 ///
 /// # Errors
 /// When the manifest of persisted documents cannot be read.
@@ -97,7 +97,7 @@ fn graphql_routes(
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
-            // An editor sends all that is in it, and names what to run.
+            // An editor sends its whole content and names the operation to run.
             operations: if development { 20 } else { 1 },
             ..Limits::default()
         },
@@ -126,8 +126,7 @@ fn graphql_routes(
     Ok(graphql::router(endpoint))
 }
 
-/// Whether this process should be sent work: it reaches its database, which is migrated and has a
-/// worker.
+/// Readiness checks: the database is reachable and migrated, and a worker is running.
 #[must_use]
 pub fn readiness(app: &Arc<App>) -> Readiness {
     let [database, migrations, alive] = [(); 3].map(|()| Arc::clone(app));
@@ -165,7 +164,8 @@ pub fn readiness(app: &Arc<App>) -> Readiness {
         .build()
 }
 
-/// Puts the client's address where the GraphQL transport and the rate limits look for it.
+/// Stores the client's address in the request extensions, for the GraphQL transport and the rate
+/// limits.
 async fn address(
     State(trusted): State<usize>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,

@@ -1,4 +1,4 @@
-//! How many sockets one person, or one address before anyone has signed in on it, may hold open.
+//! Limits concurrent sockets per person, or per address while not signed in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use entity::Uuid;
 
-/// Who holds a seat.
+/// The subject of the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     Person(Uuid),
@@ -14,7 +14,7 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    /// Many people share an address; nobody has so many windows open.
+    /// Addresses have a higher limit, as many people share one; no person has so many windows open.
     fn most(self) -> usize {
         match self {
             Self::Person(_) => 2_000,
@@ -23,18 +23,18 @@ impl Holder {
     }
 }
 
-/// The seats that are taken.
+/// Open sockets per holder.
 #[derive(Clone, Default)]
 pub(super) struct Seats(Arc<Mutex<HashMap<Holder, usize>>>);
 
-/// One seat, free again when dropped.
+/// One open socket; releases its seat when dropped.
 pub(super) struct Taken {
     seats: Seats,
     holder: Holder,
 }
 
 impl Seats {
-    /// A seat, unless the holder has as many as they may.
+    /// Takes a seat unless the holder is at the limit.
     pub(super) fn take(&self, holder: Holder) -> Option<Taken> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(holder).or_insert(0);

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::super::body_limit::{BodyLimits, limit};
 use super::*;
 
-/// Short enough to wait for, long enough for a busy machine to do what has no limit.
+/// Short enough to wait for, long enough for a busy machine to finish steps without a limit.
 const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -50,7 +50,7 @@ impl Running {
     }
 }
 
-/// Everything until the server closes; a reset counts as closing.
+/// Reads until the server closes; a reset counts as closing.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = timeout(LONG, stream.read_to_end(&mut bytes))
@@ -59,7 +59,7 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).expect("these answers are text")
 }
 
-/// One answer with a body of which the end is known.
+/// Reads one response, up to a known end of its body.
 async fn until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.ends_with(end) {
@@ -168,7 +168,7 @@ async fn a_head_that_is_too_large_is_refused() {
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
 }
 
-/// A route that says when it was entered and answers when it is told to.
+/// A route that signals when it is entered and answers when it is notified.
 fn gated() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (enter, wait) = (Arc::clone(&entered), Arc::clone(&go));
@@ -218,7 +218,7 @@ async fn the_deadline_cuts_what_hangs() {
     assert_eq!(rest(&mut stream).await, "");
 }
 
-/// Upgrades, and echoes for ever: a socket that does not listen to the token.
+/// Upgrades and echoes for ever: a socket that ignores the shutdown token.
 fn deaf_socket() -> Router {
     let handler = |mut request: axum::extract::Request| async move {
         let upgrade = hyper::upgrade::on(&mut request);

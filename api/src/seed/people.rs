@@ -1,4 +1,4 @@
-//! Who is in the demo data, and what they offer.
+//! People and event types of the demo data.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::event_type::{
@@ -15,7 +15,7 @@ use crate::db::Txn;
 use crate::domain::Result;
 use crate::domain::identity::LOCAL_ISSUER;
 
-/// The people that bookings are made between.
+/// The people that the demo bookings refer to.
 pub(super) struct People {
     pub(super) clients: Vec<user::Model>,
     pub(super) offers: Vec<(coach::Model, event_type::Model)>,
@@ -115,7 +115,7 @@ const CLIENTS: [(&str, &str); 3] = [
     ("Aiko Tanaka", "Asia/Tokyo"),
 ];
 
-/// The coach with whom new clients have their verification call.
+/// The coach who hosts the verification calls.
 const VERIFIES: &str = "Nora Whitfield";
 
 pub(super) async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<People> {

@@ -1,4 +1,4 @@
-//! Calls to providers, told to the figures.
+//! Records provider calls as metrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use providers::http::{BreakerState, Exchange, Observer};
 
 use crate::metrics::Metrics;
 
-/// Tells the figures of each attempt and of each change of a breaker.
+/// Records each attempt and each state change of a circuit breaker.
 pub(super) struct Told(pub(super) Arc<Metrics>);
 
 impl fmt::Debug for Told {

@@ -41,7 +41,7 @@ fn what_was_sealed_opens_and_shows_nothing() {
     assert!(!format!("{vault:?}").contains("LessSafeKey"), "{vault:?}");
 }
 
-/// Every single bit counts.
+/// Flips every single bit.
 #[test]
 fn tampering_is_noticed() {
     let vault = vault(&[&key("a")]);
@@ -156,7 +156,7 @@ fn keys_are_replaced_one_after_another() {
 fn no_nonce_comes_twice() {
     let vault = vault(&[&key("a")]);
     let sealed = (0..20_000).map(|_| vault.seal(PLACE, "same").expect("there is a key"));
-    // 12 bytes are 16 letters of base64.
+    // 12 bytes are 16 characters of base64.
     let nonces: BTreeSet<_> = sealed
         .map(|sealed| sealed["v1.a.".len()..][..16].to_owned())
         .collect();

@@ -45,7 +45,7 @@ async fn ask(method: &str, host: &str) -> (StatusCode, HeaderMap, String) {
     )
 }
 
-/// The contents of the elements that begin with `tag`.
+/// Contents of all elements that begin with `tag`.
 fn contents<'d>(document: &'d str, tag: &str) -> Vec<&'d str> {
     let close = format!(
         "</{}>",
@@ -192,7 +192,7 @@ fn hashes_have_the_length_of_sha384() {
     }
 }
 
-/// The names in `{{…}}` of a value.
+/// Collects the names in `{{…}}` of a value.
 fn names(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::String(text) => into.extend(

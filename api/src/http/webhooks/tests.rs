@@ -1,4 +1,4 @@
-//! What a provider sees.
+//! Responses of the webhook endpoint as a provider sees them.
 
 use axum::body::{Body, to_bytes};
 use http::header::{ALLOW, RETRY_AFTER};
@@ -155,7 +155,7 @@ async fn without_a_secret_there_is_no_such_address() {
     assert!(lab.deliveries().await.is_empty());
 }
 
-/// The sender hangs up right after the body: the delivery is stored all the same.
+/// The sender disconnects right after the body: the delivery is stored.
 #[tokio::test]
 async fn hanging_up_changes_nothing() {
     let lab = Lab::open().await;
