@@ -1,4 +1,4 @@
-//! Checking what a client answered to the questions of an event type.
+//! Validates a client's answers to the questions of an event type.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use crate::domain::Violation;
 use crate::domain::money::decimal;
 use crate::domain::text::Problems;
 
-/// One answer as given.
+/// An answer as submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnswerInput {
     pub key: String,
     pub values: Vec<String>,
 }
 
-/// More answers than any event type has questions.
+/// Maximum number of answers; more than any event type has questions.
 const MOST_ANSWERS: usize = 100;
-/// The longest number that anyone needs.
+/// Maximum length of a number in characters.
 const LONGEST_NUMBER: usize = 40;
 
-/// A reason as given: at most 500 characters, none of them odd.
+/// Validates a reason: at most 500 characters, no control characters.
 ///
 /// # Errors
 /// `Invalid` at `reason`.
@@ -32,7 +32,7 @@ pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
     problems.finish()
 }
 
-/// The answers with their questions, or everything that is wrong with them.
+/// The answers with their questions, or all violations.
 pub(super) fn check(
     questions: &Questions,
     given: &[AnswerInput],
