@@ -1,4 +1,4 @@
-//! Going away.
+//! Adds an absence.
 
 use chrono::NaiveDate;
 use entity::Uuid;
@@ -16,22 +16,22 @@ use crate::domain::{Caller, Result};
 /// When and why.
 #[derive(Clone, Debug)]
 pub struct Add {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     /// In the coach's zone, today or later.
     pub first_day: NaiveDate,
-    /// In the coach's zone, and a part of it; at most 366 days in all.
+    /// In the coach's zone, inclusive; at most 366 days in all.
     pub last_day: NaiveDate,
     pub reason: Reason,
     /// For the coach, at most 500 characters.
     pub note: Option<String>,
 }
 
-/// Closes days. What is booked in them stays, and is told.
+/// Adds an absence. Bookings within it stay and are returned.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `AbsenceOverlap` for days
-/// of another absence, `InvalidState` when there are 200 ahead.
+/// `Invalid` with all violations, `NotFound` for another coach, `AbsenceOverlap` for days of
+/// another absence, `InvalidState` beyond 200 future absences.
 pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     let (now, correlation_id, id) = (

@@ -1,4 +1,4 @@
-//! Whole days of a zone as a stretch of time.
+//! Converts days of a zone to intervals of instants.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -6,7 +6,7 @@ use entity::coach;
 
 use crate::domain::scheduling::native::Interval;
 
-/// Longest that a zone's clock ever skips, in quarters of an hour, and a little more.
+/// The longest gap in any zone's clock in quarters of an hour, with a margin.
 const QUARTERS: i32 = 4 * 26;
 
 /// The coach's own zone.
@@ -14,13 +14,13 @@ pub(in crate::domain) fn zone(coach: &coach::Model) -> Tz {
     coach.time_zone.parse().unwrap_or(Tz::UTC)
 }
 
-/// The day that it is where the coach is.
+/// The current day in the coach's zone.
 #[must_use]
 pub fn today(coach: &coach::Model, now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&zone(coach)).date_naive()
 }
 
-/// From the beginning of the first day to the end of the last one.
+/// From the start of the first day to the end of the last one.
 pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) -> Interval {
     let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
     Interval {
@@ -29,7 +29,7 @@ pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) ->
     }
 }
 
-/// The first instant of a day. Where the clock skips midnight, that is when it goes on.
+/// The first instant of a day; where the clock skips midnight, the end of the gap.
 fn beginning(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     let found = (0..=QUARTERS)

@@ -1,8 +1,8 @@
-//! Days on which coaches are away: nobody can book them then. Bookings that are there already stay,
-//! for the coach to decide about.
+//! Absences: days on which a coach cannot be booked. Existing bookings stay, for the coach to
+//! decide about.
 //!
-//! Days are those of the coach's own zone. They close the coach's time here whoever keeps it, and
-//! are carried to where it is kept (`domain/sync/absences.rs`).
+//! Days are those of the coach's own zone. They close the coach's time here whichever scheduler is
+//! in use, and are pushed to a remote one.
 
 mod add;
 mod days;
@@ -31,30 +31,30 @@ use super::{Conflict, Error, Person, Result, audit};
 use crate::db::Txn;
 use crate::outbox::job::{self, Job};
 
-/// Most days of an absence.
+/// Maximum number of days of an absence.
 const LONGEST: i64 = 366;
-/// How far ahead one may begin, in days.
+/// Maximum number of days until its start.
 const FARTHEST: i64 = 3_660;
-/// Most absences of a coach that are not over.
+/// Maximum number of current and future absences of a coach.
 const MOST: u64 = 200;
-/// Most bookings that are told of.
+/// Maximum number of affected bookings that are returned.
 const MOST_BOOKINGS: u64 = 500;
 
-/// An absence as it is kept now, and what is booked in it.
+/// An absence after a change, and the bookings within it.
 #[derive(Clone, Debug)]
 pub struct Kept {
     pub absence: Model,
-    /// Bookings that are not over, earliest first, at most 500. Nothing was done about them.
+    /// Bookings that are not over, earliest first, at most 500. They are not changed.
     pub affected: Vec<booking::Model>,
 }
 
-/// `NotFound`, for an absence that the caller may not know of.
+/// `NotFound`, also for an absence that the caller may not see.
 fn no_absence() -> Error {
     Error::NotFound("absence")
 }
 
-/// An absence that the person may change, and its coach. Nobody books the coach or changes either
-/// before the transaction ends.
+/// Locks an absence that the person may change, and its coach, until the transaction ends: neither
+/// can be changed, nor the coach booked.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Model)> {
     let standing = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
     let found = standing()
@@ -71,7 +71,7 @@ async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Mod
     Ok((found, coach))
 }
 
-/// Notes what is wrong with days. A first day that has passed may stay as it was.
+/// Validates the days. An unchanged first day may lie in the past.
 fn check_days(
     problems: &mut Problems,
     (first, last): (NaiveDate, NaiveDate),
@@ -103,7 +103,7 @@ fn check_note(problems: &mut Problems, note: Option<&str>) {
     }
 }
 
-/// Refuses days that another absence of the coach has, and more absences than anyone has.
+/// Refuses days that overlap another absence of the coach, and absences beyond the maximum.
 async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
     let others = Entity::find()
         .filter(Column::CoachId.eq(row.coach_id))
@@ -129,7 +129,7 @@ async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
     Ok(())
 }
 
-/// What is booked in an absence and not over.
+/// Bookings within an absence that are not over.
 async fn affected(
     txn: &Txn,
     coach: &coach::Model,
@@ -152,7 +152,7 @@ async fn affected(
         .await?)
 }
 
-/// Has it carried to where the coach's time is kept; and staff leave a trace.
+/// Enqueues the push to a remote scheduler; records changes by staff in the audit log.
 async fn note_change(
     txn: &Txn,
     person: &Person,

@@ -1,4 +1,4 @@
-//! Being there after all.
+//! Removes an absence.
 
 use entity::Uuid;
 use entity::absence::{Entity, Model};
@@ -10,7 +10,7 @@ use super::{lock, note_change, today};
 use crate::app::App;
 use crate::domain::{Caller, Conflict, Result};
 
-/// Opens the days of an absence again.
+/// Removes an absence.
 ///
 /// # Errors
 /// `NotFound` for another coach's, `InvalidState` for one that is over.
@@ -28,7 +28,7 @@ pub async fn remove(app: &App, caller: &Caller, absence_id: Uuid) -> Result<Mode
                 }
                 (row.removed_at, row.version, row.updated_at) = (Some(now), row.version + 1, now);
                 if coach.scheduler == Scheduler::CalCom {
-                    // It stays until that is known there.
+                    // The row stays until the remote scheduler has confirmed the removal.
                     row.state = Some(State::Pending);
                     row = row.into_active_model().reset_all().update(&**txn).await?;
                 } else {

@@ -1,4 +1,4 @@
-//! Changing when and why a coach is away.
+//! Changes an absence.
 
 use chrono::NaiveDate;
 use entity::Uuid;
@@ -12,17 +12,17 @@ use crate::app::App;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Result};
 
-/// What to change. What is `None` stays.
+/// Fields to change; `None` leaves a field unchanged.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub absence_id: Uuid,
-    /// Once it has passed, it stays as it is.
+    /// Fixed once it has passed.
     pub first_day: Option<NaiveDate>,
     /// Today or later.
     pub last_day: Option<NaiveDate>,
     pub reason: Option<Reason>,
     pub note: Option<Option<String>>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! Further coaches who give the sessions of an event type.
+//! Further hosts of an event type.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ use crate::db::Txn;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result, audit};
 
-/// Most coaches who give one type of session.
+/// Maximum number of hosts of an event type.
 const MOST: usize = 50;
 
-/// The coaches who give the sessions of these event types, in the order they were set. One that was
-/// never set has its owner alone, who is not among them then.
+/// The hosts of these event types, in their set order. A type without set hosts has no entry: its
+/// owner is the only host.
 pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<coach::Model>>> {
     let rows = Entity::find()
         .filter(Column::EventTypeId.is_in(event_type_ids.iter().copied()))
@@ -39,12 +39,12 @@ pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, V
     Ok(hosts)
 }
 
-/// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer
-/// another one's time.
+/// Sets the hosts besides the owner. Staff only: a coach must not be able to offer another coach's
+/// time.
 ///
 /// # Errors
-/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or are
-/// named twice.
+/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or
+/// occur twice.
 pub async fn set_hosts(
     app: &App,
     caller: &Caller,
