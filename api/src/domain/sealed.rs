@@ -1,4 +1,4 @@
-//! Whether all that is sealed in the database opens: for `courtside doctor`.
+//! Checks that every sealed value in the database opens: for `courtside doctor`.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::Result;
 use crate::app::App;
 use crate::vault::{Place, VaultError, row_key};
 
-/// Values that are read at once.
+/// Values per statement.
 const BATCH: u64 = 1_000;
 
 /// What was found.
@@ -17,16 +17,15 @@ const BATCH: u64 = 1_000;
 pub struct Checked {
     /// Sealed values that open.
     pub good: u64,
-    /// How many of those are under another key than the one that seals now.
+    /// How many of those are under an older key.
     pub older: u64,
     /// Sealed values that do not open.
     pub bad: u64,
-    /// Keys that some of those name and that are not configured.
+    /// Ids of missing keys that some of those name.
     pub missing: BTreeSet<String>,
 }
 
-/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it
-/// leaves the vault.
+/// Tries to open every sealed value. The plain text is discarded inside the vault.
 pub async fn check(app: &App) -> Result<Checked> {
     use connection::Column as C;
     use note::Column as N;
@@ -53,7 +52,7 @@ pub async fn check(app: &App) -> Result<Checked> {
     let previous = (table, "previous_secret");
     look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found)
         .await?;
-    // Of notes only private ones are sealed, and only those from after there were keys.
+    // Of notes, only private ones that were written with keys are sealed.
     let mut after = Uuid::nil();
     loop {
         let rows: Vec<(Uuid, String)> = note::Entity::find()

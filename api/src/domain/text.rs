@@ -1,30 +1,30 @@
-//! Text that people give: how long it may be, and what may be in it.
+//! Validates text from clients: length and characters.
 
 use super::Violation;
 
-/// Longest address that browsers and proxies agree on.
+/// Maximum length of a URL that browsers and proxies agree on.
 const LONGEST_URL: usize = 2_048;
-/// Most characters of a slug.
+/// Maximum length of a slug in characters.
 const LONGEST_SLUG: usize = 64;
 
-/// Collects what is wrong with an input, so that all of it is told at once.
+/// Collects the violations of an input, so that all are reported at once.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<Violation>);
 
 impl Problems {
-    /// Notes what is wrong at a path, given with dots.
+    /// Adds a violation at a dotted path.
     pub(super) fn add(&mut self, path: &str, message: impl Into<String>) {
         self.0.push(Violation::at(path, message));
     }
 
-    /// Notes the message unless the condition holds.
+    /// Adds the message unless the condition holds.
     pub(super) fn require(&mut self, holds: bool, path: &str, message: impl Into<String>) {
         if !holds {
             self.add(path, message);
         }
     }
 
-    /// A number that must lie in a range, both ends included.
+    /// Requires a number within a range, both ends inclusive.
     pub(super) fn range(&mut self, path: &str, value: i32, least: i32, most: i32) {
         self.require(
             (least..=most).contains(&value),
@@ -33,7 +33,7 @@ impl Problems {
         );
     }
 
-    /// One line of 1 to `most` characters.
+    /// Requires one line of 1 to `most` characters.
     pub(super) fn line(&mut self, path: &str, text: &str, most: usize) {
         self.require(!text.trim().is_empty(), path, "must not be empty");
         self.require(
@@ -48,7 +48,7 @@ impl Problems {
         );
     }
 
-    /// Lines of `least` to `most` characters in all.
+    /// Requires lines of `least` to `most` characters in all.
     pub(super) fn lines(&mut self, path: &str, text: &str, least: usize, most: usize) {
         let is_odd = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
         self.require(
@@ -68,7 +68,7 @@ impl Problems {
         );
     }
 
-    /// Lower-case letters, digits and hyphens between them: safe in any address.
+    /// Requires lower-case letters, digits and hyphens between them: safe in any URL.
     pub(super) fn slug(&mut self, path: &str, text: &str) {
         self.require(
             is_slug(text),
@@ -79,7 +79,7 @@ impl Problems {
         );
     }
 
-    /// A name for programs: letters, digits, hyphens and underscores.
+    /// Requires an identifier: letters, digits, hyphens and underscores.
     pub(super) fn key(&mut self, path: &str, text: &str) {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let is_key = (1..=LONGEST_SLUG).contains(&text.len()) && text.bytes().all(is_plain);
@@ -90,7 +90,7 @@ impl Problems {
         );
     }
 
-    /// An absolute https address without a user name in it.
+    /// Requires an absolute https URL without a user name.
     pub(super) fn https(&mut self, path: &str, text: &str) {
         self.require(
             is_https(text),
@@ -99,21 +99,21 @@ impl Problems {
         );
     }
 
-    /// Leaves out what was already wrong before: what was imported as it is does not stand in the
-    /// way of other changes.
+    /// Drops violations that existed before the change: an imported object that is invalid must not
+    /// block other changes.
     pub(super) fn forgive(&mut self, before: &Self) {
         self.0.retain(|violation| !before.0.contains(violation));
     }
 
-    /// `Ok` when nothing was noted.
+    /// `Ok` when there are no violations.
     ///
     /// # Errors
-    /// `Invalid` with everything that was.
+    /// `Invalid` with all violations.
     pub(super) fn finish(self) -> super::Result<()> {
         super::check(self.0)
     }
 
-    /// What was noted so far.
+    /// Paths of the violations so far.
     #[cfg(test)]
     pub(super) fn paths(&self) -> Vec<String> {
         self.0
@@ -133,8 +133,7 @@ fn is_slug(text: &str) -> bool {
 }
 
 fn is_https(text: &str) -> bool {
-    // Characters that must be escaped in an address, and that would end an attribute or a Markdown
-    // link.
+    // Characters that must be escaped in a URL, or that would end an attribute or a Markdown link.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
     if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
         return false;
@@ -148,7 +147,7 @@ fn is_https(text: &str) -> bool {
     uri.scheme_str() == Some("https") && has_plain_host
 }
 
-/// Something or, where only blanks were given, nothing.
+/// `None` for text that is empty or blank.
 pub(super) fn filled(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())

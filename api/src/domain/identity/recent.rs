@@ -1,9 +1,8 @@
-//! Callers who were looked up a moment ago. A page asks for several things at once, with the same
-//! token: the signature and the account are looked at for the first of them, and the others follow
-//! on the same finding.
+//! Cache of verified tokens. A page sends several requests at once with the same token: the
+//! signature and the account are checked for the first of them, and the others reuse the result.
 //!
-//! Rights that end are noticed a second later at the most: at once in the process that ends them,
-//! after [`LIFE`] in others.
+//! Revoked rights take effect at once in the process that revokes them, and within [`LIFE`] in
+//! others.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,25 +12,25 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Person;
 
-/// How long a finding is relied on.
+/// Lifetime of an entry.
 const LIFE: Duration = Duration::from_secs(1);
-/// Most findings that are kept: what a second may bring, and no more memory than a few megabytes.
+/// Maximum number of entries: more than a second brings, in a few megabytes.
 const MOST: usize = 10_000;
 
-/// Findings by token.
+/// Entries by token.
 #[derive(Default)]
 pub struct Recent(Mutex<Findings>);
 
 #[derive(Default)]
 struct Findings {
     by_token: HashMap<Box<str>, Finding>,
-    /// What was found out before counts for nothing.
+    /// Results of checks that began before this are discarded.
     cleared_at: Option<Instant>,
 }
 
 struct Finding {
     found_at: Instant,
-    /// By the clock that tokens are judged by.
+    /// By the clock that tokens are verified against.
     judged_at: DateTime<Utc>,
     person: Person,
 }
@@ -52,7 +51,7 @@ impl std::fmt::Debug for Recent {
 }
 
 impl Recent {
-    /// Whose token this is, if that was found out a moment ago and the token has not ended since.
+    /// The cached person of a token, unless the entry or the token has expired since.
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -63,7 +62,7 @@ impl Recent {
             .map(|finding| finding.person.clone())
     }
 
-    /// Notes whose token this is. Both times are from before the account was read.
+    /// Caches the person of a token. Both times are from before the account was read.
     pub fn keep(&self, token: &str, found_at: Instant, judged_at: DateTime<Utc>, person: &Person) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known
@@ -89,7 +88,7 @@ impl Recent {
         }
     }
 
-    /// Forgets everybody: somebody's rights have changed.
+    /// Clears the cache: some account's rights have changed.
     pub fn clear(&self) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Findings {

@@ -1,4 +1,4 @@
-//! Making, changing and deleting schedules.
+//! Creates, changes and deletes schedules.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -21,15 +21,15 @@ use crate::domain::scheduling::native::{Hours, WeeklyRule};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result};
 
-/// Most schedules that a coach has.
+/// Maximum number of schedules of a coach.
 const MOST: u64 = 50;
-/// Most rules of a week.
+/// Maximum number of rules of a week.
 const MOST_RULES: usize = 100;
 
-/// What to make.
+/// A schedule to create.
 #[derive(Clone, Debug)]
 pub struct Create {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     /// 1 to 100 characters.
     pub name: String,
@@ -39,24 +39,23 @@ pub struct Create {
     pub is_default: bool,
 }
 
-/// What to change. What is `None` stays; the rules are replaced as a whole.
+/// Fields to change; `None` leaves a field unchanged; the rules are replaced as a whole.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub schedule_id: Uuid,
     pub name: Option<String>,
     pub time_zone: Option<Tz>,
     pub weekly: Option<Vec<WeeklyRule>>,
-    /// Makes it the default. Another one has to become the default for this one not to be.
+    /// True makes it the default. To unset it, make another schedule the default.
     pub is_default: Option<bool>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Makes a schedule for the caller; staff make them for anyone.
+/// Creates a schedule of the caller's; staff create any coach's.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `InvalidState` when there
-/// are 50 already.
+/// `Invalid` with all violations, `NotFound` for another coach, `InvalidState` beyond 50 schedules.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     check(Some(&input.name), Some(&input.weekly))?;
@@ -97,12 +96,11 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
         .await
 }
 
-/// Changes a schedule of the caller's; staff change anyone's. Bookings made before stay where they
-/// are.
+/// Changes a schedule of the caller's; staff change any. Existing bookings keep their times.
 ///
 /// # Errors
-/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for taking
-/// the default away without another one.
+/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for
+/// unsetting the default without another one.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.name.as_deref(), input.weekly.as_deref())?;
@@ -155,8 +153,8 @@ async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Re
 /// default.
 ///
 /// # Errors
-/// `NotFound` for another coach's; `InvalidState` for the default one and for one that event types
-/// on offer follow.
+/// `NotFound` for another coach's; `InvalidState` for the default one and for one that active event
+/// types follow.
 pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -178,7 +176,7 @@ pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Mod
         .await
 }
 
-/// Takes the schedule away from archived event types; one on offer stands in the way.
+/// Detaches archived event types from the schedule; refuses if an active one follows it.
 async fn release_event_types(txn: &Txn, schedule_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     use event_type::Column as E;
 
@@ -235,7 +233,7 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
             format!("at most {MOST_RULES}"),
         );
         let weekly = weekly.iter().copied().take(MOST_RULES).collect();
-        // The zone plays no part: rules are wall-clock times.
+        // Any zone will do: rules are wall-clock times.
         let hours = Hours {
             zone: Tz::UTC,
             weekly,
@@ -246,7 +244,7 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
     problems.finish()
 }
 
-/// As the table keeps them: by weekday and start.
+/// The stored form: sorted by weekday and start.
 fn stored(mut weekly: Vec<WeeklyRule>) -> Weekly {
     weekly.sort_by_key(|rule| (rule.weekday.number_from_monday(), rule.from));
     let rules = weekly.into_iter().map(|rule| schedule::WeeklyRule {

@@ -1,4 +1,4 @@
-//! Dates on which the weekly hours do not hold.
+//! Overrides: dates with hours of their own.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -18,11 +18,11 @@ use crate::domain::scheduling::native::{Hours, Minute, Override};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Error, Result};
 
-/// Most dates in one call.
+/// Maximum number of dates in one call.
 const MOST_AT_ONCE: usize = 400;
-/// Most dates of a schedule, past ones included.
+/// Maximum number of dates of a schedule, past ones included.
 const MOST: u64 = 5_000;
-/// Most ranges on one date.
+/// Maximum number of ranges on one date.
 const MOST_RANGES: usize = 24;
 /// How far ahead a date may lie.
 const FARTHEST: Days = Days::new(3_660);
@@ -32,27 +32,27 @@ const FARTHEST: Days = Days::new(3_660);
 pub struct DayHours {
     /// In the schedule's zone; today or later.
     pub date: NaiveDate,
-    /// None at all: the day is off.
+    /// Empty: closed that day.
     pub hours: Vec<(Minute, Minute)>,
 }
 
-/// What to set and what to clear.
+/// Dates to set and to clear.
 #[derive(Clone, Debug)]
 pub struct SetOverrides {
     pub schedule_id: Uuid,
-    /// One for each date; what was set for the date before is replaced.
+    /// One entry per date; replaces the previous override of the date.
     pub set: Vec<DayHours>,
     /// Dates that follow the weekly hours again.
     pub clear: Vec<NaiveDate>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Sets and clears dates of a schedule. Bookings made before stay where they are.
+/// Sets and clears overrides of a schedule. Existing bookings keep their times.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach's schedule, `Stale` when
-/// it was changed since the caller read it, `InvalidState` when there are too many.
+/// `Invalid` with all violations, `NotFound` for another coach's schedule, `Stale` when it was
+/// changed since the caller read it, `InvalidState` when there are too many.
 pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -176,7 +176,7 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
     problems.finish()
 }
 
-/// As the table keeps them: by start.
+/// The stored form: sorted by start.
 fn stored(mut hours: Vec<(Minute, Minute)>) -> schedule_override::DayHours {
     hours.sort_unstable();
     schedule_override::DayHours(

@@ -1,4 +1,4 @@
-//! What the coach says of a session: it begins, it is over, and who came.
+//! Start, end and attendance of a session.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{self, Model as Booking};
@@ -19,7 +19,7 @@ use crate::domain::booking::transition::{apply, note};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
 
-/// Who came. At least one side; what is left out stays.
+/// Attendance of at least one side; `None` leaves a side unchanged.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkAttendance {
     pub session_id: Uuid,
@@ -27,17 +27,17 @@ pub struct MarkAttendance {
     pub coach: Option<Attendance>,
     /// PRESENT or ABSENT.
     pub client: Option<Attendance>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Says who came, from the booked start on. A session that is over is a NO_SHOW when either side
-/// was absent, and COMPLETED otherwise; one that goes on gets its outcome when it ends.
+/// Records attendance, from the booked start on. A session that is over becomes NO_SHOW when either
+/// side was absent, else COMPLETED; one in progress gets its outcome when it ends.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client,
-/// `InvalidState` before the start and for a session whose booking no longer snapshots, `Stale` when
-/// it was changed since the caller read it.
+/// `NotFound` for anyone but its participants and staff, `Forbidden` for the client, `InvalidState`
+/// before the start and for a session whose booking is no longer active, `Stale` when it was
+/// changed since the caller read it.
 pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
     let mut problems = Problems::default();
     let is_given = input.coach.is_some() || input.client.is_some();
@@ -67,7 +67,7 @@ pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) 
     .await
 }
 
-/// Begins a session, from 15 minutes before its booked start on.
+/// Starts a session, from 15 minutes before its booked start on.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is too early, or not UPCOMING.
@@ -80,8 +80,8 @@ pub async fn start(
     decide(app, caller, session_id, version, Action::Start).await
 }
 
-/// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was
-/// absent, and so is its booking COMPLETED.
+/// Ends a session, from its booked start on: it becomes COMPLETED, or NO_SHOW when either side was
+/// absent; its booking becomes COMPLETED.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is over already.
@@ -134,7 +134,7 @@ async fn decide(
         .await
 }
 
-/// As what the person runs the session: its coach, or staff.
+/// The side that may run the session: its coach, or staff.
 fn coach_side(person: &Person, booking: &Booking) -> Result<ActorKind> {
     if person.is_coach(booking.coach_id) {
         Ok(ActorKind::Coach)
@@ -199,7 +199,7 @@ async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Res
     let mut over = session.clone();
     over.status = outcome(Some(&session));
     over.ended_at = Some(cause.now);
-    // Before the booking, which would otherwise give its session the booked end.
+    // Before the booking, whose transition would set the booked end as the session's end.
     let session = store(txn, session, over, cause.now).await?;
     let booking = apply(txn, cause, booking, Event::Ended, None, |_| ()).await?;
     Ok(Held { session, booking })
@@ -220,7 +220,7 @@ fn refused(session: &Model, done: &str) -> Error {
     Conflict::InvalidState(format!("a session that is {name} cannot be {done}")).into()
 }
 
-/// What history keeps of it.
+/// The attendance, as recorded in the history.
 fn who_came(session: &Model) -> Json {
     json!({
         "sessionStatus": session.status.to_value(),

@@ -1,5 +1,5 @@
-//! Keeping the session in step with its booking: it exists from the first confirmation on, and
-//! never snapshots without its booking.
+//! Derives a session from its booking: it is created with the first confirmation and ends with its
+//! booking.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -10,10 +10,10 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use crate::db::Txn;
 use crate::domain::{Cause, Result};
 
-/// How long before its booked start a session may be begun.
+/// How long before its booked start a session may be started.
 pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
 
-/// What a session follows from.
+/// The fields of a booking that its session depends on.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct BookingSnapshot {
     status: Status,
@@ -31,8 +31,7 @@ impl BookingSnapshot {
     }
 }
 
-/// Takes the session of a booking through everything that its booking has passed through. A new
-/// booking has none yet.
+/// Applies every step of a booking's transition to its session. A new booking has none yet.
 pub(in crate::domain) async fn follow_booking(
     txn: &Txn,
     cause: &Cause,
@@ -66,7 +65,7 @@ pub(in crate::domain) async fn follow_booking(
     Ok(())
 }
 
-/// The session after its booking has come to snapshot so.
+/// The state of the session after a step of its booking.
 fn next(
     session: Option<Model>,
     booking_id: Uuid,
@@ -78,7 +77,7 @@ fn next(
         session.as_ref().map(|session| session.status),
     ) {
         (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
-        // Begun a little early, and then moved away.
+        // Started a little early, and then moved to a later time.
         (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > now + EARLIEST_START => {
             At::Upcoming
         }
@@ -117,7 +116,7 @@ fn next(
     Some(session)
 }
 
-/// How a session that is over went, by what is known of who came.
+/// The outcome of a session that is over, by the attendance recorded so far.
 pub(crate) fn outcome(session: Option<&Model>) -> At {
     match session {
         Some(session)

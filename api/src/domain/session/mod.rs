@@ -1,4 +1,4 @@
-//! The meetings that confirmed bookings lead to.
+//! Sessions: the meetings of confirmed bookings.
 
 mod attend;
 pub(in crate::domain) mod follow;
@@ -19,14 +19,13 @@ use super::{Conflict, Error, Person, Result};
 use crate::db::Txn;
 use crate::outbox;
 
-/// `NotFound`, for a session that the caller may not know of.
+/// `NotFound`, also for a session that the caller may not see.
 fn no_session() -> Error {
     Error::NotFound("session")
 }
 
-/// A session in which the person takes part, or staff's, with its booking. Nobody else changes
-/// either before the transaction ends: all changes of bookings and sessions wait for each other
-/// where history is written.
+/// Locks a session that the person takes part in (or any, for staff) and its booking. All changes
+/// of bookings and sessions are serialized by the lock of the event stream.
 async fn lock(
     txn: &Txn,
     person: &Person,

@@ -1,4 +1,4 @@
-//! What the client thinks of a session.
+//! Rating of a session by its client.
 
 use entity::Uuid;
 use entity::booking_event::{ActorKind, Kind};
@@ -20,14 +20,14 @@ pub struct Rate {
     pub session_id: Uuid,
     /// 1 to 5.
     pub rating: i32,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Rates a completed session; a second rating takes the place of the first.
+/// Rates a completed session; a second rating replaces the first.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for anyone but the client,
+/// `NotFound` for anyone but its participants and staff, `Forbidden` for anyone but the client,
 /// `InvalidState` unless it is COMPLETED, `Invalid` for a rating out of range, `Stale` when it was
 /// changed since the caller read it.
 pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {

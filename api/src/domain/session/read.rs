@@ -1,4 +1,4 @@
-//! Finding sessions, for those who may see them.
+//! Reads sessions, for those who may see them.
 
 use std::collections::HashMap;
 
@@ -32,10 +32,10 @@ pub struct Held {
     pub booking: Booking,
 }
 
-/// The sessions in which the caller takes part, by booked start; staff list everyone's.
+/// The sessions in which the caller takes part, by booked start; for staff, all sessions.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden`, `Invalid` for a cursor that is none.
+/// `Unauthenticated`, `Forbidden`, `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -53,7 +53,7 @@ pub async fn list(
     let sessions = Query::select()
         .expr(Expr::val(1))
         .from(Entity)
-        // Asked for each booking in turn: SQLite would read all sessions before the first row of a
+        // As a correlated subquery: otherwise SQLite reads all sessions before the first row of a
         // list.
         .cond_where(
             Condition::all()
@@ -91,7 +91,7 @@ pub async fn list(
 /// A session in which the caller takes part; staff see all.
 ///
 /// # Errors
-/// `NotFound` when there is none, or it is somebody else's.
+/// `NotFound` when it does not exist or the caller may not see it.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
     let person = caller.require_person()?;
     let session = Entity::find_by_id(id)
@@ -106,7 +106,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
     Ok(Held { session, booking })
 }
 
-/// What the caller may see of these sessions.
+/// Filters the sessions that the caller may see.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Held>> {
     let sessions = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -129,7 +129,7 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
         .collect())
 }
 
-/// The sessions of these bookings, by booking: for whoever may see the bookings.
+/// The sessions of these bookings, by booking. The caller may already see the bookings.
 pub async fn find_by_bookings(app: &App, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::BookingId.is_in(booking_ids.iter().copied()))

@@ -1,4 +1,4 @@
-//! Who is free then: slots of many coaches in one answer.
+//! Search for free coaches: slots of many coaches in one answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,26 +19,26 @@ use crate::domain::scheduling::{self, Availability, Except, Question, Reading, S
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Result, connection};
 
-/// Longest stretch that is searched at once.
+/// Maximum length of the searched interval.
 const LONGEST: TimeDelta = TimeDelta::days(7);
-/// Most offers (a coach's event type) that are looked at for one answer.
+/// Maximum number of offers (a coach's event type) that one search examines.
 const MOST_OFFERS: u64 = 1_000;
-/// Most of them whose calendar is elsewhere: each may cost a call.
+/// Maximum number of offers at remote schedulers: each may cost a call.
 const MOST_ELSEWHERE: usize = 60;
 
-/// Which coaches and when. All given conditions must hold.
+/// Which coaches and when. All conditions that are set must hold.
 #[derive(Clone, Debug)]
 pub struct FreeFilter {
-    /// Slots start in the stretch; at most 7 days.
+    /// Slots start in this interval; at most 7 days.
     pub range: Interval,
-    /// Coaches with any of these; none in particular when empty.
+    /// Coaches with any of these; an empty list does not filter.
     pub specialties: Option<Vec<String>>,
-    /// The event type costs no more than this, in this currency or nothing at all.
+    /// The event type costs at most this, in this currency, or is free.
     pub max_price: Option<Price>,
     pub kind: Option<Kind>,
-    /// Most coaches in the answer, 1 to 50.
+    /// Maximum number of coaches in the answer, 1 to 50.
     pub limit: i32,
-    /// Most slots for each, 1 to 20.
+    /// Maximum number of slots per coach, 1 to 20.
     pub slots_per_coach: i32,
 }
 
@@ -46,31 +46,31 @@ pub struct FreeFilter {
 #[derive(Clone, Debug)]
 pub struct FreeCoach {
     pub coach: coach::Model,
-    /// The coach's cheapest type that has a free slot, of its default length.
+    /// The coach's cheapest type with a free slot, at its default length.
     pub event_type: event_type::Model,
     /// Earliest first, at least one.
     pub slots: Vec<Slot>,
 }
 
-/// An answer about the free time of many coaches.
+/// Free coaches and whether the search was complete.
 #[derive(Clone, Debug)]
 pub struct FreeCoaches {
-    /// Whoever is free first comes first.
+    /// By their first free slot.
     pub coaches: Vec<FreeCoach>,
-    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter. Nor
-    /// is a calendar that does not answer.
+    /// Whether every matching offer was examined: false beyond 1,000 offers, and when a remote
+    /// scheduler does not answer.
     pub complete: bool,
     /// When the answer was true.
     pub verified_at: DateTime<Utc>,
     pub source: Source,
 }
 
-/// Who of the listed coaches is free in a stretch of time, for one public event type each. Visitors
-/// may ask. Coaches whose calendar cannot be read are left out: nothing is known of their time. A
-/// fixed number of statements, however many coaches there are.
+/// Finds listed coaches who are free in an interval, for one public event type each. Visitors may
+/// search. Coaches whose remote scheduler cannot be read are left out: their free time is unknown.
+/// A fixed number of statements, independent of the number of coaches.
 ///
 /// # Errors
-/// `Invalid` for a filter that makes no sense.
+/// `Invalid` for an invalid filter.
 pub async fn free_coaches(
     app: &Arc<App>,
     caller: &Caller,
@@ -106,7 +106,7 @@ pub async fn free_coaches(
     let mut verified_at = now;
     let mut found: Vec<FreeCoach> = Vec::new();
     for (index, ((coach, event_type), availability)) in pairs.into_iter().zip(open).enumerate() {
-        // Offers come by coach and price: of the types of one coach the first with a slot is taken.
+        // Offers are sorted by coach and price: the first type of a coach with a slot is taken.
         if found.last().is_some_and(|last| last.coach.id == coach.id) {
             continue;
         }
@@ -145,8 +145,8 @@ pub async fn free_coaches(
     })
 }
 
-/// What is known of the free time of those whose calendar is elsewhere, by their place among the
-/// offers: of each coach only the cheapest offer is asked for, all at the same time.
+/// Remote availability, by position among the offers: only the cheapest offer of each coach, read
+/// concurrently.
 async fn elsewhere(
     app: &Arc<App>,
     offers: &[(&coach::Model, &event_type::Model)],
@@ -195,7 +195,7 @@ fn first_slots(
         .collect())
 }
 
-/// Offers that fit, by coach and price, one more than are looked at.
+/// Matching offers, by coach and price, one more than is examined.
 async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, event_type::Model)>> {
     use coach::Column as C;
     use event_type::Column as E;
@@ -252,7 +252,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
 }
 
 impl FreeFilter {
-    /// The most coaches and the most slots for each.
+    /// Validates the filter; returns the maximum numbers of coaches and slots.
     fn check(&self) -> Result<(usize, usize)> {
         let mut problems = Problems::default();
         check_range(&mut problems, "filter.range", self.range, LONGEST);

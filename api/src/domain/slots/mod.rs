@@ -1,4 +1,4 @@
-//! Free time.
+//! Free slots of an event type.
 
 mod free;
 
@@ -20,27 +20,27 @@ use super::text::Problems;
 use super::{Caller, Conflict, Error, Result, booking};
 use crate::app::App;
 
-/// How long an answer may take. What is not known by then is not waited for, and the answer says
-/// so.
+/// Time budget of an answer: a remote scheduler that has not answered by then is left out, and the
+/// answer says so.
 const PATIENCE: Duration = Duration::from_millis(400);
-/// Longest stretch that is searched at once.
+/// Maximum length of the searched interval.
 const LONGEST: TimeDelta = TimeDelta::days(62);
 
-/// Which slots.
+/// A slot search.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     pub event_type_id: Uuid,
-    /// One of the type's hosts; its owner when left out.
+    /// One of the type's hosts; its owner when `None`.
     pub coach_id: Option<Uuid>,
-    /// Slots start in the stretch; at most 62 days.
+    /// Slots start in this interval; at most 62 days.
     pub range: Interval,
-    /// One of the type's lengths; its default when left out.
+    /// One of the type's lengths; its default when `None`.
     pub length_minutes: Option<i32>,
-    /// A booking that is to be moved: its own time counts as free, and its length is kept.
+    /// A booking to move: its own time counts as free, and its length is kept.
     pub moving: Option<Uuid>,
 }
 
-/// An answer about free time.
+/// Free slots with their freshness.
 #[derive(Clone, Debug)]
 pub struct Slots {
     pub coach: coach::Model,
@@ -53,14 +53,14 @@ pub struct Slots {
     pub freshness: Freshness,
 }
 
-/// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time
+/// Finds the free slots of an event type. Visitors may search. Time under the caller's own hold
 /// counts as free.
 ///
 /// # Errors
-/// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or
-/// a length that makes no sense; `InvalidState` for a coach who takes no bookings or whose calendar
-/// cannot be read, `Unavailable` when it does not answer and nothing is known of it: never an empty
-/// list instead of an error.
+/// `NotFound` for what cannot be booked and for another person's booking; `Invalid` for an invalid
+/// interval or length; `InvalidState` for a coach who takes no bookings or whose scheduler cannot
+/// be read; `Unavailable` when a remote scheduler does not answer and nothing is cached: never an
+/// empty list instead of an error.
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
@@ -153,8 +153,8 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
     })
 }
 
-/// What the calendar offers, less what is taken or held here since it was asked, and the days on
-/// which the coach is away.
+/// Removes remote slots that have been booked or held here since they were read, and those on days
+/// when the coach is away.
 fn ours_left_out(
     starts: Vec<DateTime<Utc>>,
     availability: &Availability,
@@ -193,7 +193,7 @@ fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bo
     problems.finish()
 }
 
-/// Notes what is wrong with a stretch of time.
+/// Validates an interval.
 fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: TimeDelta) {
     let until = format!("{path}.until");
     problems.require(
@@ -212,14 +212,14 @@ fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: Ti
     );
 }
 
-/// The booking to be moved, when it is the caller's and of this type.
+/// The booking to move, if it is the caller's and of this type.
 async fn moving(
     app: &App,
     caller: &Caller,
     id: Uuid,
     event_type: &event_type::Model,
 ) -> Result<entity::booking::Model> {
-    // A visitor has no bookings; asking for one is asking for somebody else's.
+    // A visitor has no bookings: any booking is another person's.
     let booking = match booking::get(app, caller, id).await {
         Err(Error::Unauthenticated) => return Err(Error::NotFound("booking")),
         found => found?,
@@ -248,7 +248,7 @@ async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Offer>> {
 
 type Offer = (event_type::Model, coach::Model, Option<user::Model>);
 
-/// One of the other hosts.
+/// A host other than the owner.
 async fn host(
     db: &impl ConnectionTrait,
     event_type: &event_type::Model,
