@@ -1,5 +1,5 @@
-//! What was asked of a scheduler about a booking. The row is written before the request leaves, so
-//! that a lost answer is looked for and a time that nobody wants any more is given back.
+//! A request to a remote scheduler about a booking. The row is committed before the call, so that a
+//! lost response is looked up and an unwanted slot is released.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -43,34 +43,33 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "scheduler_request")]
 pub struct Model {
-    /// Goes along with the request, so that what came of it can be recognised. Random: it cannot be
-    /// guessed by somebody else.
+    /// Sent with the request, so that its effect can be recognised. Random: it cannot be guessed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub booking_id: Uuid,
     pub kind: Kind,
     pub status: Status,
-    /// The start that is asked for.
+    /// The requested start.
     pub starts_at: DateTimeUtc,
-    /// The scheduler's uid that came of it; for `Undo` the one to be ended.
+    /// The scheduler's uid of the result; for `Undo` the one to cancel.
     pub uid: Option<String>,
-    /// The uid that is moved.
+    /// The uid to move.
     pub from_uid: Option<String>,
-    /// Keeps the new time of a move until the outcome is known.
+    /// Reserves the new time of a move until the outcome is known.
     pub hold_id: Option<Uuid>,
-    /// As given by whoever asked.
+    /// As given by the person.
     pub reason: Option<String>,
-    /// Why the scheduler said no.
+    /// Why the scheduler refused.
     pub refusal: Option<String>,
     pub actor_kind: ActorKind,
     pub actor_id: Option<Uuid>,
     pub source: Source,
     pub correlation_id: String,
-    /// How often it was sent.
+    /// Number of calls.
     pub attempts: i32,
-    /// When it was last sent, unless it certainly had no effect.
+    /// When the last call started, unless it certainly had no effect.
     pub sent_at: Option<DateTimeUtc>,
-    /// Somebody is at it until then.
+    /// Lease: one process at a time runs the request.
     pub leased_until: Option<DateTimeUtc>,
     pub lease: Option<Uuid>,
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! The limits of busy time, notice, windows and the calendar itself.
+//! Boundaries of busy time, notice, windows and the calendar itself.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -93,7 +93,7 @@ fn empty_and_backwards_busy_time_blocks_nothing() {
     );
 }
 
-/// What the database does: it refuses a booking whose claim intersects the claim of another one.
+/// The database's rule: a booking is refused if its claim intersects another booking's claim.
 #[test]
 fn slots_are_the_bookings_whose_claims_meet_no_other_claim() {
     let mut chance = Chance::new(7);

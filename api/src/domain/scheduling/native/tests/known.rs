@@ -1,4 +1,4 @@
-//! Changes of clocks worked out by hand. Every expected instant is written down.
+//! Clock changes worked out by hand: every expected instant is written down.
 
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -34,7 +34,8 @@ fn daily(zone: Tz, ranges: &[(&str, &str)]) -> Hours {
     hours
 }
 
-/// The starts between two instants, asked a year before, as `month-day hour:minute` in UTC.
+/// The starts between two instants, computed as of a year before, as `month-day hour:minute` in
+/// UTC.
 fn starts(hours: &Hours, terms: &Terms, from: &str, until: &str) -> Vec<String> {
     let range = between(from, until);
     slots(

@@ -1,4 +1,4 @@
-//! What hours and terms are refused, and in which words.
+//! Validation of hours and terms, with the error messages.
 
 use chrono::{NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
