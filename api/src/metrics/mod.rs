@@ -83,7 +83,7 @@ impl Metrics {
         let build = Info::new(Build {
             version: env!("CARGO_PKG_VERSION"),
         });
-        r.register("build", "What is running", build);
+        r.register("build", "Running version", build);
         let requests = counted(r, "http_requests", "HTTP requests answered");
         let request_seconds = timed(
             r,
@@ -99,30 +99,30 @@ impl Metrics {
         );
         let field_seconds = timed(r, "graphql_field_duration", "GraphQL root fields", latency);
         let webhooks_accepted = counted(r, "webhooks_accepted", "Deliveries stored");
-        let webhooks_duplicate = counted(r, "webhooks_duplicate", "Deliveries known already");
+        let webhooks_duplicate = counted(r, "webhooks_duplicate", "Duplicate deliveries");
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
         let webhook_lag = timed(
             r,
             "webhook_lag",
-            "From a provider's event to its being stored here",
+            "From a provider's event to the commit of its delivery",
             lag,
         );
         let webhook_projection = timed(
             r,
             "webhook_projection",
-            "From a delivery's being stored to its effect",
+            "From the commit of a delivery to its effect",
             lag,
         );
         let provider_calls = timed(
             r,
             "provider_call_duration",
-            "Attempts at calls to providers",
+            "Attempts of calls to providers",
             latency,
         );
         let breakers = counted(
             r,
             "provider_breaker",
-            "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes",
+            "Circuit breaker: 0 closed, 1 half-open, 2 open",
         );
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
@@ -132,11 +132,11 @@ impl Metrics {
             "subscriptions",
             "Operations on WebSockets and event streams",
         );
-        let bookings = counted(r, "bookings", "What happened to bookings");
+        let bookings = counted(r, "bookings", "Changes of bookings by clients");
         let reconciled = counted(
             r,
             "reconciled_bookings",
-            "Bookings read from schedulers, how many were news, and how many failed",
+            "Bookings read, changed and failed in reconciliation",
         );
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");
