@@ -150,6 +150,6 @@ fn cal_com_client(
     };
     Ok(Some(cal_com::Client::new(
         settings,
-        Arc::new(observer::Told(Arc::clone(metrics))),
+        Arc::new(observer::MetricsObserver(Arc::clone(metrics))),
     )?))
 }

@@ -10,7 +10,8 @@ use tracing_subscriber::util::TryInitError;
 use crate::config::{LogFormat, Logs};
 
 /// Dependencies whose `info` messages are of no use to operators.
-const QUIET: &str = "hyper=warn,sqlx=warn,sea_orm_migration=warn,rustls=warn,reqwest=warn";
+const DEFAULT_DIRECTIVES: &str =
+    "hyper=warn,sqlx=warn,sea_orm_migration=warn,rustls=warn,reqwest=warn";
 
 /// Sets up logging for the process. Panics are logged too.
 ///
@@ -48,7 +49,7 @@ pub fn init(logs: &Logs) -> Result<(), TryInitError> {
 
 /// Configured directives come last and take precedence.
 fn filter(directives: &str) -> EnvFilter {
-    EnvFilter::new(format!("{QUIET},{directives}"))
+    EnvFilter::new(format!("{DEFAULT_DIRECTIVES},{directives}"))
 }
 
 #[cfg(test)]
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_wins_over_quiet() {
+    fn configured_directives_take_precedence() {
         let shown = filter("info,sqlx=debug").to_string();
         assert!(
             shown.contains("sqlx=debug") && !shown.contains("sqlx=warn"),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{complain, print, with};
+use super::{print, print_err, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
@@ -14,7 +14,7 @@ use crate::startup::{self, Failure};
 /// Runs all checks, one line each; exit code 1 when one fails, 2 when the settings are invalid.
 pub(super) fn main(settings: &SettingArgs) -> ExitCode {
     if let Err(problems) = Config::from_parts(&settings.parts) {
-        complain(&config::report(&problems));
+        print_err(&config::report(&problems));
         return ExitCode::from(config::EXIT_USAGE);
     }
     with(settings, check)

@@ -114,7 +114,7 @@ where
     let config = match Config::from_parts(&settings.parts) {
         Ok(config) => config,
         Err(problems) => {
-            complain(&config::report(&problems));
+            print_err(&config::report(&problems));
             return ExitCode::from(config::EXIT_USAGE);
         }
     };
@@ -124,14 +124,14 @@ where
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}\n"));
+            print_err(&format!("cannot start: {error}\n"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("courtside: {error}\n"));
+            print_err(&format!("courtside: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -147,7 +147,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 /// Writes to standard error; ignores failures, as nothing may be attached to it.
-fn complain(text: &str) {
+fn print_err(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
@@ -159,7 +159,7 @@ async fn fill(config: Config) -> Result<(), Failure> {
     let db = startup::open_database(&config).await?;
     let app = startup::build(&config, db, Clock::System).await?;
     let made = seed::run(&app).await?;
-    complain(if made {
+    print_err(if made {
         "Demo data is in place.\n"
     } else {
         "The database already has coaches: nothing was added.\n"

@@ -8,7 +8,7 @@ use sea_orm::EntityTrait as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{complain, token};
+use super::{print_err, token};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
@@ -46,7 +46,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let routes = router::router(&app, &config, lifecycle, readiness.clone(), page)?;
     tracing::info!(address = %config.listen, started_ms = began.elapsed().as_millis(), "Listening");
     if !tokens.is_empty() {
-        greet(&config, &tokens);
+        print_greeting(&config, &tokens);
     }
 
     tokio::spawn(signals.stop(readiness, shutdown.clone(), config.http.drain));
@@ -105,14 +105,14 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     tokio::spawn(async move {
         let live = Arc::clone(&app.live);
         // Separate tasks, so that a failure of one does not stop the other.
-        let told = tokio::spawn({
+        let streaming = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { live.run(shutdown).await }
         });
-        let worked = tokio::spawn(worker::run(app, shutdown));
-        for ended in [told.await, worked.await] {
+        let working = tokio::spawn(worker::run(app, shutdown));
+        for ended in [streaming.await, working.await] {
             if let Err(error) = ended {
-                tracing::error!(%error, "background work ended by itself");
+                tracing::error!(%error, "a background task ended unexpectedly");
             }
         }
     })
@@ -135,7 +135,7 @@ async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure>
 }
 
 /// Prints the address and the tokens for a developer.
-fn greet(config: &Config, tokens: &[Token]) {
+fn print_greeting(config: &Config, tokens: &[Token]) {
     let mut text = format!("\n  Courtside is ready: {}\n\n", config.public_url);
     for Token { role, token, .. } in tokens {
         text.push_str(&format!("  {role:<7} {token}\n"));
@@ -143,5 +143,5 @@ fn greet(config: &Config, tokens: &[Token]) {
     text.push_str(
         "\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n",
     );
-    complain(&text);
+    print_err(&text);
 }

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::db::Txn;
 
 /// Maximum number of concurrent holds per person, so that nobody can block a coach's whole day.
-const MOST: u64 = 3;
+const MAX_HOLDS: u64 = 3;
 
 /// Which slot.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +93,8 @@ async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>)
         .filter(replaced)
         .exec(&**txn)
         .await?;
-    if Entity::find().filter(own).count(&**txn).await? >= MOST {
-        let message = format!("you already hold {MOST} slots; book or release one first");
+    if Entity::find().filter(own).count(&**txn).await? >= MAX_HOLDS {
+        let message = format!("you already hold {MAX_HOLDS} slots; book or release one first");
         return Err(Conflict::InvalidState(message).into());
     }
     Ok(())
@@ -158,7 +158,7 @@ pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> 
                     return Ok(hold_id);
                 }
                 match Entity::find().filter(own).one(&**txn).await? {
-                    Some(_) => Err(kept_for_a_move()),
+                    Some(_) => Err(reserved_for_move()),
                     None => Err(no_hold()),
                 }
             })
@@ -190,7 +190,7 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
 }
 
 /// The error for a hold that belongs to a move: its owner cannot use it.
-pub(super) fn kept_for_a_move() -> Error {
+pub(super) fn reserved_for_move() -> Error {
     Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned())
         .into()
 }

@@ -173,11 +173,11 @@ impl LocalIssuer {
             key: Set(LOCAL_KEY.to_owned()),
             value: Set(hex::encode(fresh)),
         };
-        let keep = OnConflict::column(setting::Column::Key)
+        let on_conflict = OnConflict::column(setting::Column::Key)
             .do_nothing()
             .to_owned();
         setting::Entity::insert(row)
-            .on_conflict(keep)
+            .on_conflict(on_conflict)
             .exec_without_returning(db.write_one())
             .await?;
         let stored = setting::Entity::find_by_id(LOCAL_KEY.to_owned())
@@ -270,7 +270,9 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
             app.db
                 .write(move |txn| {
                     let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
-                    Box::pin(async move { keep(txn, &identity, now, &correlation_id).await })
+                    Box::pin(
+                        async move { upsert_account(txn, &identity, now, &correlation_id).await },
+                    )
                 })
                 .await
                 .map(|(user, coach_id)| (Known::from(user), coach_id))?
@@ -299,7 +301,7 @@ fn role_of(identity: &Identity) -> Role {
 }
 
 /// Inserts or updates the account, and ensures the coach profile of a coach.
-async fn keep(
+async fn upsert_account(
     txn: &Txn,
     identity: &Identity,
     now: DateTime<Utc>,
@@ -319,11 +321,11 @@ async fn keep(
         updated_at: Set(now),
     };
     // Two first requests may arrive concurrently.
-    let keep = OnConflict::columns([user::Column::Issuer, user::Column::Subject])
+    let on_conflict = OnConflict::columns([user::Column::Issuer, user::Column::Subject])
         .do_nothing()
         .to_owned();
     user::Entity::insert(fresh)
-        .on_conflict(keep)
+        .on_conflict(on_conflict)
         .exec_without_returning(&**txn)
         .await?;
     let user = user::Entity::find_by_subject(&identity.issuer, &identity.subject)

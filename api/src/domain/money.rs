@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_become_minor_units_exactly_or_not_at_all() {
+    fn amounts_convert_exactly_or_are_refused() {
         assert_eq!(minor("12.34", "EUR"), Ok(1_234));
         assert_eq!(minor("12.3", "EUR"), Ok(1_230));
         assert_eq!(minor("12.3400000", "EUR"), Ok(1_234));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_survives_the_way_in_and_out() {
+    fn amounts_round_trip() {
         for (units, currency, written) in [
             (5, "EUR", "0.05"),
             (120_000, "KWD", "120.000"),

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_good_for_its_own_list_alone() {
+    fn a_cursor_of_another_list_is_refused() {
         use List as L;
 
         let lists = [
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_up_is_no_cursor() {
+    fn forged_cursors_are_refused() {
         let made_up = |text: &str| read(List::Coaches, &URL_SAFE_NO_PAD.encode(text));
         assert_eq!(made_up(r#"c["Nora",7]"#), Some(("Nora".to_owned(), 7)));
         for text in [

@@ -43,7 +43,7 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         (connection::Column::AccessToken, "access_token"),
         (connection::Column::RefreshToken, "refresh_token"),
     ] {
-        let of = Of::<connection::Entity> {
+        let of = SealedColumn::<connection::Entity> {
             id: connection::Column::Id,
             column,
             table: "connection",
@@ -59,7 +59,7 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         ),
     ] {
         let id = webhook_registration::Column::Id;
-        let of = Of::<webhook_registration::Entity> {
+        let of = SealedColumn::<webhook_registration::Entity> {
             id,
             column,
             table: "webhook_registration",
@@ -72,14 +72,14 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
 }
 
 /// A column of sealed values.
-struct Of<E: EntityTrait> {
+struct SealedColumn<E: EntityTrait> {
     id: E::Column,
     column: E::Column,
     table: &'static str,
     name: &'static str,
 }
 
-impl<E: EntityTrait> Of<E> {
+impl<E: EntityTrait> SealedColumn<E> {
     async fn rotate(&self, app: &App, unreadable: &mut u64) -> Result<u64> {
         let (mut done, mut after) = (0, Uuid::nil());
         loop {

@@ -32,14 +32,14 @@ pub async fn check(app: &App) -> Result<Checked> {
     use webhook_registration::Column as W;
 
     let mut found = Checked::default();
-    look::<connection::Entity>(
+    check_column::<connection::Entity>(
         app,
         (C::Id, C::AccessToken),
         ("connection", "access_token"),
         &mut found,
     )
     .await?;
-    look::<connection::Entity>(
+    check_column::<connection::Entity>(
         app,
         (C::Id, C::RefreshToken),
         ("connection", "refresh_token"),
@@ -47,11 +47,21 @@ pub async fn check(app: &App) -> Result<Checked> {
     )
     .await?;
     let table = "webhook_registration";
-    look::<webhook_registration::Entity>(app, (W::Id, W::Secret), (table, "secret"), &mut found)
-        .await?;
+    check_column::<webhook_registration::Entity>(
+        app,
+        (W::Id, W::Secret),
+        (table, "secret"),
+        &mut found,
+    )
+    .await?;
     let previous = (table, "previous_secret");
-    look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found)
-        .await?;
+    check_column::<webhook_registration::Entity>(
+        app,
+        (W::Id, W::PreviousSecret),
+        previous,
+        &mut found,
+    )
+    .await?;
     // Of notes, only private ones that were written with keys are sealed.
     let mut after = Uuid::nil();
     loop {
@@ -73,7 +83,7 @@ pub async fn check(app: &App) -> Result<Checked> {
     }
 }
 
-async fn look<E: EntityTrait>(
+async fn check_column<E: EntityTrait>(
     app: &App,
     (id, column): (E::Column, E::Column),
     place: (&str, &str),

@@ -3,9 +3,9 @@
 use super::Violation;
 
 /// Maximum length of a URL that browsers and proxies agree on.
-const LONGEST_URL: usize = 2_048;
+const MAX_URL_LENGTH: usize = 2_048;
 /// Maximum length of a slug in characters.
-const LONGEST_SLUG: usize = 64;
+const MAX_SLUG_LENGTH: usize = 64;
 
 /// Collects the violations of an input, so that all are reported at once.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Problems {
             is_slug(text),
             path,
             format!(
-                "must be 1 to {LONGEST_SLUG} lower-case letters (a-z), digits and hyphens, with no hyphen at either end"
+                "must be 1 to {MAX_SLUG_LENGTH} lower-case letters (a-z), digits and hyphens, with no hyphen at either end"
             ),
         );
     }
@@ -82,11 +82,13 @@ impl Problems {
     /// Requires an identifier: letters, digits, hyphens and underscores.
     pub(super) fn key(&mut self, path: &str, text: &str) {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let is_key = (1..=LONGEST_SLUG).contains(&text.len()) && text.bytes().all(is_plain);
+        let is_key = (1..=MAX_SLUG_LENGTH).contains(&text.len()) && text.bytes().all(is_plain);
         self.require(
             is_key,
             path,
-            format!("must be 1 to {LONGEST_SLUG} letters (a-z), digits, hyphens and underscores"),
+            format!(
+                "must be 1 to {MAX_SLUG_LENGTH} letters (a-z), digits, hyphens and underscores"
+            ),
         );
     }
 
@@ -101,7 +103,7 @@ impl Problems {
 
     /// Drops violations that existed before the change: an imported object that is invalid must not
     /// block other changes.
-    pub(super) fn forgive(&mut self, before: &Self) {
+    pub(super) fn ignore_existing(&mut self, before: &Self) {
         self.0.retain(|violation| !before.0.contains(violation));
     }
 
@@ -124,7 +126,7 @@ impl Problems {
 }
 
 fn is_slug(text: &str) -> bool {
-    (1..=LONGEST_SLUG).contains(&text.len())
+    (1..=MAX_SLUG_LENGTH).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -135,7 +137,7 @@ fn is_slug(text: &str) -> bool {
 fn is_https(text: &str) -> bool {
     // Characters that must be escaped in a URL, or that would end an attribute or a Markdown link.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
-    if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
+    if text.len() > MAX_URL_LENGTH || !text.bytes().all(is_plain) {
         return false;
     }
     let Ok(uri) = text.parse::<::http::Uri>() else {
@@ -158,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_safe_in_an_address() {
+    fn a_slug_is_safe_in_a_url() {
         for good in ["a", "ada-lovelace", "a1-2", "0"] {
             assert!(is_slug(good), "{good}");
         }
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_https_addresses_pass() {
+    fn only_plain_https_urls_are_valid() {
         for good in [
             "https://example.com",
             "https://example.com/a.png?x=1&y=%20",
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_measured_in_characters_and_free_of_control_characters() {
+    fn text_length_counts_characters_and_control_characters_are_refused() {
         let mut problems = Problems::default();
         problems.line("exactly", &"é".repeat(120), 120);
         problems.lines("markdown", "# A\n\tb\r\n", 1, 20);

@@ -139,15 +139,15 @@ impl<T> Connection<T> {
 /// The first rows of a nested list, preloaded for the whole outer list: the requested number plus
 /// one, which tells whether a next page exists.
 #[derive(Clone)]
-pub(crate) struct FetchedAlong<T>(Option<(usize, Arc<[T]>)>);
+pub(crate) struct Preloaded<T>(Option<(usize, Arc<[T]>)>);
 
-impl<T> Default for FetchedAlong<T> {
+impl<T> Default for Preloaded<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T> FetchedAlong<T> {
+impl<T> Preloaded<T> {
     /// Stores preloaded rows. A selection that requests two sizes uses neither.
     pub(crate) fn set(&mut self, size: usize, rows: Vec<T>) {
         match self.0 {

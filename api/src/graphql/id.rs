@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_back_as_what_it_is_of() {
+    fn ids_round_trip() {
         for (kind, _) in PREFIXES {
             let key = entity::new_id();
             assert_eq!(parse(&kind.id(key)), Some((kind, key)));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_of_the_kind_is_refused() {
+    fn malformed_ids_and_other_kinds_are_refused() {
         let key = entity::new_id();
         let upper = format!("booking_{}", key.simple().to_string().to_uppercase());
         for id in [

@@ -26,7 +26,7 @@ pub type Loaders = DataLoader<Rows, HashMapCache>;
 
 /// How long a loader collects keys before it sends a batch. Lists preload what their selection
 /// needs, so only rare paths wait; it is long enough for all items of a list to enqueue their keys.
-const DELAY: Duration = Duration::from_millis(2);
+const BATCH_DELAY: Duration = Duration::from_millis(2);
 
 /// Creates the loader of one operation. Queries and each response of a subscription cache, as they
 /// read one state. Mutations do not cache: each part of the response reads after the change before
@@ -34,7 +34,7 @@ const DELAY: Duration = Duration::from_millis(2);
 #[must_use]
 pub fn loaders(app: Arc<App>, kind: OperationType) -> Loaders {
     let loaders =
-        DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
+        DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(BATCH_DELAY);
     loaders.enable_all_cache(kind != OperationType::Mutation);
     loaders
 }

@@ -413,11 +413,11 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
 /// # Errors
 /// `UNAUTHENTICATED` for a visitor who could read it once signed in, else `FORBIDDEN`.
 pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
-    let standing = standing(viewer);
+    let granted = highest_rule(viewer);
     let refused = analysis
         .coordinates
         .iter()
-        .find(|coordinate| rule(coordinate).is_none_or(|rule| rule > standing));
+        .find(|coordinate| rule(coordinate).is_none_or(|rule| rule > granted));
     let Some(coordinate) = refused else {
         return Ok(());
     };
@@ -432,7 +432,7 @@ pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
 }
 
 /// The highest rule that a viewer satisfies.
-fn standing(viewer: &Viewer) -> Rule {
+fn highest_rule(viewer: &Viewer) -> Rule {
     match viewer {
         Viewer::Person(person) if !person.suspended => match person.role {
             Role::Admin => Admin,

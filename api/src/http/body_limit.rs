@@ -44,8 +44,8 @@ impl BodyLimits {
 
 /// Limits for draining a refused body: a client whose connection closes while it still sends never
 /// reads the response.
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
-const LINGER: Duration = Duration::from_secs(2);
+const MAX_DRAIN_BYTES: usize = 16 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 const WITHIN: u8 = 0;
 const TOO_LARGE: u8 = 1;
@@ -56,12 +56,12 @@ pub async fn limit(State(limits): State<BodyLimits>, request: Request, next: Nex
     let (head, body) = request.into_parts();
     if declared(&head.headers).is_some_and(|bytes| bytes > limits.bytes) {
         if !head.headers.contains_key(EXPECT) {
-            linger(body).await;
+            drain_body(body).await;
         }
         return too_large(limits);
     }
     let verdict = Arc::new(AtomicU8::new(WITHIN));
-    let watched = Watched {
+    let watched = LimitedBody {
         body,
         left: limits.bytes,
         idle: limits.idle,
@@ -97,22 +97,22 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn linger(body: Body) {
-    let mut pieces = body.into_data_stream();
+async fn drain_body(body: Body) {
+    let mut frames = body.into_data_stream();
     let drain = async {
-        let mut left = LINGER_BYTES;
-        while let Some(Ok(piece)) = pieces.next().await {
-            let Some(rest) = left.checked_sub(piece.len()) else {
+        let mut left = MAX_DRAIN_BYTES;
+        while let Some(Ok(frame)) = frames.next().await {
+            let Some(rest) = left.checked_sub(frame.len()) else {
                 return;
             };
             left = rest;
         }
     };
     // A timeout is fine: the response is sent either way.
-    let _ = timeout(LINGER, drain).await;
+    let _ = timeout(DRAIN_TIMEOUT, drain).await;
 }
 
-struct Watched {
+struct LimitedBody {
     body: Body,
     left: u64,
     idle: Duration,
@@ -124,7 +124,7 @@ struct Watched {
     verdict: Arc<AtomicU8>,
 }
 
-impl Watched {
+impl LimitedBody {
     fn end(&self, verdict: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.verdict.store(verdict, Ordering::Relaxed);
         let why = if verdict == TOO_LARGE {
@@ -147,7 +147,7 @@ impl Watched {
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -158,9 +158,9 @@ impl HttpBody for Watched {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending if self.has_waited_too_long(cx) => self.end(TOO_SLOW),
             Poll::Pending => Poll::Pending,
-            Poll::Ready(piece) => {
+            Poll::Ready(frame) => {
                 self.waiting = false;
-                let bytes = match &piece {
+                let bytes = match &frame {
                     Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
                     _ => 0,
                 };
@@ -168,7 +168,7 @@ impl HttpBody for Watched {
                     Some(left) => self.left = left,
                     None => return self.end(TOO_LARGE),
                 }
-                Poll::Ready(piece)
+                Poll::Ready(frame)
             }
         }
     }

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_proxies_are_believed() {
+    fn only_trusted_proxies_are_used() {
         let table: &[(&[&str], usize, &str)] = &[
             (&[], 0, "10.0.0.1"),
             (&["1.1.1.1"], 0, "10.0.0.1"),

@@ -63,8 +63,8 @@ impl Phase {
 }
 
 /// Guards that live as long as the socket, upgraded or not.
-#[expect(dead_code, reason = "held for the sake of their `Drop`")]
-pub(super) struct Held {
+#[expect(dead_code, reason = "kept for their `Drop`")]
+pub(super) struct ConnectionGuards {
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) tracked: TaskTrackerToken,
 }
@@ -80,7 +80,7 @@ pub(super) struct Socket {
     stalled: bool,
     cut: CancellationToken,
     cut_heard: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    _held: Held,
+    _guards: ConnectionGuards,
 }
 
 impl Socket {
@@ -89,7 +89,7 @@ impl Socket {
         phase: Phase,
         limits: &super::serve::ServeLimits,
         cut: CancellationToken,
-        held: Held,
+        guards: ConnectionGuards,
     ) -> Self {
         let (head_timeout, write_stall) = (limits.head_timeout, limits.write_stall);
         let head_timer = Some(Box::pin(sleep(head_timeout)));
@@ -103,7 +103,7 @@ impl Socket {
             stalled: false,
             cut,
             cut_heard: None,
-            _held: held,
+            _guards: guards,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::graphql::schema::BOOKING_MUTATIONS;
 use crate::graphql::{loaders, rules};
 
 /// How often an idle socket's rights are checked again.
-const RIGHTS: Duration = Duration::from_secs(15);
+const RIGHTS_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The application behind the transport.
 pub struct AppGate {
@@ -111,7 +111,7 @@ impl Gate for AppGate {
             AuthError::Unavailable
         })?;
         if let Viewer::Person(person) = &viewer {
-            self.app.recent.keep(token, found_at, now, person);
+            self.app.recent.insert(token, found_at, now, person);
         }
         Ok(viewer)
     }
@@ -128,13 +128,13 @@ impl Gate for AppGate {
         Box::pin(async move {
             loop {
                 let left = (expires_at - app.clock.now()).to_std().unwrap_or_default();
-                tokio::time::sleep(left.min(RIGHTS)).await;
+                tokio::time::sleep(left.min(RIGHTS_CHECK_INTERVAL)).await;
                 match identity::require_good_standing(&app, &caller).await {
                     Ok(()) => {}
                     Err(Error::Unauthenticated) => return SessionEnd::Expired,
                     Err(Error::Forbidden(_)) => return SessionEnd::Revoked,
                     // A failed check revokes nothing: the database may be down.
-                    Err(error) => tracing::warn!(%error, "could not look at a socket's rights"),
+                    Err(error) => tracing::warn!(%error, "could not check a socket's rights"),
                 }
             }
         })

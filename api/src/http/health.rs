@@ -16,12 +16,12 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type CheckFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// A dependency that the server cannot work without.
 struct Check {
     name: &'static str,
-    run: Box<dyn Fn() -> Answer + Send + Sync>,
+    run: Box<dyn Fn() -> CheckFuture + Send + Sync>,
 }
 
 /// Result of a round of checks.
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn failing_checks_are_named_and_hanging_ones_given_up() {
+    async fn failing_and_hanging_checks_are_reported() {
         let readiness = Readiness::builder()
             .timing(Duration::from_millis(20), Duration::ZERO)
             .check("fine", || async { Ok(()) })
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_makes_one_round_of_checks() {
+    async fn concurrent_callers_share_one_round_of_checks() {
         let rounds = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&rounds);
         let readiness = Readiness::builder()

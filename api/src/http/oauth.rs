@@ -22,7 +22,7 @@ const CAL_COM: [&str; 2] = ["/oauth/calcom", "/api/cal/oauth/callback"];
 
 /// Query parameters of the callback. No `Debug`: the code is as good as a token.
 #[derive(Deserialize)]
-struct Returned {
+struct CallbackQuery {
     state: Option<String>,
     code: Option<String>,
 }
@@ -47,7 +47,7 @@ async fn cal_com(
     State(app): State<Arc<App>>,
     method: Method,
     request_id: Option<Extension<RequestId>>,
-    Query(returned): Query<Returned>,
+    Query(returned): Query<CallbackQuery>,
 ) -> Response {
     // axum routes HEAD to GET handlers: a link preview must not use up the state.
     if method != Method::GET {
@@ -76,7 +76,7 @@ async fn cal_com(
         },
         Ok(Ok(Finished::Unknown)) => answer(StatusCode::BAD_REQUEST, "UNKNOWN_STATE"),
         Ok(Err(error)) => {
-            tracing::error!(%error, "a browser came back from Cal.com and could not be served");
+            tracing::error!(%error, "an OAuth callback failed");
             answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
         }
         Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),

@@ -98,7 +98,7 @@ fn seconds(duration: Duration) -> u64 {
 
 const SHARDS: usize = 64;
 /// Buckets inspected per insertion: evicts full buckets faster than new ones arrive.
-const LOOKS: usize = 8;
+const SCANNED_PER_INSERT: usize = 8;
 
 /// Nanoseconds on the caller's clock at which a bucket is full again.
 type FullAt = u64;
@@ -107,7 +107,7 @@ type FullAt = u64;
 struct Shard {
     buckets: IndexMap<Key, FullAt, RandomState>,
     /// Where the next scan for full buckets starts.
-    hand: usize,
+    cursor: usize,
 }
 
 /// Limits requests per window and key; an idle key accumulates at most one window's worth. Shared
@@ -124,10 +124,10 @@ pub struct RateLimiter {
 
 impl RateLimiter {
     /// Maximum number of stored keys, about 60 bytes each.
-    pub const KEYS: usize = 100_000;
+    pub const MAX_KEYS: usize = 100_000;
 
     pub fn per_minute(limit: NonZeroU32) -> Self {
-        Self::new(limit, Duration::from_secs(60), Self::KEYS)
+        Self::new(limit, Duration::from_secs(60), Self::MAX_KEYS)
     }
 
     pub fn new(limit: NonZeroU32, window: Duration, keys: usize) -> Self {
@@ -199,21 +199,21 @@ impl Shard {
     /// refused.
     fn make_room(&mut self, room: usize, now: u64) {
         let mut nearest: Option<(Key, FullAt)> = None;
-        for _ in 0..LOOKS.min(self.buckets.len()) {
-            if self.hand >= self.buckets.len() {
-                self.hand = 0;
+        for _ in 0..SCANNED_PER_INSERT.min(self.buckets.len()) {
+            if self.cursor >= self.buckets.len() {
+                self.cursor = 0;
             }
-            let Some((&key, &full_at)) = self.buckets.get_index(self.hand) else {
+            let Some((&key, &full_at)) = self.buckets.get_index(self.cursor) else {
                 break;
             };
             if full_at <= now {
-                self.buckets.swap_remove_index(self.hand);
+                self.buckets.swap_remove_index(self.cursor);
                 continue;
             }
             if nearest.is_none_or(|(_, least)| full_at < least) {
                 nearest = Some((key, full_at));
             }
-            self.hand += 1;
+            self.cursor += 1;
         }
         if let Some((key, _)) = nearest
             && self.buckets.len() >= room

@@ -19,7 +19,7 @@ fn at(milliseconds: u64) -> Duration {
 }
 
 #[test]
-fn five_pass_and_the_sixth_waits() {
+fn five_pass_and_the_sixth_is_refused() {
     let limiter = limiter(5, 1000);
     let remaining: Vec<_> = (0..5)
         .map(|_| limiter.check(user(1), at(0)))
@@ -49,7 +49,7 @@ fn five_pass_and_the_sixth_waits() {
 }
 
 #[test]
-fn keys_do_not_share() {
+fn keys_have_separate_buckets() {
     let limiter = limiter(1, 1000);
     assert!(limiter.check(user(1), at(0)).allowed);
     assert!(limiter.check(user(2), at(0)).allowed);
@@ -57,7 +57,7 @@ fn keys_do_not_share() {
 }
 
 #[test]
-fn an_ipv6_network_is_one_caller_and_a_mapped_address_is_ipv4() {
+fn an_ipv6_network_is_one_key_and_a_mapped_address_is_ipv4() {
     let v6 = |text: &str| Key::address(IpAddr::V6(text.parse::<Ipv6Addr>().expect("an address")));
     assert_eq!(v6("2001:db8:1:2:3::4"), v6("2001:db8:1:2:ffff::1"));
     assert_ne!(v6("2001:db8:1:2::1"), v6("2001:db8:1:3::1"));
@@ -68,7 +68,7 @@ fn an_ipv6_network_is_one_caller_and_a_mapped_address_is_ipv4() {
 }
 
 #[test]
-fn headers_say_when_to_come_back() {
+fn headers_tell_when_to_retry() {
     let limiter = limiter(2, 1000);
     let mut headers = HeaderMap::new();
     limiter.check(user(1), at(0)).write(&mut headers);
@@ -93,7 +93,7 @@ fn headers_say_when_to_come_back() {
 }
 
 #[test]
-fn a_million_addresses_stay_within_the_room() {
+fn a_million_addresses_stay_within_the_bound() {
     let limiter = limiter(5, 6400);
     for _ in 0..6 {
         limiter.check(user(7), at(0));
@@ -109,7 +109,7 @@ fn a_million_addresses_stay_within_the_room() {
 }
 
 #[test]
-fn full_buckets_are_forgotten_as_others_come() {
+fn full_buckets_are_evicted_on_insert() {
     let limiter = limiter(60, 100_000);
     for number in 0..10_000 {
         limiter.check(user(number), at(0));

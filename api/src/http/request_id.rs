@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_ids_are_taken_over() {
+    fn only_plain_ids_are_accepted() {
         for plain in ["a", "0190f-7.x_Y", &"a".repeat(64)] {
             assert_eq!(
                 RequestId::find(plain).as_ref().map(RequestId::as_str),

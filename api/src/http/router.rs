@@ -40,7 +40,7 @@ pub fn router(
     let gauges = Gauges::default();
     let graphql = graphql_routes(app, config, lifecycle, gauges.clone())?;
     let router = Router::new()
-        .route("/metrics", get(figures))
+        .route("/metrics", get(metrics_text))
         .route("/schema.graphql", get(sdl))
         .with_state((Arc::clone(app), gauges))
         .merge(graphql)
@@ -179,13 +179,13 @@ async fn address(
     next.run(request).await
 }
 
-async fn figures(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
+async fn metrics_text(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
     app.metrics.live(
         gauges.sockets.load(Ordering::Relaxed),
         gauges.operations.load(Ordering::Relaxed),
     );
     if let Err(error) = worker::count_jobs(&app).await {
-        tracing::warn!(%error, "could not count jobs for the figures");
+        tracing::warn!(%error, "could not count jobs for the metrics");
     }
     let (open, idle) = app.db.connections();
     app.metrics.database_connections("open", u64::from(open));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
-use super::connection::{AnswerBody, Held, Phase, Socket};
+use super::connection::{AnswerBody, ConnectionGuards, Phase, Socket};
 
 /// Limits on connections, before any route runs.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ impl Default for ServeLimits {
 
 impl ServeLimits {
     /// File descriptors reserved for the database, providers and logs.
-    const FILES_KEPT: usize = 128;
+    const RESERVED_FILES: usize = 128;
 
     /// Sets the maximum number of connections, capped by the process's limit of open files.
     #[must_use]
@@ -66,7 +66,7 @@ impl ServeLimits {
             .ok()
             .and_then(|text| open_files(&text));
         let room = files.map_or(wanted, |files| {
-            files.saturating_sub(Self::FILES_KEPT).max(1)
+            files.saturating_sub(Self::RESERVED_FILES).max(1)
         });
         self.connections = wanted.min(room);
         self
@@ -156,15 +156,15 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let held = Held {
+                let guards = ConnectionGuards {
                     permit,
                     tracked: server.open.token(),
                 };
-                tokio::spawn(Arc::clone(server).connection(stream, peer, held));
+                tokio::spawn(Arc::clone(server).connection(stream, peer, guards));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "Accepting connections fails; trying again");
+                tracing::error!(%error, "Accept failed; retrying");
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = sleep(server.limits.accept_pause) => {}
@@ -185,13 +185,24 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, held: Held) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guards: ConnectionGuards,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "A connection ended before it began");
+            tracing::debug!(%error, "A connection failed before its first request");
             return;
         }
         let phase = Phase::new();
-        let socket = Socket::new(stream, phase.clone(), &self.limits, self.cut.clone(), held);
+        let socket = Socket::new(
+            stream,
+            phase.clone(),
+            &self.limits,
+            self.cut.clone(),
+            guards,
+        );
         let router = self.router.clone();
         let service =
             service_fn(move |request| answer(router.clone(), request, peer, phase.clone()));
@@ -213,7 +224,7 @@ impl Server {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "A connection ended early");
+            tracing::debug!(%error, "A connection failed");
         }
     }
 
@@ -226,7 +237,7 @@ impl Server {
             self.cut.cancel();
             tracing::warn!(
                 connections = cut,
-                "The time to stop is over: cutting what is left"
+                "Shutdown deadline reached: cutting the remaining connections"
             );
             // A handler that never yields cannot be cancelled, and must not block the exit.
             let _ = timeout(Duration::from_secs(1), self.open.wait()).await;

@@ -50,7 +50,7 @@ impl StopSignals {
         }
         shutdown.cancel();
         let signal = self.next().await;
-        tracing::warn!(signal, "Stopped without waiting for what is in flight");
+        tracing::warn!(signal, "Stopped without waiting for requests in flight");
         std::process::exit(1);
     }
 }

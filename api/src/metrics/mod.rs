@@ -40,7 +40,7 @@ fn lag() -> Histogram {
 }
 
 /// Maximum distinct values per label: more than the schema has fields, few enough for Prometheus.
-const NAMES: usize = 300;
+const MAX_NAMES: usize = 300;
 
 /// All metrics of the process. Shared as an `Arc`.
 pub struct Metrics {
@@ -146,11 +146,11 @@ impl Metrics {
         Arc::new(Self {
             registry,
             started: Instant::now(),
-            routes: Names::new(NAMES),
-            operations: Names::new(NAMES),
-            fields: Names::new(NAMES),
-            triggers: Names::new(NAMES),
-            jobs: Names::new(NAMES),
+            routes: Names::new(MAX_NAMES),
+            operations: Names::new(MAX_NAMES),
+            fields: Names::new(MAX_NAMES),
+            triggers: Names::new(MAX_NAMES),
+            jobs: Names::new(MAX_NAMES),
             requests,
             request_seconds,
             operation_seconds,
@@ -160,7 +160,7 @@ impl Metrics {
             webhooks_refused,
             webhook_lag,
             webhook_projection,
-            provider_routes: Names::new(NAMES),
+            provider_routes: Names::new(MAX_NAMES),
             provider_calls,
             breakers,
             jobs_waiting,

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resident_memory_is_read_in_kibibytes() {
+    fn resident_memory_is_parsed_in_kibibytes() {
         assert_eq!(
             resident("Name:\tx\nVmRSS:\t    2048 kB\n"),
             Some(2048 * 1024)

@@ -116,7 +116,7 @@ const CLIENTS: [(&str, &str); 3] = [
 ];
 
 /// The coach who hosts the verification calls.
-const VERIFIES: &str = "Nora Whitfield";
+const VERIFICATION_COACH: &str = "Nora Whitfield";
 
 pub(super) async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<People> {
     account(txn, "Olivia Grant", "UTC", Role::Admin, now).await?;
@@ -308,7 +308,7 @@ async fn add_event_types(
     let types = [
         Some(long),
         Some(short),
-        (profile.name == VERIFIES).then_some(verification),
+        (profile.name == VERIFICATION_COACH).then_some(verification),
     ];
     for row in types.into_iter().flatten() {
         let row = row.into_active_model().reset_all().insert(&**txn).await?;

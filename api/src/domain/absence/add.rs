@@ -7,7 +7,10 @@ use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{Kept, affected, check_days, check_note, lock_coach, note_change, require_room, today};
+use super::{
+    ChangedAbsence, affected, check_days, check_note, lock_coach, record_change, require_room,
+    today,
+};
 use crate::app::App;
 use crate::domain::coach::acting_for;
 use crate::domain::text::{Problems, filled};
@@ -32,7 +35,7 @@ pub struct Add {
 /// # Errors
 /// `Invalid` with all violations, `NotFound` for another coach, `AbsenceOverlap` for days of
 /// another absence, `InvalidState` beyond 200 future absences.
-pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
+pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<ChangedAbsence> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     let (now, correlation_id, id) = (
         app.clock.now(),
@@ -76,7 +79,7 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                 };
                 require_room(txn, &row, today).await?;
                 let absence = row.into_active_model().reset_all().insert(&**txn).await?;
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,
@@ -85,7 +88,7 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                 )
                 .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
-                Ok(Kept { absence, affected })
+                Ok(ChangedAbsence { absence, affected })
             })
         })
         .await?;

@@ -32,17 +32,17 @@ use crate::db::Txn;
 use crate::outbox::job::{self, Job};
 
 /// Maximum number of days of an absence.
-const LONGEST: i64 = 366;
+const MAX_DAYS: i64 = 366;
 /// Maximum number of days until its start.
-const FARTHEST: i64 = 3_660;
+const MAX_DAYS_AHEAD: i64 = 3_660;
 /// Maximum number of current and future absences of a coach.
-const MOST: u64 = 200;
+const MAX_ABSENCES: u64 = 200;
 /// Maximum number of affected bookings that are returned.
-const MOST_BOOKINGS: u64 = 500;
+const MAX_AFFECTED: u64 = 500;
 
 /// An absence after a change, and the bookings within it.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct ChangedAbsence {
     pub absence: Model,
     /// Bookings that are not over, earliest first, at most 500. They are not changed.
     pub affected: Vec<booking::Model>,
@@ -86,12 +86,12 @@ fn check_days(
     problems.require(last >= today, "lastDay", "must not be in the past");
     problems.require(last >= first, "lastDay", "must not be before the first day");
     problems.require(
-        (last - first).num_days() < LONGEST,
+        (last - first).num_days() < MAX_DAYS,
         "lastDay",
-        format!("must be one of {LONGEST} days at most"),
+        format!("must be one of {MAX_DAYS} days at most"),
     );
     problems.require(
-        (first - today).num_days() <= FARTHEST,
+        (first - today).num_days() <= MAX_DAYS_AHEAD,
         "firstDay",
         "is too far ahead",
     );
@@ -120,11 +120,12 @@ async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
         .filter(Column::LastDay.gte(today))
         .count(&**txn)
         .await?
-        >= MOST
+        >= MAX_ABSENCES
     {
-        return Err(
-            Conflict::InvalidState(format!("a coach has at most {MOST} absences ahead")).into(),
-        );
+        return Err(Conflict::InvalidState(format!(
+            "a coach has at most {MAX_ABSENCES} absences ahead"
+        ))
+        .into());
     }
     Ok(())
 }
@@ -147,13 +148,13 @@ async fn affected(
         .filter(B::EndsAt.gt(now))
         .order_by_asc(B::StartsAt)
         .order_by_asc(B::Id)
-        .limit(MOST_BOOKINGS)
+        .limit(MAX_AFFECTED)
         .all(&**txn)
         .await?)
 }
 
 /// Enqueues the push to a remote scheduler; records changes by staff in the audit log.
-async fn note_change(
+async fn record_change(
     txn: &Txn,
     person: &Person,
     coach: &coach::Model,
@@ -189,7 +190,7 @@ async fn note_change(
 mod tests {
     use super::*;
 
-    fn wrong_with(first: &str, last: &str, before: Option<&str>) -> Vec<String> {
+    fn violations_of(first: &str, last: &str, before: Option<&str>) -> Vec<String> {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a literal date");
         let mut problems = Problems::default();
         check_days(
@@ -202,23 +203,29 @@ mod tests {
     }
 
     #[test]
-    fn days_lie_ahead_and_are_a_year_at_most() {
-        assert!(wrong_with("2026-11-21", "2026-11-21", None).is_empty());
+    fn days_must_be_in_the_future_and_at_most_366() {
+        assert!(violations_of("2026-11-21", "2026-11-21", None).is_empty());
         assert!(
-            wrong_with("2026-11-21", "2027-11-21", None).is_empty(),
+            violations_of("2026-11-21", "2027-11-21", None).is_empty(),
             "366 days"
         );
-        assert_eq!(wrong_with("2026-11-21", "2027-11-22", None), ["lastDay"]);
-        assert_eq!(wrong_with("2026-11-20", "2026-11-21", None), ["firstDay"]);
+        assert_eq!(violations_of("2026-11-21", "2027-11-22", None), ["lastDay"]);
+        assert_eq!(
+            violations_of("2026-11-20", "2026-11-21", None),
+            ["firstDay"]
+        );
         assert!(
-            wrong_with("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(),
+            violations_of("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(),
             "it has begun"
         );
         assert_eq!(
-            wrong_with("2026-11-19", "2026-11-20", Some("2026-11-19")),
+            violations_of("2026-11-19", "2026-11-20", Some("2026-11-19")),
             ["lastDay"]
         );
-        assert_eq!(wrong_with("2026-11-23", "2026-11-22", None), ["lastDay"]);
-        assert_eq!(wrong_with("2036-12-01", "2036-12-01", None), ["firstDay"]);
+        assert_eq!(violations_of("2026-11-23", "2026-11-22", None), ["lastDay"]);
+        assert_eq!(
+            violations_of("2036-12-01", "2036-12-01", None),
+            ["firstDay"]
+        );
     }
 }

@@ -6,7 +6,7 @@ use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
-use super::{lock, note_change, today};
+use super::{lock, record_change, today};
 use crate::app::App;
 use crate::domain::{Caller, Conflict, Result};
 
@@ -34,7 +34,7 @@ pub async fn remove(app: &App, caller: &Caller, absence_id: Uuid) -> Result<Mode
                 } else {
                     Entity::delete_by_id(absence_id).exec(&**txn).await?;
                 }
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,

@@ -7,7 +7,9 @@ use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{Kept, affected, check_days, check_note, lock, note_change, require_room, today};
+use super::{
+    ChangedAbsence, affected, check_days, check_note, lock, record_change, require_room, today,
+};
 use crate::app::App;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Result};
@@ -31,7 +33,7 @@ pub struct Update {
 /// # Errors
 /// As for adding one; `NotFound` for another coach's, `Stale` when it was changed since the caller
 /// read it, `InvalidState` for one that is over.
-pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
+pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<ChangedAbsence> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
     let kept = app
@@ -74,7 +76,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 row.state = (coach.scheduler == Scheduler::CalCom).then_some(State::Pending);
                 (row.message, row.version, row.updated_at) = (None, found.version + 1, now);
                 let absence = row.into_active_model().reset_all().update(&**txn).await?;
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,
@@ -83,7 +85,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 )
                 .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
-                Ok(Kept { absence, affected })
+                Ok(ChangedAbsence { absence, affected })
             })
         })
         .await?;

@@ -25,7 +25,7 @@ use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::is_suspended;
-use crate::domain::hold::kept_for_a_move;
+use crate::domain::hold::reserved_for_move;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
@@ -233,7 +233,7 @@ impl Order {
             .await?
             .rows_affected
         {
-            0 => Err(kept_for_a_move()),
+            0 => Err(reserved_for_move()),
             _ => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation};
 
 /// Maximum number of guests per booking.
-const MOST: usize = 10;
+const MAX_GUESTS: usize = 10;
 
 /// Invites guests to a booking. Guests who are already invited are ignored; without a new one this
 /// is a no-op. A guest cannot be removed.
@@ -80,10 +80,10 @@ pub(super) fn check(
     client: Option<&str>,
     known: usize,
 ) -> std::result::Result<Guests, Vec<Violation>> {
-    if given.len() + known > MOST {
+    if given.len() + known > MAX_GUESTS {
         return Err(vec![Violation::at(
             "guests",
-            format!("at most {MOST} guests"),
+            format!("at most {MAX_GUESTS} guests"),
         )]);
     }
     let mut violations = Vec::new();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_are_others_each_once_and_at_most_ten() {
+    fn guests_exclude_the_client_and_duplicates_and_are_at_most_ten() {
         assert_eq!(
             guests(
                 &["Ann@Example.com ", "ann@example.com", "bo@example.com"],

@@ -14,7 +14,7 @@ use crate::db::Txn;
 use crate::domain::{Conflict, Error, Result};
 
 /// How long a key is stored.
-const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// A key with its scope.
 pub(super) struct Key<'a> {
@@ -139,7 +139,7 @@ pub(super) async fn claim(
         request_hash: Set(key.request_hash.clone()),
         subject_id: Set(subject),
         created_at: Set(now),
-        expires_at: Set(now + KEPT_FOR),
+        expires_at: Set(now + LIFETIME),
     };
     let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key])
         .do_nothing()

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_tier_that_still_fits_counts() {
+    fn the_tier_with_the_most_hours_left_applies() {
         // Refund rules that four marketplaces publish: all until 48 h; 95/60/30 %; all until 24 h;
         // nothing ever.
         let cases: [(&[(i32, i32)], i64, i32); 10] = [
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_rounded_down_and_cannot_overflow() {
+    fn refunds_round_down_and_do_not_overflow() {
         assert_eq!(share(9_99, 33), 3_29);
         assert_eq!(share(i64::MAX, 100), i64::MAX);
     }

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_of_state_and_event_does_what_the_product_says() {
+    fn every_pair_of_state_and_event_matches_the_specification() {
         for state in Status::iter() {
             for event in EVENTS {
                 let expected = allowed(state)
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_was_returned_is_the_end() {
+    fn refunded_is_final() {
         assert!(
             EVENTS
                 .iter()

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::{Cause, Result};
 
 /// Bookings per round.
-const ROUND: u64 = 200;
+const BATCH: u64 = 200;
 
 /// Applies the due transition to every booking; returns the number of bookings changed. Idempotent,
 /// and safe to run concurrently.
@@ -34,11 +34,11 @@ pub async fn sweep(app: &App) -> Result<u64> {
                 Ok(did) => changed += u64::from(did),
                 // A booking that fails does not block the others.
                 Err(error) => {
-                    tracing::warn!(booking.id = %id, %error, "time could not move a booking on")
+                    tracing::warn!(booking.id = %id, %error, "could not apply a due transition")
                 }
             }
         }
-        if found < ROUND {
+        if found < BATCH {
             return Ok(changed);
         }
     }
@@ -65,7 +65,7 @@ async fn due(app: &App, now: DateTime<Utc>, after: Uuid) -> Result<Vec<Uuid>> {
         .select_only()
         .column(Column::Id)
         .order_by_asc(Column::Id)
-        .limit(ROUND)
+        .limit(BATCH)
         .into_tuple()
         .all(app.db.read())
         .await?)

@@ -15,11 +15,11 @@ use crate::domain::text::Problems;
 use crate::domain::{Caller, Result};
 
 /// Maximum number of words in a search.
-const MOST_WORDS: usize = 10;
+const MAX_SEARCH_WORDS: usize = 10;
 /// Maximum length of a search in characters.
-const LONGEST_SEARCH: usize = 200;
+const MAX_SEARCH_LENGTH: usize = 200;
 /// Maximum number of specialties in a filter and on a profile.
-pub(super) const MOST_SPECIALTIES: usize = 20;
+pub(super) const MAX_SPECIALTIES: usize = 20;
 
 /// Which coaches. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
@@ -135,10 +135,10 @@ impl CoachFilter {
     fn condition(&self) -> Result<Condition> {
         let mut problems = Problems::default();
         if let Some(search) = &self.search {
-            problems.lines("filter.search", search, 0, LONGEST_SEARCH);
-            let most = format!("must have at most {MOST_WORDS} words");
+            problems.lines("filter.search", search, 0, MAX_SEARCH_LENGTH);
+            let most = format!("must have at most {MAX_SEARCH_WORDS} words");
             problems.require(
-                search.split_whitespace().count() <= MOST_WORDS,
+                search.split_whitespace().count() <= MAX_SEARCH_WORDS,
                 "filter.search",
                 most,
             );
@@ -156,7 +156,7 @@ impl CoachFilter {
             .iter()
             .flat_map(|search| search.split_whitespace());
         let condition = words.fold(Condition::all(), |condition, word| {
-            condition.add(mentions(word))
+            condition.add(profile_contains(word))
         });
         Ok(condition
             .add_option(
@@ -177,11 +177,11 @@ pub(in crate::domain) fn check_specialties(
 ) {
     let keys = keys.unwrap_or_default();
     problems.require(
-        keys.len() <= MOST_SPECIALTIES,
+        keys.len() <= MAX_SPECIALTIES,
         path,
-        format!("at most {MOST_SPECIALTIES}"),
+        format!("at most {MAX_SPECIALTIES}"),
     );
-    for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
+    for (index, key) in keys.iter().enumerate().take(MAX_SPECIALTIES) {
         problems.slug(&format!("{path}.{index}"), key);
     }
 }
@@ -233,7 +233,7 @@ fn costs_at_most(minor: i64, currency: &str) -> Expr {
 }
 
 /// Coaches whose profile contains the word.
-fn mentions(word: &str) -> Condition {
+fn profile_contains(word: &str) -> Condition {
     use coach_specialty::Column as S;
 
     let mut mentioned = Condition::any();
@@ -282,19 +282,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_in_a_search_stand_for_themselves() {
+    fn wildcards_in_a_search_are_escaped() {
         assert_eq!(patterns(r"100%_\"), [r"%100\%\_\\%"]);
     }
 
     #[test]
-    fn a_word_is_found_whatever_its_case() {
+    fn search_ignores_case() {
         assert_eq!(patterns("ADA"), ["%ada%"]);
         assert_eq!(patterns("élodie"), ["%élodie%", "%Élodie%"]);
         assert_eq!(patterns("東京"), ["%東京%"]);
     }
 
     #[test]
-    fn everything_wrong_with_a_filter_is_told_at_once() {
+    fn all_violations_of_a_filter_are_reported() {
         let filter = CoachFilter {
             search: Some("a ".repeat(11)),
             specialties: Some(vec!["negotiation".to_owned(), "Two Words".to_owned()]),

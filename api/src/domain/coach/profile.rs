@@ -7,7 +7,7 @@ use entity::{Uuid, coach_specialty};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::directory::{MOST_SPECIALTIES, check_specialties};
+use super::directory::{MAX_SPECIALTIES, check_specialties};
 use super::{acting_for, lock};
 use crate::app::App;
 use crate::db::Txn;
@@ -106,7 +106,7 @@ fn check(input: &UpdateProfile) -> Result<()> {
     }
     check_specialties(&mut problems, "specialties", input.specialties.as_deref());
     let keys = input.specialties.as_deref().unwrap_or_default();
-    for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
+    for (index, key) in keys.iter().enumerate().take(MAX_SPECIALTIES) {
         problems.require(
             !keys[..index].contains(key),
             &format!("specialties.{index}"),

@@ -8,7 +8,7 @@ use crate::domain::text::Problems;
 const DAY: i32 = 24 * 60;
 const YEAR: i32 = 365 * DAY;
 /// The maximum price: a million million dollars in cents, still exact as a double-precision number.
-pub(super) const DEAREST: i64 = 100_000_000_000_000;
+pub(super) const MAX_PRICE_MINOR: i64 = 100_000_000_000_000;
 
 /// Validates an event type. Price and schedule are validated where they are read.
 pub(super) fn check(problems: &mut Problems, row: &Model) {

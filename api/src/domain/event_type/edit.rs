@@ -11,7 +11,7 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::check::{DEAREST, check};
+use super::check::{MAX_PRICE_MINOR, check};
 use super::no_event_type;
 use crate::app::App;
 use crate::db::Txn;
@@ -22,7 +22,7 @@ use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
 
 /// Maximum number of event types of a coach, archived ones included.
-const MOST: u64 = 200;
+const MAX_EVENT_TYPES: u64 = 200;
 
 /// How far ahead a type can be booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,10 +119,10 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .filter(Column::CoachId.eq(coach_id))
                     .count(&**txn)
                     .await?
-                    >= MOST
+                    >= MAX_EVENT_TYPES
                 {
                     return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MOST} event types"
+                        "a coach has at most {MAX_EVENT_TYPES} event types"
                     ))
                     .into());
                 }
@@ -132,7 +132,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .insert(&**txn)
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                note_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
                 sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -201,7 +201,7 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
                     .update(&**txn)
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                note_if_staff(txn, &person, action, &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, action, &row, &correlation_id).await?;
                 sync::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -210,7 +210,7 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
 }
 
 /// Records changes by staff in the audit log.
-async fn note_if_staff(
+async fn audit_if_staff(
     txn: &Txn,
     person: &Person,
     action: &str,
@@ -254,7 +254,7 @@ async fn prepare(
     changes.apply(&mut row);
     check(&mut problems, &row);
     if !is_new {
-        problems.forgive(&before);
+        problems.ignore_existing(&before);
     }
     if let Some(id) = row.schedule_id {
         // Locked until the event type refers to it, so that it is not deleted in between.
@@ -277,7 +277,7 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
     match money::to_minor(price.amount, &price.currency) {
         Ok(minor) => {
             problems.require(minor >= 0, "price.amount", "must not be negative");
-            problems.require(minor <= DEAREST, "price.amount", "is too large");
+            problems.require(minor <= MAX_PRICE_MINOR, "price.amount", "is too large");
             (minor, price.currency)
         }
         Err(error) => {

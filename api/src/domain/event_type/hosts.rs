@@ -14,7 +14,7 @@ use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result, audit};
 
 /// Maximum number of hosts of an event type.
-const MOST: usize = 50;
+const MAX_HOSTS: usize = 50;
 
 /// The hosts of these event types, in their set order. A type without set hosts has no entry: its
 /// owner is the only host.
@@ -55,11 +55,11 @@ pub async fn set_hosts(
     let admin = caller.require_admin()?.user_id;
     let mut problems = Problems::default();
     problems.require(
-        coach_ids.len() <= MOST,
+        coach_ids.len() <= MAX_HOSTS,
         "coachIds",
-        format!("at most {MOST}"),
+        format!("at most {MAX_HOSTS}"),
     );
-    for (index, id) in coach_ids.iter().enumerate().take(MOST) {
+    for (index, id) in coach_ids.iter().enumerate().take(MAX_HOSTS) {
         problems.require(
             !coach_ids[..index].contains(id),
             &format!("coachIds.{index}"),

@@ -18,9 +18,9 @@ use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Error, Person, Result};
 
 /// Maximum length of a note in characters.
-const LONGEST: usize = 20_000;
+const MAX_LENGTH: usize = 20_000;
 /// Maximum number of notes per author and session.
-const MOST: u64 = 200;
+const MAX_NOTES: u64 = 200;
 
 /// A note to create.
 #[derive(Clone, Debug)]
@@ -61,9 +61,10 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 let own = Entity::find()
                     .filter(Column::SessionId.eq(input.session_id))
                     .filter(Column::AuthorId.eq(person.user_id));
-                if own.count(&**txn).await? >= MOST {
-                    let message =
-                        format!("you have written {MOST} notes on this session; delete one first");
+                if own.count(&**txn).await? >= MAX_NOTES {
+                    let message = format!(
+                        "you have written {MAX_NOTES} notes on this session; delete one first"
+                    );
                     return Err(Conflict::InvalidState(message).into());
                 }
                 let row = ActiveModel {
@@ -152,7 +153,7 @@ async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) ->
         .ok_or_else(no_note)?;
     if note.author_id != person.user_id {
         let is_readable = note.visibility == Visibility::Shared
-            && require_sight(txn, person, note.session_id).await.is_ok();
+            && require_visible(txn, person, note.session_id).await.is_ok();
         return Err(if is_readable {
             Error::Forbidden("only its author may change a note")
         } else {
@@ -166,7 +167,7 @@ async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) ->
 }
 
 /// The booking of a session that the person may see.
-async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
+async fn require_visible(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
     let no_session = || Error::NotFound("session");
     let session = session::Entity::find_by_id(session_id)
         .one(&**txn)
@@ -182,7 +183,7 @@ async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<b
 
 /// Refuses anyone who does not take part in the session.
 async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<()> {
-    let booking = require_sight(txn, person, session_id).await?;
+    let booking = require_visible(txn, person, session_id).await?;
     let is_party = booking.client_id == Some(person.user_id) || person.is_coach(booking.coach_id);
     if is_party {
         Ok(())
@@ -196,7 +197,7 @@ async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<(
 fn check(body: Option<&str>) -> Result<()> {
     let mut problems = Problems::default();
     if let Some(body) = body {
-        problems.lines("body", body, 1, LONGEST);
+        problems.lines("body", body, 1, MAX_LENGTH);
     }
     problems.finish()
 }
@@ -208,8 +209,8 @@ mod tests {
     #[test]
     fn a_note_has_1_to_20_000_characters() {
         check(Some("ü")).expect("one character");
-        check(Some(&"ü".repeat(LONGEST))).expect("as many as there may be");
-        for bad in ["", " \n", "a\0", &"ü".repeat(LONGEST + 1)] {
+        check(Some(&"ü".repeat(MAX_LENGTH))).expect("as many as there may be");
+        for bad in ["", " \n", "a\0", &"ü".repeat(MAX_LENGTH + 1)] {
             assert!(matches!(check(Some(bad)), Err(Error::Invalid(_))));
         }
     }

@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
 
-use super::{lock, note_hours, note_if_staff};
+use super::{audit_if_staff, check_hours, lock};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for};
@@ -22,9 +22,9 @@ use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result};
 
 /// Maximum number of schedules of a coach.
-const MOST: u64 = 50;
+const MAX_SCHEDULES: u64 = 50;
 /// Maximum number of rules of a week.
-const MOST_RULES: usize = 100;
+const MAX_RULES: usize = 100;
 
 /// A schedule to create.
 #[derive(Clone, Debug)]
@@ -68,9 +68,9 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
             Box::pin(async move {
                 let coach = coach::lock(txn, coach_id).await?;
                 let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
-                if others >= MOST {
+                if others >= MAX_SCHEDULES {
                     return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MOST} schedules"
+                        "a coach has at most {MAX_SCHEDULES} schedules"
                     ))
                     .into());
                 }
@@ -88,7 +88,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 if input.is_default || coach.default_schedule_id.is_none() {
                     make_default(txn, coach, id, now).await?;
                 }
-                note_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
                 sync::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -124,7 +124,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
                     _ => {}
                 }
                 let row = store(txn, found, input, now).await?;
-                note_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
                 sync::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -169,7 +169,7 @@ pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Mod
                 release_event_types(txn, schedule_id, now).await?;
                 Entity::delete_by_id(schedule_id).exec(&**txn).await?;
                 found.updated_at = now;
-                note_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
                 Ok(found)
             })
         })
@@ -228,18 +228,18 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
     }
     if let Some(weekly) = weekly {
         problems.require(
-            weekly.len() <= MOST_RULES,
+            weekly.len() <= MAX_RULES,
             "weeklyHours",
-            format!("at most {MOST_RULES}"),
+            format!("at most {MAX_RULES}"),
         );
-        let weekly = weekly.iter().copied().take(MOST_RULES).collect();
+        let weekly = weekly.iter().copied().take(MAX_RULES).collect();
         // Any zone will do: rules are wall-clock times.
         let hours = Hours {
             zone: Tz::UTC,
             weekly,
             overrides: Vec::new(),
         };
-        note_hours(&mut problems, "weeklyHours", hours.check());
+        check_hours(&mut problems, "weeklyHours", hours.check());
     }
     problems.finish()
 }
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_kept_by_weekday_and_start_with_monday_as_1() {
+    fn rules_are_sorted_by_weekday_and_start_with_monday_as_1() {
         let rules = vec![
             rule(Weekday::Sun, 9, 10),
             rule(Weekday::Mon, 13, 24),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_week_without_any_hours_is_a_schedule() {
+    fn a_week_without_hours_is_valid() {
         check(Some("Sabbatical"), Some(&[])).expect("closed all week");
     }
 }

@@ -43,14 +43,14 @@ async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, Coach)> {
 }
 
 /// Records violations in hours, with messages that name the day.
-fn note_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<HoursError>>) {
+fn check_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<HoursError>>) {
     for error in checked.err().unwrap_or_default() {
         problems.add(path, error.to_string());
     }
 }
 
 /// Records changes by staff in the audit log.
-async fn note_if_staff(
+async fn audit_if_staff(
     txn: &Txn,
     person: &Person,
     action: &str,

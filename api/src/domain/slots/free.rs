@@ -10,7 +10,7 @@ use entity::event_type::{self, Kind};
 use sea_orm::sea_query::{ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{PATIENCE, check_range, ours_left_out};
+use super::{ANSWER_TIMEOUT, check_range, without_local_claims};
 use crate::app::App;
 use crate::domain::coach::{check_max_price, check_specialties, has_specialty};
 use crate::domain::money::Price;
@@ -20,11 +20,11 @@ use crate::domain::text::Problems;
 use crate::domain::{Caller, Result, connection};
 
 /// Maximum length of the searched interval.
-const LONGEST: TimeDelta = TimeDelta::days(7);
+const MAX_RANGE: TimeDelta = TimeDelta::days(7);
 /// Maximum number of offers (a coach's event type) that one search examines.
-const MOST_OFFERS: u64 = 1_000;
+const MAX_OFFERS: u64 = 1_000;
 /// Maximum number of offers at remote schedulers: each may cost a call.
-const MOST_ELSEWHERE: usize = 60;
+const MAX_REMOTE_OFFERS: usize = 60;
 
 /// Which coaches and when. All conditions that are set must hold.
 #[derive(Clone, Debug)]
@@ -79,8 +79,8 @@ pub async fn free_coaches(
     let now = app.clock.now();
     let (most_coaches, most_slots) = filter.check()?;
     let mut offers = offers(app, filter).await?;
-    let mut complete = offers.len() as u64 <= MOST_OFFERS;
-    offers.truncate(MOST_OFFERS as usize);
+    let mut complete = offers.len() as u64 <= MAX_OFFERS;
+    offers.truncate(MAX_OFFERS as usize);
     // Nobody can book themselves.
     offers.retain(|(coach, _)| {
         caller
@@ -101,7 +101,7 @@ pub async fn free_coaches(
         scheduling::load_many(app.db.read(), &pairs, filter.range, except, now).await?
     };
 
-    let elsewhere = elsewhere(app, &pairs, filter.range).await?;
+    let remote_readings = remote_readings(app, &pairs, filter.range).await?;
     let mut source = Source::Native;
     let mut verified_at = now;
     let mut found: Vec<FreeCoach> = Vec::new();
@@ -113,7 +113,7 @@ pub async fn free_coaches(
         let slots = if coach.scheduler == Scheduler::Native {
             first_slots(event_type, &availability, filter.range, most_slots, now)?
         } else {
-            let Some(reading) = elsewhere.get(&index) else {
+            let Some(reading) = remote_readings.get(&index) else {
                 complete = false;
                 continue;
             };
@@ -123,7 +123,8 @@ pub async fn free_coaches(
                 .map_or(verified_at, |at| Ord::min(at, verified_at));
             source = Source::Mixed;
             let terms = scheduling::terms(event_type, event_type.length_minutes)?;
-            let mut slots = ours_left_out(reading.starts.clone(), &availability, &terms, now);
+            let mut slots =
+                without_local_claims(reading.starts.clone(), &availability, &terms, now);
             slots.truncate(most_slots);
             slots
         };
@@ -147,7 +148,7 @@ pub async fn free_coaches(
 
 /// Remote availability, by position among the offers: only the cheapest offer of each coach, read
 /// concurrently.
-async fn elsewhere(
+async fn remote_readings(
     app: &Arc<App>,
     offers: &[(&coach::Model, &event_type::Model)],
     range: Interval,
@@ -159,7 +160,7 @@ async fn elsewhere(
         .filter(|(_, (coach, _))| coach.scheduler == Scheduler::CalCom);
     let first = first
         .filter(|(_, (coach, _))| asked.insert(coach.id))
-        .take(MOST_ELSEWHERE);
+        .take(MAX_REMOTE_OFFERS);
     let readings = first.map(|(index, (coach, event_type))| async move {
         let question = Question {
             coach: (*coach).clone(),
@@ -168,7 +169,7 @@ async fn elsewhere(
             moving: None,
             range,
         };
-        let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+        let reading = scheduling::read(app, &question, ANSWER_TIMEOUT, false).await?;
         Ok((index, reading))
     });
     let readings: Result<Vec<_>> = futures_util::future::join_all(readings)
@@ -237,7 +238,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
         .order_by_asc(E::CoachId)
         .order_by_asc(E::PriceMinor)
         .order_by_asc(E::Id)
-        .limit(MOST_OFFERS + 1)
+        .limit(MAX_OFFERS + 1)
         .all(app.db.read())
         .await?;
 
@@ -255,7 +256,7 @@ impl FreeFilter {
     /// Validates the filter; returns the maximum numbers of coaches and slots.
     fn check(&self) -> Result<(usize, usize)> {
         let mut problems = Problems::default();
-        check_range(&mut problems, "filter.range", self.range, LONGEST);
+        check_range(&mut problems, "filter.range", self.range, MAX_RANGE);
         check_specialties(
             &mut problems,
             "filter.specialties",
@@ -278,7 +279,7 @@ mod tests {
     use crate::domain::Error;
 
     #[test]
-    fn everything_wrong_with_a_filter_is_told_at_once() {
+    fn all_violations_of_a_filter_are_reported() {
         let from: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let filter = FreeFilter {
             range: Interval {

@@ -22,9 +22,9 @@ use crate::app::App;
 
 /// Time budget of an answer: a remote scheduler that has not answered by then is left out, and the
 /// answer says so.
-const PATIENCE: Duration = Duration::from_millis(400);
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(400);
 /// Maximum length of the searched interval.
-const LONGEST: TimeDelta = TimeDelta::days(62);
+const MAX_RANGE: TimeDelta = TimeDelta::days(62);
 
 /// A slot search.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +132,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         moving: uid,
         range: query.range,
     };
-    let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+    let reading = scheduling::read(app, &question, ANSWER_TIMEOUT, false).await?;
     let Question {
         coach, event_type, ..
     } = question;
@@ -142,7 +142,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         ));
     };
     let freshness = reading.freshness();
-    let slots = ours_left_out(reading.starts, &availability, &terms, now);
+    let slots = without_local_claims(reading.starts, &availability, &terms, now);
     Ok(Slots {
         coach,
         event_type,
@@ -155,7 +155,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
 
 /// Removes remote slots that have been booked or held here since they were read, and those on days
 /// when the coach is away.
-fn ours_left_out(
+fn without_local_claims(
     starts: Vec<DateTime<Utc>>,
     availability: &Availability,
     terms: &Terms,
@@ -177,7 +177,7 @@ fn ours_left_out(
 
 fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bool) -> Result<()> {
     let mut problems = Problems::default();
-    check_range(&mut problems, "range", query.range, LONGEST);
+    check_range(&mut problems, "range", query.range, MAX_RANGE);
     if !is_move && !event_type.lengths.0.contains(&length) {
         let lengths: Vec<_> = event_type
             .lengths
@@ -267,7 +267,7 @@ async fn host(
 mod tests {
     use super::*;
 
-    fn wrong_with(from: &str, until: &str) -> Vec<String> {
+    fn violations_of(from: &str, until: &str) -> Vec<String> {
         let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
         let mut problems = Problems::default();
         check_range(
@@ -277,25 +277,25 @@ mod tests {
                 from: instant(from),
                 until: instant(until),
             },
-            LONGEST,
+            MAX_RANGE,
         );
         problems.paths()
     }
 
     #[test]
-    fn a_stretch_has_a_length_up_to_62_days() {
-        assert!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
-        assert!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
+    fn a_range_must_be_non_empty_and_at_most_62_days() {
+        assert!(violations_of("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
+        assert!(violations_of("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
         assert_eq!(
-            wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"),
+            violations_of("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"),
             ["range.until"]
         );
         assert_eq!(
-            wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            violations_of("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
             ["range.until"]
         );
         assert_eq!(
-            wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"),
+            violations_of("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"),
             ["range.until"]
         );
     }

@@ -49,7 +49,7 @@ impl AbsenceMutation {
         #[graphql(desc = "When and why.")] input: AddAbsenceInput,
     ) -> Result<AddAbsencePayload> {
         let done = async { absence::add(app(ctx), caller(ctx), input.read()?).await }.await;
-        Ok(match kept(ctx, done).await? {
+        Ok(match with_bookings(ctx, done).await? {
             Ok((absence, affected)) => AddAbsencePayload {
                 absence: Some(absence),
                 affected_bookings: Some(affected),
@@ -69,7 +69,7 @@ impl AbsenceMutation {
         #[graphql(desc = "The changes.")] input: UpdateAbsenceInput,
     ) -> Result<UpdateAbsencePayload> {
         let done = async { absence::update(app(ctx), caller(ctx), input.read()?).await }.await;
-        Ok(match kept(ctx, done).await? {
+        Ok(match with_bookings(ctx, done).await? {
             Ok((absence, affected)) => UpdateAbsencePayload {
                 absence: Some(absence),
                 affected_bookings: Some(affected),
@@ -98,20 +98,20 @@ impl AbsenceMutation {
 }
 
 /// Builds the absence object with the affected bookings; preloads what the selection needs of them.
-async fn kept(
+async fn with_bookings(
     ctx: &Context<'_>,
-    done: domain::Result<absence::Kept>,
+    done: domain::Result<absence::ChangedAbsence>,
 ) -> Result<std::result::Result<(Absence, Vec<Booking>), Vec<UserError>>> {
-    let kept = match outcome(done)? {
-        Ok(kept) => kept,
+    let changed = match outcome(done)? {
+        Ok(changed) => changed,
         Err(user_errors) => return Ok(Err(user_errors)),
     };
-    let mut affected: Vec<_> = kept.affected.into_iter().map(Booking::new).collect();
+    let mut affected: Vec<_> = changed.affected.into_iter().map(Booking::new).collect();
     preload(
         ctx,
         ctx.look_ahead().field("affectedBookings"),
         affected.iter_mut(),
     )
     .await?;
-    Ok(Ok((Absence::new(kept.absence), affected)))
+    Ok(Ok((Absence::new(changed.absence), affected)))
 }

@@ -127,7 +127,7 @@ impl CalendarMutation {
                 username,
                 app_password,
             };
-            look(
+            read_back(
                 ctx,
                 apps::connect_apple_calendar(app(ctx), caller(ctx), wanted).await?,
             )
@@ -148,7 +148,7 @@ impl CalendarMutation {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 urls,
             };
-            look(
+            read_back(
                 ctx,
                 apps::set_calendar_feeds(app(ctx), caller(ctx), wanted).await?,
             )
@@ -204,7 +204,7 @@ impl CalendarMutation {
                 conflicts,
                 destination: None,
             };
-            look(
+            read_back(
                 ctx,
                 apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
             )
@@ -226,7 +226,7 @@ impl CalendarMutation {
                 conflicts: None,
                 destination,
             };
-            look(
+            read_back(
                 ctx,
                 apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
             )
@@ -238,7 +238,7 @@ impl CalendarMutation {
 
 /// Reads the calendars after a change. A failed read does not fail the mutation: the change is
 /// made.
-async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
+async fn read_back(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
     Ok(CoachCalendars::new(
         apps::inspect_calendars(app(ctx), caller(ctx), coach_id).await?,
     ))

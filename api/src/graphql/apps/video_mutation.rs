@@ -87,7 +87,7 @@ impl VideoMutation {
     ) -> Result<ConnectGoogleMeetPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::connect_google_meet(app(ctx), caller(ctx), coach_id).await?,
             )
@@ -104,7 +104,7 @@ impl VideoMutation {
     ) -> Result<SetDefaultVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::set_default_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
             )
@@ -121,7 +121,7 @@ impl VideoMutation {
     ) -> Result<DisconnectVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::disconnect_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
             )
@@ -133,7 +133,7 @@ impl VideoMutation {
 
 /// Reads the video apps after a change. A failed read does not fail the mutation: the change is
 /// made.
-async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
+async fn read_back(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
     Ok(CoachVideoApps::new(
         apps::inspect_video(app(ctx), caller(ctx), coach_id).await?,
     ))

@@ -22,7 +22,7 @@ use crate::graphql::source::Handover;
 use crate::outbox::listen::Filter;
 
 /// Maximum number of bookings in the snapshot of a list.
-const SNAPSHOT: i32 = 100;
+const MAX_SNAPSHOT: i32 = 100;
 
 /// Why a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -72,21 +72,21 @@ impl BookingSubscription {
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
         let (app, caller, handover) = (app(ctx), caller(ctx), ctx.data_unchecked::<Handover>());
-        let message = match handover.event::<Happened>() {
+        let message = match handover.event::<StreamEvent>() {
             None => {
                 let watch = Watch::read(app, caller, booking_id, mine, coach_id).await?;
                 let (cursor, snapshot) = watch.start(app, caller, after).await?;
-                handover.follow::<Happened>(app.live.follow(watch.filter, cursor));
+                handover.follow::<StreamEvent>(app.live.follow(watch.filter, cursor));
                 Ok(snapshot)
             }
-            Some(happened) => {
-                let told = tell(app, caller, happened).await;
-                if told.is_err() {
+            Some(event) => {
+                let message = to_message(app, caller, event).await;
+                if message.is_err() {
                     // Ends the stream: the viewer lost the right to read it, or an event could not
                     // be delivered.
                     handover.end();
                 }
-                told
+                message
             }
         };
         Ok(stream::iter(message.transpose()))
@@ -94,7 +94,7 @@ impl BookingSubscription {
 }
 
 /// The next event of the stream, or the error that reading it returned.
-type Happened = domain::Result<Arc<Line>>;
+type StreamEvent = domain::Result<Arc<Line>>;
 
 struct Watch {
     filter: Filter,
@@ -206,7 +206,7 @@ impl Watch {
             ..BookingFilter::default()
         };
         let page = PageInput {
-            first: Some(SNAPSHOT),
+            first: Some(MAX_SNAPSHOT),
             ..PageInput::default()
         };
         let (bookings, _) = booking::list(app, caller, scope, &filter, &page)
@@ -222,12 +222,12 @@ impl Watch {
 
 /// Converts one event for its viewer, with the booking as they see it now; `None` when they may no
 /// longer see it.
-async fn tell(
+async fn to_message(
     app: &App,
     caller: &Caller,
-    happened: Happened,
+    event: StreamEvent,
 ) -> Result<Option<BookingStreamMessage>> {
-    let line = happened?;
+    let line = event?;
     identity::require_good_standing(app, caller).await?;
     let booking = match booking::get(app, caller, line.booking_id).await {
         Ok(booking) => booking,

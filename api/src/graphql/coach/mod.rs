@@ -69,8 +69,11 @@ impl CoachQuery {
         }
         let rows = coach::list(app(ctx), &filter, &page).await?;
         let mut coaches = Connection::new(rows, Coach::new);
-        let asked = ctx.look_ahead();
-        for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+        let selection = ctx.look_ahead();
+        for nodes in [
+            selection.field("nodes"),
+            selection.field("edges").field("node"),
+        ] {
             preload(ctx, nodes, coaches.nodes_mut()).await?;
         }
         Ok(coaches)

@@ -12,7 +12,7 @@ use crate::domain::scheduling::cal_com::apps::{inspect_calendars, inspect_video}
 use crate::graphql::absence::Absence;
 use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
 use crate::graphql::connected_account::ConnectedAccount;
-use crate::graphql::connection::{Connection, FetchedAlong, first_page_of, page};
+use crate::graphql::connection::{Connection, Preloaded, first_page_of, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
@@ -29,14 +29,14 @@ use crate::graphql::schedule::Schedule;
 pub struct Coach {
     pub(crate) row: Model,
     /// The first page of public event types and its size, preloaded for the whole list.
-    event_types: FetchedAlong<event_type::Model>,
+    event_types: Preloaded<event_type::Model>,
 }
 
 impl Coach {
     pub(crate) fn new(row: Model) -> Self {
         Self {
             row,
-            event_types: FetchedAlong::default(),
+            event_types: Preloaded::default(),
         }
     }
 
@@ -250,43 +250,43 @@ impl Coach {
 /// the number of coaches.
 pub(crate) async fn preload<'c>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     coaches: impl IntoIterator<Item = &'c mut Coach>,
 ) -> Result<()> {
     let mut coaches: Vec<_> = coaches.into_iter().collect();
-    if coaches.is_empty() || !asked.exists() {
+    if coaches.is_empty() || !selection.exists() {
         return Ok(());
     }
     let loaders = ctx.data_unchecked::<Loaders>();
     let ids: Vec<_> = coaches.iter().map(|coach| coach.row.id).collect();
     // Primes the loaders, so that the field resolvers hit their cache.
-    if asked.field("specialties").exists() {
+    if selection.field("specialties").exists() {
         loaders
             .load_many(ids.iter().map(|id| SpecialtiesOf(*id)))
             .await?;
     }
-    if asked.field("startingPrice").exists() {
+    if selection.field("startingPrice").exists() {
         loaders
             .load_many(ids.iter().map(|id| PriceFrom(*id)))
             .await?;
     }
-    if asked.field("schedules").exists() {
+    if selection.field("schedules").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders
             .load_many(managed.map(|id| SchedulesOf(*id)))
             .await?;
     }
-    if asked.field("outOfOffice").exists() {
+    if selection.field("outOfOffice").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| AbsencesOf(*id))).await?;
     }
-    if asked.field("connectedAccounts").exists() {
+    if selection.field("connectedAccounts").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders
             .load_many(managed.map(|id| ConnectionsOf(*id)))
             .await?;
     }
-    let size = match asked.field("eventTypes").selection_fields()[..] {
+    let size = match selection.field("eventTypes").selection_fields()[..] {
         [] => return Ok(()),
         [types] => first_page_size(types),
         _ => None,
@@ -294,9 +294,12 @@ pub(crate) async fn preload<'c>(
     if let Some(size) = size {
         let most = size as u64 + 1;
         let found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
-        let asked = asked.field("eventTypes");
-        for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-            event_types::remember_along(ctx, nodes, found.values().flatten()).await?;
+        let selection = selection.field("eventTypes");
+        for nodes in [
+            selection.field("nodes"),
+            selection.field("edges").field("node"),
+        ] {
+            event_types::prime_loaders(ctx, nodes, found.values().flatten()).await?;
         }
         for coach in &mut coaches {
             // A coach may occur several times in the list.
@@ -313,6 +316,6 @@ pub(crate) async fn preload<'c>(
 
 /// Page size that the selection requests, if it requests a plain first page. Invalid arguments are
 /// reported by the resolver.
-pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
-    first_page_of(asked.arguments().ok()?)
+pub(crate) fn first_page_size(selection: SelectionField<'_>) -> Option<usize> {
+    first_page_of(selection.arguments().ok()?)
 }

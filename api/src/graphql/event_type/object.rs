@@ -237,18 +237,18 @@ impl EventType {
 }
 
 /// Primes the loaders with the related rows that the selection of event types needs.
-pub(crate) async fn remember_along<'e>(
+pub(crate) async fn prime_loaders<'e>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     event_types: impl Iterator<Item = &'e Model> + Clone,
 ) -> Result<()> {
     let loaders = ctx.data_unchecked::<Loaders>();
-    if asked.field("hosts").exists() {
+    if selection.field("hosts").exists() {
         loaders
             .load_many(event_types.clone().map(|row| HostsOf(row.id)))
             .await?;
     }
-    if asked.field("schedule").exists() {
+    if selection.field("schedule").exists() {
         let managed = event_types.filter(|row| is_managed_by(caller(ctx), row.coach_id));
         loaders
             .load_many(managed.filter_map(|row| row.schedule_id.map(ScheduleById)))

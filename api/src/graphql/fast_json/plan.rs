@@ -69,7 +69,7 @@ struct Join {
     /// Alias of the row that the relation starts from.
     from: &'static str,
     /// Maximum number of rows of a nested list.
-    most: u64,
+    limit: u64,
 }
 
 struct Planner<'q> {
@@ -231,7 +231,7 @@ impl<'q> Planner<'q> {
             self.joins.push(Join {
                 relation,
                 from: alias,
-                most: 1,
+                limit: 1,
             });
             return self
                 .node(
@@ -241,7 +241,7 @@ impl<'q> Planner<'q> {
                 )
                 .map(Source::One);
         }
-        let most = self.first_page_size(field)?;
+        let limit = self.first_page_size(field)?;
         let [only] = &field.selection_set.node.items[..] else {
             return None;
         };
@@ -254,7 +254,7 @@ impl<'q> Planner<'q> {
         self.joins.push(Join {
             relation,
             from: alias,
-            most,
+            limit,
         });
         let node = self.node(
             relation.table(),
@@ -393,7 +393,7 @@ impl<'q> Planner<'q> {
             .select_only()
             .order_by(first, direction.clone())
             .order_by(then, direction.clone());
-        let mut found = found.limit(join.most).into_query();
+        let mut found = found.limit(join.limit).into_query();
         let columns = order.map(|column| column.as_str());
         let table = join.relation.table().name();
         found.columns(

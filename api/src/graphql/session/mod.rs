@@ -71,8 +71,11 @@ async fn list(
     let filter = filter.unwrap_or_default().read();
     let rows = session::list(app(ctx), caller(ctx), scope, &filter, page).await?;
     let mut sessions = Connection::new(rows, Session::of);
-    let asked = ctx.look_ahead();
-    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+    let selection = ctx.look_ahead();
+    for nodes in [
+        selection.field("nodes"),
+        selection.field("edges").field("node"),
+    ] {
         preload(ctx, nodes, sessions.nodes_mut()).await?;
     }
     Ok(sessions)

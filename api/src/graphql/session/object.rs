@@ -10,7 +10,7 @@ use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
 use crate::domain::session::Held;
 use crate::graphql::booking::Booking;
 use crate::graphql::coach::first_page_size;
-use crate::graphql::connection::{Connection, FetchedAlong, page};
+use crate::graphql::connection::{Connection, Preloaded, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
@@ -24,7 +24,7 @@ pub struct Session {
     pub(crate) row: Model,
     pub(crate) booking: booking::Model,
     /// The newest notes and the page size, preloaded for the whole list.
-    notes: FetchedAlong<note::Model>,
+    notes: Preloaded<note::Model>,
 }
 
 impl Session {
@@ -32,7 +32,7 @@ impl Session {
         Self {
             row,
             booking,
-            notes: FetchedAlong::default(),
+            notes: Preloaded::default(),
         }
     }
 
@@ -150,14 +150,14 @@ impl Session {
 /// the number of sessions.
 pub(crate) async fn preload<'s>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     sessions: impl IntoIterator<Item = &'s mut Session>,
 ) -> Result<()> {
     let mut sessions: Vec<_> = sessions.into_iter().collect();
-    if sessions.is_empty() || !asked.field("notes").exists() {
+    if sessions.is_empty() || !selection.field("notes").exists() {
         return Ok(());
     }
-    let size = match asked.field("notes").selection_fields()[..] {
+    let size = match selection.field("notes").selection_fields()[..] {
         [notes] => first_page_size(notes),
         _ => None,
     };
@@ -170,7 +170,7 @@ pub(crate) async fn preload<'s>(
 
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.row.id).collect();
     let mut found = list_by_sessions(app(ctx), caller(ctx), &ids, size as u64 + 1).await?;
-    let lines = asked.field("notes");
+    let lines = selection.field("notes");
     if [lines.field("nodes"), lines.field("edges").field("node")]
         .iter()
         .any(|note| note.field("author").exists())

@@ -39,7 +39,7 @@ async fn send(
 }
 
 #[tokio::test]
-async fn each_address_takes_deliveries_once() {
+async fn each_path_stores_a_delivery_once() {
     let lab = Lab::open().await;
     for (path, delivery) in CAL_COM.into_iter().zip(numbered(&["001", "013", "022"])) {
         let (status, _, body) = send(&lab, path, Method::POST, &delivery).await;
@@ -60,7 +60,7 @@ async fn each_address_takes_deliveries_once() {
 }
 
 #[tokio::test]
-async fn a_forger_learns_nothing() {
+async fn responses_reveal_nothing_to_a_forger() {
     let lab = Lab::open().await;
     let genuine = numbered(&["001"]).remove(0);
     let mut tampered = genuine.clone();
@@ -81,7 +81,7 @@ async fn a_forger_learns_nothing() {
 }
 
 #[tokio::test]
-async fn other_methods_and_too_much_are_refused() {
+async fn other_methods_and_too_large_bodies_are_refused() {
     let lab = Lab::open().await;
     let genuine = numbered(&["001"]).remove(0);
     for method in [
@@ -116,7 +116,7 @@ async fn other_methods_and_too_much_are_refused() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_stored_is_to_be_sent_again() {
+async fn a_failed_insert_answers_503() {
     let lab = Lab::open().await;
     lab.app
         .db
@@ -139,7 +139,7 @@ async fn what_could_not_be_stored_is_to_be_sent_again() {
 }
 
 #[tokio::test]
-async fn without_a_secret_there_is_no_such_address() {
+async fn without_a_secret_the_route_is_404() {
     let lab = Lab::open_with(Vec::new()).await;
     let (status, _, body) = send(
         &lab,
@@ -157,7 +157,7 @@ async fn without_a_secret_there_is_no_such_address() {
 
 /// The sender disconnects right after the body: the delivery is stored.
 #[tokio::test]
-async fn hanging_up_changes_nothing() {
+async fn a_disconnect_does_not_cancel_the_insert() {
     let lab = Lab::open().await;
     let delivery = numbered(&["001"]).remove(0);
     tokio::select! {

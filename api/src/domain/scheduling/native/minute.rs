@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_minute_survives_being_written_and_read() {
+    fn every_minute_round_trips() {
         for n in 0..=1440 {
             let minute = Minute::new(n).expect("at most 1440");
             assert_eq!(minute.to_string().parse(), Ok(minute));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
+    fn invalid_times_are_refused() {
         for text in [
             "",
             "9:00",

@@ -66,7 +66,7 @@ pub fn offers(
 
 /// Maximum extent of a search: hours that never fit the length would otherwise be searched to the
 /// end of the calendar.
-const FARTHEST: i64 = 3660 * DAY;
+const MAX_EXTENT: i64 = 3660 * DAY;
 
 /// A scan along open time. Instants and durations are in seconds.
 struct Search {
@@ -120,7 +120,7 @@ impl Search {
         let last_end = clock::LAST - buffer_after;
         let latest = clock::ceil(range.until)
             .min(days.1.saturating_add(2).saturating_mul(DAY))
-            .min(earliest.saturating_add(FARTHEST))
+            .min(earliest.saturating_add(MAX_EXTENT))
             .min(last_end - length);
         if earliest >= latest {
             return None;

@@ -62,8 +62,8 @@ pub enum TermsError {
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const DAY: TimeDelta = TimeDelta::days(1);
 /// Bounds how far ahead of a start the search has to look.
-const LONGEST: TimeDelta = TimeDelta::days(31);
-const LONGEST_NOTICE: TimeDelta = TimeDelta::days(3660);
+const MAX_DURATION: TimeDelta = TimeDelta::days(31);
+const MAX_NOTICE: TimeDelta = TimeDelta::days(3660);
 
 impl Terms {
     /// Validates the terms, in the order of the fields.
@@ -72,25 +72,25 @@ impl Terms {
     /// At most one per field. Invalid terms have no slots.
     pub fn check(&self) -> Result<(), Vec<TermsError>> {
         let durations = [
-            (Term::Length, self.length, MINUTE, LONGEST),
+            (Term::Length, self.length, MINUTE, MAX_DURATION),
             (Term::Interval, self.interval, MINUTE, DAY),
             (
                 Term::BufferBefore,
                 self.buffer_before,
                 TimeDelta::zero(),
-                LONGEST,
+                MAX_DURATION,
             ),
             (
                 Term::BufferAfter,
                 self.buffer_after,
                 TimeDelta::zero(),
-                LONGEST,
+                MAX_DURATION,
             ),
             (
                 Term::MinimumNotice,
                 self.minimum_notice,
                 TimeDelta::zero(),
-                LONGEST_NOTICE,
+                MAX_NOTICE,
             ),
         ];
         let mut errors: Vec<TermsError> = durations

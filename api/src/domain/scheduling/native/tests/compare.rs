@@ -12,7 +12,7 @@ use crate::domain::scheduling::native::{Interval, Slot, clock, naive, offers, sl
 /// How far to either side of a change starts are compared, in minutes.
 const REACH: i64 = 30 * 60;
 /// The longest session, in minutes.
-const LONGEST: i64 = 25 * 60;
+const MAX_SESSION: i64 = 25 * 60;
 /// Cases per change for the first of several zones with equal behaviour; each further zone gets one
 /// per change.
 const CASES: usize = 10;
@@ -65,7 +65,7 @@ fn tape_around(zone: Tz, change: DateTime<Utc>) -> Vec<naive::Reading> {
     naive::tape(
         zone,
         change - TimeDelta::minutes(REACH),
-        change + TimeDelta::minutes(REACH + LONGEST),
+        change + TimeDelta::minutes(REACH + MAX_SESSION),
     )
 }
 
@@ -78,7 +78,7 @@ fn compare(
     tally: &mut Tally,
 ) {
     let date = change.with_timezone(&zone).date_naive();
-    let (hours, terms) = (chance.hours(zone, date), chance.terms(date, LONGEST));
+    let (hours, terms) = (chance.hours(zone, date), chance.terms(date, MAX_SESSION));
     let busy = chance.busy(change);
     let second_or_not = if chance.one_in(3) {
         chance.number(-999_999_999, 999_999_999)
