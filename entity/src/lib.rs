@@ -1,7 +1,6 @@
 //! The tables: one file per table, with types and scoped finders, no other logic.
 //!
-//! # Errors
-//! nums are stored as text under their GraphQL names: one name per concept in SQL, Rust, GraphQL
+//! Enums are stored as text under their GraphQL names: one name per concept in SQL, Rust, GraphQL
 //! and logs. So they derive the GraphQL enum here.
 //!
 //! Instants are UTC with millisecond precision. SQLite stores them as RFC 3339 text, always written

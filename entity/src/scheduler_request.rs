@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::booking_event::{ActorKind, Source};
 
-/// What was asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -14,15 +14,15 @@ use crate::booking_event::{ActorKind, Source};
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
 pub enum Kind {
-    /// A new booking.
+    /// Creates a booking.
     Book,
-    /// Another time for a booking.
+    /// Moves a booking to another time.
     Move,
-    /// The end of a second record that one request has left behind at the scheduler.
+    /// Cancels a duplicate that one request has created at the scheduler.
     Undo,
 }
 
-/// What came of it.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -32,11 +32,11 @@ pub enum Kind {
 pub enum Status {
     /// Not known yet.
     Open,
-    /// The scheduler has done it.
+    /// The scheduler has carried it out.
     Accepted,
-    /// The scheduler has said no.
+    /// The scheduler has refused it.
     Refused,
-    /// It was given up, and nothing of it is left at the scheduler.
+    /// It was abandoned, and has no effect at the scheduler.
     Undone,
 }
 

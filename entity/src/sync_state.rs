@@ -3,7 +3,7 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
-/// What is kept in step.
+/// The kind of a synchronised object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",

@@ -1,7 +1,6 @@
 //! The command line.
 //!
-//! # Errors
-//! xit codes: 0 success, 1 failure, 2 bad usage or configuration. Standard output holds only the
+//! Exit codes: 0 success, 1 failure, 2 bad usage or configuration. Standard output holds only the
 //! result of a command; messages go to standard error.
 
 mod doctor;

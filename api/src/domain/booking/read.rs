@@ -138,7 +138,7 @@ pub fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<S
         .filter(filter.condition()))
 }
 
-/// The bookings in which the caller takes part, by start; for staff, with `everyone`, all bookings.
+/// The bookings in which the caller takes part, by start; with [`Scope::Everyone`], for staff, all.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, `Invalid` for an invalid cursor.

@@ -32,7 +32,8 @@ pub struct Held {
     pub booking: Booking,
 }
 
-/// The sessions in which the caller takes part, by booked start; for staff, all sessions.
+/// The sessions in which the caller takes part, by booked start; with [`Scope::Everyone`], all, for
+/// staff.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, `Invalid` for an invalid cursor.
