@@ -125,7 +125,7 @@ async fn cal_com(app: &App, report: &mut Report) {
         Ok(found) => found,
         Err(error) => return report.line(WHAT, Err(error.to_string())),
     };
-    let asked = [
+    let results = [
         (
             found.platform,
             "the client that makes accounts (CALCOM_CLIENT_ID, CALCOM_CLIENT_SECRET)",
@@ -136,23 +136,25 @@ async fn cal_com(app: &App, report: &mut Report) {
         ),
         (found.reached, "Cal.com, as nobody in particular"),
     ];
-    let mut is_asked = false;
-    for (answer, whom) in asked
+    let mut is_configured = false;
+    for (answer, client) in results
         .into_iter()
-        .filter_map(|(answer, whom)| Some((answer?, whom)))
+        .filter_map(|(answer, client)| Some((answer?, client)))
     {
-        is_asked = true;
+        is_configured = true;
         report.line(
             WHAT,
             match answer {
-                Answer::Well => Ok(format!("{whom}: answered, and accepted")),
-                Answer::Unclear => Ok(format!("{whom}: answered, but not whether it is accepted")),
-                Answer::Refused => Err(format!("{whom}: answered, and refused")),
-                Answer::Silent => Err(format!("{whom}: no answer (CALCOM_API_URL)")),
+                Answer::Well => Ok(format!("{client}: answered, and accepted")),
+                Answer::Unclear => Ok(format!(
+                    "{client}: answered, but not whether it is accepted"
+                )),
+                Answer::Refused => Err(format!("{client}: answered, and refused")),
+                Answer::Silent => Err(format!("{client}: no answer (CALCOM_API_URL)")),
             },
         );
     }
-    if !is_asked {
+    if !is_configured {
         report.line(
             WHAT,
             Ok("no client is configured; coaches may connect with API keys".to_owned()),

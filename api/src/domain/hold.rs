@@ -58,13 +58,13 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
                 // does not block transactions that only refer to the account.
                 let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
                 account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let wanted = BookingRequest {
+                let request = BookingRequest {
                     event_type_id,
                     coach_id,
                     starts_at,
                     length_minutes,
                 };
-                let (offer, violations) = wanted.find(txn, user_id, now).await?;
+                let (offer, violations) = request.find(txn, user_id, now).await?;
                 check(violations)?;
                 make_room(txn, user_id, offer.coach.id, now).await?;
                 place(
@@ -109,13 +109,13 @@ async fn place(
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
     let scheduler = offer.coach.scheduler;
-    let wanted = SlotRequest {
+    let request = SlotRequest {
         coach: &offer.coach,
         event_type: &offer.event_type,
         terms: &terms,
         scheduler,
     };
-    require_free(txn, wanted, offered, starts_at, Except::default(), now).await?;
+    require_free(txn, request, offered, starts_at, Except::default(), now).await?;
     let claim = terms
         .claim(starts_at)
         .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use accounts::{get_own_account, list, require_good_standing, set_suspended};
-use known::Known;
+use known::AccountSummary;
 pub use recent::Recent;
 
 use super::{Error, Person, Result, Viewer};
@@ -262,8 +262,8 @@ pub fn role_name(role: Role) -> &'static str {
 /// The account of a valid token: created at the first request, updated when the token's claims
 /// change.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
-    let (known, coach_id) = match Known::find(app, identity).await? {
-        Some((known, coach_id)) if !known.differs_from(identity) => (known, coach_id),
+    let (account, coach_id) = match AccountSummary::find(app, identity).await? {
+        Some((account, coach_id)) if !account.differs_from(identity) => (account, coach_id),
         _ => {
             let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
             let now = app.clock.now();
@@ -275,15 +275,15 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
                     )
                 })
                 .await
-                .map(|(user, coach_id)| (Known::from(user), coach_id))?
+                .map(|(user, coach_id)| (AccountSummary::from(user), coach_id))?
         }
     };
     Ok(Viewer::Person(Person {
-        user_id: known.id,
-        role: known.role,
+        user_id: account.id,
+        role: account.role,
         // A profile grants no rights without the role of a coach.
-        coach_id: coach_id.filter(|_| known.role != Role::Client),
-        suspended: known.suspended_at.is_some(),
+        coach_id: coach_id.filter(|_| account.role != Role::Client),
+        suspended: account.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
 }

@@ -163,11 +163,11 @@ impl<T> Preloaded<T> {
 
     /// The preloaded rows and their number, if `page` is the preloaded page.
     pub(crate) fn page(&self, page: &PageInput) -> Result<Option<(usize, &[T])>> {
-        let wanted = page.size()?;
+        let requested = page.size()?;
         Ok(self
             .0
             .as_ref()
-            .filter(|(size, _)| wanted == (*size as u64, false))
+            .filter(|(size, _)| requested == (*size as u64, false))
             .map(|(size, rows)| (*size, &**rows)))
     }
 

@@ -74,7 +74,7 @@ impl NodeQuery {
                 .map(|row| Node::Schedule(Box::new(Schedule::new(row)))),
             Kind::Session => session::get(app, caller, key)
                 .await
-                .map(|held| Node::Session(Box::new(Session::of(held)))),
+                .map(|found| Node::Session(Box::new(Session::of(found)))),
             _ => return Ok(None),
         };
         match found {

@@ -154,12 +154,12 @@ impl RateLimiter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let burst = self.cost * u64::from(self.limit.get());
-        let known = shard.buckets.get(&key).copied();
-        let full_at = known.unwrap_or(now).clamp(now, now.saturating_add(burst));
+        let stored = shard.buckets.get(&key).copied();
+        let full_at = stored.unwrap_or(now).clamp(now, now.saturating_add(burst));
         let spent = full_at - now;
         let allowed = spent + self.cost <= burst;
         let spent = if allowed { spent + self.cost } else { spent };
-        if known.is_none() {
+        if stored.is_none() {
             shard.make_room(self.room, now);
         }
         shard.buckets.insert(key, now + spent);

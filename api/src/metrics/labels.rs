@@ -65,7 +65,7 @@ pub(super) struct Build {
 /// A bounded set of label values: names beyond the bound and texts that are no valid names become
 /// `other`.
 pub(super) struct Names {
-    known: RwLock<HashMap<Arc<str>, Arc<str>>>,
+    names: RwLock<HashMap<Arc<str>, Arc<str>>>,
     room: usize,
     other: Arc<str>,
 }
@@ -75,7 +75,7 @@ impl Names {
 
     pub(super) fn new(room: usize) -> Self {
         Self {
-            known: RwLock::default(),
+            names: RwLock::default(),
             room,
             other: "other".into(),
         }
@@ -83,13 +83,13 @@ impl Names {
 
     /// Returns the shared copy of a name; allocates only at its first use.
     pub(super) fn get(&self, name: &str) -> Arc<str> {
-        if let Some(known) = self
-            .known
+        if let Some(names) = self
+            .names
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
         {
-            return Arc::clone(known);
+            return Arc::clone(names);
         }
         if name.is_empty()
             || name.len() > Self::LENGTH_MAX
@@ -97,10 +97,10 @@ impl Names {
         {
             return Arc::clone(&self.other);
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= self.room && !known.contains_key(name) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= self.room && !names.contains_key(name) {
             return Arc::clone(&self.other);
         }
-        Arc::clone(known.entry(name.into()).or_insert_with_key(Arc::clone))
+        Arc::clone(names.entry(name.into()).or_insert_with_key(Arc::clone))
     }
 }

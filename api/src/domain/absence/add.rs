@@ -42,7 +42,7 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<ChangedAbsenc
         caller.correlation_id.clone(),
         entity::new_id(),
     );
-    let kept = app
+    let changed = app
         .db
         .write(move |txn| {
             let (person, correlation_id, input) =
@@ -93,5 +93,5 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<ChangedAbsenc
         })
         .await?;
     app.slots.invalidate(coach_id);
-    Ok(kept)
+    Ok(changed)
 }

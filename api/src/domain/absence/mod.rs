@@ -56,14 +56,14 @@ fn no_absence() -> Error {
 /// Locks an absence that the person may change, and its coach, until the transaction ends: neither
 /// can be changed, nor the coach booked.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Model)> {
-    let standing = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
-    let found = standing()
+    let present = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
+    let found = present()
         .one(&**txn)
         .await?
         .filter(|found| manages(person, found.coach_id))
         .ok_or_else(no_absence)?;
     let coach = lock_coach(txn, found.coach_id).await?;
-    let found = standing()
+    let found = present()
         .lock_exclusive()
         .one(&**txn)
         .await?

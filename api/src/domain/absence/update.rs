@@ -36,7 +36,7 @@ pub struct Update {
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<ChangedAbsence> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let kept = app
+    let changed = app
         .db
         .write(move |txn| {
             let (person, correlation_id, input) =
@@ -89,6 +89,6 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Changed
             })
         })
         .await?;
-    app.slots.invalidate(kept.absence.coach_id);
-    Ok(kept)
+    app.slots.invalidate(changed.absence.coach_id);
+    Ok(changed)
 }

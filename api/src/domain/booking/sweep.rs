@@ -30,7 +30,7 @@ pub async fn sweep(app: &App) -> Result<u64> {
         let found = due.len() as u64;
         for id in due {
             last = id;
-            match settle(app, id, now).await {
+            match apply_due(app, id, now).await {
                 Ok(did) => changed += u64::from(did),
                 // A booking that fails does not block the others.
                 Err(error) => {
@@ -89,7 +89,7 @@ fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Opt
     }
 }
 
-async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
+async fn apply_due(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let cause = Cause::system(Source::Sweeper, &format!("sweep-{id}"), now);
     let over_before = now - app.deadlines.completion_grace;
     app.db

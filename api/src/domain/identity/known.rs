@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::Result;
 
 /// The columns of an account that every request needs.
-pub(super) struct Known {
+pub(super) struct AccountSummary {
     pub(super) id: Uuid,
     pub(super) role: Role,
     pub(super) suspended_at: Option<DateTime<Utc>>,
@@ -29,7 +29,7 @@ type Row = (
     Option<Uuid>,
 );
 
-impl Known {
+impl AccountSummary {
     /// The account of a token, with the key of its coach profile.
     pub(super) async fn find(
         app: &App,
@@ -83,7 +83,7 @@ impl Known {
     }
 }
 
-impl From<user::Model> for Known {
+impl From<user::Model> for AccountSummary {
     fn from(user: user::Model) -> Self {
         let user::Model {
             id,

@@ -277,12 +277,12 @@ mod tests {
             rule(Weekday::Mon, 13, 24),
             rule(Weekday::Mon, 0, 12),
         ];
-        let kept: Vec<_> = stored(rules)
+        let rules_found: Vec<_> = stored(rules)
             .0
             .iter()
             .map(|rule| (rule.weekday, rule.from, rule.until))
             .collect();
-        assert_eq!(kept, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
+        assert_eq!(rules_found, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
     }
 
     #[test]
@@ -295,25 +295,25 @@ mod tests {
         let Err(crate::domain::Error::Invalid(found)) = check(Some(" "), Some(&weekly)) else {
             panic!("it is wrong")
         };
-        let told: Vec<_> = found
+        let violations: Vec<_> = found
             .iter()
             .map(|violation| (violation.field.join("."), violation.message.as_str()))
             .collect();
-        assert_eq!(told[0], ("name".to_owned(), "must not be empty"));
+        assert_eq!(violations[0], ("name".to_owned(), "must not be empty"));
         assert_eq!(
-            told[1],
+            violations[1],
             (
                 "weeklyHours".to_owned(),
                 "Tuesday: 09:00-12:00 and 11:00-13:00 overlap"
             )
         );
         assert!(
-            told[2]
+            violations[2]
                 .1
                 .starts_with("Wednesday: 09:00-09:00 must end after it starts"),
-            "{told:?}"
+            "{violations:?}"
         );
-        assert_eq!(told.len(), 3);
+        assert_eq!(violations.len(), 3);
     }
 
     #[test]

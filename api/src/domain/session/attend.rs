@@ -10,7 +10,7 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel};
 use serde_json::json;
 
 use super::follow::{EARLIEST_START, outcome};
-use super::read::Held;
+use super::read::SessionWithBooking;
 use super::{lock, no_session};
 use crate::app::App;
 use crate::db::Txn;
@@ -38,7 +38,11 @@ pub struct MarkAttendance {
 /// `NotFound` for anyone but its participants and staff, `Forbidden` for the client, `InvalidState`
 /// before the start and for a session whose booking is no longer active, `Stale` when it was
 /// changed since the caller read it.
-pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
+pub async fn mark_attendance(
+    app: &App,
+    caller: &Caller,
+    input: MarkAttendance,
+) -> Result<SessionWithBooking> {
     let mut problems = Problems::default();
     let is_given = input.coach.is_some() || input.client.is_some();
     problems.require(
@@ -76,7 +80,7 @@ pub async fn start(
     caller: &Caller,
     session_id: Uuid,
     version: Option<i64>,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     decide(app, caller, session_id, version, Action::Start).await
 }
 
@@ -90,10 +94,10 @@ pub async fn complete(
     caller: &Caller,
     session_id: Uuid,
     version: Option<i64>,
-) -> Result<Held> {
-    let held = decide(app, caller, session_id, version, Action::Complete).await?;
+) -> Result<SessionWithBooking> {
+    let found = decide(app, caller, session_id, version, Action::Complete).await?;
     app.metrics.booking("completed");
-    Ok(held)
+    Ok(found)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +113,7 @@ async fn decide(
     id: Uuid,
     version: Option<i64>,
     action: Action,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
     app.db
@@ -123,12 +127,12 @@ async fn decide(
                     &correlation_id,
                     now,
                 );
-                let held = match action {
+                let found = match action {
                     Action::Mark(input) => mark(txn, &cause, session, &booking, input).await?,
                     Action::Start => begin(txn, &cause, session, &booking).await?,
                     Action::Complete => end(txn, &cause, session, &booking).await?,
                 };
-                Ok(held)
+                Ok(found)
             })
         })
         .await
@@ -153,7 +157,7 @@ async fn mark(
     session: Model,
     booking: &Booking,
     input: MarkAttendance,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     require_begun(&session, booking, cause.now)?;
     let before = who_came(&session);
     let mut marked = session.clone();
@@ -165,10 +169,15 @@ async fn mark(
     let session = store(txn, session, marked, cause.now).await?;
     let facts = (before, who_came(&session));
     let booking = note(txn, cause, booking, Kind::AttendanceMarked, facts).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
-async fn begin(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
+async fn begin(
+    txn: &Txn,
+    cause: &Cause,
+    session: Model,
+    booking: &Booking,
+) -> Result<SessionWithBooking> {
     let is_ready =
         session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
     if !is_ready {
@@ -188,10 +197,15 @@ async fn begin(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> R
     let session = store(txn, session, begun, cause.now).await?;
     let after = json!({ "sessionStatus": session.status.to_value() });
     let booking = note(txn, cause, booking, Kind::SessionStarted, (before, after)).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
-async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
+async fn end(
+    txn: &Txn,
+    cause: &Cause,
+    session: Model,
+    booking: &Booking,
+) -> Result<SessionWithBooking> {
     require_begun(&session, booking, cause.now)?;
     if !matches!(session.status, Status::Upcoming | Status::InProgress) {
         return Err(refused(&session, "completed"));
@@ -202,7 +216,7 @@ async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Res
     // Before the booking, whose transition would set the booked end as the session's end.
     let session = store(txn, session, over, cause.now).await?;
     let booking = apply(txn, cause, booking, Event::Ended, None, |_| ()).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
 fn require_begun(session: &Model, booking: &Booking, now: DateTime<Utc>) -> Result<()> {

@@ -72,7 +72,7 @@ fn next(
     booking: BookingSnapshot,
     now: DateTime<Utc>,
 ) -> Option<Model> {
-    let wanted = match (
+    let target = match (
         booking.status,
         session.as_ref().map(|session| session.status),
     ) {
@@ -94,7 +94,7 @@ fn next(
     let mut session = session.unwrap_or_else(|| Model {
         id: entity::new_id(),
         booking_id,
-        status: wanted,
+        status: target,
         coach_attendance: Attendance::Unknown,
         client_attendance: Attendance::Unknown,
         started_at: None,
@@ -104,13 +104,13 @@ fn next(
         created_at: now,
         updated_at: now,
     });
-    session.status = wanted;
-    if wanted == At::Upcoming {
+    session.status = target;
+    if target == At::Upcoming {
         session.coach_attendance = Attendance::Unknown;
         session.client_attendance = Attendance::Unknown;
         (session.started_at, session.ended_at) = (None, None);
     }
-    if is_over(wanted) && session.ended_at.is_none() {
+    if is_over(target) && session.ended_at.is_none() {
         session.ended_at = Some(booking.ends_at);
     }
     Some(session)

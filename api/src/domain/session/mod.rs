@@ -7,7 +7,7 @@ mod read;
 
 pub use attend::{MarkAttendance, complete, mark_attendance, start};
 pub use rate::{Rate, rate};
-pub use read::{Held, SessionFilter, find_by_bookings, find_many, get, list};
+pub use read::{SessionFilter, SessionWithBooking, find_by_bookings, find_many, get, list};
 
 use entity::booking::Model as Booking;
 use entity::session::{Entity, Model};

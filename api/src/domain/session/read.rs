@@ -27,7 +27,7 @@ pub struct SessionFilter {
 
 /// A session with its booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct SessionWithBooking {
     pub session: Model,
     pub booking: Booking,
 }
@@ -43,7 +43,7 @@ pub async fn list(
     scope: Scope,
     filter: &SessionFilter,
     page: &PageInput,
-) -> Result<Page<Held>> {
+) -> Result<Page<SessionWithBooking>> {
     use booking::Column as B;
 
     let person = caller.require_person()?;
@@ -85,7 +85,7 @@ pub async fn list(
         let session = session.ok_or_else(|| {
             Error::internal("a list of sessions", "one is gone, and none ever goes")
         })?;
-        Ok(Held { session, booking })
+        Ok(SessionWithBooking { session, booking })
     })
 }
 
@@ -93,7 +93,7 @@ pub async fn list(
 ///
 /// # Errors
 /// `NotFound` when it does not exist or the caller may not see it.
-pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
+pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<SessionWithBooking> {
     let person = caller.require_person()?;
     let session = Entity::find_by_id(id)
         .one(app.db.read())
@@ -104,11 +104,15 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
         .await?;
     let booking = booking.ok_or_else(no_session)?;
     side(person, &booking).map_err(|_| no_session())?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
 /// Filters the sessions that the caller may see.
-pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Held>> {
+pub async fn find_many(
+    app: &App,
+    caller: &Caller,
+    ids: &[Uuid],
+) -> Result<Vec<SessionWithBooking>> {
     let sessions = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
         .all(app.db.read())
@@ -122,7 +126,7 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
     Ok(sessions
         .into_iter()
         .filter_map(|session| {
-            Some(Held {
+            Some(SessionWithBooking {
                 booking: bookings.remove(&session.booking_id)?,
                 session,
             })

@@ -72,11 +72,11 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         Some(id) => Some(moving(app, caller, id, &event_type).await?),
         None => None,
     };
-    let wanted = moving
+    let found = moving
         .as_ref()
         .map(|booking| booking.coach_id)
         .or(query.coach_id);
-    let (coach, is_suspended) = match wanted {
+    let (coach, is_suspended) = match found {
         Some(id) if id != owner.id => {
             let host = host(db, &event_type, id).await?;
             let is_suspended = is_suspended(db, &host).await?;

@@ -104,12 +104,12 @@ impl CalendarMutation {
     ) -> Result<ConnectCalendarPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            let wanted = ConnectCalendar {
+            let request = ConnectCalendar {
                 coach_id,
                 provider: input.provider,
                 redirect_to: input.redirect_to.0,
             };
-            apps::connect_calendar(app(ctx), caller(ctx), wanted).await
+            apps::connect_calendar(app(ctx), caller(ctx), request).await
         };
         ConnectCalendarPayload::new(done.await, Url)
     }
@@ -122,14 +122,14 @@ impl CalendarMutation {
     ) -> Result<ConnectAppleCalendarPayload> {
         let done = async {
             let (username, app_password) = (input.username.into(), input.app_password.into());
-            let wanted = Apple {
+            let request = Apple {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 username,
                 app_password,
             };
             read_back(
                 ctx,
-                apps::connect_apple_calendar(app(ctx), caller(ctx), wanted).await?,
+                apps::connect_apple_calendar(app(ctx), caller(ctx), request).await?,
             )
             .await
         };
@@ -144,13 +144,13 @@ impl CalendarMutation {
     ) -> Result<SetCalendarFeedsPayload> {
         let done = async {
             let urls = input.urls.into_iter().map(Into::into).collect();
-            let wanted = Feeds {
+            let request = Feeds {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 urls,
             };
             read_back(
                 ctx,
-                apps::set_calendar_feeds(app(ctx), caller(ctx), wanted).await?,
+                apps::set_calendar_feeds(app(ctx), caller(ctx), request).await?,
             )
             .await
         };

@@ -68,13 +68,13 @@ impl VideoMutation {
         #[graphql(desc = "Which app, and where to return to.")] input: ConnectVideoAppInput,
     ) -> Result<ConnectVideoAppPayload> {
         let done = async {
-            let wanted = ConnectVideo {
+            let request = ConnectVideo {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 app: input.app,
                 redirect_to: input.redirect_to.0,
                 redirect_on_error: input.redirect_on_error.map(|url| url.0),
             };
-            apps::connect_video_app(app(ctx), caller(ctx), wanted).await
+            apps::connect_video_app(app(ctx), caller(ctx), request).await
         };
         ConnectVideoAppPayload::new(done.await, Url)
     }

@@ -7,7 +7,7 @@ use entity::{Uuid, booking};
 
 use crate::domain::booking::shows_place;
 use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
-use crate::domain::session::Held;
+use crate::domain::session::SessionWithBooking;
 use crate::graphql::booking::Booking;
 use crate::graphql::coach::first_page_size;
 use crate::graphql::connection::{Connection, Preloaded, page};
@@ -41,8 +41,8 @@ impl Session {
         self.notes.nodes()
     }
 
-    pub(crate) fn of(held: Held) -> Self {
-        Self::new(held.session, held.booking)
+    pub(crate) fn of(found: SessionWithBooking) -> Self {
+        Self::new(found.session, found.booking)
     }
 }
 
