@@ -1,14 +1,14 @@
-//! The one door through which "now" enters.
+//! The only source of the current time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// Where instants come from: the machine, or a test that moves time by hand.
+/// Source of instants: the system clock, or a stopped clock for tests.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The system clock.
     #[default]
     System,
     /// A stopped clock.
@@ -16,7 +16,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The current instant, with millisecond precision: what is stored is what was compared.
+    /// The current instant, with millisecond precision: what is stored equals what was compared.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match self {
@@ -30,25 +30,22 @@ impl Clock {
     }
 }
 
-/// A clock that moves only when told to. Clones share the time.
+/// A clock that moves only by [`Self::advance`]. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct StoppedClock(Arc<AtomicI64>);
 
 impl StoppedClock {
-    /// A clock stopped at an instant.
     #[must_use]
     pub fn at(instant: DateTime<Utc>) -> Self {
         Self(Arc::new(AtomicI64::new(instant.timestamp_millis())))
     }
 
-    /// The instant it shows.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst))
             .expect("set from a valid instant")
     }
 
-    /// Moves it.
     pub fn advance(&self, by: TimeDelta) {
         self.0.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
     }

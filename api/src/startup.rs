@@ -1,4 +1,4 @@
-//! From settings to a running server.
+//! Builds a running server from its settings.
 
 mod observer;
 
@@ -25,10 +25,10 @@ use crate::vault::{self, Vault};
 /// Why the server could not start, for the operator.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Opens and migrates the database of the settings.
+/// Opens and migrates the configured database.
 ///
 /// # Errors
-/// When it cannot be reached or migrated.
+/// When the database cannot be reached or migrated.
 pub async fn open_database(config: &Config) -> Result<Db, Failure> {
     let connections = config.database.pool.unwrap_or_else(default_pool);
     let options = DbOptions {
@@ -47,16 +47,16 @@ pub async fn open_database(config: &Config) -> Result<Db, Failure> {
     Ok(db)
 }
 
-/// Readers enough to keep the processors busy while some wait for the disk.
+/// Enough readers to keep the processors busy while some wait for the disk.
 fn default_pool() -> u32 {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     u32::try_from(processors * 4).unwrap_or(16).clamp(8, 64)
 }
 
-/// The application over a database.
+/// Builds the application over a database.
 ///
 /// # Errors
-/// When who vouches for callers cannot be set up.
+/// When the identity provider cannot be set up.
 pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Failure> {
     let tokens = match &config.clerk {
         None => TokenVerifier::Local(LocalIssuer::open(&db).await?),
@@ -141,7 +141,7 @@ async fn open_vault(config: &Config, db: &Db) -> Result<Vault, Failure> {
     Ok(Vault::new(vault::development_key(db).await?))
 }
 
-/// Who speaks to Cal.com. Without a vault nobody does: there would be no place to keep a token.
+/// Builds the Cal.com client. Without a vault there is none: its tokens could not be stored.
 fn cal_com_client(
     config: &Config,
     vault: &Vault,
@@ -174,6 +174,6 @@ fn cal_com_client(
     };
     Ok(Some(cal_com::Client::new(
         settings,
-        Arc::new(observer::Told(Arc::clone(metrics))),
+        Arc::new(observer::MetricsObserver(Arc::clone(metrics))),
     )?))
 }

@@ -1,5 +1,5 @@
-//! Log lines: where they go and what they look like. Standard output belongs to commands' answers,
-//! so they go to standard error.
+//! Logging: format and destination. Standard output is for the results of commands, so logs go to
+//! standard error.
 
 use std::io::{IsTerminal as _, stderr};
 
@@ -9,10 +9,11 @@ use tracing_subscriber::util::TryInitError;
 
 use crate::config::{LogFormat, Logs};
 
-/// Dependencies that say at `info` what only their authors want to know.
-const QUIET: &str = "hyper=warn,sqlx=warn,sea_orm_migration=warn,rustls=warn,reqwest=warn";
+/// Dependencies whose `info` messages are of no use to operators.
+const DEFAULT_DIRECTIVES: &str =
+    "hyper=warn,sqlx=warn,sea_orm_migration=warn,rustls=warn,reqwest=warn";
 
-/// Sets up logging for the process, once. Panics are logged like everything else.
+/// Sets up logging for the process. Panics are logged too.
 ///
 /// # Errors
 /// When logging is set up already.
@@ -46,9 +47,9 @@ pub fn init(logs: &Logs) -> Result<(), TryInitError> {
     Ok(())
 }
 
-/// What was asked for comes last and wins.
+/// Configured directives come last and take precedence.
 fn filter(directives: &str) -> EnvFilter {
-    EnvFilter::new(format!("{QUIET},{directives}"))
+    EnvFilter::new(format!("{DEFAULT_DIRECTIVES},{directives}"))
 }
 
 #[cfg(test)]
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_wins_over_quiet() {
+    fn configured_directives_take_precedence() {
         let shown = filter("info,sqlx=debug").to_string();
         assert!(
             shown.contains("sqlx=debug") && !shown.contains("sqlx=warn"),

@@ -1,9 +1,8 @@
-//! What must not be readable in the database: provider tokens, secrets of webhooks, private notes.
+//! Encryption at rest for provider tokens, webhook secrets and private notes.
 //!
-//! Values are sealed with AES-256-GCM under a random nonce of 12 bytes. The table, the row and the
-//! column they stand in are authenticated with them: a sealed value that somebody copies to another
-//! place does not open there. Each value names its key, so that several keys can be in use while
-//! one replaces another.
+//! Values are sealed with AES-256-GCM under a random nonce of 12 bytes. Table, row and column are
+//! the associated data: a sealed value that is copied to another place does not open there. Each
+//! value names its key, so that several keys can be in use during a rotation.
 //!
 //! A sealed value is text: `v1.<key id>.<base64url of nonce, ciphertext and tag>`.
 
@@ -17,10 +16,10 @@ pub use keyring::{Key, Keyring, development_key};
 use ring::aead::{Aad, NONCE_LEN, Nonce};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// How sealed values begin.
+/// Prefix of sealed values.
 const VERSION: &str = "v1";
 
-/// Where a sealed value stands.
+/// The column and row of a sealed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     pub table: &'a str,
@@ -30,35 +29,34 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// What is authenticated. No part holds the separator: tables and columns are names of ours,
+    /// The associated data. No part contains the separator: tables and columns are names of ours,
     /// keys of rows are hexadecimal.
     fn bytes(&self) -> Vec<u8> {
         [self.table, self.row, self.column].join("\0").into_bytes()
     }
 }
 
-/// Why a value does not open. None of it says anything of the value.
+/// Why a value does not open. Contains nothing of the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// There are no keys at all.
+    /// No keys are configured.
     #[error("no encryption key is configured (ENCRYPTION_KEYS)")]
     Closed,
     /// Its key is not in the keyring.
     #[error("the encryption key `{0}` is not configured")]
     UnknownKey(String),
-    /// It was changed, or stands in another place than it was sealed for.
+    /// It was modified, or sealed for another place.
     #[error("a sealed value is not genuine")]
     NotGenuine,
 }
 
-/// Seals and opens values. Without keys it does neither.
+/// Seals and opens values; does neither without keys.
 #[derive(Debug, Default)]
 pub struct Vault {
     keyring: Option<Keyring>,
 }
 
 impl Vault {
-    /// A vault with keys.
     #[must_use]
     pub fn new(keyring: Keyring) -> Self {
         Self {
@@ -66,19 +64,19 @@ impl Vault {
         }
     }
 
-    /// Whether there are keys.
+    /// Whether keys are configured.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.keyring.is_some()
     }
 
-    /// The name of the key that seals.
+    /// Id of the key that seals.
     #[must_use]
     pub fn current_key(&self) -> Option<&str> {
         self.keyring.as_ref().map(|keyring| keyring.first().id())
     }
 
-    /// How values begin that are sealed under the key that seals now.
+    /// Prefix of values that are sealed under the current key.
     #[must_use]
     pub fn current_prefix(&self) -> Option<String> {
         self.current_key().map(|id| format!("{VERSION}.{id}."))
@@ -90,7 +88,8 @@ impl Vault {
     /// `Closed` without keys.
     pub fn seal(&self, place: Place<'_>, plain: &str) -> Result<String, VaultError> {
         let key = self.keyring.as_ref().ok_or(VaultError::Closed)?.first();
-        // Random, not counted: 2^32 values under one key keep the odds of a repetition below 2^-32.
+        // Random, not counted: up to 2^32 values per key, the probability of a repetition stays
+        // below 2^-32.
         let nonce: [u8; NONCE_LEN] = rand::random();
         let mut sealed = plain.as_bytes().to_vec();
         key.cipher()
@@ -108,7 +107,7 @@ impl Vault {
         ))
     }
 
-    /// What was sealed for a place.
+    /// Opens a value that was sealed for a place.
     ///
     /// # Errors
     /// See [`VaultError`].
@@ -139,8 +138,7 @@ impl Vault {
             .map_err(|_| VaultError::NotGenuine)
     }
 
-    /// Whether a sealed value opens; if so, whether it is under the key that seals now. What is in
-    /// it is not given out.
+    /// Opens a value and discards it; returns whether it is under the current key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -151,7 +149,7 @@ impl Vault {
             .is_some_and(|prefix| sealed.starts_with(&prefix)))
     }
 
-    /// The same value under the first key; `None` when it is under it already.
+    /// Reseals a value under the first key; `None` when it is under it already.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -167,7 +165,7 @@ impl Vault {
     }
 }
 
-/// The form in which the key of a row is authenticated.
+/// The associated-data form of a row's key.
 #[must_use]
 pub fn row_key(id: entity::Uuid) -> String {
     id.simple().to_string()

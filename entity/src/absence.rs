@@ -1,4 +1,4 @@
-//! Days on which a coach is away.
+//! Absences: days on which a coach cannot be booked.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -46,24 +46,25 @@ pub struct Model {
     pub coach_id: Uuid,
     /// In the coach's zone.
     pub first_day: Date,
-    /// In the coach's zone, and a part of it.
+    /// In the coach's zone, inclusive.
     pub last_day: Date,
     pub reason: Reason,
     /// For the coach.
     pub note: Option<String>,
-    /// Its id where the coach's time is kept, if it has one there.
+    /// Its id at the remote scheduler, if it has one there.
     pub external_id: Option<String>,
-    /// The days that are closed for it where the coach's time is kept, as was last told there.
+    /// First day of the absence as last pushed to the remote scheduler.
     pub told_first_day: Option<Date>,
     /// See `told_first_day`.
     pub told_last_day: Option<Date>,
-    /// How it stands where the coach's time is kept; none when that is here.
+    /// State of the push to the remote scheduler; null with the built-in one.
     pub state: Option<State>,
-    /// For the coach: why it is not there.
+    /// For the coach: why the push failed.
     pub message: Option<String>,
     /// When both sides last said the same.
     pub synced_at: Option<DateTimeUtc>,
-    /// It is taken back, and waits until that is known where the coach's time is kept.
+    /// When it was removed here; the row stays until the remote scheduler has confirmed the
+    /// removal.
     pub removed_at: Option<DateTimeUtc>,
     pub version: i64,
     pub created_at: DateTimeUtc,
@@ -75,7 +76,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-// Why somebody is away is nobody else's business.
+// Redacts the note, which is private.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("absence::Model")
@@ -91,7 +92,7 @@ impl std::fmt::Debug for Model {
 }
 
 impl Entity {
-    /// Absences of these coaches that were not taken back and are not over on that day.
+    /// Absences of these coaches that are not removed and end on that day or later.
     pub fn find_from(coach_ids: &[Uuid], day: Date) -> Select<Self> {
         Self::find()
             .filter(Column::CoachId.is_in(coach_ids.iter().copied()))

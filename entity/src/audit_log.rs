@@ -1,4 +1,4 @@
-//! What staff and the system did that is not a booking's history.
+//! Actions of staff and the system outside of booking histories.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,7 +10,7 @@ pub struct Model {
     pub actor_id: Option<Uuid>,
     /// For example `job.replay`.
     pub action: String,
-    /// Global id of what it was done to.
+    /// Global id of the object of the action.
     pub subject: String,
     pub detail: Option<Json>,
     pub correlation_id: String,

@@ -1,4 +1,4 @@
-//! One client, one event type, one time. Moving it keeps its identity.
+//! A booking: one client, one event type, one time. It keeps its identity when it is moved.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{FromJsonQueryResult, QueryFilter};
@@ -53,7 +53,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The states in which the time is taken: bookings in them may not overlap.
+    /// States that take the time: bookings in them may not overlap.
     pub const ACTIVE: [Status; 5] = [
         Self::Initiated,
         Self::Scheduled,
@@ -62,7 +62,7 @@ impl Status {
         Self::Confirmed,
     ];
 
-    /// Whether the time is taken.
+    /// Whether the booking takes its time.
     #[must_use]
     pub fn is_active(self) -> bool {
         Self::ACTIVE.contains(&self)
@@ -106,7 +106,7 @@ pub enum Conflict {
     SecondVerification,
 }
 
-/// The answer to one question, with the question as it was asked.
+/// The answer to one question, with the question's text at that time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub key: String,
@@ -134,16 +134,16 @@ pub struct Model {
     /// Short code for people and support.
     pub reference: String,
     pub coach_id: Uuid,
-    /// None while nobody has signed up with the address it was made for.
+    /// Null while nobody has signed up with the address it was made for.
     pub client_id: Option<Uuid>,
     pub event_type_id: Uuid,
     pub kind: Kind,
     pub status: Status,
-    /// Grows by one with each change; every change compares it.
+    /// Incremented by every change, which compares it first (optimistic locking).
     pub version: i64,
     pub starts_at: DateTimeUtc,
     pub ends_at: DateTimeUtc,
-    /// Start less the buffer: what may not overlap for the coach.
+    /// Start minus the buffer: may not overlap for the coach.
     pub busy_from: DateTimeUtc,
     /// End plus the buffer.
     pub busy_until: DateTimeUtc,
@@ -156,23 +156,23 @@ pub struct Model {
     pub client_email: Option<String>,
     pub price_minor: i64,
     pub currency: String,
-    /// The policy as it was when booked.
+    /// The policy at the time of booking.
     pub policy: Policy,
     pub location_kind: LocationKind,
     pub location_value: Option<String>,
-    /// Link to the meeting; only for those who take part.
+    /// Link to the meeting; visible to the participants only.
     pub join_url: Option<String>,
     pub answers: Answers,
     pub guests: Guests,
     pub approval: Approval,
-    /// Until when it must be paid.
+    /// Payment deadline.
     pub payment_deadline: Option<DateTimeUtc>,
     /// Who owned the coach's time when it was made.
     pub scheduler: Scheduler,
     pub conflict: Option<Conflict>,
-    /// The booking that this one turned out to be a second record of.
+    /// The booking that this one is a duplicate of.
     pub merged_into: Option<Uuid>,
-    /// Names all bookings of one chain of moves at the provider.
+    /// Identifies all bookings of one chain of moves at the provider.
     pub lineage_key: Option<String>,
     pub cancellation_reason: Option<String>,
     pub canceled_at: Option<DateTimeUtc>,
@@ -188,12 +188,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// Bookings that are not second records of others.
+    /// Bookings that are not duplicates of others.
     pub fn find_real() -> Select<Self> {
         Self::find().filter(Column::MergedInto.is_null())
     }
 
-    /// Bookings that take a coach's time in a stretch.
+    /// Bookings that take a coach's time in an interval.
     pub fn find_busy(coach_id: Uuid, from: DateTimeUtc, until: DateTimeUtc) -> Select<Self> {
         Self::find()
             .filter(Column::CoachId.eq(coach_id))

@@ -1,4 +1,4 @@
-//! One immutable line of a booking's history. The database refuses to change or delete it.
+//! An immutable entry of a booking's history. The database refuses to change or delete it.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -118,7 +118,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "booking_event")]
 pub struct Model {
-    /// Position in the stream of all events: grows with each commit, never reused.
+    /// Position in the stream of all events: increases with each commit, never reused.
     #[sea_orm(primary_key)]
     pub seq: i64,
     pub booking_id: Uuid,
@@ -130,13 +130,13 @@ pub struct Model {
     pub actor_id: Option<Uuid>,
     pub source: Source,
     pub correlation_id: String,
-    /// The booking's version after it.
+    /// The booking's version after the event.
     pub version: i64,
     pub status_before: Option<Status>,
     pub status_after: Status,
-    /// What changed, as it was.
+    /// Changed fields, old values.
     pub before: Option<Json>,
-    /// What changed, as it is.
+    /// Changed fields, new values.
     pub after: Option<Json>,
     /// As given by the actor.
     pub reason: Option<String>,

@@ -1,4 +1,4 @@
-//! The public profile of a person who gives sessions.
+//! The public profile of a coach.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -71,7 +71,7 @@ impl Scheduler {
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The account; none for a coach imported from a provider who has not signed up yet.
+    /// The account; null for a coach imported from a provider who has not signed up yet.
     pub user_id: Option<Uuid>,
     /// Part of the public address, unique.
     pub handle: String,
@@ -86,9 +86,9 @@ pub struct Model {
     /// Whether the directory shows the profile.
     pub listed: bool,
     pub accepts_bookings: bool,
-    /// Hours of event types that name no schedule of their own.
+    /// Schedule of event types without one of their own.
     pub default_schedule_id: Option<Uuid>,
-    /// Grows with each change.
+    /// Incremented by each change.
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! A field of work of a coach.
+//! A specialty of a coach.
 
 use sea_orm::entity::prelude::*;
 

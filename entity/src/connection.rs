@@ -1,4 +1,4 @@
-//! A coach's link to an account at a provider.
+//! A connection of a coach to an account at a provider.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -82,38 +82,37 @@ pub struct Model {
     pub external_username: Option<String>,
     pub health: Health,
     pub kind: Kind,
-    /// Sealed. The key itself for [`Kind::ApiKey`].
+    /// Sealed. The API key itself for [`Kind::ApiKey`].
     pub access_token: Option<String>,
     /// Sealed.
     pub refresh_token: Option<String>,
-    /// None when it does not end by itself.
+    /// Null when it does not expire.
     pub access_expires_at: Option<DateTimeUtc>,
     pub refresh_expires_at: Option<DateTimeUtc>,
-    /// Grows with each new pair of tokens, so that whoever holds an old one can tell.
+    /// Incremented with each new pair of tokens, so that a holder of an old one can detect it.
     pub token_version: i64,
-    /// Who is getting a new pair at the moment; nobody else may until `leased_until`.
+    /// The holder of the refresh lease; exclusive until `leased_until`.
     pub lease: Option<Uuid>,
     pub leased_until: Option<DateTimeUtc>,
     pub health_reason: Option<HealthReason>,
     pub broken_since: Option<DateTimeUtc>,
-    /// Refusals in a row of the stored credential.
+    /// Consecutive refusals of the stored credential.
     pub failures: i32,
-    /// No earlier attempt to get a new pair after a failure.
+    /// Earliest next refresh after a failure.
     pub retry_at: Option<DateTimeUtc>,
     /// When the provider last accepted the credential.
     pub last_ok_at: Option<DateTimeUtc>,
-    /// Everything that changed at the provider before this is known here, but for what was passed
-    /// over.
+    /// All changes at the provider before this have been read, except the skipped ones.
     pub sync_cursor: Option<DateTimeUtc>,
-    /// Readings in a row of what has changed in which something could not be taken in; counted as
-    /// far as it matters.
+    /// Consecutive reads of the changes in which something could not be applied; counted up to the
+    /// limit only.
     pub sync_failures: i32,
-    /// Of what changed at the provider from here on, until `passed_over_until`, something was
-    /// passed over and is still to be tried again.
+    /// Start of the interval of changes at the provider that were skipped and are to be retried; it
+    /// ends at `passed_over_until`.
     pub passed_over_from: Option<DateTimeUtc>,
     /// Set together with `passed_over_from`.
     pub passed_over_until: Option<DateTimeUtc>,
-    /// When its health was last looked at by itself.
+    /// When its health was last checked.
     pub checked_at: Option<DateTimeUtc>,
     pub disconnected_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
@@ -125,8 +124,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-// The sealed texts are no secrets, but nothing is gained by showing them either; nor by showing the
-// address.
+// Redacts the sealed texts, which are of no use in logs, and the address.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("connection::Model")
@@ -142,7 +140,7 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Whether we may act through it: a credential is there, and nobody has taken it away.
+    /// Whether the connection is usable: it has a credential that was not revoked.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.kind != Kind::Observed && self.disconnected_at.is_none()
@@ -150,7 +148,7 @@ impl Model {
 }
 
 impl Entity {
-    /// Connections through which we may act.
+    /// Usable connections.
     pub fn find_live(provider: &str) -> Select<Self> {
         Self::find()
             .filter(Column::Provider.eq(provider))

@@ -1,4 +1,4 @@
-//! Something that can be booked with a coach.
+//! An event type: what can be booked with a coach.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{FromJsonQueryResult, QueryFilter};
@@ -79,7 +79,7 @@ pub enum WindowKind {
     Unlimited,
 }
 
-/// All lengths on offer, in minutes, ascending, the default among them.
+/// All lengths on offer, in minutes, ascending, including the default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct Lengths(pub Vec<i32>);
@@ -129,13 +129,13 @@ pub struct PolicyTier {
     pub refund_percent: i32,
 }
 
-/// What cancelling gives back: the tier with the most hours that still fits counts, none means
-/// nothing is given back.
+/// The refund of a cancellation: the tier with the most hours that are still left applies; without
+/// one nothing is refunded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Policy {
     /// Descending by `hours_before`.
     pub tiers: Vec<PolicyTier>,
-    /// How often a client may move a booking; none means without limit.
+    /// How often a client may move a booking; null means without limit.
     pub max_moves: Option<i32>,
 }
 
@@ -144,7 +144,7 @@ pub struct Policy {
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The coach whose offer it is; further hosts are in `event_type_host`.
+    /// The coach who owns it; further hosts are in `event_type_host`.
     pub coach_id: Uuid,
     /// Unique per coach.
     pub slug: String,
@@ -163,27 +163,27 @@ pub struct Model {
     pub buffer_before_minutes: i32,
     pub buffer_after_minutes: i32,
     pub minimum_notice_minutes: i32,
-    /// Distance of starts; none means the length.
+    /// Distance between starts; null means the length.
     pub slot_interval_minutes: Option<i32>,
     pub window_kind: WindowKind,
     pub window_days: Option<i32>,
     pub window_from: Option<Date>,
     pub window_until: Option<Date>,
     pub location_kind: LocationKind,
-    /// Link, address or number; none where the system makes it.
+    /// Link, address or number; null where the system creates it.
     pub location_value: Option<String>,
     pub questions: Questions,
     pub policy: Policy,
     /// Whether the coach accepts each booking by hand.
     pub requires_approval: bool,
-    /// Most clients in one slot.
+    /// Maximum number of clients per slot.
     pub seats: i32,
-    /// Hours of this type; none means the coach's default schedule.
+    /// Schedule of this type; null means the coach's default schedule.
     pub schedule_id: Option<Uuid>,
-    /// Where the type was imported from or is kept in step with.
+    /// The provider it was imported from or is synchronised with.
     pub provider: Option<String>,
     pub provider_event_type_id: Option<String>,
-    /// Grows with each change.
+    /// Incremented by each change.
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
@@ -195,12 +195,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// What anyone may see of a coach's offers.
+    /// Event types that anyone may see.
     pub fn find_public() -> Select<Self> {
         Self::find().filter(Column::Visibility.eq(Visibility::Public))
     }
 
-    /// The type that a provider knows under this id.
+    /// The type with this id at a provider.
     pub fn find_by_provider_id(provider: &str, id: &str) -> Select<Self> {
         Self::find()
             .filter(Column::Provider.eq(provider))

@@ -1,4 +1,4 @@
-//! A coach who may give the sessions of an event type.
+//! A host of an event type.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,7 +9,7 @@ pub struct Model {
     pub event_type_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub coach_id: Uuid,
-    /// Order in which hosts are shown; the first is the owner.
+    /// Display order of the hosts; the first is the owner.
     pub position: i32,
 }
 

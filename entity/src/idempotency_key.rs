@@ -1,4 +1,4 @@
-//! The answer that a key has already had.
+//! A used idempotency key and its result.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the input, hexadecimal: the same key with another input is refused.
     pub request_hash: String,
-    /// What the mutation changed: the answer is read from it again.
+    /// The object that the mutation changed: a repeat reads its result from it.
     pub subject_id: Uuid,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,

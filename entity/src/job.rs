@@ -1,4 +1,4 @@
-//! Work that happens later. Finished work is deleted; what it did is in the history of what it
+//! Background jobs. Finished jobs are deleted; their effects are in the history of what they
 //! changed.
 
 use sea_orm::entity::prelude::*;
@@ -28,7 +28,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub kind: String,
-    /// Id of what it is about.
+    /// Id of the object the job is about.
     pub subject_id: Uuid,
     /// A new job replaces the waiting one with the same key.
     pub dedupe_key: Option<String>,
@@ -36,8 +36,8 @@ pub struct Model {
     pub run_at: DateTimeUtc,
     pub attempts: i32,
     pub leased_until: Option<DateTimeUtc>,
-    /// Names the lease, so that a worker that was too slow cannot finish what another has taken
-    /// over.
+    /// Identifies the lease, so that a worker whose lease has expired cannot finish the job of
+    /// another.
     pub lease: Option<Uuid>,
     pub last_error: Option<String>,
     pub correlation_id: String,

@@ -1,12 +1,11 @@
-//! The tables: one file per table, types and scoped finders, no other logic.
+//! The tables: one file per table, with types and scoped finders, no other logic.
 //!
-//! Enums are stored as text under the name a client sees: one word per concept in SQL, Rust,
-//! GraphQL and logs. That is why they derive the GraphQL enum here instead of being written down
-//! twice.
+//! Enums are stored as text under their GraphQL names: one name per concept in SQL, Rust, GraphQL
+//! and logs. So they derive the GraphQL enum here.
 //!
-//! Instants are UTC with millisecond precision. SQLite keeps them as RFC 3339 text, always written
+//! Instants are UTC with millisecond precision. SQLite stores them as RFC 3339 text, always written
 //! by the same encoder with the offset `+00:00`, so that comparing the text compares the instants.
-//! "Now" never comes from a database: it is an argument.
+//! The current time never comes from a database: it is an argument.
 
 pub mod absence;
 pub mod audit_log;
@@ -38,7 +37,7 @@ pub mod worker_beat;
 
 pub use sea_orm::entity::prelude::{Date, DateTimeUtc, Json, Uuid};
 
-/// A new primary key. Version 7 sorts by the time it was made, so indexes grow at their end.
+/// A new primary key. Version 7 sorts by creation time, so indexes grow at their end.
 #[must_use]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()

@@ -1,4 +1,4 @@
-//! Something written on a session.
+//! A note on a session.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryFilter};
@@ -31,7 +31,7 @@ pub struct Model {
     pub visibility: Visibility,
     /// Markdown; sealed when there is a `body_key`.
     pub body: String,
-    /// The name of the key under which the body is sealed; none when it is plain text.
+    /// Id of the key that sealed the body; null when it is plain text.
     pub body_key: Option<String>,
     pub version: i64,
     pub created_at: DateTimeUtc,
@@ -44,7 +44,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// Notes that a person who takes part in the session may read: their own and the shared ones.
+    /// Notes that a participant of the session may read: their own and the shared ones.
     pub fn find_readable_by(user_id: Uuid) -> Select<Self> {
         Self::find().filter(
             Condition::any()

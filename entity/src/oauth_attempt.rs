@@ -1,26 +1,26 @@
-//! A coach on their way to a provider and back, to give their consent.
+//! An OAuth authorisation in progress.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "oauth_attempt")]
 pub struct Model {
-    /// SHA-256 of the `state` that the provider gives back, in hexadecimal. Whoever reads the table
-    /// cannot come back in its place.
+    /// SHA-256 of the `state` parameter, in hexadecimal: a reader of the table cannot forge the
+    /// callback.
     #[sea_orm(primary_key, auto_increment = false)]
     pub state_hash: String,
-    /// Who set out.
+    /// The person who started it.
     pub user_id: Uuid,
-    /// For which coach.
+    /// The coach it is for.
     pub coach_id: Uuid,
     /// For example `calcom`.
     pub provider: String,
-    /// Sealed proof that whoever redeems the code also asked for it (PKCE).
+    /// Sealed PKCE verifier.
     pub verifier: String,
-    /// Where the browser goes in the end.
+    /// Where the browser is redirected in the end.
     pub redirect_to: String,
     pub expires_at: DateTimeUtc,
-    /// Coming back works once.
+    /// The callback works once.
     pub used_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
 }

@@ -1,4 +1,4 @@
-//! Money for a booking.
+//! A payment for a booking.
 
 use sea_orm::entity::prelude::*;
 
@@ -41,7 +41,7 @@ pub struct Model {
     pub amount_minor: i64,
     pub refunded_minor: i64,
     pub currency: String,
-    /// None while no provider is connected: recorded by hand.
+    /// Null for payments recorded by hand.
     pub provider: Option<String>,
     pub provider_payment_id: Option<String>,
     pub paid_at: Option<DateTimeUtc>,

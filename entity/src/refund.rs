@@ -1,4 +1,4 @@
-//! Money given back.
+//! A refund of a payment.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Weekly hours of a coach.
+//! A schedule: weekly hours of a coach.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{FromJsonQueryResult, QueryFilter};
@@ -30,7 +30,7 @@ pub struct Model {
     /// IANA zone the hours are in.
     pub time_zone: String,
     pub weekly: Weekly,
-    /// Grows with each change, also of its overrides.
+    /// Incremented by each change, also of its overrides.
     pub version: i64,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

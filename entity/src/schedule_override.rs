@@ -1,11 +1,10 @@
-//! Other hours on one date.
+//! Hours of a single date, in place of the weekly ones.
 
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Wall-clock hours of one day: minutes from and until (at most 1440). None at all means the day is
-/// off.
+/// Wall-clock hours of one day: minutes from and until (at most 1440). Empty: closed that day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct DayHours(pub Vec<(u16, u16)>);

@@ -1,12 +1,12 @@
-//! What was asked of a scheduler about a booking. The row is written before the request leaves, so
-//! that a lost answer is looked for and a time that nobody wants any more is given back.
+//! A request to a remote scheduler about a booking. The row is committed before the call, so that a
+//! lost response is looked up and an unwanted slot is released.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
 use crate::booking_event::{ActorKind, Source};
 
-/// What was asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -14,15 +14,15 @@ use crate::booking_event::{ActorKind, Source};
     rename_all = "SCREAMING_SNAKE_CASE"
 )]
 pub enum Kind {
-    /// A new booking.
+    /// Creates a booking.
     Book,
-    /// Another time for a booking.
+    /// Moves a booking to another time.
     Move,
-    /// The end of a second record that one request has left behind at the scheduler.
+    /// Cancels a duplicate that one request has created at the scheduler.
     Undo,
 }
 
-/// What came of it.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -32,45 +32,44 @@ pub enum Kind {
 pub enum Status {
     /// Not known yet.
     Open,
-    /// The scheduler has done it.
+    /// The scheduler has carried it out.
     Accepted,
-    /// The scheduler has said no.
+    /// The scheduler has refused it.
     Refused,
-    /// It was given up, and nothing of it is left at the scheduler.
+    /// It was abandoned, and has no effect at the scheduler.
     Undone,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "scheduler_request")]
 pub struct Model {
-    /// Goes along with the request, so that what came of it can be recognised. Random: it cannot be
-    /// guessed by somebody else.
+    /// Sent with the request, so that its effect can be recognised. Random: it cannot be guessed.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub booking_id: Uuid,
     pub kind: Kind,
     pub status: Status,
-    /// The start that is asked for.
+    /// The requested start.
     pub starts_at: DateTimeUtc,
-    /// The scheduler's uid that came of it; for `Undo` the one to be ended.
+    /// The scheduler's uid of the result; for `Undo` the one to cancel.
     pub uid: Option<String>,
-    /// The uid that is moved.
+    /// The uid to move.
     pub from_uid: Option<String>,
-    /// Keeps the new time of a move until the outcome is known.
+    /// Reserves the new time of a move until the outcome is known.
     pub hold_id: Option<Uuid>,
-    /// As given by whoever asked.
+    /// As given by the person.
     pub reason: Option<String>,
-    /// Why the scheduler said no.
+    /// Why the scheduler refused.
     pub refusal: Option<String>,
     pub actor_kind: ActorKind,
     pub actor_id: Option<Uuid>,
     pub source: Source,
     pub correlation_id: String,
-    /// How often it was sent.
+    /// Number of calls.
     pub attempts: i32,
-    /// When it was last sent, unless it certainly had no effect.
+    /// When the last call started, unless it certainly had no effect.
     pub sent_at: Option<DateTimeUtc>,
-    /// Somebody is at it until then.
+    /// Lease: one process at a time runs the request.
     pub leased_until: Option<DateTimeUtc>,
     pub lease: Option<Uuid>,
     pub created_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! The meeting that a confirmed booking leads to.
+//! A session: the meeting of a confirmed booking.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -56,7 +56,7 @@ pub struct Model {
     pub client_attendance: Attendance,
     /// When it really began.
     pub started_at: Option<DateTimeUtc>,
-    /// When it really ended.
+    /// The actual end.
     pub ended_at: Option<DateTimeUtc>,
     /// The client's rating, 1 to 5.
     pub rating: Option<i32>,

@@ -1,5 +1,4 @@
-//! A value that the installation made for itself and must keep, for example the key of its local
-//! tokens.
+//! A value that the installation generated and must keep, for example the key of its local tokens.
 
 use sea_orm::entity::prelude::*;
 

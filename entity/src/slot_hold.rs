@@ -1,4 +1,4 @@
-//! A slot kept for one client until an instant.
+//! A slot reserved for one client until an instant.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
@@ -16,7 +16,7 @@ pub struct Model {
     pub user_id: Uuid,
     pub starts_at: DateTimeUtc,
     pub ends_at: DateTimeUtc,
-    /// Start less the buffer.
+    /// Start minus the buffer.
     pub busy_from: DateTimeUtc,
     /// End plus the buffer.
     pub busy_until: DateTimeUtc,
@@ -30,7 +30,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// Holds on a coach's time that have not expired and touch the stretch.
+    /// Unexpired holds on a coach's time that overlap the interval.
     pub fn find_live(
         coach_id: Uuid,
         from: DateTimeUtc,
@@ -44,8 +44,8 @@ impl Entity {
             .filter(Column::ExpiresAt.gt(now))
     }
 
-    /// Keys of those that keep the new time of a booking while its scheduler is asked to move it.
-    /// They belong to the move: it alone ends them.
+    /// Ids of holds that reserve the new time of a booking while its scheduler is asked to move it.
+    /// Only the move may delete them.
     pub fn of_moves() -> SelectStatement {
         use scheduler_request::{Column as R, Status};
 

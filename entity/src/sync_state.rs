@@ -1,9 +1,9 @@
-//! How an object of ours stands to its like in a calendar elsewhere.
+//! Synchronisation state of one of our objects with its counterpart at a remote scheduler.
 
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
-/// What is kept in step.
+/// The kind of a synchronised object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(
     rs_type = "String",
@@ -44,16 +44,16 @@ pub struct Model {
     pub coach_id: Uuid,
     /// For example `calcom`.
     pub provider: String,
-    /// Its id there; none until it is there.
+    /// Its id there; null until it exists there.
     pub external_id: Option<String>,
     pub state: State,
     /// For the coach: why it failed, or what was changed without them.
     pub message: Option<String>,
-    /// A fingerprint of what it was there when both sides last said the same.
+    /// A fingerprint of the remote object when both sides were last equal.
     pub theirs: Option<String>,
     /// The object's own version at that time.
     pub version: i64,
-    /// When the other side was last read.
+    /// When the remote object was last read.
     pub looked_at: Option<DateTimeUtc>,
     /// When both sides last said the same.
     pub synced_at: Option<DateTimeUtc>,
@@ -66,7 +66,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// What of one kind is kept in step for a coach.
+    /// Objects of one kind that are synchronised for a coach.
     pub fn find_by_coach(coach_id: Uuid, subject: Subject) -> Select<Self> {
         Self::find()
             .filter(Column::CoachId.eq(coach_id))

@@ -1,4 +1,4 @@
-//! A person with an account, created when their first valid token is seen.
+//! An account, created with the first valid token of a person.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryFilter};
@@ -39,7 +39,8 @@ pub struct Model {
     /// IANA name.
     pub time_zone: String,
     pub role: Role,
-    /// A suspended person can sign in but neither read nor change anything of their own.
+    /// When it was suspended: the person can sign in but neither read nor change anything of their
+    /// own.
     pub suspended_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

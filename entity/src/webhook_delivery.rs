@@ -1,4 +1,4 @@
-//! One signed request that a provider sent, exactly as it came.
+//! A signed webhook request, stored byte for byte.
 
 use sea_orm::entity::prelude::*;
 

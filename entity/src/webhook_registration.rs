@@ -1,4 +1,4 @@
-//! A webhook that we have had a provider send us.
+//! A webhook that we have registered at a provider.
 
 use sea_orm::FromJsonQueryResult;
 use sea_orm::entity::prelude::*;
@@ -23,7 +23,7 @@ pub enum Scope {
     EventType,
 }
 
-/// Names of the events to be told of, as the provider calls them.
+/// Names of the subscribed events, in the provider's spelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Triggers(pub Vec<String>);
 
@@ -32,22 +32,22 @@ pub struct Triggers(pub Vec<String>);
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Through which connection it was made; none for the platform's own.
+    /// The connection it was created through; null for the platform's own.
     pub connection_id: Option<Uuid>,
     /// For example `calcom`.
     pub provider: String,
     pub scope: Scope,
-    /// Its id at the provider; none until the provider has answered.
+    /// Its id at the provider; null until the provider has answered.
     pub external_id: Option<String>,
-    /// Where the provider sends to.
+    /// Our address that the provider calls.
     pub url: String,
-    /// Sealed: what the provider signs with.
+    /// Sealed signing secret.
     pub secret: String,
-    /// Sealed: what it signed with before, good until `previous_valid_until`.
+    /// Sealed previous signing secret, accepted until `previous_valid_until`.
     pub previous_secret: Option<String>,
     pub previous_valid_until: Option<DateTimeUtc>,
     pub triggers: Triggers,
-    /// When it was last seen to be there as it should be.
+    /// When it was last verified at the provider.
     pub checked_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! A sign of life of a worker process.
+//! Heartbeat of a worker process.
 
 use sea_orm::entity::prelude::*;
 

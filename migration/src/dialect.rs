@@ -1,4 +1,4 @@
-//! The few words in which the two databases differ.
+//! SQL dialects: type names that differ between SQLite and PostgreSQL.
 
 use sea_orm_migration::prelude::{DbErr, SchemaManager};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
@@ -20,7 +20,7 @@ const TYPES: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// The template in the words of the database.
+/// Replaces the placeholders of a template for a database.
 pub(crate) fn translate(template: &str, backend: DbBackend) -> String {
     let sqlite = backend == DbBackend::Sqlite;
     let text = TYPES.iter().fold(
@@ -37,7 +37,7 @@ pub(crate) fn translate(template: &str, backend: DbBackend) -> String {
         )
 }
 
-/// Runs the statements of a template, which are separated by lines that hold only `;;`.
+/// Runs the statements of a template, which are separated by lines that contain only `;;`.
 pub(crate) async fn run(manager: &SchemaManager<'_>, template: &str) -> Result<(), DbErr> {
     let sql = translate(template, manager.get_database_backend());
     for statement in sql

@@ -1,11 +1,11 @@
-//! How the tables come to be. The same migrations run on SQLite and on PostgreSQL, up and down.
+//! Schema migrations, up and down, for SQLite and PostgreSQL.
 //!
-//! Tables are written once, as SQL, with the names of types that differ in braces (see
-//! [`dialect`]). What the two databases cannot say in the same words, that bookings may not overlap
-//! and that history may not change, stands in a file for each.
+//! Tables are written once, as SQL, with the type names that differ in braces (see [`dialect`]).
+//! Constraints that the two databases express differently (no overlapping bookings, immutable
+//! history) are in one file per database.
 //!
-//! Later changes expand first and contract in a later release: a running older binary must keep
-//! working while a newer one migrates.
+//! Changes expand first and contract in a later release: a running older binary must keep working
+//! while a newer one migrates.
 
 use sea_orm_migration::prelude::{MigrationTrait, async_trait};
 pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};

@@ -1,4 +1,4 @@
-//! Who else is invited to a booking.
+//! Guests of a booking.
 
 use sea_orm_migration::prelude::*;
 

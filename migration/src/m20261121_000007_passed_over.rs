@@ -1,4 +1,4 @@
-//! What the readings of a calendar could not take in, and have passed over.
+//! Changes at a provider that could not be applied and were skipped.
 
 use sea_orm_migration::prelude::*;
 
@@ -12,7 +12,7 @@ impl MigrationName for Migration {
     }
 }
 
-/// What is added to connections, in the order in which it may be dropped.
+/// Columns added to connections, in drop order.
 const COLUMNS: [(&str, &str); 3] = [
     ("passed_over_until", "{instant}"),
     ("passed_over_from", "{instant}"),

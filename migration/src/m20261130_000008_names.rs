@@ -1,4 +1,4 @@
-//! The field's names for a table, for kinds of work and for what schedulers have said.
+//! Renames a table, kinds of jobs and kinds of stored facts.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectionTrait, Statement, Value};
@@ -14,14 +14,14 @@ impl MigrationName for Migration {
     }
 }
 
-/// Kinds of jobs, before and after.
+/// Kinds of jobs, old and new.
 const JOBS: [(&str, &str); 3] = [
     ("see_to_request", "run_scheduler_request"),
     ("align_booking", "push_booking"),
     ("project_delivery", "process_delivery"),
 ];
 
-/// Kinds of facts, before and after. Of the last one an address follows.
+/// Kinds of facts, old and new. The last one is a prefix: an address follows.
 const FACTS: [(&str, &str); 10] = [
     ("BOOKING_CREATED", "CREATED"),
     ("BOOKING_REQUESTED", "REQUESTED"),
@@ -50,7 +50,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A renaming of two names, in the direction in which it is to be done.
+/// A pair of names, in the direction of the migration.
 type Pair = (&'static str, &'static str);
 
 async fn rename_table(manager: &SchemaManager<'_>, old: &str, new: &str) -> Result<(), DbErr> {
@@ -76,8 +76,8 @@ async fn rename_jobs(
     Ok(())
 }
 
-/// Facts lie in one JSON object for each uid, under their kinds. Ids of event types and accounts
-/// are text from now on: not every scheduler counts them.
+/// Renames the kinds of facts, which are the keys of one JSON object per uid. Ids of event types
+/// and accounts become text, as not every scheduler uses numbers.
 async fn rename_facts(
     manager: &SchemaManager<'_>,
     direction: impl Fn(Pair) -> Pair,
@@ -114,7 +114,7 @@ async fn rename_facts(
     Ok(())
 }
 
-/// A fact with the ids in it written in another way.
+/// Converts the ids in a fact.
 fn with_ids(mut fact: Json, id: fn(Json) -> Json) -> Json {
     for object in ["offer", "organizer"] {
         if let Some(known) = fact.get_mut(object).and_then(|object| object.get_mut("id")) {
@@ -135,7 +135,7 @@ fn as_number(id: Json) -> Json {
     }
 }
 
-/// A kind may have an address behind a colon.
+/// Renames a kind, which may have an address after a colon.
 fn renamed(kind: &str, direction: impl Fn(Pair) -> Pair) -> String {
     let (name, rest) = kind
         .split_once(':')

@@ -1,8 +1,8 @@
-//! `courtside doctor`: what is wrong, and with what.
+//! `courtside doctor`: checks the installation.
 
 use std::process::ExitCode;
 
-use super::{complain, print, with};
+use super::{print, print_err, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
@@ -11,11 +11,10 @@ use crate::domain::scheduling::cal_com::{self, Answer};
 use crate::domain::sealed;
 use crate::startup::{self, Failure};
 
-/// Checks everything, one line each; exit code 1 when something does not work, 2 when the settings
-/// are wrong.
+/// Runs all checks, one line each; exit code 1 when one fails, 2 when the settings are invalid.
 pub(super) fn main(settings: &SettingArgs) -> ExitCode {
     if let Err(problems) = Config::from_parts(&settings.parts) {
-        complain(&config::report(&problems));
+        print_err(&config::report(&problems));
         return ExitCode::from(config::EXIT_USAGE);
     }
     with(settings, check)
@@ -76,7 +75,7 @@ async fn sign_in(app: &App) -> Result<String, String> {
     }
 }
 
-/// Whether there are keys, and whether they open all that is sealed in the database.
+/// Checks that keys are configured and open every sealed value in the database.
 async fn keys(app: &App) -> Result<String, String> {
     let found = sealed::check(app)
         .await
@@ -113,7 +112,7 @@ async fn keys(app: &App) -> Result<String, String> {
     ))
 }
 
-/// Whether Cal.com answers, and takes the clients that are configured.
+/// Checks that Cal.com responds and accepts the configured clients.
 async fn cal_com(app: &App, report: &mut Report) {
     const WHAT: &str = "Cal.com";
     if !app.vault.is_open() {
@@ -126,7 +125,7 @@ async fn cal_com(app: &App, report: &mut Report) {
         Ok(found) => found,
         Err(error) => return report.line(WHAT, Err(error.to_string())),
     };
-    let asked = [
+    let results = [
         (
             found.platform,
             "the client that makes accounts (CALCOM_CLIENT_ID, CALCOM_CLIENT_SECRET)",
@@ -137,23 +136,25 @@ async fn cal_com(app: &App, report: &mut Report) {
         ),
         (found.reached, "Cal.com, as nobody in particular"),
     ];
-    let mut is_asked = false;
-    for (answer, whom) in asked
+    let mut is_configured = false;
+    for (answer, client) in results
         .into_iter()
-        .filter_map(|(answer, whom)| Some((answer?, whom)))
+        .filter_map(|(answer, client)| Some((answer?, client)))
     {
-        is_asked = true;
+        is_configured = true;
         report.line(
             WHAT,
             match answer {
-                Answer::Well => Ok(format!("{whom}: answered, and accepted")),
-                Answer::Unclear => Ok(format!("{whom}: answered, but not whether it is accepted")),
-                Answer::Refused => Err(format!("{whom}: answered, and refused")),
-                Answer::Silent => Err(format!("{whom}: no answer (CALCOM_API_URL)")),
+                Answer::Well => Ok(format!("{client}: answered, and accepted")),
+                Answer::Unclear => Ok(format!(
+                    "{client}: answered, but not whether it is accepted"
+                )),
+                Answer::Refused => Err(format!("{client}: answered, and refused")),
+                Answer::Silent => Err(format!("{client}: no answer (CALCOM_API_URL)")),
             },
         );
     }
-    if !is_asked {
+    if !is_configured {
         report.line(
             WHAT,
             Ok("no client is configured; coaches may connect with API keys".to_owned()),

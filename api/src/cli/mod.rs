@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Exit codes: 0 fine, 1 failed, 2 bad usage or configuration. Standard output holds the answer of
-//! a command and nothing else; what is told along the way goes to standard error.
+//! Exit codes: 0 success, 1 failure, 2 bad usage or configuration. Standard output holds only the
+//! result of a command; messages go to standard error.
 
 mod doctor;
 mod serve;
@@ -68,13 +68,13 @@ enum Command {
     Doctor(SettingArgs),
 }
 
-/// Runs what the command line says.
+/// Parses the command line and runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers; anything else is bad usage.
+            // Help and version are results; anything else is bad usage.
             let _ = error.print();
             return if error.use_stderr() {
                 ExitCode::from(config::EXIT_USAGE)
@@ -113,7 +113,7 @@ where
     let config = match Config::from_parts(&settings.parts) {
         Ok(config) => config,
         Err(problems) => {
-            complain(&config::report(&problems));
+            print_err(&config::report(&problems));
             return ExitCode::from(config::EXIT_USAGE);
         }
     };
@@ -123,14 +123,14 @@ where
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("cannot start: {error}\n"));
+            print_err(&format!("cannot start: {error}\n"));
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("courtside: {error}\n"));
+            print_err(&format!("courtside: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -139,14 +139,14 @@ where
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough, such as `head`.
+        // The reader closed the pipe early, as `head` does.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// To standard error, where nobody may be listening.
-fn complain(text: &str) {
+/// Writes to standard error; ignores failures, as nothing may be attached to it.
+fn print_err(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
@@ -158,7 +158,7 @@ async fn fill(config: Config) -> Result<(), Failure> {
     let db = startup::open_database(&config).await?;
     let app = startup::build(&config, db, Clock::System).await?;
     let made = seed::run(&app).await?;
-    complain(if made {
+    print_err(if made {
         "Demo data is in place.\n"
     } else {
         "The database already has coaches: nothing was added.\n"

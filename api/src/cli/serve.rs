@@ -9,7 +9,7 @@ use sea_orm::EntityTrait as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{complain, token};
+use super::{print_err, token};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
@@ -21,7 +21,7 @@ use crate::http::{health::Readiness, router};
 use crate::startup::{self, Failure};
 use crate::{seed, telemetry, worker};
 
-/// Runs the server, with its worker, until it is told to stop.
+/// Runs the server with its worker until it is stopped.
 pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let began = Instant::now();
     telemetry::init(&config.logs)?;
@@ -46,7 +46,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let routes = router::router(&app, &config, lifecycle, readiness.clone(), page)?;
     tracing::info!(address = %config.listen, started_ms = began.elapsed().as_millis(), "Listening");
     if !tokens.is_empty() {
-        greet(&config, &tokens);
+        print_greeting(&config, &tokens);
     }
 
     tokio::spawn(signals.stop(readiness, shutdown.clone(), config.http.drain));
@@ -54,7 +54,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let deadline = config.http.shutdown;
     let report = serve::run(listener, routes, limits, shutdown, deadline).await;
     app.tasks.close();
-    // What was begun is finished, but not for ever: leases and idempotency keys pick up what is cut
+    // Waits for spawned tasks, up to the deadline. Leases and idempotency keys recover what is cut
     // here.
     let _ = tokio::time::timeout(deadline.saturating_sub(report.took), app.tasks.wait()).await;
     let _ = tokio::time::timeout(std::time::Duration::from_secs(5), background).await;
@@ -66,7 +66,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs only a worker, until it is told to stop.
+/// Runs only a worker until it is stopped.
 pub(super) async fn work(config: Config) -> Result<(), Failure> {
     telemetry::init(&config.logs)?;
     let signals = StopSignals::new()?;
@@ -86,7 +86,7 @@ pub(super) async fn work(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The database, migrated; with demo data when it is new and nothing else is going to fill it.
+/// Opens and migrates the database; seeds a new one when no other source will fill it.
 async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
     let db = startup::open_database(config).await?;
     let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
@@ -104,21 +104,21 @@ fn start_background(app: &Arc<App>, shutdown: &CancellationToken) -> tokio::task
     let (app, shutdown) = (Arc::clone(app), shutdown.clone());
     tokio::spawn(async move {
         let live = Arc::clone(&app.live);
-        // Apart, so that what befalls one does not stop the other.
-        let told = tokio::spawn({
+        // Separate tasks, so that a failure of one does not stop the other.
+        let streaming = tokio::spawn({
             let shutdown = shutdown.clone();
             async move { live.run(shutdown).await }
         });
-        let worked = tokio::spawn(worker::run(app, shutdown));
-        for ended in [told.await, worked.await] {
+        let working = tokio::spawn(worker::run(app, shutdown));
+        for ended in [streaming.await, working.await] {
             if let Err(error) = ended {
-                tracing::error!(%error, "background work ended by itself");
+                tracing::error!(%error, "a background task ended unexpectedly");
             }
         }
     })
 }
 
-/// In development, a token for each role; otherwise none.
+/// In development, one token per role; otherwise none.
 async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure> {
     let mut tokens = Vec::new();
     if config.environment == Environment::Development && config.clerk.is_none() {
@@ -134,8 +134,8 @@ async fn ready_tokens(app: &App, config: &Config) -> Result<Vec<Token>, Failure>
     Ok(tokens)
 }
 
-/// Tells a developer where to look and whom to be.
-fn greet(config: &Config, tokens: &[Token]) {
+/// Prints the address and the tokens for a developer.
+fn print_greeting(config: &Config, tokens: &[Token]) {
     let mut text = format!("\n  Courtside is ready: {}\n\n", config.public_url);
     for Token { role, token, .. } in tokens {
         text.push_str(&format!("  {role:<7} {token}\n"));
@@ -143,5 +143,5 @@ fn greet(config: &Config, tokens: &[Token]) {
     text.push_str(
         "\n  Send one as `Authorization: Bearer …`. `courtside token --help` makes more.\n\n",
     );
-    complain(&text);
+    print_err(&text);
 }

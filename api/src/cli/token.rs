@@ -1,4 +1,4 @@
-//! `courtside token`: one bearer token of the local issuer.
+//! `courtside token`: prints a bearer token of the local issuer.
 
 use clap::ValueEnum;
 use entity::user::{self, Role};
@@ -11,7 +11,7 @@ use crate::db::Db;
 use crate::domain::identity::{Identity, LOCAL_ISSUER, LOCAL_TOKEN_LIFE, LocalIssuer};
 use crate::startup::{Failure, open_database};
 
-/// A role, as it is said on the command line.
+/// A role, as spelled on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum RoleName {
     Client,
@@ -46,8 +46,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// A token for a person of the local issuer: the one of that name, or the first with the role, or
-/// somebody new.
+/// Signs a token for a person of the local issuer: the one of that name, else the first with the
+/// role, else a new one.
 pub(super) async fn sign(
     db: &Db,
     role: Role,
@@ -93,8 +93,8 @@ pub(super) async fn sign(
     Ok(LocalIssuer::open(db).await?.sign(&identity, now)?)
 }
 
-/// The subject of a person in local tokens: the name in small letters, without what an address
-/// could not hold.
+/// The subject of a person in local tokens: the name in lower case, without characters that are
+/// invalid in an email address.
 fn subject(name: &str) -> String {
     let plain = name.to_lowercase();
     let letters = plain.chars().map(|letter| {

@@ -1,4 +1,4 @@
-//! The command line and the environment: the one door through which settings come in.
+//! Command line and environment: the only source of settings.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use super::reader::{Parts, Problem};
 use super::settings::{Fallback, SETTINGS, Setting};
 
-/// Bad usage or configuration. It is also what the command line parser exits with.
+/// Exit code for bad usage or configuration; the same code that clap uses.
 pub const EXIT_USAGE: u8 = 2;
 
 /// Every setting as a flag with its environment variable, to be flattened into a subcommand:
@@ -70,7 +70,7 @@ fn help(setting: &Setting) -> StyledStr {
     text.into()
 }
 
-/// The text for standard error when the configuration is refused: every problem on its own line.
+/// Text for standard error when the configuration is invalid: one line per problem.
 pub fn report(problems: &[Problem]) -> String {
     let count = problems.len();
     let mut text = format!(

@@ -1,32 +1,32 @@
-//! How to reach Cal.com, and as whom.
+//! Settings of Cal.com: addresses and client credentials.
 
 use secrecy::SecretString;
 
 use super::reader::Reader;
 use super::{Environment, parse};
 
-/// Where Cal.com is, and who we are to it.
+/// Addresses of Cal.com and our credentials there.
 #[derive(Clone, Debug)]
 pub struct CalCom {
-    /// Without a slash at its end, and without `/v2`.
+    /// Without a trailing slash and without `/v2`.
     pub api_url: String,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub app_url: String,
-    /// Makes accounts for coaches.
+    /// Creates accounts for coaches (platform client).
     pub platform: Option<ClientCredential>,
-    /// Asks coaches for their consent.
+    /// Requests consent of coaches (OAuth client).
     pub oauth: Option<ClientCredential>,
     pub organization_id: Option<i64>,
 }
 
-/// What a client at a provider is known by.
+/// Id and secret of a client at a provider.
 #[derive(Clone, Debug)]
 pub struct ClientCredential {
     pub id: String,
     pub secret: SecretString,
 }
 
-/// Everything that is a credential.
+/// Settings that are credentials.
 const CREDENTIALS: [&str; 4] = [
     "CALCOM_CLIENT_ID",
     "CALCOM_CLIENT_SECRET",
@@ -34,14 +34,14 @@ const CREDENTIALS: [&str; 4] = [
     "CALCOM_OAUTH_CLIENT_SECRET",
 ];
 
-/// Whether any credential is given, complete or not.
+/// Whether any credential is set, complete or not.
 pub(super) fn is_configured(reader: &Reader<'_>) -> bool {
     CREDENTIALS.iter().any(|name| reader.given(name).is_some())
 }
 
 impl CalCom {
     pub(super) fn read(reader: &mut Reader<'_>, environment: Option<Environment>) -> Option<Self> {
-        // A developer's own Cal.com may be another container on the same machine.
+        // In development, Cal.com may run in another container on the same machine.
         let plain = environment == Some(Environment::Development);
         let address = |reader: &mut Reader<'_>, name| {
             let url = reader.read(name, |text| parse::url(text, plain))?;
@@ -78,14 +78,14 @@ impl CalCom {
         })
     }
 
-    /// Whether we are anybody to Cal.com.
+    /// Whether any client is configured.
     #[must_use]
     pub fn is_configured(&self) -> bool {
         self.platform.is_some() || self.oauth.is_some()
     }
 }
 
-/// A client that is configured whole; half of one is a problem.
+/// Reads a client credential; half of one is a problem.
 fn client(
     reader: &mut Reader<'_>,
     id: &'static str,

@@ -1,4 +1,4 @@
-//! Texts written from the table of settings: checked in, and compared by a test.
+//! Documents generated from the table of settings. They are checked in, and a test compares them.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::settings::{Fallback, SETTINGS, Setting};
 
 const INFALLIBLE: &str = "a string takes whatever is written to it";
 
-/// The whole of `docs/ENVIRONMENT.md`.
+/// The content of `docs/ENVIRONMENT.md`.
 pub fn env_doc() -> String {
     let mut text = String::from(
         "# Environment\n\n\
@@ -40,7 +40,7 @@ pub fn env_doc() -> String {
     text
 }
 
-/// The whole of `.env.example`: every setting, commented out, with its default.
+/// The content of `.env.example`: every setting, commented out, with its default.
 pub fn env_example() -> String {
     let mut text = String::from(
         "# Settings of `courtside serve`. Copy to `.env`, uncomment what you need. Nothing here is needed to try it out.\n",
@@ -72,7 +72,7 @@ fn default_cell(setting: &Setting) -> String {
     }
 }
 
-/// The groups in the order of their first setting.
+/// Groups in the order of their first setting.
 fn groups() -> impl Iterator<Item = &'static str> {
     let first = |index: usize| {
         SETTINGS[..index]

@@ -1,5 +1,5 @@
-//! Settings of the server: read once, checked whole, then passed down as values. Nothing else looks
-//! at the environment.
+//! Settings of the server: read once, validated as a whole, then passed as values. No other module
+//! reads the environment.
 
 mod args;
 mod cal_com;
@@ -26,7 +26,7 @@ pub use settings::{Fallback, SETTINGS, Setting};
 
 use crate::vault::{Key, Keyring};
 
-/// Whether comforts for developers are on.
+/// Enables or disables development features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
     Development,
@@ -51,24 +51,24 @@ pub enum LogFormat {
     Json,
 }
 
-/// Everything `courtside serve` can be told. `Debug` shows no secret.
+/// All settings of `courtside serve`. `Debug` redacts secrets.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub environment: Environment,
     pub listen: SocketAddr,
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     pub public_url: String,
     pub database: Database,
     /// `None`: only locally issued tokens are accepted, on a loopback address.
     pub clerk: Option<Clerk>,
-    /// Where a token carries the role, step by step into its claims.
+    /// Path of the role in a token's claims.
     pub role_claim: Vec<String>,
-    /// The newest first. Empty: Cal.com's webhooks are refused.
+    /// Newest first. Empty: Cal.com's webhooks are refused.
     pub calcom_webhook_secrets: Vec<SecretString>,
     pub cal_com: CalCom,
-    /// URLs and origins to which a browser may be sent back.
+    /// URLs and origins to which a browser may be redirected.
     pub oauth_redirects: Vec<String>,
-    /// `None`: made up in development, missing in production.
+    /// `None`: generated in development, absent in production.
     pub encryption_keys: Option<Keyring>,
     /// `None`: on for a new database when no provider is configured.
     pub demo_data: Option<bool>,
@@ -80,16 +80,16 @@ pub struct Config {
 
 #[derive(Clone, Debug)]
 pub struct Database {
-    /// May hold a password.
+    /// May contain a password.
     pub url: SecretString,
     pub backend: Backend,
-    /// `None`: chosen from the number of processors.
+    /// `None`: derived from the number of processors.
     pub pool: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Clerk {
-    /// Compared with `iss` as it stands.
+    /// Compared with `iss` byte for byte.
     pub issuer: String,
     /// Never empty.
     pub authorized_parties: Vec<String>,
@@ -99,24 +99,24 @@ pub struct Clerk {
 pub struct Logs {
     /// `None`: pretty on a terminal, else JSON.
     pub format: Option<LogFormat>,
-    /// Directives for `EnvFilter`, already checked.
+    /// Directives for `EnvFilter`, already validated.
     pub filter: String,
 }
 
 #[derive(Clone, Debug)]
 pub struct Http {
     pub cors_origins: Vec<String>,
-    /// Proxies of ours in front of us.
+    /// Number of our own proxies in front of the server.
     pub trusted_proxies: usize,
     pub persisted_documents: Option<PathBuf>,
     pub max_connections: usize,
-    /// Unready but serving, before the shutdown proper.
+    /// Reports unready but serves, before the shutdown proper.
     pub drain: Duration,
     /// Hard end of the shutdown.
     pub shutdown: Duration,
 }
 
-/// Per minute; `None` is no limit.
+/// Per minute; `None` disables the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
     pub requests: Option<NonZeroU32>,
@@ -131,7 +131,7 @@ pub struct Bookings {
 }
 
 impl Config {
-    /// Checks everything, and names everything that is wrong.
+    /// Validates all settings and collects every problem.
     ///
     /// # Errors
     /// All problems, in the order of the settings' topics. Never empty.
@@ -181,7 +181,8 @@ impl Config {
     }
 }
 
-/// The environment, and the rule that a server others can reach knows who its callers are.
+/// Reads the environment; a server that is reachable from other machines requires an identity
+/// provider.
 fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Option<Environment> {
     let anonymous = reader.given("CLERK_ISSUER").is_none();
     let public = listen.is_some_and(|listen| !listen.ip().is_loopback());
@@ -216,7 +217,7 @@ fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Opti
     environment.ok()
 }
 
-/// The keys, and the rule that tokens of others are not kept in plain sight.
+/// Reads the encryption keys, which are required as soon as tokens of coaches are stored.
 fn read_keys(
     reader: &mut Reader<'_>,
     listen: Option<SocketAddr>,
@@ -244,8 +245,7 @@ fn read_keys(
 }
 
 impl Config {
-    /// Takes note of where the server listens in the end: the system has chosen the port where none
-    /// was named.
+    /// Stores the bound address: the system picks the port where none was set.
     pub fn bound_to(&mut self, address: SocketAddr) {
         if self.public_url == default_public_url(self.listen) {
             self.public_url = default_public_url(address);

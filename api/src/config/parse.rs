@@ -1,5 +1,5 @@
-//! The shapes of single values. A message says what would be right; it repeats a value only where
-//! that is no secret.
+//! Parsers of single values. An error message describes the valid form; it repeats the value only
+//! where that is no secret.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::{Backend, Environment, LogFormat};
 
-/// What Cal.com puts in place of a secret when none is configured. Anybody can sign with it.
+/// Cal.com's placeholder when no secret is configured. Anyone can sign with it.
 const CALCOM_NO_SECRET: &str = "no-secret-provided";
 const SECRET_LENGTH_MIN: usize = 8;
 
@@ -56,7 +56,7 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
 pub(super) fn log_directives(text: &str) -> Result<String, String> {
     match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text.to_owned()),
-        // The fuller grammar (spans, fields) is only known to `EnvFilter`.
+        // Only `EnvFilter` parses the full grammar (spans, fields).
         Err(_) => match tracing_subscriber::EnvFilter::try_new(text) {
             Ok(_) => Ok(text.to_owned()),
             Err(error) => Err(format!("is not a list of log directives: {error}")),
@@ -72,7 +72,8 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
     }
 }
 
-/// Which database a URL means. Says nothing of the URL itself, which may hold a password.
+/// Parses a database URL and its backend. The error never contains the URL, which may hold a
+/// password.
 pub(super) fn database(text: &str) -> Result<(SecretString, Backend), String> {
     let backend = match text.split_once(':') {
         Some(("sqlite", rest)) if !rest.trim_start_matches('/').is_empty() => Backend::Sqlite,
@@ -116,7 +117,7 @@ pub(super) fn url(text: &str, plain: bool) -> Result<String, String> {
     }
 }
 
-/// Scheme, host and perhaps a port, as a browser writes an origin. Not only http(s): extensions and
+/// Scheme, host and optional port, as a browser writes an origin. Not only http(s): extensions and
 /// mobile apps have origins too.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     let wrong = || format!("`{text}` is not an origin such as `https://app.example.com`");
@@ -136,7 +137,7 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     }
 }
 
-/// `metadata.role` as the steps into the claims.
+/// Splits `metadata.role` into the path through the claims.
 pub(super) fn claim_path(text: &str) -> Result<Vec<String>, String> {
     let steps: Vec<String> = text.split('.').map(str::to_owned).collect();
     if steps.iter().any(|step| step.trim().is_empty()) {
@@ -161,13 +162,13 @@ pub(super) fn webhook_secret(text: &str) -> Result<SecretString, String> {
     Ok(text.into())
 }
 
-/// Whether a URL leads to this machine only.
+/// Whether a URL points to this machine only.
 pub(super) fn is_loopback_url(text: &str) -> bool {
     text.parse::<Uri>()
         .is_ok_and(|uri| uri.host().is_some_and(is_loopback_host))
 }
 
-/// An id or a secret of a client at a provider, as it was copied from there.
+/// An id or a secret of a client at a provider, unchanged.
 pub(super) fn credential(text: &str) -> Result<String, String> {
     if text.len() < 4
         || text

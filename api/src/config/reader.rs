@@ -1,5 +1,4 @@
-//! Reads settings one by one and remembers everything that is wrong, so that a newcomer mends it
-//! all in one go.
+//! Reads settings one by one and collects all problems, so that they can be fixed in one go.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -7,10 +6,10 @@ use std::ops::RangeInclusive;
 
 use super::settings::{self, Fallback};
 
-/// One thing wrong with the configuration. The message never repeats the value of a secret.
+/// A problem of the configuration. The message never repeats the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The setting, as its environment variable is called.
+    /// The setting's environment variable.
     pub variable: &'static str,
     pub message: String,
 }
@@ -21,7 +20,7 @@ impl Display for Problem {
     }
 }
 
-/// Settings as texts, by the names of their environment variables.
+/// Settings as text, by environment variable.
 pub type Parts = BTreeMap<String, String>;
 
 pub(super) struct Reader<'a> {
@@ -48,7 +47,7 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
-    /// What somebody set. Blank counts as unset: that is what `VARIABLE=` in an env file means.
+    /// A value that was set. Blank counts as unset: that is what `VARIABLE=` in an env file means.
     pub(super) fn given(&self, name: &'static str) -> Option<&'a str> {
         debug_assert!(
             settings::find(name).is_some(),
@@ -60,7 +59,7 @@ impl<'a> Reader<'a> {
             .filter(|text| !text.is_empty())
     }
 
-    /// What somebody set, else the table's own text.
+    /// The value that was set, else the default of the table.
     fn text(&self, name: &'static str) -> Option<&'a str> {
         self.given(name)
             .or_else(|| match settings::find(name)?.fallback {
@@ -69,7 +68,7 @@ impl<'a> Reader<'a> {
             })
     }
 
-    /// `None` when unset, or when wrong: then the problem has been noted.
+    /// `None` when unset or invalid; an invalid value adds a problem.
     pub(super) fn read<T>(
         &mut self,
         name: &'static str,
@@ -100,7 +99,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A comma-separated list; every wrong entry is a problem of its own. Empty when unset.
+    /// A comma-separated list; every invalid entry adds a problem. Empty when unset.
     pub(super) fn list<T>(
         &mut self,
         name: &'static str,

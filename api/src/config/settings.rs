@@ -1,30 +1,30 @@
-//! Every setting there is, named once: the command line, the checks, `docs/ENVIRONMENT.md` and
-//! `.env.example` all read this table, so that none of them can fall behind the others.
+//! The table of all settings: source of the command line, the validation, `docs/ENVIRONMENT.md` and
+//! `.env.example`, so that they cannot diverge.
 
-/// What a setting is when nobody sets it.
+/// The default of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
-    /// This very text, read by the same parser as a text somebody set.
+    /// This text, parsed like a value that was set.
     Text(&'static str),
-    /// Decided from other settings or from the surroundings; the text says how.
+    /// Derived from other settings or from the environment; the text says how.
     Rule(&'static str),
     /// Off.
     Off,
 }
 
-/// One setting: an environment variable and the flag of the same name.
+/// A setting: an environment variable and the flag of the same name.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
     /// The environment variable. The flag is this in kebab case.
     pub name: &'static str,
-    /// The heading it is listed under.
+    /// The heading in the documents.
     pub group: &'static str,
-    /// The shape of the value, for the help text.
+    /// The form of the value, for the help text.
     pub value: &'static str,
     pub fallback: Fallback,
-    /// What it does, in whole sentences, with units.
+    /// What the setting does, in full sentences, with units.
     pub meaning: &'static str,
-    /// Never shown: not in help, not in logs.
+    /// Never shown in help or logs.
     pub secret: bool,
 }
 
@@ -72,7 +72,7 @@ const LIMITS: &str = "Limits";
 const BOOKINGS: &str = "Bookings";
 const LOGS: &str = "Logs";
 
-/// The table. Order is the order of the documents.
+/// The settings, in the order of the documents.
 #[rustfmt::skip] // a table reads by its columns
 pub const SETTINGS: &[Setting] = &[
     plain(SERVER, "LISTEN", "ADDRESS:PORT", Text("127.0.0.1:8080"),
@@ -149,7 +149,6 @@ pub const SETTINGS: &[Setting] = &[
         "Levels for each module, such as `info,courtside::worker=debug`. Overrides `LOG_LEVEL`."),
 ];
 
-/// The setting of that name.
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }

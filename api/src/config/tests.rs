@@ -35,7 +35,7 @@ const KEYS: (&str, &str) = (
 );
 
 #[test]
-fn the_address_in_the_end_is_also_the_public_one_unless_that_was_named() {
+fn the_bound_address_is_the_default_public_url() {
     let address = "127.0.0.1:4567".parse().expect("a literal address");
     let mut derived = config(&[("LISTEN", "127.0.0.1:0")]);
     derived.bound_to(address);
@@ -321,7 +321,7 @@ fn cal_com_is_read_and_shows_no_secret() {
 }
 
 #[test]
-fn every_problem_is_listed_at_once() {
+fn all_problems_are_listed() {
     let found = problems(&[
         ("LISTEN", "x"),
         ("DATABASE_URL", "x"),
@@ -425,7 +425,7 @@ fn documents_name_every_setting_once() {
     }
 }
 
-/// The example file, with every line uncommented, has to be a configuration.
+/// The example file, with every line uncommented, must be a valid configuration.
 #[test]
 fn the_example_is_a_configuration() {
     let assignment = |line: &str| {

@@ -1,4 +1,4 @@
-//! What staff did that is not a booking's history.
+//! The audit log: actions of staff and the system outside of booking histories.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -10,11 +10,7 @@ use serde_json::json;
 use super::Result;
 use crate::db::Txn;
 
-/// Writes a cause down, in the transaction that does it. `subject` is the global id of what it was
-/// done to.
-///
-/// # Errors
-/// When the database fails.
+/// Records an action in the transaction that performs it. `subject` is the global id of its object.
 pub(crate) async fn record(
     txn: &Txn,
     actor_id: Option<Uuid>,
@@ -37,11 +33,11 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Writes down that a secret is about to be read, what for and for whom, before it is. There is no
-/// transaction: reading changes nothing.
+/// Records that a secret is about to be read, for which purpose and for whom, before the read. No
+/// transaction: the read changes nothing.
 ///
 /// # Errors
-/// When the database fails. Then the secret is not to be read.
+/// When the database fails. Then the caller must not read the secret.
 pub(crate) async fn record_reading(
     db: &DatabaseConnection,
     actor_id: Option<Uuid>,

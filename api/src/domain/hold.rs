@@ -1,4 +1,4 @@
-//! Keeping a slot for a client while they fill in a form or pay.
+//! Slot holds: reserve a slot for a client while they fill in a form or pay.
 
 use std::sync::Arc;
 
@@ -18,27 +18,26 @@ use super::{Caller, Conflict, Error, Result, check};
 use crate::app::App;
 use crate::db::Txn;
 
-/// Most slots that one person holds at a time: holding all of a coach's day must not be for free.
-const MOST: u64 = 3;
+/// Maximum number of concurrent holds per person, so that nobody can block a coach's whole day.
+const MAX_HOLDS: u64 = 3;
 
 /// Which slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Create {
     pub event_type_id: Uuid,
-    /// One of the type's hosts; its owner when left out.
+    /// One of the type's hosts; its owner when `None`.
     pub coach_id: Option<Uuid>,
     pub starts_at: DateTime<Utc>,
-    /// One of the type's lengths; its default when left out.
+    /// One of the type's lengths; its default when `None`.
     pub length_minutes: Option<i32>,
 }
 
-/// Holds a free slot for the caller: for a while nobody else can book or hold it. A person holds
-/// one slot of each coach; a new hold takes the place of the one before.
+/// Holds a free slot for the caller: until the hold expires nobody else can book or hold it. A
+/// person has one hold per coach; a new one replaces it.
 ///
 /// # Errors
 /// `SlotTaken` or `SlotNotOffered`; `NotFound` for what cannot be booked; `InvalidState` for a
-/// coach who takes no bookings, for oneself, and beyond three slots at a time; `Invalid` for values
-/// that cannot stand.
+/// coach who takes no bookings, for oneself, and beyond three holds; `Invalid` for invalid values.
 pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Model> {
     let user_id = caller.require_person()?.user_id;
     let Create {
@@ -55,17 +54,17 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
         .write(move |txn| {
             let offered = offered.clone();
             Box::pin(async move {
-                // One person's holds are counted one after the other. Whoever only refers to the
-                // account does not wait.
+                // Serializes the holds of a person, so that their number is exact. NO KEY UPDATE
+                // does not block transactions that only refer to the account.
                 let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
                 account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let wanted = BookingRequest {
+                let request = BookingRequest {
                     event_type_id,
                     coach_id,
                     starts_at,
                     length_minutes,
                 };
-                let (offer, violations) = wanted.find(txn, user_id, now).await?;
+                let (offer, violations) = request.find(txn, user_id, now).await?;
                 check(violations)?;
                 make_room(txn, user_id, offer.coach.id, now).await?;
                 place(
@@ -81,7 +80,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
         .await
 }
 
-/// Drops what the new hold replaces, and refuses one too many.
+/// Deletes the hold that the new one replaces; refuses holds beyond the maximum.
 async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     let own = Condition::all()
         .add(Column::UserId.eq(user_id))
@@ -94,8 +93,8 @@ async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>)
         .filter(replaced)
         .exec(&**txn)
         .await?;
-    if Entity::find().filter(own).count(&**txn).await? >= MOST {
-        let message = format!("you already hold {MOST} slots; book or release one first");
+    if Entity::find().filter(own).count(&**txn).await? >= MAX_HOLDS {
+        let message = format!("you already hold {MAX_HOLDS} slots; book or release one first");
         return Err(Conflict::InvalidState(message).into());
     }
     Ok(())
@@ -110,13 +109,13 @@ async fn place(
 ) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
     let scheduler = offer.coach.scheduler;
-    let wanted = SlotRequest {
+    let request = SlotRequest {
         coach: &offer.coach,
         event_type: &offer.event_type,
         terms: &terms,
         scheduler,
     };
-    require_free(txn, wanted, offered, starts_at, Except::default(), now).await?;
+    require_free(txn, request, offered, starts_at, Except::default(), now).await?;
     let claim = terms
         .claim(starts_at)
         .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
@@ -135,11 +134,11 @@ async fn place(
     Ok(row.insert(&**txn).await?)
 }
 
-/// Gives a held slot back before its time.
+/// Releases a hold before it expires.
 ///
 /// # Errors
-/// `NotFound` for anyone else's hold and for one that is gone; `InvalidState` for one that keeps
-/// the new time of a booking while the coach's calendar is asked to move it.
+/// `NotFound` for another person's or expired hold; `InvalidState` for one that reserves the new
+/// time of a booking while the remote scheduler is asked to move it.
 pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> {
     let user_id = caller.require_person()?.user_id;
     app.db
@@ -159,7 +158,7 @@ pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> 
                     return Ok(hold_id);
                 }
                 match Entity::find().filter(own).one(&**txn).await? {
-                    Some(_) => Err(kept_for_a_move()),
+                    Some(_) => Err(reserved_for_move()),
                     None => Err(no_hold()),
                 }
             })
@@ -167,7 +166,7 @@ pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> 
         .await
 }
 
-/// The caller's own hold, while it lasts.
+/// The caller's own unexpired hold.
 ///
 /// # Errors
 /// `NotFound`.
@@ -179,11 +178,7 @@ pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
     own.one(app.db.read()).await?.ok_or_else(no_hold)
 }
 
-/// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs
-/// which are being moved.
-///
-/// # Errors
-/// When the database fails.
+/// The caller's holds, earliest first, including those of bookings that are being moved.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let user_id = caller.require_person()?.user_id;
     let live = Entity::find()
@@ -194,8 +189,8 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     Ok(holds)
 }
 
-/// Why a hold that a move has made is not for its owner to use.
-pub(super) fn kept_for_a_move() -> Error {
+/// The error for a hold that belongs to a move: its owner cannot use it.
+pub(super) fn reserved_for_move() -> Error {
     Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned())
         .into()
 }

@@ -1,4 +1,4 @@
-//! Who somebody is: tokens, and the accounts behind them.
+//! Authentication: tokens and the accounts behind them.
 
 mod accounts;
 mod known;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use accounts::{get_own_account, list, require_good_standing, set_suspended};
-use known::Known;
+use known::AccountSummary;
 pub use recent::Recent;
 
 use super::{Error, Person, Result, Viewer};
@@ -26,25 +26,25 @@ use crate::app::App;
 use crate::db::{Db, Txn};
 use crate::outbox::{Job, job};
 
-/// The issuer of the tokens that this installation signs for itself.
+/// The issuer of the tokens that this installation signs.
 pub const LOCAL_ISSUER: &str = "courtside-local";
 const LOCAL_KEY: &str = "local_token_key";
 
-/// Who vouches for callers.
+/// Verifies tokens of one issuer.
 #[derive(Clone)]
 pub enum TokenVerifier {
-    /// Clerk.
+    /// Tokens of Clerk.
     Clerk {
         verifier: Arc<clerk::Verifier>,
         issuer: String,
         /// Dotted path of the claim that holds the role.
         role_claim: String,
     },
-    /// This installation itself; on loopback only.
+    /// Tokens of this installation; on loopback only.
     Local(LocalIssuer),
 }
 
-/// What a valid token says about its bearer.
+/// Claims of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub issuer: String,
@@ -53,18 +53,18 @@ pub struct Identity {
     pub email_verified: bool,
     pub name: Option<String>,
     pub time_zone: Option<String>,
-    /// None when the token does not say.
+    /// `None` when the token names no role.
     pub role: Option<Role>,
     pub expires_at: DateTime<Utc>,
 }
 
-/// Why a token is not good. The code is for clients, and says no more than they may know.
+/// Why a token is not valid. The code is sent to clients and reveals no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenProblem {
-    /// It has ended: get a new one and try again.
+    /// Expired: get a new token and retry.
     #[error("the token has expired")]
     Expired,
-    /// It cannot be told now whether it is good: try again.
+    /// The keys of the issuer cannot be fetched now: retry.
     #[error("tokens cannot be checked at the moment")]
     Unavailable,
     /// Anything else.
@@ -82,7 +82,7 @@ impl std::fmt::Debug for TokenVerifier {
 }
 
 impl TokenVerifier {
-    /// What the token says, if it is good.
+    /// Verifies a token and returns its claims.
     ///
     /// # Errors
     /// See [`TokenProblem`].
@@ -125,7 +125,7 @@ fn text(claims: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
     claims.get(name).and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The role at a dotted path of the claims. Whatever is not the name of a role gives none.
+/// The role at a dotted path of the claims; `None` unless it is the name of a role.
 fn role_at(claims: &serde_json::Map<String, Value>, path: &str) -> Option<Role> {
     let mut parts = path.split('.');
     let mut value = claims.get(parts.next()?)?;
@@ -140,7 +140,7 @@ fn role_at(claims: &serde_json::Map<String, Value>, path: &str) -> Option<Role> 
     }
 }
 
-/// Signs and checks the tokens of an installation without Clerk. HS256: the same installation does
+/// Signs and verifies tokens of an installation without Clerk. HS256, as one installation does
 /// both.
 #[derive(Clone)]
 pub struct LocalIssuer {
@@ -166,21 +166,18 @@ struct LocalClaims {
 }
 
 impl LocalIssuer {
-    /// The issuer of this database; its key is made on first use and kept there.
-    ///
-    /// # Errors
-    /// When the database fails.
+    /// Opens the issuer of this database; its key is generated on first use and stored there.
     pub async fn open(db: &Db) -> Result<Self> {
         let fresh: [u8; 32] = rand::random();
         let row = setting::ActiveModel {
             key: Set(LOCAL_KEY.to_owned()),
             value: Set(hex::encode(fresh)),
         };
-        let keep = OnConflict::column(setting::Column::Key)
+        let on_conflict = OnConflict::column(setting::Column::Key)
             .do_nothing()
             .to_owned();
         setting::Entity::insert(row)
-            .on_conflict(keep)
+            .on_conflict(on_conflict)
             .exec_without_returning(db.write_one())
             .await?;
         let stored = setting::Entity::find_by_id(LOCAL_KEY.to_owned())
@@ -192,7 +189,7 @@ impl LocalIssuer {
         Ok(Self { key: key.into() })
     }
 
-    /// A token for a person.
+    /// Signs a token for a person.
     ///
     /// # Errors
     /// When signing fails.
@@ -223,7 +220,7 @@ impl LocalIssuer {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_issuer(&[LOCAL_ISSUER]);
         rules.set_required_spec_claims(&["exp", "iss", "sub"]);
-        // Against the application's clock, below.
+        // Checked against the application's clock, below.
         rules.validate_exp = false;
         rules.validate_aud = false;
         let key = DecodingKey::from_secret(&self.key);
@@ -252,7 +249,7 @@ impl LocalIssuer {
     }
 }
 
-/// The name of a role in tokens and on the command line.
+/// Name of a role in tokens and on the command line.
 #[must_use]
 pub fn role_name(role: Role) -> &'static str {
     match role {
@@ -262,32 +259,31 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// The person behind a valid token; made on first sight, and kept in step with what their tokens
-/// say.
-///
-/// # Errors
-/// When the database fails.
+/// The account of a valid token: created at the first request, updated when the token's claims
+/// change.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
-    let (known, coach_id) = match Known::find(app, identity).await? {
-        Some((known, coach_id)) if !known.differs_from(identity) => (known, coach_id),
+    let (account, coach_id) = match AccountSummary::find(app, identity).await? {
+        Some((account, coach_id)) if !account.differs_from(identity) => (account, coach_id),
         _ => {
             let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
             let now = app.clock.now();
             app.db
                 .write(move |txn| {
                     let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
-                    Box::pin(async move { keep(txn, &identity, now, &correlation_id).await })
+                    Box::pin(
+                        async move { upsert_account(txn, &identity, now, &correlation_id).await },
+                    )
                 })
                 .await
-                .map(|(user, coach_id)| (Known::from(user), coach_id))?
+                .map(|(user, coach_id)| (AccountSummary::from(user), coach_id))?
         }
     };
     Ok(Viewer::Person(Person {
-        user_id: known.id,
-        role: known.role,
-        // A profile without the role of a coach gives no rights.
-        coach_id: coach_id.filter(|_| known.role != Role::Client),
-        suspended: known.suspended_at.is_some(),
+        user_id: account.id,
+        role: account.role,
+        // A profile grants no rights without the role of a coach.
+        coach_id: coach_id.filter(|_| account.role != Role::Client),
+        suspended: account.suspended_at.is_some(),
         expires_at: identity.expires_at,
     }))
 }
@@ -299,13 +295,13 @@ fn email(identity: &Identity) -> Option<String> {
         .map(|email| email.trim().to_lowercase())
 }
 
-/// A token that names no role is a client's: whoever lost a role must not keep it here.
+/// A token without a role is a client's: a person who lost a role must not keep it here.
 fn role_of(identity: &Identity) -> Role {
     identity.role.unwrap_or(Role::Client)
 }
 
-/// The account, and the coach profile of a person who has one.
-async fn keep(
+/// Inserts or updates the account, and ensures the coach profile of a coach.
+async fn upsert_account(
     txn: &Txn,
     identity: &Identity,
     now: DateTime<Utc>,
@@ -324,12 +320,12 @@ async fn keep(
         created_at: Set(now),
         updated_at: Set(now),
     };
-    // Two first requests may come at once.
-    let keep = OnConflict::columns([user::Column::Issuer, user::Column::Subject])
+    // Two first requests may arrive concurrently.
+    let on_conflict = OnConflict::columns([user::Column::Issuer, user::Column::Subject])
         .do_nothing()
         .to_owned();
     user::Entity::insert(fresh)
-        .on_conflict(keep)
+        .on_conflict(on_conflict)
         .exec_without_returning(&**txn)
         .await?;
     let user = user::Entity::find_by_subject(&identity.issuer, &identity.subject)
@@ -348,7 +344,7 @@ async fn keep(
     });
     row.display_name = Set(match &identity.name {
         Some(name) => name.clone(),
-        // Others see it: it must not be an address.
+        // Shown to others, so it must not be an address.
         None if user.display_name.is_empty() || user.email.as_ref() == Some(&user.display_name) => {
             "New member".to_owned()
         }
@@ -379,5 +375,5 @@ fn known_zone(zone: Option<&str>) -> &str {
         .unwrap_or("UTC")
 }
 
-/// How long a token of the local issuer lasts.
+/// Lifetime of a token of the local issuer.
 pub const LOCAL_TOKEN_LIFE: TimeDelta = TimeDelta::hours(24);

@@ -1,4 +1,4 @@
-//! Amounts of money: exact decimals outside, whole minor units inside.
+//! Amounts of money: exact decimals in the API, whole minor units in the domain and the database.
 
 use rust_decimal::Decimal;
 
@@ -32,8 +32,8 @@ const OTHER_DIGITS: &[(&str, u32)] = &[
     ("XPF", 0),
 ];
 
-/// Currencies with two decimals, by ISO 4217. In order. Funds codes and metals are left
-/// out: nobody pays a session with them.
+/// Currencies with two decimals, by ISO 4217, sorted. Without funds codes and metals: nobody pays
+/// for a session with them.
 const TWO_DIGITS: &[&str] = &[
     "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD",
     "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP",
@@ -48,8 +48,7 @@ const TWO_DIGITS: &[&str] = &[
     "ZMW", "ZWG",
 ];
 
-/// Number of decimals that amounts of the currency have; `None` for what is not the code of a
-/// currency in use.
+/// Number of decimals of a currency; `None` for an unknown code.
 #[must_use]
 pub fn digits(currency: &str) -> Option<u32> {
     if TWO_DIGITS.binary_search(&currency).is_ok() {
@@ -61,25 +60,25 @@ pub fn digits(currency: &str) -> Option<u32> {
         .map(|(_, digits)| *digits)
 }
 
-/// Why an amount cannot stand.
+/// Why an amount is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Not the code of a currency in use.
     #[error("must be an ISO 4217 currency code in capitals")]
     UnknownCurrency,
-    /// Finer than the currency can be paid in.
+    /// More decimals than the currency has.
     #[error("must have at most {0} decimals in this currency")]
     TooFine(u32),
-    /// More than can be kept.
+    /// Out of the range that can be stored.
     #[error("is too large")]
     TooLarge,
 }
 
-/// The amount in whole minor units, for example cents.
+/// The amount in whole minor units, for example cents. Never rounds.
 ///
 /// # Errors
 /// When the currency is unknown, or the amount has more decimals than the currency or is out of
-/// range. Nothing is ever rounded.
+/// range.
 pub fn to_minor(amount: Decimal, currency: &str) -> Result<i64, MoneyError> {
     let digits = digits(currency).ok_or(MoneyError::UnknownCurrency)?;
     let amount = amount.normalize();
@@ -93,14 +92,13 @@ pub fn to_minor(amount: Decimal, currency: &str) -> Result<i64, MoneyError> {
     i64::try_from(units).map_err(|_| MoneyError::TooLarge)
 }
 
-/// The amount with all the decimals of its currency. Two decimals for a currency that is not known
-/// any more.
+/// The amount with all decimals of its currency; two decimals for an unknown currency.
 #[must_use]
 pub fn from_minor(minor: i64, currency: &str) -> Decimal {
     Decimal::new(minor, digits(currency).unwrap_or(2))
 }
 
-/// A price as a client gives it.
+/// A price as a client submits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     /// In units of the currency.
@@ -109,7 +107,7 @@ pub struct Price {
     pub currency: String,
 }
 
-/// An exact decimal number in plain digits, with a sign and a point at most.
+/// Parses an exact decimal number: digits with an optional sign and point.
 #[must_use]
 pub fn decimal(text: &str) -> Option<Decimal> {
     let is_plain = text
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_become_minor_units_exactly_or_not_at_all() {
+    fn amounts_convert_exactly_or_are_refused() {
         assert_eq!(minor("12.34", "EUR"), Ok(1_234));
         assert_eq!(minor("12.3", "EUR"), Ok(1_230));
         assert_eq!(minor("12.3400000", "EUR"), Ok(1_234));
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_survives_the_way_in_and_out() {
+    fn amounts_round_trip() {
         for (units, currency, written) in [
             (5, "EUR", "0.05"),
             (120_000, "KWD", "120.000"),

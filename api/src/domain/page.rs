@@ -1,5 +1,4 @@
-//! Cutting a list into pages by key: stable while rows come and go, and no dearer at the end than
-//! at the start.
+//! Keyset pagination: stable while rows come and go, and as cheap at the end as at the start.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,12 +13,12 @@ use serde::de::DeserializeOwned;
 
 use super::{Error, Result, Violation};
 
-/// Items on a page when nobody says how many.
+/// Default page size.
 const DEFAULT: u64 = 20;
-/// Most items on a page.
+/// Maximum page size.
 pub const MAX: i32 = 100;
 
-/// Which page.
+/// Which page of a list.
 #[derive(Clone, Debug, Default)]
 pub struct PageInput {
     pub first: Option<i32>,
@@ -48,15 +47,12 @@ impl<T> std::fmt::Debug for Page<T> {
 }
 
 impl<T> Page<T> {
-    /// How many items the whole list has. Costs a statement.
-    ///
-    /// # Errors
-    /// When the database fails.
+    /// Number of items of the whole list. Costs a statement.
     pub async fn count(&self, db: &DatabaseConnection) -> Result<u64> {
         (self.count)(db).await
     }
 
-    /// The items apart from the rest.
+    /// Splits the items from the rest.
     #[must_use]
     pub fn into_parts(self) -> (Vec<(String, T)>, Page<()>) {
         let rest = Page {
@@ -68,10 +64,10 @@ impl<T> Page<T> {
         (self.edges, rest)
     }
 
-    /// The same page with other items in the place of its own.
+    /// Maps the items of the page.
     ///
     /// # Errors
-    /// What `replace` gives for any of them.
+    /// The first error of `replace`.
     pub fn try_map<U>(self, mut replace: impl FnMut(T) -> Result<U>) -> Result<Page<U>> {
         let edges = self
             .edges
@@ -85,7 +81,7 @@ impl<T> Page<T> {
         })
     }
 
-    /// A page of a list that has nothing in it.
+    /// A page of an empty list.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -98,10 +94,10 @@ impl<T> Page<T> {
 }
 
 impl PageInput {
-    /// The size asked for and whether it counts from the end.
+    /// The requested size and whether it counts from the end.
     ///
     /// # Errors
-    /// `Invalid` for a size out of 1 to 100, and for both ends at once.
+    /// `Invalid` for a size out of 1 to 100, and for both `first` and `last`.
     pub fn size(&self) -> Result<(u64, bool)> {
         let check = |field: &str, size: i32| {
             u64::try_from(size)
@@ -123,7 +119,7 @@ impl PageInput {
     }
 }
 
-/// The lists that are cut into pages. Each has one order, so that a key says where in it.
+/// All paginated lists. Each has one sort order, so that a key identifies a position in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
     Accounts,
@@ -138,8 +134,8 @@ pub enum List {
 }
 
 impl List {
-    /// What its cursors begin with: keys of different lists may look alike. One letter each, none
-    /// of which begins a key.
+    /// Prefix of its cursors, as keys of different lists may look alike: one letter, which begins
+    /// no key.
     const fn tag(self) -> u8 {
         match self {
             Self::Accounts => b'a',
@@ -161,7 +157,7 @@ fn encode(list: List, key: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(cursor)
 }
 
-/// Whether the instants in a key are such as both databases can hold: a cursor may be made up.
+/// Whether both databases can store the instants of a key: a client may send a forged cursor.
 fn is_sane(key: &[u8]) -> bool {
     let values: Vec<serde_json::Value> = serde_json::from_slice(key).unwrap_or_default();
     let instants = values.iter().filter_map(|value| {
@@ -187,7 +183,7 @@ fn decode<K: DeserializeOwned>(
             let key = bytes
                 .as_deref()
                 .and_then(|bytes| bytes.strip_prefix(&[list.tag()]));
-            // No key of ours has a NUL in it, and PostgreSQL refuses to compare with one.
+            // No key contains a NUL, and PostgreSQL refuses to compare with one.
             let key = key.filter(|key| !key.windows(6).any(|part| part == br"\u0000"));
             let key = key
                 .filter(|key| is_sane(key))
@@ -197,8 +193,8 @@ fn decode<K: DeserializeOwned>(
         .transpose()
 }
 
-/// The first page of `query` from rows that were read together with those of other lists: its first
-/// ones, one more than `size` where there are more.
+/// Builds the first page of `query` from rows that were read together with those of other lists:
+/// its first rows, one more than `size` where a next page exists.
 pub(super) fn first<E, M, K>(
     query: Select<E>,
     (list, size): (List, usize),
@@ -234,20 +230,20 @@ where
     })
 }
 
-/// In which direction a list runs.
+/// Sort direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// Smallest, oldest or first in the alphabet first.
+    /// Smallest, oldest or alphabetically first item first.
     Ascending,
     /// Greatest or newest first.
     Descending,
 }
 
-/// A page of `query`, ordered by `columns`, whose values together name one row; `key` reads them
-/// off a row.
+/// Reads a page of `query`, ordered by `columns`, whose values together identify a row; `key`
+/// extracts them from a row.
 ///
 /// # Errors
-/// `Invalid` for a cursor that is none of this list, and a size that is none.
+/// `Invalid` for a cursor of another list, and for an invalid size.
 pub async fn cut<E, M, C, K>(
     db: &DatabaseConnection,
     query: Select<E>,
@@ -275,7 +271,7 @@ where
     if let Some(before) = before {
         cursor.before(before);
     }
-    // One more than asked for tells whether there is more.
+    // One extra row tells whether there is another page.
     if from_end {
         cursor.last(size + 1)
     } else {
@@ -295,7 +291,7 @@ where
             .into_iter()
             .map(|row| (encode(list, &key(&row)), row))
             .collect(),
-        // The item at a cursor is there, and lies beyond the page.
+        // The row at the cursor exists and lies beyond the page.
         has_next: is_before || (!from_end && more),
         has_previous: is_after || (from_end && more),
         count: counting(query),
@@ -315,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_good_for_its_own_list_alone() {
+    fn a_cursor_of_another_list_is_refused() {
         use List as L;
 
         let lists = [
@@ -343,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_up_is_no_cursor() {
+    fn forged_cursors_are_refused() {
         let made_up = |text: &str| read(List::Coaches, &URL_SAFE_NO_PAD.encode(text));
         assert_eq!(made_up(r#"c["Nora",7]"#), Some(("Nora".to_owned(), 7)));
         for text in [

@@ -1,8 +1,8 @@
-//! Everything sealed, under the key that seals now: `courtside rotate-keys`.
+//! Key rotation: reseals every value under the current key (`courtside rotate-keys`).
 //!
-//! It runs beside a server. Each value is replaced only if it is still the one that was read, so a
-//! token that is renewed meanwhile stays, and is under the new key already. Values that are done
-//! are no longer found, so a run that was cut off goes on where it was.
+//! Safe beside a running server: each value is replaced only if it is unchanged since it was read,
+//! so a token that is renewed meanwhile stays, and is under the new key already. Resealed values no
+//! longer match the query, so an interrupted run resumes where it stopped.
 
 use entity::note::Visibility;
 use entity::{Uuid, connection, note, webhook_registration};
@@ -14,26 +14,26 @@ use super::{Error, Result};
 use crate::app::App;
 use crate::vault::{Place, Vault, VaultError, row_key};
 
-/// Values in one transaction: other writers wait for no more than that.
+/// Values per transaction; bounds how long other writers wait.
 const BATCH: u64 = 200;
 
-/// What was done.
+/// Result of a rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rotated {
     /// Tokens and API keys of connections.
     pub tokens: u64,
     /// Secrets of webhooks.
     pub webhook_secrets: u64,
-    /// Private notes; also those that were plain text so far.
+    /// Private notes, including those that were plain text.
     pub notes: u64,
-    /// Values that did not open: their key is missing. They are as they were.
+    /// Values that did not open, because their key is missing. Left unchanged.
     pub unreadable: u64,
 }
 
-/// Seals every value anew that is not under the first key.
+/// Reseals every value that is not under the first key.
 ///
 /// # Errors
-/// When there are no keys, or the database fails. What was done until then stays done.
+/// When there are no keys, or the database fails. Finished batches stay committed.
 pub async fn rotate(app: &App) -> Result<Rotated> {
     if !app.vault.is_open() {
         return Err(Error::internal("rotating keys", VaultError::Closed));
@@ -43,7 +43,7 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         (connection::Column::AccessToken, "access_token"),
         (connection::Column::RefreshToken, "refresh_token"),
     ] {
-        let of = Of::<connection::Entity> {
+        let of = SealedColumn::<connection::Entity> {
             id: connection::Column::Id,
             column,
             table: "connection",
@@ -59,7 +59,7 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         ),
     ] {
         let id = webhook_registration::Column::Id;
-        let of = Of::<webhook_registration::Entity> {
+        let of = SealedColumn::<webhook_registration::Entity> {
             id,
             column,
             table: "webhook_registration",
@@ -72,14 +72,14 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
 }
 
 /// A column of sealed values.
-struct Of<E: EntityTrait> {
+struct SealedColumn<E: EntityTrait> {
     id: E::Column,
     column: E::Column,
     table: &'static str,
     name: &'static str,
 }
 
-impl<E: EntityTrait> Of<E> {
+impl<E: EntityTrait> SealedColumn<E> {
     async fn rotate(&self, app: &App, unreadable: &mut u64) -> Result<u64> {
         let (mut done, mut after) = (0, Uuid::nil());
         loop {
@@ -173,7 +173,7 @@ async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
     }
 }
 
-/// The body under the first key. A note is no credential: reading it here is not told of.
+/// The body under the first key. Not recorded in the audit log: a note is no credential.
 fn sealed_note(vault: &Vault, row: &note::Model) -> Result<String, VaultError> {
     let place = Place {
         table: "note",

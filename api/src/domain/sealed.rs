@@ -1,4 +1,4 @@
-//! Whether all that is sealed in the database opens: for `courtside doctor`.
+//! Checks that every sealed value in the database opens: for `courtside doctor`.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::Result;
 use crate::app::App;
 use crate::vault::{Place, VaultError, row_key};
 
-/// Values that are read at once.
+/// Values per statement.
 const BATCH: u64 = 1_000;
 
 /// What was found.
@@ -17,33 +17,29 @@ const BATCH: u64 = 1_000;
 pub struct Checked {
     /// Sealed values that open.
     pub good: u64,
-    /// How many of those are under another key than the one that seals now.
+    /// How many of those are under an older key.
     pub older: u64,
     /// Sealed values that do not open.
     pub bad: u64,
-    /// Keys that some of those name and that are not configured.
+    /// Ids of missing keys that some of those name.
     pub missing: BTreeSet<String>,
 }
 
-/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it
-/// leaves the vault.
-///
-/// # Errors
-/// When the database fails.
+/// Tries to open every sealed value. The plain text is discarded inside the vault.
 pub async fn check(app: &App) -> Result<Checked> {
     use connection::Column as C;
     use note::Column as N;
     use webhook_registration::Column as W;
 
     let mut found = Checked::default();
-    look::<connection::Entity>(
+    check_column::<connection::Entity>(
         app,
         (C::Id, C::AccessToken),
         ("connection", "access_token"),
         &mut found,
     )
     .await?;
-    look::<connection::Entity>(
+    check_column::<connection::Entity>(
         app,
         (C::Id, C::RefreshToken),
         ("connection", "refresh_token"),
@@ -51,12 +47,22 @@ pub async fn check(app: &App) -> Result<Checked> {
     )
     .await?;
     let table = "webhook_registration";
-    look::<webhook_registration::Entity>(app, (W::Id, W::Secret), (table, "secret"), &mut found)
-        .await?;
+    check_column::<webhook_registration::Entity>(
+        app,
+        (W::Id, W::Secret),
+        (table, "secret"),
+        &mut found,
+    )
+    .await?;
     let previous = (table, "previous_secret");
-    look::<webhook_registration::Entity>(app, (W::Id, W::PreviousSecret), previous, &mut found)
-        .await?;
-    // Of notes only private ones are sealed, and only those from after there were keys.
+    check_column::<webhook_registration::Entity>(
+        app,
+        (W::Id, W::PreviousSecret),
+        previous,
+        &mut found,
+    )
+    .await?;
+    // Of notes, only private ones that were written with keys are sealed.
     let mut after = Uuid::nil();
     loop {
         let rows: Vec<(Uuid, String)> = note::Entity::find()
@@ -77,7 +83,7 @@ pub async fn check(app: &App) -> Result<Checked> {
     }
 }
 
-async fn look<E: EntityTrait>(
+async fn check_column<E: EntityTrait>(
     app: &App,
     (id, column): (E::Column, E::Column),
     place: (&str, &str),

@@ -1,30 +1,30 @@
-//! Text that people give: how long it may be, and what may be in it.
+//! Validates text from clients: length and characters.
 
 use super::Violation;
 
-/// Longest address that browsers and proxies agree on.
-const LONGEST_URL: usize = 2_048;
-/// Most characters of a slug.
-const LONGEST_SLUG: usize = 64;
+/// Maximum length of a URL that browsers and proxies agree on.
+const MAX_URL_LENGTH: usize = 2_048;
+/// Maximum length of a slug in characters.
+const MAX_SLUG_LENGTH: usize = 64;
 
-/// Collects what is wrong with an input, so that all of it is told at once.
+/// Collects the violations of an input, so that all are reported at once.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<Violation>);
 
 impl Problems {
-    /// Notes what is wrong at a path, given with dots.
+    /// Adds a violation at a dotted path.
     pub(super) fn add(&mut self, path: &str, message: impl Into<String>) {
         self.0.push(Violation::at(path, message));
     }
 
-    /// Notes the message unless the condition holds.
+    /// Adds the message unless the condition holds.
     pub(super) fn require(&mut self, holds: bool, path: &str, message: impl Into<String>) {
         if !holds {
             self.add(path, message);
         }
     }
 
-    /// A number that must lie in a range, both ends included.
+    /// Requires a number within a range, both ends inclusive.
     pub(super) fn range(&mut self, path: &str, value: i32, least: i32, most: i32) {
         self.require(
             (least..=most).contains(&value),
@@ -33,7 +33,7 @@ impl Problems {
         );
     }
 
-    /// One line of 1 to `most` characters.
+    /// Requires one line of 1 to `most` characters.
     pub(super) fn line(&mut self, path: &str, text: &str, most: usize) {
         self.require(!text.trim().is_empty(), path, "must not be empty");
         self.require(
@@ -48,7 +48,7 @@ impl Problems {
         );
     }
 
-    /// Lines of `least` to `most` characters in all.
+    /// Requires lines of `least` to `most` characters in all.
     pub(super) fn lines(&mut self, path: &str, text: &str, least: usize, most: usize) {
         let is_odd = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t');
         self.require(
@@ -68,29 +68,31 @@ impl Problems {
         );
     }
 
-    /// Lower-case letters, digits and hyphens between them: safe in any address.
+    /// Requires lower-case letters, digits and hyphens between them: safe in any URL.
     pub(super) fn slug(&mut self, path: &str, text: &str) {
         self.require(
             is_slug(text),
             path,
             format!(
-                "must be 1 to {LONGEST_SLUG} lower-case letters (a-z), digits and hyphens, with no hyphen at either end"
+                "must be 1 to {MAX_SLUG_LENGTH} lower-case letters (a-z), digits and hyphens, with no hyphen at either end"
             ),
         );
     }
 
-    /// A name for programs: letters, digits, hyphens and underscores.
+    /// Requires an identifier: letters, digits, hyphens and underscores.
     pub(super) fn key(&mut self, path: &str, text: &str) {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let is_key = (1..=LONGEST_SLUG).contains(&text.len()) && text.bytes().all(is_plain);
+        let is_key = (1..=MAX_SLUG_LENGTH).contains(&text.len()) && text.bytes().all(is_plain);
         self.require(
             is_key,
             path,
-            format!("must be 1 to {LONGEST_SLUG} letters (a-z), digits, hyphens and underscores"),
+            format!(
+                "must be 1 to {MAX_SLUG_LENGTH} letters (a-z), digits, hyphens and underscores"
+            ),
         );
     }
 
-    /// An absolute https address without a user name in it.
+    /// Requires an absolute https URL without a user name.
     pub(super) fn https(&mut self, path: &str, text: &str) {
         self.require(
             is_https(text),
@@ -99,21 +101,21 @@ impl Problems {
         );
     }
 
-    /// Leaves out what was already wrong before: what was imported as it is does not stand in the
-    /// way of other changes.
-    pub(super) fn forgive(&mut self, before: &Self) {
+    /// Drops violations that existed before the change: an imported object that is invalid must not
+    /// block other changes.
+    pub(super) fn ignore_existing(&mut self, before: &Self) {
         self.0.retain(|violation| !before.0.contains(violation));
     }
 
-    /// `Ok` when nothing was noted.
+    /// `Ok` when there are no violations.
     ///
     /// # Errors
-    /// `Invalid` with everything that was.
+    /// `Invalid` with all violations.
     pub(super) fn finish(self) -> super::Result<()> {
         super::check(self.0)
     }
 
-    /// What was noted so far.
+    /// Paths of the violations so far.
     #[cfg(test)]
     pub(super) fn paths(&self) -> Vec<String> {
         self.0
@@ -124,7 +126,7 @@ impl Problems {
 }
 
 fn is_slug(text: &str) -> bool {
-    (1..=LONGEST_SLUG).contains(&text.len())
+    (1..=MAX_SLUG_LENGTH).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -133,10 +135,9 @@ fn is_slug(text: &str) -> bool {
 }
 
 fn is_https(text: &str) -> bool {
-    // Characters that must be escaped in an address, and that would end an attribute or a Markdown
-    // link.
+    // Characters that must be escaped in a URL, or that would end an attribute or a Markdown link.
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}"#.contains(&byte);
-    if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
+    if text.len() > MAX_URL_LENGTH || !text.bytes().all(is_plain) {
         return false;
     }
     let Ok(uri) = text.parse::<::http::Uri>() else {
@@ -148,7 +149,7 @@ fn is_https(text: &str) -> bool {
     uri.scheme_str() == Some("https") && has_plain_host
 }
 
-/// Something or, where only blanks were given, nothing.
+/// `None` for text that is empty or blank.
 pub(super) fn filled(text: Option<String>) -> Option<String> {
     text.map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_safe_in_an_address() {
+    fn a_slug_is_safe_in_a_url() {
         for good in ["a", "ada-lovelace", "a1-2", "0"] {
             assert!(is_slug(good), "{good}");
         }
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_https_addresses_pass() {
+    fn only_plain_https_urls_are_valid() {
         for good in [
             "https://example.com",
             "https://example.com/a.png?x=1&y=%20",
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_measured_in_characters_and_free_of_control_characters() {
+    fn text_length_counts_characters_and_control_characters_are_refused() {
         let mut problems = Problems::default();
         problems.line("exactly", &"é".repeat(120), 120);
         problems.lines("markdown", "# A\n\tb\r\n", 1, 20);

@@ -1,4 +1,4 @@
-//! Who calls, and what that allows.
+//! The caller and their permissions.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -8,13 +8,13 @@ use entity::user::Role;
 use crate::error::{Error, Result};
 use crate::outbox::Cause;
 
-/// Who calls.
+/// The person behind a request, if any.
 #[derive(Clone, Debug, Default)]
 pub enum Viewer {
-    /// Nobody has signed in.
+    /// Not signed in.
     #[default]
     Anonymous,
-    /// A person.
+    /// Signed in.
     Person(Person),
 }
 
@@ -26,11 +26,11 @@ pub struct Person {
     /// Their coach profile.
     pub coach_id: Option<Uuid>,
     pub suspended: bool,
-    /// When the credential ends.
+    /// When the credential expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// One call: who makes it, and the id under which it is found again in logs, jobs and history.
+/// The caller of a request, with its correlation id for logs, jobs and history.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
     pub viewer: Viewer,
@@ -41,7 +41,7 @@ impl Caller {
     /// The person who calls.
     ///
     /// # Errors
-    /// `Unauthenticated` when nobody has signed in, `Forbidden` when the person is suspended.
+    /// `Unauthenticated` when not signed in, `Forbidden` when the person is suspended.
     pub fn require_person(&self) -> Result<&Person> {
         match &self.viewer {
             Viewer::Anonymous => Err(Error::Unauthenticated),
@@ -52,14 +52,14 @@ impl Caller {
         }
     }
 
-    /// The person who calls, when there is one in good standing. Public reads use it to show a
-    /// person more than a visitor.
+    /// The person who calls, unless anonymous or suspended. Public reads use it to show a person
+    /// more than a visitor.
     #[must_use]
     pub fn find_person(&self) -> Option<&Person> {
         self.require_person().ok()
     }
 
-    /// A member of staff.
+    /// Requires staff.
     ///
     /// # Errors
     /// As [`Self::require_person`]; `Forbidden` for anyone else.
@@ -72,7 +72,7 @@ impl Caller {
         }
     }
 
-    /// A coach, with the profile's id.
+    /// Requires a coach; returns the profile's id too.
     ///
     /// # Errors
     /// As [`Self::require_person`]; `Forbidden` for a person without a coach profile.
@@ -100,7 +100,7 @@ impl Person {
 }
 
 impl Cause {
-    /// A cause of a person through this API.
+    /// The cause of a change that a person makes through this API.
     #[must_use]
     pub fn person(
         by: ActorKind,

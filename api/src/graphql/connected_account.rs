@@ -1,5 +1,5 @@
-//! Coaches' accounts at providers. Called so, and not connection, as that word is taken: lists in
-//! pages are called connections.
+//! Accounts of coaches at providers. The domain calls them connections; the schema does not,
+//! because Relay uses that word for paginated lists.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::connection::{Health, HealthReason, Kind as ConnectionKind, Model};
@@ -139,7 +139,7 @@ payload!(ConnectWithApiKeyPayload, "Result of connectWithApiKey.", account: Conn
 payload!(ProvisionCoachPayload, "Result of provisionCoach.", account: ConnectedAccount, "The connected account.");
 payload!(DisconnectAccountPayload, "Result of disconnectAccount.", account: ConnectedAccount, "What was connected.");
 
-/// Connecting accounts.
+/// Mutations of connected accounts.
 #[derive(Default)]
 pub struct ConnectedAccountMutation;
 

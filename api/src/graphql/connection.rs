@@ -1,4 +1,4 @@
-//! Lists in pages, after the Relay cursor connections specification.
+//! Paginated lists, after the Relay cursor connections specification.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -38,7 +38,8 @@ pub struct Connection<T> {
     edges: Vec<Edge<T>>,
     info: PageInfo,
     page: Page<()>,
-    /// The nodes alone, where nothing else is asked for and they were written when they were read.
+    /// The serialized nodes, when only `nodes` is selected and the rows were serialized as they
+    /// were read.
     written: Option<Bytes>,
 }
 
@@ -97,7 +98,7 @@ impl<T: OutputType + WriteFields> Connection<T> {
 }
 
 impl<T> Connection<T> {
-    /// The page with each item turned into what clients see.
+    /// Maps each item of a page to its GraphQL object.
     pub(crate) fn new<M>(page: Page<M>, mut node: impl FnMut(M) -> T) -> Self {
         let (edges, page) = page.into_parts();
         let info = PageInfo {
@@ -121,7 +122,7 @@ impl<T> Connection<T> {
         }
     }
 
-    /// A page of which only its nodes are asked for, which have been written.
+    /// A page of which only `nodes` is selected, already serialized.
     pub(crate) fn written(nodes: Bytes) -> Self {
         Self {
             written: Some(nodes),
@@ -129,25 +130,25 @@ impl<T> Connection<T> {
         }
     }
 
-    /// The items, to fill in what was asked for with them.
+    /// The nodes, for attaching preloaded rows.
     pub(crate) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.edges.iter_mut().map(|edge| &mut edge.node)
     }
 }
 
-/// The first items of a list inside another list, fetched for the whole outer list at once: as many
-/// as were asked for, and one more that tells whether there are more.
+/// The first rows of a nested list, preloaded for the whole outer list: the requested number plus
+/// one, which tells whether a next page exists.
 #[derive(Clone)]
-pub(crate) struct FetchedAlong<T>(Option<(usize, Arc<[T]>)>);
+pub(crate) struct Preloaded<T>(Option<(usize, Arc<[T]>)>);
 
-impl<T> Default for FetchedAlong<T> {
+impl<T> Default for Preloaded<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T> FetchedAlong<T> {
-    /// Keeps what was fetched. Asked for twice in different sizes, it stands for neither.
+impl<T> Preloaded<T> {
+    /// Stores preloaded rows. A selection that requests two sizes uses neither.
     pub(crate) fn set(&mut self, size: usize, rows: Vec<T>) {
         match self.0 {
             Some((other, _)) if other != size => self.refuse(),
@@ -155,30 +156,29 @@ impl<T> FetchedAlong<T> {
         }
     }
 
-    /// Somewhere the list is asked for in another way than by its first page: what is fetched along
-    /// stands for none of them.
+    /// Disables preloading: some selection of the list is not a plain first page.
     pub(crate) fn refuse(&mut self) {
         self.0 = Some((usize::MAX, Arc::new([])));
     }
 
-    /// What was fetched, if it is this page; and its size.
+    /// The preloaded rows and their number, if `page` is the preloaded page.
     pub(crate) fn page(&self, page: &PageInput) -> Result<Option<(usize, &[T])>> {
-        let wanted = page.size()?;
+        let requested = page.size()?;
         Ok(self
             .0
             .as_ref()
-            .filter(|(size, _)| wanted == (*size as u64, false))
+            .filter(|(size, _)| requested == (*size as u64, false))
             .map(|(size, rows)| (*size, &**rows)))
     }
 
-    /// The items of the page that was asked for.
+    /// Rows of the preloaded page, without the extra one.
     pub(crate) fn nodes(&self) -> Option<&[T]> {
         let (size, rows) = self.0.as_ref().filter(|(size, _)| *size != usize::MAX)?;
         Some(&rows[..rows.len().min(*size)])
     }
 }
 
-/// Which page: the arguments that every connection takes.
+/// Builds the page request from the arguments of a connection field.
 pub(crate) fn page(
     first: Option<i32>,
     after: Option<String>,
@@ -193,7 +193,7 @@ pub(crate) fn page(
     }
 }
 
-/// The size of the page that arguments ask for, when they ask for a first page and nothing else.
+/// Page size that the arguments request, if they request a plain first page.
 pub(crate) fn first_page_of(arguments: Vec<(Name, Value)>) -> Option<usize> {
     let mut page = PageInput::default();
     for (name, value) in arguments {

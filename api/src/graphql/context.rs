@@ -1,4 +1,4 @@
-//! What every resolver may ask for.
+//! Data that every resolver reads from the request context.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub(crate) fn app<'a>(ctx: &Context<'a>) -> &'a Arc<App> {
     ctx.data_unchecked::<Arc<App>>()
 }
 
-/// Who calls.
+/// The caller: viewer and correlation id.
 pub(crate) fn caller<'a>(ctx: &Context<'a>) -> &'a Caller {
     ctx.data_unchecked::<Caller>()
 }

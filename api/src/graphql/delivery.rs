@@ -1,4 +1,4 @@
-//! What providers sent us, and the work that was given up: for staff.
+//! Webhook deliveries and failed jobs, for staff.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::job::{Model as JobRow, Status as JobStatus};
@@ -92,7 +92,7 @@ impl Job {
         Kind::Job.id(self.0.id)
     }
 
-    /// What it does, for example process_delivery.
+    /// What it does, for example project_delivery.
     async fn kind(&self) -> &str {
         &self.0.kind
     }
@@ -123,7 +123,7 @@ impl Job {
     }
 }
 
-/// What providers sent us, and the work that was given up.
+/// Webhook deliveries and failed jobs, for staff.
 #[derive(Default)]
 pub struct AdminDeliveries;
 
@@ -186,7 +186,7 @@ pub struct ReplayJobInput {
 payload!(ReplayWebhookPayload, "Result of replayWebhook.", webhook_delivery: WebhookDelivery, "The delivery, RECEIVED again.");
 payload!(ReplayJobPayload, "Result of replayJob.", job: Job, "The job, WAITING again.");
 
-/// Doing again what was given up.
+/// Mutations that replay deliveries and jobs.
 #[derive(Default)]
 pub struct DeliveryMutation;
 

@@ -1,4 +1,4 @@
-//! What a client sees when something goes wrong.
+//! Maps domain errors to GraphQL errors.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::domain;
 
 /// The error of a resolver.
 ///
-/// It deliberately has no `Display`: async-graphql makes a client's message out of any error that
-/// has one, so that a stray `?` on a database error would show our SQL. With this type such a `?`
-/// does not compile.
+/// It deliberately does not implement `Display`: async-graphql turns every `Display` error into the
+/// client's message, so that a stray `?` on a database error would leak SQL. With this type such a
+/// `?` does not compile.
 #[derive(Clone, Debug)]
 pub struct Error(Arc<domain::Error>);
 
@@ -24,13 +24,13 @@ impl From<domain::Error> for Error {
 }
 
 impl Error {
-    /// A value of the input that cannot stand.
+    /// A validation error at one input path.
     pub(crate) fn invalid(path: &str, message: &str) -> Self {
         domain::Error::invalid(path, message).into()
     }
 }
 
-/// The stable code of an error.
+/// The stable error code for clients.
 #[must_use]
 pub fn code(error: &domain::Error) -> &'static str {
     match error {
@@ -50,7 +50,7 @@ impl From<Error> for async_graphql::Error {
         extensions.set("code", code(&error));
         let message = match &*error {
             domain::Error::Internal { .. } => {
-                // Logged once, here, where it is answered.
+                // Logged here only, where the error is answered.
                 tracing::error!(%error, "a request failed");
                 "Something went wrong on our side.".to_owned()
             }
@@ -69,7 +69,7 @@ impl From<Error> for async_graphql::Error {
     }
 }
 
-/// With a capital letter and a full stop.
+/// Capitalizes the message and ends it with a full stop.
 pub(crate) fn sentence(message: &str) -> String {
     let mut letters = message.chars();
     let capital = letters

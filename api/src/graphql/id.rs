@@ -1,11 +1,11 @@
-//! Global ids: the kind of a thing and its key, `booking_0192f3…`. Opaque to clients.
+//! Global ids: kind and key, `booking_0192f3…`. Opaque to clients.
 
 use async_graphql::ID;
 use entity::Uuid;
 
 use crate::domain;
 
-/// A kind of thing that has a global id.
+/// The kind of an object that has a global id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     User,
@@ -48,7 +48,7 @@ const PREFIXES: [(Kind, &str); 17] = [
 ];
 
 impl Kind {
-    /// How its ids begin.
+    /// The prefix of its ids.
     #[must_use]
     pub fn prefix(self) -> &'static str {
         PREFIXES
@@ -58,7 +58,7 @@ impl Kind {
             .expect("every kind is in the table")
     }
 
-    /// The global id of a thing of this kind.
+    /// The global id of an object of this kind.
     #[must_use]
     pub fn id(self, key: Uuid) -> ID {
         let mut id = String::with_capacity(48);
@@ -66,17 +66,17 @@ impl Kind {
         ID(id)
     }
 
-    /// Writes the global id without making a value of it.
+    /// Appends the global id without allocating.
     pub fn write(self, key: Uuid, to: &mut String) {
         to.push_str(self.prefix());
         to.push('_');
         to.push_str(key.simple().encode_lower(&mut Uuid::encode_buffer()));
     }
 
-    /// The key in an id that must be of this kind.
+    /// Decodes an id that must be of this kind.
     ///
     /// # Errors
-    /// `Invalid` at `field` when it is no id of this kind.
+    /// `Invalid` at `field` when the id is malformed or of another kind.
     pub fn key(self, field: &str, id: &ID) -> Result<Uuid, domain::Error> {
         match parse(id) {
             Some((kind, key)) if kind == self => Ok(key),
@@ -87,21 +87,18 @@ impl Kind {
         }
     }
 
-    /// The same for an id that may be left out.
-    ///
-    /// # Errors
-    /// As [`Self::key`].
+    /// As [`Self::key`], for an optional id.
     pub fn find_key(self, field: &str, id: Option<&ID>) -> Result<Option<Uuid>, domain::Error> {
         id.map(|id| self.key(field, id)).transpose()
     }
 }
 
-/// What an id is of; `None` when it is no id of ours.
+/// Splits an id into kind and key; `None` when it is malformed.
 #[must_use]
 pub fn parse(id: &ID) -> Option<(Kind, Uuid)> {
     let (prefix, key) = id.split_once('_')?;
     let kind = PREFIXES.iter().find(|(_, known)| *known == prefix)?.0;
-    // Only the spelling that we give out: one thing has one id.
+    // Accepts only the canonical spelling: an object has one id.
     if key.len() != 32 || key.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
@@ -113,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_back_as_what_it_is_of() {
+    fn ids_round_trip() {
         for (kind, _) in PREFIXES {
             let key = entity::new_id();
             assert_eq!(parse(&kind.id(key)), Some((kind, key)));
@@ -122,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_of_the_kind_is_refused() {
+    fn malformed_ids_and_other_kinds_are_refused() {
         let key = entity::new_id();
         let upper = format!("booking_{}", key.simple().to_string().to_uppercase());
         for id in [

@@ -1,5 +1,5 @@
-//! Reading what many objects of one answer point to, together. Made anew for each request: nothing
-//! is shared between callers.
+//! Data loaders: batch the related rows of one response. Created per request, so nothing is shared
+//! between callers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use super::error::Error;
 use crate::app::App;
 use crate::domain;
 
-/// Reads rows by their keys. Who may see a row is settled where its key comes from.
+/// Loads rows by key. Authorisation happens where the key comes from.
 pub struct Rows(Arc<App>);
 
 /// The loader of a request.
 pub type Loaders = DataLoader<Rows, HashMapCache>;
 
-/// How long a loader waits for more to be asked for. Lists fetch along what they are asked for, so
-/// this is paid on seldom ways only; it is long enough for all items of a list to have asked.
-const DELAY: Duration = Duration::from_millis(2);
+/// How long a loader collects keys before it sends a batch. Lists preload what their selection
+/// needs, so only rare paths wait; it is long enough for all items of a list to enqueue their keys.
+const BATCH_DELAY: Duration = Duration::from_millis(2);
 
-/// The loader of one execution. A query is one look at things as they are, and so is each answer of
-/// a subscription. A mutation changes them half-way: there each part of the answer is read when it
-/// is written.
+/// Creates the loader of one operation. Queries and each response of a subscription cache, as they
+/// read one state. Mutations do not cache: each part of the response reads after the change before
+/// it.
 #[must_use]
 pub fn loaders(app: Arc<App>, kind: OperationType) -> Loaders {
     let loaders =
-        DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(DELAY);
+        DataLoader::with_cache(Rows(app), tokio::spawn, HashMapCache::default()).delay(BATCH_DELAY);
     loaders.enable_all_cache(kind != OperationType::Mutation);
     loaders
 }
 
-/// A statement failed for everyone who waited for it.
+/// A failed batch, shared by all its waiters.
 #[derive(Clone, Debug)]
 pub struct LoadError(Arc<str>);
 
@@ -95,7 +95,7 @@ load_by!(
     BookingId
 );
 
-/// Whether a coach's calendar elsewhere can be asked.
+/// Whether the connection to the coach's remote scheduler is usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsConnected(pub Uuid, pub Scheduler);
 
@@ -113,7 +113,7 @@ impl Loader<IsConnected> for Rows {
     }
 }
 
-/// Whether the money for a booking is here.
+/// Whether a booking is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsPaid(pub Uuid);
 
@@ -130,7 +130,6 @@ impl Loader<IsPaid> for Rows {
     }
 }
 
-/// The specialties of a coach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpecialtiesOf(pub Uuid);
 
@@ -144,7 +143,7 @@ impl Loader<SpecialtiesOf> for Rows {
     ) -> Result<HashMap<SpecialtiesOf, Vec<String>>, LoadError> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let mut found = domain::coach::specialties_of(&self.0, &ids).await?;
-        // Also those of a coach without any, so that they are not looked for again.
+        // Includes coaches without specialties, so that the cache covers them too.
         Ok(keys
             .iter()
             .map(|key| (*key, found.remove(&key.0).unwrap_or_default()))
@@ -152,7 +151,7 @@ impl Loader<SpecialtiesOf> for Rows {
     }
 }
 
-/// The lowest price of a coach, in minor units with its currency; none when everything is free.
+/// The lowest price of a coach, in minor units with its currency; `None` when everything is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PriceFrom(pub Uuid);
 
@@ -191,7 +190,7 @@ impl Loader<SchedulesOf> for Rows {
     }
 }
 
-/// The absences of a coach that are not over, by their first day.
+/// The current and future absences of a coach, by first day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AbsencesOf(pub Uuid);
 
@@ -212,7 +211,7 @@ impl Loader<AbsencesOf> for Rows {
     }
 }
 
-/// The connected accounts of a coach, the newest first.
+/// The connections of a coach, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionsOf(pub Uuid);
 
@@ -233,7 +232,7 @@ impl Loader<ConnectionsOf> for Rows {
     }
 }
 
-/// The overrides of a schedule from one day to another, both included.
+/// The overrides of a schedule between two days, both inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OverridesOf {
     pub schedule_id: Uuid,
@@ -249,7 +248,7 @@ impl Loader<OverridesOf> for Rows {
         &self,
         keys: &[OverridesOf],
     ) -> Result<HashMap<OverridesOf, Self::Value>, LoadError> {
-        // Almost always one stretch of days for all of them.
+        // Groups by date range: almost always there is one.
         let mut by_days: HashMap<(NaiveDate, NaiveDate), Vec<Uuid>> = HashMap::new();
         for key in keys {
             by_days
@@ -275,7 +274,7 @@ impl Loader<OverridesOf> for Rows {
     }
 }
 
-/// Everyone who gives the sessions of an event type, in order; its owner may be missing.
+/// The hosts of an event type, in order; the owner may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HostsOf(pub Uuid);
 

@@ -1,5 +1,5 @@
-//! What clients see: one file per noun, each with its object and its part of the roots. Thin: an id
-//! or an input is read, one function of the domain is called, and its answer is shown.
+//! The GraphQL API: one file per noun, each with its object and its part of the root types.
+//! Resolvers decode ids and inputs, call one function of the domain and convert the result.
 
 pub mod absence;
 pub mod apps;

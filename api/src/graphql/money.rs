@@ -1,4 +1,4 @@
-//! Amounts.
+//! Amounts of money.
 
 use async_graphql::{InputObject, SimpleObject};
 
@@ -24,7 +24,7 @@ pub struct MoneyInput {
 }
 
 impl MoneyInput {
-    /// The price that it says. Whether the currency has such amounts, the domain tells.
+    /// Converts to a domain price. The domain checks that the currency can represent the amount.
     pub(crate) fn read(self) -> money::Price {
         money::Price {
             amount: self.amount.0,
@@ -34,7 +34,7 @@ impl MoneyInput {
 }
 
 impl Money {
-    /// From the smallest units of the currency.
+    /// Converts from minor units of the currency.
     pub(crate) fn new(minor: i64, currency: &str) -> Self {
         Self {
             amount: Decimal(money::from_minor(minor, currency)),
@@ -42,7 +42,7 @@ impl Money {
         }
     }
 
-    /// A price: null when it is free.
+    /// Converts a price in minor units: null when it is free.
     pub(crate) fn price(minor: i64, currency: &str) -> Option<Self> {
         (minor > 0).then(|| Self::new(minor, currency))
     }

@@ -1,4 +1,4 @@
-//! Anything by its global id.
+//! `node`: reads any object by its global id.
 
 use async_graphql::{Context, ID, Interface, Object};
 
@@ -34,7 +34,7 @@ pub enum Node {
     Session(Box<Session>),
 }
 
-/// Anything by its global id.
+/// Query of any object by its global id.
 #[derive(Default)]
 pub struct NodeQuery;
 
@@ -74,7 +74,7 @@ impl NodeQuery {
                 .map(|row| Node::Schedule(Box::new(Schedule::new(row)))),
             Kind::Session => session::get(app, caller, key)
                 .await
-                .map(|held| Node::Session(Box::new(Session::of(held)))),
+                .map(|found| Node::Session(Box::new(Session::of(found)))),
             _ => return Ok(None),
         };
         match found {

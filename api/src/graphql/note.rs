@@ -17,7 +17,7 @@ use crate::domain::{self, note, session};
 #[derive(async_graphql::Description)]
 pub struct Note {
     pub(super) row: Model,
-    /// Its session, where the way here led over one.
+    /// The session, when the parent field has already loaded it.
     session: Option<Session>,
 }
 
@@ -133,7 +133,7 @@ payload!(CreateNotePayload, "Result of createNote.", note: Note, "The new note."
 payload!(UpdateNotePayload, "Result of updateNote.", note: Note, "The note.");
 payload!(DeleteNotePayload, "Result of deleteNote.", deleted_note_id: ID, "Id of the note that is gone.");
 
-/// Writing notes.
+/// Mutations of notes.
 #[derive(Default)]
 pub struct NoteMutation;
 

@@ -1,4 +1,4 @@
-//! What a mutation gives back: the thing it changed, or why it did nothing.
+//! Mutation payloads: the changed object or the user errors.
 
 use async_graphql::{Enum, SimpleObject};
 
@@ -59,7 +59,8 @@ pub struct UserError {
     pub action: Option<Action>,
 }
 
-/// The outcome of a mutation, or what the caller can mend; what they cannot goes to `errors`.
+/// Converts a result to a payload: errors that the user can correct become user errors, all others
+/// go to `errors`.
 pub(crate) fn outcome<T>(
     result: domain::Result<T>,
 ) -> Result<std::result::Result<T, Vec<UserError>>> {
@@ -129,7 +130,7 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
     }
 }
 
-/// Defines the payload of a mutation: what it changed, and the user errors.
+/// Defines the payload of a mutation: the changed object and the user errors.
 ///
 /// `payload!(CancelBookingPayload, "Result of cancelBooking.", booking: Booking, "The booking.")`
 macro_rules! payload {

@@ -1,4 +1,4 @@
-//! Reading calendars again, when somebody asks for it.
+//! Reconciliation of bookings with remote schedulers, on demand.
 
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ pub struct ReconcileInput {
 payload!(ReconcilePayload, "Result of reconcile.", report: ReconcileReport, "What was found.");
 payload!(SyncMyBookingsPayload, "Result of syncMyBookings.", report: ReconcileReport, "What was found.");
 
-/// Reading calendars again.
+/// Mutations that start a reconciliation.
 #[derive(Default)]
 pub struct ReconcileMutation;
 
@@ -69,7 +69,7 @@ impl ReconcileMutation {
     async fn sync_my_bookings(&self, ctx: &Context<'_>) -> Result<SyncMyBookingsPayload> {
         let (app, caller) = (app(ctx), caller(ctx));
         let done =
-            async { told(app, caller, reconcile::sync_mine(app, caller).await?, false).await };
+            async { to_report(app, caller, reconcile::sync_mine(app, caller).await?, false).await };
         SyncMyBookingsPayload::new(done.await, |report| report)
     }
 
@@ -87,7 +87,7 @@ impl ReconcileMutation {
                 coach_id,
                 dry_run: input.dry_run,
             };
-            told(
+            to_report(
                 app,
                 caller,
                 reconcile::run(app, caller, wanted).await?,
@@ -99,7 +99,7 @@ impl ReconcileMutation {
     }
 }
 
-async fn told(
+async fn to_report(
     app: &App,
     caller: &Caller,
     report: reconcile::Report,

@@ -1,9 +1,9 @@
-//! Who may ask for which field: one line for each field of the schema. A field without a line is
-//! refused, to everyone.
+//! Field authorisation by role: one rule per field of the schema. A field without a rule is refused
+//! to everyone.
 //!
-//! These are the rules that depend on the role alone, checked before an operation runs. Whose
-//! object it is, is settled below: the domain hands out only what its caller may see, so that
-//! somebody else's object looks like one that is not there.
+//! These rules depend on the role alone and are checked before an operation runs. Ownership is
+//! checked in the domain, which returns only objects that the caller may see: another person's
+//! object is reported as not found.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,15 +13,15 @@ use graphql_server::document::{Analysis, ErrorCode, RequestError};
 
 use crate::domain::Viewer;
 
-/// The least a caller must be.
+/// The minimum role that a field needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// Also a visitor.
+    /// No sign-in needed.
     Anyone,
-    /// Anyone who has signed in and is not suspended. For objects that have parties: only those,
-    /// which the domain sees to.
+    /// A signed-in person who is not suspended. The domain further restricts objects with
+    /// participants to these.
     SignedIn,
-    /// Coaches, and staff.
+    /// Coaches and staff.
     Coach,
     /// Staff.
     Admin,
@@ -29,7 +29,7 @@ pub enum Rule {
 
 use Rule::{Admin, Anyone, Coach, SignedIn};
 
-/// The rules: a type, who may read it, and which of its fields.
+/// The rules: type, minimum role, fields.
 pub const RULES: &[(&str, Rule, &str)] = &[
     ("Query", Anyone, "node viewer booking admin session"),
     (
@@ -386,8 +386,8 @@ static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
     lines.collect()
 });
 
-/// The rule of a field, given as `Type.field`; `None` when nobody has declared one. Connections and
-/// edges are as open as what they hold.
+/// The rule of a field `Type.field`; `None` when it has none. Connections and edges have the rule
+/// of their nodes.
 #[must_use]
 pub fn rule(coordinate: &str) -> Option<Rule> {
     let (owner, field) = coordinate.split_once('.')?;
@@ -408,16 +408,16 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
         .or_else(|| rule(&format!("{}.cursor", owner.strip_suffix(suffix)?)))
 }
 
-/// Refuses an operation with the first field that its caller may not have.
+/// Refuses an operation that selects a field its caller may not read.
 ///
 /// # Errors
 /// `UNAUTHENTICATED` for a visitor whom signing in would help, `FORBIDDEN` otherwise.
 pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), RequestError> {
-    let standing = standing(viewer);
+    let granted = highest_rule(viewer);
     let refused = analysis
         .coordinates
         .iter()
-        .find(|coordinate| rule(coordinate).is_none_or(|rule| rule > standing));
+        .find(|coordinate| rule(coordinate).is_none_or(|rule| rule > granted));
     let Some(coordinate) = refused else {
         return Ok(());
     };
@@ -431,8 +431,8 @@ pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), RequestErro
     })
 }
 
-/// The most that a caller is.
-fn standing(viewer: &Viewer) -> Rule {
+/// The highest rule that a viewer satisfies.
+fn highest_rule(viewer: &Viewer) -> Rule {
     match viewer {
         Viewer::Person(person) if !person.suspended => match person.role {
             Role::Admin => Admin,

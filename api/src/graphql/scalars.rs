@@ -1,4 +1,4 @@
-//! Values with a meaning of their own.
+//! Custom scalars.
 
 use std::str::FromStr;
 
@@ -41,7 +41,7 @@ impl ScalarType for DateTime {
                 .ok()?
                 .with_timezone(&Utc)
                 .trunc_subsecs(3);
-            // PostgreSQL and SQLite both keep these, and every zone can show them.
+            // PostgreSQL and SQLite can store these years, and every time zone can display them.
             (years().contains(&chrono::Datelike::year(&instant))).then_some(Self(instant))
         };
         text(
@@ -61,7 +61,7 @@ fn years() -> std::ops::RangeInclusive<i32> {
     1970..=9998
 }
 
-/// An instant as the API writes it.
+/// Formats an instant as the API writes it.
 #[must_use]
 pub fn instant(instant: Instant) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -139,14 +139,14 @@ impl ScalarType for TimeZone {
 }
 
 impl TimeZone {
-    /// An instant on the clocks of the zone, as RFC 3339 with its offset.
+    /// Formats an instant in this zone, as RFC 3339 with the zone's offset.
     pub(crate) fn local(self, instant: Instant) -> String {
         instant
             .with_timezone(&self.0)
             .to_rfc3339_opts(SecondsFormat::Secs, false)
     }
 
-    /// A zone of our own tables, which hold no others; UTC, should one ever leave the zone
+    /// Parses a zone from the database; falls back to UTC, should a zone ever leave the zone
     /// database.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.parse().unwrap_or(Tz::UTC))
@@ -303,7 +303,7 @@ impl ScalarType for EventCursor {
                 .parse()
                 .ok()
                 .filter(|seq| *seq >= 0)?;
-            // Only as we write it.
+            // Accepts only the canonical spelling.
             (text == format!("e{seq}")).then_some(Self(seq))
         };
         text(&value, "a cursor of this stream", read).map_err(refuse)

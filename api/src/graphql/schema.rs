@@ -1,4 +1,4 @@
-//! The schema: what each noun contributes, put together.
+//! Assembles the schema from the parts of all nouns.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub struct Mutation(
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(BookingSubscription);
 
-/// Mutations that may call a provider: at most one of them in an operation.
+/// Mutations that may call a provider: an operation may have at most one of them.
 pub const PROVIDER_MUTATIONS: &[&str] = &[
     "createBooking",
     "rescheduleBooking",
@@ -95,7 +95,7 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "reconcile",
 ];
 
-/// Mutations that count against the limit on bookings.
+/// Mutations that count against the rate limit for bookings.
 pub const BOOKING_MUTATIONS: &[&str] = &[
     "createBooking",
     "rescheduleBooking",
@@ -104,7 +104,7 @@ pub const BOOKING_MUTATIONS: &[&str] = &[
     "createHold",
 ];
 
-/// Has values of our own scalars checked before anything runs.
+/// Registers our scalars, so that their values are validated before execution.
 #[must_use]
 pub fn check_scalars(types: TypeTable) -> TypeTable {
     use super::scalars::{
@@ -127,13 +127,13 @@ pub fn check_scalars(types: TypeTable) -> TypeTable {
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-/// The schema over an application.
+/// Builds the schema with the application as its data.
 #[must_use]
 pub fn schema(app: Arc<App>) -> Schema {
     builder().data(app).finish()
 }
 
-/// The schema in the definition language, as clients generate code from it.
+/// The schema in SDL, for clients that generate code.
 #[must_use]
 pub fn sdl() -> String {
     builder().finish().sdl_with_options(
@@ -145,7 +145,7 @@ pub fn sdl() -> String {
     )
 }
 
-/// What the schema is built from, before it has an application.
+/// The schema builder, without the application.
 #[must_use]
 pub fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     async_graphql::Schema::build(

@@ -1,4 +1,4 @@
-//! Keeping what a coach offers and their hours in step with their own calendar, and moving from one
+//! Synchronisation of event types and schedules with a remote scheduler, and the change from one
 //! scheduler to another.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
@@ -158,7 +158,7 @@ payload!(MigrateCoachPayload, "Result of migrateCoach.", report: MigrationReport
 payload!(ImportEventTypesPayload, "Result of importEventTypes.", import: EventTypeImport, "What was taken over.");
 payload!(SyncCalendarSettingsPayload, "Result of syncCalendarSettings.", coach: Coach, "Whose settings they are.");
 
-/// Keeping in step, and moving.
+/// Mutations of synchronisation and of the scheduler in use.
 #[derive(Default)]
 pub struct SyncMutation;
 

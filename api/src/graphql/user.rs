@@ -1,4 +1,4 @@
-//! People.
+//! User accounts.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::user::{Model, Role};
@@ -57,7 +57,7 @@ impl User {
     }
 }
 
-/// People, for staff.
+/// User accounts, for staff.
 #[derive(Default)]
 pub struct AdminUsers;
 
@@ -98,7 +98,7 @@ pub struct UserInput {
 payload!(SuspendUserPayload, "Result of suspendUser.", user: User, "The person.");
 payload!(ReinstateUserPayload, "Result of reinstateUser.", user: User, "The person.");
 
-/// Changing accounts.
+/// Mutations of user accounts.
 #[derive(Default)]
 pub struct UserMutation;
 

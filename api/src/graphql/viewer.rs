@@ -1,4 +1,4 @@
-//! The caller.
+//! The viewer: the person who sends the request.
 
 use async_graphql::{Context, ID, MergedObject, Object};
 
@@ -35,7 +35,7 @@ pub struct Admin(
     AdminUsers,
 );
 
-/// Who calls.
+/// Account of the viewer.
 #[derive(Default)]
 pub struct ViewerAccount;
 
@@ -59,7 +59,7 @@ impl ViewerAccount {
     }
 }
 
-/// Who calls.
+/// Query of the viewer.
 #[derive(Default)]
 pub struct ViewerQuery;
 

@@ -1,4 +1,4 @@
-//! Webhooks that we had a provider register. For staff.
+//! Webhooks registered at providers, for staff.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::webhook_registration::{Model, Scope as WebhookScope};
@@ -68,7 +68,7 @@ impl WebhookRegistration {
     }
 }
 
-/// Webhooks, for staff.
+/// Webhook registrations, for staff.
 #[derive(Default)]
 pub struct AdminWebhookRegistrations;
 
@@ -109,7 +109,7 @@ payload!(DeleteWebhookPayload, "Result of deleteWebhook.", webhook_registration:
 payload!(SetWebhookTriggersPayload, "Result of setWebhookTriggers.", webhook_registration: WebhookRegistration, "The webhook.");
 payload!(RotateWebhookSecretPayload, "Result of rotateWebhookSecret.", webhook_registration: WebhookRegistration, "The webhook.");
 
-/// Changing webhooks.
+/// Mutations of webhook registrations.
 #[derive(Default)]
 pub struct WebhookRegistrationMutation;
 

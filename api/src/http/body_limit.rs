@@ -1,6 +1,6 @@
-//! How much of a body is read, and for how long. The extractors' own errors cannot tell "too slow"
-//! from "went away", so this layer watches the body and replaces the answer when one of its limits
-//! was what ended it.
+//! Limits the size and duration of request bodies. The extractors' errors cannot tell a timeout
+//! from a disconnect, so this layer wraps the body and replaces the response when one of its limits
+//! ended the read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,18 +20,19 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::refusal::refusal_and_close;
 
-/// Limits of one route's request bodies. A layer: `from_fn_with_state(limits, body_limit::limit)`.
+/// Limits for the request bodies of one route. A layer: `from_fn_with_state(limits,
+/// body_limit::limit)`.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimits {
     pub bytes: u64,
-    /// Between two pieces.
+    /// Maximum time between two frames.
     pub idle: Duration,
-    /// From the start of the reading to the last piece.
+    /// Maximum time from the start of the read to the last frame.
     pub total: Duration,
 }
 
 impl BodyLimits {
-    /// 10 s between pieces, 30 s for the whole.
+    /// 10 s between frames, 30 s in total.
     pub const fn of(bytes: u64) -> Self {
         Self {
             bytes,
@@ -41,26 +42,26 @@ impl BodyLimits {
     }
 }
 
-/// Of a refused body we still read this much, for that long: who is cut while sending never sees
-/// the answer.
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
-const LINGER: Duration = Duration::from_secs(2);
+/// Limits for draining a refused body: a client whose connection closes while it still sends never
+/// reads the response.
+const MAX_DRAIN_BYTES: usize = 16 * 1024 * 1024;
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 const WITHIN: u8 = 0;
 const TOO_LARGE: u8 = 1;
 const TOO_SLOW: u8 = 2;
 
-/// The middleware: 413 above the size, 408 beyond the time.
+/// The middleware: answers 413 above the size, 408 beyond the time.
 pub async fn limit(State(limits): State<BodyLimits>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     if declared(&head.headers).is_some_and(|bytes| bytes > limits.bytes) {
         if !head.headers.contains_key(EXPECT) {
-            linger(body).await;
+            drain_body(body).await;
         }
         return too_large(limits);
     }
     let verdict = Arc::new(AtomicU8::new(WITHIN));
-    let watched = Watched {
+    let watched = LimitedBody {
         body,
         left: limits.bytes,
         idle: limits.idle,
@@ -96,34 +97,34 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn linger(body: Body) {
-    let mut pieces = body.into_data_stream();
+async fn drain_body(body: Body) {
+    let mut frames = body.into_data_stream();
     let drain = async {
-        let mut left = LINGER_BYTES;
-        while let Some(Ok(piece)) = pieces.next().await {
-            let Some(rest) = left.checked_sub(piece.len()) else {
+        let mut left = MAX_DRAIN_BYTES;
+        while let Some(Ok(frame)) = frames.next().await {
+            let Some(rest) = left.checked_sub(frame.len()) else {
                 return;
             };
             left = rest;
         }
     };
-    // Out of time is as good as done: the answer goes out either way.
-    let _ = timeout(LINGER, drain).await;
+    // A timeout is fine: the response is sent either way.
+    let _ = timeout(DRAIN_TIMEOUT, drain).await;
 }
 
-struct Watched {
+struct LimitedBody {
     body: Body,
     left: u64,
     idle: Duration,
     total: Duration,
-    /// Set at the first poll: a handler may do other things before it reads.
+    /// Set at the first poll: a handler may do other work before it reads.
     until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
     verdict: Arc<AtomicU8>,
 }
 
-impl Watched {
+impl LimitedBody {
     fn end(&self, verdict: u8) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         self.verdict.store(verdict, Ordering::Relaxed);
         let why = if verdict == TOO_LARGE {
@@ -146,7 +147,7 @@ impl Watched {
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -157,9 +158,9 @@ impl HttpBody for Watched {
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Pending if self.has_waited_too_long(cx) => self.end(TOO_SLOW),
             Poll::Pending => Poll::Pending,
-            Poll::Ready(piece) => {
+            Poll::Ready(frame) => {
                 self.waiting = false;
-                let bytes = match &piece {
+                let bytes = match &frame {
                     Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
                     _ => 0,
                 };
@@ -167,7 +168,7 @@ impl HttpBody for Watched {
                     Some(left) => self.left = left,
                     None => return self.end(TOO_LARGE),
                 }
-                Poll::Ready(piece)
+                Poll::Ready(frame)
             }
         }
     }

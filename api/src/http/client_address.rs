@@ -1,12 +1,12 @@
-//! Which address a request came from, past proxies of ours and no further: everything left of them
-//! in `X-Forwarded-For` was written by the client.
+//! Resolves the client address behind our own proxies: every `X-Forwarded-For` entry left of theirs
+//! was written by the client.
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The address as the outermost of `trusted` proxies saw it; the peer's own with 0, or when a
-/// header is missing or wrong.
+/// The address that the outermost of `trusted` proxies saw; the peer's address if `trusted` is 0 or
+/// a header is missing or malformed.
 pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: usize) -> IpAddr {
     let peer = peer.ip().to_canonical();
     if trusted == 0 {
@@ -26,7 +26,7 @@ pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: usize) -> 
     parse(entry).map_or(peer, |address| address.to_canonical())
 }
 
-/// Some proxies add the port.
+/// Parses an entry; some proxies append the port.
 fn parse(entry: &str) -> Option<IpAddr> {
     let bare = entry.trim_start_matches('[').trim_end_matches(']');
     bare.parse()
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_proxies_are_believed() {
+    fn only_trusted_proxies_are_used() {
         let table: &[(&[&str], usize, &str)] = &[
             (&[], 0, "10.0.0.1"),
             (&["1.1.1.1"], 0, "10.0.0.1"),

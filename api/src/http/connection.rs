@@ -1,6 +1,6 @@
-//! One accepted socket. hyper has a single timer, from the end of an answer to the end of the next
-//! head, and none for writing; this wrapper knows in which phase the connection is, and times each
-//! phase by its own limit.
+//! Wraps an accepted socket with timeouts per phase. hyper has a single timer, from the end of a
+//! response to the end of the next head, and none for writes; this wrapper tracks the phase of the
+//! connection and applies that phase's own limit.
 
 use std::io;
 use std::pin::Pin;
@@ -19,21 +19,21 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Between requests; hyper's own timer ends an idle connection.
+/// Between requests; hyper's own timer closes an idle connection.
 const IDLE: u8 = 0;
-/// A head has begun to arrive.
+/// A request head is arriving.
 const HEAD: u8 = 1;
-/// A request is being answered.
+/// A request is in progress.
 const BUSY: u8 = 2;
-/// No longer HTTP.
+/// Upgraded, for example to WebSocket.
 const UPGRADED: u8 = 3;
 
-/// Where a connection is, shared by the socket and the requests on it.
+/// Phase of a connection, shared by the socket and the requests on it.
 #[derive(Clone)]
 pub(super) struct Phase(Arc<AtomicU8>);
 
 impl Phase {
-    /// A new connection owes its first head at once.
+    /// A new connection starts in the head phase, so the head timeout applies at once.
     pub(super) fn new() -> Self {
         Self(Arc::new(AtomicU8::new(HEAD)))
     }
@@ -62,14 +62,14 @@ impl Phase {
     }
 }
 
-/// What a connection holds for as long as its socket lives, upgraded or not.
-#[expect(dead_code, reason = "held for the sake of their `Drop`")]
-pub(super) struct Held {
+/// Guards that live as long as the socket, upgraded or not.
+#[expect(dead_code, reason = "kept for their `Drop`")]
+pub(super) struct ConnectionGuards {
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) tracked: TaskTrackerToken,
 }
 
-/// The socket with its clocks.
+/// The socket with its timers.
 pub(super) struct Socket {
     stream: TcpStream,
     phase: Phase,
@@ -80,7 +80,7 @@ pub(super) struct Socket {
     stalled: bool,
     cut: CancellationToken,
     cut_heard: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    _held: Held,
+    _guards: ConnectionGuards,
 }
 
 impl Socket {
@@ -89,7 +89,7 @@ impl Socket {
         phase: Phase,
         limits: &super::serve::ServeLimits,
         cut: CancellationToken,
-        held: Held,
+        guards: ConnectionGuards,
     ) -> Self {
         let (head_timeout, write_stall) = (limits.head_timeout, limits.write_stall);
         let head_timer = Some(Box::pin(sleep(head_timeout)));
@@ -103,11 +103,12 @@ impl Socket {
             stalled: false,
             cut,
             cut_heard: None,
-            _held: held,
+            _guards: guards,
         }
     }
 
-    /// Nobody but this socket can end an upgraded connection: its task is not ours.
+    /// Closes an upgraded connection on cut: only the socket can, as hyper has handed the task
+    /// over.
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.phase.get() != UPGRADED {
             return Ok(());
@@ -219,7 +220,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// An answer's body that tells its connection when it has been sent or dropped.
+/// A response body that reports to its connection when it is sent or dropped.
 pub(super) struct AnswerBody {
     body: Body,
     phase: Phase,

@@ -113,7 +113,7 @@ impl Hooks for GraphqlHooks {
             AuthError::Unavailable
         })?;
         if let Viewer::Person(person) = &viewer {
-            self.app.recent.keep(token, found_at, now, person);
+            self.app.recent.insert(token, found_at, now, person);
         }
         Ok(viewer)
     }

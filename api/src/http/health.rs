@@ -1,4 +1,4 @@
-//! Whether the process lives (`/healthz`) and whether it should be sent work (`/readyz`).
+//! Liveness (`/healthz`) and readiness (`/readyz`).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use serde_json::json;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type CheckFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// A thing the server cannot work without.
+/// A dependency that the server cannot work without.
 struct Check {
     name: &'static str,
-    run: Box<dyn Fn() -> Answer + Send + Sync>,
+    run: Box<dyn Fn() -> CheckFuture + Send + Sync>,
 }
 
-/// What a look at every check found.
+/// Result of a round of checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Ready,
@@ -32,14 +32,14 @@ pub enum Verdict {
     Draining,
 }
 
-/// The checks to be made, collected at start-up.
+/// Collects the checks at start-up.
 pub struct ReadinessBuilder {
     checks: Vec<Check>,
     timeout: Duration,
     fresh: Duration,
 }
 
-/// Shared by the route and whoever starts the shutdown.
+/// Shared by the route and the shutdown.
 #[derive(Clone)]
 pub struct Readiness(Arc<Inner>);
 
@@ -48,12 +48,12 @@ struct Inner {
     timeout: Duration,
     fresh: Duration,
     draining: AtomicBool,
-    /// Held while checking, so that a crowd of callers makes one round of checks and not one each.
+    /// Locked during a round, so that concurrent callers share one round of checks.
     last: Mutex<Option<(Instant, Vec<&'static str>)>>,
 }
 
 impl Readiness {
-    /// Each check may take 2 s; an answer is good for 1 s.
+    /// Defaults: 2 s per check, results cached for 1 s.
     pub fn builder() -> ReadinessBuilder {
         ReadinessBuilder {
             checks: Vec::new(),
@@ -62,7 +62,7 @@ impl Readiness {
         }
     }
 
-    /// From now on unready: no more work should be sent here.
+    /// Reports unready from now on.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
     }
@@ -106,7 +106,7 @@ impl Readiness {
 }
 
 impl ReadinessBuilder {
-    /// Adds a check. Its error text is logged and never answered.
+    /// Adds a check. Its error text is logged, never sent.
     #[must_use]
     pub fn check<F, Fut>(mut self, name: &'static str, run: F) -> Self
     where
@@ -120,7 +120,7 @@ impl ReadinessBuilder {
         self
     }
 
-    /// How long one check may take, and how long a round of them is good for.
+    /// Sets the timeout of a check and how long the results of a round are cached.
     #[must_use]
     pub fn timing(mut self, timeout: Duration, fresh: Duration) -> Self {
         (self.timeout, self.fresh) = (timeout, fresh);
@@ -143,7 +143,6 @@ impl ReadinessBuilder {
     }
 }
 
-/// `/healthz` and `/readyz`.
 pub fn routes(readiness: Readiness) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
@@ -151,7 +150,7 @@ pub fn routes(readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// Looks at nothing: a slow database is no reason to restart the process.
+/// Checks nothing: a slow database is no reason to restart the process.
 async fn healthz() -> Response {
     answer(
         StatusCode::OK,
@@ -193,7 +192,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn failing_checks_are_named_and_hanging_ones_given_up() {
+    async fn failing_and_hanging_checks_are_reported() {
         let readiness = Readiness::builder()
             .timing(Duration::from_millis(20), Duration::ZERO)
             .check("fine", || async { Ok(()) })
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_crowd_makes_one_round_of_checks() {
+    async fn concurrent_callers_share_one_round_of_checks() {
         let rounds = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&rounds);
         let readiness = Readiness::builder()

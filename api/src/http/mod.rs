@@ -1,4 +1,4 @@
-//! Transport: sockets, limits, logs and figures. Knows nothing of coaches and bookings.
+//! HTTP transport: sockets, limits, logs and metrics. Independent of the domain.
 
 pub mod body_limit;
 pub mod client_address;

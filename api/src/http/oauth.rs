@@ -1,4 +1,4 @@
-//! Where Cal.com's page sends a coach back to.
+//! OAuth callbacks: Cal.com redirects coaches here.
 
 use std::sync::Arc;
 
@@ -17,24 +17,24 @@ use crate::domain::connection::{self, Finished};
 use crate::domain::scheduling::cal_com;
 use crate::http::request_id::RequestId;
 
-/// The address to register at Cal.com, and the one under which other back ends of this kind are
-/// registered there.
+/// The path to register at Cal.com, and an alias that existing Cal.com clients already have
+/// registered.
 const CAL_COM: [&str; 2] = ["/oauth/calcom", "/api/cal/oauth/callback"];
 
-/// What the provider put into the query. No `Debug`: it is as good as a token.
+/// Query parameters of the callback. No `Debug`: the code is as good as a token.
 #[derive(Deserialize)]
-struct Returned {
+struct CallbackQuery {
     state: Option<String>,
     code: Option<String>,
 }
 
-/// The routes on which browsers come back from providers.
+/// Routes of the OAuth callbacks.
 ///
-/// | answer | when |
+/// | response | when |
 /// | --- | --- |
 /// | 303 | to the address given at the start, with `connection=` and the outcome in its query |
-/// | 400 | the state is none that was given out, or was used before |
-/// | 503 | it could not be looked up; nothing has changed |
+/// | 400 | the state is unknown or was used before |
+/// | 503 | the state could not be looked up; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
     CAL_COM
         .into_iter()
@@ -48,10 +48,9 @@ async fn from_cal_com(
     State(app): State<Arc<App>>,
     method: Method,
     request_id: Option<Extension<RequestId>>,
-    Query(returned): Query<Returned>,
+    Query(returned): Query<CallbackQuery>,
 ) -> Response {
-    // A route for GET is asked by HEAD too: whoever looks at a link beforehand must not use the
-    // state up.
+    // axum routes HEAD to GET handlers: a link preview must not use up the state.
     if method != Method::GET {
         return (
             [(ALLOW, "GET")],
@@ -67,7 +66,7 @@ async fn from_cal_com(
         .as_str()
         .to_owned();
     let (tasks, code) = (app.tasks.clone(), returned.code.map(SecretString::from));
-    // On a task of its own: a browser that goes away does not leave an account half connected.
+    // Spawned, so that a disconnecting browser does not cancel the exchange half-way.
     let finished = tasks
         .spawn(async move {
             connection::finish(&app, cal_com::PROVIDER, &state, code, &correlation_id).await
@@ -80,12 +79,12 @@ async fn from_cal_com(
         },
         Ok(Ok(Finished::Unknown)) => answer(StatusCode::BAD_REQUEST, "UNKNOWN_STATE"),
         Ok(Err(error)) => {
-            tracing::error!(%error, "a browser came back from Cal.com and could not be served");
+            tracing::error!(%error, "an OAuth callback failed");
             answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE")
         }
         Err(_) => answer(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
     };
-    // The address holds the code and the state.
+    // The URL contains the code and the state.
     response
         .headers_mut()
         .insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

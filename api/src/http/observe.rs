@@ -1,4 +1,4 @@
-//! One span, one log line and one count for each request, and an answer even when a handler panics.
+//! One span, one log line and one count per request; answers 500 when a handler panics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use super::refusal::refusal_and_close;
 use super::request_id::RequestId;
 use crate::metrics::Metrics;
 
-/// What clients that went away before their answer are counted as, after nginx.
+/// Status recorded for clients that disconnect before the response, as in nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// The middleware. Goes on the router after its routes (so that the route is known) and inside of
-/// `request_id::assign`. Notes method, route pattern, status and time; no path, query, header or
-/// body.
+/// The middleware. Layered after the routes (so that the matched route is known) and inside
+/// `request_id::assign`. Records method, route pattern, status and duration; never path, query,
+/// header or body.
 pub async fn observe(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
@@ -33,7 +33,7 @@ pub async fn observe(
         request_id = id.as_ref().map(RequestId::as_str),
         route = field::Empty
     );
-    let seen = Seen {
+    let record = RequestRecord {
         metrics,
         span,
         method: request.method().clone(),
@@ -41,10 +41,10 @@ pub async fn observe(
         start: Instant::now(),
         ended: false,
     };
-    seen.span.record("route", seen.route());
+    record.span.record("route", record.route());
     let answered = AssertUnwindSafe(next.run(request))
         .catch_unwind()
-        .instrument(seen.span.clone())
+        .instrument(record.span.clone())
         .await;
     let response = answered.unwrap_or_else(|_| {
         // The panic hook has logged it, within the span.
@@ -54,12 +54,12 @@ pub async fn observe(
             "Something went wrong on our side.",
         )
     });
-    seen.end(response.status());
+    record.end(response.status());
     response
 }
 
-/// A request under way. Dropped before its end, the client has gone.
-struct Seen {
+/// A request in progress. Dropped before it finishes, it records that the client disconnected.
+struct RequestRecord {
     metrics: Arc<Metrics>,
     span: Span,
     method: Method,
@@ -68,7 +68,7 @@ struct Seen {
     ended: bool,
 }
 
-impl Seen {
+impl RequestRecord {
     fn route(&self) -> &str {
         self.route.as_ref().map_or("unmatched", MatchedPath::as_str)
     }
@@ -88,7 +88,7 @@ impl Seen {
             took.as_secs_f64() * 1000.0,
         );
         self.span.in_scope(|| match (self.route(), status) {
-            // Asked every few seconds by machines.
+            // Polled by machines every few seconds.
             ("/healthz" | "/readyz" | "/metrics", _) => {
                 tracing::debug!(method, status, duration_ms, "Answered")
             }
@@ -99,14 +99,14 @@ impl Seen {
                 "Answered with an error of ours"
             ),
             (_, CLIENT_CLOSED_REQUEST) => {
-                tracing::info!(method, status, duration_ms, "The client went away")
+                tracing::info!(method, status, duration_ms, "The client disconnected")
             }
             _ => tracing::info!(method, status, duration_ms, "Answered"),
         });
     }
 }
 
-impl Drop for Seen {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         if !self.ended {
             self.note(StatusCode::from_u16(CLIENT_CLOSED_REQUEST).expect("499 is a status"));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_are_counted_by_pattern_and_named() {
+    async fn requests_are_counted_by_route_pattern() {
         let metrics = Metrics::new();
         let (status, headers) = call(app(&metrics), "/things/17?token=canary").await;
         assert_eq!(
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_answer() {
+    async fn a_panic_is_answered_with_500() {
         let metrics = Metrics::new();
         let (status, headers) = call(app(&metrics), "/broken").await;
         assert_eq!(
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_goes_away_is_counted() {
+    async fn a_client_disconnect_is_counted() {
         let metrics = Metrics::new();
         assert!(call(app(&metrics), "/never").now_or_never().is_none());
         assert!(

@@ -1,12 +1,12 @@
-//! Answers to requests that never reach a handler, in the shape GraphQL clients already read.
+//! Responses to requests that never reach a handler, in the shape that GraphQL clients parse.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-/// `{"errors": [{"message", "extensions": {"code"}}]}` with that status. Neither text may hold
-/// anything of the request.
+/// `{"errors": [{"message", "extensions": {"code"}}]}` with that status. Neither text may contain
+/// data of the request.
 pub fn refusal(status: StatusCode, code: &'static str, message: &str) -> Response {
     let body =
         json!({ "errors": [{ "message": message, "extensions": { "code": code } }] }).to_string();
@@ -14,8 +14,7 @@ pub fn refusal(status: StatusCode, code: &'static str, message: &str) -> Respons
     (status, [(CONTENT_TYPE, json)], body).into_response()
 }
 
-/// As [`refusal`], and the connection ends with it: what is left of the request on it cannot be
-/// trusted.
+/// As [`refusal`], and closes the connection: the rest of the request on it cannot be trusted.
 pub fn refusal_and_close(status: StatusCode, code: &'static str, message: &str) -> Response {
     let mut response = refusal(status, code, message);
     response

@@ -1,5 +1,4 @@
-//! One name for a request, from its log lines through its jobs to its events. A caller may bring
-//! it.
+//! The request id: correlates log lines, jobs and events of one request. A caller may supply it.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ impl RequestId {
         Self(Uuid::now_v7().simple().to_string().into())
     }
 
-    /// An id somebody brought, if it can go into a log line and a column as it is.
+    /// Accepts a supplied id if it is safe to write to logs and columns unchanged.
     pub fn find(text: &str) -> Option<Self> {
         let plain = text
             .bytes()
@@ -42,8 +41,8 @@ impl Default for RequestId {
     }
 }
 
-/// Middleware: takes the caller's `X-Request-Id` or makes one, and answers with it. Goes outside of
-/// everything that logs.
+/// Middleware: takes the caller's `X-Request-Id` or generates one, and returns it in the response.
+/// Layered outside of everything that logs.
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let brought = request
         .headers()
@@ -52,7 +51,7 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = brought.and_then(RequestId::find).unwrap_or_default();
     let value =
         HeaderValue::from_str(id.as_str()).expect("an id holds letters, digits and `._-` only");
-    // Whoever reads the header further in finds the same id as whoever reads the extension.
+    // The header and the extension carry the same id.
     request.headers_mut().insert(X_REQUEST_ID, value.clone());
     request.extensions_mut().insert(id);
     let mut response = next.run(request).await;
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_ids_are_taken_over() {
+    fn only_plain_ids_are_accepted() {
         for plain in ["a", "0190f-7.x_Y", &"a".repeat(64)] {
             assert_eq!(
                 RequestId::find(plain).as_ref().map(RequestId::as_str),

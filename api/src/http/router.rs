@@ -1,4 +1,4 @@
-//! All routes, and what lies around them.
+//! Assembles all routes and middleware.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::startup::Failure;
 use crate::worker;
 
-/// Every route of the server. `lifecycle` is how its sockets are told to stop; `page` is the one
-/// for developers, if it is wanted.
+/// Every route of the server. `lifecycle` tells its sockets to stop; `page` is the development
+/// page, if enabled.
 ///
 /// # Errors
 /// When the manifest of persisted documents cannot be read.
@@ -37,7 +37,7 @@ pub fn router(
     let gauges = Gauges::default();
     let graphql = graphql::router(app, config, lifecycle, gauges.clone())?;
     let router = Router::new()
-        .route("/metrics", get(figures))
+        .route("/metrics", get(metrics_text))
         .route("/schema.graphql", get(sdl))
         .with_state((Arc::clone(app), gauges))
         .merge(graphql)
@@ -99,7 +99,8 @@ pub fn readiness(app: &Arc<App>) -> Readiness {
         .build()
 }
 
-/// Puts the client's address where the GraphQL transport and the rate limits look for it.
+/// Stores the client's address in the request extensions, for the GraphQL transport and the rate
+/// limits.
 async fn address(
     State(trusted): State<usize>,
     peer: Option<Extension<ConnectInfo<SocketAddr>>>,
@@ -113,13 +114,13 @@ async fn address(
     next.run(request).await
 }
 
-async fn figures(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
+async fn metrics_text(State((app, gauges)): State<(Arc<App>, Gauges)>) -> Response {
     app.metrics.live(
         gauges.sockets.load(Ordering::Relaxed),
         gauges.operations.load(Ordering::Relaxed),
     );
     if let Err(error) = worker::count_jobs(&app).await {
-        tracing::warn!(%error, "could not count jobs for the figures");
+        tracing::warn!(%error, "could not count jobs for the metrics");
     }
     let (open, idle) = app.db.connections();
     app.metrics.database_connections("open", u64::from(open));

@@ -1,4 +1,4 @@
-//! How many sockets one person, or one address before anyone has signed in on it, may hold open.
+//! Limits concurrent sockets per person, or per address while not signed in.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use entity::Uuid;
 
-/// Who holds a seat.
+/// The subject of the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Holder {
     Person(Uuid),
@@ -14,8 +14,8 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    /// Many people share an address; nobody has so many windows open.
-    fn most(self) -> usize {
+    /// Addresses have a higher limit, as many people share one; no person has so many windows open.
+    fn limit(self) -> usize {
         match self {
             Self::Person(_) => 2_000,
             Self::Address(_) => 10_000,
@@ -23,33 +23,33 @@ impl Holder {
     }
 }
 
-/// The seats that are taken.
+/// Open sockets per holder.
 #[derive(Clone, Default)]
 pub(super) struct Seats(Arc<Mutex<HashMap<Holder, usize>>>);
 
-/// One seat, free again when dropped.
-pub(super) struct Taken {
+/// One open socket; releases its seat when dropped.
+pub(super) struct Seat {
     seats: Seats,
     holder: Holder,
 }
 
 impl Seats {
-    /// A seat, unless the holder has as many as they may.
-    pub(super) fn take(&self, holder: Holder) -> Option<Taken> {
+    /// Takes a seat unless the holder is at the limit.
+    pub(super) fn take(&self, holder: Holder) -> Option<Seat> {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(holder).or_insert(0);
-        if *count >= holder.most() {
+        if *count >= holder.limit() {
             return None;
         }
         *count += 1;
-        Some(Taken {
+        Some(Seat {
             seats: self.clone(),
             holder,
         })
     }
 }
 
-impl Drop for Taken {
+impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.holder) {
@@ -66,10 +66,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seat_is_free_again_when_it_is_left() {
+    fn a_dropped_seat_is_free_again() {
         let seats = Seats::default();
         let holder = Holder::Person(Uuid::nil());
-        let mut taken: Vec<_> = (0..holder.most())
+        let mut taken: Vec<_> = (0..holder.limit())
             .map(|_| seats.take(holder).expect("there is room"))
             .collect();
         assert!(seats.take(holder).is_none());

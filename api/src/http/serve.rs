@@ -1,5 +1,5 @@
-//! The accept loop. axum's own sets no timer at all, so a client that sends a byte a minute holds a
-//! connection for ever.
+//! The accept loop. axum's own has no timeouts, so a client that sends a byte a minute would occupy
+//! a connection for ever.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,24 +22,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
-use super::connection::{AnswerBody, Held, Phase, Socket};
+use super::connection::{AnswerBody, ConnectionGuards, Phase, Socket};
 
-/// What a client may take of the server before any route has a say.
+/// Limits on connections, before any route runs.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeLimits {
-    /// From the first byte of a request (on a new connection: from its start) to the end of its
-    /// head.
+    /// From the first byte of a request (on a new connection: from accept) to the end of its head.
     pub head_timeout: Duration,
-    /// How long a connection may idle between requests. Above the idle time of usual proxies, so
-    /// that they close first.
+    /// Idle time between requests. Longer than the idle time of common proxies, so that they close
+    /// first.
     pub keep_alive: Duration,
     /// How long a peer may leave our bytes unread, upgraded or not.
     pub write_stall: Duration,
-    /// Bytes of the head of a request.
+    /// Maximum size of a request head in bytes.
     pub head_bytes: usize,
-    /// Open connections; further ones wait in the kernel's queue.
+    /// Maximum open connections; further ones wait in the kernel's backlog.
     pub connections: usize,
-    /// Pause after the system has refused an accept (out of files, out of memory).
+    /// Pause after accept fails for lack of files or memory.
     pub accept_pause: Duration,
 }
 
@@ -57,24 +56,24 @@ impl Default for ServeLimits {
 }
 
 impl ServeLimits {
-    /// Files kept back from connections: database, providers, logs.
-    const FILES_KEPT: usize = 128;
+    /// File descriptors reserved for the database, providers and logs.
+    const RESERVED_FILES: usize = 128;
 
-    /// At most that many connections, and no more than the process may open files.
+    /// Sets the maximum number of connections, capped by the process's limit of open files.
     #[must_use]
     pub fn with_connections(mut self, wanted: usize) -> Self {
         let files = std::fs::read_to_string("/proc/self/limits")
             .ok()
             .and_then(|text| open_files(&text));
         let room = files.map_or(wanted, |files| {
-            files.saturating_sub(Self::FILES_KEPT).max(1)
+            files.saturating_sub(Self::RESERVED_FILES).max(1)
         });
         self.connections = wanted.min(room);
         self
     }
 }
 
-/// The soft limit in the kernel's table of limits; `None` when unlimited or not there.
+/// Parses the soft limit of open files from `/proc/self/limits`; `None` when unlimited or absent.
 fn open_files(limits: &str) -> Option<usize> {
     let line = limits
         .lines()
@@ -82,12 +81,12 @@ fn open_files(limits: &str) -> Option<usize> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// How a shutdown went.
+/// Result of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShutdownReport {
-    /// Connections that were still open at the deadline and were cut.
+    /// Connections still open at the deadline, which were cut.
     pub cut: usize,
-    /// From the request to stop to the end of the last connection.
+    /// From the shutdown signal to the end of the last connection.
     pub took: Duration,
 }
 
@@ -101,16 +100,16 @@ struct Server {
     router: Router,
     limits: ServeLimits,
     http: http1::Builder,
-    /// Stop taking requests.
+    /// Stops accepting requests.
     shutdown: CancellationToken,
-    /// Stop.
+    /// Closes open connections.
     cut: CancellationToken,
     open: TaskTracker,
 }
 
-/// Serves until `shutdown` is cancelled. Then accepts no more, lets requests in flight finish, and
-/// cuts what is left after `deadline`. Upgraded sockets are expected to hear the same token and
-/// close by themselves.
+/// Serves until `shutdown` is cancelled. Then stops accepting, lets requests in flight finish, and
+/// cuts the remaining connections after `deadline`. Upgraded sockets are expected to observe the
+/// same token and to close on their own.
 pub async fn run(
     listener: TcpListener,
     router: Router,
@@ -136,7 +135,7 @@ pub async fn run(
     server.drain(deadline).await
 }
 
-/// Returns, with the listener closed, once the shutdown is asked for.
+/// Accepts until shutdown; closes the listener before it returns.
 async fn accept(server: &Arc<Server>, listener: TcpListener) {
     let room = Arc::new(Semaphore::new(
         server.limits.connections.min(Semaphore::MAX_PERMITS),
@@ -157,15 +156,15 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let held = Held {
+                let guards = ConnectionGuards {
                     permit,
                     tracked: server.open.token(),
                 };
-                tokio::spawn(Arc::clone(server).connection(stream, peer, held));
+                tokio::spawn(Arc::clone(server).connection(stream, peer, guards));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "Accepting connections fails; trying again");
+                tracing::error!(%error, "Accept failed; retrying");
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = sleep(server.limits.accept_pause) => {}
@@ -175,7 +174,8 @@ async fn accept(server: &Arc<Server>, listener: TcpListener) {
     }
 }
 
-/// The peer went away between its connecting and our accepting. Everything else is about us.
+/// Whether the error concerns only the accepted connection (the peer disconnected before accept)
+/// and not the listener.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(
@@ -185,13 +185,24 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, held: Held) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guards: ConnectionGuards,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "A connection ended before it began");
+            tracing::debug!(%error, "A connection failed before its first request");
             return;
         }
         let phase = Phase::new();
-        let socket = Socket::new(stream, phase.clone(), &self.limits, self.cut.clone(), held);
+        let socket = Socket::new(
+            stream,
+            phase.clone(),
+            &self.limits,
+            self.cut.clone(),
+            guards,
+        );
         let router = self.router.clone();
         let service =
             service_fn(move |request| answer(router.clone(), request, peer, phase.clone()));
@@ -213,7 +224,7 @@ impl Server {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "A connection ended early");
+            tracing::debug!(%error, "A connection failed");
         }
     }
 
@@ -226,9 +237,9 @@ impl Server {
             self.cut.cancel();
             tracing::warn!(
                 connections = cut,
-                "The time to stop is over: cutting what is left"
+                "Shutdown deadline reached: cutting the remaining connections"
             );
-            // A handler that never yields cannot be cut, and must not keep the process.
+            // A handler that never yields cannot be cancelled, and must not block the exit.
             let _ = timeout(Duration::from_secs(1), self.open.wait()).await;
         }
         ShutdownReport {

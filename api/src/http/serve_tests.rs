@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::super::body_limit::{BodyLimits, limit};
 use super::*;
 
-/// Short enough to wait for, long enough for a busy machine to do what has no limit.
+/// Short enough to wait for, long enough for a busy machine to finish steps without a limit.
 const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(20);
 
@@ -50,7 +50,7 @@ impl Running {
     }
 }
 
-/// Everything until the server closes; a reset counts as closing.
+/// Reads until the server closes; a reset counts as closing.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = timeout(LONG, stream.read_to_end(&mut bytes))
@@ -59,7 +59,7 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).expect("these answers are text")
 }
 
-/// One answer with a body of which the end is known.
+/// Reads one response, up to a known end of its body.
 async fn until(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
     while !text.ends_with(end) {
@@ -96,7 +96,7 @@ fn patient() -> ServeLimits {
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_cut_off() {
+async fn an_endless_head_is_cut() {
     let server = start(
         hello(),
         ServeLimits {
@@ -146,7 +146,7 @@ async fn an_idle_connection_outlives_the_head_timeout_but_not_keep_alive() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
+async fn a_too_large_head_is_refused() {
     let server = start(
         hello(),
         ServeLimits {
@@ -168,7 +168,7 @@ async fn a_head_that_is_too_large_is_refused() {
     assert!(rest(&mut stream).await.starts_with("HTTP/1.1 431"));
 }
 
-/// A route that says when it was entered and answers when it is told to.
+/// A route that signals when it is entered and answers when it is notified.
 fn gated() -> (Router, Arc<Notify>, Arc<Notify>) {
     let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (enter, wait) = (Arc::clone(&entered), Arc::clone(&go));
@@ -181,7 +181,7 @@ fn gated() -> (Router, Arc<Notify>, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn draining_finishes_what_is_in_flight_and_takes_no_more() {
+async fn draining_finishes_requests_in_flight_and_accepts_no_more() {
     let (router, entered, go) = gated();
     let server = start(router, patient(), LONG).await;
     let (mut busy, mut idle) = (server.connect().await, server.connect().await);
@@ -206,7 +206,7 @@ async fn draining_finishes_what_is_in_flight_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn the_deadline_cuts_what_hangs() {
+async fn the_deadline_cuts_hanging_requests() {
     let (router, entered, _go) = gated();
     let server = start(router, patient(), SHORT).await;
     let mut stream = server.connect().await;
@@ -218,7 +218,7 @@ async fn the_deadline_cuts_what_hangs() {
     assert_eq!(rest(&mut stream).await, "");
 }
 
-/// Upgrades, and echoes for ever: a socket that does not listen to the token.
+/// Upgrades and echoes for ever: a socket that ignores the shutdown token.
 fn deaf_socket() -> Router {
     let handler = |mut request: axum::extract::Request| async move {
         let upgrade = hyper::upgrade::on(&mut request);
@@ -234,7 +234,7 @@ fn deaf_socket() -> Router {
 }
 
 #[tokio::test]
-async fn upgraded_sockets_have_no_head_timeout_hold_their_place_and_are_cut_at_the_deadline() {
+async fn upgraded_sockets_have_no_head_timeout_count_as_open_and_are_cut_at_the_deadline() {
     let limits = ServeLimits {
         head_timeout: SHORT,
         keep_alive: SHORT,
@@ -265,7 +265,7 @@ async fn upgraded_sockets_have_no_head_timeout_hold_their_place_and_are_cut_at_t
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_read_is_cut_off() {
+async fn a_peer_that_does_not_read_is_cut() {
     let endless = || async {
         let pieces = futures_util::stream::repeat_with(|| {
             Ok::<_, Infallible>(Bytes::from(vec![b'x'; 65_536]))
@@ -347,7 +347,7 @@ async fn bodies_are_limited_in_size() {
 }
 
 #[tokio::test]
-async fn bodies_that_stop_or_trickle_are_refused() {
+async fn stalled_and_slow_bodies_are_refused() {
     let server = start(upload(), patient(), LONG).await;
     let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n";
     let (mut stopped, mut trickling) = (server.connect().await, server.connect().await);
@@ -378,7 +378,7 @@ async fn bodies_that_stop_or_trickle_are_refused() {
 }
 
 #[test]
-fn only_errors_of_the_system_pause_the_accepting() {
+fn only_system_errors_pause_accept() {
     let too_many_open_files = io::Error::from_raw_os_error(24);
     assert!(!is_of_one_connection(&too_many_open_files));
     assert!(is_of_one_connection(
@@ -387,7 +387,7 @@ fn only_errors_of_the_system_pause_the_accepting() {
 }
 
 #[test]
-fn the_limit_of_open_files_is_found() {
+fn the_limit_of_open_files_is_parsed() {
     let table = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files     \n";
     assert_eq!(open_files(table), Some(1024));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Signals that ask the process to stop.
+//! Signals that stop the process.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::health::Readiness;
 
-/// SIGTERM and SIGINT, caught from the moment this exists.
+/// SIGTERM and SIGINT, caught from construction on.
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
@@ -25,7 +25,7 @@ impl StopSignals {
         })
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal and returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
@@ -33,8 +33,8 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the first signal; then is unready for `drain`, then cancels `shutdown`. A second
-    /// signal skips the rest of the drain, a third ends the process at once with code 1.
+    /// Waits for the first signal, reports unready for `drain`, then cancels `shutdown`. A second
+    /// signal skips the rest of the drain, a third ends the process with code 1.
     pub async fn stop(
         mut self,
         readiness: Readiness,
@@ -50,7 +50,7 @@ impl StopSignals {
         }
         shutdown.cancel();
         let signal = self.next().await;
-        tracing::warn!(signal, "Stopped without waiting for what is in flight");
+        tracing::warn!(signal, "Stopped without waiting for requests in flight");
         std::process::exit(1);
     }
 }

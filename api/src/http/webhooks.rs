@@ -1,4 +1,4 @@
-//! Signed requests of providers.
+//! Webhook endpoints of providers.
 
 use std::sync::Arc;
 
@@ -19,25 +19,25 @@ use crate::domain::webhook::{Receipt, Refusal};
 use crate::http::body_limit::{self, BodyLimits};
 use crate::http::request_id::RequestId;
 
-/// Largest body in bytes. The largest that Cal.com was seen to send has 5 KiB; answers to long
-/// forms may add to that.
+/// Maximum body in bytes. The largest observed from Cal.com is 5 KiB; long form responses may add
+/// to that.
 const MAX_BODY: u64 = 1024 * 1024;
 
-/// Cal.com's address, and the two under which other back ends of this kind are registered there.
+/// Cal.com's path, and two aliases that existing Cal.com webhooks already use.
 const CAL_COM: [&str; 3] = [
     "/webhooks/calcom",
     "/api/webhooks/calcom",
     "/api/cal/webhooks/receiver",
 ];
 
-/// The routes on which providers speak to us.
+/// Routes of the webhook endpoints.
 ///
-/// | answer | when |
+/// | response | when |
 /// | --- | --- |
-/// | 200 `{"status":"received"}` | it is stored, for good |
-/// | 200 `{"status":"duplicate"}` | the same was stored before |
-/// | 401 | nothing shows that the provider sent it |
-/// | 404 | no secret is configured: to the outside the route does not exist |
+/// | 200 `{"status":"received"}` | it is stored durably |
+/// | 200 `{"status":"duplicate"}` | it was stored before |
+/// | 401 | no valid signature |
+/// | 404 | no secret is configured: the route behaves as if absent |
 /// | 405 | any method but POST |
 /// | 408 | the body took too long |
 /// | 413 | the body has more than 1 MiB |
@@ -56,7 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Counts what never came to be looked at.
+/// Counts requests that a limit ended before the handler.
 async fn count_cut_off(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let reason = match response.status() {
@@ -84,7 +84,7 @@ async fn from_cal_com(
     {
         return refused(&Refusal::NotConfigured);
     }
-    // Where a limit ended it, the limit's own answer takes the place of this one.
+    // The limit's own response replaces this one.
     let Ok(body) = body else {
         return answer(StatusCode::BAD_REQUEST, "BAD_REQUEST");
     };
@@ -93,7 +93,7 @@ async fn from_cal_com(
         .as_str()
         .to_owned();
     let tasks = app.tasks.clone();
-    // On a task of its own: a sender that hangs up changes nothing.
+    // Spawned, so that a disconnecting sender does not cancel the insert.
     let stored = tasks.spawn(async move {
         let outcome = cal_com::deliveries::receive(&app, &headers, body, &correlation_id).await;
         if let Err(refusal @ Refusal::NotStored(_)) = &outcome {
@@ -112,7 +112,7 @@ async fn from_cal_com(
 fn refused(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::NotConfigured => answer(StatusCode::NOT_FOUND, "NOT_FOUND"),
-        // Which of the reasons it was is counted, and not told: it would help nobody but a forger.
+        // The reason is counted but not sent: it would only help a forger.
         Refusal::NotGenuine(_) => answer(StatusCode::UNAUTHORIZED, "INVALID_SIGNATURE"),
         Refusal::NotStored(_) => unavailable(),
     }

@@ -1,12 +1,12 @@
-//! Label sets. Everything in them is either known when compiling or comes out of [`Names`], so a
-//! caller cannot make series without end.
+//! Label sets. Every value is known at compile time or comes from [`Names`], so a caller cannot
+//! create unbounded series.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-/// Labels of HTTP requests: the route's pattern, never the path.
+/// Labels of HTTP requests: the route pattern, never the path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Request {
     pub(super) route: Arc<str>,
@@ -14,13 +14,13 @@ pub(super) struct Request {
     pub(super) status: &'static str,
 }
 
-/// One label that says what was measured.
+/// A single label: what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Name {
     pub(super) name: Arc<str>,
 }
 
-/// What was measured, and how it ended.
+/// What was measured, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Outcome {
     pub(super) name: Arc<str>,
@@ -39,7 +39,7 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
 }
 
-/// A call to somebody else's service: the template of its route, never the path.
+/// A call to a provider: the route template, never the path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Call {
     pub(super) provider: &'static str,
@@ -62,10 +62,10 @@ pub(super) struct Build {
     pub(super) version: &'static str,
 }
 
-/// A bounded set of label values: names beyond the bound, and texts that are no names, all become
+/// A bounded set of label values: names beyond the bound and texts that are no valid names become
 /// `other`.
 pub(super) struct Names {
-    known: RwLock<HashMap<Arc<str>, Arc<str>>>,
+    names: RwLock<HashMap<Arc<str>, Arc<str>>>,
     room: usize,
     other: Arc<str>,
 }
@@ -75,21 +75,21 @@ impl Names {
 
     pub(super) fn new(room: usize) -> Self {
         Self {
-            known: RwLock::default(),
+            names: RwLock::default(),
             room,
             other: "other".into(),
         }
     }
 
-    /// The shared copy of a name; allocates only the first time it is seen.
+    /// Returns the shared copy of a name; allocates only at its first use.
     pub(super) fn get(&self, name: &str) -> Arc<str> {
-        if let Some(known) = self
-            .known
+        if let Some(names) = self
+            .names
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(name)
         {
-            return Arc::clone(known);
+            return Arc::clone(names);
         }
         if name.is_empty()
             || name.len() > Self::LENGTH_MAX
@@ -97,10 +97,10 @@ impl Names {
         {
             return Arc::clone(&self.other);
         }
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= self.room && !known.contains_key(name) {
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= self.room && !names.contains_key(name) {
             return Arc::clone(&self.other);
         }
-        Arc::clone(known.entry(name.into()).or_insert_with_key(Arc::clone))
+        Arc::clone(names.entry(name.into()).or_insert_with_key(Arc::clone))
     }
 }

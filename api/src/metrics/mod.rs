@@ -1,5 +1,4 @@
-//! The figures behind `/metrics`, in OpenMetrics text. One typed method for each thing that can
-//! happen.
+//! Metrics, exposed at `/metrics` as OpenMetrics text. One typed method per kind of measurement.
 
 mod labels;
 mod process;
@@ -23,11 +22,11 @@ use labels::{Build, Call, Delivery, Name, Names, Outcome, Refusal, Request};
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// Half a millisecond to ten seconds: the goals (10, 50, 250 ms) are edges.
+/// Half a millisecond to ten seconds; the latency goals (10, 50, 250 ms) are bucket bounds.
 const SECONDS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
-/// From a provider's sending to our accepting: to a day.
+/// From the provider's send to our accept: up to a day.
 const LAG_SECONDS: [f64; 10] = [
     0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 86_400.0,
 ];
@@ -40,10 +39,10 @@ fn lag() -> Histogram {
     Histogram::new(LAG_SECONDS)
 }
 
-/// Distinct names for each kind of label: more than the schema has, less than a monitor minds.
-const NAMES: usize = 300;
+/// Maximum distinct values per label: more than the schema has fields, few enough for Prometheus.
+const MAX_NAMES: usize = 300;
 
-/// Every figure of the process. Shared as an `Arc`.
+/// All metrics of the process. Shared as an `Arc`.
 pub struct Metrics {
     registry: Registry,
     started: Instant,
@@ -84,7 +83,7 @@ impl Metrics {
         let build = Info::new(Build {
             version: env!("CARGO_PKG_VERSION"),
         });
-        r.register("build", "What is running", build);
+        r.register("build", "Running version", build);
         let requests = counted(r, "http_requests", "HTTP requests answered");
         let request_seconds = timed(
             r,
@@ -100,30 +99,30 @@ impl Metrics {
         );
         let field_seconds = timed(r, "graphql_field_duration", "GraphQL root fields", latency);
         let webhooks_accepted = counted(r, "webhooks_accepted", "Deliveries stored");
-        let webhooks_duplicate = counted(r, "webhooks_duplicate", "Deliveries known already");
+        let webhooks_duplicate = counted(r, "webhooks_duplicate", "Duplicate deliveries");
         let webhooks_refused = counted(r, "webhooks_refused", "Deliveries refused");
         let webhook_lag = timed(
             r,
             "webhook_lag",
-            "From a provider's event to its being stored here",
+            "From a provider's event to the commit of its delivery",
             lag,
         );
         let webhook_projection = timed(
             r,
             "webhook_projection",
-            "From a delivery's being stored to its effect",
+            "From the commit of a delivery to its effect",
             lag,
         );
         let provider_calls = timed(
             r,
             "provider_call_duration",
-            "Attempts at calls to providers",
+            "Attempts of calls to providers",
             latency,
         );
         let breakers = counted(
             r,
             "provider_breaker",
-            "Whether calls to a provider are held back: 0 no, 1 trying, 2 yes",
+            "Circuit breaker: 0 closed, 1 half-open, 2 open",
         );
         let jobs_waiting = counted(r, "jobs", "Jobs by state");
         let job_seconds = timed(r, "job_duration", "Runs of jobs", latency);
@@ -133,11 +132,11 @@ impl Metrics {
             "subscriptions",
             "Operations on WebSockets and event streams",
         );
-        let bookings = counted(r, "bookings", "What happened to bookings");
+        let bookings = counted(r, "bookings", "Changes of bookings by clients");
         let reconciled = counted(
             r,
             "reconciled_bookings",
-            "Bookings read from schedulers, how many were news, and how many failed",
+            "Bookings read, changed and failed in reconciliation",
         );
         let pool = counted(r, "database_connections", "Database connections by state");
         let rate_limited = counted(r, "rate_limited", "Requests refused by a rate limit");
@@ -147,11 +146,11 @@ impl Metrics {
         Arc::new(Self {
             registry,
             started: Instant::now(),
-            routes: Names::new(NAMES),
-            operations: Names::new(NAMES),
-            fields: Names::new(NAMES),
-            triggers: Names::new(NAMES),
-            jobs: Names::new(NAMES),
+            routes: Names::new(MAX_NAMES),
+            operations: Names::new(MAX_NAMES),
+            fields: Names::new(MAX_NAMES),
+            triggers: Names::new(MAX_NAMES),
+            jobs: Names::new(MAX_NAMES),
             requests,
             request_seconds,
             operation_seconds,
@@ -161,7 +160,7 @@ impl Metrics {
             webhooks_refused,
             webhook_lag,
             webhook_projection,
-            provider_routes: Names::new(NAMES),
+            provider_routes: Names::new(MAX_NAMES),
             provider_calls,
             breakers,
             jobs_waiting,
@@ -178,7 +177,7 @@ impl Metrics {
         })
     }
 
-    /// `route` is the pattern that matched, such as `/webhooks/{provider}`.
+    /// `route` is the matched pattern, such as `/webhooks/{provider}`.
     pub fn request(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
         let labels = Request {
             route: self.routes.get(route),
@@ -191,7 +190,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// `name` as the client calls it; `outcome` such as `ok` or an error code.
+    /// `name` is the client's operation name; `outcome` is `ok` or an error code.
     pub fn operation(&self, name: &str, outcome: &'static str, took: Duration) {
         let labels = Outcome {
             name: self.operations.get(name),
@@ -202,7 +201,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// A root field of the schema.
+    /// Records a root field of the schema.
     pub fn field(&self, name: &str, took: Duration) {
         let labels = Name {
             name: self.fields.get(name),
@@ -212,7 +211,7 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// `lag`: since the provider's own time of the event, where it says one.
+    /// `lag`: time since the provider's event timestamp, if it has one.
     pub fn webhook_accepted(&self, provider: &'static str, trigger: &str, lag: Option<Duration>) {
         let labels = Delivery {
             provider,
@@ -226,7 +225,7 @@ impl Metrics {
         }
     }
 
-    /// `took`: from when the delivery was received to when what it says was made true.
+    /// `took`: from receiving the delivery to the end of its processing.
     pub fn webhook_projected(&self, provider: &'static str, trigger: &str, took: Duration) {
         let labels = Delivery {
             provider,
@@ -252,8 +251,8 @@ impl Metrics {
             .inc();
     }
 
-    /// One attempt at a call. `route` is a template such as `GET /v2/bookings/{uid}`; `outcome` one
-    /// of few words.
+    /// Records one attempt of a call. `route` is a template such as `GET /v2/bookings/{uid}`;
+    /// `outcome` comes from a small fixed set.
     pub fn provider_call(
         &self,
         provider: &'static str,
@@ -271,14 +270,14 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// Whether calls to a provider are held back: 0 no, 1 trying, 2 yes.
+    /// State of a provider's circuit breaker: 0 closed, 1 half-open, 2 open.
     pub fn breaker(&self, provider: &'static str, level: i64) {
         self.breakers
             .get_or_create(&labels::Provider { provider })
             .set(level);
     }
 
-    /// How many jobs are in that state now.
+    /// Number of jobs in a state.
     pub fn jobs_in(&self, state: &'static str, count: u64) {
         self.jobs_waiting
             .get_or_create(&labels::State { state })
@@ -295,14 +294,14 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// What is open now: sockets, and operations on sockets and event streams.
+    /// Open sockets, and operations on sockets and event streams.
     pub fn live(&self, sockets: i64, operations: i64) {
         self.sockets.set(sockets);
         self.subscriptions.set(operations);
     }
 
-    /// One reading of a calendar's records: how many bookings were read, how many of them were
-    /// news, and how many could not be read or taken in.
+    /// Records one reconciliation: bookings read, bookings changed, and bookings that could not be
+    /// read or applied.
     pub fn reconciled(&self, read: usize, changed: usize, failed: usize) {
         self.reconciled
             .get_or_create(&labels::State { state: "read" })
@@ -315,14 +314,14 @@ impl Metrics {
             .inc_by(failed as u64);
     }
 
-    /// `event` such as `created`, `canceled`, `rescheduled`.
+    /// `event` is one of `created`, `canceled`, `rescheduled` and the like.
     pub fn booking(&self, event: &'static str) {
         self.bookings
             .get_or_create(&labels::State { state: event })
             .inc();
     }
 
-    /// `state` such as `open`, `idle`, `most`.
+    /// `state` is one of `open`, `idle`, `most`.
     pub fn database_connections(&self, state: &'static str, count: u64) {
         self.pool
             .get_or_create(&labels::State { state })
@@ -336,7 +335,7 @@ impl Metrics {
             .inc();
     }
 
-    /// Everything, as OpenMetrics text.
+    /// Renders all metrics as OpenMetrics text.
     pub fn text(&self) -> String {
         if let Some(bytes) = process::resident_bytes() {
             self.resident.set(gauge(bytes));
@@ -351,7 +350,7 @@ impl Metrics {
     }
 }
 
-/// Registers a metric without a unit. The registry adds `_total` to counters by itself.
+/// Registers a metric without a unit. The registry appends `_total` to counters.
 fn counted<M: Metric + Default + Clone>(registry: &mut Registry, name: &str, help: &str) -> M {
     let metric = M::default();
     registry.register(name, help, metric.clone());
@@ -388,7 +387,7 @@ fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A client may make methods up; they are counted as one.
+/// Maps methods that a client makes up to one label value.
 fn method_name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

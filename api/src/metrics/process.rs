@@ -1,4 +1,4 @@
-//! What the kernel says of this process. Nothing where there is no `/proc`.
+//! Process metrics from `/proc`; `None` on systems without it.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ pub(super) fn open_files() -> Option<u64> {
     u64::try_from(fs::read_dir("/proc/self/fd").ok()?.count()).ok()
 }
 
-/// Kibibytes in this file, whatever the size of a page.
+/// Parses the resident size; the file has it in KiB, whatever the page size.
 fn resident(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resident_memory_is_read_in_kibibytes() {
+    fn resident_memory_is_parsed_in_kibibytes() {
         assert_eq!(
             resident("Name:\tx\nVmRSS:\t    2048 kB\n"),
             Some(2048 * 1024)

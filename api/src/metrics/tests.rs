@@ -7,7 +7,7 @@ fn line<'a>(text: &'a str, start: &str) -> &'a str {
 }
 
 #[test]
-fn everything_that_happened_is_in_the_text() {
+fn all_measurements_are_in_the_text() {
     let metrics = Metrics::new();
     let took = Duration::from_millis(3);
     metrics.request(&Method::POST, "/graphql", StatusCode::OK, took);
@@ -47,7 +47,7 @@ fn everything_that_happened_is_in_the_text() {
 }
 
 #[test]
-fn gauges_show_what_is_live_now() {
+fn gauges_show_current_values() {
     let metrics = Metrics::new();
     metrics.live(2, 1);
     let text = metrics.text();
@@ -66,7 +66,7 @@ fn gauges_show_what_is_live_now() {
 }
 
 #[test]
-fn callers_cannot_make_series_without_end() {
+fn callers_cannot_create_unbounded_series() {
     let metrics = Metrics::new();
     for number in 0..10_000 {
         metrics.operation(&format!("Op{number}"), "ok", Duration::ZERO);
@@ -77,13 +77,13 @@ fn callers_cannot_make_series_without_end() {
         .lines()
         .filter(|line| line.starts_with("courtside_graphql_operation_duration_seconds_count"))
         .count();
-    assert_eq!(series, NAMES + 1);
+    assert_eq!(series, MAX_NAMES + 1);
     let others = line(
         &text,
         "courtside_graphql_operation_duration_seconds_count{name=\"other\"",
     );
     assert!(
-        others.ends_with(&format!(" {}", 10_000 - NAMES + 1)),
+        others.ends_with(&format!(" {}", 10_000 - MAX_NAMES + 1)),
         "{others}"
     );
 }

@@ -1,4 +1,4 @@
-//! What has happened and what is to come in the demo data: made by the same rules as real bookings,
+//! Past and future bookings of the demo data: created by the same transitions as real bookings,
 //! with their history.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,7 +25,7 @@ pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Resul
         .iter()
         .filter(|(_, offer)| offer.slug == "coaching-60")
         .collect();
-    // One that is going on now: whoever is its coach can say who came, and end it.
+    // A session in progress: its coach can mark attendance and end it.
     let (coach, offer) = offers[0];
     let begun = now - TimeDelta::minutes(20);
     book(
@@ -59,7 +59,7 @@ pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Resul
     Ok(())
 }
 
-/// The first start that the coach offers in the week after an instant, as it was seen at `seen_at`.
+/// The first free start in the week after an instant, computed as of `seen_at`.
 async fn free_slot(
     txn: &Txn,
     (coach, offer): &(coach::Model, event_type::Model),
@@ -115,7 +115,7 @@ async fn book(
             client_time_zone: client.time_zone.clone(),
             client_name: client.display_name.clone(),
             client_email: client.email.clone(),
-            // Nothing in the demo data waits for a payment that nobody will make.
+            // Free, so that no demo booking waits for a payment.
             price_minor: 0,
             currency: offer.currency.clone(),
             policy: offer.policy.clone(),
@@ -142,7 +142,7 @@ async fn book(
     course.write(txn).await
 }
 
-/// A session that took place, with what both sides wrote about it.
+/// Completes a session, with notes of both sides.
 async fn complete(
     txn: &Txn,
     booking: &Model,

@@ -1,4 +1,4 @@
-//! Demo data: a small marketplace to try things on. Only ever added to a database without coaches.
+//! Demo data: a small marketplace. Only added to a database without coaches.
 
 mod bookings;
 mod people;
@@ -8,10 +8,8 @@ use sea_orm::EntityTrait;
 use crate::app::App;
 use crate::domain::Result;
 
-/// Adds the demo data; gives whether there was room for it.
-///
-/// # Errors
-/// When the database fails. Then nothing was added.
+/// Adds the demo data; returns false when the database already has coaches. Runs in one
+/// transaction.
 pub async fn run(app: &App) -> Result<bool> {
     let now = app.clock.now();
     app.db

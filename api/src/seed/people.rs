@@ -1,4 +1,4 @@
-//! Who is in the demo data, and what they offer.
+//! People and event types of the demo data.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::event_type::{
@@ -15,7 +15,7 @@ use crate::db::Txn;
 use crate::domain::Result;
 use crate::domain::identity::LOCAL_ISSUER;
 
-/// The people that bookings are made between.
+/// The people that the demo bookings refer to.
 pub(super) struct People {
     pub(super) clients: Vec<user::Model>,
     pub(super) offers: Vec<(coach::Model, event_type::Model)>,
@@ -115,8 +115,8 @@ const CLIENTS: [(&str, &str); 3] = [
     ("Aiko Tanaka", "Asia/Tokyo"),
 ];
 
-/// The coach with whom new clients have their verification call.
-const VERIFIES: &str = "Nora Whitfield";
+/// The coach who hosts the verification calls.
+const VERIFICATION_COACH: &str = "Nora Whitfield";
 
 pub(super) async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<People> {
     account(txn, "Olivia Grant", "UTC", Role::Admin, now).await?;
@@ -308,7 +308,7 @@ async fn add_event_types(
     let types = [
         Some(long),
         Some(short),
-        (profile.name == VERIFIES).then_some(verification),
+        (profile.name == VERIFICATION_COACH).then_some(verification),
     ];
     for row in types.into_iter().flatten() {
         let row = row.into_active_model().reset_all().insert(&**txn).await?;

@@ -1,4 +1,4 @@
-//! Calls to providers, told to the figures.
+//! Records provider calls as metrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use providers::http::{BreakerState, Exchange, Observer};
 
 use crate::metrics::Metrics;
 
-/// Tells the figures of each attempt and of each change of a breaker.
-pub(super) struct Told(pub(super) Arc<Metrics>);
+/// Records each attempt and each state change of a circuit breaker.
+pub(super) struct MetricsObserver(pub(super) Arc<Metrics>);
 
-impl fmt::Debug for Told {
+impl fmt::Debug for MetricsObserver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Told")
+        f.write_str("MetricsObserver")
     }
 }
 
-impl Observer for Told {
+impl Observer for MetricsObserver {
     fn exchanged(&self, exchange: &Exchange<'_>) {
         self.0.provider_call(
             exchange.provider.as_str(),

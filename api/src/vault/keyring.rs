@@ -14,10 +14,10 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 
 const ID_LENGTH_MAX: usize = 32;
-/// In the table of settings.
+/// Name in the table of settings.
 const DEVELOPMENT: &str = "development_encryption_key";
 
-/// One key and its name.
+/// A key with its id.
 #[derive(Clone)]
 pub struct Key {
     id: String,
@@ -31,10 +31,10 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// Reads `id:base64 of 32 bytes`.
+    /// Parses `id:base64 of 32 bytes`.
     ///
     /// # Errors
-    /// What is wrong, for people. It repeats nothing of the key.
+    /// A message for the operator. It contains nothing of the key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (id, key) = text
             .split_once(':')
@@ -72,24 +72,24 @@ impl Key {
         &self.id
     }
 
-    /// `LessSafe`, as it leaves nonces to us: each is random and used once.
+    /// `LessSafe`, as we choose the nonces: each is random and used once.
     pub(super) fn cipher(&self) -> &LessSafeKey {
         &self.cipher
     }
 }
 
-/// All keys that may open; the first one seals.
+/// All keys that open; the first one seals.
 #[derive(Clone, Debug)]
 pub struct Keyring(Vec<Key>);
 
 impl Keyring {
-    /// The keys in their order; `None` without any.
+    /// `None` without any key.
     #[must_use]
     pub fn new(keys: Vec<Key>) -> Option<Self> {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The first name that two keys have, if any.
+    /// The first id that occurs twice, if any.
     #[must_use]
     pub fn repeated_id(keys: &[Key]) -> Option<&str> {
         let again = |index: usize| {
@@ -111,11 +111,8 @@ impl Keyring {
     }
 }
 
-/// The key of a developer's database, made on first use and kept beside what it seals: it protects
-/// nothing, and spares a newcomer a setting.
-///
-/// # Errors
-/// When the database fails.
+/// The key of a development database, generated on first use and stored beside what it seals: it
+/// protects nothing, and saves newcomers a setting.
 pub async fn development_key(db: &Db) -> Result<Keyring> {
     let fresh: [u8; 32] = rand::random();
     let row = setting::ActiveModel {

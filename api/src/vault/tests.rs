@@ -30,7 +30,7 @@ fn opened(vault: &Vault, sealed: &str) -> Result<String, VaultError> {
 }
 
 #[test]
-fn what_was_sealed_opens_and_shows_nothing() {
+fn sealed_values_open_and_reveal_nothing() {
     let vault = vault(&[&key("a")]);
     for plain in ["", "token", "ünïcödé\n\0", &"x".repeat(100_000)] {
         let sealed = vault.seal(PLACE, plain).expect("there is a key");
@@ -41,9 +41,9 @@ fn what_was_sealed_opens_and_shows_nothing() {
     assert!(!format!("{vault:?}").contains("LessSafeKey"), "{vault:?}");
 }
 
-/// Every single bit counts.
+/// Flips every single bit.
 #[test]
-fn tampering_is_noticed() {
+fn tampering_is_detected() {
     let vault = vault(&[&key("a")]);
     let sealed = vault.seal(PLACE, "token").expect("there is a key");
     let bytes = URL_SAFE_NO_PAD
@@ -75,7 +75,7 @@ fn tampering_is_noticed() {
 }
 
 #[test]
-fn a_value_opens_only_where_it_was_put() {
+fn a_value_opens_only_in_its_place() {
     let vault = vault(&[&key("a")]);
     let sealed = vault.seal(PLACE, "token").expect("there is a key");
     for place in [
@@ -108,7 +108,7 @@ fn a_value_opens_only_where_it_was_put() {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_named() {
+fn a_missing_key_is_named() {
     let (old, new) = (key("old"), key("new"));
     let sealed = vault(&[&old]).seal(PLACE, "token").expect("there is a key");
     assert_eq!(
@@ -153,10 +153,10 @@ fn keys_are_replaced_one_after_another() {
 }
 
 #[test]
-fn no_nonce_comes_twice() {
+fn nonces_do_not_repeat() {
     let vault = vault(&[&key("a")]);
     let sealed = (0..20_000).map(|_| vault.seal(PLACE, "same").expect("there is a key"));
-    // 12 bytes are 16 letters of base64.
+    // 12 bytes are 16 characters of base64.
     let nonces: BTreeSet<_> = sealed
         .map(|sealed| sealed["v1.a.".len()..][..16].to_owned())
         .collect();
@@ -164,7 +164,7 @@ fn no_nonce_comes_twice() {
 }
 
 #[test]
-fn keys_are_32_random_bytes_with_a_name() {
+fn keys_are_32_random_bytes_with_an_id() {
     let bytes: [u8; 32] =
         std::array::from_fn(|place| u8::try_from(place).expect("a small number") ^ 0xfb);
     for alphabet in [

@@ -1,5 +1,4 @@
-//! The first schema: people, offers, bookings, what follows from them, and the work that happens
-//! later.
+//! The initial schema: people, event types, bookings with their history, and jobs.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -14,7 +13,7 @@ impl MigrationName for Migration {
     }
 }
 
-/// In the order in which they may be dropped: what refers comes before what is referred to.
+/// In drop order: a table comes before the tables it refers to.
 const TABLES: [&str; 22] = [
     "worker_beat",
     "setting",

@@ -1,5 +1,4 @@
-//! Connections that can act: credentials, their health, how they were asked for, and the webhooks
-//! that they brought. Only adds.
+//! Connections: credentials, their health, OAuth attempts, and registered webhooks. Only adds.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,7 +12,7 @@ impl MigrationName for Migration {
     }
 }
 
-/// What was added to tables that were there before, in the order in which it may be dropped.
+/// Columns added to existing tables, in drop order.
 const COLUMNS: [(&str, &[&str]); 2] = [
     ("note", &["body_key"]),
     (

@@ -1,4 +1,4 @@
-//! What is asked of a scheduler, written down before it is asked.
+//! Requests to remote schedulers, stored before they are sent.
 
 use sea_orm_migration::prelude::*;
 

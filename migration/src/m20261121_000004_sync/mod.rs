@@ -1,4 +1,4 @@
-//! What is kept in step with a calendar elsewhere.
+//! Synchronisation state of objects at remote schedulers.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Days on which coaches are away.
+//! Absences of coaches.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Going away.
+//! Adds an absence.
 
 use chrono::NaiveDate;
 use entity::Uuid;
@@ -6,7 +6,10 @@ use entity::absence::{Model, Reason};
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{Kept, affected, check_days, check_note, lock_coach, note_change, require_room, today};
+use super::{
+    ChangedAbsence, affected, check_days, check_note, lock_coach, record_change, require_room,
+    today,
+};
 use crate::app::App;
 use crate::domain::coach::acting_for;
 use crate::domain::scheduling::keeps_settings;
@@ -16,30 +19,30 @@ use crate::domain::{Caller, Result};
 /// When and why.
 #[derive(Clone, Debug)]
 pub struct Add {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     /// In the coach's zone, today or later.
     pub first_day: NaiveDate,
-    /// In the coach's zone, and a part of it; at most 366 days in all.
+    /// In the coach's zone, inclusive; at most 366 days in all.
     pub last_day: NaiveDate,
     pub reason: Reason,
     /// For the coach, at most 500 characters.
     pub note: Option<String>,
 }
 
-/// Closes days. What is booked in them stays, and is told.
+/// Adds an absence. Bookings within it stay and are returned.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `AbsenceOverlap` for days
-/// of another absence, `InvalidState` when there are 200 ahead.
-pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
+/// `Invalid` with all violations, `NotFound` for another coach, `AbsenceOverlap` for days of
+/// another absence, `InvalidState` beyond 200 future absences.
+pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<ChangedAbsence> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     let (now, correlation_id, id) = (
         app.clock.now(),
         caller.correlation_id.clone(),
         entity::new_id(),
     );
-    let kept = app
+    let changed = app
         .db
         .write(move |txn| {
             let (person, correlation_id, input) =
@@ -76,7 +79,7 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                 };
                 require_room(txn, &row, today).await?;
                 let absence = row.into_active_model().reset_all().insert(&**txn).await?;
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,
@@ -85,10 +88,10 @@ pub async fn add(app: &App, caller: &Caller, input: Add) -> Result<Kept> {
                 )
                 .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
-                Ok(Kept { absence, affected })
+                Ok(ChangedAbsence { absence, affected })
             })
         })
         .await?;
     app.slots.invalidate(coach_id);
-    Ok(kept)
+    Ok(changed)
 }

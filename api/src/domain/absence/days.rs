@@ -1,4 +1,4 @@
-//! Whole days of a zone as a stretch of time.
+//! Converts days of a zone to intervals of instants.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
@@ -6,33 +6,33 @@ use entity::coach;
 
 use crate::domain::scheduling::native::Interval;
 
-/// Longest that a zone's clock ever skips, in quarters of an hour, and a little more.
-const QUARTERS: i32 = 4 * 26;
+/// The longest gap in any zone's clock in quarters of an hour, with a margin.
+const MAX_GAP_QUARTERS: i32 = 4 * 26;
 
 /// The coach's own zone.
 pub(in crate::domain) fn zone(coach: &coach::Model) -> Tz {
     coach.time_zone.parse().unwrap_or(Tz::UTC)
 }
 
-/// The day that it is where the coach is.
+/// The current day in the coach's zone.
 #[must_use]
 pub fn today(coach: &coach::Model, now: DateTime<Utc>) -> NaiveDate {
     now.with_timezone(&zone(coach)).date_naive()
 }
 
-/// From the beginning of the first day to the end of the last one.
+/// From the start of the first day to the end of the last one.
 pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) -> Interval {
     let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
     Interval {
-        from: beginning(zone, first),
-        until: beginning(zone, next),
+        from: start_of_day(zone, first),
+        until: start_of_day(zone, next),
     }
 }
 
-/// The first instant of a day. Where the clock skips midnight, that is when it goes on.
-fn beginning(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
+/// The first instant of a day; where the clock skips midnight, the end of the gap.
+fn start_of_day(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
-    let found = (0..=QUARTERS)
+    let found = (0..=MAX_GAP_QUARTERS)
         .filter_map(|quarter| midnight.checked_add_signed(TimeDelta::minutes(15) * quarter))
         .find_map(|local| zone.from_local_datetime(&local).earliest());
     found.map_or_else(|| midnight.and_utc(), |local| local.with_timezone(&Utc))
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_as_long_as_its_clock_says() {
+    fn day_length_follows_clock_changes() {
         assert_eq!(
             of(Tz::America__New_York, "2026-12-21"),
             ("2026-12-21T05:00".to_owned(), 24 * 60)

@@ -1,8 +1,8 @@
-//! Days on which coaches are away: nobody can book them then. Bookings that are there already stay,
-//! for the coach to decide about.
+//! Absences: days on which a coach cannot be booked. Existing bookings stay, for the coach to
+//! decide about.
 //!
-//! Days are those of the coach's own zone. They close the coach's time here whoever keeps it, and
-//! are carried to where it is kept (`domain/sync/absences.rs`).
+//! Days are those of the coach's own zone. They close the coach's time here whichever scheduler is
+//! in use, and are pushed to a remote one.
 
 mod add;
 mod days;
@@ -31,39 +31,39 @@ use crate::db::Txn;
 use crate::domain::scheduling::keeps_settings;
 use crate::outbox::job::{self, Job};
 
-/// Most days of an absence.
-const LONGEST: i64 = 366;
-/// How far ahead one may begin, in days.
-const FARTHEST: i64 = 3_660;
-/// Most absences of a coach that are not over.
-const MOST: u64 = 200;
-/// Most bookings that are told of.
-const MOST_BOOKINGS: u64 = 500;
+/// Maximum number of days of an absence.
+const MAX_DAYS: i64 = 366;
+/// Maximum number of days until its start.
+const MAX_DAYS_AHEAD: i64 = 3_660;
+/// Maximum number of current and future absences of a coach.
+const MAX_ABSENCES: u64 = 200;
+/// Maximum number of affected bookings that are returned.
+const MAX_AFFECTED: u64 = 500;
 
-/// An absence as it is kept now, and what is booked in it.
+/// An absence after a change, and the bookings within it.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct ChangedAbsence {
     pub absence: Model,
-    /// Bookings that are not over, earliest first, at most 500. Nothing was done about them.
+    /// Bookings that are not over, earliest first, at most 500. They are not changed.
     pub affected: Vec<booking::Model>,
 }
 
-/// `NotFound`, for an absence that the caller may not know of.
+/// `NotFound`, also for an absence that the caller may not see.
 fn no_absence() -> Error {
     Error::NotFound("absence")
 }
 
-/// An absence that the person may change, and its coach. Nobody books the coach or changes either
-/// before the transaction ends.
+/// Locks an absence that the person may change, and its coach, until the transaction ends: neither
+/// can be changed, nor the coach booked.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Model)> {
-    let standing = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
-    let found = standing()
+    let present = || Entity::find_by_id(id).filter(Column::RemovedAt.is_null());
+    let found = present()
         .one(&**txn)
         .await?
         .filter(|found| manages(person, found.coach_id))
         .ok_or_else(no_absence)?;
     let coach = lock_coach(txn, found.coach_id).await?;
-    let found = standing()
+    let found = present()
         .lock_exclusive()
         .one(&**txn)
         .await?
@@ -71,7 +71,7 @@ async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, coach::Mod
     Ok((found, coach))
 }
 
-/// Notes what is wrong with days. A first day that has passed may stay as it was.
+/// Validates the days. An unchanged first day may lie in the past.
 fn check_days(
     problems: &mut Problems,
     (first, last): (NaiveDate, NaiveDate),
@@ -86,12 +86,12 @@ fn check_days(
     problems.require(last >= today, "lastDay", "must not be in the past");
     problems.require(last >= first, "lastDay", "must not be before the first day");
     problems.require(
-        (last - first).num_days() < LONGEST,
+        (last - first).num_days() < MAX_DAYS,
         "lastDay",
-        format!("must be one of {LONGEST} days at most"),
+        format!("must be one of {MAX_DAYS} days at most"),
     );
     problems.require(
-        (first - today).num_days() <= FARTHEST,
+        (first - today).num_days() <= MAX_DAYS_AHEAD,
         "firstDay",
         "is too far ahead",
     );
@@ -103,7 +103,7 @@ fn check_note(problems: &mut Problems, note: Option<&str>) {
     }
 }
 
-/// Refuses days that another absence of the coach has, and more absences than anyone has.
+/// Refuses days that overlap another absence of the coach, and absences beyond the maximum.
 async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
     let others = Entity::find()
         .filter(Column::CoachId.eq(row.coach_id))
@@ -120,16 +120,17 @@ async fn require_room(txn: &Txn, row: &Model, today: NaiveDate) -> Result<()> {
         .filter(Column::LastDay.gte(today))
         .count(&**txn)
         .await?
-        >= MOST
+        >= MAX_ABSENCES
     {
-        return Err(
-            Conflict::InvalidState(format!("a coach has at most {MOST} absences ahead")).into(),
-        );
+        return Err(Conflict::InvalidState(format!(
+            "a coach has at most {MAX_ABSENCES} absences ahead"
+        ))
+        .into());
     }
     Ok(())
 }
 
-/// What is booked in an absence and not over.
+/// Bookings within an absence that are not over.
 async fn affected(
     txn: &Txn,
     coach: &coach::Model,
@@ -147,13 +148,13 @@ async fn affected(
         .filter(B::EndsAt.gt(now))
         .order_by_asc(B::StartsAt)
         .order_by_asc(B::Id)
-        .limit(MOST_BOOKINGS)
+        .limit(MAX_AFFECTED)
         .all(&**txn)
         .await?)
 }
 
-/// Has it carried to where the coach's time is kept; and staff leave a trace.
-async fn note_change(
+/// Enqueues the push to a remote scheduler; records changes by staff in the audit log.
+async fn record_change(
     txn: &Txn,
     person: &Person,
     coach: &coach::Model,
@@ -189,7 +190,7 @@ async fn note_change(
 mod tests {
     use super::*;
 
-    fn wrong_with(first: &str, last: &str, before: Option<&str>) -> Vec<String> {
+    fn violations_of(first: &str, last: &str, before: Option<&str>) -> Vec<String> {
         let day = |text: &str| text.parse::<NaiveDate>().expect("a literal date");
         let mut problems = Problems::default();
         check_days(
@@ -202,23 +203,29 @@ mod tests {
     }
 
     #[test]
-    fn days_lie_ahead_and_are_a_year_at_most() {
-        assert!(wrong_with("2026-11-21", "2026-11-21", None).is_empty());
+    fn days_must_be_in_the_future_and_at_most_366() {
+        assert!(violations_of("2026-11-21", "2026-11-21", None).is_empty());
         assert!(
-            wrong_with("2026-11-21", "2027-11-21", None).is_empty(),
+            violations_of("2026-11-21", "2027-11-21", None).is_empty(),
             "366 days"
         );
-        assert_eq!(wrong_with("2026-11-21", "2027-11-22", None), ["lastDay"]);
-        assert_eq!(wrong_with("2026-11-20", "2026-11-21", None), ["firstDay"]);
+        assert_eq!(violations_of("2026-11-21", "2027-11-22", None), ["lastDay"]);
+        assert_eq!(
+            violations_of("2026-11-20", "2026-11-21", None),
+            ["firstDay"]
+        );
         assert!(
-            wrong_with("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(),
+            violations_of("2026-11-20", "2026-11-21", Some("2026-11-20")).is_empty(),
             "it has begun"
         );
         assert_eq!(
-            wrong_with("2026-11-19", "2026-11-20", Some("2026-11-19")),
+            violations_of("2026-11-19", "2026-11-20", Some("2026-11-19")),
             ["lastDay"]
         );
-        assert_eq!(wrong_with("2026-11-23", "2026-11-22", None), ["lastDay"]);
-        assert_eq!(wrong_with("2036-12-01", "2036-12-01", None), ["firstDay"]);
+        assert_eq!(violations_of("2026-11-23", "2026-11-22", None), ["lastDay"]);
+        assert_eq!(
+            violations_of("2036-12-01", "2036-12-01", None),
+            ["firstDay"]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Finding absences. They are their coach's and staff's to see: clients see slots.
+//! Reads absences. Only their coach and staff may see them: clients see slots.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,8 @@ use crate::domain::coach::manages;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Caller, Result};
 
-/// The absences of these coaches that are not over anywhere on earth, by their first day, at most
-/// 200 of each: for whoever may change what is theirs.
-///
-/// # Errors
-/// When the database fails.
+/// Absences of these coaches that are not over in any zone, by first day, at most 200 of each. The
+/// caller of this function checks the permission.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let yesterday = app
         .clock
@@ -36,7 +33,7 @@ pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uu
     Ok(found)
 }
 
-/// An absence of the caller's; staff see anyone's.
+/// An absence of the caller's; staff see all.
 ///
 /// # Errors
 /// `NotFound`.
@@ -51,9 +48,9 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
         .ok_or_else(no_absence)
 }
 
-/// The absences of these coaches that touch the stretch, wherever they are.
+/// Absences of these coaches that overlap the interval in some zone.
 pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Select<Entity> {
-    // A day elsewhere may have begun yesterday here.
+    // Widened by a day: in another zone it may still be yesterday.
     let day = Days::new(1);
     let (from, until) = (around.from.date_naive(), around.until.date_naive());
     let (from, until) = (
@@ -63,10 +60,7 @@ pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Sel
     Entity::find_from(coach_ids, from).filter(Column::FirstDay.lte(until))
 }
 
-/// When a coach is away from that day on.
-///
-/// # Errors
-/// When the database fails.
+/// Absences of a coach that end on that day or later, as intervals.
 pub(in crate::domain) async fn away(
     db: &impl ConnectionTrait,
     coach: &coach::Model,

@@ -1,16 +1,16 @@
-//! Being there after all.
+//! Removes an absence.
 
 use entity::Uuid;
 use entity::absence::{Entity, Model};
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
-use super::{lock, note_change, today};
+use super::{lock, record_change, today};
 use crate::app::App;
 use crate::domain::scheduling::keeps_settings;
 use crate::domain::{Caller, Conflict, Result};
 
-/// Opens the days of an absence again.
+/// Removes an absence.
 ///
 /// # Errors
 /// `NotFound` for another coach's, `InvalidState` for one that is over.
@@ -34,7 +34,7 @@ pub async fn remove(app: &App, caller: &Caller, absence_id: Uuid) -> Result<Mode
                 } else {
                     Entity::delete_by_id(absence_id).exec(&**txn).await?;
                 }
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,

@@ -1,4 +1,4 @@
-//! Changing when and why a coach is away.
+//! Changes an absence.
 
 use chrono::NaiveDate;
 use entity::Uuid;
@@ -6,23 +6,25 @@ use entity::absence::Reason;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{Kept, affected, check_days, check_note, lock, note_change, require_room, today};
+use super::{
+    ChangedAbsence, affected, check_days, check_note, lock, record_change, require_room, today,
+};
 use crate::app::App;
 use crate::domain::scheduling::keeps_settings;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Result};
 
-/// What to change. What is `None` stays.
+/// Fields to change; `None` leaves a field unchanged.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub absence_id: Uuid,
-    /// Once it has passed, it stays as it is.
+    /// Fixed once it has passed.
     pub first_day: Option<NaiveDate>,
     /// Today or later.
     pub last_day: Option<NaiveDate>,
     pub reason: Option<Reason>,
     pub note: Option<Option<String>>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
@@ -31,10 +33,10 @@ pub struct Update {
 /// # Errors
 /// As for adding one; `NotFound` for another coach's, `Stale` when it was changed since the caller
 /// read it, `InvalidState` for one that is over.
-pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
+pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<ChangedAbsence> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let kept = app
+    let changed = app
         .db
         .write(move |txn| {
             let (person, correlation_id, input) =
@@ -74,7 +76,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 row.state = (keeps_settings(coach.scheduler)).then_some(State::Pending);
                 (row.message, row.version, row.updated_at) = (None, found.version + 1, now);
                 let absence = row.into_active_model().reset_all().update(&**txn).await?;
-                note_change(
+                record_change(
                     txn,
                     &person,
                     &coach,
@@ -83,10 +85,10 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Kept> {
                 )
                 .await?;
                 let affected = affected(txn, &coach, &absence, now).await?;
-                Ok(Kept { absence, affected })
+                Ok(ChangedAbsence { absence, affected })
             })
         })
         .await?;
-    app.slots.invalidate(kept.absence.coach_id);
-    Ok(kept)
+    app.slots.invalidate(changed.absence.coach_id);
+    Ok(changed)
 }

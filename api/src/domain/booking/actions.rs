@@ -1,4 +1,4 @@
-//! What somebody may do with a booking now.
+//! Actions that a caller may perform on a booking now.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
@@ -27,8 +27,8 @@ pub enum Action {
     AddGuests,
 }
 
-/// Whether the caller may know where the session takes place: its coach and staff while it snapshots,
-/// its client once it is confirmed.
+/// Whether the caller may see the place of the session: its coach and staff while the booking is
+/// active, its client once it is confirmed.
 #[must_use]
 pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
     match super::side_of(caller, booking) {
@@ -38,9 +38,9 @@ pub fn shows_place(caller: &Caller, booking: &Model) -> bool {
     }
 }
 
-/// What the caller may do with the booking at `now`. The mutations decide by the same rules, and
-/// have the last word. `is_reachable` says whether its scheduler can be asked: the built-in one
-/// always, another one while its coach is connected.
+/// Actions that the caller may perform on the booking at `now`. The mutations apply the same rules,
+/// and are authoritative. `is_reachable` says whether its scheduler can be called: the built-in one
+/// always, a remote one while the coach is connected.
 #[must_use]
 pub fn allowed_actions(
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! The coach's word on a booking that waits for it.
+//! Approval and rejection by the coach.
 
 use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Caller, Cause, Conflict, Error, Result};
 
-/// Agrees to a booking: it is confirmed, or waits for its payment.
+/// Approves a booking: confirms it, or leaves it waiting for its payment.
 ///
 /// # Errors
 /// `InvalidState` unless it waits for approval; `NotFound` unless the caller is its coach or staff.
@@ -33,7 +33,7 @@ pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Mod
     .await
 }
 
-/// Says no to a booking; its time is given back.
+/// Rejects a booking and releases its time.
 ///
 /// # Errors
 /// As [`approve`].

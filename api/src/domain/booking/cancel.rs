@@ -1,4 +1,4 @@
-//! Cancelling.
+//! Cancellation.
 
 use entity::Uuid;
 use entity::booking::Model;
@@ -18,16 +18,16 @@ use crate::domain::{Caller, Cause, Conflict, Result};
 pub struct Cancel {
     pub booking_id: Uuid,
     pub reason: Option<String>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Cancels a booking and gives its time back. What is refunded follows from the policy that was
-/// frozen into it.
+/// Cancels a booking and releases its time. The refund follows from the policy stored in the
+/// booking.
 ///
 /// # Errors
-/// `InvalidState` for a booking that no longer snapshots, and for a client once the session has begun;
-/// `Stale` when it was changed since the caller read it.
+/// `InvalidState` for a booking that is no longer active, and for a client once the session has
+/// begun; `Stale` when it was changed since the caller read it.
 pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check_reason(input.reason.as_deref())?;

@@ -1,4 +1,4 @@
-//! Bookings that were made for an address before its owner signed up.
+//! Claims bookings that were made for an address before its owner signed up.
 
 use entity::booking::{Column, Conflict, Entity, Model};
 use entity::booking_event::{ActorKind, Kind, Source};
@@ -13,11 +13,8 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Cause, Result};
 
-/// Gives a person the bookings that were made for their verified address. One that overlaps another
-/// of theirs is theirs as well, and marked.
-///
-/// # Errors
-/// When the database fails.
+/// Assigns the bookings for a person's verified address to the person. One that overlaps another of
+/// theirs is assigned too, and marked as a conflict.
 pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
     let now = app.clock.now();
     app.db

@@ -1,5 +1,5 @@
-//! Booking a slot: our row first, because the database refuses overlaps; then the scheduler; then
-//! the price.
+//! Creates a booking: first our row, because the database refuses overlaps; then the scheduler;
+//! then the payment.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::is_suspended;
-use crate::domain::hold::kept_for_a_move;
+use crate::domain::hold::reserved_for_move;
 use crate::domain::scheduling::native::{Interval, Terms};
 use crate::domain::scheduling::remote::capabilities;
 use crate::domain::scheduling::{self, Except};
@@ -35,36 +35,35 @@ use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
 #[derive(Clone, Debug, Serialize)]
 pub struct Create {
     pub event_type_id: Uuid,
-    /// One of the type's hosts; its owner when left out.
+    /// One of the type's hosts; its owner when `None`.
     pub coach_id: Option<Uuid>,
     pub starts_at: DateTime<Utc>,
-    /// One of the type's lengths; its default when left out.
+    /// One of the type's lengths; its default when `None`.
     pub length_minutes: Option<i32>,
-    /// The zone the client sees the time in.
+    /// The zone in which the client sees the time.
     pub time_zone: Tz,
     pub answers: Vec<AnswerInput>,
-    /// Addresses of others to invite.
+    /// Addresses of further people to invite.
     pub guests: Vec<String>,
     /// The client's own hold on the slot.
     pub hold_id: Option<Uuid>,
 }
 
-/// Books for the caller.
+/// Creates a booking for the caller.
 ///
-/// With the built-in scheduler the outcome is known at once: the booking comes back CONFIRMED, or
-/// PAYMENT_PENDING when it costs something, or SCHEDULED while the coach's approval is missing. The
-/// same key with the same input gives the same booking, and books once.
+/// With the built-in scheduler the outcome is known at once: the booking is CONFIRMED, or
+/// PAYMENT_PENDING when it has a price, or SCHEDULED while the coach's approval is missing.
+/// Idempotent by key: the same key with the same input returns the same booking.
 ///
 /// # Errors
 /// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`,
-/// `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for values that cannot
-/// stand.
+/// `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for invalid values.
 pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let now = app.clock.now();
     let used = idempotency::key(person.user_id, "createBooking", key, &input)?;
     if let Some(id) = idempotency::find(app.db.read(), &used, now).await? {
-        // Whether the time is still free is no longer the question.
+        // A repeat skips the check that the slot is free.
         return outcome::outcome(app, super::read::require(app.db.write_one(), id).await?).await;
     }
     let offered = RemoteAvailability::find(app, &input).await?;
@@ -119,7 +118,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     }
 }
 
-/// A booking that may be made, as far as can be told before it is tried.
+/// A validated booking, before its slot is taken.
 struct Order {
     input: Create,
     client: user::Model,
@@ -211,8 +210,7 @@ impl Order {
         transition.write(txn).await
     }
 
-    /// A booking may carry its client's hold: it must be of this slot and still stand. The booking
-    /// takes its place.
+    /// Replaces the client's hold by the booking: the hold must be for this slot and not expired.
     async fn redeem_hold(&self, txn: &Txn, hold_id: Uuid, now: DateTime<Utc>) -> Result<()> {
         let hold = slot_hold::Entity::find_by_id(hold_id)
             .filter(slot_hold::Column::UserId.eq(self.client.id))
@@ -236,7 +234,7 @@ impl Order {
             .await?
             .rows_affected
         {
-            0 => Err(kept_for_a_move()),
+            0 => Err(reserved_for_move()),
             _ => Ok(()),
         }
     }
@@ -294,7 +292,7 @@ impl Order {
     }
 }
 
-/// A slot that somebody wants.
+/// A slot that a client wants to book.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookingRequest {
     pub(crate) event_type_id: Uuid,
@@ -303,7 +301,7 @@ pub(crate) struct BookingRequest {
     pub(crate) length_minutes: Option<i32>,
 }
 
-/// Who would give the session, and what kind of session it is.
+/// The coach, event type and length that a request resolves to.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub(crate) coach: coach::Model,
@@ -313,8 +311,8 @@ pub(crate) struct Offer {
 }
 
 impl BookingRequest {
-    /// What is on offer to this person, and what is wrong with the values of the wish. The coach's
-    /// row is locked from here on.
+    /// Resolves the request to an offer and collects the invalid values of the request. Locks the
+    /// coach's row until the transaction ends.
     ///
     /// # Errors
     /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is
@@ -375,7 +373,7 @@ impl BookingRequest {
     }
 }
 
-/// A suspended coach cannot be booked.
+/// Refuses a suspended coach, who cannot be booked.
 async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
     if is_suspended(&**txn, coach).await? {
         return Err(
@@ -385,7 +383,7 @@ async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
     Ok(())
 }
 
-/// Nothing but the price snapshots between the booking and its confirmation.
+/// Confirms the booking or, if it has a price, starts its payment: nothing else is missing.
 pub(super) fn settle_price(
     transition: &mut Transition<'_>,
     is_paid: bool,
@@ -401,7 +399,7 @@ pub(super) fn settle_price(
     })
 }
 
-/// The coach whose time is asked for: one of the hosts.
+/// The coach to book: one of the hosts.
 pub(crate) async fn host(
     txn: &Txn,
     event_type: &event_type::Model,
@@ -419,8 +417,8 @@ pub(crate) async fn host(
     lock_coach(txn, coach_id).await
 }
 
-/// Whoever takes time of a coach waits here for whoever was first. The database's own guard snapshots
-/// behind it.
+/// Locks the coach's row: serializes transactions that take time of a coach. The exclusion
+/// constraint of the database backs it up.
 pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
     let coach = coach::Entity::find_by_id(coach_id)
         .lock(LockType::NoKeyUpdate)
@@ -429,18 +427,18 @@ pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model
     coach.ok_or(Error::NotFound("coach"))
 }
 
-/// What is wanted of whom.
+/// The slot to check: coach, event type, terms and scheduler.
 #[derive(Clone, Copy)]
 pub(crate) struct SlotRequest<'w> {
     pub(crate) coach: &'w coach::Model,
     pub(crate) event_type: &'w event_type::Model,
     pub(crate) terms: &'w Terms,
-    /// Who grants it: for a booking that is moved, whoever granted that.
+    /// The scheduler that grants it; for a move, the scheduler of the booking.
     pub(crate) scheduler: Scheduler,
 }
 
-/// Refuses a start that the coach does not offer or that is no longer free, and says which of the
-/// two it is.
+/// Refuses a start that the coach does not offer (`SlotNotOffered`) or that is no longer free
+/// (`SlotTaken`).
 pub(crate) async fn require_free(
     txn: &Txn,
     wanted: SlotRequest<'_>,
@@ -490,8 +488,7 @@ pub(crate) async fn require_free(
     }
 }
 
-/// A short code for people: the random end of the id, in letters and digits that cannot be mistaken
-/// for each other.
+/// A short code for people: the random end of the id, in an alphabet without look-alike characters.
 pub(crate) fn reference(id: Uuid) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut rest = id.as_u128();

@@ -1,4 +1,4 @@
-//! Inviting others to a booking.
+//! Guests of a booking.
 
 use entity::Uuid;
 use entity::booking::{Guests, Model};
@@ -9,15 +9,16 @@ use super::transition::apply;
 use crate::app::App;
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation};
 
-/// Most guests of one booking.
-const MOST: usize = 10;
+/// Maximum number of guests per booking.
+const MAX_GUESTS: usize = 10;
 
-/// Invites others to a booking. Who is invited already stays so, and asking for nobody new changes
-/// nothing. A guest cannot be taken back.
+/// Invites guests to a booking. Guests who are already invited are ignored; without a new one this
+/// is a no-op. A guest cannot be removed.
 ///
 /// # Errors
-/// `Invalid` for what is no address of somebody else, or too many of them; `InvalidState` for a
-/// booking that no longer snapshots or has begun; `NotFound` unless the caller takes part in it.
+/// `Invalid` for an address that is malformed or a participant's own, or too many of them;
+/// `InvalidState` for a booking that is no longer active or has begun; `NotFound` unless the caller
+/// takes part in it.
 pub async fn add_guests(
     app: &App,
     caller: &Caller,
@@ -72,17 +73,17 @@ pub async fn add_guests(
         .await
 }
 
-/// The addresses as they are kept, each once, or everything that is wrong with them. `known` guests
-/// are there already.
+/// Normalizes and deduplicates the addresses, or returns all violations. `known` is the number of
+/// guests already invited.
 pub(super) fn check(
     given: &[String],
     client: Option<&str>,
     known: usize,
 ) -> std::result::Result<Guests, Vec<Violation>> {
-    if given.len() + known > MOST {
+    if given.len() + known > MAX_GUESTS {
         return Err(vec![Violation::at(
             "guests",
-            format!("at most {MOST} guests"),
+            format!("at most {MAX_GUESTS} guests"),
         )]);
     }
     let mut violations = Vec::new();
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_are_others_each_once_and_at_most_ten() {
+    fn guests_exclude_the_client_and_duplicates_and_are_at_most_ten() {
         assert_eq!(
             guests(
                 &["Ann@Example.com ", "ann@example.com", "bo@example.com"],

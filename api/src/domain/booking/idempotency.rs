@@ -1,4 +1,5 @@
-//! The same key, the same answer, one effect.
+//! Idempotency keys: a repeat with the same key and input returns the first result and has no
+//! further effect.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -12,10 +13,10 @@ use sha2::{Digest, Sha256};
 use crate::db::Txn;
 use crate::domain::{Conflict, Error, Result};
 
-/// How long a key is remembered.
-const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+/// How long a key is stored.
+const LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// One use of a key.
+/// A key with its scope.
 pub(super) struct Key<'a> {
     pub(super) user_id: Uuid,
     /// Name of the mutation.
@@ -26,7 +27,7 @@ pub(super) struct Key<'a> {
 }
 
 impl Key<'_> {
-    /// What it was used for, if for the same.
+    /// The subject of a stored key, if the input is the same.
     fn is_for(&self, used: &Model) -> Result<Uuid> {
         if used.request_hash == self.request_hash {
             Ok(used.subject_id)
@@ -36,16 +37,15 @@ impl Key<'_> {
     }
 }
 
-/// Whether the key is new.
+/// Result of claiming a key.
 pub(super) enum Claim {
-    /// It is: the effect is ours to make, and the key snapshots or falls with it.
+    /// The key was new: the caller performs the effect, and the key commits or rolls back with it.
     New,
-    /// The effect has been made already, on this object.
+    /// The effect was performed before, on this object.
     Done(Uuid),
 }
 
-/// The key of a request: what was asked is part of it, so that a key used twice by mistake is
-/// noticed.
+/// Builds a key. It includes a hash of the input, so that reuse with another input is detected.
 ///
 /// # Errors
 /// `Invalid` unless the key has 16 to 128 printable ASCII characters.
@@ -71,7 +71,7 @@ pub(super) fn key<'a>(
     })
 }
 
-/// What a key was used for, before anything is asked or written for it; `None` for a new one.
+/// Looks up the subject of a stored key, without claiming it; `None` for a new key.
 ///
 /// # Errors
 /// `IdempotencyKeyReused` when the key was used with another input.
@@ -88,10 +88,7 @@ pub(super) async fn find(
         .transpose()
 }
 
-/// From now on the key snapshots for another object: the request that its effect hangs on.
-///
-/// # Errors
-/// When the database fails.
+/// Points the key to another subject: the request that its effect depends on.
 pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<()> {
     Entity::update_many()
         .set(ActiveModel {
@@ -106,10 +103,7 @@ pub(super) async fn hand_on(txn: &Txn, key: &Key<'_>, subject: Uuid) -> Result<(
     Ok(())
 }
 
-/// Gives the keys of something back that was refused: a refusal uses no key up.
-///
-/// # Errors
-/// When the database fails.
+/// Deletes the keys of a refused subject: a refusal does not use up the key.
 pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result<()> {
     Entity::delete_many()
         .filter(Column::UserId.eq(user_id))
@@ -119,8 +113,8 @@ pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result
     Ok(())
 }
 
-/// Takes the key for `subject`, inside the transaction that makes the effect. A second caller waits
-/// here until the first one has committed, or takes over when it did not.
+/// Claims the key for `subject`, inside the transaction that performs the effect. A concurrent
+/// caller blocks until this transaction commits, and claims the key itself if it rolls back.
 ///
 /// # Errors
 /// `IdempotencyKeyReused` when the key was used with another input.
@@ -145,7 +139,7 @@ pub(super) async fn claim(
         request_hash: Set(key.request_hash.clone()),
         subject_id: Set(subject),
         created_at: Set(now),
-        expires_at: Set(now + KEPT_FOR),
+        expires_at: Set(now + LIFETIME),
     };
     let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key])
         .do_nothing()

@@ -1,4 +1,4 @@
-//! Checking what a client answered to the questions of an event type.
+//! Validates a client's answers to the questions of an event type.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,19 @@ use crate::domain::Violation;
 use crate::domain::money::decimal;
 use crate::domain::text::Problems;
 
-/// One answer as given.
+/// An answer as submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnswerInput {
     pub key: String,
     pub values: Vec<String>,
 }
 
-/// More answers than any event type has questions.
-const MOST_ANSWERS: usize = 100;
-/// The longest number that anyone needs.
-const LONGEST_NUMBER: usize = 40;
+/// Maximum number of answers; more than any event type has questions.
+const MAX_ANSWERS: usize = 100;
+/// Maximum length of a number in characters.
+const MAX_NUMBER_LENGTH: usize = 40;
 
-/// A reason as given: at most 500 characters, none of them odd.
+/// Validates a reason: at most 500 characters, no control characters.
 ///
 /// # Errors
 /// `Invalid` at `reason`.
@@ -32,15 +32,15 @@ pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
     problems.finish()
 }
 
-/// The answers with their questions, or everything that is wrong with them.
+/// The answers with their questions, or all violations.
 pub(super) fn check(
     questions: &Questions,
     given: &[AnswerInput],
 ) -> Result<Answers, Vec<Violation>> {
-    if given.len() > MOST_ANSWERS {
+    if given.len() > MAX_ANSWERS {
         return Err(vec![Violation::at(
             "answers",
-            format!("at most {MOST_ANSWERS} answers"),
+            format!("at most {MAX_ANSWERS} answers"),
         )]);
     }
     let mut violations = Vec::new();
@@ -138,7 +138,7 @@ fn problem(question: &Question, values: &[String]) -> Option<String> {
             (value != "true" && value != "false").then(|| "must be true or false".to_owned())
         }
         AnswerKind::Number => {
-            let is_number = value.len() <= LONGEST_NUMBER && decimal(value).is_some();
+            let is_number = value.len() <= MAX_NUMBER_LENGTH && decimal(value).is_some();
             (!is_number).then(|| "must be a decimal number".to_owned())
         }
     })
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_question_refuses_what_does_not_answer_it() {
+    fn every_kind_of_question_refuses_invalid_answers() {
         let cases: [(AnswerKind, &[&str], &[&str]); 6] = [
             (AnswerKind::ShortText, &["a", "b"], &[]),
             (AnswerKind::SingleChoice, &["c"], &["a", "b"]),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_doubled_and_missing_answers_are_all_told_at_once() {
+    fn unknown_duplicate_and_missing_answers_are_reported_together() {
         let questions = vec![
             question("goal", AnswerKind::ShortText, true, &[]),
             question("budget", AnswerKind::Number, false, &[]),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_keeps_the_question_as_it_was_asked() {
+    fn an_answer_stores_the_text_of_its_question() {
         let questions = Questions(vec![question("goal", AnswerKind::ShortText, true, &[])]);
         let answers = check(&questions, &[answer("goal", &["More listings"])])
             .expect("it answers the question");

@@ -1,5 +1,5 @@
-//! Bookings: one file per use case, around the table of transitions ([`state`]) and the only way to
-//! change a booking ([`transition`]). What a scheduler of somebody else's needs is in [`remote`].
+//! Bookings: one file per use case, around the state machine ([`state`]) and the only writer of
+//! booking rows ([`transition`]). Bookings of remote schedulers are in [`remote`].
 
 mod actions;
 mod approve;
@@ -46,10 +46,10 @@ use entity::booking_event::ActorKind;
 
 use super::{Person, Result};
 
-/// As which side a person acts on a booking.
+/// The side on which a person acts on a booking.
 ///
 /// # Errors
-/// `NotFound` when the person has no part in it.
+/// `NotFound` when the person does not take part in it.
 pub(crate) fn side(person: &Person, booking: &Model) -> Result<ActorKind> {
     if booking.client_id == Some(person.user_id) {
         Ok(ActorKind::Client)

@@ -16,10 +16,7 @@ use super::transition::apply;
 use crate::app::App;
 use crate::domain::{Caller, Cause, Conflict, Result};
 
-/// Whether the money for a booking is here.
-///
-/// # Errors
-/// When the database fails.
+/// Whether the booking is paid.
 pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<bool> {
     let paid = payment::Entity::find()
         .filter(payment::Column::BookingId.eq(booking_id))
@@ -27,10 +24,7 @@ pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Resu
     Ok(paid.one(db).await?.is_some())
 }
 
-/// Which of these bookings the money is here for.
-///
-/// # Errors
-/// When the database fails.
+/// Filters the bookings that are paid.
 pub async fn list_paid(
     app: &App,
     booking_ids: impl IntoIterator<Item = Uuid>,
@@ -48,7 +42,7 @@ pub async fn list_paid(
         .collect())
 }
 
-/// Records that a booking was paid outside of any provider: it is confirmed.
+/// Records a payment outside of any provider and confirms the booking.
 ///
 /// # Errors
 /// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` unless a payment is due.

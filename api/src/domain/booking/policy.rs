@@ -1,22 +1,22 @@
-//! What cancelling gives back.
+//! Cancellation policies: the refund of a cancellation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{Model, Status};
 use entity::event_type::Policy;
 
-/// What a cancellation at an instant would give back.
+/// The refund of a cancellation at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// Share of the price, 0 to 100.
     pub refund_percent: i32,
     /// The amount, rounded down to a whole minor unit.
     pub refund_minor: i64,
-    /// When the share gets smaller; none when it will not.
+    /// When the share next decreases; `None` when it does not.
     pub changes_at: Option<DateTime<Utc>>,
 }
 
-/// What cancelling the booking at `at` gives back: nothing once it is over or off, and no money
-/// that is not here. Whether it is here is only asked where that is not plain from the booking.
+/// The refund of cancelling the booking at `at`: zero once it is inactive or over, or when it is
+/// not paid. `is_paid` is only called when the answer depends on it.
 ///
 /// # Errors
 /// Those of `is_paid`.
@@ -39,7 +39,7 @@ pub async fn quote<E>(
     Ok(quote)
 }
 
-/// What cancelling the booking at `at` gives back by the policy that was frozen into it.
+/// The refund by the policy stored in the booking.
 fn by_policy(booking: &Model, at: DateTime<Utc>) -> Quote {
     let refund_percent = percent(&booking.policy, booking.starts_at, at);
     let changes_at = booking
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_tier_that_still_fits_counts() {
+    fn the_tier_with_the_most_hours_left_applies() {
         // Refund rules that four marketplaces publish: all until 48 h; 95/60/30 %; all until 24 h;
         // nothing ever.
         let cases: [(&[(i32, i32)], i64, i32); 10] = [
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_rounded_down_and_cannot_overflow() {
+    fn refunds_round_down_and_do_not_overflow() {
         assert_eq!(share(9_99, 33), 3_29);
         assert_eq!(share(i64::MAX, 100), i64::MAX);
     }

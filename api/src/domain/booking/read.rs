@@ -1,4 +1,4 @@
-//! Finding bookings, for those who may see them.
+//! Reads bookings, for those who may see them.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -26,7 +26,7 @@ pub struct BookingFilter {
     pub client_id: Option<Uuid>,
     pub client_email: Option<String>,
     pub event_type_id: Option<Uuid>,
-    /// Only those that need an admin.
+    /// Only bookings that an admin must resolve.
     pub in_conflict: bool,
 }
 
@@ -40,8 +40,7 @@ pub enum Side {
     Coach,
 }
 
-/// The booking, wherever it was merged into; for use inside a transaction, before any question of
-/// who asks.
+/// Reads the booking, following merges, without any permission check; for use inside a transaction.
 pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
     let booking = Entity::find_by_id(id)
         .one(db)
@@ -53,15 +52,15 @@ pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model
     }
 }
 
-/// The booking, to be changed: nobody else changes any booking until the transaction ends, so what
-/// is read here stays true.
+/// Locks the event stream, then reads the booking: no other transaction changes a booking until
+/// this one ends.
 pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
     outbox::enter(txn).await?;
     require(&**txn, id).await
 }
 
-/// Refuses to change a booking that another scheduler keeps while we have no access to it: here
-/// alone it would be changed for us and not for them.
+/// Refuses to change a booking of a remote scheduler that we cannot call: the change would be made
+/// only here.
 pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> {
     if booking.scheduler == Scheduler::Native
         || crate::domain::connection::is_live(&**txn, booking.scheduler, booking.coach_id).await?
@@ -74,7 +73,7 @@ pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> 
     .into())
 }
 
-/// As which side the caller sees a booking; `None` when they have no part in it.
+/// The side of the caller; `None` when they do not take part in the booking.
 #[must_use]
 pub fn side_of(caller: &Caller, booking: &Model) -> Option<ActorKind> {
     caller
@@ -85,7 +84,7 @@ pub fn side_of(caller: &Caller, booking: &Model) -> Option<ActorKind> {
 /// A booking that the caller may see.
 ///
 /// # Errors
-/// `NotFound` when there is none, or it is somebody else's.
+/// `NotFound` when it does not exist or the caller may not see it.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
     let booking = require(app.db.read(), id).await?;
@@ -93,11 +92,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     Ok(booking)
 }
 
-/// Something has happened to a booking: what is known of its coach's free time elsewhere is looked
-/// at again before anyone relies on it.
-///
-/// # Errors
-/// When the database fails.
+/// Invalidates the cached remote slots of a booking's coach, after a change of the booking.
 pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
     if !app.schedulers.is_empty()
         && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
@@ -107,17 +102,14 @@ pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The uid that a booking has at its scheduler, if it is known there.
+/// The uid of a booking at its scheduler, if it has one.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
     Ok(super::remote::ingest::projection_of(app.db.read(), id)
         .await?
         .map(|known| known.uid))
 }
 
-/// What the caller may see of these bookings.
-///
-/// # Errors
-/// When the database fails.
+/// Filters the bookings that the caller may see.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Model>> {
     let Some(person) = caller.find_person() else {
         return Ok(Vec::new());
@@ -132,10 +124,10 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<M
         .collect())
 }
 
-/// The order of lists of bookings.
+/// Sort order of lists of bookings.
 pub const ORDER: [Column; 2] = [Column::StartsAt, Column::Id];
 
-/// The bookings of a list, in no order yet.
+/// The query of a list of bookings, without order.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`.
@@ -146,10 +138,10 @@ pub fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<S
         .filter(filter.condition()))
 }
 
-/// The bookings in which the caller takes part, by start; staff list everyone's with `everyone`.
+/// The bookings in which the caller takes part, by start; with [`Scope::Everyone`], for staff, all.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden`, `Invalid` for a cursor that is none.
+/// `Unauthenticated`, `Forbidden`, `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -168,12 +160,12 @@ pub async fn list(
     .await
 }
 
-/// Whose bookings.
+/// Which bookings to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The caller's, as one side or as both.
+    /// The caller's, on one side or on both.
     Own(Option<Side>),
-    /// Everyone's; only for staff.
+    /// All bookings; only for staff.
     Everyone,
 }
 
@@ -223,10 +215,10 @@ impl BookingFilter {
     }
 }
 
-/// The caller's verification booking: the active one, and the latest of any state.
+/// The caller's active verification booking, unless it is in conflict.
 ///
 /// # Errors
-/// `Unauthenticated`, or when the database fails.
+/// `Unauthenticated`.
 pub async fn verification(app: &App, caller: &Caller) -> Result<Option<Model>> {
     let person = caller.require_person()?;
     let latest = Entity::find_real()
@@ -242,7 +234,7 @@ pub async fn verification(app: &App, caller: &Caller) -> Result<Option<Model>> {
 /// The history of a booking that the caller may see, newest first.
 ///
 /// # Errors
-/// `NotFound`, as [`get`]; `Invalid` for a cursor that is none.
+/// `NotFound`, as [`get`]; `Invalid` for an invalid cursor.
 pub async fn history(
     app: &App,
     booking: &Model,

@@ -1,4 +1,4 @@
-//! Moving a booking. It keeps its identity.
+//! Moves a booking to another time. It keeps its identity.
 
 use std::sync::Arc;
 
@@ -29,16 +29,16 @@ pub struct Reschedule {
     pub booking_id: Uuid,
     pub starts_at: DateTime<Utc>,
     pub reason: Option<String>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Moves a booking to another free slot of the same length. A client's move of a type that needs
-/// approval asks the coach again.
+/// Moves a booking to another free slot of the same length. When a client moves a booking whose
+/// type requires approval, the coach must approve again.
 ///
 /// # Errors
-/// As for booking; `InvalidState` for a booking that no longer snapshots or has begun, `Policy` when
-/// the client may not move it any more, `Stale` when it was changed since the caller read it.
+/// As for booking; `InvalidState` for a booking that is no longer active or has begun, `Policy`
+/// when the client has no moves left, `Stale` when it was changed since the caller read it.
 pub async fn reschedule(
     app: &Arc<App>,
     caller: &Caller,
@@ -51,7 +51,7 @@ pub async fn reschedule(
     let now = app.clock.now();
     let used = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?;
     if let Some(subject) = idempotency::find(app.db.read(), &used, now).await? {
-        // Whether the time is still free is no longer the question.
+        // A repeat skips the check that the slot is free.
         let booking = super::read::require(app.db.read(), seen.id).await?;
         return outcome::outcome_of_repeat(app, booking, subject).await;
     }
@@ -71,8 +71,7 @@ pub async fn reschedule(
             Box::pin(async move {
                 let found = super::read::require(&**txn, input.booking_id).await?;
                 let side = super::side(&person, &found)?;
-                // Always the coach first, then the history: two who wait for each other would wait
-                // in vain.
+                // Lock order: coach before event stream. The reverse order could deadlock.
                 lock_coach(txn, found.coach_id).await?;
                 let booking = super::read::take(txn, input.booking_id).await?;
                 let key = idempotency::Key {
@@ -106,12 +105,12 @@ pub async fn reschedule(
     }
 }
 
-/// How far a move has come when it is written down.
+/// Result of the transaction that moves a booking.
 enum Moving {
-    /// The same was asked before; with what its key snapshots for.
+    /// A repeat of an earlier request; with the subject of its key.
     Before(Model, Uuid),
     Done(Model),
-    /// It is for the scheduler to grant.
+    /// The remote scheduler must grant the move.
     NewRequest(Model, Uuid),
 }
 
@@ -142,8 +141,8 @@ async fn move_to(
         .one(&**txn)
         .await?
         .ok_or_else(|| Error::internal("a booking", "without its event type"))?;
-    // A coach's word was given for one time: for another it is asked for again, also when the
-    // payment is still missing.
+    // An approval covers one time only: another time needs a new one, also while the payment is
+    // missing.
     let approved = [
         Status::Confirmed,
         Status::PaymentPending,
@@ -202,8 +201,8 @@ async fn move_to(
     Ok(Moving::Done(transition.write(txn).await?))
 }
 
-/// Writes down that a booking is to be moved at its scheduler. Its new time is kept for it until
-/// the outcome is known.
+/// Records a request to move the booking at its remote scheduler, and holds its new time until the
+/// outcome is known.
 async fn ask_to_move(
     txn: &Txn,
     cause: &Cause,
@@ -241,7 +240,7 @@ async fn ask_to_move(
     request::open(txn, cause, asked).await
 }
 
-/// Keeps the new time of a move until its outcome is known.
+/// Builds the hold on the new time.
 fn hold(
     asked: &Model,
     (busy_from, busy_until): (DateTime<Utc>, DateTime<Utc>),
@@ -263,8 +262,8 @@ fn hold(
     }
 }
 
-/// The policy that was frozen into the booking limits how often its client may move it; coaches and
-/// staff are not bound by it.
+/// Enforces the limit of moves in the booking's policy; it applies to clients, not to coaches and
+/// staff.
 fn require_moves_left(cause: &Cause, booking: &Model) -> Result<()> {
     match booking.policy.max_moves {
         Some(most) if cause.by == ActorKind::Client && booking.moves >= most => {

@@ -1,4 +1,4 @@
-//! The life of a booking as one piece of data. Nothing else changes a status.
+//! The state machine of bookings, as a table. Nothing else changes a status.
 
 use entity::booking::Status;
 use entity::booking_event::Kind;
@@ -6,34 +6,34 @@ use entity::booking_event::Kind;
 use Event as On;
 use Status as At;
 
-/// What can happen to a booking.
+/// An event in the life of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The scheduler has it.
     SchedulerAccepted,
-    /// The scheduler said no, or its hold ran out.
+    /// The scheduler refused it, or its hold expired.
     SchedulerRefused,
-    /// Nothing more is needed.
+    /// Nothing is missing any more.
     Confirmed,
     /// The coach said no.
     RejectedByCoach,
-    /// It costs something.
+    /// It has a price.
     PaymentDue,
-    /// Paid; for a booking that was given up, late, while its time is still free.
+    /// Paid; also late, for an abandoned booking whose time is still free.
     Paid,
     /// A payment failed.
     PaymentFailed,
-    /// The payment is tried again.
+    /// The payment is retried.
     PaymentRetried,
-    /// It was not paid in time.
+    /// The payment deadline has passed.
     DeadlinePassed,
-    /// Cancelled by the client, the coach, staff, or in the provider's own pages.
+    /// Cancelled by the client, the coach, staff, or in the provider's own user interface.
     Canceled,
-    /// The scheduler had cancelled it before we took it for over.
+    /// Cancelled at the scheduler before we marked it COMPLETED or EXPIRED, and reported later.
     CanceledElsewhere,
     /// The money was given back.
     Refunded,
-    /// The session is over.
+    /// The session has ended.
     Ended,
     /// Its start passed before it was confirmed.
     StartPassed,
@@ -41,15 +41,15 @@ pub enum Event {
     Moved,
     /// Moved to another time, which the coach must approve.
     MovedForApproval,
-    /// Its scheduler says that it snapshots after all.
+    /// The scheduler reports an ended booking as active.
     Reinstated,
-    /// It is a second record of another booking.
+    /// It is a duplicate of another booking.
     Merged,
-    /// Something that changes no status.
+    /// An event that changes no status.
     Noted(Kind),
 }
 
-/// Every change of status there is: from, what happens, to.
+/// All transitions: from, event, to.
 pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Initiated, On::SchedulerAccepted, At::Scheduled),
     (At::Initiated, On::SchedulerRefused, At::Abandoned),
@@ -62,8 +62,8 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::PaymentFailed, On::PaymentRetried, At::PaymentPending),
     (At::PaymentPending, On::DeadlinePassed, At::Abandoned),
     (At::PaymentFailed, On::DeadlinePassed, At::Abandoned),
-    // Money that arrives late: confirmed if the time is still free, else given back; never silently
-    // kept.
+    // A late payment confirms the booking if its time is still free, else it is refunded; never
+    // silently kept.
     (At::Abandoned, On::Paid, At::Confirmed),
     (At::Canceled, On::Paid, At::Confirmed),
     (At::Abandoned, On::Refunded, At::Refunded),
@@ -90,12 +90,12 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Confirmed, On::MovedForApproval, At::Scheduled),
     (At::PaymentPending, On::MovedForApproval, At::Scheduled),
     (At::PaymentFailed, On::MovedForApproval, At::Scheduled),
-    // Only a scheduler's own word brings a booking back.
+    // Only the remote scheduler can reinstate a booking.
     (At::Abandoned, On::Reinstated, At::Scheduled),
     (At::Canceled, On::Reinstated, At::Scheduled),
     (At::Rejected, On::Reinstated, At::Scheduled),
     (At::Expired, On::Reinstated, At::Scheduled),
-    // A session that is over may be moved at the scheduler: it is still to come then.
+    // A session that has ended may be moved to the future at the scheduler.
     (At::Completed, On::Reinstated, At::Scheduled),
     (At::Initiated, On::Merged, At::Abandoned),
     (At::Scheduled, On::Merged, At::Abandoned),
@@ -104,7 +104,7 @@ pub const TRANSITIONS: &[(Status, Event, Status)] = &[
     (At::Confirmed, On::Merged, At::Abandoned),
 ];
 
-/// Where a booking goes, or `None` when this cannot happen to it.
+/// The next status, or `None` when the event is impossible in this status.
 #[must_use]
 pub fn next(from: Status, event: Event) -> Option<Status> {
     if let On::Noted(_) = event {
@@ -117,7 +117,7 @@ pub fn next(from: Status, event: Event) -> Option<Status> {
 }
 
 impl Event {
-    /// The line of history that it leaves.
+    /// The kind of history entry for this event.
     #[must_use]
     pub fn kind(self) -> Kind {
         match self {
@@ -167,8 +167,8 @@ mod tests {
         On::Merged,
     ];
 
-    /// Written down a second time, in the words of the product: for each state what may happen to
-    /// it, and nothing else.
+    /// The same transitions written a second time, in the product's terms: for each state,
+    /// everything that may happen to it.
     fn allowed(state: Status) -> &'static [(Event, Status)] {
         match state {
             At::Initiated => &[
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_of_state_and_event_does_what_the_product_says() {
+    fn every_pair_of_state_and_event_matches_the_specification() {
         for state in Status::iter() {
             for event in EVENTS {
                 let expected = allowed(state)
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_was_returned_is_the_end() {
+    fn refunded_is_final() {
         assert!(
             EVENTS
                 .iter()

@@ -1,4 +1,4 @@
-//! What time does to bookings: sessions end, unpaid bookings are given up, unconfirmed ones expire.
+//! Time-driven transitions: sessions end, unpaid bookings are abandoned, unconfirmed ones expire.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -13,14 +13,14 @@ use super::transition::apply;
 use crate::app::App;
 use crate::domain::{Cause, Result};
 
-/// How many bookings are looked at in one round.
-const ROUND: u64 = 200;
+/// Bookings per round.
+const BATCH: u64 = 200;
 
-/// Does to every booking what its time has come for; gives the number of bookings changed. Safe to
-/// run anywhere, any number of times.
+/// Applies the due transition to every booking; returns the number of bookings changed. Idempotent,
+/// and safe to run concurrently.
 ///
 /// # Errors
-/// When the database fails. What was changed until then stays changed.
+/// When the database fails. Earlier changes are committed.
 pub async fn sweep(app: &App) -> Result<u64> {
     let now = app.clock.now();
     let mut changed = 0;
@@ -30,15 +30,15 @@ pub async fn sweep(app: &App) -> Result<u64> {
         let found = due.len() as u64;
         for id in due {
             last = id;
-            match settle(app, id, now).await {
+            match apply_due(app, id, now).await {
                 Ok(did) => changed += u64::from(did),
-                // One that cannot be settled does not keep the others waiting.
+                // A booking that fails does not block the others.
                 Err(error) => {
-                    tracing::warn!(booking.id = %id, %error, "time could not move a booking on")
+                    tracing::warn!(booking.id = %id, %error, "could not apply a due transition")
                 }
             }
         }
-        if found < ROUND {
+        if found < BATCH {
             return Ok(changed);
         }
     }
@@ -65,13 +65,13 @@ async fn due(app: &App, now: DateTime<Utc>, after: Uuid) -> Result<Vec<Uuid>> {
         .select_only()
         .column(Column::Id)
         .order_by_asc(Column::Id)
-        .limit(ROUND)
+        .limit(BATCH)
         .into_tuple()
         .all(app.db.read())
         .await?)
 }
 
-/// What the booking's time has come for; `None` when somebody else has already done it.
+/// The due event; `None` when another process has already applied it.
 fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Option<Event> {
     match booking.status {
         Status::Confirmed => (booking.ends_at <= over_before).then_some(Event::Ended),
@@ -89,7 +89,7 @@ fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Opt
     }
 }
 
-async fn settle(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
+async fn apply_due(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
     let cause = Cause::system(Source::Sweeper, &format!("sweep-{id}"), now);
     let over_before = now - app.deadlines.completion_grace;
     app.db

@@ -1,5 +1,5 @@
-//! The only road to a changed booking: the table of transitions, the version, the line of history
-//! and the session, in one transaction.
+//! The only writer of booking rows: applies the state machine, the version, the history and the
+//! session in one transaction.
 
 use entity::Json;
 use entity::booking::{self, Model, Status};
@@ -14,20 +14,20 @@ use crate::domain::session::follow::{BookingSnapshot, follow_booking};
 use crate::domain::{Cause, Conflict, Error, Result};
 use crate::outbox;
 
-/// What happens to one booking at once, step by step. Each step is a line of its history and a
-/// version; the row and the lines are written in one go at the end.
+/// A change of one booking, in one or more steps. Each step is a history entry and a version; the
+/// row and the entries are written together at the end.
 pub(crate) struct Transition<'a> {
     cause: &'a Cause,
-    /// As it is in the table; none for one that is new.
+    /// The stored row; `None` for a new booking.
     stored: Option<&'a Model>,
     booking: Model,
-    /// As it was after each step.
+    /// The booking after each step.
     snapshots: Vec<BookingSnapshot>,
     lines: Vec<outbox::BookingEvent>,
 }
 
 impl<'a> Transition<'a> {
-    /// A new booking, INITIATED, which takes its time.
+    /// Starts with a new booking, INITIATED, which takes its time.
     pub(crate) fn begin(cause: &'a Cause, booking: Model) -> Self {
         debug_assert_eq!((booking.status, booking.version), (Status::Initiated, 1));
         let lines = vec![line(cause, &booking, Kind::Initiated, None, None)];
@@ -40,7 +40,7 @@ impl<'a> Transition<'a> {
         }
     }
 
-    /// A booking to which something is about to happen.
+    /// Starts with a stored booking.
     pub(crate) fn of(cause: &'a Cause, booking: &'a Model) -> Self {
         Self {
             cause,
@@ -56,11 +56,11 @@ impl<'a> Transition<'a> {
         &self.booking
     }
 
-    /// Lets `event` happen. What `edit` does to the status or version counts for nothing: those
-    /// follow from the event.
+    /// Applies `event`. Status and version follow from the event: what `edit` sets them to is
+    /// overwritten.
     ///
     /// # Errors
-    /// `InvalidState` when this cannot happen to it now.
+    /// `InvalidState` when the event is impossible in the present status.
     pub(crate) fn then(
         &mut self,
         event: Event,
@@ -74,7 +74,7 @@ impl<'a> Transition<'a> {
         edit(&mut changed);
         changed.status = status;
         if !status.is_active() {
-            // It takes no time any more, so nothing can be in its way.
+            // It takes no time any more, so it conflicts with nothing.
             changed.conflict = None;
         }
         changed.version = self.booking.version + 1;
@@ -91,14 +91,15 @@ impl<'a> Transition<'a> {
         Ok(())
     }
 
-    /// Writes it down: the row, its session, its history and the work that follows from it.
+    /// Writes the row, its session, its history and the jobs that follow.
     ///
     /// # Errors
-    /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it. When the
-    /// booking was changed meanwhile, the whole transaction is run again, from reading it on.
+    /// `SlotTaken`, `ClientBusy` or `VerificationExists` when a constraint of the database refuses
+    /// it. When the row's version has changed meanwhile, a lost race, on which the whole
+    /// transaction is retried.
     pub(crate) async fn write(self, txn: &Txn) -> Result<Model> {
-        // Before the row: whoever waits for the row's time must not hold what its history waits
-        // for.
+        // Locks the event stream before the row: a transaction that waits for the row's time must
+        // not hold a lock that the history needs.
         outbox::enter(txn).await?;
         let booking = match self.stored {
             Some(stored) => write(txn, stored, &self.booking)
@@ -124,7 +125,7 @@ impl<'a> Transition<'a> {
     }
 }
 
-/// Lets one thing happen to a booking: a [`Transition`] of one step.
+/// Applies one event to a booking: a [`Transition`] of one step.
 ///
 /// # Errors
 /// As [`Transition::then`] and [`Transition::write`].
@@ -141,8 +142,8 @@ pub(crate) async fn apply(
     transition.write(txn).await
 }
 
-/// Writes down that something happened around a booking that changes nothing of its own but the
-/// version, with what it was: facts about its session, for example.
+/// Records a history entry that changes nothing of the booking but its version: about its session,
+/// for example.
 ///
 /// # Errors
 /// As [`apply`].
@@ -170,7 +171,7 @@ pub(crate) async fn note(
     Ok(changed)
 }
 
-/// Writes the row, unless somebody else was first.
+/// Updates the row if its version is unchanged.
 async fn write(txn: &Txn, booking: &Model, changed: &Model) -> Result<()> {
     let mut row = changed.clone().into_active_model().reset_all();
     row.id = Unchanged(booking.id);
@@ -227,7 +228,7 @@ fn line(
     }
 }
 
-/// What history keeps of a booking: nothing personal beyond who it is for.
+/// Fields that history records: nothing personal beyond the ids of client and coach.
 fn facts(booking: &Model) -> Map<String, Json> {
     let facts = json!({
         "status": booking.status.into_wire(),
@@ -248,7 +249,7 @@ fn facts(booking: &Model) -> Map<String, Json> {
     }
 }
 
-/// An enum under the name that clients see.
+/// Name of an enum value in the API.
 trait Wire {
     fn into_wire(self) -> String;
 }
@@ -259,7 +260,7 @@ impl<E: sea_orm::ActiveEnum<Value = String>> Wire for E {
     }
 }
 
-/// Only what differs, as it was and as it is.
+/// The fields that differ: old and new values.
 fn difference(before: Option<&Model>, after: &Model) -> (Option<Json>, Option<Json>) {
     let mut new = facts(after);
     let Some(before) = before else {
@@ -275,7 +276,7 @@ fn difference(before: Option<&Model>, after: &Model) -> (Option<Json>, Option<Js
     }
 }
 
-/// `NotFound`, for a booking that the caller may not know of.
+/// `NotFound`, also for a booking that the caller may not see.
 pub(crate) fn no_booking() -> Error {
     Error::NotFound("booking")
 }

@@ -1,4 +1,4 @@
-//! Finding coaches.
+//! The coach directory: search and lookup.
 
 use std::collections::HashMap;
 
@@ -14,47 +14,46 @@ use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Result};
 
-/// Most words that a search looks for.
-const MOST_WORDS: usize = 10;
-/// Most characters of a search.
-const LONGEST_SEARCH: usize = 200;
-/// Most specialties in a filter and on a profile.
-pub(super) const MOST_SPECIALTIES: usize = 20;
+/// Maximum number of words in a search.
+const MAX_SEARCH_WORDS: usize = 10;
+/// Maximum length of a search in characters.
+const MAX_SEARCH_LENGTH: usize = 200;
+/// Maximum number of specialties in a filter and on a profile.
+pub(super) const MAX_SPECIALTIES: usize = 20;
 
 /// Which coaches. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct CoachFilter {
-    /// Words, all of which occur in the name, headline, biography or among the specialties.
+    /// Words that must all occur in the name, headline, biography or specialties.
     pub search: Option<String>,
-    /// Any of these; an empty list asks for none in particular.
+    /// Any of these; an empty list does not filter.
     pub specialties: Option<Vec<String>>,
-    /// A public event type in this currency costs no more than this. Free ones count whatever their
-    /// currency.
+    /// A public event type costs at most this, in this currency. Free ones match in any currency.
     pub max_price: Option<Price>,
 }
 
-/// How a coach is named.
+/// How a coach is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     Id(Uuid),
     Handle(String),
 }
 
-/// The order of the directory.
+/// Sort order of the directory.
 pub const ORDER: [Column; 2] = [Column::DisplayName, Column::Id];
 
-/// The coaches whom the directory shows, in no order yet.
+/// The query of listed coaches, without order.
 ///
 /// # Errors
-/// `Invalid` for a filter that makes no sense.
+/// `Invalid` for an invalid filter.
 pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
     Ok(Entity::find_listed().filter(filter.condition()?))
 }
 
-/// The directory: listed coaches by name.
+/// Listed coaches, by name.
 ///
 /// # Errors
-/// `Invalid` for a filter or a cursor that makes no sense.
+/// `Invalid` for an invalid filter or cursor.
 pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<Page<Model>> {
     let order = (List::Coaches, (ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(
@@ -67,14 +66,14 @@ pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<P
     .await
 }
 
-/// A coach by id or handle. A profile that is not listed is there for its coach and staff only.
+/// A coach by id or handle. An unlisted profile is visible to its coach and staff only.
 ///
 /// # Errors
 /// `NotFound`.
 pub async fn get(app: &App, caller: &Caller, key: &Key) -> Result<Model> {
     let query = match key {
         Key::Id(id) => Entity::find_by_id(*id),
-        // No handle has such characters, and PostgreSQL refuses some of them.
+        // No handle contains control characters, and PostgreSQL refuses some of them.
         Key::Handle(handle) if handle.contains(char::is_control) => return Err(no_coach()),
         Key::Handle(handle) => Entity::find().filter(Column::Handle.eq(handle)),
     };
@@ -86,11 +85,8 @@ pub async fn get(app: &App, caller: &Caller, key: &Key) -> Result<Model> {
     }
 }
 
-/// These coaches, listed or not: for whoever got their ids from something that they may see, such
+/// These coaches, listed or not: for callers who got the ids from an object that they may see, such
 /// as a booking.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -98,10 +94,7 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
         .await?)
 }
 
-/// The specialties of these coaches, in the order of the alphabet.
-///
-/// # Errors
-/// When the database fails.
+/// The specialties of these coaches, in alphabetical order.
 pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     use coach_specialty::Column as S;
 
@@ -117,10 +110,7 @@ pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec
     Ok(found)
 }
 
-/// All specialties of listed coaches, for filters, in the order of the alphabet: at most 500.
-///
-/// # Errors
-/// When the database fails.
+/// All specialties of listed coaches, for filters, in alphabetical order: at most 500.
 pub async fn specialties(app: &App) -> Result<Vec<String>> {
     use coach_specialty::Column as S;
 
@@ -145,10 +135,10 @@ impl CoachFilter {
     fn condition(&self) -> Result<Condition> {
         let mut problems = Problems::default();
         if let Some(search) = &self.search {
-            problems.lines("filter.search", search, 0, LONGEST_SEARCH);
-            let most = format!("must have at most {MOST_WORDS} words");
+            problems.lines("filter.search", search, 0, MAX_SEARCH_LENGTH);
+            let most = format!("must have at most {MAX_SEARCH_WORDS} words");
             problems.require(
-                search.split_whitespace().count() <= MOST_WORDS,
+                search.split_whitespace().count() <= MAX_SEARCH_WORDS,
                 "filter.search",
                 most,
             );
@@ -166,7 +156,7 @@ impl CoachFilter {
             .iter()
             .flat_map(|search| search.split_whitespace());
         let condition = words.fold(Condition::all(), |condition, word| {
-            condition.add(mentions(word))
+            condition.add(profile_contains(word))
         });
         Ok(condition
             .add_option(
@@ -179,7 +169,7 @@ impl CoachFilter {
     }
 }
 
-/// Notes what is wrong with specialties at a path.
+/// Validates specialties at a path.
 pub(in crate::domain) fn check_specialties(
     problems: &mut Problems,
     path: &str,
@@ -187,16 +177,16 @@ pub(in crate::domain) fn check_specialties(
 ) {
     let keys = keys.unwrap_or_default();
     problems.require(
-        keys.len() <= MOST_SPECIALTIES,
+        keys.len() <= MAX_SPECIALTIES,
         path,
-        format!("at most {MOST_SPECIALTIES}"),
+        format!("at most {MAX_SPECIALTIES}"),
     );
-    for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
+    for (index, key) in keys.iter().enumerate().take(MAX_SPECIALTIES) {
         problems.slug(&format!("{path}.{index}"), key);
     }
 }
 
-/// The most that something may cost in minor units, with its currency; notes what is wrong with it.
+/// Validates a maximum price; returns it in minor units with its currency.
 pub(in crate::domain) fn check_max_price<'p>(
     problems: &mut Problems,
     price: Option<&'p Price>,
@@ -242,8 +232,8 @@ fn costs_at_most(minor: i64, currency: &str) -> Expr {
     Column::Id.in_subquery(affordable)
 }
 
-/// Coaches in whose profile the word occurs.
-fn mentions(word: &str) -> Condition {
+/// Coaches whose profile contains the word.
+fn profile_contains(word: &str) -> Condition {
     use coach_specialty::Column as S;
 
     let mut mentioned = Condition::any();
@@ -263,8 +253,8 @@ fn mentions(word: &str) -> Condition {
     mentioned
 }
 
-/// What to look for in text that the database has made lower-case. SQLite leaves capitals other
-/// than A to Z as they are, so a word that begins with such a letter is looked for in both forms.
+/// Patterns to match against text that the database has lower-cased. SQLite lower-cases only A to
+/// Z, so a word that begins with another letter is matched in both cases.
 fn patterns(word: &str) -> Vec<String> {
     let lower = word.to_lowercase();
     let mut forms = vec![lower.clone()];
@@ -280,7 +270,7 @@ fn patterns(word: &str) -> Vec<String> {
         .collect()
 }
 
-/// So that the wildcards of LIKE stand for themselves.
+/// Escapes the wildcards of LIKE.
 fn escape(word: &str) -> String {
     word.replace('\\', r"\\")
         .replace('%', r"\%")
@@ -292,19 +282,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_in_a_search_stand_for_themselves() {
+    fn wildcards_in_a_search_are_escaped() {
         assert_eq!(patterns(r"100%_\"), [r"%100\%\_\\%"]);
     }
 
     #[test]
-    fn a_word_is_found_whatever_its_case() {
+    fn search_ignores_case() {
         assert_eq!(patterns("ADA"), ["%ada%"]);
         assert_eq!(patterns("élodie"), ["%élodie%", "%Élodie%"]);
         assert_eq!(patterns("東京"), ["%東京%"]);
     }
 
     #[test]
-    fn everything_wrong_with_a_filter_is_told_at_once() {
+    fn all_violations_of_a_filter_are_reported() {
         let filter = CoachFilter {
             search: Some("a ".repeat(11)),
             specialties: Some(vec!["negotiation".to_owned(), "Two Words".to_owned()]),

@@ -1,4 +1,4 @@
-//! Coaches' profiles.
+//! Coach profiles.
 
 mod directory;
 mod profile;
@@ -23,12 +23,11 @@ use sea_orm::{
 use super::{Caller, Error, Person, Result};
 use crate::db::Txn;
 
-/// The person who calls and the coach whose things they want to change: their own, or, for staff,
-/// anyone's.
+/// The caller and the coach to change: the caller's own profile or, for staff, any.
 ///
 /// # Errors
 /// `NotFound` for another coach's, `Forbidden` for a person who is no coach, `Invalid` when staff
-/// do not say whose.
+/// omit the coach.
 pub(super) fn acting_for(caller: &Caller, coach_id: Option<Uuid>) -> Result<(Person, Uuid)> {
     let person = caller.require_person()?.clone();
     let coach_id = match (coach_id, person.coach_id) {
@@ -43,12 +42,12 @@ pub(super) fn acting_for(caller: &Caller, coach_id: Option<Uuid>) -> Result<(Per
     Ok((person, coach_id))
 }
 
-/// Whether the person may change what belongs to a coach.
+/// Whether the person may change objects of a coach.
 pub(super) fn manages(person: &Person, coach_id: Uuid) -> bool {
     person.is_coach(coach_id) || person.is_admin()
 }
 
-/// Whether the caller may change what belongs to a coach.
+/// Whether the caller may change objects of a coach.
 #[must_use]
 pub fn is_managed_by(caller: &Caller, coach_id: Uuid) -> bool {
     caller
@@ -56,17 +55,17 @@ pub fn is_managed_by(caller: &Caller, coach_id: Uuid) -> bool {
         .is_some_and(|person| manages(person, coach_id))
 }
 
-/// `NotFound`, for a coach that the caller may not know of.
+/// `NotFound`, also for a coach that the caller may not see.
 pub(super) fn no_coach() -> Error {
     Error::NotFound("coach")
 }
 
-/// The coach, before any question of who asks.
+/// Reads the coach without any permission check.
 pub(super) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
     Entity::find_by_id(id).one(db).await?.ok_or_else(no_coach)
 }
 
-/// Whether the coach's account is suspended: nobody can book them then.
+/// Whether the coach's account is suspended, so that the coach cannot be booked.
 pub(super) async fn is_suspended(db: &impl ConnectionTrait, coach: &Model) -> Result<bool> {
     let Some(user_id) = coach.user_id else {
         return Ok(false);
@@ -75,8 +74,8 @@ pub(super) async fn is_suspended(db: &impl ConnectionTrait, coach: &Model) -> Re
     Ok(account.one(db).await?.is_some())
 }
 
-/// The coach, whose row nobody else changes before the transaction ends. Whoever takes time of a
-/// coach waits for it too.
+/// Locks the coach's row until the transaction ends. Transactions that take time of the coach block
+/// on it too.
 pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
     Entity::find_by_id(id)
         .lock_exclusive()
@@ -85,11 +84,8 @@ pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
         .ok_or_else(no_coach)
 }
 
-/// The profile of an account with the role of a coach: the one that was imported for their verified
-/// address, else a new, unlisted one.
-///
-/// # Errors
-/// When the database fails.
+/// The profile of an account with the role of a coach: the one imported for their verified address,
+/// else a new, unlisted one.
 pub(crate) async fn ensure_profile(
     txn: &Txn,
     user: &user::Model,
@@ -127,8 +123,8 @@ pub(crate) async fn ensure_profile(
     Ok(coach.insert(&**txn).await?)
 }
 
-/// The profile that was made for a provider's account with the same address, before its owner
-/// signed up here.
+/// The profile imported from a provider's account with the same address, before its owner signed
+/// up.
 async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
     let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
         return Ok(None);
@@ -145,10 +141,7 @@ async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
     Ok(orphans.one(&**txn).await?)
 }
 
-/// Takes the profile of an account off the directory, if there is one.
-///
-/// # Errors
-/// When the database fails.
+/// Unlists the profile of an account, if it has one.
 pub(super) async fn unlist(txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::Listed, Expr::val(false))

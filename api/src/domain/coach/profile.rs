@@ -1,4 +1,4 @@
-//! Changing a profile.
+//! Changes a coach profile.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -7,7 +7,7 @@ use entity::{Uuid, coach_specialty};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::directory::{MOST_SPECIALTIES, check_specialties};
+use super::directory::{MAX_SPECIALTIES, check_specialties};
 use super::{acting_for, lock};
 use crate::app::App;
 use crate::db::Txn;
@@ -15,10 +15,10 @@ use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Error, Result, audit};
 
-/// What to change. What is `None` stays; `Some(None)` empties.
+/// Fields to change; `None` leaves a field unchanged, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct UpdateProfile {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     /// 1 to 120 characters.
     pub display_name: Option<String>,
@@ -31,19 +31,19 @@ pub struct UpdateProfile {
     /// https only.
     pub avatar_url: Option<Option<String>>,
     pub time_zone: Option<Tz>,
-    /// All of them, at most 20.
+    /// The complete list, at most 20.
     pub specialties: Option<Vec<String>>,
     pub listed: Option<bool>,
     pub accepts_bookings: Option<bool>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Changes the caller's own profile; staff change anyone's.
+/// Changes the caller's own profile; staff change any.
 ///
 /// # Errors
-/// `NotFound` for another coach's profile, `Invalid` with everything that is wrong, `Stale` when it
-/// was changed since the caller read it, `Taken` when another coach has the handle.
+/// `NotFound` for another coach's profile, `Invalid` with all violations, `Stale` when it was
+/// changed since the caller read it, `Taken` when another coach has the handle.
 pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     input.headline = input.headline.map(filled);
@@ -106,7 +106,7 @@ fn check(input: &UpdateProfile) -> Result<()> {
     }
     check_specialties(&mut problems, "specialties", input.specialties.as_deref());
     let keys = input.specialties.as_deref().unwrap_or_default();
-    for (index, key) in keys.iter().enumerate().take(MOST_SPECIALTIES) {
+    for (index, key) in keys.iter().enumerate().take(MAX_SPECIALTIES) {
         problems.require(
             !keys[..index].contains(key),
             &format!("specialties.{index}"),

@@ -1,4 +1,4 @@
-//! What an event type may look like.
+//! Validates event types.
 
 use chrono::{Datelike, NaiveDate};
 use entity::event_type::{AnswerKind, LocationKind, Model, Policy, Questions, WindowKind};
@@ -7,12 +7,10 @@ use crate::domain::text::Problems;
 
 const DAY: i32 = 24 * 60;
 const YEAR: i32 = 365 * DAY;
-/// A million million dollars in cents: more than any price, and still exact in every client's
-/// number type.
-pub(super) const DEAREST: i64 = 100_000_000_000_000;
+/// The maximum price: a million million dollars in cents, still exact as a double-precision number.
+pub(super) const MAX_PRICE_MINOR: i64 = 100_000_000_000_000;
 
-/// Notes everything that is wrong with an event type. Its price and schedule are checked where they
-/// are read.
+/// Validates an event type. Price and schedule are validated where they are read.
 pub(super) fn check(problems: &mut Problems, row: &Model) {
     problems.line("title", &row.title, 120);
     problems.slug("slug", &row.slug);
@@ -105,7 +103,7 @@ fn check_window(problems: &mut Problems, row: &Model) {
     }
 }
 
-/// SQLite keeps dates as text: a year of five digits would sort before one of four.
+/// SQLite stores dates as text: a year of five digits would sort before one of four.
 fn is_storable(date: NaiveDate) -> bool {
     (2000..=2200).contains(&date.year())
 }
@@ -130,8 +128,7 @@ fn check_location(problems: &mut Problems, row: &Model) {
     }
 }
 
-/// `+`, then 7 to 15 digits (ITU-T E.164), with spaces and hyphens between them as people write
-/// them.
+/// `+`, then 7 to 15 digits (ITU-T E.164), with optional spaces and hyphens between them.
 fn is_phone(number: &str) -> bool {
     let Some(rest) = number.strip_prefix('+') else {
         return false;
@@ -187,7 +184,7 @@ fn check_policy(problems: &mut Problems, policy: &Policy) {
                 &at("hoursBefore"),
                 "must be less than in the tier before",
             );
-            // Else a client who cancels later would get more back.
+            // Otherwise a later cancellation would refund more.
             let falls = tier.refund_percent <= previous.refund_percent;
             problems.require(
                 falls,

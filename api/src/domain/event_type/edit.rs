@@ -1,4 +1,4 @@
-//! Making and changing event types. Bookings made before keep the terms they were made under.
+//! Creates and changes event types. Existing bookings keep the terms they were made under.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::event_type::{
@@ -11,7 +11,7 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::check::{DEAREST, check};
+use super::check::{MAX_PRICE_MINOR, check};
 use super::no_event_type;
 use crate::app::App;
 use crate::db::Txn;
@@ -21,8 +21,8 @@ use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
 
-/// Most event types that a coach has, archived ones included.
-const MOST: u64 = 200;
+/// Maximum number of event types of a coach, archived ones included.
+const MAX_EVENT_TYPES: u64 = 200;
 
 /// How far ahead a type can be booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,69 +40,68 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     pub kind: LocationKind,
-    /// Link, phone number or address; none for VIDEO.
+    /// Link, phone number or address; `None` for VIDEO.
     pub value: Option<String>,
 }
 
-/// What makes an event type. What is `None` stays as it is, or has its usual value in a new one;
-/// `Some(None)` empties.
+/// Fields of an event type. On update `None` leaves a field unchanged, on creation it sets the
+/// default; `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// 1 to 120 characters. A new type needs it.
+    /// 1 to 120 characters. Required on creation.
     pub title: Option<String>,
-    /// Part of the public address, unique per coach. A new type needs it.
+    /// Part of the public address, unique per coach. Required on creation.
     pub slug: Option<String>,
     /// Markdown, at most 10,000 characters.
     pub description: Option<Option<String>>,
-    /// VERIFICATION only by staff. SESSION when left out.
+    /// VERIFICATION only by staff. Default: SESSION.
     pub kind: Option<Kind>,
-    /// PUBLIC when left out.
+    /// Default: PUBLIC.
     pub visibility: Option<Visibility>,
-    /// Default length, 5 to 1440 minutes in steps of 5. A new type needs it.
+    /// Default length, 5 to 1440 minutes in steps of 5. Required on creation.
     pub length_minutes: Option<i32>,
-    /// All lengths, the default among them; the default alone when left out.
+    /// All lengths, including the default. Default: the default length alone.
     pub lengths_minutes: Option<Vec<i32>>,
-    /// Nothing, or an amount of zero, is free.
+    /// `None` or an amount of zero is free.
     pub price: Option<Option<Price>>,
     pub buffer_before_minutes: Option<i32>,
     pub buffer_after_minutes: Option<i32>,
     pub minimum_notice_minutes: Option<i32>,
-    /// Distance of starts; the length when empty.
+    /// Distance between starts; the length when empty.
     pub slot_interval_minutes: Option<Option<i32>>,
-    /// 60 days when left out.
+    /// Default: 60 days.
     pub window: Option<Window>,
-    /// VIDEO when left out.
+    /// Default: VIDEO.
     pub location: Option<Location>,
     pub questions: Option<Questions>,
     pub policy: Option<Policy>,
     pub requires_approval: Option<bool>,
-    /// The hours it follows; the coach's default schedule when empty.
+    /// The schedule it follows; the coach's default schedule when empty.
     pub schedule_id: Option<Option<Uuid>>,
 }
 
-/// What to make.
+/// An event type to create.
 #[derive(Clone, Debug, Default)]
 pub struct Create {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     pub changes: Changes,
 }
 
-/// What to change.
+/// An event type to change.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub event_type_id: Uuid,
     pub changes: Changes,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Makes an event type of the caller's; staff make anyone's.
+/// Creates an event type of the caller's; staff create any coach's.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `Taken` when the coach has another one with the slug,
-/// `Forbidden` for a coach's VERIFICATION type, `NotFound` for another coach, `InvalidState` when
-/// there are 200 already.
+/// `Invalid` with all violations, `Taken` when another type of the coach has the slug, `Forbidden`
+/// for a coach's VERIFICATION type, `NotFound` for another coach, `InvalidState` beyond 200 types.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -120,10 +119,10 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .filter(Column::CoachId.eq(coach_id))
                     .count(&**txn)
                     .await?
-                    >= MOST
+                    >= MAX_EVENT_TYPES
                 {
                     return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MOST} event types"
+                        "a coach has at most {MAX_EVENT_TYPES} event types"
                     ))
                     .into());
                 }
@@ -133,7 +132,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                     .insert(&**txn)
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                note_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
                 scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -141,7 +140,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
         .await
 }
 
-/// Changes an event type. Bookings made before keep their price, policy and place.
+/// Changes an event type. Existing bookings keep their price, policy and place.
 ///
 /// # Errors
 /// As [`create`]; `NotFound` for another coach's; `Stale` when it was changed since the caller read
@@ -150,8 +149,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
     change(app, caller, input, "event_type.update").await
 }
 
-/// Takes an event type out of the offer for good or for a while: nothing new can be booked, and
-/// bookings made before stay.
+/// Archives an event type: it can no longer be booked; existing bookings stay.
 ///
 /// # Errors
 /// `NotFound` for another coach's.
@@ -203,7 +201,7 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
                     .update(&**txn)
                     .await
                     .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                note_if_staff(txn, &person, action, &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, action, &row, &correlation_id).await?;
                 scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -211,8 +209,8 @@ async fn change(app: &App, caller: &Caller, input: Update, action: &'static str)
         .await
 }
 
-/// Staff leave a trace when they change what is a coach's.
-async fn note_if_staff(
+/// Records changes by staff in the audit log.
+async fn audit_if_staff(
     txn: &Txn,
     person: &Person,
     action: &str,
@@ -234,7 +232,7 @@ async fn note_if_staff(
     .await
 }
 
-/// The row with the changes, when it may look like that.
+/// Applies the changes and validates the result.
 async fn prepare(
     txn: &Txn,
     person: &Person,
@@ -256,10 +254,10 @@ async fn prepare(
     changes.apply(&mut row);
     check(&mut problems, &row);
     if !is_new {
-        problems.forgive(&before);
+        problems.ignore_existing(&before);
     }
     if let Some(id) = row.schedule_id {
-        // Held until the event type refers to it, so that it is not deleted in between.
+        // Locked until the event type refers to it, so that it is not deleted in between.
         let schedule = schedule::Entity::find_by_id(id)
             .lock_shared()
             .one(&**txn)
@@ -271,7 +269,7 @@ async fn prepare(
     Ok(row)
 }
 
-/// The price in minor units with its currency. What is free keeps the currency it had.
+/// The price in minor units with its currency. A free type keeps its previous currency.
 fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -> (i64, String) {
     let Some(price) = price else {
         return (0, currency);
@@ -279,7 +277,7 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
     match money::to_minor(price.amount, &price.currency) {
         Ok(minor) => {
             problems.require(minor >= 0, "price.amount", "must not be negative");
-            problems.require(minor <= DEAREST, "price.amount", "is too large");
+            problems.require(minor <= MAX_PRICE_MINOR, "price.amount", "is too large");
             (minor, price.currency)
         }
         Err(error) => {
@@ -294,8 +292,7 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
     }
 }
 
-/// A type of which nothing is known yet. It does not pass the checks before it has a title, a slug
-/// and a length.
+/// An empty type. It is invalid until it has a title, a slug and a length.
 pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     Model {
         id,
@@ -332,7 +329,7 @@ pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     }
 }
 
-/// Sets a field when there is a new value for it.
+/// Assigns a value that is present.
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
@@ -372,7 +369,7 @@ impl Changes {
     }
 }
 
-/// All lengths, ascending. A type with one length that gets another default follows it.
+/// All lengths, ascending. When the default of a type with one length changes, that length follows.
 fn lengths(row: &Model, default: Option<i32>, all: Option<Vec<i32>>) -> Lengths {
     match (all, default) {
         (Some(mut all), _) => {

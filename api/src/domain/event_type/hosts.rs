@@ -1,4 +1,4 @@
-//! Further coaches who give the sessions of an event type.
+//! Further hosts of an event type.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,11 @@ use crate::db::Txn;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result, audit};
 
-/// Most coaches who give one type of session.
-const MOST: usize = 50;
+/// Maximum number of hosts of an event type.
+const MAX_HOSTS: usize = 50;
 
-/// The coaches who give the sessions of these event types, in the order they were set. One that was
-/// never set has its owner alone, who is not among them then.
-///
-/// # Errors
-/// When the database fails.
+/// The hosts of these event types, in their set order. A type without set hosts has no entry: its
+/// owner is the only host.
 pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<coach::Model>>> {
     let rows = Entity::find()
         .filter(Column::EventTypeId.is_in(event_type_ids.iter().copied()))
@@ -42,12 +39,12 @@ pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, V
     Ok(hosts)
 }
 
-/// Sets who gives the sessions besides the owner. Only staff: a coach must not be able to offer
-/// another one's time.
+/// Sets the hosts besides the owner. Staff only: a coach must not be able to offer another coach's
+/// time.
 ///
 /// # Errors
-/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or are
-/// named twice.
+/// `Forbidden` for anyone else, `NotFound`, `Stale`, `Invalid` for coaches that do not exist or
+/// occur twice.
 pub async fn set_hosts(
     app: &App,
     caller: &Caller,
@@ -58,11 +55,11 @@ pub async fn set_hosts(
     let admin = caller.require_admin()?.user_id;
     let mut problems = Problems::default();
     problems.require(
-        coach_ids.len() <= MOST,
+        coach_ids.len() <= MAX_HOSTS,
         "coachIds",
-        format!("at most {MOST}"),
+        format!("at most {MAX_HOSTS}"),
     );
-    for (index, id) in coach_ids.iter().enumerate().take(MOST) {
+    for (index, id) in coach_ids.iter().enumerate().take(MAX_HOSTS) {
         problems.require(
             !coach_ids[..index].contains(id),
             &format!("coachIds.{index}"),

@@ -1,4 +1,4 @@
-//! What can be booked with a coach.
+//! Event types: what can be booked with a coach.
 
 mod check;
 mod edit;
@@ -19,22 +19,22 @@ use entity::event_type::Model;
 use super::text::Problems;
 use super::{Error, Result};
 
-/// A type of which nothing is known yet.
+/// An empty type, to be filled by an import.
 pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     edit::blank(id, coach_id, now)
 }
 
-/// Refuses what an event type may not look like.
+/// Refuses an invalid event type.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong.
+/// `Invalid` with all violations.
 pub(super) fn require_sound(row: &Model) -> Result<()> {
     let mut problems = Problems::default();
     check::check(&mut problems, row);
     problems.finish()
 }
 
-/// `NotFound`, for an event type that the caller may not know of.
+/// `NotFound`, also for an event type that the caller may not see.
 fn no_event_type() -> Error {
     Error::NotFound("event type")
 }

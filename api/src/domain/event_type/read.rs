@@ -1,4 +1,4 @@
-//! Finding event types.
+//! Reads event types.
 
 use std::collections::HashMap;
 
@@ -13,21 +13,20 @@ use crate::domain::coach::is_managed_by;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result};
 
-/// Which of a coach's event types.
+/// Which event types of a coach to list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shown {
-    /// Those that anyone may see.
+    /// Types that anyone may see.
     #[default]
     Public,
     /// Also unlisted and archived ones; only for the coach and staff.
     All,
 }
 
-/// What can be booked with a coach, by title.
+/// Event types of a coach, by title.
 ///
 /// # Errors
-/// `Forbidden` when anyone but the coach and staff asks for all; `Invalid` for a cursor that is
-/// none.
+/// `Forbidden` when anyone but the coach and staff requests all; `Invalid` for an invalid cursor.
 pub async fn list_by_coach(
     app: &App,
     caller: &Caller,
@@ -52,17 +51,17 @@ pub async fn list_by_coach(
     .await
 }
 
-/// The order of a coach's event types.
+/// Sort order of a coach's event types.
 pub const ORDER: [Column; 2] = [Column::Title, Column::Id];
 
-/// The public event types of the coach whose key an expression gives, in no order yet: to be joined
-/// to coaches.
+/// The query of public event types of the coach whose key is an expression, without order: for
+/// joins to coaches.
 #[must_use]
 pub fn public_of(coach_id: Expr) -> Select<Entity> {
     Entity::find_public().filter(Expr::col((Entity, Column::CoachId)).eq(coach_id))
 }
 
-/// An event type by id. An archived one is there for its coach and staff only.
+/// An event type by id. An archived one is visible to its coach and staff only.
 ///
 /// # Errors
 /// `NotFound`.
@@ -75,7 +74,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 /// # Errors
 /// `NotFound`.
 pub async fn get_by_path(app: &App, caller: &Caller, handle: &str, slug: &str) -> Result<Model> {
-    // No address has such characters, and PostgreSQL refuses some of them.
+    // No address contains control characters, and PostgreSQL refuses some of them.
     if handle.contains(char::is_control) || slug.contains(char::is_control) {
         return Err(no_event_type());
     }
@@ -98,9 +97,8 @@ fn visible(caller: &Caller, found: Option<Model>) -> Result<Model> {
         .ok_or_else(no_event_type)
 }
 
-/// The first page of a coach's public event types from its first rows, one more than the page has
-/// where there are more: the same page as [`list_by_coach`] gives, from
-/// [`first_public_by_coaches`].
+/// Builds the first page of a coach's public event types from rows of [`first_public_by_coaches`],
+/// one more than the page size where a next page exists. Equals the page of [`list_by_coach`].
 #[must_use]
 pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_public().filter(Column::CoachId.eq(coach_id));
@@ -109,11 +107,8 @@ pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> 
     })
 }
 
-/// These event types, archived or not: for whoever got their ids from something that they may see,
-/// such as a booking.
-///
-/// # Errors
-/// When the database fails.
+/// These event types, archived or not: for callers who got the ids from an object that they may
+/// see, such as a booking.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -122,9 +117,6 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
 }
 
 /// The first `most` public event types of each of these coaches, by title, in one statement.
-///
-/// # Errors
-/// When the database fails.
 pub async fn first_public_by_coaches(
     app: &App,
     coach_ids: &[Uuid],
@@ -160,11 +152,7 @@ pub async fn first_public_by_coaches(
 }
 
 /// The lowest price above zero among the public event types of each of these coaches, in minor
-/// units with its currency. A coach with prices in several currencies has the one that most of the
-/// types are in; nothing is converted.
-///
-/// # Errors
-/// When the database fails.
+/// units with its currency. With several currencies, the one that most types use; no conversion.
 pub async fn lowest_prices(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, (i64, String)>> {
     let rows: Vec<(Uuid, String, i64, i64)> = Entity::find_public()
         .filter(Column::CoachId.is_in(coach_ids.iter().copied()))
@@ -183,8 +171,7 @@ pub async fn lowest_prices(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid
         let best = found
             .entry(coach_id)
             .or_insert_with(|| (types, (lowest, currency.clone())));
-        // Of two currencies with as many types, the first in the alphabet, so that the answer does
-        // not flicker.
+        // Ties go to the currency that is first in the alphabet, so that the result is stable.
         if types > best.0 || (types == best.0 && currency < best.1.1) {
             *best = (types, (lowest, currency));
         }

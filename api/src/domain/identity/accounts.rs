@@ -1,4 +1,4 @@
-//! Accounts as their owners and staff see them, and the end of somebody's rights.
+//! Accounts as their owners and staff see them, and their suspension.
 
 use entity::Uuid;
 use entity::user;
@@ -12,7 +12,7 @@ use crate::domain::{Caller, Error, Result, audit, coach};
 /// The caller's own account.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden`, or when the database fails.
+/// `Unauthenticated`, `Forbidden`.
 pub async fn get_own_account(app: &App, caller: &Caller) -> Result<user::Model> {
     let id = caller.require_person()?.user_id;
     user::Entity::find_by_id(id)
@@ -21,10 +21,10 @@ pub async fn get_own_account(app: &App, caller: &Caller) -> Result<user::Model> 
         .ok_or(Error::Unauthenticated)
 }
 
-/// All accounts, the newest first; those with an address, when one is given.
+/// All accounts, newest first; optionally filtered by address.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -47,10 +47,10 @@ pub async fn list(
     .await
 }
 
-/// Whether the caller's rights are still what they were when they connected.
+/// Checks that the caller's rights are unchanged since they connected.
 ///
 /// # Errors
-/// `Unauthenticated` once the credential has ended, `Forbidden` once the account is suspended or
+/// `Unauthenticated` once the credential has expired, `Forbidden` once the account is suspended or
 /// its role has changed.
 pub async fn require_good_standing(app: &App, caller: &Caller) -> Result<()> {
     let person = caller.require_person()?;
@@ -64,11 +64,11 @@ pub async fn require_good_standing(app: &App, caller: &Caller) -> Result<()> {
     Ok(())
 }
 
-/// Ends a person's rights, or gives them back. Their tokens stay valid; what they may do does not.
-/// A suspended coach leaves the directory, and comes back when the profile is listed again.
+/// Suspends a person or lifts the suspension. Tokens stay valid, but grant nothing while suspended.
+/// A suspended coach is unlisted, and stays so until the profile is listed again.
 ///
 /// # Errors
-/// `NotFound`, or when the database fails.
+/// `NotFound`.
 pub async fn set_suspended(
     app: &App,
     caller: &Caller,

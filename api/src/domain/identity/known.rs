@@ -1,4 +1,4 @@
-//! The account behind a token, as every request needs it: one statement for a few columns.
+//! The account of a token as every request needs it: one statement for a few columns.
 
 use chrono::{DateTime, Utc};
 use entity::user::{self, Role};
@@ -9,8 +9,8 @@ use super::{Identity, email, role_of};
 use crate::app::App;
 use crate::domain::Result;
 
-/// As much of an account as every request needs.
-pub(super) struct Known {
+/// The columns of an account that every request needs.
+pub(super) struct AccountSummary {
     pub(super) id: Uuid,
     pub(super) role: Role,
     pub(super) suspended_at: Option<DateTime<Utc>>,
@@ -29,8 +29,8 @@ type Row = (
     Option<Uuid>,
 );
 
-impl Known {
-    /// The account behind a token, with the key of its coach profile.
+impl AccountSummary {
+    /// The account of a token, with the key of its coach profile.
     pub(super) async fn find(
         app: &App,
         identity: &Identity,
@@ -69,7 +69,8 @@ impl Known {
         ))
     }
 
-    /// What a token says wins over what we have; what it does not say stays, but for the role.
+    /// Whether the token's claims differ from the stored account. Absent claims do not count,
+    /// except the role.
     pub(super) fn differs_from(&self, identity: &Identity) -> bool {
         let email = email(identity);
         role_of(identity) != self.role
@@ -82,7 +83,7 @@ impl Known {
     }
 }
 
-impl From<user::Model> for Known {
+impl From<user::Model> for AccountSummary {
     fn from(user: user::Model) -> Self {
         let user::Model {
             id,

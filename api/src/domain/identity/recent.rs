@@ -1,9 +1,8 @@
-//! Callers who were looked up a moment ago. A page asks for several things at once, with the same
-//! token: the signature and the account are looked at for the first of them, and the others follow
-//! on the same finding.
+//! Cache of verified tokens. A page sends several requests at once with the same token: the
+//! signature and the account are checked for the first of them, and the others reuse the result.
 //!
-//! Rights that end are noticed a second later at the most: at once in the process that ends them,
-//! after [`LIFE`] in others.
+//! Revoked rights take effect at once in the process that revokes them, and within [`LIFETIME`] in
+//! others.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,34 +12,34 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::Person;
 
-/// How long a finding is relied on.
-const LIFE: Duration = Duration::from_secs(1);
-/// Most findings that are kept: what a second may bring, and no more memory than a few megabytes.
-const MOST: usize = 10_000;
+/// Lifetime of an entry.
+const LIFETIME: Duration = Duration::from_secs(1);
+/// Maximum number of entries: more than a second brings, in a few megabytes.
+const MAX_ENTRIES: usize = 10_000;
 
-/// Findings by token.
+/// Entries by token.
 #[derive(Default)]
-pub struct Recent(Mutex<Findings>);
+pub struct Recent(Mutex<Entries>);
 
 #[derive(Default)]
-struct Findings {
-    by_token: HashMap<Box<str>, Finding>,
-    /// What was found out before counts for nothing.
+struct Entries {
+    by_token: HashMap<Box<str>, Entry>,
+    /// Results of checks that began before this are discarded.
     cleared_at: Option<Instant>,
 }
 
-struct Finding {
+struct Entry {
     found_at: Instant,
-    /// By the clock that tokens are judged by.
+    /// By the clock that tokens are verified against.
     judged_at: DateTime<Utc>,
     person: Person,
 }
 
-impl Finding {
-    fn holds(&self, now: DateTime<Utc>) -> bool {
-        let life = TimeDelta::from_std(LIFE).unwrap_or_default();
-        let is_recent = self.found_at.elapsed() < LIFE
-            && (self.judged_at..self.judged_at + life).contains(&now);
+impl Entry {
+    fn is_valid(&self, now: DateTime<Utc>) -> bool {
+        let lifetime = TimeDelta::from_std(LIFETIME).unwrap_or_default();
+        let is_recent = self.found_at.elapsed() < LIFETIME
+            && (self.judged_at..self.judged_at + lifetime).contains(&now);
         is_recent && self.person.expires_at > now
     }
 }
@@ -52,35 +51,41 @@ impl std::fmt::Debug for Recent {
 }
 
 impl Recent {
-    /// Whose token this is, if that was found out a moment ago and the token has not ended since.
+    /// The cached person of a token, unless the entry or the token has expired since.
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
             .by_token
             .get(token)
-            .filter(|finding| finding.holds(now))
-            .map(|finding| finding.person.clone())
+            .filter(|entry| entry.is_valid(now))
+            .map(|entry| entry.person.clone())
     }
 
-    /// Notes whose token this is. Both times are from before the account was read.
-    pub fn keep(&self, token: &str, found_at: Instant, judged_at: DateTime<Utc>, person: &Person) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known
+    /// Caches the person of a token. Both times are from before the account was read.
+    pub fn insert(
+        &self,
+        token: &str,
+        found_at: Instant,
+        judged_at: DateTime<Utc>,
+        person: &Person,
+    ) {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries
             .cleared_at
             .is_some_and(|cleared_at| found_at <= cleared_at)
         {
             return;
         }
-        if known.by_token.len() >= MOST {
-            known
+        if entries.by_token.len() >= MAX_ENTRIES {
+            entries
                 .by_token
-                .retain(|_, finding| finding.found_at.elapsed() < LIFE);
+                .retain(|_, entry| entry.found_at.elapsed() < LIFETIME);
         }
-        if known.by_token.len() < MOST {
-            known.by_token.insert(
+        if entries.by_token.len() < MAX_ENTRIES {
+            entries.by_token.insert(
                 token.into(),
-                Finding {
+                Entry {
                     found_at,
                     judged_at,
                     person: person.clone(),
@@ -89,10 +94,10 @@ impl Recent {
         }
     }
 
-    /// Forgets everybody: somebody's rights have changed.
+    /// Clears the cache: some account's rights have changed.
     pub fn clear(&self) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Findings {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *entries = Entries {
             by_token: HashMap::new(),
             cleared_at: Some(Instant::now()),
         };
@@ -107,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_lasts_a_second_and_never_longer_than_the_token() {
+    fn an_entry_expires_after_a_second_or_with_its_token() {
         let now: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let expires_at = now + TimeDelta::seconds(10);
         let person = Person {
@@ -119,7 +124,7 @@ mod tests {
         };
         let recent = Recent::default();
         assert!(recent.find("a", now).is_none());
-        recent.keep("a", Instant::now(), now, &person);
+        recent.insert("a", Instant::now(), now, &person);
         assert_eq!(
             recent.find("a", now).map(|person| person.user_id),
             Some(Uuid::nil())
@@ -134,18 +139,18 @@ mod tests {
         }
         let before = Instant::now();
         recent.clear();
-        recent.keep("a", before, now, &person);
+        recent.insert("a", before, now, &person);
         assert!(recent.find("a", now).is_none(), "it was found out before");
 
         let old = Instant::now()
-            .checked_sub(LIFE)
+            .checked_sub(LIFETIME)
             .expect("the machine runs for longer than a second");
-        recent.keep("a", old, now, &person);
+        recent.insert("a", old, now, &person);
         assert!(recent.find("a", now).is_none());
     }
 
     #[test]
-    fn no_more_are_kept_than_a_second_may_bring() {
+    fn entries_are_bounded() {
         let expires_at: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let person = Person {
             user_id: Uuid::nil(),
@@ -155,9 +160,9 @@ mod tests {
             expires_at,
         };
         let recent = Recent::default();
-        for number in 0..MOST + 10 {
-            recent.keep(&number.to_string(), Instant::now(), expires_at, &person);
+        for number in 0..MAX_ENTRIES + 10 {
+            recent.insert(&number.to_string(), Instant::now(), expires_at, &person);
         }
-        assert!(recent.0.lock().expect("nobody panicked").by_token.len() <= MOST);
+        assert!(recent.0.lock().expect("nobody panicked").by_token.len() <= MAX_ENTRIES);
     }
 }

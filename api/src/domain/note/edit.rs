@@ -1,4 +1,4 @@
-//! Writing notes.
+//! Creates, changes and deletes notes.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use crate::domain::booking::side;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Error, Person, Result};
 
-/// Most characters of a note.
-const LONGEST: usize = 20_000;
-/// Most notes of one person on one session.
-const MOST: u64 = 200;
+/// Maximum length of a note in characters.
+const MAX_LENGTH: usize = 20_000;
+/// Maximum number of notes per author and session.
+const MAX_NOTES: u64 = 200;
 
-/// What to write.
+/// A note to create.
 #[derive(Clone, Debug)]
 pub struct Create {
     pub session_id: Uuid,
@@ -31,21 +31,21 @@ pub struct Create {
     pub visibility: Visibility,
 }
 
-/// What to change. What is `None` stays.
+/// Fields to change; `None` leaves a field unchanged.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub note_id: Uuid,
     pub body: Option<String>,
     pub visibility: Option<Visibility>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Writes a note on a session. The coach and the client of its booking may.
+/// Creates a note on a session. Allowed for the coach and the client of its booking.
 ///
 /// # Errors
 /// `NotFound` for a session in which the caller takes no part, `Forbidden` for staff, `Invalid` for
-/// a body that is empty or too long, `InvalidState` beyond 200 notes.
+/// an empty or too long body, `InvalidState` beyond 200 notes.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(Some(&input.body))?;
@@ -61,9 +61,10 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 let own = Entity::find()
                     .filter(Column::SessionId.eq(input.session_id))
                     .filter(Column::AuthorId.eq(person.user_id));
-                if own.count(&**txn).await? >= MOST {
-                    let message =
-                        format!("you have written {MOST} notes on this session; delete one first");
+                if own.count(&**txn).await? >= MAX_NOTES {
+                    let message = format!(
+                        "you have written {MAX_NOTES} notes on this session; delete one first"
+                    );
                     return Err(Conflict::InvalidState(message).into());
                 }
                 let row = ActiveModel {
@@ -88,7 +89,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 ///
 /// # Errors
 /// `NotFound` for a note that the caller may not read, `Forbidden` for another author's, `Invalid`
-/// for a body that is empty or too long, `Stale` when it was changed since the caller read it.
+/// for an empty or too long body, `Stale` when it was changed since the caller read it.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.body.as_deref())?;
@@ -119,7 +120,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
     seal::open(&app.vault, row)
 }
 
-/// Deletes a note of the caller's own, for good; gives what it was.
+/// Deletes a note of the caller's own permanently; returns it.
 ///
 /// # Errors
 /// As [`update`].
@@ -142,7 +143,8 @@ pub async fn delete(
         .await
 }
 
-/// The person's own note. That a note exists is told only to those who may read it.
+/// Locks the person's own note. `NotFound` unless the person may read the note, else `Forbidden`
+/// for another author's.
 async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) -> Result<Model> {
     let note = Entity::find_by_id(id)
         .lock_exclusive()
@@ -151,7 +153,7 @@ async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) ->
         .ok_or_else(no_note)?;
     if note.author_id != person.user_id {
         let is_readable = note.visibility == Visibility::Shared
-            && require_sight(txn, person, note.session_id).await.is_ok();
+            && require_visible(txn, person, note.session_id).await.is_ok();
         return Err(if is_readable {
             Error::Forbidden("only its author may change a note")
         } else {
@@ -165,7 +167,7 @@ async fn lock_own(txn: &Txn, person: &Person, id: Uuid, version: Option<i64>) ->
 }
 
 /// The booking of a session that the person may see.
-async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
+async fn require_visible(txn: &Txn, person: &Person, session_id: Uuid) -> Result<booking::Model> {
     let no_session = || Error::NotFound("session");
     let session = session::Entity::find_by_id(session_id)
         .one(&**txn)
@@ -179,9 +181,9 @@ async fn require_sight(txn: &Txn, person: &Person, session_id: Uuid) -> Result<b
     Ok(booking)
 }
 
-/// Refuses anyone who takes no part in the session.
+/// Refuses anyone who does not take part in the session.
 async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<()> {
-    let booking = require_sight(txn, person, session_id).await?;
+    let booking = require_visible(txn, person, session_id).await?;
     let is_party = booking.client_id == Some(person.user_id) || person.is_coach(booking.coach_id);
     if is_party {
         Ok(())
@@ -195,7 +197,7 @@ async fn require_party(txn: &Txn, person: &Person, session_id: Uuid) -> Result<(
 fn check(body: Option<&str>) -> Result<()> {
     let mut problems = Problems::default();
     if let Some(body) = body {
-        problems.lines("body", body, 1, LONGEST);
+        problems.lines("body", body, 1, MAX_LENGTH);
     }
     problems.finish()
 }
@@ -207,8 +209,8 @@ mod tests {
     #[test]
     fn a_note_has_1_to_20_000_characters() {
         check(Some("ü")).expect("one character");
-        check(Some(&"ü".repeat(LONGEST))).expect("as many as there may be");
-        for bad in ["", " \n", "a\0", &"ü".repeat(LONGEST + 1)] {
+        check(Some(&"ü".repeat(MAX_LENGTH))).expect("as many as there may be");
+        for bad in ["", " \n", "a\0", &"ü".repeat(MAX_LENGTH + 1)] {
             assert!(matches!(check(Some(bad)), Err(Error::Invalid(_))));
         }
     }

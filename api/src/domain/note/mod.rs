@@ -1,4 +1,4 @@
-//! What people write on sessions: for themselves, or for both sides.
+//! Notes on sessions: private to their author, or shared with the other side.
 
 mod edit;
 mod read;
@@ -10,7 +10,7 @@ pub use seal::open_body;
 
 use super::Error;
 
-/// `NotFound`, for a note that the caller may not know of.
+/// `NotFound`, also for a note that the caller may not see.
 fn no_note() -> Error {
     Error::NotFound("note")
 }

@@ -1,5 +1,4 @@
-//! Finding notes, for those who may read them. A private note is there for its author only, not
-//! even for staff.
+//! Reads notes. A private note is visible to its author only, not even to staff.
 
 use std::collections::HashMap;
 
@@ -13,10 +12,10 @@ use crate::app::App;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result, session};
 
-/// The notes on a session that the caller may read, newest first.
+/// Notes on a session that the caller may read, newest first.
 ///
 /// # Errors
-/// `NotFound` for a session in which the caller takes no part; `Invalid` for a cursor that is none.
+/// `NotFound` for a session in which the caller takes no part; `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -40,11 +39,11 @@ pub async fn list(
     rows.try_map(|row| seal::open(&app.vault, row))
 }
 
-/// The order of the notes on a session; the last of it comes first.
+/// Sort order of the notes on a session; lists are descending.
 pub const ORDER: [Column; 2] = [Column::CreatedAt, Column::Id];
 
-/// The notes that the caller may read on the session whose key an expression gives, in no order
-/// yet: to be joined to sessions that the caller may see.
+/// The query of notes that the caller may read on the session whose key is an expression, without
+/// order: for joins to sessions that the caller may see.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`.
@@ -54,8 +53,8 @@ pub fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> 
         .filter(Expr::col((Entity, Column::SessionId)).eq(session_id)))
 }
 
-/// The first page of the notes on a session from its newest rows, one more than the page has where
-/// there are more: the same page as [`list`] gives, from [`list_by_sessions`].
+/// Builds the first page of the notes on a session from rows of [`list_by_sessions`], one more than
+/// the page size where a next page exists. Equals the page of [`list`].
 #[must_use]
 pub fn first_page(user_id: Uuid, session_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> {
     let query = Entity::find_readable_by(user_id).filter(Column::SessionId.eq(session_id));
@@ -67,7 +66,7 @@ pub fn first_page(user_id: Uuid, session_id: Uuid, size: usize, rows: Vec<Model>
 /// A note that the caller may read.
 ///
 /// # Errors
-/// `NotFound` when there is none, or it is somebody else's.
+/// `NotFound` when it does not exist or the caller may not read it.
 pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     let person = caller.require_person()?;
     let query = Entity::find_readable_by(person.user_id).filter(Column::Id.eq(id));
@@ -80,10 +79,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 }
 
 /// The newest `most` notes on each of these sessions that the caller may read, newest first, in one
-/// statement: for whoever has the sessions from a list that showed only what they may see.
-///
-/// # Errors
-/// When the database fails.
+/// statement. The caller may already see the sessions.
 pub async fn list_by_sessions(
     app: &App,
     caller: &Caller,

@@ -1,5 +1,5 @@
-//! Private notes are sealed in the database. Shared ones are not, nor are private ones from before
-//! there were keys, until they are next written or the keys are rotated.
+//! Seals private notes in the database. Shared notes are plain text; so are private notes written
+//! without keys, until they are changed or the keys are rotated.
 
 use entity::Uuid;
 use entity::note::{Model, Visibility};
@@ -9,7 +9,7 @@ use crate::domain::{Error, Result};
 use crate::vault::{Place, Vault, row_key};
 use secrecy::ExposeSecret as _;
 
-/// What is put down as the body, and the name of the key when it is sealed.
+/// The stored body and, when it is sealed, the id of its key.
 pub(super) fn seal(
     vault: &Vault,
     id: Uuid,
@@ -25,7 +25,7 @@ pub(super) fn seal(
     Ok((sealed, vault.current_key().map(str::to_owned)))
 }
 
-/// The note as its author wrote it.
+/// The note with its body in plain text.
 pub(super) fn open(vault: &Vault, mut note: Model) -> Result<Model> {
     if note.body_key.take().is_some() {
         note.body = opened(vault, note.id, &note.body)?;
@@ -33,10 +33,10 @@ pub(super) fn open(vault: &Vault, mut note: Model) -> Result<Model> {
     Ok(note)
 }
 
-/// The body of a note that is sealed, as its author wrote it.
+/// Opens a sealed body.
 ///
 /// # Errors
-/// When its key is missing, or it is not what was sealed.
+/// When its key is missing, or it was modified.
 pub fn open_body(app: &App, id: Uuid, body: &str) -> Result<String> {
     opened(&app.vault, id, body)
 }

@@ -1,4 +1,4 @@
-//! Making, changing and deleting schedules.
+//! Creates, changes and deletes schedules.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
 
-use super::{lock, note_hours, note_if_staff};
+use super::{audit_if_staff, check_hours, lock};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for};
@@ -21,15 +21,15 @@ use crate::domain::scheduling::native::{Hours, WeeklyRule};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Result};
 
-/// Most schedules that a coach has.
-const MOST: u64 = 50;
-/// Most rules of a week.
-const MOST_RULES: usize = 100;
+/// Maximum number of schedules of a coach.
+const MAX_SCHEDULES: u64 = 50;
+/// Maximum number of rules of a week.
+const MAX_RULES: usize = 100;
 
-/// What to make.
+/// A schedule to create.
 #[derive(Clone, Debug)]
 pub struct Create {
-    /// The caller's own profile when left out.
+    /// The caller's own profile when `None`.
     pub coach_id: Option<Uuid>,
     /// 1 to 100 characters.
     pub name: String,
@@ -39,24 +39,23 @@ pub struct Create {
     pub is_default: bool,
 }
 
-/// What to change. What is `None` stays; the rules are replaced as a whole.
+/// Fields to change; `None` leaves a field unchanged; the rules are replaced as a whole.
 #[derive(Clone, Debug)]
 pub struct Update {
     pub schedule_id: Uuid,
     pub name: Option<String>,
     pub time_zone: Option<Tz>,
     pub weekly: Option<Vec<WeeklyRule>>,
-    /// Makes it the default. Another one has to become the default for this one not to be.
+    /// True makes it the default. To unset it, make another schedule the default.
     pub is_default: Option<bool>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Makes a schedule for the caller; staff make them for anyone.
+/// Creates a schedule of the caller's; staff create any coach's.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach, `InvalidState` when there
-/// are 50 already.
+/// `Invalid` with all violations, `NotFound` for another coach, `InvalidState` beyond 50 schedules.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, input.coach_id)?;
     check(Some(&input.name), Some(&input.weekly))?;
@@ -69,9 +68,9 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
             Box::pin(async move {
                 let coach = coach::lock(txn, coach_id).await?;
                 let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
-                if others >= MOST {
+                if others >= MAX_SCHEDULES {
                     return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MOST} schedules"
+                        "a coach has at most {MAX_SCHEDULES} schedules"
                     ))
                     .into());
                 }
@@ -89,7 +88,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
                 if input.is_default || coach.default_schedule_id.is_none() {
                     make_default(txn, coach, id, now).await?;
                 }
-                note_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
                 scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -97,12 +96,11 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
         .await
 }
 
-/// Changes a schedule of the caller's; staff change anyone's. Bookings made before stay where they
-/// are.
+/// Changes a schedule of the caller's; staff change any. Existing bookings keep their times.
 ///
 /// # Errors
-/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for taking
-/// the default away without another one.
+/// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for
+/// unsetting the default without another one.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
     let person = caller.require_person()?.clone();
     check(input.name.as_deref(), input.weekly.as_deref())?;
@@ -126,7 +124,7 @@ pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> 
                     _ => {}
                 }
                 let row = store(txn, found, input, now).await?;
-                note_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
                 scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -155,8 +153,8 @@ async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Re
 /// default.
 ///
 /// # Errors
-/// `NotFound` for another coach's; `InvalidState` for the default one and for one that event types
-/// on offer follow.
+/// `NotFound` for another coach's; `InvalidState` for the default one and for one that active event
+/// types follow.
 pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -171,14 +169,14 @@ pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Mod
                 release_event_types(txn, schedule_id, now).await?;
                 Entity::delete_by_id(schedule_id).exec(&**txn).await?;
                 found.updated_at = now;
-                note_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
                 Ok(found)
             })
         })
         .await
 }
 
-/// Takes the schedule away from archived event types; one on offer stands in the way.
+/// Detaches archived event types from the schedule; refuses if an active one follows it.
 async fn release_event_types(txn: &Txn, schedule_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     use event_type::Column as E;
 
@@ -230,23 +228,23 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
     }
     if let Some(weekly) = weekly {
         problems.require(
-            weekly.len() <= MOST_RULES,
+            weekly.len() <= MAX_RULES,
             "weeklyHours",
-            format!("at most {MOST_RULES}"),
+            format!("at most {MAX_RULES}"),
         );
-        let weekly = weekly.iter().copied().take(MOST_RULES).collect();
-        // The zone plays no part: rules are wall-clock times.
+        let weekly = weekly.iter().copied().take(MAX_RULES).collect();
+        // Any zone will do: rules are wall-clock times.
         let hours = Hours {
             zone: Tz::UTC,
             weekly,
             overrides: Vec::new(),
         };
-        note_hours(&mut problems, "weeklyHours", hours.check());
+        check_hours(&mut problems, "weeklyHours", hours.check());
     }
     problems.finish()
 }
 
-/// As the table keeps them: by weekday and start.
+/// The stored form: sorted by weekday and start.
 fn stored(mut weekly: Vec<WeeklyRule>) -> Weekly {
     weekly.sort_by_key(|rule| (rule.weekday.number_from_monday(), rule.from));
     let rules = weekly.into_iter().map(|rule| schedule::WeeklyRule {
@@ -273,18 +271,18 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_kept_by_weekday_and_start_with_monday_as_1() {
+    fn rules_are_sorted_by_weekday_and_start_with_monday_as_1() {
         let rules = vec![
             rule(Weekday::Sun, 9, 10),
             rule(Weekday::Mon, 13, 24),
             rule(Weekday::Mon, 0, 12),
         ];
-        let kept: Vec<_> = stored(rules)
+        let rules_found: Vec<_> = stored(rules)
             .0
             .iter()
             .map(|rule| (rule.weekday, rule.from, rule.until))
             .collect();
-        assert_eq!(kept, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
+        assert_eq!(rules_found, [(1, 0, 720), (1, 780, 1_440), (7, 540, 600)]);
     }
 
     #[test]
@@ -297,29 +295,29 @@ mod tests {
         let Err(crate::domain::Error::Invalid(found)) = check(Some(" "), Some(&weekly)) else {
             panic!("it is wrong")
         };
-        let told: Vec<_> = found
+        let violations: Vec<_> = found
             .iter()
             .map(|violation| (violation.field.join("."), violation.message.as_str()))
             .collect();
-        assert_eq!(told[0], ("name".to_owned(), "must not be empty"));
+        assert_eq!(violations[0], ("name".to_owned(), "must not be empty"));
         assert_eq!(
-            told[1],
+            violations[1],
             (
                 "weeklyHours".to_owned(),
                 "Tuesday: 09:00-12:00 and 11:00-13:00 overlap"
             )
         );
         assert!(
-            told[2]
+            violations[2]
                 .1
                 .starts_with("Wednesday: 09:00-09:00 must end after it starts"),
-            "{told:?}"
+            "{violations:?}"
         );
-        assert_eq!(told.len(), 3);
+        assert_eq!(violations.len(), 3);
     }
 
     #[test]
-    fn a_week_without_any_hours_is_a_schedule() {
+    fn a_week_without_hours_is_valid() {
         check(Some("Sabbatical"), Some(&[])).expect("closed all week");
     }
 }

@@ -1,4 +1,4 @@
-//! Weekly hours of a coach, and the dates on which they do not hold.
+//! Schedules: weekly hours of a coach, and overrides of single dates.
 
 mod edit;
 mod overrides;
@@ -19,13 +19,12 @@ use super::text::Problems;
 use super::{Error, Person, Result, audit, coach};
 use crate::db::Txn;
 
-/// `NotFound`, for a schedule that the caller may not know of.
+/// `NotFound`, also for a schedule that the caller may not see.
 fn no_schedule() -> Error {
     Error::NotFound("schedule")
 }
 
-/// A schedule that the person may change, and its coach. Nobody else changes either before the
-/// transaction ends.
+/// Locks a schedule that the person may change, and its coach, until the transaction ends.
 async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, Coach)> {
     let found = Entity::find_by_id(id)
         .one(&**txn)
@@ -43,15 +42,15 @@ async fn lock(txn: &Txn, person: &Person, id: Uuid) -> Result<(Model, Coach)> {
     Ok((found, coach))
 }
 
-/// Notes what is wrong with hours, in words that name the day.
-fn note_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<HoursError>>) {
+/// Records violations in hours, with messages that name the day.
+fn check_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<HoursError>>) {
     for error in checked.err().unwrap_or_default() {
         problems.add(path, error.to_string());
     }
 }
 
-/// Staff leave a trace when they change what is a coach's.
-async fn note_if_staff(
+/// Records changes by staff in the audit log.
+async fn audit_if_staff(
     txn: &Txn,
     person: &Person,
     action: &str,

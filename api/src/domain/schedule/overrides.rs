@@ -1,4 +1,4 @@
-//! Dates on which the weekly hours do not hold.
+//! Overrides: dates with hours of their own.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
 
-use super::{lock, note_hours, note_if_staff};
+use super::{audit_if_staff, check_hours, lock};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling;
@@ -18,41 +18,41 @@ use crate::domain::scheduling::native::{Hours, Minute, Override};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Conflict, Error, Result};
 
-/// Most dates in one call.
-const MOST_AT_ONCE: usize = 400;
-/// Most dates of a schedule, past ones included.
-const MOST: u64 = 5_000;
-/// Most ranges on one date.
-const MOST_RANGES: usize = 24;
+/// Maximum number of dates in one call.
+const MAX_DATES_PER_CALL: usize = 400;
+/// Maximum number of dates of a schedule, past ones included.
+const MAX_DATES: u64 = 5_000;
+/// Maximum number of ranges on one date.
+const MAX_RANGES: usize = 24;
 /// How far ahead a date may lie.
-const FARTHEST: Days = Days::new(3_660);
+const MAX_AHEAD: Days = Days::new(3_660);
 
 /// The hours of one date instead of the weekly ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayHours {
     /// In the schedule's zone; today or later.
     pub date: NaiveDate,
-    /// None at all: the day is off.
+    /// Empty: closed that day.
     pub hours: Vec<(Minute, Minute)>,
 }
 
-/// What to set and what to clear.
+/// Dates to set and to clear.
 #[derive(Clone, Debug)]
 pub struct SetOverrides {
     pub schedule_id: Uuid,
-    /// One for each date; what was set for the date before is replaced.
+    /// One entry per date; replaces the previous override of the date.
     pub set: Vec<DayHours>,
     /// Dates that follow the weekly hours again.
     pub clear: Vec<NaiveDate>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Sets and clears dates of a schedule. Bookings made before stay where they are.
+/// Sets and clears overrides of a schedule. Existing bookings keep their times.
 ///
 /// # Errors
-/// `Invalid` with everything that is wrong, `NotFound` for another coach's schedule, `Stale` when
-/// it was changed since the caller read it, `InvalidState` when there are too many.
+/// `Invalid` with all violations, `NotFound` for another coach's schedule, `Stale` when it was
+/// changed since the caller read it, `InvalidState` when there are too many.
 pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> Result<Model> {
     let person = caller.require_person()?.clone();
     let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
@@ -74,7 +74,7 @@ pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> R
                     return Err(Conflict::Stale.into());
                 }
                 let row = store(txn, found, input, now).await?;
-                note_if_staff(txn, &person, "schedule.overrides", &row, &correlation_id).await?;
+                audit_if_staff(txn, &person, "schedule.overrides", &row, &correlation_id).await?;
                 scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
                 Ok(row)
             })
@@ -113,10 +113,10 @@ async fn store(txn: &Txn, found: Model, input: SetOverrides, now: DateTime<Utc>)
         .filter(Column::ScheduleId.eq(id))
         .count(&**txn)
         .await?
-        > MOST
+        > MAX_DATES
     {
         return Err(Conflict::InvalidState(format!(
-            "a schedule has at most {MOST} overrides; clear some first"
+            "a schedule has at most {MAX_DATES} overrides; clear some first"
         ))
         .into());
     }
@@ -128,18 +128,18 @@ async fn store(txn: &Txn, found: Model, input: SetOverrides, now: DateTime<Utc>)
 
 fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
     let mut problems = Problems::default();
-    let farthest = today.checked_add_days(FARTHEST).unwrap_or(NaiveDate::MAX);
+    let farthest = today.checked_add_days(MAX_AHEAD).unwrap_or(NaiveDate::MAX);
     problems.require(
-        input.set.len() <= MOST_AT_ONCE,
+        input.set.len() <= MAX_DATES_PER_CALL,
         "overrides",
-        format!("at most {MOST_AT_ONCE} at once"),
+        format!("at most {MAX_DATES_PER_CALL} at once"),
     );
     problems.require(
-        input.clear.len() <= MOST_AT_ONCE,
+        input.clear.len() <= MAX_DATES_PER_CALL,
         "clearDates",
-        format!("at most {MOST_AT_ONCE} at once"),
+        format!("at most {MAX_DATES_PER_CALL} at once"),
     );
-    for (index, day) in input.set.iter().enumerate().take(MOST_AT_ONCE) {
+    for (index, day) in input.set.iter().enumerate().take(MAX_DATES_PER_CALL) {
         let at = |field: &str| format!("overrides.{index}.{field}");
         problems.require(day.date >= today, &at("date"), "must not be in the past");
         problems.require(
@@ -148,9 +148,9 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
             format!("must not be after {farthest}"),
         );
         problems.require(
-            day.hours.len() <= MOST_RANGES,
+            day.hours.len() <= MAX_RANGES,
             &at("hours"),
-            format!("at most {MOST_RANGES}"),
+            format!("at most {MAX_RANGES}"),
         );
         let is_new = !input.set[..index]
             .iter()
@@ -161,7 +161,7 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
             &at("date"),
             "is set and cleared at once",
         );
-        let hours = day.hours.iter().copied().take(MOST_RANGES).collect();
+        let hours = day.hours.iter().copied().take(MAX_RANGES).collect();
         let overrides = vec![Override {
             date: day.date,
             hours,
@@ -171,12 +171,12 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
             weekly: Vec::new(),
             overrides,
         };
-        note_hours(&mut problems, &at("hours"), hours.check());
+        check_hours(&mut problems, &at("hours"), hours.check());
     }
     problems.finish()
 }
 
-/// As the table keeps them: by start.
+/// The stored form: sorted by start.
 fn stored(mut hours: Vec<(Minute, Minute)>) -> schedule_override::DayHours {
     hours.sort_unstable();
     schedule_override::DayHours(
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    fn wrong_with(set: Vec<DayHours>, clear: &[&str]) -> Vec<String> {
+    fn violations_of(set: Vec<DayHours>, clear: &[&str]) -> Vec<String> {
         let clear = clear.iter().map(|text| date(text)).collect();
         let input = SetOverrides {
             schedule_id: Uuid::nil(),
@@ -224,16 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn today_and_later_can_be_set_and_any_date_cleared() {
+    fn only_future_dates_can_be_set_but_any_date_cleared() {
         let set = vec![
             day("2026-11-21", &[]),
             day("2036-11-28", &[(9, 12), (12, 24)]),
         ];
-        assert!(wrong_with(set, &["1999-01-01"]).is_empty());
+        assert!(violations_of(set, &["1999-01-01"]).is_empty());
     }
 
     #[test]
-    fn everything_wrong_with_dates_is_told_at_once() {
+    fn all_violations_of_dates_are_reported() {
         let set = vec![
             day("2026-11-20", &[]),
             day("2026-11-22", &[(9, 12), (11, 13)]),
@@ -249,11 +249,11 @@ mod tests {
             "overrides.4.date",
             "overrides.4.hours",
         ];
-        assert_eq!(wrong_with(set, &["2026-11-23"]), expected);
+        assert_eq!(violations_of(set, &["2026-11-23"]), expected);
     }
 
     #[test]
-    fn hours_are_kept_by_start() {
+    fn hours_are_sorted_by_start() {
         assert_eq!(
             stored(day("2026-11-21", &[(13, 24), (0, 9)]).hours).0,
             [(0, 540), (780, 1_440)]

@@ -1,4 +1,4 @@
-//! Finding schedules. They are their coach's and staff's to see: clients see slots.
+//! Reads schedules. Only their coach and staff may see them: clients see slots.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,8 @@ use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Result};
 
-/// The schedules of these coaches by name, at most 50 of each: for whoever may change what is
-/// theirs.
-///
-/// # Errors
-/// When the database fails.
+/// Schedules of these coaches by name, at most 50 of each. The caller of this function checks the
+/// permission.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let query = Entity::find().filter(Column::CoachId.is_in(coach_ids.iter().copied()));
     let rows = query
@@ -31,7 +28,7 @@ pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uu
     Ok(found)
 }
 
-/// A schedule of the caller's; staff see anyone's.
+/// A schedule of the caller's; staff see all.
 ///
 /// # Errors
 /// `NotFound`.
@@ -43,11 +40,8 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
         .ok_or_else(no_schedule)
 }
 
-/// The overrides of these schedules by date, from one day to another, both included: for whoever
-/// may see the schedules.
-///
-/// # Errors
-/// When the database fails.
+/// Overrides of these schedules between two days, both inclusive, by date. The caller of this
+/// function checks the permission.
 pub async fn overrides_of(
     app: &App,
     schedule_ids: &[Uuid],

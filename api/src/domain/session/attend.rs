@@ -1,4 +1,4 @@
-//! What the coach says of a session: it begins, it is over, and who came.
+//! Start, end and attendance of a session.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{self, Model as Booking};
@@ -10,7 +10,7 @@ use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel};
 use serde_json::json;
 
 use super::follow::{EARLIEST_START, outcome};
-use super::read::Held;
+use super::read::SessionWithBooking;
 use super::{lock, no_session};
 use crate::app::App;
 use crate::db::Txn;
@@ -19,7 +19,7 @@ use crate::domain::booking::transition::{apply, note};
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
 
-/// Who came. At least one side; what is left out stays.
+/// Attendance of at least one side; `None` leaves a side unchanged.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkAttendance {
     pub session_id: Uuid,
@@ -27,18 +27,22 @@ pub struct MarkAttendance {
     pub coach: Option<Attendance>,
     /// PRESENT or ABSENT.
     pub client: Option<Attendance>,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Says who came, from the booked start on. A session that is over is a NO_SHOW when either side
-/// was absent, and COMPLETED otherwise; one that goes on gets its outcome when it ends.
+/// Records attendance, from the booked start on. A session that is over becomes NO_SHOW when either
+/// side was absent, else COMPLETED; one in progress gets its outcome when it ends.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for the client,
-/// `InvalidState` before the start and for a session whose booking no longer snapshots, `Stale` when
-/// it was changed since the caller read it.
-pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) -> Result<Held> {
+/// `NotFound` for anyone but its participants and staff, `Forbidden` for the client, `InvalidState`
+/// before the start and for a session whose booking is no longer active, `Stale` when it was
+/// changed since the caller read it.
+pub async fn mark_attendance(
+    app: &App,
+    caller: &Caller,
+    input: MarkAttendance,
+) -> Result<SessionWithBooking> {
     let mut problems = Problems::default();
     let is_given = input.coach.is_some() || input.client.is_some();
     problems.require(
@@ -67,7 +71,7 @@ pub async fn mark_attendance(app: &App, caller: &Caller, input: MarkAttendance) 
     .await
 }
 
-/// Begins a session, from 15 minutes before its booked start on.
+/// Starts a session, from 15 minutes before its booked start on.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is too early, or not UPCOMING.
@@ -76,12 +80,12 @@ pub async fn start(
     caller: &Caller,
     session_id: Uuid,
     version: Option<i64>,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     decide(app, caller, session_id, version, Action::Start).await
 }
 
-/// Ends a session, from its booked start on: it is COMPLETED, or a NO_SHOW when either side was
-/// absent, and so is its booking COMPLETED.
+/// Ends a session, from its booked start on: it becomes COMPLETED, or NO_SHOW when either side was
+/// absent; its booking becomes COMPLETED.
 ///
 /// # Errors
 /// As [`mark_attendance`]; `InvalidState` also when it is over already.
@@ -90,10 +94,10 @@ pub async fn complete(
     caller: &Caller,
     session_id: Uuid,
     version: Option<i64>,
-) -> Result<Held> {
-    let held = decide(app, caller, session_id, version, Action::Complete).await?;
+) -> Result<SessionWithBooking> {
+    let found = decide(app, caller, session_id, version, Action::Complete).await?;
     app.metrics.booking("completed");
-    Ok(held)
+    Ok(found)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +113,7 @@ async fn decide(
     id: Uuid,
     version: Option<i64>,
     action: Action,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     let person = caller.require_person()?.clone();
     let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
     app.db
@@ -123,18 +127,18 @@ async fn decide(
                     &correlation_id,
                     now,
                 );
-                let held = match action {
+                let found = match action {
                     Action::Mark(input) => mark(txn, &cause, session, &booking, input).await?,
                     Action::Start => begin(txn, &cause, session, &booking).await?,
                     Action::Complete => end(txn, &cause, session, &booking).await?,
                 };
-                Ok(held)
+                Ok(found)
             })
         })
         .await
 }
 
-/// As what the person runs the session: its coach, or staff.
+/// The side that may run the session: its coach, or staff.
 fn coach_side(person: &Person, booking: &Booking) -> Result<ActorKind> {
     if person.is_coach(booking.coach_id) {
         Ok(ActorKind::Coach)
@@ -153,7 +157,7 @@ async fn mark(
     session: Model,
     booking: &Booking,
     input: MarkAttendance,
-) -> Result<Held> {
+) -> Result<SessionWithBooking> {
     require_begun(&session, booking, cause.now)?;
     let before = who_came(&session);
     let mut marked = session.clone();
@@ -165,10 +169,15 @@ async fn mark(
     let session = store(txn, session, marked, cause.now).await?;
     let facts = (before, who_came(&session));
     let booking = note(txn, cause, booking, Kind::AttendanceMarked, facts).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
-async fn begin(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
+async fn begin(
+    txn: &Txn,
+    cause: &Cause,
+    session: Model,
+    booking: &Booking,
+) -> Result<SessionWithBooking> {
     let is_ready =
         session.status == Status::Upcoming && booking.status == booking::Status::Confirmed;
     if !is_ready {
@@ -188,10 +197,15 @@ async fn begin(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> R
     let session = store(txn, session, begun, cause.now).await?;
     let after = json!({ "sessionStatus": session.status.to_value() });
     let booking = note(txn, cause, booking, Kind::SessionStarted, (before, after)).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
-async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Result<Held> {
+async fn end(
+    txn: &Txn,
+    cause: &Cause,
+    session: Model,
+    booking: &Booking,
+) -> Result<SessionWithBooking> {
     require_begun(&session, booking, cause.now)?;
     if !matches!(session.status, Status::Upcoming | Status::InProgress) {
         return Err(refused(&session, "completed"));
@@ -199,10 +213,10 @@ async fn end(txn: &Txn, cause: &Cause, session: Model, booking: &Booking) -> Res
     let mut over = session.clone();
     over.status = outcome(Some(&session));
     over.ended_at = Some(cause.now);
-    // Before the booking, which would otherwise give its session the booked end.
+    // Before the booking, whose transition would set the booked end as the session's end.
     let session = store(txn, session, over, cause.now).await?;
     let booking = apply(txn, cause, booking, Event::Ended, None, |_| ()).await?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
 fn require_begun(session: &Model, booking: &Booking, now: DateTime<Utc>) -> Result<()> {
@@ -220,7 +234,7 @@ fn refused(session: &Model, done: &str) -> Error {
     Conflict::InvalidState(format!("a session that is {name} cannot be {done}")).into()
 }
 
-/// What history keeps of it.
+/// The attendance, as recorded in the history.
 fn who_came(session: &Model) -> Json {
     json!({
         "sessionStatus": session.status.to_value(),

@@ -1,5 +1,5 @@
-//! Keeping the session in step with its booking: it exists from the first confirmation on, and
-//! never snapshots without its booking.
+//! Derives a session from its booking: it is created with the first confirmation and ends with its
+//! booking.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -10,10 +10,10 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use crate::db::Txn;
 use crate::domain::{Cause, Result};
 
-/// How long before its booked start a session may be begun.
+/// How long before its booked start a session may be started.
 pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
 
-/// What a session follows from.
+/// The fields of a booking that its session depends on.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::domain) struct BookingSnapshot {
     status: Status,
@@ -31,8 +31,7 @@ impl BookingSnapshot {
     }
 }
 
-/// Takes the session of a booking through everything that its booking has passed through. A new
-/// booking has none yet.
+/// Applies every step of a booking's transition to its session. A new booking has none yet.
 pub(in crate::domain) async fn follow_booking(
     txn: &Txn,
     cause: &Cause,
@@ -66,19 +65,19 @@ pub(in crate::domain) async fn follow_booking(
     Ok(())
 }
 
-/// The session after its booking has come to snapshot so.
+/// The state of the session after a step of its booking.
 fn next(
     session: Option<Model>,
     booking_id: Uuid,
     booking: BookingSnapshot,
     now: DateTime<Utc>,
 ) -> Option<Model> {
-    let wanted = match (
+    let target = match (
         booking.status,
         session.as_ref().map(|session| session.status),
     ) {
         (Status::Confirmed, None | Some(At::Canceled)) => At::Upcoming,
-        // Begun a little early, and then moved away.
+        // Started a little early, and then moved to a later time.
         (Status::Confirmed, Some(At::InProgress)) if booking.starts_at > now + EARLIEST_START => {
             At::Upcoming
         }
@@ -95,7 +94,7 @@ fn next(
     let mut session = session.unwrap_or_else(|| Model {
         id: entity::new_id(),
         booking_id,
-        status: wanted,
+        status: target,
         coach_attendance: Attendance::Unknown,
         client_attendance: Attendance::Unknown,
         started_at: None,
@@ -105,19 +104,19 @@ fn next(
         created_at: now,
         updated_at: now,
     });
-    session.status = wanted;
-    if wanted == At::Upcoming {
+    session.status = target;
+    if target == At::Upcoming {
         session.coach_attendance = Attendance::Unknown;
         session.client_attendance = Attendance::Unknown;
         (session.started_at, session.ended_at) = (None, None);
     }
-    if is_over(wanted) && session.ended_at.is_none() {
+    if is_over(target) && session.ended_at.is_none() {
         session.ended_at = Some(booking.ends_at);
     }
     Some(session)
 }
 
-/// How a session that is over went, by what is known of who came.
+/// The outcome of a session that is over, by the attendance recorded so far.
 pub(crate) fn outcome(session: Option<&Model>) -> At {
     match session {
         Some(session)

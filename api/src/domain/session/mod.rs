@@ -1,4 +1,4 @@
-//! The meetings that confirmed bookings lead to.
+//! Sessions: the meetings of confirmed bookings.
 
 mod attend;
 pub(in crate::domain) mod follow;
@@ -7,7 +7,7 @@ mod read;
 
 pub use attend::{MarkAttendance, complete, mark_attendance, start};
 pub use rate::{Rate, rate};
-pub use read::{Held, SessionFilter, find_by_bookings, find_many, get, list};
+pub use read::{SessionFilter, SessionWithBooking, find_by_bookings, find_many, get, list};
 
 use entity::booking::Model as Booking;
 use entity::session::{Entity, Model};
@@ -19,14 +19,13 @@ use super::{Conflict, Error, Person, Result};
 use crate::db::Txn;
 use crate::outbox;
 
-/// `NotFound`, for a session that the caller may not know of.
+/// `NotFound`, also for a session that the caller may not see.
 fn no_session() -> Error {
     Error::NotFound("session")
 }
 
-/// A session in which the person takes part, or staff's, with its booking. Nobody else changes
-/// either before the transaction ends: all changes of bookings and sessions wait for each other
-/// where history is written.
+/// Locks a session that the person takes part in (or any, for staff) and its booking. All changes
+/// of bookings and sessions are serialized by the lock of the event stream.
 async fn lock(
     txn: &Txn,
     person: &Person,

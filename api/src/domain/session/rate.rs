@@ -1,4 +1,4 @@
-//! What the client thinks of a session.
+//! Rating of a session by its client.
 
 use entity::Uuid;
 use entity::booking_event::{ActorKind, Kind};
@@ -8,7 +8,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::json;
 
 use super::lock;
-use super::read::Held;
+use super::read::SessionWithBooking;
 use crate::app::App;
 use crate::domain::booking::transition::note;
 use crate::domain::text::Problems;
@@ -20,17 +20,17 @@ pub struct Rate {
     pub session_id: Uuid,
     /// 1 to 5.
     pub rating: i32,
-    /// The version that the caller has seen; a newer one is refused.
+    /// The version that the caller has read; a newer one is refused.
     pub version: Option<i64>,
 }
 
-/// Rates a completed session; a second rating takes the place of the first.
+/// Rates a completed session; a second rating replaces the first.
 ///
 /// # Errors
-/// `NotFound` for anyone but those who take part and staff, `Forbidden` for anyone but the client,
+/// `NotFound` for anyone but its participants and staff, `Forbidden` for anyone but the client,
 /// `InvalidState` unless it is COMPLETED, `Invalid` for a rating out of range, `Stale` when it was
 /// changed since the caller read it.
-pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
+pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<SessionWithBooking> {
     let person = caller.require_person()?.clone();
     let mut problems = Problems::default();
     problems.range("rating", input.rating, 1, 5);
@@ -58,7 +58,7 @@ pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<Held> {
                 let cause = Cause::person(ActorKind::Client, &person, &correlation_id, now);
                 let facts = (before, json!({ "rating": input.rating }));
                 let booking = note(txn, &cause, &booking, Kind::SessionRated, facts).await?;
-                Ok(Held { session, booking })
+                Ok(SessionWithBooking { session, booking })
             })
         })
         .await

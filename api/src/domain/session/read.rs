@@ -1,4 +1,4 @@
-//! Finding sessions, for those who may see them.
+//! Reads sessions, for those who may see them.
 
 use std::collections::HashMap;
 
@@ -27,22 +27,23 @@ pub struct SessionFilter {
 
 /// A session with its booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct SessionWithBooking {
     pub session: Model,
     pub booking: Booking,
 }
 
-/// The sessions in which the caller takes part, by booked start; staff list everyone's.
+/// The sessions in which the caller takes part, by booked start; with [`Scope::Everyone`], all, for
+/// staff.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden`, `Invalid` for a cursor that is none.
+/// `Unauthenticated`, `Forbidden`, `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
     scope: Scope,
     filter: &SessionFilter,
     page: &PageInput,
-) -> Result<Page<Held>> {
+) -> Result<Page<SessionWithBooking>> {
     use booking::Column as B;
 
     let person = caller.require_person()?;
@@ -53,7 +54,7 @@ pub async fn list(
     let sessions = Query::select()
         .expr(Expr::val(1))
         .from(Entity)
-        // Asked for each booking in turn: SQLite would read all sessions before the first row of a
+        // As a correlated subquery: otherwise SQLite reads all sessions before the first row of a
         // list.
         .cond_where(
             Condition::all()
@@ -84,15 +85,15 @@ pub async fn list(
         let session = session.ok_or_else(|| {
             Error::internal("a list of sessions", "one is gone, and none ever goes")
         })?;
-        Ok(Held { session, booking })
+        Ok(SessionWithBooking { session, booking })
     })
 }
 
 /// A session in which the caller takes part; staff see all.
 ///
 /// # Errors
-/// `NotFound` when there is none, or it is somebody else's.
-pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
+/// `NotFound` when it does not exist or the caller may not see it.
+pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<SessionWithBooking> {
     let person = caller.require_person()?;
     let session = Entity::find_by_id(id)
         .one(app.db.read())
@@ -103,14 +104,15 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
         .await?;
     let booking = booking.ok_or_else(no_session)?;
     side(person, &booking).map_err(|_| no_session())?;
-    Ok(Held { session, booking })
+    Ok(SessionWithBooking { session, booking })
 }
 
-/// What the caller may see of these sessions.
-///
-/// # Errors
-/// When the database fails.
-pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Held>> {
+/// Filters the sessions that the caller may see.
+pub async fn find_many(
+    app: &App,
+    caller: &Caller,
+    ids: &[Uuid],
+) -> Result<Vec<SessionWithBooking>> {
     let sessions = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
         .all(app.db.read())
@@ -124,7 +126,7 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
     Ok(sessions
         .into_iter()
         .filter_map(|session| {
-            Some(Held {
+            Some(SessionWithBooking {
                 booking: bookings.remove(&session.booking_id)?,
                 session,
             })
@@ -132,10 +134,7 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
         .collect())
 }
 
-/// The sessions of these bookings, by booking: for whoever may see the bookings.
-///
-/// # Errors
-/// When the database fails.
+/// The sessions of these bookings, by booking. The caller may already see the bookings.
 pub async fn find_by_bookings(app: &App, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::BookingId.is_in(booking_ids.iter().copied()))

@@ -1,4 +1,4 @@
-//! Who is free then: slots of many coaches in one answer.
+//! Search for free coaches: slots of many coaches in one answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use entity::event_type::{self, Kind};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{PATIENCE, check_range, still_free};
+use super::{ANSWER_TIMEOUT, check_range, still_free};
 use crate::app::App;
 use crate::domain::coach::{check_max_price, check_specialties, has_specialty};
 use crate::domain::money::Price;
@@ -19,26 +19,26 @@ use crate::domain::scheduling::{self, Availability, Except, Question, Reading, S
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Result, connection};
 
-/// Longest stretch that is searched at once.
-const LONGEST: TimeDelta = TimeDelta::days(7);
-/// Most offers (a coach's event type) that are looked at for one answer.
-const MOST_OFFERS: u64 = 1_000;
-/// Most of them whose calendar is elsewhere: each may cost a call.
-const MOST_ELSEWHERE: usize = 60;
+/// Maximum length of the searched interval.
+const MAX_RANGE: TimeDelta = TimeDelta::days(7);
+/// Maximum number of offers (a coach's event type) that one search examines.
+const MAX_OFFERS: u64 = 1_000;
+/// Maximum number of offers at remote schedulers: each may cost a call.
+const MAX_REMOTE_OFFERS: usize = 60;
 
-/// Which coaches and when. All given conditions must hold.
+/// Which coaches and when. All conditions that are set must hold.
 #[derive(Clone, Debug)]
 pub struct FreeFilter {
-    /// Slots start in the stretch; at most 7 days.
+    /// Slots start in this interval; at most 7 days.
     pub range: Interval,
-    /// Coaches with any of these; none in particular when empty.
+    /// Coaches with any of these; an empty list does not filter.
     pub specialties: Option<Vec<String>>,
-    /// The event type costs no more than this, in this currency or nothing at all.
+    /// The event type costs at most this, in this currency, or is free.
     pub max_price: Option<Price>,
     pub kind: Option<Kind>,
-    /// Most coaches in the answer, 1 to 50.
+    /// Maximum number of coaches in the answer, 1 to 50.
     pub limit: i32,
-    /// Most slots for each, 1 to 20.
+    /// Maximum number of slots per coach, 1 to 20.
     pub slots_per_coach: i32,
 }
 
@@ -46,31 +46,31 @@ pub struct FreeFilter {
 #[derive(Clone, Debug)]
 pub struct FreeCoach {
     pub coach: coach::Model,
-    /// The coach's cheapest type that has a free slot, of its default length.
+    /// The coach's cheapest type with a free slot, at its default length.
     pub event_type: event_type::Model,
     /// Earliest first, at least one.
     pub slots: Vec<Slot>,
 }
 
-/// An answer about the free time of many coaches.
+/// Free coaches and whether the search was complete.
 #[derive(Clone, Debug)]
 pub struct FreeCoaches {
-    /// Whoever is free first comes first.
+    /// By their first free slot.
     pub coaches: Vec<FreeCoach>,
-    /// Whether every offer that fits was looked at. More than 1,000 are not: narrow the filter. Nor
-    /// is a calendar that does not answer.
+    /// Whether every matching offer was examined: false beyond 1,000 offers, and when a remote
+    /// scheduler does not answer.
     pub complete: bool,
     /// When the answer was true.
     pub verified_at: DateTime<Utc>,
     pub source: Source,
 }
 
-/// Who of the listed coaches is free in a stretch of time, for one public event type each. Visitors
-/// may ask. Coaches whose calendar cannot be read are left out: nothing is known of their time. A
-/// fixed number of statements, however many coaches there are.
+/// Finds listed coaches who are free in an interval, for one public event type each. Visitors may
+/// search. Coaches whose remote scheduler cannot be read are left out: their free time is unknown.
+/// A fixed number of statements, independent of the number of coaches.
 ///
 /// # Errors
-/// `Invalid` for a filter that makes no sense.
+/// `Invalid` for an invalid filter.
 pub async fn free_coaches(
     app: &Arc<App>,
     caller: &Caller,
@@ -79,8 +79,8 @@ pub async fn free_coaches(
     let now = app.clock.now();
     let (most_coaches, most_slots) = filter.check()?;
     let mut offers = offers(app, filter).await?;
-    let mut complete = offers.len() as u64 <= MOST_OFFERS;
-    offers.truncate(MOST_OFFERS as usize);
+    let mut complete = offers.len() as u64 <= MAX_OFFERS;
+    offers.truncate(MAX_OFFERS as usize);
     // Nobody can book themselves.
     offers.retain(|(coach, _)| {
         caller
@@ -101,19 +101,19 @@ pub async fn free_coaches(
         scheduling::load_many(app.db.read(), &pairs, filter.range, except, now).await?
     };
 
-    let elsewhere = elsewhere(app, &pairs, filter.range).await?;
+    let remote_readings = remote_readings(app, &pairs, filter.range).await?;
     let mut source = Source::Native;
     let mut verified_at = now;
     let mut found: Vec<FreeCoach> = Vec::new();
     for (index, ((coach, event_type), availability)) in pairs.into_iter().zip(open).enumerate() {
-        // Offers come by coach and price: of the types of one coach the first with a slot is taken.
+        // Offers are sorted by coach and price: the first type of a coach with a slot is taken.
         if found.last().is_some_and(|last| last.coach.id == coach.id) {
             continue;
         }
         let slots = if coach.scheduler == Scheduler::Native {
             first_slots(event_type, &availability, filter.range, most_slots, now)?
         } else {
-            let Some(reading) = elsewhere.get(&index) else {
+            let Some(reading) = remote_readings.get(&index) else {
                 complete = false;
                 continue;
             };
@@ -151,9 +151,9 @@ pub async fn free_coaches(
     })
 }
 
-/// What is known of the free time of those whose calendar is elsewhere, by their place among the
-/// offers: of each coach only the cheapest offer is asked for, all at the same time.
-async fn elsewhere(
+/// Remote availability, by position among the offers: only the cheapest offer of each coach, read
+/// concurrently.
+async fn remote_readings(
     app: &Arc<App>,
     offers: &[(&coach::Model, &event_type::Model)],
     range: Interval,
@@ -165,7 +165,7 @@ async fn elsewhere(
         .filter(|(_, (coach, _))| coach.scheduler.is_remote());
     let first = first
         .filter(|(_, (coach, _))| asked.insert(coach.id))
-        .take(MOST_ELSEWHERE);
+        .take(MAX_REMOTE_OFFERS);
     let readings = first.map(|(index, (coach, event_type))| async move {
         let question = Question {
             scheduler: coach.scheduler,
@@ -175,7 +175,7 @@ async fn elsewhere(
             moving: None,
             range,
         };
-        let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+        let reading = scheduling::read(app, &question, ANSWER_TIMEOUT, false).await?;
         Ok((index, reading))
     });
     let readings: Result<Vec<_>> = futures_util::future::join_all(readings)
@@ -202,7 +202,7 @@ fn first_slots(
         .collect())
 }
 
-/// Offers that fit, by coach and price, one more than are looked at.
+/// Matching offers, by coach and price, one more than is examined.
 async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, event_type::Model)>> {
     use coach::Column as C;
     use event_type::Column as E;
@@ -240,7 +240,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
         .order_by_asc(E::CoachId)
         .order_by_asc(E::PriceMinor)
         .order_by_asc(E::Id)
-        .limit(MOST_OFFERS + 1)
+        .limit(MAX_OFFERS + 1)
         .all(app.db.read())
         .await?;
 
@@ -270,10 +270,10 @@ fn is_connected() -> Expr {
 }
 
 impl FreeFilter {
-    /// The most coaches and the most slots for each.
+    /// Validates the filter; returns the maximum numbers of coaches and slots.
     fn check(&self) -> Result<(usize, usize)> {
         let mut problems = Problems::default();
-        check_range(&mut problems, "filter.range", self.range, LONGEST);
+        check_range(&mut problems, "filter.range", self.range, MAX_RANGE);
         check_specialties(
             &mut problems,
             "filter.specialties",
@@ -296,7 +296,7 @@ mod tests {
     use crate::domain::Error;
 
     #[test]
-    fn everything_wrong_with_a_filter_is_told_at_once() {
+    fn all_violations_of_a_filter_are_reported() {
         let from: DateTime<Utc> = "2026-12-01T00:00:00Z".parse().expect("a literal instant");
         let filter = FreeFilter {
             range: Interval {

@@ -1,4 +1,4 @@
-//! Free time.
+//! Free slots of an event type.
 
 mod free;
 
@@ -21,27 +21,27 @@ use super::text::Problems;
 use super::{Caller, Conflict, Error, Result, booking};
 use crate::app::App;
 
-/// How long an answer may take. What is not known by then is not waited for, and the answer says
-/// so.
-const PATIENCE: Duration = Duration::from_millis(400);
-/// Longest stretch that is searched at once.
-const LONGEST: TimeDelta = TimeDelta::days(62);
+/// Time budget of an answer: a remote scheduler that has not answered by then is left out, and the
+/// answer says so.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(400);
+/// Maximum length of the searched interval.
+const MAX_RANGE: TimeDelta = TimeDelta::days(62);
 
-/// Which slots.
+/// A slot search.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     pub event_type_id: Uuid,
-    /// One of the type's hosts; its owner when left out.
+    /// One of the type's hosts; its owner when `None`.
     pub coach_id: Option<Uuid>,
-    /// Slots start in the stretch; at most 62 days.
+    /// Slots start in this interval; at most 62 days.
     pub range: Interval,
-    /// One of the type's lengths; its default when left out.
+    /// One of the type's lengths; its default when `None`.
     pub length_minutes: Option<i32>,
-    /// A booking that is to be moved: its own time counts as free, and its length is kept.
+    /// A booking to move: its own time counts as free, and its length is kept.
     pub moving: Option<Uuid>,
 }
 
-/// An answer about free time.
+/// Free slots with their freshness.
 #[derive(Clone, Debug)]
 pub struct Slots {
     pub coach: coach::Model,
@@ -54,14 +54,14 @@ pub struct Slots {
     pub freshness: Freshness,
 }
 
-/// The free slots of an event type. Visitors may ask. The caller's own hold on the coach's time
+/// Finds the free slots of an event type. Visitors may search. Time under the caller's own hold
 /// counts as free.
 ///
 /// # Errors
-/// `NotFound` for what cannot be booked and for somebody else's booking; `Invalid` for a stretch or
-/// a length that makes no sense; `InvalidState` for a coach who takes no bookings or whose calendar
-/// cannot be read, `Unavailable` when it does not answer and nothing is known of it: never an empty
-/// list instead of an error.
+/// `NotFound` for what cannot be booked and for another person's booking; `Invalid` for an invalid
+/// interval or length; `InvalidState` for a coach who takes no bookings or whose scheduler cannot
+/// be read; `Unavailable` when a remote scheduler does not answer and nothing is cached: never an
+/// empty list instead of an error.
 pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slots> {
     let now = app.clock.now();
     let db = app.db.read();
@@ -73,11 +73,11 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         Some(id) => Some(moving(app, caller, id, &event_type).await?),
         None => None,
     };
-    let wanted = moving
+    let found = moving
         .as_ref()
         .map(|booking| booking.coach_id)
         .or(query.coach_id);
-    let (coach, is_suspended) = match wanted {
+    let (coach, is_suspended) = match found {
         Some(id) if id != owner.id => {
             let host = host(db, &event_type, id).await?;
             let is_suspended = is_suspended(db, &host).await?;
@@ -134,7 +134,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         moving: uid,
         range: query.range,
     };
-    let reading = scheduling::read(app, &question, PATIENCE, false).await?;
+    let reading = scheduling::read(app, &question, ANSWER_TIMEOUT, false).await?;
     let Question {
         coach, event_type, ..
     } = question;
@@ -187,7 +187,7 @@ fn still_free(
 
 fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bool) -> Result<()> {
     let mut problems = Problems::default();
-    check_range(&mut problems, "range", query.range, LONGEST);
+    check_range(&mut problems, "range", query.range, MAX_RANGE);
     if !is_move && !event_type.lengths.0.contains(&length) {
         let lengths: Vec<_> = event_type
             .lengths
@@ -203,7 +203,7 @@ fn check(query: &Query, length: i32, event_type: &event_type::Model, is_move: bo
     problems.finish()
 }
 
-/// Notes what is wrong with a stretch of time.
+/// Validates an interval.
 fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: TimeDelta) {
     let until = format!("{path}.until");
     problems.require(
@@ -222,14 +222,14 @@ fn check_range(problems: &mut Problems, path: &str, range: Interval, longest: Ti
     );
 }
 
-/// The booking to be moved, when it is the caller's and of this type.
+/// The booking to move, if it is the caller's and of this type.
 async fn moving(
     app: &App,
     caller: &Caller,
     id: Uuid,
     event_type: &event_type::Model,
 ) -> Result<entity::booking::Model> {
-    // A visitor has no bookings; asking for one is asking for somebody else's.
+    // A visitor has no bookings: any booking is another person's.
     let booking = match booking::get(app, caller, id).await {
         Err(Error::Unauthenticated) => return Err(Error::NotFound("booking")),
         found => found?,
@@ -258,7 +258,7 @@ async fn offer(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Offer>> {
 
 type Offer = (event_type::Model, coach::Model, Option<user::Model>);
 
-/// One of the other hosts.
+/// A host other than the owner.
 async fn host(
     db: &impl ConnectionTrait,
     event_type: &event_type::Model,
@@ -277,7 +277,7 @@ async fn host(
 mod tests {
     use super::*;
 
-    fn wrong_with(from: &str, until: &str) -> Vec<String> {
+    fn violations_of(from: &str, until: &str) -> Vec<String> {
         let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("a literal instant");
         let mut problems = Problems::default();
         check_range(
@@ -287,25 +287,25 @@ mod tests {
                 from: instant(from),
                 until: instant(until),
             },
-            LONGEST,
+            MAX_RANGE,
         );
         problems.paths()
     }
 
     #[test]
-    fn a_stretch_has_a_length_up_to_62_days() {
-        assert!(wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
-        assert!(wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
+    fn a_range_must_be_non_empty_and_at_most_62_days() {
+        assert!(violations_of("2026-12-01T00:00:00Z", "2026-12-01T00:00:00.001Z").is_empty());
+        assert!(violations_of("2026-12-01T00:00:00Z", "2027-02-01T00:00:00Z").is_empty());
         assert_eq!(
-            wrong_with("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"),
+            violations_of("2026-12-01T00:00:00Z", "2027-02-01T00:00:00.001Z"),
             ["range.until"]
         );
         assert_eq!(
-            wrong_with("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            violations_of("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
             ["range.until"]
         );
         assert_eq!(
-            wrong_with("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"),
+            violations_of("2026-12-02T00:00:00Z", "2026-12-01T00:00:00Z"),
             ["range.until"]
         );
     }

@@ -1,4 +1,4 @@
-//! What clients say about absences.
+//! Input objects of absences.
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::absence::Reason;

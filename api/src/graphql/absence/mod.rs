@@ -1,4 +1,4 @@
-//! Days on which coaches are away: what clients see of them, and what they can do with them.
+//! Absences: object, inputs and mutations.
 
 pub mod input;
 pub mod mutation;

@@ -1,4 +1,4 @@
-//! Going away, and being there after all.
+//! Mutations of absences.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 
@@ -35,7 +35,7 @@ pub struct UpdateAbsencePayload {
 
 payload!(DeleteAbsencePayload, "Result of deleteAbsence.", deleted_absence_id: ID, "Id of the absence that is gone.");
 
-/// Going away.
+/// Mutations of absences.
 #[derive(Default)]
 pub struct AbsenceMutation;
 
@@ -49,7 +49,7 @@ impl AbsenceMutation {
         #[graphql(desc = "When and why.")] input: AddAbsenceInput,
     ) -> Result<AddAbsencePayload> {
         let done = async { absence::add(app(ctx), caller(ctx), input.read()?).await }.await;
-        Ok(match kept(ctx, done).await? {
+        Ok(match with_bookings(ctx, done).await? {
             Ok((absence, affected)) => AddAbsencePayload {
                 absence: Some(absence),
                 affected_bookings: Some(affected),
@@ -69,7 +69,7 @@ impl AbsenceMutation {
         #[graphql(desc = "The changes.")] input: UpdateAbsenceInput,
     ) -> Result<UpdateAbsencePayload> {
         let done = async { absence::update(app(ctx), caller(ctx), input.read()?).await }.await;
-        Ok(match kept(ctx, done).await? {
+        Ok(match with_bookings(ctx, done).await? {
             Ok((absence, affected)) => UpdateAbsencePayload {
                 absence: Some(absence),
                 affected_bookings: Some(affected),
@@ -97,21 +97,21 @@ impl AbsenceMutation {
     }
 }
 
-/// The absence and what is booked in it, with what was asked for along with the bookings.
-async fn kept(
+/// Builds the absence object with the affected bookings; preloads what the selection needs of them.
+async fn with_bookings(
     ctx: &Context<'_>,
-    done: domain::Result<absence::Kept>,
+    done: domain::Result<absence::ChangedAbsence>,
 ) -> Result<std::result::Result<(Absence, Vec<Booking>), Vec<UserError>>> {
-    let kept = match outcome(done)? {
-        Ok(kept) => kept,
+    let changed = match outcome(done)? {
+        Ok(changed) => changed,
         Err(user_errors) => return Ok(Err(user_errors)),
     };
-    let mut affected: Vec<_> = kept.affected.into_iter().map(Booking::new).collect();
+    let mut affected: Vec<_> = changed.affected.into_iter().map(Booking::new).collect();
     preload(
         ctx,
         ctx.look_ahead().field("affectedBookings"),
         affected.iter_mut(),
     )
     .await?;
-    Ok(Ok((Absence::new(kept.absence), affected)))
+    Ok(Ok((Absence::new(changed.absence), affected)))
 }

@@ -1,4 +1,4 @@
-//! What clients see of an absence.
+//! The absence object.
 
 use async_graphql::{ID, Object};
 use entity::absence::{Model, Reason};

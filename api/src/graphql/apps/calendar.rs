@@ -1,4 +1,4 @@
-//! What clients see of connected calendars.
+//! Objects of connected calendars.
 
 use async_graphql::{ID, SimpleObject};
 
@@ -29,7 +29,7 @@ pub struct CoachCalendars {
 }
 
 impl CoachCalendars {
-    pub(crate) fn new(look: Inspection<apps::Calendars>) -> Self {
+    pub(crate) fn new(inspection: Inspection<apps::Calendars>) -> Self {
         let none = |status, action, message: &str| Self {
             status,
             action,
@@ -38,7 +38,7 @@ impl CoachCalendars {
             destination: None,
             read_at: None,
         };
-        match look {
+        match inspection {
             Inspection::NeedsAction { action, message } => {
                 none(AccountReading::NeedsAction, Some(action), &message)
             }

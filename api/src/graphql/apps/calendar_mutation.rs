@@ -1,4 +1,4 @@
-//! Connecting calendars, and choosing what they are for.
+//! Mutations that connect calendars and choose their role.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -90,7 +90,7 @@ payload!(DisconnectCalendarPayload, "Result of disconnectCalendar.", disconnecte
 payload!(SetConflictCalendarsPayload, "Result of setConflictCalendars.", calendars: CoachCalendars, "What is connected now.");
 payload!(SetDestinationCalendarPayload, "Result of setDestinationCalendar.", calendars: CoachCalendars, "What is connected now.");
 
-/// Connecting calendars.
+/// Mutations of connected calendars.
 #[derive(Default)]
 pub struct CalendarMutation;
 
@@ -104,12 +104,12 @@ impl CalendarMutation {
     ) -> Result<ConnectCalendarPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            let wanted = ConnectCalendar {
+            let request = ConnectCalendar {
                 coach_id,
                 provider: input.provider,
                 redirect_to: input.redirect_to.0,
             };
-            apps::connect_calendar(app(ctx), caller(ctx), wanted).await
+            apps::connect_calendar(app(ctx), caller(ctx), request).await
         };
         ConnectCalendarPayload::new(done.await, Url)
     }
@@ -122,14 +122,14 @@ impl CalendarMutation {
     ) -> Result<ConnectAppleCalendarPayload> {
         let done = async {
             let (username, app_password) = (input.username.into(), input.app_password.into());
-            let wanted = Apple {
+            let request = Apple {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 username,
                 app_password,
             };
-            look(
+            read_back(
                 ctx,
-                apps::connect_apple_calendar(app(ctx), caller(ctx), wanted).await?,
+                apps::connect_apple_calendar(app(ctx), caller(ctx), request).await?,
             )
             .await
         };
@@ -144,13 +144,13 @@ impl CalendarMutation {
     ) -> Result<SetCalendarFeedsPayload> {
         let done = async {
             let urls = input.urls.into_iter().map(Into::into).collect();
-            let wanted = Feeds {
+            let request = Feeds {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 urls,
             };
-            look(
+            read_back(
                 ctx,
-                apps::set_calendar_feeds(app(ctx), caller(ctx), wanted).await?,
+                apps::set_calendar_feeds(app(ctx), caller(ctx), request).await?,
             )
             .await
         };
@@ -204,7 +204,7 @@ impl CalendarMutation {
                 conflicts,
                 destination: None,
             };
-            look(
+            read_back(
                 ctx,
                 apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
             )
@@ -226,7 +226,7 @@ impl CalendarMutation {
                 conflicts: None,
                 destination,
             };
-            look(
+            read_back(
                 ctx,
                 apps::choose_calendars(app(ctx), caller(ctx), choice).await?,
             )
@@ -236,8 +236,9 @@ impl CalendarMutation {
     }
 }
 
-/// What is connected after a change. That it cannot be read is no failure of the change.
-async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
+/// Reads the calendars after a change. A failed read does not fail the mutation: the change is
+/// made.
+async fn read_back(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachCalendars> {
     Ok(CoachCalendars::new(
         apps::inspect_calendars(app(ctx), caller(ctx), coach_id).await?,
     ))

@@ -1,5 +1,5 @@
-//! What coaches have connected at their scheduler: calendars and apps for video. Read live, never
-//! kept.
+//! Calendars and video apps that coaches have connected at their scheduler. Read live from the
+//! provider, never stored.
 
 pub mod calendar;
 pub mod calendar_mutation;
@@ -27,7 +27,7 @@ pub enum AccountReading {
     Unavailable,
 }
 
-/// The key in an id that may be left out.
+/// Decodes an optional coach id.
 fn coach_id(id: Option<&ID>) -> domain::Result<Option<entity::Uuid>, Error> {
     Kind::Coach.find_key("coachId", id)
 }

@@ -1,4 +1,4 @@
-//! What clients see of apps for video.
+//! Objects of video apps.
 
 use async_graphql::SimpleObject;
 
@@ -37,7 +37,7 @@ pub struct ConnectedVideoApp {
 }
 
 impl CoachVideoApps {
-    pub(crate) fn new(look: Inspection<apps::Video>) -> Self {
+    pub(crate) fn new(inspection: Inspection<apps::Video>) -> Self {
         let none = |status, action, message: &str| Self {
             status,
             action,
@@ -46,7 +46,7 @@ impl CoachVideoApps {
             default_app: None,
             read_at: None,
         };
-        match look {
+        match inspection {
             Inspection::NeedsAction { action, message } => {
                 none(AccountReading::NeedsAction, Some(action), &message)
             }

@@ -1,4 +1,4 @@
-//! Connecting apps for video, and choosing among them.
+//! Mutations that connect video apps and choose the default one.
 
 use async_graphql::{Context, ID, InputObject, Object};
 
@@ -55,7 +55,7 @@ payload!(ConnectGoogleMeetPayload, "Result of connectGoogleMeet.", video_apps: C
 payload!(SetDefaultVideoAppPayload, "Result of setDefaultVideoApp.", video_apps: CoachVideoApps, "What is connected now.");
 payload!(DisconnectVideoAppPayload, "Result of disconnectVideoApp.", video_apps: CoachVideoApps, "What is connected now.");
 
-/// Connecting apps for video.
+/// Mutations of video apps.
 #[derive(Default)]
 pub struct VideoMutation;
 
@@ -68,13 +68,13 @@ impl VideoMutation {
         #[graphql(desc = "Which app, and where to return to.")] input: ConnectVideoAppInput,
     ) -> Result<ConnectVideoAppPayload> {
         let done = async {
-            let wanted = ConnectVideo {
+            let request = ConnectVideo {
                 coach_id: coach_id(input.coach_id.as_ref())?,
                 app: input.app,
                 redirect_to: input.redirect_to.0,
                 redirect_on_error: input.redirect_on_error.map(|url| url.0),
             };
-            apps::connect_video_app(app(ctx), caller(ctx), wanted).await
+            apps::connect_video_app(app(ctx), caller(ctx), request).await
         };
         ConnectVideoAppPayload::new(done.await, Url)
     }
@@ -87,7 +87,7 @@ impl VideoMutation {
     ) -> Result<ConnectGoogleMeetPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::connect_google_meet(app(ctx), caller(ctx), coach_id).await?,
             )
@@ -104,7 +104,7 @@ impl VideoMutation {
     ) -> Result<SetDefaultVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::set_default_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
             )
@@ -121,7 +121,7 @@ impl VideoMutation {
     ) -> Result<DisconnectVideoAppPayload> {
         let done = async {
             let coach_id = coach_id(input.coach_id.as_ref())?;
-            look(
+            read_back(
                 ctx,
                 apps::disconnect_video_app(app(ctx), caller(ctx), coach_id, input.app).await?,
             )
@@ -131,8 +131,9 @@ impl VideoMutation {
     }
 }
 
-/// What is connected after a change. That it cannot be read is no failure of the change.
-async fn look(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
+/// Reads the video apps after a change. A failed read does not fail the mutation: the change is
+/// made.
+async fn read_back(ctx: &Context<'_>, coach_id: entity::Uuid) -> domain::Result<CoachVideoApps> {
     Ok(CoachVideoApps::new(
         apps::inspect_video(app(ctx), caller(ctx), coach_id).await?,
     ))

@@ -1,4 +1,4 @@
-//! History.
+//! The event object: one entry of a booking's history.
 
 use async_graphql::{Context, Object};
 use entity::booking::Status;

@@ -1,4 +1,4 @@
-//! What clients say about bookings.
+//! Input objects of bookings.
 
 use async_graphql::{ID, InputObject};
 use entity::booking::Status;

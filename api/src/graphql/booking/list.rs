@@ -1,4 +1,4 @@
-//! Pages of bookings, with what is asked for along with them fetched for all of them at once.
+//! Pages of bookings, with related rows preloaded for the whole page.
 
 use async_graphql::{Context, Lookahead};
 
@@ -15,7 +15,7 @@ use crate::graphql::fast_json::{BOOKING, Listed, nodes};
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
 use crate::graphql::session::{self, Session};
 
-/// One page of bookings, with what was asked for along with them.
+/// Reads one page of bookings and preloads the related rows that the selection needs.
 pub(super) async fn page_of(
     ctx: &Context<'_>,
     scope: Scope,
@@ -36,26 +36,29 @@ pub(super) async fn page_of(
     }
     let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;
     let mut bookings = Connection::new(rows, Booking::new);
-    let asked = ctx.look_ahead();
-    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+    let selection = ctx.look_ahead();
+    for nodes in [
+        selection.field("nodes"),
+        selection.field("edges").field("node"),
+    ] {
         preload(ctx, nodes, bookings.nodes_mut()).await?;
     }
     Ok(bookings)
 }
 
-/// Fetches what the selection asks for along with the bookings: one statement for each kind of
-/// thing, however many bookings.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of bookings.
 pub(crate) async fn preload<'b>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     bookings: impl IntoIterator<Item = &'b mut Booking>,
 ) -> Result<()> {
     let mut bookings: Vec<_> = bookings.into_iter().collect();
-    if bookings.is_empty() || !asked.exists() {
+    if bookings.is_empty() || !selection.exists() {
         return Ok(());
     }
     let loaders = ctx.data_unchecked::<Loaders>();
-    if asked.field("coach").exists() {
+    if selection.field("coach").exists() {
         let ids = bookings
             .iter()
             .map(|booking| CoachById(booking.row.coach_id));
@@ -69,9 +72,9 @@ pub(crate) async fn preload<'b>(
         let coaches = bookings
             .iter_mut()
             .filter_map(|booking| booking.coach.as_mut());
-        coach::preload(ctx, asked.field("coach"), coaches).await?;
+        coach::preload(ctx, selection.field("coach"), coaches).await?;
     }
-    if asked.field("eventType").exists() {
+    if selection.field("eventType").exists() {
         let ids = bookings
             .iter()
             .map(|booking| EventTypeById(booking.row.event_type_id));
@@ -83,8 +86,8 @@ pub(crate) async fn preload<'b>(
                 .map(EventType::new);
         }
     }
-    if asked.field("client").exists() {
-        // Into the loaders' memory, where the field finds them.
+    if selection.field("client").exists() {
+        // Primes the loaders, so that the field resolvers hit their cache.
         loaders
             .load_many(
                 bookings
@@ -93,7 +96,7 @@ pub(crate) async fn preload<'b>(
             )
             .await?;
     }
-    if asked.field("session").exists() {
+    if selection.field("session").exists() {
         let ids = bookings
             .iter()
             .map(|booking| SessionByBooking(booking.row.id));
@@ -105,7 +108,7 @@ pub(crate) async fn preload<'b>(
         let sessions = bookings
             .iter_mut()
             .filter_map(|booking| booking.session.as_mut()?.as_mut());
-        session::preload(ctx, asked.field("session"), sessions).await?;
+        session::preload(ctx, selection.field("session"), sessions).await?;
     }
     Ok(())
 }

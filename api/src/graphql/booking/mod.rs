@@ -1,4 +1,4 @@
-//! Bookings: what clients see of them, and what they can do with them.
+//! Bookings: objects, inputs, queries, mutations and subscriptions.
 
 pub mod event;
 pub mod input;
@@ -22,7 +22,7 @@ use super::id::Kind;
 use crate::domain::booking::{self, Scope, Side};
 use input::BookingFilter;
 
-/// Reading bookings.
+/// Queries of bookings.
 #[derive(Default)]
 pub struct BookingQuery;
 
@@ -46,7 +46,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Booking> {
     Ok(booking)
 }
 
-/// The caller's bookings.
+/// Bookings of the viewer.
 #[derive(Default)]
 pub struct ViewerBookings;
 
@@ -81,7 +81,7 @@ impl ViewerBookings {
     }
 }
 
-/// Everyone's bookings.
+/// Bookings of everyone, for staff.
 #[derive(Default)]
 pub struct AdminBookings;
 

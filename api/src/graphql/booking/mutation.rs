@@ -1,4 +1,4 @@
-//! Changing bookings.
+//! Mutations of bookings.
 
 use async_graphql::{Context, Object};
 
@@ -21,7 +21,7 @@ payload!(ApproveBookingPayload, "Result of approveBooking.", booking: Booking, "
 payload!(RecordPaymentPayload, "Result of recordPayment.", booking: Booking, "The confirmed booking.");
 payload!(RejectBookingPayload, "Result of rejectBooking.", booking: Booking, "The rejected booking.");
 
-/// Changing bookings.
+/// Mutations of bookings.
 #[derive(Default)]
 pub struct BookingMutation;
 

@@ -1,4 +1,4 @@
-//! What clients see of a booking.
+//! The booking object.
 
 use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject};
 use entity::booking::{Approval, Conflict, Model, Status};
@@ -27,7 +27,7 @@ use crate::graphql::user::User;
 #[derive(async_graphql::Description)]
 pub struct Booking {
     pub(crate) row: Model,
-    /// What was asked for with it, fetched for the whole list at once.
+    /// Preloaded for the whole list; `None` when the selection does not need it.
     pub(crate) coach: Option<Coach>,
     pub(crate) event_type: Option<EventType>,
     pub(crate) session: Option<Option<Session>>,

@@ -1,4 +1,4 @@
-//! Watching bookings live.
+//! Subscriptions to bookings.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::graphql::id::Kind;
 use crate::graphql::scalars::{DateTime, EventCursor};
 use crate::outbox::listen::Filter;
 
-/// Most bookings in the snapshot of a list.
-const SNAPSHOT: i32 = 100;
+/// Maximum number of bookings in the snapshot of a list.
+const MAX_SNAPSHOT: i32 = 100;
 
 /// Why a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -50,7 +50,7 @@ pub struct BookingStreamMessage {
     occurred_at: DateTime,
 }
 
-/// Watching bookings live.
+/// Subscriptions to bookings.
 #[derive(Default)]
 pub struct BookingSubscription;
 
@@ -76,29 +76,29 @@ impl BookingSubscription {
             caller(ctx),
             ctx.data_unchecked::<SubscriptionSource>(),
         );
-        let message = match source.event::<Happened>() {
+        let message = match source.event::<StreamEvent>() {
             None => {
                 let watch = Watch::read(app, caller, booking_id, mine, coach_id).await?;
                 let (cursor, snapshot) = watch.start(app, caller, after).await?;
-                source.follow::<Happened>(app.live.follow(watch.filter, cursor));
+                source.follow::<StreamEvent>(app.live.follow(watch.filter, cursor));
                 Ok(snapshot)
             }
-            Some(happened) => {
-                let told = tell(app, caller, happened).await;
-                if told.is_err() {
-                    // A reader without the right to go on must not be told the rest, nor one to
-                    // whom something could not be told.
+            Some(event) => {
+                let message = to_message(app, caller, event).await;
+                if message.is_err() {
+                    // The viewer lost the right to read the stream, or an event could not be read:
+                    // what comes after it must not be sent.
                     source.end();
                 }
-                told
+                message
             }
         };
         Ok(stream::iter(message.transpose()))
     }
 }
 
-/// What the history brings: its next line, or why it cannot be read.
-type Happened = domain::Result<Arc<Line>>;
+/// The next event of the stream, or the error that reading it returned.
+type StreamEvent = domain::Result<Arc<Line>>;
 
 struct Watch {
     filter: Filter,
@@ -157,14 +157,15 @@ impl Watch {
         }
     }
 
-    /// Where to go on from, and the snapshot to begin with, unless an earlier stream is resumed.
+    /// Returns the cursor to start from and, unless the client resumes a stream, the snapshot.
     async fn start(
         &self,
         app: &App,
         caller: &Caller,
         after: Option<EventCursor>,
     ) -> Result<(i64, Option<BookingStreamMessage>)> {
-        // The cursor first: what happens between the two is told twice rather than never.
+        // Reads the cursor before the snapshot: an event between the two is delivered twice, never
+        // lost.
         let end = app.live.end().await?;
         match after {
             Some(after) if after.0 > end => {
@@ -209,7 +210,7 @@ impl Watch {
             ..BookingFilter::default()
         };
         let page = PageInput {
-            first: Some(SNAPSHOT),
+            first: Some(MAX_SNAPSHOT),
             ..PageInput::default()
         };
         let (bookings, _) = booking::list(app, caller, scope, &filter, &page)
@@ -223,14 +224,14 @@ impl Watch {
     }
 }
 
-/// One line of history, with the booking as its viewer sees it now; `None` for what is not theirs
-/// any more.
-async fn tell(
+/// Converts one event for its viewer, with the booking as they see it now; `None` when they may no
+/// longer see it.
+async fn to_message(
     app: &App,
     caller: &Caller,
-    happened: Happened,
+    event: StreamEvent,
 ) -> Result<Option<BookingStreamMessage>> {
-    let line = happened?;
+    let line = event?;
     identity::require_good_standing(app, caller).await?;
     let booking = match booking::get(app, caller, line.booking_id).await {
         Ok(booking) => booking,

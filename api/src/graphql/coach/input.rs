@@ -1,4 +1,4 @@
-//! What clients say about coaches.
+//! Input objects of coaches.
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 

@@ -1,4 +1,4 @@
-//! Coaches: the directory, and their profiles.
+//! Coaches: the directory and profiles.
 
 pub mod input;
 pub mod mutation;
@@ -27,7 +27,7 @@ pub enum CoachBy {
     Handle(String),
 }
 
-/// Finding coaches.
+/// Queries of coaches.
 #[derive(Default)]
 pub struct CoachQuery;
 
@@ -69,8 +69,11 @@ impl CoachQuery {
         }
         let rows = coach::list(app(ctx), &filter, &page).await?;
         let mut coaches = Connection::new(rows, Coach::new);
-        let asked = ctx.look_ahead();
-        for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+        let selection = ctx.look_ahead();
+        for nodes in [
+            selection.field("nodes"),
+            selection.field("edges").field("node"),
+        ] {
             preload(ctx, nodes, coaches.nodes_mut()).await?;
         }
         Ok(coaches)
@@ -90,7 +93,7 @@ async fn find(ctx: &Context<'_>, by: CoachBy) -> Result<Coach> {
     Ok(Coach::new(coach::get(app(ctx), caller(ctx), &key).await?))
 }
 
-/// The caller as a coach.
+/// Coach profile of the viewer.
 #[derive(Default)]
 pub struct ViewerCoach;
 

@@ -1,4 +1,4 @@
-//! Changing profiles.
+//! Mutations of coach profiles.
 
 use async_graphql::{Context, Object};
 
@@ -11,7 +11,7 @@ use crate::graphql::payload::payload;
 
 payload!(UpdateCoachProfilePayload, "Result of updateCoachProfile.", coach: Coach, "The profile.");
 
-/// Changing profiles.
+/// Mutations of coach profiles.
 #[derive(Default)]
 pub struct CoachMutation;
 

@@ -1,4 +1,4 @@
-//! What clients see of a coach.
+//! The coach object.
 
 use async_graphql::{Context, ID, Lookahead, Object, SelectionField};
 use entity::coach::{Model, Scheduler};
@@ -12,7 +12,7 @@ use crate::domain::scheduling::cal_com::apps::{inspect_calendars, inspect_video}
 use crate::graphql::absence::Absence;
 use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
 use crate::graphql::connected_account::ConnectedAccount;
-use crate::graphql::connection::{Connection, FetchedAlong, first_page_of, page};
+use crate::graphql::connection::{Connection, Preloaded, first_page_of, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
@@ -28,21 +28,19 @@ use crate::graphql::schedule::Schedule;
 #[derive(Clone, async_graphql::Description)]
 pub struct Coach {
     pub(crate) row: Model,
-    /// The first public event types and how many were asked for, fetched for the whole list at
-    /// once.
-    event_types: FetchedAlong<event_type::Model>,
+    /// The first page of public event types and its size, preloaded for the whole list.
+    event_types: Preloaded<event_type::Model>,
 }
 
 impl Coach {
     pub(crate) fn new(row: Model) -> Self {
         Self {
             row,
-            event_types: FetchedAlong::default(),
+            event_types: Preloaded::default(),
         }
     }
 
-    /// The first public event types, where one page of them was asked for along with the whole
-    /// list.
+    /// Rows of the preloaded first page of public event types; `None` when nothing was preloaded.
     pub(crate) fn first_event_types(&self) -> Option<&[event_type::Model]> {
         self.event_types.nodes()
     }
@@ -248,47 +246,47 @@ impl Coach {
     }
 }
 
-/// Fetches what the selection asks for along with the coaches: one statement for each kind of
-/// thing, however many coaches.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of coaches.
 pub(crate) async fn preload<'c>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     coaches: impl IntoIterator<Item = &'c mut Coach>,
 ) -> Result<()> {
     let mut coaches: Vec<_> = coaches.into_iter().collect();
-    if coaches.is_empty() || !asked.exists() {
+    if coaches.is_empty() || !selection.exists() {
         return Ok(());
     }
     let loaders = ctx.data_unchecked::<Loaders>();
     let ids: Vec<_> = coaches.iter().map(|coach| coach.row.id).collect();
-    // Into the loaders' memory, where the fields find it.
-    if asked.field("specialties").exists() {
+    // Primes the loaders, so that the field resolvers hit their cache.
+    if selection.field("specialties").exists() {
         loaders
             .load_many(ids.iter().map(|id| SpecialtiesOf(*id)))
             .await?;
     }
-    if asked.field("startingPrice").exists() {
+    if selection.field("startingPrice").exists() {
         loaders
             .load_many(ids.iter().map(|id| PriceFrom(*id)))
             .await?;
     }
-    if asked.field("schedules").exists() {
+    if selection.field("schedules").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders
             .load_many(managed.map(|id| SchedulesOf(*id)))
             .await?;
     }
-    if asked.field("outOfOffice").exists() {
+    if selection.field("outOfOffice").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders.load_many(managed.map(|id| AbsencesOf(*id))).await?;
     }
-    if asked.field("connectedAccounts").exists() {
+    if selection.field("connectedAccounts").exists() {
         let managed = ids.iter().filter(|id| is_managed_by(caller(ctx), **id));
         loaders
             .load_many(managed.map(|id| ConnectionsOf(*id)))
             .await?;
     }
-    let size = match asked.field("eventTypes").selection_fields()[..] {
+    let size = match selection.field("eventTypes").selection_fields()[..] {
         [] => return Ok(()),
         [types] => first_page_size(types),
         _ => None,
@@ -296,12 +294,15 @@ pub(crate) async fn preload<'c>(
     if let Some(size) = size {
         let most = size as u64 + 1;
         let found = domain::event_type::first_public_by_coaches(app(ctx), &ids, most).await?;
-        let asked = asked.field("eventTypes");
-        for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
-            event_types::remember_along(ctx, nodes, found.values().flatten()).await?;
+        let selection = selection.field("eventTypes");
+        for nodes in [
+            selection.field("nodes"),
+            selection.field("edges").field("node"),
+        ] {
+            event_types::prime_loaders(ctx, nodes, found.values().flatten()).await?;
         }
         for coach in &mut coaches {
-            // One coach may be there several times.
+            // A coach may occur several times in the list.
             let rows = found.get(&coach.row.id).cloned().unwrap_or_default();
             coach.event_types.set(size, rows);
         }
@@ -313,8 +314,8 @@ pub(crate) async fn preload<'c>(
     Ok(())
 }
 
-/// How many items a selection asks for, when it asks for a first page and nothing else. Whatever is
-/// wrong with it is told by its resolver.
-pub(crate) fn first_page_size(asked: SelectionField<'_>) -> Option<usize> {
-    first_page_of(asked.arguments().ok()?)
+/// Page size that the selection requests, if it requests a plain first page. Invalid arguments are
+/// reported by the resolver.
+pub(crate) fn first_page_size(selection: SelectionField<'_>) -> Option<usize> {
+    first_page_of(selection.arguments().ok()?)
 }

@@ -1,4 +1,4 @@
-//! What clients say about event types.
+//! Input objects of event types.
 
 use async_graphql::{ID, InputObject, MaybeUndefined};
 use entity::event_type::{
@@ -69,8 +69,8 @@ pub struct CancellationPolicyInput {
     pub max_moves: Option<i32>,
 }
 
-/// The terms of an event type. On creation, what is left out has its usual value; on update it
-/// stays, and null empties where there may be nothing.
+/// The terms of an event type. On create, an omitted field takes its default; on update it is
+/// unchanged, and null clears a nullable field.
 #[derive(Clone, Debug, InputObject)]
 pub struct EventTypeTermsInput {
     /// What it is about, as Markdown, at most 10,000 characters.

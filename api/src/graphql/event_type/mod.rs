@@ -8,7 +8,7 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject};
 
 pub use mutation::EventTypeMutation;
 pub use object::EventType;
-pub(crate) use object::remember_along;
+pub(crate) use object::prime_loaders;
 
 use super::context::{app, caller};
 use super::error::Result;
@@ -33,7 +33,7 @@ pub struct EventTypePath {
     pub slug: String,
 }
 
-/// Finding event types.
+/// Queries of event types.
 #[derive(Default)]
 pub struct EventTypeQuery;
 

@@ -1,4 +1,4 @@
-//! Making and changing event types.
+//! Mutations of event types.
 
 use async_graphql::{Context, Object};
 
@@ -17,7 +17,7 @@ payload!(UpdateEventTypePayload, "Result of updateEventType.", event_type: Event
 payload!(ArchiveEventTypePayload, "Result of archiveEventType.", event_type: EventType, "The event type, now ARCHIVED.");
 payload!(SetEventTypeHostsPayload, "Result of setEventTypeHosts.", event_type: EventType, "The event type.");
 
-/// Making and changing event types.
+/// Mutations of event types.
 #[derive(Default)]
 pub struct EventTypeMutation;
 

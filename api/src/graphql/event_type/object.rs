@@ -1,4 +1,4 @@
-//! What clients see of an event type.
+//! The event type object.
 
 use async_graphql::{Context, ID, Lookahead, Object, SimpleObject};
 use entity::event_type::{
@@ -21,7 +21,7 @@ use crate::graphql::sync::CalendarSync;
 #[derive(Clone, async_graphql::Description)]
 pub struct EventType {
     pub(crate) row: Model,
-    /// Its coach, where the way here led over one.
+    /// The coach, when the parent field has already loaded it.
     coach: Option<Coach>,
 }
 
@@ -236,20 +236,19 @@ impl EventType {
     }
 }
 
-/// Reads what the selection asks for along with event types into the loaders' memory, where their
-/// fields find it.
-pub(crate) async fn remember_along<'e>(
+/// Primes the loaders with the related rows that the selection of event types needs.
+pub(crate) async fn prime_loaders<'e>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     event_types: impl Iterator<Item = &'e Model> + Clone,
 ) -> Result<()> {
     let loaders = ctx.data_unchecked::<Loaders>();
-    if asked.field("hosts").exists() {
+    if selection.field("hosts").exists() {
         loaders
             .load_many(event_types.clone().map(|row| HostsOf(row.id)))
             .await?;
     }
-    if asked.field("schedule").exists() {
+    if selection.field("schedule").exists() {
         let managed = event_types.filter(|row| is_managed_by(caller(ctx), row.coach_id));
         loaders
             .load_many(managed.filter_map(|row| row.schedule_id.map(ScheduleById)))

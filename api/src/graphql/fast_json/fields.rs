@@ -1,5 +1,5 @@
-//! Which fields of which objects are at hand: plain columns, and lists that were fetched along. The
-//! resolvers say what each one means.
+//! Fields that objects can write without awaiting: plain columns and preloaded lists. The meaning
+//! of each field is documented at its resolver.
 
 use std::borrow::Cow;
 
@@ -36,13 +36,13 @@ impl Writer<'_> {
         self.word(&value.to_value())
     }
 
-    /// A connection of which only the nodes are asked for.
+    /// A connection of which only `nodes` is selected.
     fn nodes<'n, T: WriteFields + 'n>(&mut self, rows: &'n [T], field: &Field) -> bool {
         self.object(&Nodes(rows), field)
     }
 }
 
-/// A first page that was fetched along.
+/// The nodes of a preloaded first page.
 struct Nodes<'n, T>(&'n [T]);
 
 impl<T: WriteFields> WriteFields for Nodes<'_, T> {
@@ -275,7 +275,7 @@ impl WriteFields for Note {
     }
 }
 
-/// Objects that the engine asks field by field: their lists are short or seldom.
+/// Objects that the engine always resolves field by field: their lists are short or rare.
 macro_rules! field_by_field {
     ($($object:ident)*) => {
         $(impl WriteFields for $object {

@@ -1,10 +1,10 @@
-//! Writing whole objects as JSON at once.
+//! Serializes whole objects to JSON in one pass.
 //!
-//! The engine asks for every field by itself: a boxed future, a map entry and a value for each, and
-//! then a walk over all of that to write it. For lists of plain objects that is most of a request's
-//! time. An object whose selection has only fields that are at hand, without waiting, writes itself
-//! here instead; anything else goes the engine's way. Both ways give the same bytes, and a test
-//! compares them.
+//! The engine resolves every field separately: a boxed future, a map entry and a value each, then a
+//! second walk to serialize them. For lists of plain objects that is most of a request's time. An
+//! object whose selection has only fields that need no await is serialized here instead; every
+//! other object falls back to the engine. Both paths produce the same bytes, and a test compares
+//! them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,17 +22,17 @@ mod tables;
 pub(crate) use plan::{Listed, nodes};
 pub(crate) use tables::{BOOKING, COACH};
 
-/// An object that can write some of its fields at once.
+/// An object that can serialize some of its fields synchronously.
 pub trait WriteFields: Sync {
-    /// The object's name in the schema.
+    /// The object's type name in the schema.
     fn name() -> Cow<'static, str>;
 
-    /// Writes the value of a field, if it is at hand. Nothing may have been written when this gives
-    /// false.
+    /// Writes the value of a field and returns true; returns false, with nothing written, when the
+    /// field needs the engine.
     fn write_field(&self, field: &Field, to: &mut Writer<'_>) -> bool;
 }
 
-/// JSON in the making.
+/// The JSON output buffer.
 pub struct Writer<'a> {
     out: Vec<u8>,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
@@ -49,7 +49,7 @@ impl<'a> Writer<'a> {
         true
     }
 
-    /// A value of an enum or an id: needs no escaping.
+    /// Writes an enum value or an id: neither needs escaping.
     pub fn word(&mut self, word: &str) -> bool {
         self.out.push(b'"');
         self.out.extend_from_slice(word.as_bytes());
@@ -75,12 +75,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// An object with the selection of a field.
+    /// Writes an object with the selection of a field.
     pub fn object<T: WriteFields>(&mut self, node: &T, field: &Field) -> bool {
         self.selection(node, &field.selection_set.node)
     }
 
-    /// A list of objects with the selection of a field.
+    /// Writes a list of objects with the selection of a field.
     pub fn list<'n, T: WriteFields + 'n>(
         &mut self,
         nodes: impl IntoIterator<Item = &'n T>,
@@ -163,7 +163,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// An object that writes itself where it can, and is asked field by field where it cannot.
+/// An object that is serialized in one pass if possible, else resolved field by field.
 pub struct Fast<'n, T>(pub(crate) &'n T);
 
 impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
@@ -191,8 +191,7 @@ impl<T: WriteFields + OutputType> OutputType for Fast<'_, T> {
     }
 }
 
-/// A list whose objects write themselves, all at once; or one that has been written when its rows
-/// were read.
+/// A list whose objects are serialized in one pass, or that was serialized as its rows were read.
 pub enum FastList<'n, T> {
     Of(Vec<&'n T>),
     Written(Bytes),

@@ -1,9 +1,9 @@
-//! A list that is read and written as a whole: its selection becomes one statement for exactly the
-//! columns that it names.
+//! Query plans: translates the selection of a list into one SQL statement that reads exactly the
+//! selected columns.
 //!
-//! Only where a selection has nothing but plain columns, what a row points to, and at most one list
-//! for each row. Anything else goes the way of objects, with the same answer. SQLite has no lateral
-//! joins, and its statements cost no way over a network: it goes that way too.
+//! Plans cover selections of plain columns, to-one relations and at most one nested list per row.
+//! Every other selection falls back to the object path, which returns the same answer. SQLite
+//! always falls back: it has no lateral joins, and its statements cost no network round trip.
 
 use std::collections::HashMap;
 
@@ -22,22 +22,22 @@ use crate::graphql::connection::first_page_of;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 
-/// A list of objects: which rows, and in which order, earliest first.
+/// A list of objects: its rows and their order, ascending.
 pub(crate) struct Listed<E: EntityTrait> {
     pub(crate) table: &'static Table,
     pub(crate) rows: Select<E>,
     pub(crate) order: [E::Column; 2],
 }
 
-/// One row of an object, with what is written of it.
+/// One row of an object and the fields to write of it.
 pub(super) struct Node<'q> {
     pub(super) table: &'static Table,
-    /// Where its key is among the columns that are read.
+    /// Position of its key among the selected columns.
     pub(super) id: usize,
     pub(super) fields: Vec<(&'q str, Source<'q>)>,
 }
 
-/// Where the value of a field comes from.
+/// Source of a field's value.
 pub(super) enum Source<'q> {
     Typename,
     Column(Form, usize),
@@ -46,7 +46,7 @@ pub(super) enum Source<'q> {
         currency: usize,
         field: &'q Field,
     },
-    /// The text of a note.
+    /// The body of a note.
     Body {
         id: usize,
         body: usize,
@@ -54,33 +54,33 @@ pub(super) enum Source<'q> {
         app: &'q App,
     },
     One(Node<'q>),
-    /// The nodes of a connection, under their key in the answer.
+    /// The nodes of a connection, under their response key.
     Nodes(&'q str, Node<'q>),
 }
 
-/// A row's alias in the statement, and a column of it.
+/// A table alias of the statement and one of its columns.
 type Column = (&'static str, &'static str);
 
-/// The alias of the listed rows.
+/// Alias of the listed rows.
 const LISTED: &str = "listed";
 
 struct Join {
     relation: Relation,
-    /// The alias of the row that it hangs on.
+    /// Alias of the row that the relation starts from.
     from: &'static str,
-    /// Most rows of a list.
-    most: u64,
+    /// Maximum number of rows of a nested list.
+    limit: u64,
 }
 
 struct Planner<'q> {
     ctx: &'q Context<'q>,
     fragments: &'q HashMap<Name, Positioned<FragmentDefinition>>,
-    /// The columns of a row, in order.
+    /// The selected columns, in order.
     read: Vec<Column>,
     joins: Vec<Join>,
 }
 
-/// The nodes of a page, written; none where they cannot be read as a whole.
+/// Reads and serializes the nodes of a page; `None` when the selection has no plan.
 pub(crate) async fn nodes<E: EntityTrait>(
     ctx: &Context<'_>,
     page: &PageInput,
@@ -125,7 +125,7 @@ pub(crate) async fn nodes<E: EntityTrait>(
 }
 
 impl<'q> Planner<'q> {
-    /// The place of a column among those that are read.
+    /// Adds a column to the selected ones and returns its position.
     fn column(&mut self, column: Column) -> usize {
         self.read
             .iter()
@@ -221,7 +221,7 @@ impl<'q> Planner<'q> {
             .relations
             .iter()
             .find(|relation| relation.field() == name)?;
-        // Two lists would multiply each other's rows.
+        // Two nested lists would multiply each other's rows.
         if self.joins.iter().any(|join| {
             join.relation == relation || (join.relation.is_list() && relation.is_list())
         }) {
@@ -231,7 +231,7 @@ impl<'q> Planner<'q> {
             self.joins.push(Join {
                 relation,
                 from: alias,
-                most: 1,
+                limit: 1,
             });
             return self
                 .node(
@@ -241,7 +241,7 @@ impl<'q> Planner<'q> {
                 )
                 .map(Source::One);
         }
-        let most = self.first_page_size(field)?;
+        let limit = self.first_page_size(field)?;
         let [only] = &field.selection_set.node.items[..] else {
             return None;
         };
@@ -254,7 +254,7 @@ impl<'q> Planner<'q> {
         self.joins.push(Join {
             relation,
             from: alias,
-            most,
+            limit,
         });
         let node = self.node(
             relation.table(),
@@ -267,8 +267,8 @@ impl<'q> Planner<'q> {
     fn first_page_size(&self, field: &Field) -> Option<u64> {
         let variables = &self.ctx.query_env.variables;
         let arguments = field.arguments.iter().map(|(name, value)| {
-            // Variables that are left out have been given their defaults before; what has none is
-            // not for here.
+            // Defaults of omitted variables are filled in before; a variable without a value has no
+            // plan.
             let value = value
                 .node
                 .clone()
@@ -279,7 +279,7 @@ impl<'q> Planner<'q> {
             .and_then(|size| u64::try_from(size).ok())
     }
 
-    /// The columns of one alias, and those that it is joined and ordered by.
+    /// The selected columns of one alias, and the columns that it is joined and ordered by.
     fn columns_of(&self, alias: &str, others: &[&'static str]) -> Vec<&'static str> {
         let mut columns: Vec<_> = self
             .read
@@ -377,7 +377,7 @@ impl<'q> Planner<'q> {
         Ok(())
     }
 
-    /// The first rows of a list for each row.
+    /// Joins the first rows of a nested list to each row (`LEFT JOIN LATERAL`).
     fn join_list<E: EntityTrait>(
         &self,
         whole: &mut SelectStatement,
@@ -393,7 +393,7 @@ impl<'q> Planner<'q> {
             .select_only()
             .order_by(first, direction.clone())
             .order_by(then, direction.clone());
-        let mut found = found.limit(join.most).into_query();
+        let mut found = found.limit(join.limit).into_query();
         let columns = order.map(|column| column.as_str());
         let table = join.relation.table().name();
         found.columns(
@@ -408,7 +408,7 @@ impl<'q> Planner<'q> {
     }
 }
 
-/// The name of a field in the answer.
+/// The response key of a field.
 fn key(field: &Field) -> &str {
     field.alias.as_ref().unwrap_or(&field.name).node.as_str()
 }

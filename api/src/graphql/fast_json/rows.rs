@@ -1,4 +1,4 @@
-//! Rows of a planned list as JSON.
+//! Serializes the rows of a planned list.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use super::tables::Form;
 use crate::domain::{Result, Row, note};
 use crate::graphql::money::Money;
 
-/// Writes a list. Rows of one node stand together, one for each item of its own list.
+/// Writes a list. Rows of one node are adjacent, one for each item of its nested list.
 ///
 /// # Errors
-/// `Internal` when the rows are not what was asked for.
+/// `Internal` when a row does not match the plan.
 pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
     writer.nodes_of(node, rows)
 }
 
-/// Whether the price can be written with the selection of its field.
+/// Whether the selection of the price field can be written here.
 pub(super) fn writes_price(
     fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
     field: &Field,
@@ -32,7 +32,7 @@ pub(super) fn writes_price(
 }
 
 impl Writer<'_> {
-    /// A list whose rows may have nothing in them: the other side of a join without a match.
+    /// Writes a list whose rows may be null: the other side of an outer join without a match.
     fn nodes_of(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
         self.out.push(b'[');
         let mut is_first = true;

@@ -1,5 +1,5 @@
-//! The columns behind fields: what a planned list can be read from. The resolvers say what each
-//! field means.
+//! Maps fields to columns, for query plans. The meaning of each field is documented at its
+//! resolver.
 
 use entity::{booking, coach, event_type, note, session};
 use sea_orm::EntityName;
@@ -8,9 +8,9 @@ use crate::graphql::id::Kind;
 
 /// An object that is one row of a table.
 pub(crate) struct Table {
-    /// Its name in the schema.
+    /// Type name in the schema.
     pub(super) object: &'static str,
-    /// Fields with their columns. Only what everyone may know who may see the object.
+    /// Fields with their columns. Only fields that everyone may read who may read the object.
     pub(super) columns: &'static [(&'static str, &'static str, Form)],
     /// Whether it has a field `price`, of the columns `price_minor` and `currency`.
     pub(super) is_priced: bool,
@@ -18,24 +18,24 @@ pub(crate) struct Table {
     name: fn() -> &'static str,
 }
 
-/// How the value of a column is written.
+/// How the value of a column is serialized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// The global id of such a thing.
+    /// A global id of that kind.
     Id(Kind),
-    /// Text, or nothing.
+    /// Nullable text.
     Text,
-    /// The value of an enum, which the database and the schema call the same.
+    /// An enum value; database and schema use the same name.
     Word,
     Flag,
-    /// A whole number.
+    /// An integer.
     Number,
     Instant,
-    /// Text that may be sealed: the name of its key stands in `body_key`.
+    /// Text that may be sealed: `body_key` names its key.
     Body,
 }
 
-/// What hangs together with a row.
+/// A relation to another table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Relation {
     CoachOfBooking,
@@ -46,7 +46,7 @@ pub(super) enum Relation {
 }
 
 impl Table {
-    /// Its name in the database.
+    /// Relation name in SQL.
     pub(super) fn name(&self) -> &'static str {
         (self.name)()
     }
@@ -63,7 +63,7 @@ impl Relation {
         }
     }
 
-    /// What is at its other end.
+    /// The table at the other end.
     pub(super) fn table(self) -> &'static Table {
         match self {
             Self::CoachOfBooking => &COACH,
@@ -73,7 +73,7 @@ impl Relation {
         }
     }
 
-    /// Whether there may be many at its other end: its field is a connection.
+    /// Whether it is to-many: its field is a connection.
     pub(super) fn is_list(self) -> bool {
         matches!(self, Self::EventTypesOfCoach | Self::NotesOfSession)
     }
@@ -81,7 +81,6 @@ impl Relation {
 
 const ID: &str = "id";
 
-/// Coaches.
 pub(crate) static COACH: Table = Table {
     object: "Coach",
     name: || coach::Entity.table_name(),
@@ -123,7 +122,6 @@ static EVENT_TYPE: Table = Table {
     relations: &[],
 };
 
-/// Bookings.
 pub(crate) static BOOKING: Table = Table {
     object: "Booking",
     name: || booking::Entity.table_name(),

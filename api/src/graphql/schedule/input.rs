@@ -1,4 +1,4 @@
-//! What coaches say about their hours.
+//! Input objects of schedules.
 
 use async_graphql::{ID, InputObject};
 

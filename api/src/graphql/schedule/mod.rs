@@ -1,4 +1,4 @@
-//! Schedules: a coach's hours.
+//! Schedules: the weekly hours of a coach.
 
 pub mod input;
 pub mod mutation;
@@ -14,7 +14,7 @@ use super::error::Result;
 use super::id::Kind;
 use crate::domain::schedule;
 
-/// Finding schedules.
+/// Queries of schedules.
 #[derive(Default)]
 pub struct ScheduleQuery;
 

@@ -1,4 +1,4 @@
-//! Changing a coach's hours.
+//! Mutations of schedules.
 
 use async_graphql::{Context, ID, Object};
 
@@ -17,7 +17,7 @@ payload!(UpdateSchedulePayload, "Result of updateSchedule.", schedule: Schedule,
 payload!(DeleteSchedulePayload, "Result of deleteSchedule.", deleted_schedule_id: ID, "Id of the schedule that is gone.");
 payload!(SetScheduleOverridesPayload, "Result of setScheduleOverrides.", schedule: Schedule, "The schedule.");
 
-/// Changing hours.
+/// Mutations of schedules.
 #[derive(Default)]
 pub struct ScheduleMutation;
 

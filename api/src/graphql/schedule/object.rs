@@ -1,4 +1,4 @@
-//! What a coach sees of their hours.
+//! The schedule object.
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::NaiveDate;
@@ -34,7 +34,7 @@ pub enum Weekday {
     Sunday,
 }
 
-/// From Monday, as ISO 8601 counts.
+/// Starts on Monday, as in ISO 8601.
 const WEEK: [(Weekday, chrono::Weekday); 7] = [
     (Weekday::Monday, chrono::Weekday::Mon),
     (Weekday::Tuesday, chrono::Weekday::Tue),
@@ -46,7 +46,7 @@ const WEEK: [(Weekday, chrono::Weekday); 7] = [
 ];
 
 impl Weekday {
-    /// The day as the scheduler knows it.
+    /// The weekday of `chrono`.
     pub(super) fn read(self) -> chrono::Weekday {
         WEEK.iter()
             .find(|(day, _)| *day == self)
@@ -59,7 +59,7 @@ impl Weekday {
 #[derive(async_graphql::Description)]
 pub struct Schedule {
     row: Model,
-    /// Its coach, where the way here led over one.
+    /// The coach, when the parent field has already loaded it.
     coach: Option<Coach>,
 }
 

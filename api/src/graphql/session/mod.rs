@@ -1,4 +1,4 @@
-//! Sessions: the meetings that confirmed bookings lead to.
+//! Sessions: the meetings of confirmed bookings.
 
 pub mod mutation;
 pub mod object;
@@ -40,7 +40,7 @@ impl SessionFilter {
     }
 }
 
-/// Finding sessions.
+/// Queries of sessions.
 #[derive(Default)]
 pub struct SessionQuery;
 
@@ -61,7 +61,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Session> {
     Ok(Session::of(session::get(app(ctx), caller(ctx), key).await?))
 }
 
-/// One page of sessions, with what was asked for along with them.
+/// Reads one page of sessions and preloads the related rows that the selection needs.
 async fn list(
     ctx: &Context<'_>,
     scope: Scope,
@@ -71,14 +71,17 @@ async fn list(
     let filter = filter.unwrap_or_default().read();
     let rows = session::list(app(ctx), caller(ctx), scope, &filter, page).await?;
     let mut sessions = Connection::new(rows, Session::of);
-    let asked = ctx.look_ahead();
-    for nodes in [asked.field("nodes"), asked.field("edges").field("node")] {
+    let selection = ctx.look_ahead();
+    for nodes in [
+        selection.field("nodes"),
+        selection.field("edges").field("node"),
+    ] {
         preload(ctx, nodes, sessions.nodes_mut()).await?;
     }
     Ok(sessions)
 }
 
-/// The caller's sessions.
+/// Sessions of the viewer.
 #[derive(Default)]
 pub struct ViewerSessions;
 
@@ -109,7 +112,7 @@ impl ViewerSessions {
     }
 }
 
-/// Everyone's sessions.
+/// Sessions of everyone, for staff.
 #[derive(Default)]
 pub struct AdminSessions;
 

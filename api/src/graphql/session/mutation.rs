@@ -1,4 +1,4 @@
-//! What the coach and the client say of a session.
+//! Mutations of sessions: start, end, attendance, rating.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::session::Attendance;
@@ -57,7 +57,7 @@ payload!(StartSessionPayload, "Result of startSession.", session: Session, "The 
 payload!(CompleteSessionPayload, "Result of completeSession.", session: Session, "The session, now COMPLETED or a NO_SHOW.");
 payload!(RateSessionPayload, "Result of rateSession.", session: Session, "The session.");
 
-/// Changing sessions.
+/// Mutations of sessions.
 #[derive(Default)]
 pub struct SessionMutation;
 

@@ -1,4 +1,4 @@
-//! What clients see of a session.
+//! The session object.
 
 use async_graphql::{Context, ID, Lookahead, Object};
 use entity::note::{self, Visibility};
@@ -7,10 +7,10 @@ use entity::{Uuid, booking};
 
 use crate::domain::booking::shows_place;
 use crate::domain::note::{first_page, list as list_notes, list_by_sessions};
-use crate::domain::session::Held;
+use crate::domain::session::SessionWithBooking;
 use crate::graphql::booking::Booking;
 use crate::graphql::coach::first_page_size;
-use crate::graphql::connection::{Connection, FetchedAlong, page};
+use crate::graphql::connection::{Connection, Preloaded, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::id::Kind;
@@ -23,8 +23,8 @@ use crate::graphql::scalars::{DateTime, Url};
 pub struct Session {
     pub(crate) row: Model,
     pub(crate) booking: booking::Model,
-    /// The newest notes and how many were asked for, fetched for the whole list at once.
-    notes: FetchedAlong<note::Model>,
+    /// The newest notes and the page size, preloaded for the whole list.
+    notes: Preloaded<note::Model>,
 }
 
 impl Session {
@@ -32,17 +32,17 @@ impl Session {
         Self {
             row,
             booking,
-            notes: FetchedAlong::default(),
+            notes: Preloaded::default(),
         }
     }
 
-    /// The newest notes, where one page of them was asked for along with the whole list.
+    /// Rows of the preloaded first page of notes; `None` when nothing was preloaded.
     pub(crate) fn first_notes(&self) -> Option<&[note::Model]> {
         self.notes.nodes()
     }
 
-    pub(crate) fn of(held: Held) -> Self {
-        Self::new(held.session, held.booking)
+    pub(crate) fn of(found: SessionWithBooking) -> Self {
+        Self::new(found.session, found.booking)
     }
 }
 
@@ -146,18 +146,18 @@ impl Session {
     }
 }
 
-/// Fetches what the selection asks for along with the sessions: one statement for each kind of
-/// thing, however many sessions.
+/// Preloads the related rows that the selection needs: one statement per relation, independent of
+/// the number of sessions.
 pub(crate) async fn preload<'s>(
     ctx: &Context<'_>,
-    asked: Lookahead<'_>,
+    selection: Lookahead<'_>,
     sessions: impl IntoIterator<Item = &'s mut Session>,
 ) -> Result<()> {
     let mut sessions: Vec<_> = sessions.into_iter().collect();
-    if sessions.is_empty() || !asked.field("notes").exists() {
+    if sessions.is_empty() || !selection.field("notes").exists() {
         return Ok(());
     }
-    let size = match asked.field("notes").selection_fields()[..] {
+    let size = match selection.field("notes").selection_fields()[..] {
         [notes] => first_page_size(notes),
         _ => None,
     };
@@ -170,12 +170,12 @@ pub(crate) async fn preload<'s>(
 
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.row.id).collect();
     let mut found = list_by_sessions(app(ctx), caller(ctx), &ids, size as u64 + 1).await?;
-    let lines = asked.field("notes");
+    let lines = selection.field("notes");
     if [lines.field("nodes"), lines.field("edges").field("node")]
         .iter()
         .any(|note| note.field("author").exists())
     {
-        // Into the loader's memory, where the field finds them.
+        // Primes the loader, so that the field resolvers hit its cache.
         let authors: Vec<_> = found
             .values()
             .flatten()

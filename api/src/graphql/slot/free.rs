@@ -1,4 +1,4 @@
-//! Who is free then.
+//! Search for coaches who are free at a time.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use entity::event_type::Kind;
@@ -51,7 +51,7 @@ pub struct FreeCoaches {
     source: Source,
 }
 
-/// Finding out who is free.
+/// Query of free coaches.
 #[derive(Default)]
 pub struct FreeCoachQuery;
 

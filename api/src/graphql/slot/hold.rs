@@ -1,4 +1,4 @@
-//! Holding a slot for a while.
+//! Slot holds.
 
 use async_graphql::{Context, ID, InputObject, Object};
 use entity::slot_hold::Model;
@@ -75,7 +75,7 @@ impl Hold {
     }
 }
 
-/// The slots that the caller holds.
+/// Slot holds of the viewer.
 #[derive(Default)]
 pub struct ViewerHolds;
 
@@ -125,7 +125,7 @@ pub struct ReleaseHoldInput {
 payload!(CreateHoldPayload, "Result of createHold.", hold: Hold, "The hold.");
 payload!(ReleaseHoldPayload, "Result of releaseHold.", released_hold_id: ID, "Id of the hold that is gone.");
 
-/// Holding slots.
+/// Mutations of slot holds.
 #[derive(Default)]
 pub struct HoldMutation;
 

@@ -1,4 +1,4 @@
-//! Free time, and holding some of it.
+//! Free slots and slot holds.
 
 pub mod free;
 pub mod hold;
@@ -20,7 +20,7 @@ use super::scalars::{DateTime, LocalDate, TimeZone};
 use crate::domain::scheduling::{Freshness, Source, native};
 use crate::domain::slots;
 
-/// Reading free time.
+/// Queries of free slots.
 #[derive(Default)]
 pub struct SlotQuery;
 
@@ -51,7 +51,7 @@ impl SlotQuery {
     }
 }
 
-/// The free slots of an event type.
+/// Finds the free slots of an event type.
 pub(super) async fn find(
     ctx: &Context<'_>,
     event_type_id: entity::Uuid,

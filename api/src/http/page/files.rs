@@ -1,18 +1,18 @@
-//! GraphiQL and what it needs, pinned.
+//! GraphiQL and its dependencies, pinned.
 
 use serde::Serialize;
 
-/// A file on the CDN and what it must be.
+/// A file on the CDN with its expected hash.
 #[derive(Serialize)]
 pub(super) struct File {
     pub(super) url: &'static str,
-    /// SHA-384 of the file as it is in the package of that version, for Subresource Integrity.
+    /// SHA-384 of the file in that version's package, for Subresource Integrity.
     pub(super) integrity: &'static str,
 }
 
-/// In the order in which they run. GraphiQL 4 is the last line with one script for all, and React
-/// 18 the last with files for browsers. To check or renew a hash: `npm pack graphiql@4.1.2`,
-/// unpack, `openssl dgst -sha384 -binary FILE | base64 -w0`.
+/// In load order. GraphiQL 4 is the last release line with a single script, React 18 the last with
+/// browser builds. To check or renew a hash: `npm pack graphiql@4.1.2`, unpack, `openssl dgst
+/// -sha384 -binary FILE | base64 -w0`.
 pub(super) const GRAPHIQL: [File; 4] = [
     File {
         url: "https://unpkg.com/graphiql@4.1.2/graphiql.min.css",

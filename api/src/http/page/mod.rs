@@ -1,8 +1,8 @@
-//! The page at `/`, for development: GraphiQL from its CDN, or a page of our own where the CDN
-//! cannot be reached.
+//! The development page at `/`: GraphiQL from its CDN, or a built-in page where the CDN cannot be
+//! reached.
 //!
-//! Everything of ours is inside the one document, so that it needs no second request. What may run
-//! is named by hash (ours) or by address and hash (GraphiQL's).
+//! All of our own code is inline, so the page needs no second request. The content security policy
+//! allows our scripts by hash, and GraphiQL's by address and hash.
 
 mod files;
 #[cfg(test)]
@@ -27,7 +27,7 @@ use files::GRAPHIQL;
 
 const DOCUMENT: &str = include_str!("graphiql.html");
 const STYLE: &str = include_str!("offline.css");
-/// One module, in this order; the last part starts it.
+/// Script modules, in load order; the last one starts the page.
 const SCRIPT: [&str; 4] = [
     include_str!("transport.js"),
     include_str!("shell.js"),
@@ -35,30 +35,29 @@ const SCRIPT: [&str; 4] = [
     include_str!("start.js"),
 ];
 
-/// The example operations that the page offers, as JSON: `examples`, and in `remember` what answers
-/// teach the ones that follow.
+/// Example operations of the page, as JSON: `examples`, and in `remember` the values that later
+/// examples reuse from earlier responses.
 pub const EXAMPLES: &str = include_str!("examples.json");
 
-/// What the page is made for.
+/// Content of the page.
 #[derive(Clone, Default)]
 pub struct Page {
-    /// Ready tokens to choose from. They are written into the page, for callers of a loopback
-    /// address alone.
+    /// Tokens to choose from. Embedded in the page, for requests to a loopback address only.
     pub tokens: Vec<Token>,
 }
 
-/// A token that works as it is. Deliberately without `Debug`: it would end in a log.
+/// A ready bearer token. Deliberately without `Debug`, which would end up in a log.
 #[derive(Clone, Serialize)]
 pub struct Token {
-    /// Whose it is, as a person reads it.
+    /// The person's name, for display.
     pub label: String,
-    /// `client`, `coach` or `admin`: examples choose by it.
+    /// `client`, `coach` or `admin`: examples select a token by role.
     pub role: String,
     /// The bearer token.
     pub token: String,
 }
 
-/// `GET /`. Meant for development only: leave it out in production.
+/// Routes of the page. For development only: do not mount it in production.
 pub fn router(page: Page) -> Router {
     let script = SCRIPT.join("\n");
     let policy =
@@ -75,7 +74,7 @@ pub fn router(page: Page) -> Router {
 }
 
 struct Rendered {
-    /// Without tokens.
+    /// Variant without tokens.
     open: String,
     trusted: String,
     policy: HeaderValue,
@@ -114,10 +113,9 @@ impl Rendered {
     }
 }
 
-/// Whether the browser believes that it speaks to this machine. A foreign name that is made to
-/// resolve to 127.0.0.1 (DNS rebinding) would let the page behind that name read the tokens; it
-/// cannot change the `Host` that its requests carry. What comes through a proxy may be from
-/// anywhere, whatever host the proxy asks for.
+/// Whether the request was sent to a loopback host without a proxy. DNS rebinding (a foreign name
+/// that resolves to 127.0.0.1) would let the foreign page read the tokens, but cannot change the
+/// `Host` header. A proxied request may come from anywhere, whatever its `Host`.
 fn is_for_loopback(request: &HeaderMap) -> bool {
     if ["forwarded", "x-forwarded-for", "x-forwarded-host"]
         .iter()
@@ -136,7 +134,7 @@ fn is_for_loopback(request: &HeaderMap) -> bool {
     name == "127.0.0.1" || name == "[::1]" || name.eq_ignore_ascii_case("localhost")
 }
 
-/// Fills the document. Order matters: what is put in is not looked at again.
+/// Fills the template. Order matters: inserted text is not scanned again.
 fn render(script: &str, tokens: &[Token]) -> String {
     let parts = [
         ("{{style}}", STYLE.to_owned()),
@@ -159,15 +157,15 @@ fn render(script: &str, tokens: &[Token]) -> String {
     document + rest
 }
 
-/// JSON that cannot end the element it stands in.
+/// Serializes JSON so that it cannot close the script element that contains it.
 fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value)
         .expect("plain strings can be written as JSON")
         .replace('<', "\\u003c")
 }
 
-/// What the browser may load and run. Styles may be inline since GraphiQL's menus and dialogs add
-/// some as they open.
+/// The content security policy. Allows inline styles, because GraphiQL's menus and dialogs add some
+/// when they open.
 fn policy(script: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
     let urls = |of: &str| {

@@ -1,8 +1,8 @@
-// The page of our own, which needs nothing from elsewhere: editors, the response, live events.
+// The built-in page, which loads nothing from other hosts: editors, the response, live events.
 
 const KEPT_EVENTS = 200;
 
-/** Shows the editors and gives the function that takes an example. */
+/** Shows the editors; returns the function that loads an example. */
 function startOwn() {
   byId("own").hidden = false;
   for (const editor of document.querySelectorAll("#own textarea")) setUpEditor(editor);
@@ -23,7 +23,7 @@ function startOwn() {
   };
 }
 
-/** Tab indents. Escape, then Tab, leaves, so that nobody is caught inside. */
+/** Tab indents. Escape, then Tab, leaves the editor: no keyboard trap. */
 function setUpEditor(editor) {
   let leaving = false;
   editor.addEventListener("blur", () => (leaving = false));
@@ -31,19 +31,19 @@ function setUpEditor(editor) {
     if (event.key === "Escape") leaving = true;
     if (event.key !== "Tab" || event.shiftKey || leaving) return;
     event.preventDefault();
-    // The deprecated call is the only one that keeps the browser's undo.
+    // Only this deprecated call preserves the browser's undo history.
     if (!document.execCommand("insertText", false, "  "))
       editor.setRangeText("  ", editor.selectionStart, editor.selectionEnd, "end");
   });
 }
 
-/** Says something above the response; `tone` is "", "ok", "warn" or "bad". */
+/** Shows a message above the response; `tone` is "", "ok", "warn" or "bad". */
 function tell(text, tone) {
   byId("notice").textContent = text;
   byId("notice").dataset.tone = tone;
 }
 
-/** What the editors hold, or undefined when it cannot be sent, which is told. */
+/** The operation in the editors; shows a message and returns undefined when it is invalid. */
 function readOperation() {
   const query = byId("operation").value;
   const written = byId("variables").value.trim() || "{}";
@@ -77,7 +77,7 @@ async function run() {
     tell(error instanceof TransportError ? error.message : `The page failed: ${error.message}`, "bad");
   } finally {
     button.disabled = false;
-    // A disabled button loses the focus, and with it the place of whoever uses the keyboard.
+    // A disabled button would lose the keyboard focus.
     if (document.activeElement === document.body) button.focus();
   }
 }
@@ -97,7 +97,7 @@ function showAnswer(answer) {
   byId("notice").scrollIntoView({ block: "nearest" });
 }
 
-/** Runs a subscription beside everything else, until it ends or is stopped. */
+/** Runs a subscription in the background, until it ends or is stopped. */
 function watch(operation) {
   const name = /subscription\s+(\w+)/.exec(operation.query)?.[1] ?? "subscription";
   const overSse = byId("sse").checked;
@@ -129,7 +129,7 @@ function watch(operation) {
   tell(`${name} is running: its events are listed under “Live events”.`, "ok");
 }
 
-/** An event in one line: what happened, from which status to which, and when the booking starts. */
+/** Formats an event in one line: kind, old and new status, start of the booking. */
 function gist({ data }) {
   const { kind, change, booking } = Object.values(data ?? {})[0] ?? {};
   const { statusBefore: before, statusAfter: after = booking?.status } = change ?? {};
@@ -140,7 +140,7 @@ function gist({ data }) {
   return [change?.kind ?? kind, step, start].filter(Boolean).join(" · ");
 }
 
-/** Puts an event on top. */
+/** Prepends an event. */
 function showEvent(name, result, problem = describeErrors(result?.errors)) {
   const summary = make(
     "summary",

@@ -1,18 +1,18 @@
-// What both faces of the page share: who asks, the example operations, and what earlier answers taught.
+// Shared by both variants of the page: tokens, example operations, and values remembered from responses.
 
 const byId = (id) => document.getElementById(id);
 const TOKENS = JSON.parse(byId("tokens").textContent);
 const { remember: LESSONS, examples: EXAMPLES } = JSON.parse(byId("examples-data").textContent);
 const ROLE_TITLES = { anyone: "Anyone", client: "As a client", coach: "As a coach", admin: "As an admin" };
 
-/** Makes an element: properties, then children (text or elements). */
+/** Creates an element: properties, then children (text or elements). */
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);
   element.append(...children);
   return element;
 }
 
-// Who asks. The picker's values are "", an index into TOKENS, or "pasted".
+// The token picker. The picker's values are "", an index into TOKENS, or "pasted".
 
 function setUpTokens() {
   const picker = byId("who");
@@ -33,7 +33,7 @@ function currentToken() {
   return value === "pasted" ? byId("pasted").value : value === "" ? "" : TOKENS[value].token;
 }
 
-/** Takes the first ready token that an example needs, unless one of that role, or a pasted one, is chosen. */
+/** Selects the first token with the role of an example, unless one of that role, or a pasted one, is selected. */
 function becomeFor(role) {
   const picker = byId("who");
   if (role === "anyone" || picker.value === "pasted" || TOKENS[picker.value]?.role === role) return;
@@ -41,7 +41,7 @@ function becomeFor(role) {
   if (index >= 0) picker.value = index;
 }
 
-// What earlier answers taught: names that variables of examples refer to as "{{name}}".
+// Values remembered from responses: variables of examples refer to them as "{{name}}".
 
 const known = new Map();
 
@@ -55,7 +55,7 @@ function valuesAt(value, [step, ...rest]) {
   return valuesAt(value[step], rest);
 }
 
-/** Learns from an answer's `data`. */
+/** Remembers values of a response's `data`. */
 function learn(data) {
   for (const [name, { paths, nth = 0 }] of Object.entries(LESSONS)) {
     const values = paths.map((path) => valuesAt(data, path.split("."))).find((found) => found.length > 0);
@@ -79,7 +79,7 @@ function valueOf(name) {
   return known.get(name);
 }
 
-/** Variables with their "{{names}}" replaced, and the sentences that tell how to get the ones that are not known yet. */
+/** Variables with their "{{names}}" replaced, and hints for the ones that have no value yet. */
 function fill(variables) {
   const missing = new Set();
   const text = JSON.stringify(variables, null, 2).replace(/"\{\{([^{}"]+)\}\}"/g, (whole, name) => {

@@ -1,12 +1,12 @@
-// GraphiQL if its files come in time, else the page of our own. `/?own` and `/?graphiql` ask for one of them.
+// Starts GraphiQL if its files load in time, else the built-in page. `/?own` and `/?graphiql` select one of them.
 
-const PATIENCE = 3_000;
+const LOAD_TIMEOUT = 3_000;
 
-/** A file from the CDN, refused by the browser unless it is byte for byte the one whose hash the page carries. */
+/** Loads a file from the CDN; the browser refuses it unless it matches the hash in the page. */
 function fetchFile({ url, integrity }) {
   const isStyle = url.endsWith(".css");
   const common = { integrity, crossOrigin: "anonymous" };
-  // Not async: scripts that are added by a script otherwise run in the order in which they arrive.
+  // Not async: inserted scripts otherwise run in the order of arrival.
   const element = isStyle
     ? make("link", { ...common, rel: "stylesheet", href: url })
     : make("script", { ...common, async: false, src: url });
@@ -17,15 +17,15 @@ function fetchFile({ url, integrity }) {
   });
 }
 
-async function loadGraphiql(patience) {
+async function loadGraphiql(timeoutMs) {
   const files = JSON.parse(byId("graphiql-files").textContent);
   const late = new Promise(
-    (_, reject) => patience && setTimeout(() => reject(new Error("the CDN did not answer in time")), patience),
+    (_, reject) => timeoutMs && setTimeout(() => reject(new Error("the CDN did not answer in time")), timeoutMs),
   );
   await Promise.race([Promise.all(files.map(fetchFile)), late]);
 }
 
-/** GraphiQL's way to the server: the same transport as ours. A subscription becomes an async iterable. */
+/** GraphiQL's fetcher over our transport. A subscription becomes an async iterable. */
 function fetcher({ query, variables, operationName }, { documentAST } = {}) {
   const definition = documentAST?.definitions.find(
     (one) => one.kind === "OperationDefinition" && (!operationName || one.name?.value === operationName),
@@ -63,7 +63,7 @@ async function* iterate(operation) {
   }
 }
 
-/** Mounts GraphiQL and gives the function that takes an example. */
+/** Mounts GraphiQL; returns the function that loads an example. */
 function startGraphiql() {
   const place = byId("graphiql");
   place.hidden = false;
@@ -83,7 +83,7 @@ let choose,
   why = "";
 if (!asked.has("own")) {
   try {
-    await loadGraphiql(asked.has("graphiql") ? 0 : PATIENCE);
+    await loadGraphiql(asked.has("graphiql") ? 0 : LOAD_TIMEOUT);
     choose = startGraphiql();
   } catch (error) {
     why = `GraphiQL is not available (${error.message}). This page does the same without it.`;

@@ -45,7 +45,7 @@ async fn ask(method: &str, host: &str) -> (StatusCode, HeaderMap, String) {
     )
 }
 
-/// The contents of the elements that begin with `tag`.
+/// Contents of all elements that begin with `tag`.
 fn contents<'d>(document: &'d str, tag: &str) -> Vec<&'d str> {
     let close = format!(
         "</{}>",
@@ -62,7 +62,7 @@ fn contents<'d>(document: &'d str, tag: &str) -> Vec<&'d str> {
 }
 
 #[tokio::test]
-async fn is_served_whole_and_locked_up() {
+async fn is_served_in_one_document_with_security_headers() {
     let (status, headers, body) = ask("GET", "127.0.0.1:8080").await;
     assert_eq!(status, StatusCode::OK);
     for (name, value) in [
@@ -87,7 +87,7 @@ async fn is_served_whole_and_locked_up() {
 }
 
 #[tokio::test]
-async fn the_policy_allows_the_one_script_that_is_there() {
+async fn the_policy_allows_only_the_inline_script() {
     let (_, headers, body) = ask("GET", "localhost").await;
     let scripts = contents(&body, "<script type=\"module\">");
     assert_eq!(scripts.len(), 1);
@@ -114,7 +114,7 @@ async fn the_policy_allows_the_one_script_that_is_there() {
 }
 
 #[tokio::test]
-async fn tokens_are_told_to_this_machine_only() {
+async fn tokens_are_served_on_loopback_only() {
     for host in [
         "127.0.0.1",
         "127.0.0.1:8080",
@@ -192,7 +192,7 @@ fn hashes_have_the_length_of_sha384() {
     }
 }
 
-/// The names in `{{…}}` of a value.
+/// Collects the names in `{{…}}` of a value.
 fn names(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::String(text) => into.extend(
@@ -207,7 +207,7 @@ fn names(value: &Value, into: &mut Vec<String>) {
 }
 
 #[test]
-fn examples_refer_only_to_what_is_taught() {
+fn examples_refer_only_to_remembered_names() {
     let examples: Value = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
     let lessons = examples["remember"]
         .as_object()

@@ -1,16 +1,16 @@
-// How operations reach the server: one request, a WebSocket (graphql-transport-ws) or server-sent events (graphql-sse).
+// Transports: one request, a WebSocket (graphql-transport-ws) or server-sent events (graphql-sse).
 // An operation is { query, variables }; `token` is a bearer token or "".
 
 const REQUEST_TIMEOUT = 30_000;
 const PING_EVERY = 20_000;
 const SILENCE_ALLOWED = 10_000;
-/** Close codes after which trying again cannot help: what we said, or who we are, was refused. */
+/** Close codes after which a retry cannot succeed: the message or the token was refused. */
 const FINAL_CODES = new Set([1002, 1007, 1009, 4400, 4401, 4403, 4406, 4409, 4429]);
 
-/** Something went wrong, told for people. */
+/** An error with a message for people. */
 class TransportError extends Error {}
 
-/** "query", "mutation", "subscription", or "" for what is none of them: the first operation of a document. */
+/** "query", "mutation", "subscription", or "": the kind of the first operation of a document. */
 function kindOf(query) {
   let text = query.replace(/"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#.*/g, "");
   for (let before = ""; before !== text;) {
@@ -121,7 +121,7 @@ function connectSocket(operation, token, on) {
     silence,
     quiet = false;
 
-  // A connection that died without a farewell is only noticed by asking.
+  // A dead connection without a close frame is only detected by pings.
   const ask = () => {
     say({ type: "ping" });
     clearTimeout(silence);
@@ -186,7 +186,7 @@ function connectSse(operation, token, on) {
   return () => abort.abort();
 }
 
-/** The events of a text/event-stream body, as they come. */
+/** Parses the events of a text/event-stream body. */
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -202,7 +202,7 @@ async function* events(body) {
   }
 }
 
-/** `errors` of an answer in one line each: the message, the field it is about, the code. */
+/** Formats `errors` of a response, one line each: the message, the field it is about, the code. */
 function describeErrors(errors) {
   const line = ({ message, path, field, code, extensions }) => {
     const about = (path ?? field)?.join(".");

@@ -17,19 +17,19 @@ fn changed(changes: Changes) -> Model {
     row
 }
 
-fn wrong_with(changes: Changes) -> Vec<String> {
+fn violations_of(changes: Changes) -> Vec<String> {
     let mut problems = Problems::default();
     check(&mut problems, &changed(changes));
     problems.paths()
 }
 
 #[test]
-fn title_slug_and_length_are_all_that_a_new_type_needs() {
-    assert_eq!(wrong_with(complete()), Vec::<String>::new());
+fn a_new_type_requires_only_title_slug_and_length() {
+    assert_eq!(violations_of(complete()), Vec::<String>::new());
     assert_eq!(changed(complete()).title, "Listing review");
     assert_eq!(changed(complete()).lengths.0, [60]);
     assert_eq!(
-        wrong_with(Changes::default()),
+        violations_of(Changes::default()),
         ["title", "slug", "lengthMinutes", "lengthsMinutes.0"]
     );
 }
@@ -42,21 +42,21 @@ fn lengths_are_sorted_and_contain_the_default() {
     });
     assert_eq!(row.lengths.0, [30, 60, 90]);
     assert_eq!(
-        wrong_with(Changes {
+        violations_of(Changes {
             lengths_minutes: Some(vec![30]),
             ..complete()
         }),
         ["lengthsMinutes"]
     );
     assert_eq!(
-        wrong_with(Changes {
+        violations_of(Changes {
             lengths_minutes: Some(vec![]),
             ..complete()
         }),
         ["lengthsMinutes"]
     );
     for length in [-60, 0, 4, 61, 1_445, i32::MAX] {
-        let found = wrong_with(Changes {
+        let found = violations_of(Changes {
             length_minutes: Some(length),
             ..complete()
         });
@@ -65,7 +65,7 @@ fn lengths_are_sorted_and_contain_the_default() {
 }
 
 #[test]
-fn a_new_default_takes_its_only_length_along_but_not_several() {
+fn a_new_default_replaces_a_single_length_only() {
     let mut one = changed(complete());
     Changes {
         length_minutes: Some(45),
@@ -103,7 +103,7 @@ fn numbers_outside_of_their_range_are_refused() {
         "minimumNoticeMinutes",
         "slotIntervalMinutes",
     ];
-    assert_eq!(wrong_with(changes), expected);
+    assert_eq!(violations_of(changes), expected);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_window_has_the_fields_of_its_kind_and_no_others() {
             until,
         };
         assert_eq!(
-            wrong_with(Changes {
+            violations_of(Changes {
                 window: Some(window),
                 ..complete()
             }),
@@ -176,7 +176,7 @@ fn a_window_has_the_fields_of_its_kind_and_no_others() {
 }
 
 #[test]
-fn a_place_has_what_its_kind_needs() {
+fn a_location_has_the_value_its_kind_requires() {
     let cases = [
         (LocationKind::Video, None, true),
         (LocationKind::Video, Some("https://example.com"), false),
@@ -197,7 +197,7 @@ fn a_place_has_what_its_kind_needs() {
         };
         let expected: &[&str] = if is_good { &[] } else { &["location.value"] };
         assert_eq!(
-            wrong_with(Changes {
+            violations_of(Changes {
                 location: Some(location),
                 ..complete()
             }),
@@ -222,7 +222,7 @@ fn questions_have_their_own_keys_and_choices_have_options() {
         question("Bad Key", AnswerKind::Boolean, &["yes", "no"]),
         question("area", AnswerKind::MultipleChoice, &["a", "b", "a"]),
     ];
-    let found = wrong_with(Changes {
+    let found = violations_of(Changes {
         questions: Some(Questions(questions)),
         ..complete()
     });
@@ -237,7 +237,7 @@ fn questions_have_their_own_keys_and_choices_have_options() {
 }
 
 #[test]
-fn a_policy_gives_back_less_the_later_it_is() {
+fn policy_refunds_decrease_with_time() {
     let policy = |tiers: &[(i32, i32)]| {
         let tiers = tiers
             .iter()
@@ -249,7 +249,7 @@ fn a_policy_gives_back_less_the_later_it_is() {
             tiers: tiers.collect(),
             max_moves: None,
         };
-        wrong_with(Changes {
+        violations_of(Changes {
             policy: Some(policy),
             ..complete()
         })

@@ -1,17 +1,17 @@
 use super::{Interval, clock};
 
-/// Busy time, arranged to be asked about later and later claims.
+/// Busy time as merged blocks, queried with claims of ascending start.
 #[derive(Debug)]
 pub(super) struct Busy {
-    /// Non-empty, in order, disjoint, not touching.
+    /// Non-empty, sorted, disjoint, not touching.
     blocks: Vec<(i64, i64)>,
-    /// Every block before this one ends before the claims still to come.
+    /// Index of the first block that a later claim can still intersect.
     next: usize,
 }
 
 impl Busy {
-    /// Keeps what can meet a claim that lies in `[from, until)`. Rounding outwards to whole seconds
-    /// is exact, as claims are whole seconds.
+    /// Merges the busy intervals that can intersect a claim in `[from, until)`. Rounding outwards
+    /// to whole seconds is exact, as claims are whole seconds.
     pub(super) fn new(busy: &[Interval], from: i64, until: i64) -> Busy {
         let mut all: Vec<(i64, i64)> = busy
             .iter()
@@ -30,8 +30,7 @@ impl Busy {
         Busy { blocks, next: 0 }
     }
 
-    /// Whether the claim meets busy time. No claim may begin earlier than the one asked about
-    /// before.
+    /// Whether the claim intersects a block. Claims must come in ascending order of start.
     pub(super) fn meets(&mut self, from: i64, until: i64) -> bool {
         while self
             .blocks

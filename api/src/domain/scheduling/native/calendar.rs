@@ -7,7 +7,7 @@ pub(super) struct Range {
     pub(super) until: i64,
 }
 
-/// Hours arranged to be asked for one day after another.
+/// Opening hours, indexed by day.
 #[derive(Debug)]
 pub(super) struct Calendar {
     /// From Monday.
@@ -17,7 +17,7 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    /// Leaves out overrides of days outside `first..=last`: a coach may have years of them.
+    /// Drops overrides of days outside `first..=last`: a coach may have years of them.
     pub(super) fn new(hours: &Hours, first: i64, last: i64) -> Calendar {
         let mut weekly: [Vec<(Minute, Minute)>; 7] = Default::default();
         for rule in &hours.weekly {
@@ -46,18 +46,18 @@ impl Calendar {
         }
     }
 
-    /// The open ranges of a day, in order, disjoint; some may touch.
+    /// The open ranges of a day, sorted, disjoint; some may touch.
     pub(super) fn ranges(&self, day: i64) -> &[Range] {
         match self.overrides.binary_search_by_key(&day, |&(day, _)| day) {
             Ok(found) => &self.overrides[found].1,
-            // 1970-01-01 was a Thursday, which is 3 days after Monday.
+            // 1970-01-01 was a Thursday, 3 days after Monday.
             Err(_) => &self.weekly[(day + 3).rem_euclid(7) as usize],
         }
     }
 }
 
-/// Drops backwards ranges and unites overlapping ones. Ranges that only touch stay apart: each has
-/// its own grid.
+/// Drops backwards ranges and merges overlapping ones. Touching ranges stay separate: each has its
+/// own grid.
 fn arrange(mut ranges: Vec<(Minute, Minute)>) -> Vec<Range> {
     ranges.retain(|(from, until)| from < until);
     ranges.sort_unstable();

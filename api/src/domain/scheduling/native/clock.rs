@@ -1,7 +1,7 @@
-//! Instants as seconds since 1970, and how a zone's wall clock runs against them.
+//! Instants as seconds since 1970, and the offsets of a zone's wall clock.
 //!
-//! Everything goes from instants to the wall clock, never back: that way each reading has exactly
-//! one answer, and neither gap nor overlap needs a case of its own.
+//! All conversions go from instants to the wall clock, never back: each instant has exactly one
+//! reading, so that gaps and overlaps need no special case.
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -9,25 +9,25 @@ use chrono_tz::Tz;
 pub(super) const DAY: i64 = 24 * 60 * 60;
 
 /// The first and last instants at which every zone's wall clock still shows a date that `chrono`
-/// can write.
+/// can represent.
 pub(super) const FIRST: i64 = DateTime::<Utc>::MIN_UTC.timestamp() + 2 * DAY;
 pub(super) const LAST: i64 = DateTime::<Utc>::MAX_UTC.timestamp() - 2 * DAY;
 
-/// How far apart two changes of one zone's offset are at least. The closest pair in the zone
-/// database is tested to be further apart.
+/// Minimum distance between two changes of one zone's offset. A test checks it against the zone
+/// database.
 pub(super) const STRIDE: i64 = DAY;
 
-/// The first whole second that is not before the instant.
+/// The first whole second at or after the instant.
 pub(super) fn ceil(instant: DateTime<Utc>) -> i64 {
     instant.timestamp() + i64::from(instant.timestamp_subsec_nanos() > 0)
 }
 
-/// The last whole second that is not after the instant.
+/// The last whole second at or before the instant.
 pub(super) fn floor(instant: DateTime<Utc>) -> i64 {
     instant.timestamp()
 }
 
-/// Whole seconds of a duration, the rest cut off.
+/// Whole seconds of a duration, truncated.
 pub(super) fn seconds(duration: TimeDelta) -> i64 {
     duration.num_seconds()
 }
@@ -37,7 +37,7 @@ pub(super) fn day_number(date: NaiveDate) -> i64 {
     date.signed_duration_since(NaiveDate::default()).num_days()
 }
 
-/// What to add to an instant to get what the wall clock shows, in seconds.
+/// Offset of the wall clock from UTC at an instant, in seconds.
 pub(super) fn offset_at(zone: Tz, at: i64) -> i64 {
     let instant = DateTime::from_timestamp(at.clamp(FIRST, LAST), 0)
         .expect("between two instants that chrono can write");
@@ -48,7 +48,7 @@ pub(super) fn offset_at(zone: Tz, at: i64) -> i64 {
     )
 }
 
-/// A stretch of time, half-open, in which the wall clock runs evenly.
+/// A half-open interval with a constant offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretch {
     pub(super) from: i64,
@@ -56,7 +56,7 @@ pub(super) struct Stretch {
     pub(super) offset: i64,
 }
 
-/// Splits the time from `at` until `until` into stretches of at most [`STRIDE`], in order and
+/// Splits the interval from `at` to `until` into stretches of at most [`STRIDE`], in order and
 /// without holes.
 #[derive(Debug)]
 pub(super) struct Stretches {
@@ -76,7 +76,7 @@ impl Stretches {
         }
     }
 
-    /// The first instant in `(at, end]` with the offset of `end`, which is not that of `at`.
+    /// The first instant in `(at, end]` with the offset of `end`, which differs from that of `at`.
     fn change_before(&self, end: i64) -> i64 {
         let (mut before, mut after) = (self.at, end);
         while after - before > 1 {

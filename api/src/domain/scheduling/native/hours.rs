@@ -5,8 +5,7 @@ use chrono_tz::Tz;
 
 use super::Minute;
 
-/// When a coach can be booked: weekly hours in the coach's own zone, and dates on which they do not
-/// hold.
+/// Opening hours of a coach: weekly hours in the coach's own zone, and overrides of single dates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
     pub zone: Tz,
@@ -22,22 +21,21 @@ pub struct WeeklyRule {
     pub until: Minute,
 }
 
-/// The hours of one date in the coach's zone, instead of the weekly ones. No hours: closed that
-/// day.
+/// Hours of one date in the coach's zone, in place of the weekly ones. Empty: closed that day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     pub date: NaiveDate,
     pub hours: Vec<(Minute, Minute)>,
 }
 
-/// The day that an error in hours is about.
+/// The day of an error in hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Day {
     Weekly(Weekday),
     Date(NaiveDate),
 }
 
-/// Why hours cannot be stored.
+/// Why hours are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoursError {
     /// The range is empty or runs backwards. A night is two ranges: until 24:00, and from 00:00 the
@@ -47,7 +45,7 @@ pub enum HoursError {
         from: Minute,
         until: Minute,
     },
-    /// Two ranges of one day share time. Ranges that touch do not.
+    /// Two ranges of one day overlap. Ranges that touch do not.
     Overlap {
         day: Day,
         first: (Minute, Minute),
@@ -58,10 +56,10 @@ pub enum HoursError {
 }
 
 impl Hours {
-    /// Finds everything that is wrong with the hours, weekly rules first, then overrides by date.
+    /// Validates the hours: weekly rules first, then overrides by date.
     ///
-    /// Slots of hours that fail are still well defined, see [`super::slots()`]: a backwards range
-    /// is closed, ranges that overlap are united, and overrides of one date add up.
+    /// Slots of invalid hours are still well defined, see [`super::slots()`]: a backwards range is
+    /// closed, overlapping ranges are merged, and overrides of one date add up.
     ///
     /// # Errors
     /// One per backwards range, overlapping pair of neighbours, and date with more than one
@@ -105,7 +103,8 @@ fn check_day(day: Day, mut ranges: Vec<(Minute, Minute)>, errors: &mut Vec<Hours
         }
         from < until
     });
-    // The widest range so far, not the previous one: a long range may cover several that follow it.
+    // Compares with the range that ends last, not the previous one: a long range may cover several
+    // that follow it.
     let mut ranges = ranges.into_iter();
     let Some(mut first) = ranges.next() else {
         return;

@@ -1,8 +1,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A wall-clock time in whole minutes, 00:00 to 24:00. 24:00 is the end of the day and only makes
-/// sense as the end of a range.
+/// A wall-clock time in whole minutes, 00:00 to 24:00. 24:00 is the end of the day and is valid
+/// only as the end of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Minute(u16);
 
@@ -12,7 +12,7 @@ impl Minute {
     /// 24:00
     pub const END_OF_DAY: Minute = Minute(24 * 60);
 
-    /// The time that many minutes after 00:00 on the clock's face; `None` beyond 24:00.
+    /// The time that many minutes after 00:00 on the wall clock; `None` beyond 24:00.
     pub const fn new(minute_of_day: u16) -> Option<Minute> {
         if minute_of_day <= Self::END_OF_DAY.0 {
             Some(Minute(minute_of_day))
@@ -21,7 +21,7 @@ impl Minute {
         }
     }
 
-    /// The time a clock shows as `hour:minute`; `None` for what no clock shows, except 24:00.
+    /// The wall-clock time `hour:minute`; `None` for invalid times. 24:00 is valid.
     pub const fn at(hour: u16, minute: u16) -> Option<Minute> {
         if hour <= 24 && minute < 60 {
             Self::new(hour * 60 + minute)
@@ -58,7 +58,7 @@ impl fmt::Display for MinuteError {
 
 impl std::error::Error for MinuteError {}
 
-/// Reads `HH:MM`, and nothing looser: two digits each.
+/// Parses `HH:MM` strictly: two digits each.
 impl FromStr for Minute {
     type Err = MinuteError;
 
@@ -77,7 +77,7 @@ impl FromStr for Minute {
     }
 }
 
-/// From the number of minutes since 00:00, as a database column keeps it.
+/// From minutes since 00:00, as a database column stores them.
 impl TryFrom<i32> for Minute {
     type Error = MinuteError;
 
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_minute_survives_being_written_and_read() {
+    fn every_minute_round_trips() {
         for n in 0..=1440 {
             let minute = Minute::new(n).expect("at most 1440");
             assert_eq!(minute.to_string().parse(), Ok(minute));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_time_is_refused() {
+    fn invalid_times_are_refused() {
         for text in [
             "",
             "9:00",

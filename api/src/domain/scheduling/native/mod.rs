@@ -1,8 +1,7 @@
-//! The built-in scheduler's arithmetic: from a coach's hours and an event type's terms to bookable
-//! starts.
+//! The built-in scheduler: computes bookable starts from a coach's hours and an event type's terms.
 //!
-//! Nothing here reads a clock, a database or a configuration: the same arguments give the same
-//! slots.
+//! Pure functions: they read no clock, database or configuration, so that equal arguments give
+//! equal slots.
 //!
 //! # What is open
 //! An instant is open exactly when the wall clock in the coach's zone shows open time at it. All
@@ -26,14 +25,15 @@
 //!
 //! # What is taken
 //! A session claims `[start - buffer before, end + buffer after)`, see [`Terms::claim`], and the
-//! claim may not intersect a busy interval. That is the rule by which the database refuses
-//! overlapping bookings, so a booking's busy interval is its own claim, with its own buffers:
+//! claim may not intersect a busy interval. The database's exclusion of overlapping bookings
+//! applies the same rule, so a booking's busy interval is its own claim, with its own buffers:
 //! between two sessions lie the first one's buffer after *plus* the second one's buffer before.
 //! Claims that only touch do not intersect, and an empty busy interval blocks nothing. Buffers may
 //! reach into closed hours.
 //!
 //! # Zones
-//! Rules come from the zone database that is compiled in. It lists transitions up to the year 2100.
+//! Offsets come from the zone database that is compiled in. It lists transitions up to the year
+//! 2100.
 
 mod busy;
 mod calendar;
@@ -56,8 +56,7 @@ pub use minute::{Minute, MinuteError};
 pub use slots::{offers, slots, upcoming};
 pub use terms::{Term, Terms, TermsError, Window};
 
-/// The time from one instant up to, but not including, another. Empty unless `from` is before
-/// `until`.
+/// The half-open interval `[from, until)`. Empty unless `from` is before `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Interval {
     pub from: DateTime<Utc>,
@@ -71,7 +70,7 @@ impl Interval {
     }
 }
 
-/// A session that can be booked.
+/// A bookable session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot {
     pub starts_at: DateTime<Utc>,

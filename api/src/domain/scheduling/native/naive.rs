@@ -1,19 +1,19 @@
-//! The same slots found another way: look at every minute that passes, read the clock on the wall,
-//! and ask the rules about it. Slow, and nothing of the real computation is used.
+//! Reference implementation for tests: checks every minute of a range against the rules. Slow, and
+//! shares no code with the real computation.
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 use super::{Hours, Interval, Slot, Terms, Window};
 
-/// What the coach's clock shows when a minute begins.
+/// The coach's wall clock at the start of a minute.
 pub(super) struct Reading {
     pub(super) instant: DateTime<Utc>,
     pub(super) date: NaiveDate,
     pub(super) minute: u16,
 }
 
-/// Reads the clock at the beginning of every minute of the time.
+/// Readings of every minute of the interval.
 pub(super) fn tape(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Reading> {
     let mut tape = Vec::new();
     let mut instant = from;
@@ -34,7 +34,7 @@ pub(super) fn tape(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<R
     tape
 }
 
-/// When the range opens that is open at this minute of the wall clock; `None` when closed.
+/// When the range that contains this wall-clock minute opens; `None` when closed.
 fn opened_at(hours: &Hours, reading: &Reading) -> Option<u16> {
     let open = |&(from, until): &(u16, u16)| from <= reading.minute && reading.minute < until;
     let found = match hours
@@ -69,8 +69,7 @@ fn in_window(window: Window, zone: Tz, date: NaiveDate, now: DateTime<Utc>) -> b
     }
 }
 
-/// The tape has to reach from the range's start to the length beyond its end. Hours and terms have
-/// to be valid.
+/// The tape must cover the range plus the length beyond its end. Hours and terms must be valid.
 pub(super) fn slots(
     tape: &[Reading],
     hours: &Hours,

@@ -3,12 +3,12 @@ use std::collections::VecDeque;
 use super::calendar::Calendar;
 use super::clock::{DAY, Stretch, Stretches};
 
-/// A piece of open time, half-open, of one range of one day, in which the wall clock runs evenly.
+/// A half-open piece of open time, of one range of one day, with a constant offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Opening {
     pub(super) from: i64,
     pub(super) until: i64,
-    /// From instants to the wall clock, in seconds.
+    /// Offset of the wall clock from UTC, in seconds.
     pub(super) offset: i64,
     /// The day on the wall clock, counted from 1970-01-01.
     pub(super) day: i64,
@@ -17,8 +17,8 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// The first instant at or after `earliest` that lies in this opening's grid, inside of the
-    /// opening or beyond its end.
+    /// The first grid time of this opening at or after `earliest`, inside of the opening or beyond
+    /// its end.
     pub(super) fn first_start(&self, earliest: i64, interval: i64) -> i64 {
         let since_anchor = self.from.max(earliest) + self.offset - self.anchor;
         let steps =
@@ -27,8 +27,8 @@ impl Opening {
     }
 }
 
-/// All open time of the given stretches: in order, disjoint, in pieces that touch where the time
-/// goes on.
+/// All open time of the given stretches: sorted, disjoint, in pieces that touch where open time
+/// continues.
 #[derive(Debug)]
 pub(super) struct Openings {
     calendar: Calendar,
@@ -46,7 +46,7 @@ impl Openings {
     }
 
     /// Within a stretch the wall clock is the instant plus a constant, so its days and ranges are
-    /// cut out by plain arithmetic.
+    /// computed by plain arithmetic.
     fn open(&mut self, stretch: Stretch) {
         let Stretch {
             from,

@@ -9,12 +9,11 @@ use super::clock::{self, DAY, Stretches};
 use super::openings::{Opening, Openings};
 use super::{Hours, Interval, Slot, Terms};
 
-/// The slots that start in `range`, in order, each once. The module's documentation says which
-/// those are.
+/// The slots that start in `range`, in order, each once. The module's documentation defines them.
 ///
-/// `busy` may be in any order and overlap itself: bookings and holds as their claims, see
-/// [`Terms::claim`], and outside events as they are. It has to cover the claims of all sessions
-/// that start in `range`, which reach beyond it by the length and the buffers.
+/// `busy` may be unsorted and overlap itself: bookings and holds as their claims, see
+/// [`Terms::claim`], and external events as they are. It has to cover the claims of all sessions
+/// that start in `range`, which extend beyond it by the length and the buffers.
 ///
 /// The work grows with the range and the number of busy intervals. It ends ten years (3660 days)
 /// after the first instant that range, notice and window allow, so that no range makes it endless.
@@ -29,8 +28,7 @@ pub fn slots(
     upcoming(hours, terms, busy, range, now).collect()
 }
 
-/// Like [`slots`], found one by one as they are asked for: the next free slot costs no more than
-/// the way to it.
+/// Like [`slots`], computed lazily: the next free slot costs only the search up to it.
 pub fn upcoming(
     hours: &Hours,
     terms: &Terms,
@@ -50,7 +48,7 @@ pub fn upcoming(
 }
 
 /// Whether a session may start at that instant: exactly when [`slots`] over a range with that
-/// instant has it.
+/// instant contains it.
 pub fn offers(
     hours: &Hours,
     terms: &Terms,
@@ -66,18 +64,18 @@ pub fn offers(
         .is_some()
 }
 
-/// How far a search goes: hours that never fit the length would otherwise be searched to the end of
-/// the calendar.
-const FARTHEST: i64 = 3660 * DAY;
+/// Maximum extent of a search: hours that never fit the length would otherwise be searched to the
+/// end of the calendar.
+const MAX_EXTENT: i64 = 3660 * DAY;
 
-/// A walk along open time. Instants and durations are in seconds.
+/// A scan along open time. Instants and durations are in seconds.
 struct Search {
     openings: Peekable<Openings>,
-    /// Where the walk is.
+    /// The opening that is being scanned.
     current: Opening,
     /// The next grid time to try; in or after `current`.
     start: i64,
-    /// Openings already seen after `current`, without a hole up to `open_until`.
+    /// Openings already read after `current`, without a hole up to `open_until`.
     ahead: VecDeque<Opening>,
     open_until: i64,
     busy: Busy,
@@ -93,7 +91,7 @@ struct Search {
 }
 
 impl Search {
-    /// `None` when nothing can be found.
+    /// `None` when there can be no slots.
     fn new(
         hours: &Hours,
         terms: &Terms,
@@ -113,8 +111,8 @@ impl Search {
         let today =
             (clock::floor(now) + clock::offset_at(hours.zone, clock::floor(now))).div_euclid(DAY);
         let days = terms.window.days(today);
-        // Offsets are less than a day, so a day to either side of a date in UTC holds all of it in
-        // any zone.
+        // Offsets are less than a day, so a day to either side of a date in UTC covers it in any
+        // zone.
         let earliest = clock::ceil(range.from)
             .max(clock::ceil(now) + notice)
             .max(days.0.saturating_sub(1).saturating_mul(DAY))
@@ -122,7 +120,7 @@ impl Search {
         let last_end = clock::LAST - buffer_after;
         let latest = clock::ceil(range.until)
             .min(days.1.saturating_add(2).saturating_mul(DAY))
-            .min(earliest.saturating_add(FARTHEST))
+            .min(earliest.saturating_add(MAX_EXTENT))
             .min(last_end - length);
         if earliest >= latest {
             return None;

@@ -4,23 +4,23 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::{Interval, clock};
 
-/// What an event type asks of a slot. Every duration is a whole number of minutes.
+/// An event type's requirements on a slot. Every duration is a whole number of minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// How long the session takes, in elapsed time; one minute to 31 days.
+    /// Length of the session in elapsed time; one minute to 31 days.
     pub length: TimeDelta,
-    /// From one possible start to the next, on the wall clock; one minute to 24 hours.
+    /// Distance between possible starts on the wall clock; one minute to 24 hours.
     pub interval: TimeDelta,
     /// Time that must be free before the start; up to 31 days.
     pub buffer_before: TimeDelta,
     /// Time that must be free after the end; up to 31 days.
     pub buffer_after: TimeDelta,
-    /// The least time from now to the start. Nothing starts in the past, whatever the notice.
+    /// Minimum time from now to the start. Nothing starts in the past, whatever the notice.
     pub minimum_notice: TimeDelta,
     pub window: Window,
 }
 
-/// On which dates, in the coach's zone, a session may start.
+/// Dates, in the coach's zone, on which a session may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
     /// Today and this many calendar days after it; 0 is today alone.
@@ -44,7 +44,7 @@ pub enum Term {
     Window,
 }
 
-/// Why terms cannot be used.
+/// Why terms are invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TermsError {
     /// The duration has seconds, or parts of one.
@@ -62,35 +62,35 @@ pub enum TermsError {
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const DAY: TimeDelta = TimeDelta::days(1);
 /// Bounds how far ahead of a start the search has to look.
-const LONGEST: TimeDelta = TimeDelta::days(31);
-const LONGEST_NOTICE: TimeDelta = TimeDelta::days(3660);
+const MAX_DURATION: TimeDelta = TimeDelta::days(31);
+const MAX_NOTICE: TimeDelta = TimeDelta::days(3660);
 
 impl Terms {
-    /// Finds everything that is wrong with the terms, in the order of the fields.
+    /// Validates the terms, in the order of the fields.
     ///
     /// # Errors
-    /// At most one per field. Terms that fail have no slots.
+    /// At most one per field. Invalid terms have no slots.
     pub fn check(&self) -> Result<(), Vec<TermsError>> {
         let durations = [
-            (Term::Length, self.length, MINUTE, LONGEST),
+            (Term::Length, self.length, MINUTE, MAX_DURATION),
             (Term::Interval, self.interval, MINUTE, DAY),
             (
                 Term::BufferBefore,
                 self.buffer_before,
                 TimeDelta::zero(),
-                LONGEST,
+                MAX_DURATION,
             ),
             (
                 Term::BufferAfter,
                 self.buffer_after,
                 TimeDelta::zero(),
-                LONGEST,
+                MAX_DURATION,
             ),
             (
                 Term::MinimumNotice,
                 self.minimum_notice,
                 TimeDelta::zero(),
-                LONGEST_NOTICE,
+                MAX_NOTICE,
             ),
         ];
         let mut errors: Vec<TermsError> = durations
@@ -117,8 +117,8 @@ impl Terms {
         }
     }
 
-    /// The time that a session starting then takes from the coach: `[start - buffer before, end +
-    /// buffer after)`. `None` where the calendar ends.
+    /// The coach's time that a session with this start takes: `[start - buffer before, end + buffer
+    /// after)`. `None` where the calendar ends.
     pub fn claim(&self, starts_at: DateTime<Utc>) -> Option<Interval> {
         let from = starts_at.checked_sub_signed(self.buffer_before)?;
         let ends_at = starts_at.checked_add_signed(self.length)?;
@@ -154,7 +154,7 @@ impl Term {
 }
 
 impl TermsError {
-    /// The field at fault.
+    /// The invalid field.
     pub fn term(&self) -> Term {
         match *self {
             TermsError::NotWholeMinutes(term) | TermsError::OutOfRange { term, .. } => term,

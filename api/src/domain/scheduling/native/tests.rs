@@ -25,7 +25,7 @@ fn time(text: &str) -> Minute {
     text.parse().expect("a time of day")
 }
 
-/// No buffers, no notice, no window.
+/// Terms without buffers, notice and window.
 fn plain(length: i64, interval: i64) -> Terms {
     Terms {
         length: TimeDelta::minutes(length),

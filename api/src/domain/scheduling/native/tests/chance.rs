@@ -1,4 +1,4 @@
-//! Random hours, terms and busy times, the same in every run.
+//! Random hours, terms and busy times from a fixed seed.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -7,7 +7,7 @@ use crate::domain::scheduling::native::{
     Hours, Interval, Minute, Override, Terms, WeeklyRule, Window,
 };
 
-/// Marsaglia's xorshift64, with a multiplication at the end for better low bits.
+/// Marsaglia's xorshift64, with a final multiplication for better low bits.
 pub(super) struct Chance(u64);
 
 impl Chance {
@@ -22,7 +22,7 @@ impl Chance {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
     }
 
-    /// From `low` to `high`, both included.
+    /// From `low` to `high`, both inclusive.
     pub(super) fn number(&mut self, low: i64, high: i64) -> i64 {
         low + (self.bits() % (high - low + 1) as u64) as i64
     }
@@ -35,8 +35,8 @@ impl Chance {
         from[self.number(0, from.len() as i64 - 1) as usize]
     }
 
-    /// One to three ranges of a day that do not overlap; often they touch, or a midnight, or begin
-    /// and end in the first hours, when clocks change.
+    /// One to three ranges of a day that do not overlap; often they touch each other or midnight,
+    /// or begin and end in the first hours, when clocks change.
     fn day(&mut self) -> Vec<(Minute, Minute)> {
         if self.one_in(4) {
             return vec![(Minute::START_OF_DAY, Minute::END_OF_DAY)];
@@ -103,7 +103,7 @@ impl Chance {
         hours
     }
 
-    /// Valid terms, the session at most `longest` minutes.
+    /// Valid terms; the session lasts at most `longest` minutes.
     pub(super) fn terms(&mut self, around: NaiveDate, longest: i64) -> Terms {
         let length = match self.number(0, 9) {
             0 => self.number(1, longest),

@@ -1,4 +1,4 @@
-//! The engine against the minute-by-minute computation, around every change of every zone's clock.
+//! Compares the engine with the naive computation, around every clock change of every zone.
 
 use std::collections::HashMap;
 
@@ -9,15 +9,15 @@ use super::chance::Chance;
 use super::instant;
 use crate::domain::scheduling::native::{Interval, Slot, clock, naive, offers, slots};
 
-/// How far to either side of a change the comparison looks for starts, in minutes.
+/// How far to either side of a change starts are compared, in minutes.
 const REACH: i64 = 30 * 60;
 /// The longest session, in minutes.
-const LONGEST: i64 = 25 * 60;
-/// Cases for the first zone of those that behave alike, per change; each further zone gets one per
-/// change.
+const MAX_SESSION: i64 = 25 * 60;
+/// Cases per change for the first of several zones with equal behaviour; each further zone gets one
+/// per change.
 const CASES: usize = 10;
 
-/// All that a comparison needs to see, added up.
+/// Totals of the comparison.
 #[derive(Debug, Default)]
 struct Tally {
     cases: usize,
@@ -33,7 +33,7 @@ fn offset(zone: Tz, at: DateTime<Utc>) -> i32 {
         .local_minus_utc()
 }
 
-/// The first offset, and each instant at which another one begins, found by looking once an hour.
+/// The first offset, and each instant at which another one begins, sampled once an hour.
 fn behaviour(
     zone: Tz,
     from: DateTime<Utc>,
@@ -65,7 +65,7 @@ fn tape_around(zone: Tz, change: DateTime<Utc>) -> Vec<naive::Reading> {
     naive::tape(
         zone,
         change - TimeDelta::minutes(REACH),
-        change + TimeDelta::minutes(REACH + LONGEST),
+        change + TimeDelta::minutes(REACH + MAX_SESSION),
     )
 }
 
@@ -78,7 +78,7 @@ fn compare(
     tally: &mut Tally,
 ) {
     let date = change.with_timezone(&zone).date_naive();
-    let (hours, terms) = (chance.hours(zone, date), chance.terms(date, LONGEST));
+    let (hours, terms) = (chance.hours(zone, date), chance.terms(date, MAX_SESSION));
     let busy = chance.busy(change);
     let second_or_not = if chance.one_in(3) {
         chance.number(-999_999_999, 999_999_999)
@@ -170,7 +170,7 @@ fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2
         }
         kinds_of_change += changes.len();
         changes_of_zones += changes.len() * zones.len();
-        // A zone without changes is looked at around any instant.
+        // A zone without changes is compared around any instant.
         let unchanged = [(from + TimeDelta::minutes(chance.number(0, 2_000_000)), 0)];
         for &(change, _) in if changes.is_empty() {
             &unchanged
@@ -201,8 +201,8 @@ fn every_zone_agrees_with_the_naive_computation_around_every_change_of_2025_to_2
     );
 }
 
-/// Days that a zone skipped or lived twice, changes by other than an hour, and changes at one
-/// minute past midnight.
+/// Days that a zone skipped or repeated, changes by other than an hour, and changes at one minute
+/// past midnight.
 #[test]
 fn famous_changes_of_the_past_agree_with_the_naive_computation() {
     let changes = [

@@ -1,4 +1,4 @@
-//! The limits of busy time, notice, windows and the calendar itself.
+//! Boundaries of busy time, notice, windows and the calendar itself.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -35,7 +35,7 @@ fn starts(terms: &Terms, busy: &[Interval], now: &str) -> Vec<String> {
 const LONG_BEFORE: &str = "2026-05-01T00:00:00Z";
 
 #[test]
-fn claims_may_touch_busy_time_and_not_enter_it() {
+fn claims_may_touch_but_not_overlap_busy_time() {
     let terms = Terms {
         buffer_before: TimeDelta::minutes(15),
         buffer_after: TimeDelta::minutes(30),
@@ -93,9 +93,9 @@ fn empty_and_backwards_busy_time_blocks_nothing() {
     );
 }
 
-/// What the database does: it refuses a booking whose claim intersects the claim of another one.
+/// The database's rule: a booking is refused if its claim intersects another booking's claim.
 #[test]
-fn slots_are_the_bookings_whose_claims_meet_no_other_claim() {
+fn slots_are_the_bookings_whose_claims_intersect_no_other_claim() {
     let mut chance = Chance::new(7);
     let (mut offered, mut refused) = (0, 0);
     for _ in 0..300 {
@@ -128,7 +128,7 @@ fn slots_are_the_bookings_whose_claims_meet_no_other_claim() {
 }
 
 #[test]
-fn notice_counts_from_now_to_the_moment() {
+fn notice_counts_from_the_exact_instant() {
     let terms = Terms {
         minimum_notice: TimeDelta::minutes(60),
         ..plain(60, 60)
@@ -187,7 +187,7 @@ fn window_days_are_the_coachs_days() {
 }
 
 #[test]
-fn the_next_free_slot_is_found_without_walking_the_whole_range() {
+fn the_next_free_slot_is_found_without_scanning_the_whole_range() {
     let forever = Interval {
         from: DateTime::<Utc>::MIN_UTC,
         until: DateTime::<Utc>::MAX_UTC,
@@ -208,7 +208,7 @@ fn the_next_free_slot_is_found_without_walking_the_whole_range() {
 }
 
 #[test]
-fn hours_that_never_fit_are_given_up_after_ten_years() {
+fn a_search_without_result_ends_after_ten_years() {
     let forever = Interval {
         from: DateTime::<Utc>::MIN_UTC,
         until: DateTime::<Utc>::MAX_UTC,
@@ -224,7 +224,7 @@ fn hours_that_never_fit_are_given_up_after_ten_years() {
 }
 
 #[test]
-fn terms_that_fail_have_no_slots() {
+fn invalid_terms_have_no_slots() {
     let good = plain(60, 60);
     assert_eq!(starts(&good, &[], LONG_BEFORE).len(), 3);
     let odd = [
@@ -270,7 +270,7 @@ fn terms_that_fail_have_no_slots() {
 }
 
 #[test]
-fn hours_that_fail_are_read_as_documented() {
+fn invalid_hours_are_read_as_documented() {
     let monday = |from, until| WeeklyRule {
         weekday: Weekday::Mon,
         from: time(from),
@@ -314,7 +314,7 @@ fn hours_that_fail_are_read_as_documented() {
 }
 
 #[test]
-fn the_ends_of_the_calendar_give_an_answer_and_no_panic() {
+fn the_ends_of_the_calendar_do_not_panic() {
     let mut chance = Chance::new(1);
     let year = |number| {
         NaiveDate::from_ymd_opt(number, 6, 1)

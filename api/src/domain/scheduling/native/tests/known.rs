@@ -1,4 +1,4 @@
-//! Changes of clocks worked out by hand. Every expected instant is written down.
+//! Clock changes worked out by hand: every expected instant is written down.
 
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -34,7 +34,8 @@ fn daily(zone: Tz, ranges: &[(&str, &str)]) -> Hours {
     hours
 }
 
-/// The starts between two instants, asked a year before, as `month-day hour:minute` in UTC.
+/// The starts between two instants, computed as of a year before, as `month-day hour:minute` in
+/// UTC.
 fn starts(hours: &Hours, terms: &Terms, from: &str, until: &str) -> Vec<String> {
     let range = between(from, until);
     slots(
@@ -53,7 +54,7 @@ fn starts(hours: &Hours, terms: &Terms, from: &str, until: &str) -> Vec<String> 
 }
 
 #[test]
-fn new_york_spring_skips_the_hour_that_is_not_there() {
+fn new_york_spring_skips_the_missing_hour() {
     let night = daily(Tz::America__New_York, &[("00:00", "05:00")]);
     let found = starts(
         &night,
@@ -154,7 +155,7 @@ fn new_york_autumn_never_places_a_session_where_the_clock_shows_closed_time() {
 }
 
 #[test]
-fn a_time_of_day_stays_what_it_is_after_the_change() {
+fn wall_clock_times_are_stable_across_the_change() {
     let ten = daily(Tz::America__New_York, &[("10:00", "11:00")]);
     let found = starts(
         &ten,
@@ -282,7 +283,7 @@ fn cairo_changes_at_midnight() {
 }
 
 #[test]
-fn dublin_has_its_negative_summer_time_the_right_way_round() {
+fn dublin_has_negative_winter_time() {
     let night = daily(Tz::Europe__Dublin, &[("00:00", "03:00")]);
     let found = starts(
         &night,

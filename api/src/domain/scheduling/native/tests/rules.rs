@@ -1,4 +1,4 @@
-//! What hours and terms are refused, and in which words.
+//! Validation of hours and terms, with the error messages.
 
 use chrono::{NaiveDate, TimeDelta, Weekday};
 use chrono_tz::Tz;
@@ -13,7 +13,7 @@ fn date(text: &str) -> NaiveDate {
 }
 
 #[test]
-fn every_fault_of_hours_is_named() {
+fn every_violation_of_hours_is_reported() {
     let rule = |weekday, from, until| WeeklyRule {
         weekday,
         from: time(from),
@@ -63,7 +63,7 @@ fn every_fault_of_hours_is_named() {
 }
 
 #[test]
-fn overlaps_within_an_override_are_found_and_touching_ranges_are_fine() {
+fn overlaps_within_an_override_are_refused_and_touching_ranges_allowed() {
     let with = |hours: &[(&str, &str)]| {
         let hours = hours
             .iter()
@@ -94,7 +94,7 @@ fn overlaps_within_an_override_are_found_and_touching_ranges_are_fine() {
 }
 
 #[test]
-fn every_fault_of_terms_is_named() {
+fn every_violation_of_terms_is_reported() {
     let minutes = TimeDelta::minutes;
     let terms = Terms {
         length: TimeDelta::zero(),
