@@ -3,6 +3,8 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
+use crate::Provider;
+
 /// Who owns a coach's time.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
@@ -23,6 +25,19 @@ pub enum Scheduler {
     Google,
     /// Calendly.
     Calendly,
+}
+
+impl Scheduler {
+    /// Whose service it is; `None` for Courtside itself.
+    #[must_use]
+    pub const fn provider(self) -> Option<Provider> {
+        match self {
+            Self::Native => None,
+            Self::CalCom => Some(Provider::CalCom),
+            Self::Google => Some(Provider::Google),
+            Self::Calendly => Some(Provider::Calendly),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

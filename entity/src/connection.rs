@@ -3,6 +3,8 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
+use crate::Provider;
+
 /// How well a connection works.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
@@ -142,6 +144,12 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
+    /// Whose account it is; `None` for a provider that only a newer program knows.
+    #[must_use]
+    pub fn provider(&self) -> Option<Provider> {
+        Provider::parse(&self.provider)
+    }
+
     /// Whether we may act through it: a credential is there, and nobody has taken it away.
     #[must_use]
     pub fn is_live(&self) -> bool {

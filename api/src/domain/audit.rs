@@ -12,9 +12,6 @@ use crate::db::Txn;
 
 /// Writes a cause down, in the transaction that does it. `subject` is the global id of what it was
 /// done to.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn record(
     txn: &Txn,
     actor_id: Option<Uuid>,

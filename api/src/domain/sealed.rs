@@ -27,9 +27,6 @@ pub struct Checked {
 
 /// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it
 /// leaves the vault.
-///
-/// # Errors
-/// When the database fails.
 pub async fn check(app: &App) -> Result<Checked> {
     use connection::Column as C;
     use note::Column as N;

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use courtside::outbox::job::{self, Job};
+use courtside::worker::SLOTS;
 use entity::webhook_delivery::{self, Status};
-use entity::{connection, job::Status as JobStatus};
-use sea_orm::EntityTrait;
+use entity::{Provider, connection, event_type, job::Status as JobStatus};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use simulators::{Fault, Kind};
 use tests::{On, PATIENCE, both_bare, until};
 use tokio::task::JoinHandle;
@@ -17,7 +18,8 @@ use super::webhooks::delivered;
 
 both_bare![
     a_webhook_is_worked_off_while_a_reading_hangs,
-    one_reading_that_hangs_holds_up_no_other
+    one_reading_that_hangs_holds_up_no_other,
+    a_provider_that_hangs_holds_up_no_other
 ];
 
 async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
@@ -41,20 +43,57 @@ async fn a_webhook_is_worked_off_while_a_reading_hangs(on: On) {
 async fn one_reading_that_hangs_holds_up_no_other(on: On) {
     let (lab, stop, working) = with_a_reading_that_hangs(on).await;
     let connection = connection(&lab).await;
-    let (job, now) = (
-        Job::PullSettings {
-            connection_id: connection.id,
-        },
-        lab.app.now(),
-    );
-    let put_down = lab
-        .app
-        .db()
-        .write(move |txn| Box::pin(async move { job::enqueue(txn, &job, now, "lanes").await }));
-    put_down.await.expect("the database answers");
+    let job = Job::new(job::Kind::PullSettings, connection.id, &connection);
+    enqueue(&lab, job).await;
     in_time(&lab, async || find(&lab, job).await.is_none()).await;
     assert!(hangs(&lab).await);
     end(lab, stop, working).await;
+}
+
+async fn a_provider_that_hangs_holds_up_no_other(on: On) {
+    let (lab, stop, working) = with_a_reading_that_hangs(on).await;
+    lab.cal.faults().set(Fault::new("/v2/*", Kind::Hang));
+    for number in 0..SLOTS {
+        let event_type = event_type::Model {
+            id: entity::new_id(),
+            slug: format!("hangs-{number}"),
+            provider_event_type_id: None,
+            ..lab.offer.event_type.clone()
+        };
+        let event_type = event_type.into_active_model().reset_all();
+        let event_type = event_type.insert(lab.app.db().write_one()).await;
+        let id = event_type.expect("a sound row").id;
+        enqueue(
+            &lab,
+            Job::new(job::Kind::PushEventType, id, Provider::CalCom),
+        )
+        .await;
+    }
+    let has_no_free_slot = async || {
+        let all = jobs(&lab).await;
+        let running = all
+            .iter()
+            .filter(|job| job.status == JobStatus::Running && job.queue == "calcom");
+        running.count() == SLOTS
+    };
+    until("all slots are taken", &has_no_free_slot).await;
+
+    let connection = connection(&lab).await;
+    let waits = Job::new(job::Kind::PullSettings, connection.id, Provider::CalCom);
+    enqueue(&lab, waits).await;
+    let other = Job::new(job::Kind::PullSettings, entity::new_id(), Provider::Google);
+    enqueue(&lab, other).await;
+    in_time(&lab, async || find(&lab, other).await.is_none()).await;
+    assert!(has_no_free_slot().await);
+    let waits = find(&lab, waits).await.expect("nobody has run it");
+    assert_eq!(waits.status, JobStatus::Waiting);
+    end(lab, stop, working).await;
+}
+
+async fn enqueue(lab: &Lab, job: Job) {
+    let job = job.at(lab.app.now(), "lanes");
+    let enqueued = lab.app.db().transaction(job, job::enqueue).await;
+    enqueued.expect("the database answers");
 }
 
 async fn connection(lab: &Lab) -> connection::Model {
@@ -93,14 +132,11 @@ async fn find(lab: &Lab, job: Job) -> Option<entity::job::Model> {
 
 /// Whether the reading that got no answer at first has none yet.
 async fn hangs(lab: &Lab) -> bool {
-    let reading = find(
-        lab,
-        Job::ReconcileRecent {
-            connection_id: connection(lab).await.id,
-        },
-    )
-    .await;
-    reading.is_some_and(|job| job.status == JobStatus::Running)
+    let connection = connection(lab).await;
+    let reading = Job::new(job::Kind::ReconcileRecent, connection.id, &connection);
+    find(lab, reading)
+        .await
+        .is_some_and(|job| job.status == JobStatus::Running)
 }
 
 /// A worker that has begun to read what has changed in the coach's calendar, and gets no answer.

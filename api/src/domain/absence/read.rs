@@ -15,9 +15,6 @@ use crate::domain::{Caller, Result};
 
 /// The absences of these coaches that are not over anywhere on earth, by their first day, at most
 /// 200 of each: for whoever may change what is theirs.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let yesterday = app
         .clock
@@ -64,9 +61,6 @@ pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Sel
 }
 
 /// When a coach is away from that day on.
-///
-/// # Errors
-/// When the database fails.
 pub(in crate::domain) async fn away(
     db: &impl ConnectionTrait,
     coach: &coach::Model,

@@ -88,9 +88,6 @@ pub async fn get(app: &App, caller: &Caller, key: &Key) -> Result<Model> {
 
 /// These coaches, listed or not: for whoever got their ids from something that they may see, such
 /// as a booking.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -99,9 +96,6 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
 }
 
 /// The specialties of these coaches, in the order of the alphabet.
-///
-/// # Errors
-/// When the database fails.
 pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     use coach_specialty::Column as S;
 
@@ -118,9 +112,6 @@ pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec
 }
 
 /// All specialties of listed coaches, for filters, in the order of the alphabet: at most 500.
-///
-/// # Errors
-/// When the database fails.
 pub async fn specialties(app: &App) -> Result<Vec<String>> {
     use coach_specialty::Column as S;
 

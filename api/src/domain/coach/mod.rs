@@ -87,9 +87,6 @@ pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
 
 /// The profile of an account with the role of a coach: the one that was imported for their verified
 /// address, else a new, unlisted one.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn ensure_profile(
     txn: &Txn,
     user: &user::Model,
@@ -146,9 +143,6 @@ async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
 }
 
 /// Takes the profile of an account off the directory, if there is one.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn unlist(txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::Listed, Expr::val(false))

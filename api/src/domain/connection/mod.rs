@@ -33,7 +33,7 @@ pub use oauth::{Finished, Start, Started, finish, start};
 pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
 pub use read::{
-    find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working,
+    Working, find_live, is_live, list_by_coach, list_by_coaches, list_live_coaches, list_working,
     live_coaches,
 };
 pub use redirect::Redirects;
@@ -71,6 +71,6 @@ fn unavailable(error: &ProviderError) -> Error {
             tracing::warn!(%error, provider = PROVIDER, "Cal.com did not do what it was asked");
             Error::Unavailable("Cal.com does not answer at present; try again later")
         }
-        _ => Error::internal("a call to Cal.com", error.clone()),
+        _ => Error::provider("a call to Cal.com", error.clone()),
     }
 }

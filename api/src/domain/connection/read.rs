@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use entity::Uuid;
 use entity::connection::{Column, Entity, Health, Kind, Model};
+use entity::{Provider, Uuid};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
@@ -42,16 +42,31 @@ pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Uuid>> {
-    let working = Entity::find_live(PROVIDER)
+pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Working>> {
+    let working: Vec<(Uuid, String)> = Entity::find_live(PROVIDER)
         .filter(Column::Health.ne(Health::Broken))
-        .filter(which);
-    Ok(working
+        .filter(which)
         .select_only()
-        .column(Column::Id)
+        .columns([Column::Id, Column::Provider])
         .into_tuple()
         .all(app.db.read())
-        .await?)
+        .await?;
+    Ok(working
+        .into_iter()
+        .filter_map(|(id, name)| {
+            Some(Working {
+                id,
+                provider: Provider::parse(&name)?,
+            })
+        })
+        .collect())
+}
+
+/// A connection that works.
+#[derive(Clone, Copy, Debug)]
+pub struct Working {
+    pub id: Uuid,
+    pub provider: Provider,
 }
 
 /// Those of several coaches for whom we may cause.

@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use sea_orm::Condition;
 
 use crate::app::App;
-use crate::domain::{Result, booking, connection, recurring_jobs};
-use crate::outbox::Job;
+use crate::domain::connection::{self, Working};
+use crate::domain::{Result, booking, recurring_jobs};
+use crate::outbox::job::{Job, Kind};
 
 /// Between two readings of what has changed.
 const EVERY: TimeDelta = TimeDelta::minutes(2);
@@ -19,31 +20,18 @@ const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 /// When the database fails.
 pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
-    let readings = |connection_id| {
+    let readings = |Working { id, provider }| {
         [
-            (
-                Job::ReconcileRecent { connection_id },
-                now + EVERY,
-                "reconcile",
-            ),
-            (
-                Job::ReconcileAll { connection_id },
-                now + EVERYTHING,
-                "reconcile",
-            ),
+            (Kind::ReconcileRecent, now + EVERY),
+            (Kind::ReconcileAll, now + EVERYTHING),
         ]
+        .map(|(kind, at)| Job::new(kind, id, provider).at(at, "reconcile"))
     };
     let working = connection::list_working(app, Condition::all()).await?;
     let mut planned: Vec<_> = working.into_iter().flat_map(readings).collect();
     // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
     // given up.
     let open = booking::list_open_requests(app).await?;
-    planned.extend(open.into_iter().map(|request_id| {
-        (
-            Job::RunSchedulerRequest { request_id },
-            now + EVERY,
-            "reconcile",
-        )
-    }));
+    planned.extend(open.into_iter().map(|job| job.at(now + EVERY, "reconcile")));
     recurring_jobs::ensure(&app.db, planned).await
 }

@@ -14,9 +14,6 @@ use crate::domain::{Caller, Result};
 
 /// The schedules of these coaches by name, at most 50 of each: for whoever may change what is
 /// theirs.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let query = Entity::find().filter(Column::CoachId.is_in(coach_ids.iter().copied()));
     let rows = query
@@ -45,9 +42,6 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 
 /// The overrides of these schedules by date, from one day to another, both included: for whoever
 /// may see the schedules.
-///
-/// # Errors
-/// When the database fails.
 pub async fn overrides_of(
     app: &App,
     schedule_ids: &[Uuid],

@@ -107,9 +107,6 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Held> {
 }
 
 /// What the caller may see of these sessions.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<Held>> {
     let sessions = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -133,9 +130,6 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<H
 }
 
 /// The sessions of these bookings, by booking: for whoever may see the bookings.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_by_bookings(app: &App, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::BookingId.is_in(booking_ids.iter().copied()))

@@ -24,11 +24,10 @@ use sha2::{Digest, Sha256};
 use super::secrets::{SECRET, TABLE, open};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::connection::{PROVIDER, Purpose, cal_com, list_working};
+use crate::domain::connection::{PROVIDER, Purpose, Working, cal_com, list_working};
 use crate::domain::scheduling::cal_com::Account;
 use crate::domain::{Conflict, Error, Result, recurring_jobs};
-use crate::outbox::Job;
-use crate::outbox::job::enqueue;
+use crate::outbox::job::{Job, Kind, Queue, enqueue};
 use crate::vault::{Place, row_key};
 
 /// Between two looks whether a webhook is as it should be.
@@ -56,7 +55,7 @@ pub async fn ensure(app: &App) -> Result<()> {
         return Ok(());
     }
     let now = app.clock.now();
-    let look = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
+    let look = |working: Working| job(working.id, working.provider).at(now, "webhooks");
     let working = list_working(app, Condition::all()).await?;
     recurring_jobs::ensure(&app.db, working.into_iter().map(look).collect()).await
 }
@@ -71,13 +70,12 @@ pub async fn see_to_registration(app: &App, connection_id: Uuid) -> Result<()> {
     };
     mend(app, &link).await?;
     let next = app.clock.now() + EVERY;
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                enqueue(txn, &Job::EnsureWebhook { connection_id }, next, "webhooks").await
-            })
-        })
-        .await
+    let again = job(link.id, &link).at(next, "webhooks");
+    app.db.transaction(again, enqueue).await
+}
+
+fn job(connection_id: Uuid, queue: impl Into<Queue>) -> Job {
+    Job::new(Kind::EnsureWebhook, connection_id, queue)
 }
 
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
@@ -104,7 +102,7 @@ pub(super) async fn mend(app: &App, link: &connection::Model) -> Result<Option<M
     }
     let row = bring_in_step(app, &row, &place)
         .await
-        .map_err(|fault| Error::internal("registering a webhook", fault))?;
+        .map_err(|fault| Error::provider("registering a webhook", fault))?;
     Ok(Some(row))
 }
 
@@ -328,7 +326,7 @@ async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
     };
     clear
         .await
-        .map_err(|fault: Fault| Error::internal("a webhook", fault))
+        .map_err(|fault: Fault| Error::provider("a webhook", fault))
 }
 
 pub(super) fn new_secret() -> SecretString {
@@ -365,7 +363,7 @@ pub(crate) async fn withdraw(app: &App, connection_id: Uuid) {
         let at = place_of(app, &row).await?;
         at.delete(&external_id)
             .await
-            .map_err(|fault| Error::internal("a webhook", fault))
+            .map_err(|fault| Error::provider("a webhook", fault))
     };
     let gone: Result<()> = gone.await;
     if let Err(error) = gone {

@@ -217,7 +217,7 @@ async fn ask(
     let slots = calendar
         .slots(&query, FETCH)
         .await
-        .map_err(|error| Error::internal("free time", error))?;
+        .map_err(|error| Error::provider("free time", error))?;
     Ok(slots.into_iter().map(|slot| slot.starts_at).collect())
 }
 

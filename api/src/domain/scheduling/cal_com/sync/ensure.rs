@@ -6,9 +6,9 @@ use entity::connection;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 
 use crate::app::App;
-use crate::domain::connection::list_working;
+use crate::domain::connection::{Working, list_working};
 use crate::domain::{Result, recurring_jobs};
-use crate::outbox::Job;
+use crate::outbox::job::{Job, Kind};
 
 /// Between two looks at what a coach has changed elsewhere.
 const EVERY: TimeDelta = TimeDelta::hours(24);
@@ -26,6 +26,6 @@ pub async fn ensure(app: &App) -> Result<()> {
     let of_kept =
         connection::Column::CoachId.in_subquery(kept.column(coach::Column::Id).into_query());
     let working = list_working(app, Condition::all().add(of_kept)).await?;
-    let look = |connection_id| (Job::PullSettings { connection_id }, at, "sync");
-    recurring_jobs::ensure(&app.db, working.into_iter().map(look).collect()).await
+    let pull = |Working { id, provider }| Job::new(Kind::PullSettings, id, provider).at(at, "sync");
+    recurring_jobs::ensure(&app.db, working.into_iter().map(pull).collect()).await
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use entity::event_type::{Column, Entity, Model, Visibility};
 use entity::sync_state::Subject;
-use entity::{Uuid, coach};
+use entity::{Provider, Uuid};
 use providers::cal_com::EventType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
@@ -14,7 +14,7 @@ use crate::db::Txn;
 use crate::domain::coach::{acting_for, lock};
 use crate::domain::connection::{PROVIDER, Purpose};
 use crate::domain::scheduling::cal_com::{Account, Offer};
-use crate::domain::{Caller, Conflict, Error, Result, event_type as offers};
+use crate::domain::{Caller, Command, Conflict, Error, Result, event_type as offers};
 use crate::outbox::job::{self, Job};
 
 /// What came of an import.
@@ -61,25 +61,10 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
         skipped: Vec::new(),
     };
     for theirs in there {
-        let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-        let (title, id) = (theirs.title.clone(), entity::new_id());
-        let taken = app
-            .db
-            .write(move |txn| {
-                let (theirs, correlation_id) = (theirs.clone(), correlation_id.clone());
-                Box::pin(async move {
-                    let coach = lock(txn, coach_id).await?;
-                    take(
-                        txn,
-                        &coach,
-                        &theirs,
-                        offers::blank(id, coach_id, now),
-                        &correlation_id,
-                    )
-                    .await
-                })
-            })
-            .await;
+        let title = theirs.title.clone();
+        let found = Found { coach_id, theirs };
+        let command = Command::new(app, caller, found)?;
+        let taken = app.db.transaction(command, take).await;
         match taken {
             Ok(row) => done.event_types.extend(row),
             Err(Error::Invalid(wrong)) => {
@@ -101,14 +86,17 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
     Ok(done)
 }
 
-async fn take(
-    txn: &Txn,
-    coach: &coach::Model,
-    theirs: &EventType,
-    blank: Model,
-    correlation_id: &str,
-) -> Result<Option<Model>> {
-    let (now, their_id) = (blank.created_at, theirs.id.to_string());
+#[derive(Clone)]
+struct Found {
+    coach_id: Uuid,
+    theirs: EventType,
+}
+
+async fn take(txn: &Txn, command: Command<Found>) -> Result<Option<Model>> {
+    let Command { author, input } = command;
+    let (Found { coach_id, theirs }, now) = (input, author.now);
+    let coach = lock(txn, coach_id).await?;
+    let their_id = theirs.id.to_string();
     if Entity::find_by_provider_id(PROVIDER, &their_id)
         .one(&**txn)
         .await?
@@ -128,15 +116,8 @@ async fn take(
         row.provider = sea_orm::Set(Some(PROVIDER.to_owned()));
         row.provider_event_type_id = sea_orm::Set(Some(their_id));
         let row = row.update(&**txn).await?;
-        job::enqueue(
-            txn,
-            &Job::PushEventType {
-                event_type_id: row.id,
-            },
-            now,
-            correlation_id,
-        )
-        .await?;
+        let job = Job::new(job::Kind::PushEventType, row.id, Provider::CalCom);
+        job::enqueue(txn, job.at(now, author.correlation_id)).await?;
         return Ok(Some(row));
     }
     if ours.len() >= MOST {
@@ -144,9 +125,9 @@ async fn take(
             Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into(),
         );
     }
-    let mut row = blank;
+    let mut row = offers::blank(entity::new_id(), coach.id, now);
     row.visibility = Visibility::Unlisted;
-    Offer::from(theirs).apply(&mut row);
+    Offer::from(&theirs).apply(&mut row);
     row.slug = free_slug(
         &row.slug,
         &ours.iter().map(|row| row.slug.as_str()).collect(),
@@ -157,7 +138,7 @@ async fn take(
     let before = state::blank(Subject::EventType, row.id, coach.id, now);
     state::put(
         txn,
-        pull::agreed(theirs, row.version).over(before, None, now),
+        pull::agreed(&theirs, row.version).over(before, None, now),
     )
     .await?;
     Ok(Some(row))

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entity::coach::Scheduler;
 use entity::sync_state::{Column, Entity, Model, State, Subject};
-use entity::{Uuid, coach, event_type, schedule};
+use entity::{Provider, Uuid, coach, event_type, schedule};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
@@ -46,15 +46,8 @@ pub(crate) async fn event_type_changed(
         return Ok(());
     }
     pending(txn, Subject::EventType, row.id, row.coach_id, now).await?;
-    job::enqueue(
-        txn,
-        &Job::PushEventType {
-            event_type_id: row.id,
-        },
-        now,
-        correlation_id,
-    )
-    .await
+    let job = Job::new(job::Kind::PushEventType, row.id, Provider::CalCom);
+    job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
 /// Hours have changed: as [`event_type_changed`].
@@ -71,15 +64,8 @@ pub(crate) async fn schedule_changed(
         return Ok(());
     }
     pending(txn, Subject::Schedule, row.id, row.coach_id, now).await?;
-    job::enqueue(
-        txn,
-        &Job::PushSchedule {
-            schedule_id: row.id,
-        },
-        now,
-        correlation_id,
-    )
-    .await
+    let job = Job::new(job::Kind::PushSchedule, row.id, Provider::CalCom);
+    job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
 /// What of a coach's has changed while it was being brought to where it is kept now is pushed
@@ -199,27 +185,37 @@ pub(super) async fn put(txn: &Txn, row: Model) -> Result<()> {
 
 /// What became of an attempt that did not come through.
 pub(super) async fn failed(app: &App, id: Uuid, state: State, message: String) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            let message = message.clone();
-            Box::pin(async move {
-                let Some(row) = find(&**txn, id).await? else {
-                    return Ok(());
-                };
-                put(
-                    txn,
-                    Model {
-                        state,
-                        message: Some(message),
-                        updated_at: now,
-                        ..row
-                    },
-                )
-                .await
-            })
-        })
-        .await
+    let failure = Failure {
+        id,
+        state,
+        message,
+        now: app.clock.now(),
+    };
+    app.db.transaction(failure, note_failure).await
+}
+
+#[derive(Clone)]
+struct Failure {
+    id: Uuid,
+    state: State,
+    message: String,
+    now: DateTime<Utc>,
+}
+
+async fn note_failure(txn: &Txn, failure: Failure) -> Result<()> {
+    let Some(row) = find(&**txn, failure.id).await? else {
+        return Ok(());
+    };
+    put(
+        txn,
+        Model {
+            state: failure.state,
+            message: Some(failure.message),
+            updated_at: failure.now,
+            ..row
+        },
+    )
+    .await
 }
 
 /// A text that differs when what both sides can say differs.

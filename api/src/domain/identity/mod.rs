@@ -24,7 +24,7 @@ pub use recent::Recent;
 use super::{Error, Person, Result, Viewer};
 use crate::app::App;
 use crate::db::{Db, Txn};
-use crate::outbox::{Job, job};
+use crate::outbox::{Job, Queue, job};
 
 /// The issuer of the tokens that this installation signs for itself.
 pub const LOCAL_ISSUER: &str = "courtside-local";
@@ -167,9 +167,6 @@ struct LocalClaims {
 
 impl LocalIssuer {
     /// The issuer of this database; its key is made on first use and kept there.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn open(db: &Db) -> Result<Self> {
         let fresh: [u8; 32] = rand::random();
         let row = setting::ActiveModel {
@@ -264,22 +261,17 @@ pub fn role_name(role: Role) -> &'static str {
 
 /// The person behind a valid token; made on first sight, and kept in step with what their tokens
 /// say.
-///
-/// # Errors
-/// When the database fails.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
     let (known, coach_id) = match Known::find(app, identity).await? {
         Some((known, coach_id)) if !known.differs_from(identity) => (known, coach_id),
         _ => {
-            let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
-            let now = app.clock.now();
-            app.db
-                .write(move |txn| {
-                    let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
-                    Box::pin(async move { keep(txn, &identity, now, &correlation_id).await })
-                })
-                .await
-                .map(|(user, coach_id)| (Known::from(user), coach_id))?
+            let seen = Seen {
+                identity: identity.clone(),
+                now: app.clock.now(),
+                correlation_id: correlation_id.to_owned(),
+            };
+            let (user, coach_id) = app.db.transaction(seen, keep).await?;
+            (Known::from(user), coach_id)
         }
     };
     Ok(Viewer::Person(Person {
@@ -304,13 +296,17 @@ fn role_of(identity: &Identity) -> Role {
     identity.role.unwrap_or(Role::Client)
 }
 
-/// The account, and the coach profile of a person who has one.
-async fn keep(
-    txn: &Txn,
-    identity: &Identity,
+/// What a token says of a person, and when it was seen.
+#[derive(Clone)]
+struct Seen {
+    identity: Identity,
     now: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<(user::Model, Option<Uuid>)> {
+    correlation_id: String,
+}
+
+/// The account, and the coach profile of a person who has one.
+async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<Uuid>)> {
+    let (identity, now) = (&seen.identity, seen.now);
     let fresh = user::ActiveModel {
         id: Set(entity::new_id()),
         issuer: Set(identity.issuer.clone()),
@@ -359,13 +355,8 @@ async fn keep(
     row.updated_at = Set(now);
     let user = row.update(&**txn).await?;
     if claims_bookings {
-        job::enqueue(
-            txn,
-            &Job::ClaimBookings { user_id: user.id },
-            now,
-            correlation_id,
-        )
-        .await?;
+        let job = Job::new(job::Kind::ClaimBookings, user.id, Queue::Database);
+        job::enqueue(txn, job.at(now, seen.correlation_id)).await?;
     }
     let coach = match user.role {
         Role::Coach => Some(super::coach::ensure_profile(txn, &user, now).await?),
