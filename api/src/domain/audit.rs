@@ -10,8 +10,8 @@ use serde_json::json;
 use super::Result;
 use crate::db::Txn;
 
-/// Writes a cause down, in the transaction that does it. `subject` is the global id of what it was
-/// done to.
+/// Writes an audit entry in the transaction of the change. `subject` is the global id of what was
+/// changed.
 pub(crate) async fn record(
     txn: &Txn,
     actor_id: Option<Uuid>,
@@ -34,11 +34,11 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Writes down that a secret is about to be read, what for and for whom, before it is. There is no
-/// transaction: reading changes nothing.
+/// Writes an audit entry before a secret is read: for whom and what for. There is no transaction, as
+/// reading changes nothing.
 ///
 /// # Errors
-/// When the database fails. Then the secret is not to be read.
+/// When the entry cannot be written. The secret must not be read then.
 pub(crate) async fn record_reading(
     db: &DatabaseConnection,
     actor_id: Option<Uuid>,
