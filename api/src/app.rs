@@ -7,8 +7,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::domain::connection::{Credentials, Redirects};
+use crate::domain::connection::{AccountProviders, Credentials, Redirects};
 use crate::domain::identity::{Recent, TokenVerifier};
+use crate::domain::scheduling::Schedulers;
+use crate::domain::webhook::{Parsers, WebhookSecrets};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 use crate::vault::Vault;
@@ -49,14 +51,20 @@ pub struct App {
     pub vault: Arc<Vault>,
     /// Cal.com's API; none where a coach's tokens could not be kept safe.
     pub cal_com: Option<providers::cal_com::Client>,
+    /// Schedulers of others that can be called.
+    pub schedulers: Schedulers,
+    /// Providers where coaches have accounts.
+    pub accounts: AccountProviders,
     /// Credentials in use, and whose turn it is to renew one.
     pub credentials: Credentials,
     /// Where browsers may be sent back to.
     pub redirects: Redirects,
     /// Where the server is reached from outside, without a slash at its end.
     pub public_url: String,
-    /// What Cal.com may sign its webhooks with.
-    pub webhook_secrets: crate::domain::webhook::CalComSecrets,
+    /// What providers may sign their webhooks with.
+    pub webhook_secrets: WebhookSecrets,
+    /// What stored deliveries say.
+    pub webhook_parsers: Arc<Parsers>,
     /// Deliveries on their way into the database.
     pub inbox: crate::domain::webhook::Inbox,
     pub metrics: Arc<Metrics>,

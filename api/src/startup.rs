@@ -5,6 +5,7 @@ mod observer;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use entity::coach::Scheduler;
 use providers::{cal_com, clerk};
 use secrecy::ExposeSecret as _;
 use tokio_util::task::TaskTracker;
@@ -13,9 +14,10 @@ use crate::app::{App, Deadlines};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
-use crate::domain::connection::{Credentials, Redirects};
+use crate::domain::connection::{AccountProviders, Credentials, Redirects};
 use crate::domain::identity::{LocalIssuer, Recent, TokenVerifier};
-use crate::domain::webhook::{CalComSecrets, Inbox};
+use crate::domain::scheduling::{self, Schedulers};
+use crate::domain::webhook::{Inbox, Parsers, WebhookSecrets};
 use crate::metrics::Metrics;
 use crate::outbox::listen::Live;
 use crate::vault::{self, Vault};
@@ -75,10 +77,14 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let vault = Arc::new(open_vault(config, &db).await?);
     let metrics = Metrics::new();
+    let cal_com = cal_com_client(config, &vault, &metrics)?;
+    let (schedulers, accounts) = remotes(cal_com.as_ref());
     Ok(Arc::new(App {
-        cal_com: cal_com_client(config, &vault, &metrics)?,
+        cal_com,
+        schedulers,
+        accounts,
         credentials: Credentials::default(),
-        slots: crate::domain::scheduling::SlotCache::default(),
+        slots: scheduling::SlotCache::default(),
         redirects: Redirects::new(config.oauth_redirects.clone()),
         live: Live::open(db.clone()).await?,
         db,
@@ -92,11 +98,30 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         recent: Recent::default(),
         vault,
         public_url: config.public_url.clone(),
-        webhook_secrets: CalComSecrets::new(config.calcom_webhook_secrets.clone()),
+        webhook_secrets: WebhookSecrets::default().with(
+            scheduling::cal_com::PROVIDER,
+            config.calcom_webhook_secrets.clone(),
+        ),
+        webhook_parsers: Arc::new(Parsers::default().with(
+            scheduling::cal_com::PROVIDER,
+            scheduling::cal_com::deliveries::parse,
+        )),
         metrics,
         inbox: Inbox::default(),
         tasks: TaskTracker::new(),
     }))
+}
+
+/// The services that keep coaches' time or accounts, as far as they can be called.
+#[must_use]
+pub fn remotes(cal_com: Option<&cal_com::Client>) -> (Schedulers, AccountProviders) {
+    let (mut schedulers, mut accounts) = (Schedulers::default(), AccountProviders::default());
+    if let Some(client) = cal_com {
+        let cal_com = Arc::new(scheduling::cal_com::CalCom::new(client.clone()));
+        schedulers = schedulers.with(Scheduler::CalCom, cal_com.clone());
+        accounts = accounts.with(scheduling::cal_com::PROVIDER, cal_com);
+    }
+    (schedulers, accounts)
 }
 
 /// The vault: with the keys of the settings, else, in development, with one of the database's own.

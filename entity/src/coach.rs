@@ -28,15 +28,43 @@ pub enum Scheduler {
 }
 
 impl Scheduler {
-    /// Whose service it is; `None` for Courtside itself.
+    /// The schedulers of others.
+    pub const REMOTE: [Self; 3] = [Self::CalCom, Self::Google, Self::Calendly];
+
+    /// Whether somebody else's service keeps the time.
     #[must_use]
-    pub const fn provider(self) -> Option<Provider> {
+    pub const fn is_remote(self) -> bool {
+        self.provider().is_some()
+    }
+
+    /// The provider of the connections through which it is called, as the tables name it.
+    #[must_use]
+    pub const fn provider(self) -> Option<&'static str> {
         match self {
             Self::Native => None,
-            Self::CalCom => Some(Provider::CalCom),
-            Self::Google => Some(Provider::Google),
-            Self::Calendly => Some(Provider::Calendly),
+            Self::CalCom => Some(Provider::CalCom.as_str()),
+            Self::Google => Some(Provider::Google.as_str()),
+            Self::Calendly => Some(Provider::Calendly.as_str()),
         }
+    }
+
+    /// Its name for people.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Native => "Courtside",
+            Self::CalCom => "Cal.com",
+            Self::Google => "Google Calendar",
+            Self::Calendly => "Calendly",
+        }
+    }
+
+    /// The scheduler that a provider is.
+    #[must_use]
+    pub fn of_provider(provider: &str) -> Option<Self> {
+        Self::REMOTE
+            .into_iter()
+            .find(|scheduler| scheduler.provider() == Some(provider))
     }
 }
 

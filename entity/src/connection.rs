@@ -3,8 +3,6 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
-use crate::Provider;
-
 /// How well a connection works.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
@@ -144,12 +142,6 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Whose account it is; `None` for a provider that only a newer program knows.
-    #[must_use]
-    pub fn provider(&self) -> Option<Provider> {
-        Provider::parse(&self.provider)
-    }
-
     /// Whether we may act through it: a credential is there, and nobody has taken it away.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -162,6 +154,13 @@ impl Entity {
     pub fn find_live(provider: &str) -> Select<Self> {
         Self::find()
             .filter(Column::Provider.eq(provider))
+            .filter(Column::Kind.ne(Kind::Observed))
+            .filter(Column::DisconnectedAt.is_null())
+    }
+
+    /// Connections through which we may act, at whichever provider.
+    pub fn find_any_live() -> Select<Self> {
+        Self::find()
             .filter(Column::Kind.ne(Kind::Observed))
             .filter(Column::DisconnectedAt.is_null())
     }

@@ -93,14 +93,15 @@ impl From<Provider> for Queue {
 /// The queue of the connection's provider, if that has one here.
 impl From<&connection::Model> for Queue {
     fn from(connection: &connection::Model) -> Self {
-        connection.provider().map_or(Self::Database, Self::Provider)
+        Provider::parse(&connection.provider).map_or(Self::Database, Self::Provider)
     }
 }
 
 /// The queue of the scheduler's provider; without one, no provider is called.
 impl From<Scheduler> for Queue {
     fn from(scheduler: Scheduler) -> Self {
-        scheduler.provider().map_or(Self::Database, Self::Provider)
+        let provider = scheduler.provider().and_then(Provider::parse);
+        provider.map_or(Self::Database, Self::Provider)
     }
 }
 

@@ -1,35 +1,9 @@
-//! One error for every provider, sorted by what the caller can do about it.
+//! One error type for every provider, classified by what the caller can do about it.
 
-use std::fmt;
+use std::convert::Infallible;
 use std::time::Duration;
 
-use crate::cal_com::Refusal;
-
-/// Somebody else's service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Provider {
-    /// Cal.com, who keeps calendars.
-    CalCom,
-    /// Clerk, who signs people in.
-    Clerk,
-}
-
-impl Provider {
-    /// The name in metrics, logs and the database. It never changes.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CalCom => "calcom",
-            Self::Clerk => "clerk",
-        }
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::provider::Provider;
 
 /// What went wrong, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +11,20 @@ pub enum Kind {
     /// The credential is missing, wrong, expired or not allowed to do this. Renew it or ask the
     /// person to reconnect.
     Unauthorized,
-    /// There is no such thing, or not any more.
+    /// The object does not exist, or no longer does.
     NotFound,
-    /// It clashes with what is already there.
+    /// The request conflicts with existing data.
     Conflict,
-    /// They understood and refuse. The same request will be refused again.
+    /// The provider understood the request and refused it. The same request will be refused again.
     Rejected,
-    /// Too many requests. `retry_after` is what they asked for, if they said.
+    /// Too many requests.
     RateLimited {
-        /// How long to wait before the next request.
+        /// How long to wait before the next request, if known.
         retry_after: Option<Duration>,
     },
-    /// They did not answer, or answered that they cannot at the moment. Worth a retry later.
+    /// There was no response, or one that reports a temporary failure. Retry later.
     Unavailable,
-    /// They answered something that makes no sense here.
+    /// The response could not be understood.
     Malformed,
 }
 
@@ -70,27 +44,30 @@ impl Kind {
     }
 }
 
-/// A provider let us down.
+/// A failed call to a provider.
+///
+/// `R` is the provider's own enum of reasons for a refusal. An error that can carry none, such as
+/// one of the transport, has the default, which has no values.
 ///
 /// `detail` is for the operator. It names the request (method, host and path, never the query) or
-/// the field, and never quotes a body: upstream validation errors echo what was sent, which may be
-/// personal.
+/// the field, and never quotes a body: validation errors of providers echo what was sent, which may
+/// be personal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {}: {detail}", kind.as_str())]
-pub struct Error {
-    /// Who.
+pub struct Error<R = Infallible> {
+    /// The provider that was called.
     pub provider: Provider,
-    /// What can be done about it.
+    /// What the caller can do about it.
     pub kind: Kind,
-    /// What happened, for the operator's eyes.
+    /// What happened, for the operator.
     pub detail: String,
-    /// Cal.com's reason, where its words are known. `detail` names it too.
-    pub refusal: Option<Refusal>,
-    never_happened: bool,
-    doubtful: bool,
+    /// The provider's reason, if it gave one that is known. `detail` names it too.
+    pub refusal: Option<R>,
+    not_applied: bool,
+    earlier_attempt_unknown: bool,
 }
 
-impl Error {
+impl<R> Error<R> {
     /// An error of `provider`. Keep secrets and bodies out of `detail`.
     pub fn new(provider: Provider, kind: Kind, detail: impl Into<String>) -> Self {
         Self {
@@ -98,45 +75,74 @@ impl Error {
             kind,
             detail: detail.into(),
             refusal: None,
-            never_happened: false,
-            doubtful: false,
+            not_applied: false,
+            earlier_attempt_unknown: false,
         }
-    }
-
-    /// It is certain that what was asked did not happen: it was not sent, or turned away unread.
-    #[must_use]
-    pub fn never_happened(mut self) -> Self {
-        self.never_happened = true;
-        self
-    }
-
-    /// It is about a repetition of a write, and an earlier attempt may have happened.
-    #[must_use]
-    pub(crate) fn doubtful(mut self, doubtful: bool) -> Self {
-        self.doubtful = doubtful;
-        self
-    }
-
-    /// With the reason that the provider gave.
-    #[must_use]
-    pub(crate) fn with_refusal(mut self, refusal: Option<Refusal>) -> Self {
-        self.refusal = refusal;
-        self
     }
 
     pub(crate) fn malformed(provider: Provider, detail: impl Into<String>) -> Self {
         Self::new(provider, Kind::Malformed, detail)
     }
 
-    /// After a write: may it have happened although we got an error?
+    /// Marks the request as certainly not applied: it was not sent, or rejected before it was read.
+    #[must_use]
+    pub fn not_applied(mut self) -> Self {
+        self.not_applied = true;
+        self
+    }
+
+    /// Marks the error of a retried write one of whose earlier attempts may have been applied.
+    #[must_use]
+    pub(crate) fn after_unknown_attempt(mut self) -> Self {
+        self.earlier_attempt_unknown = true;
+        self
+    }
+
+    /// Adds the provider's reason.
+    #[must_use]
+    pub(crate) fn with_refusal(mut self, refusal: Option<R>) -> Self {
+        self.refusal = refusal;
+        self
+    }
+
+    /// Whether a write may have been applied although it returned an error.
     ///
-    /// True when it was sent and no answer, or no sensible answer, came back. The caller must then
-    /// look before it writes again. False when it was not sent at all: there was no connection, or
-    /// we did not even try.
+    /// True when it was sent and no response, or none that could be understood, came back. The
+    /// caller must then look for the result before it writes again. False when it was not sent at
+    /// all.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.doubtful
-            || (!self.never_happened && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
+        self.earlier_attempt_unknown
+            || (!self.not_applied && matches!(self.kind, Kind::Unavailable | Kind::Malformed))
+    }
+}
+
+impl<R> Error<R> {
+    /// The same error without the provider's reason.
+    #[must_use]
+    pub fn erased(self) -> Error {
+        Error {
+            provider: self.provider,
+            kind: self.kind,
+            detail: self.detail,
+            refusal: None,
+            not_applied: self.not_applied,
+            earlier_attempt_unknown: self.earlier_attempt_unknown,
+        }
+    }
+}
+
+impl Error {
+    /// The same error as the type of a provider that has reasons for refusals.
+    pub(crate) fn without_refusal<R>(self) -> Error<R> {
+        Error {
+            provider: self.provider,
+            kind: self.kind,
+            detail: self.detail,
+            refusal: None,
+            not_applied: self.not_applied,
+            earlier_attempt_unknown: self.earlier_attempt_unknown,
+        }
     }
 }
 
@@ -144,8 +150,12 @@ impl Error {
 mod tests {
     use super::*;
 
+    fn error(kind: Kind) -> Error {
+        Error::new(Provider::CalCom, kind, "")
+    }
+
     #[test]
-    fn only_silence_and_nonsense_leave_the_outcome_open() {
+    fn outcome_is_unknown_only_without_a_usable_response() {
         let known = [
             Kind::Unauthorized,
             Kind::NotFound,
@@ -154,28 +164,39 @@ mod tests {
             Kind::RateLimited { retry_after: None },
         ];
         for kind in known {
+            assert!(!error(kind).outcome_unknown(), "{kind:?}");
             assert!(
-                !Error::new(Provider::CalCom, kind, "").outcome_unknown(),
+                error(kind).after_unknown_attempt().outcome_unknown(),
                 "{kind:?}"
             );
         }
         for kind in [Kind::Unavailable, Kind::Malformed] {
-            assert!(
-                Error::new(Provider::CalCom, kind, "").outcome_unknown(),
-                "{kind:?}"
-            );
-            assert!(
-                !Error::new(Provider::CalCom, kind, "")
-                    .never_happened()
-                    .outcome_unknown(),
-                "{kind:?}"
-            );
+            assert!(error(kind).outcome_unknown(), "{kind:?}");
+            assert!(!error(kind).not_applied().outcome_unknown(), "{kind:?}");
         }
     }
 
     #[test]
+    fn a_transport_error_keeps_everything_as_a_providers_error() {
+        #[derive(Debug, PartialEq)]
+        struct Reason;
+        let unsent: Error<Reason> = error(Kind::Unavailable).not_applied().without_refusal();
+        assert_eq!(
+            (unsent.refusal.as_ref(), unsent.outcome_unknown()),
+            (None, false)
+        );
+        let retried: Error<Reason> = error(Kind::Rejected)
+            .after_unknown_attempt()
+            .without_refusal();
+        assert_eq!(
+            (retried.kind, retried.outcome_unknown()),
+            (Kind::Rejected, true)
+        );
+    }
+
+    #[test]
     fn display_reads_alone() {
-        let error = Error::new(
+        let error: Error = Error::new(
             Provider::Clerk,
             Kind::Unavailable,
             "GET clerk.example.com/jwks: 503",

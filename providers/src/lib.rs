@@ -1,15 +1,15 @@
-//! How to speak to the services a marketplace lives on, and how to believe what they say.
+//! Clients for the services a marketplace depends on.
 //!
-//! This crate knows other people's formats and nothing of the marketplace: no database, no bookings
-//! of ours, no policy. What comes in is checked and normalised here, so that the caller never sees
+//! This crate knows the formats of other services and nothing of the marketplace: no database, no
+//! bookings of ours, no policy. Input is validated and normalised here, so the caller never sees
 //! foreign JSON:
 //!
-//! - [`clerk`] proves who sends a request: [`clerk::Verifier`] turns a session token into
+//! - [`clerk`] authenticates requests: [`clerk::Verifier`] verifies a session token and returns its
 //!   [`clerk::Claims`].
-//! - [`cal_com::Client`] asks Cal.com, for whoever a [`cal_com::Credential`] stands for, and tells
-//!   its refusals apart.
-//! - [`cal_com::webhook`] proves that a delivery comes from Cal.com ([`cal_com::webhook::open`])
-//!   and reads it ([`cal_com::webhook::parse`]).
+//! - [`cal_com::Client`] calls Cal.com's API with a [`cal_com::Credential`] and classifies its
+//!   refusals.
+//! - [`cal_com::webhook`] verifies the signature of a delivery ([`cal_com::webhook::open`]) and
+//!   reads it ([`cal_com::webhook::parse`]).
 //!
 //! Three rules hold everywhere:
 //!
@@ -19,12 +19,22 @@
 //! - No secret, token, body or personal datum appears in an error, in `Debug` output or in a log
 //!   line.
 //!
-//! Everything that leaves the process goes through one module, [`http`], which sets the timeouts,
-//! refuses redirects, caps bodies, stays within quotas and stops asking who does not answer.
+//! All outgoing requests go through one module, [`http`], which sets timeouts, refuses redirects,
+//! limits the size of bodies, obeys rate limits, and has a bulkhead and a circuit breaker per
+//! provider.
+//!
+//! To add a provider: a variant of [`Provider`], a module here, and its folder. If it has its own
+//! reasons for refusals, it defines them and uses `Error<Refusal>`.
+
+#[macro_use]
+mod debug;
 
 pub mod cal_com;
 pub mod clerk;
 mod error;
 pub mod http;
+mod lenient;
+mod provider;
 
-pub use error::{Error, Kind, Provider};
+pub use error::{Error, Kind};
+pub use provider::Provider;

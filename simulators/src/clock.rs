@@ -1,4 +1,4 @@
-//! The time a stand-in believes in.
+//! The clock of a stand-in.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

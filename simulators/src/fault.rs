@@ -31,6 +31,8 @@ pub enum Kind {
     Html,
     /// The right body with `text/plain`.
     WrongContentType,
+    /// 400 `invalid_grant`, as the token endpoint refuses a code or a refresh token.
+    InvalidGrant,
     /// 200 with `status: error` in the body.
     OkWithError,
     /// The effect is done twice, answered once.
@@ -62,11 +64,11 @@ pub enum Times {
     Always,
     /// The next so many matching calls.
     Count(u32),
-    /// This share of the matching calls, by the seeded dice.
+    /// This share of the matching calls, chosen by a seeded generator.
     Share(f64),
 }
 
-/// Whether a spoilt answer hides something that was done.
+/// Whether the effect of a spoilt call happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
     Before,
@@ -158,6 +160,7 @@ impl Fault {
             "truncated" => Kind::Truncated,
             "html" => Kind::Html,
             "wrong_content_type" => Kind::WrongContentType,
+            "invalid_grant" => Kind::InvalidGrant,
             "ok_with_error" => Kind::OkWithError,
             "duplicate" => Kind::Duplicate,
             "provider_failure" => Kind::ProviderFailure,
@@ -185,7 +188,7 @@ impl Fault {
     }
 }
 
-/// The dial of a stand-in, shared by its clones.
+/// The faults of a stand-in, shared by clones.
 #[derive(Clone)]
 pub struct Faults(Arc<Dial>);
 
@@ -216,13 +219,13 @@ impl Faults {
         self.settings().faults.push(fault);
     }
 
-    /// Takes all faults back. What hangs is reset.
+    /// Clears all faults. Hanging requests are reset.
     pub fn clear(&self) {
         self.settings().faults.clear();
         self.0.cleared.notify_waiters();
     }
 
-    /// Throws the dice anew from a seed.
+    /// Reseeds the random choices.
     pub fn seed(&self, seed: u64) {
         self.settings().dice = StdRng::seed_from_u64(seed);
     }

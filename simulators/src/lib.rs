@@ -13,7 +13,9 @@ mod fault;
 mod hold;
 mod post;
 mod socket;
+mod unknown;
 
 pub use clock::Clock;
 pub use fault::{Fault, Faults, Kind, Moment, Times};
 pub use hold::{Hold, Point};
+pub use unknown::UnknownCalls;

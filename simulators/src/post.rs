@@ -20,7 +20,7 @@ impl fmt::Display for Undelivered {
     }
 }
 
-/// Posts a body and gives the status of the answer.
+/// Posts a body and returns the status of the answer.
 pub(crate) async fn post(
     url: &str,
     headers: &[(&str, &str)],

@@ -6,10 +6,10 @@ use tests::{Actor, Answer, TestApp, at, both, key};
 use crate::booking::{create, id_of};
 
 both![
-    days_away_have_no_slots_and_cannot_be_booked,
-    what_is_booked_already_stays_and_is_told,
-    days_that_make_no_sense_are_refused,
-    an_absence_changes_until_it_is_over,
+    absent_days_have_no_slots_and_refuse_bookings,
+    existing_bookings_stay_and_are_reported,
+    invalid_dates_are_refused,
+    an_absence_can_be_changed_until_it_is_over,
     nobody_else_sees_or_changes_an_absence,
 ];
 
@@ -64,7 +64,7 @@ async fn is_free(app: &TestApp, from: &str, until: &str) -> bool {
     })
 }
 
-async fn days_away_have_no_slots_and_cannot_be_booked(app: &TestApp) {
+async fn absent_days_have_no_slots_and_refuse_bookings(app: &TestApp) {
     let nora = app.coach("nora");
     let all = ["2026-12-07", "2026-12-08", "2026-12-09", "2026-12-10"];
     assert_eq!(open_days(app).await, all);
@@ -118,7 +118,7 @@ async fn days_away_have_no_slots_and_cannot_be_booked(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn what_is_booked_already_stays_and_is_told(app: &TestApp) {
+async fn existing_bookings_stay_and_are_reported(app: &TestApp) {
     let (nora, maria) = (app.coach("nora"), app.client("maria"));
     let offer = app.offer("nora", "coaching-60").await;
     let mut ids = Vec::new();
@@ -169,7 +169,7 @@ async fn what_is_booked_already_stays_and_is_told(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn days_that_make_no_sense_are_refused(app: &TestApp) {
+async fn invalid_dates_are_refused(app: &TestApp) {
     let nora = app.coach("nora");
     // The clock of the test shows Monday the 23rd, and it is the 22nd or the 23rd in New York.
     let refused = async |input: Value| {
@@ -240,7 +240,7 @@ async fn days_that_make_no_sense_are_refused(app: &TestApp) {
     );
 }
 
-async fn an_absence_changes_until_it_is_over(app: &TestApp) {
+async fn an_absence_can_be_changed_until_it_is_over(app: &TestApp) {
     let nora = app.coach("nora");
     let list = async || {
         let answer = app

@@ -5,20 +5,20 @@ use tests::{Actor, Answer, TestApp, both};
 
 both![
     the_directory_shows_listed_coaches_by_name,
-    a_search_finds_words_wherever_they_stand,
-    a_filter_by_price_minds_the_currency,
+    a_search_matches_words_in_any_position,
+    a_price_filter_compares_within_one_currency,
     pages_go_forwards_and_backwards,
-    a_profile_that_is_not_listed_is_there_for_its_coach_and_staff,
-    a_coach_changes_the_own_profile,
-    everything_wrong_with_a_profile_is_told_at_once,
+    an_unlisted_profile_is_visible_to_its_coach_and_staff,
+    a_coach_changes_their_own_profile,
+    all_errors_of_a_profile_are_reported_at_once,
     somebody_elses_profile_cannot_be_changed,
     a_handle_belongs_to_one_coach,
-    staff_leave_a_trace,
-    a_list_of_coaches_costs_few_statements,
-    what_staff_see_of_many_coaches_costs_few_statements,
+    changes_by_staff_are_audited,
+    a_list_of_coaches_takes_few_statements,
+    staff_fields_of_many_coaches_take_few_statements,
     a_coach_of_several_bookings_shows_the_same_in_each,
-    each_change_of_one_request_tells_how_things_stand_then,
-    what_is_asked_for_in_two_ways_is_told_in_both,
+    each_mutation_of_one_request_returns_the_state_after_it,
+    a_field_selected_with_different_arguments_is_answered_for_each,
 ];
 
 const PROFILE: &str =
@@ -63,7 +63,7 @@ async fn the_directory_shows_listed_coaches_by_name(app: &TestApp) {
     );
 }
 
-async fn a_search_finds_words_wherever_they_stand(app: &TestApp) {
+async fn a_search_matches_words_in_any_position(app: &TestApp) {
     assert_eq!(
         found(app, json!({ "search": "LUXURY calm" })).await,
         ["Eleanor"]
@@ -103,7 +103,7 @@ async fn a_search_finds_words_wherever_they_stand(app: &TestApp) {
     assert_eq!(refused.errors[0]["extensions"]["fields"], fields);
 }
 
-async fn a_filter_by_price_minds_the_currency(app: &TestApp) {
+async fn a_price_filter_compares_within_one_currency(app: &TestApp) {
     for coach in [
         "nora", "marcus", "eleanor", "jonas", "priya", "liam", "grace",
     ] {
@@ -201,7 +201,7 @@ async fn pages_go_forwards_and_backwards(app: &TestApp) {
     }
 }
 
-async fn a_profile_that_is_not_listed_is_there_for_its_coach_and_staff(app: &TestApp) {
+async fn an_unlisted_profile_is_visible_to_its_coach_and_staff(app: &TestApp) {
     let nora = app.coach("nora");
     update(&nora, json!({ "isListed": false })).await.ok();
     assert!(!found(app, Value::Null).await.contains(&"Nora".to_owned()));
@@ -231,7 +231,7 @@ async fn a_profile_that_is_not_listed_is_there_for_its_coach_and_staff(app: &Tes
     );
 }
 
-async fn a_coach_changes_the_own_profile(app: &TestApp) {
+async fn a_coach_changes_their_own_profile(app: &TestApp) {
     let nora = app.coach("nora");
     let input = json!({
         "displayName": " Nora W. ", "headline": null, "biography": "# Hello", "specialties": ["teams", "listings"],
@@ -250,7 +250,7 @@ async fn a_coach_changes_the_own_profile(app: &TestApp) {
     assert_eq!(again.at("/coach/displayName"), "Nora W.");
 }
 
-async fn everything_wrong_with_a_profile_is_told_at_once(app: &TestApp) {
+async fn all_errors_of_a_profile_are_reported_at_once(app: &TestApp) {
     let before = app.profile("nora").await;
     let input = json!({
         "displayName": "", "handle": "Nora!", "headline": "two\nlines", "biography": "a".repeat(10_001),
@@ -323,7 +323,7 @@ async fn a_handle_belongs_to_one_coach(app: &TestApp) {
     );
 }
 
-async fn staff_leave_a_trace(app: &TestApp) {
+async fn changes_by_staff_are_audited(app: &TestApp) {
     use sea_orm::EntityTrait;
 
     let id = app.offer("nora", "intro-20").await.coach_id();
@@ -355,7 +355,7 @@ pub(crate) fn about(statements: &[String], tables: &[&str]) -> usize {
     statements.iter().filter(reads).count()
 }
 
-async fn a_list_of_coaches_costs_few_statements(app: &TestApp) {
+async fn a_list_of_coaches_takes_few_statements(app: &TestApp) {
     let query = "query($first: Int!) { coaches(first: $first) { nodes { displayName specialties startingPrice { amount currency }
         eventTypes(first: 5) { nodes { title price { amount } coach { displayName } } pageInfo { hasNextPage } } } } }";
     let visitor = app.visitor();
@@ -380,7 +380,7 @@ async fn a_list_of_coaches_costs_few_statements(app: &TestApp) {
     );
 }
 
-async fn what_staff_see_of_many_coaches_costs_few_statements(app: &TestApp) {
+async fn staff_fields_of_many_coaches_take_few_statements(app: &TestApp) {
     let query = "query($first: Int!) { coaches(first: $first) { nodes {
         schedules { name isDefault }
         eventTypes(first: 5) { nodes { slug hosts { displayName } schedule { name } } } } } }";
@@ -438,7 +438,7 @@ async fn a_coach_of_several_bookings_shows_the_same_in_each(app: &TestApp) {
     assert_eq!(first, second);
 }
 
-async fn each_change_of_one_request_tells_how_things_stand_then(app: &TestApp) {
+async fn each_mutation_of_one_request_returns_the_state_after_it(app: &TestApp) {
     let nora = app.coach("nora");
     let both = "mutation($type: UpdateEventTypeInput!, $profile: UpdateCoachProfileInput!) {
         before: updateEventType(input: $type) { eventType { coach { displayName } } }
@@ -459,7 +459,7 @@ async fn each_change_of_one_request_tells_how_things_stand_then(app: &TestApp) {
     }
 }
 
-async fn what_is_asked_for_in_two_ways_is_told_in_both(app: &TestApp) {
+async fn a_field_selected_with_different_arguments_is_answered_for_each(app: &TestApp) {
     let query = "{ coaches(first: 20) { nodes { eventTypes(last: 1) { nodes { title } } }
         edges { node { eventTypes(first: 20) { nodes { title } } } } } }";
     let answer = app.visitor().gql(query, Value::Null).await;

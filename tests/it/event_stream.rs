@@ -1,5 +1,5 @@
-//! Watching live: in order, without gaps, however slow, wherever the change was made, and no longer
-//! than allowed.
+//! Subscriptions: in order, without gaps, for slow readers, across processes, and no longer than
+//! allowed.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use entity::booking_event;
 use entity::user::Role;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
-use tests::{Actor, Live, Said, TestApp, at, both, until};
+use tests::{Actor, Live, LiveMessage, TestApp, at, both, until};
 
 use crate::booking::{MINE, cancel, create, id_of, reschedule};
 
 both![
-    a_stream_goes_on_where_it_stopped,
-    what_belongs_to_a_booking_is_told_as_it_is_now,
+    a_stream_resumes_from_its_cursor,
+    related_objects_are_read_at_delivery,
     a_slow_reader_loses_nothing,
-    what_another_process_did_is_seen_too,
+    changes_by_another_process_are_delivered,
     a_socket_ends_with_its_token,
     an_event_stream_ends_with_its_token,
     a_socket_ends_with_the_rights_of_its_account,
-    what_is_over_is_counted_no_more,
+    ended_subscriptions_are_no_longer_counted,
     one_booking_and_a_coach_can_be_watched,
-    others_cannot_watch,
+    strangers_cannot_subscribe,
 ];
 
 /// The cursors of the next so many changes.
@@ -57,7 +57,7 @@ async fn written(app: &TestApp, name: &str, after: &str) -> Vec<String> {
     lines.map(|line| format!("e{}", line.seq)).collect()
 }
 
-async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
+async fn a_stream_resumes_from_its_cursor(app: &TestApp) {
     let (maria, james) = (app.client("maria"), app.client("james"));
     let offer = app.offer("nora", "coaching-60").await;
     let mut live = maria.subscribe(MINE, json!({})).await;
@@ -72,7 +72,7 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
     let seen = cursors(&mut live, 2).await;
     live.close().await;
 
-    // Meanwhile nobody listens, and others book too.
+    // Meanwhile nobody is subscribed, and others book too.
     id_of(&create(&james, &offer.order(at("2026-11-25T17:00:00Z"))).await);
     for hour in [20, 19, 20] {
         reschedule(&maria, &id, &format!("2026-11-25T{hour}:00:00Z"))
@@ -108,7 +108,7 @@ async fn a_stream_goes_on_where_it_stopped(app: &TestApp) {
 const MANY: usize = 1500;
 const LARGE: usize = 12 * 1024;
 
-async fn what_belongs_to_a_booking_is_told_as_it_is_now(app: &TestApp) {
+async fn related_objects_are_read_at_delivery(app: &TestApp) {
     let maria = app.client("maria");
     let watch = "subscription { bookingEvents(mine: true) {
         kind bookings { session { status } } change { kind } booking { status session { status } } } }";
@@ -202,7 +202,7 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
     live.close().await;
 }
 
-async fn what_another_process_did_is_seen_too(app: &TestApp) {
+async fn changes_by_another_process_are_delivered(app: &TestApp) {
     let other = app.beside().await;
     let offer = app.offer("nora", "coaching-60").await;
     let mut here = app.client("maria").subscribe(MINE, json!({})).await;
@@ -246,7 +246,7 @@ async fn a_socket_ends_with_its_token(app: &TestApp) {
     let mut live = maria.subscribe(MINE, json!({})).await;
     live.next().await;
     app.clock.advance(TimeDelta::seconds(1));
-    let Said::Closed(code, reason) = live.said().await else {
+    let LiveMessage::Closed(code, reason) = live.said().await else {
         panic!("the socket outlived its token")
     };
     assert_eq!(code, 4403, "{reason}");
@@ -261,14 +261,14 @@ async fn an_event_stream_ends_with_its_token(app: &TestApp) {
     let mut live = short_lived(app, "maria").stream(MINE, json!({})).await;
     live.next().await;
     app.clock.advance(TimeDelta::seconds(1));
-    let Said::Next(last) = live.said().await else {
+    let LiveMessage::Next(last) = live.said().await else {
         panic!("the stream outlived its token")
     };
     assert_eq!(
         last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED",
         "{last}"
     );
-    assert_eq!(live.said().await, Said::Complete);
+    assert_eq!(live.said().await, LiveMessage::Complete);
 }
 
 async fn a_socket_ends_with_the_rights_of_its_account(app: &TestApp) {
@@ -279,7 +279,7 @@ async fn a_socket_ends_with_the_rights_of_its_account(app: &TestApp) {
     row.update(app.db().write_one())
         .await
         .expect("the row is there");
-    let Said::Closed(code, reason) = live.said().await else {
+    let LiveMessage::Closed(code, reason) = live.said().await else {
         panic!("the socket outlived the rights")
     };
     assert_eq!(code, 4403, "{reason}");
@@ -296,7 +296,7 @@ async fn a_socket_ends_with_the_rights_of_its_account(app: &TestApp) {
     again.close().await;
 }
 
-async fn what_is_over_is_counted_no_more(app: &TestApp) {
+async fn ended_subscriptions_are_no_longer_counted(app: &TestApp) {
     let maria = app.client("maria");
     let mut open = Vec::new();
     for _ in 0..5 {
@@ -309,7 +309,7 @@ async fn what_is_over_is_counted_no_more(app: &TestApp) {
     assert_eq!(app.figure("courtside_subscriptions ").await, 10.0);
     assert!(app.figure("courtside_sockets ").await >= 5.0);
     for (index, live) in open.into_iter().enumerate() {
-        // Half of them say good-bye, half are just gone.
+        // Half of them close, half drop the connection.
         if index % 4 < 2 {
             live.close().await
         } else {
@@ -363,7 +363,7 @@ async fn one_booking_and_a_coach_can_be_watched(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn others_cannot_watch(app: &TestApp) {
+async fn strangers_cannot_subscribe(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(
         &create(
@@ -386,8 +386,8 @@ async fn others_cannot_watch(app: &TestApp) {
     ] {
         let mut live = actor.subscribe(query, json!({ "id": id })).await;
         let errors = match live.said().await {
-            Said::Refused(errors) => errors,
-            Said::Next(answer) => answer["errors"].clone(),
+            LiveMessage::Refused(errors) => errors,
+            LiveMessage::Next(answer) => answer["errors"].clone(),
             said => panic!("{said:?}"),
         };
         assert_eq!(errors[0]["extensions"]["code"], json!(code), "{errors}");
@@ -400,7 +400,7 @@ async fn others_cannot_watch(app: &TestApp) {
         .said()
         .await;
     assert!(
-        matches!(&none, Said::Next(Value::Object(answer)) if !answer["errors"].is_null()),
+        matches!(&none, LiveMessage::Next(Value::Object(answer)) if !answer["errors"].is_null()),
         "{none:?}"
     );
     until("sockets are closed", || async {

@@ -7,14 +7,14 @@ use crate::booking::{create, id_of};
 
 both![
     a_title_a_slug_and_a_length_make_an_event_type,
-    all_terms_can_be_set_changed_and_emptied,
-    everything_wrong_with_terms_is_told_at_once,
-    a_slug_is_free_once_for_each_coach,
-    an_archived_type_is_gone_for_all_but_its_coach,
+    all_fields_can_be_set_changed_and_cleared,
+    all_errors_are_reported_at_once,
+    a_slug_is_unique_for_each_coach,
+    an_archived_type_is_visible_to_its_coach_only,
     bookings_made_before_keep_their_terms,
     only_staff_offer_verification_and_name_hosts,
     a_host_can_be_booked_instead_of_the_owner,
-    somebody_elses_types_cannot_be_touched,
+    somebody_elses_types_cannot_be_changed,
     a_coachs_page_shows_what_is_public,
 ];
 
@@ -57,7 +57,7 @@ async fn a_title_a_slug_and_a_length_make_an_event_type(app: &TestApp) {
     assert_eq!(found.at("/eventType/coach/handle"), "nora-whitfield");
 }
 
-async fn all_terms_can_be_set_changed_and_emptied(app: &TestApp) {
+async fn all_fields_can_be_set_changed_and_cleared(app: &TestApp) {
     let nora = app.coach("nora");
     let mut input = least();
     let terms = json!({
@@ -111,7 +111,7 @@ async fn all_terms_can_be_set_changed_and_emptied(app: &TestApp) {
     assert_eq!(stale.user_errors(), ["VERSION_CONFLICT"]);
 }
 
-async fn everything_wrong_with_terms_is_told_at_once(app: &TestApp) {
+async fn all_errors_are_reported_at_once(app: &TestApp) {
     let nora = app.coach("nora");
     let foreign = app
         .coach("marcus")
@@ -153,7 +153,7 @@ async fn everything_wrong_with_terms_is_told_at_once(app: &TestApp) {
     assert_eq!(make(&nora, unknown).await.fields(), ["price.currency"]);
 }
 
-async fn a_slug_is_free_once_for_each_coach(app: &TestApp) {
+async fn a_slug_is_unique_for_each_coach(app: &TestApp) {
     let (nora, marcus) = (app.coach("nora"), app.coach("marcus"));
     assert_eq!(make(&nora, least()).await.user_errors(), Vec::<&str>::new());
     let taken = make(&nora, least()).await;
@@ -174,7 +174,7 @@ async fn a_slug_is_free_once_for_each_coach(app: &TestApp) {
     assert_eq!(taken.user_errors(), ["TAKEN"]);
 }
 
-async fn an_archived_type_is_gone_for_all_but_its_coach(app: &TestApp) {
+async fn an_archived_type_is_visible_to_its_coach_only(app: &TestApp) {
     let (nora, maria) = (app.coach("nora"), app.client("maria"));
     let offer = app.offer("nora", "intro-20").await;
     let input = json!({ "eventTypeId": offer.id() });
@@ -311,7 +311,7 @@ async fn a_host_can_be_booked_instead_of_the_owner(app: &TestApp) {
     );
 }
 
-async fn somebody_elses_types_cannot_be_touched(app: &TestApp) {
+async fn somebody_elses_types_cannot_be_changed(app: &TestApp) {
     let offer = app.offer("nora", "intro-20").await;
     let input = json!({ "eventTypeId": offer.id(), "title": "Mine now" });
     assert_eq!(

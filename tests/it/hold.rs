@@ -1,4 +1,4 @@
-//! Slots that are kept for somebody for a while.
+//! Slots that are held for somebody for a while.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use crate::booking::{create, id_of};
 
 both![
     a_held_slot_is_taken_for_everyone_else,
-    a_booking_takes_the_place_of_its_hold,
-    a_hold_ends_by_itself,
+    a_booking_replaces_its_hold,
+    a_hold_expires,
     a_person_holds_few_slots,
-    only_what_is_offered_can_be_held,
+    only_offered_slots_can_be_held,
     nobody_else_sees_or_uses_a_hold,
-    many_who_want_the_same_slot_get_one_hold,
+    concurrent_holds_of_one_slot_succeed_once,
 ];
 
 const HOLD: &str = "hold { id startsAt endsAt expiresAt }";
@@ -70,7 +70,7 @@ async fn a_held_slot_is_taken_for_everyone_else(app: &TestApp) {
         create(&james, &offer.order(at(START))).await.user_errors(),
         ["SLOT_TAKEN"]
     );
-    // 16:00 begins within the quarter of an hour that is kept after it.
+    // 16:00 begins within the buffer of a quarter of an hour after it.
     assert_eq!(
         hold(&james, &offer, "2026-11-24T16:00:00Z")
             .await
@@ -92,7 +92,7 @@ async fn a_held_slot_is_taken_for_everyone_else(app: &TestApp) {
     held(&hold(&james, &offer, START).await);
 }
 
-async fn a_booking_takes_the_place_of_its_hold(app: &TestApp) {
+async fn a_booking_replaces_its_hold(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let id = held(&hold(&maria, &offer, START).await);
@@ -109,7 +109,7 @@ async fn a_booking_takes_the_place_of_its_hold(app: &TestApp) {
     );
 }
 
-async fn a_hold_ends_by_itself(app: &TestApp) {
+async fn a_hold_expires(app: &TestApp) {
     let (maria, james) = (app.client("maria"), app.client("james"));
     let offer = app.offer("nora", "coaching-60").await;
     let id = held(&hold(&maria, &offer, START).await);
@@ -177,7 +177,7 @@ async fn a_person_holds_few_slots(app: &TestApp) {
     held(&hold(&maria, &jonas, "2026-11-25T10:00:00Z").await);
 }
 
-async fn only_what_is_offered_can_be_held(app: &TestApp) {
+async fn only_offered_slots_can_be_held(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     // At night, off the grid, on short notice, too far ahead.
@@ -243,7 +243,7 @@ async fn nobody_else_sees_or_uses_a_hold(app: &TestApp) {
     );
 }
 
-async fn many_who_want_the_same_slot_get_one_hold(app: &TestApp) {
+async fn concurrent_holds_of_one_slot_succeed_once(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let names: Vec<String> = (0..20).map(|number| format!("client{number}")).collect();
     for name in &names {

@@ -16,14 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 both_bare![
-    clerks_tokens_are_good_or_401,
-    twenty_first_requests_make_one_account,
+    clerk_tokens_are_accepted_or_answered_with_401,
+    twenty_concurrent_first_requests_make_one_account,
     the_role_comes_from_the_token,
-    without_clerks_keys_nobody_is_let_in_and_nobody_is_told_off,
+    without_clerks_keys_tokens_are_answered_with_503,
 ];
 both![
     bad_tokens_are_never_anonymous,
-    a_suspended_person_gets_nothing,
+    a_suspended_person_is_refused_everything,
     staff_suspend_and_reinstate,
     a_suspended_coach_leaves_the_directory,
 ];
@@ -71,7 +71,7 @@ impl Fixture {
     }
 }
 
-/// An application that believes a Clerk of our own; gives how often that was asked for its keys.
+/// An application that trusts a Clerk of the test; returns how often its keys were fetched.
 async fn with_clerk(on: On, status: u16) -> (TestApp, Fixture, Arc<AtomicUsize>) {
     let fixture = Fixture::load();
     let (url, asked) = serve_keys(status, fixture.jwks.to_string()).await;
@@ -134,7 +134,7 @@ async fn accounts(app: &TestApp) -> Vec<user::Model> {
         .collect()
 }
 
-async fn clerks_tokens_are_good_or_401(on: On) {
+async fn clerk_tokens_are_accepted_or_answered_with_401(on: On) {
     let (app, fixture, asked) = with_clerk(on, 200).await;
     let (mut good, mut bad) = (0, 0);
     for vector in &fixture.vectors {
@@ -189,7 +189,7 @@ async fn clerks_tokens_are_good_or_401(on: On) {
     app.finish().await;
 }
 
-async fn twenty_first_requests_make_one_account(on: On) {
+async fn twenty_concurrent_first_requests_make_one_account(on: On) {
     let (app, fixture, _) = with_clerk(on, 200).await;
     let actor = app.bearer(&fixture.vector("v2 basic").token);
     let answers = join_all((0..20).map(|_| actor.gql(ME, json!({})))).await;
@@ -243,7 +243,7 @@ async fn the_role_comes_from_the_token(on: On) {
     app.finish().await;
 }
 
-async fn without_clerks_keys_nobody_is_let_in_and_nobody_is_told_off(on: On) {
+async fn without_clerks_keys_tokens_are_answered_with_503(on: On) {
     let (app, fixture, _) = with_clerk(on, 500).await;
     let answer = app
         .bearer(&fixture.vector("v2 basic").token)
@@ -303,7 +303,7 @@ async fn bad_tokens_are_never_anonymous(app: &TestApp) {
     assert_eq!(answer.status, 401, "expired");
 }
 
-async fn a_suspended_person_gets_nothing(app: &TestApp) {
+async fn a_suspended_person_is_refused_everything(app: &TestApp) {
     let maria = app.client("maria");
     let mut row = app.user("maria").await.into_active_model();
     row.suspended_at = sea_orm::Set(Some(app.now()));

@@ -1,4 +1,4 @@
-//! Work that happens later is done by one at a time.
+//! Jobs are leased: one worker at a time runs one.
 
 use chrono::TimeDelta;
 use courtside::db::Txn;
@@ -10,10 +10,10 @@ use sea_orm::EntityTrait;
 use tests::{TestApp, both};
 
 both![
-    what_is_in_hand_is_nobody_elses,
-    what_was_taken_over_is_not_finished_by_who_was_too_slow,
-    what_is_asked_for_again_while_it_is_done_comes_after_it,
-    what_is_asked_for_now_is_not_put_off_by_what_only_comes_round,
+    a_leased_job_is_not_claimed_again,
+    a_worker_that_lost_its_lease_cannot_finish_the_job,
+    a_job_enqueued_while_it_runs_runs_again,
+    a_due_job_is_not_delayed_by_a_planned_one,
 ];
 
 async fn enqueue<const N: usize>(app: &TestApp, jobs: [Job; N]) {
@@ -36,7 +36,7 @@ async fn plan(txn: &Txn, job: Scheduled) -> Result<()> {
     job::enqueue_if_absent(txn, &[job]).await
 }
 
-/// Three pieces of work that need nothing but the database, taken by a worker.
+/// Three jobs that need the database only, claimed by a worker.
 async fn taken(app: &TestApp) -> Vec<Model> {
     enqueue(
         app,
@@ -60,7 +60,7 @@ async fn renew(app: &TestApp, jobs: &[Model], later: TimeDelta) {
         .expect("the database answers");
 }
 
-async fn what_is_in_hand_is_nobody_elses(app: &TestApp) {
+async fn a_leased_job_is_not_claimed_again(app: &TestApp) {
     let mine = taken(app).await;
     assert_eq!(claim(app, LEASE / 2).await, []);
     renew(app, &mine[..2], LEASE / 2).await;
@@ -85,7 +85,7 @@ async fn what_is_in_hand_is_nobody_elses(app: &TestApp) {
         .expect("the database answers");
 }
 
-async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) {
+async fn a_worker_that_lost_its_lease_cannot_finish_the_job(app: &TestApp) {
     let slow = taken(app).await;
     let theirs = claim(app, LEASE * 2).await;
     assert_eq!(theirs.len(), 3);
@@ -113,7 +113,7 @@ async fn what_was_taken_over_is_not_finished_by_who_was_too_slow(app: &TestApp) 
     );
 }
 
-async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) {
+async fn a_job_enqueued_while_it_runs_runs_again(app: &TestApp) {
     let user_id = entity::new_id();
     let same = database(Kind::ClaimBookings, user_id);
     enqueue(app, [same]).await;
@@ -127,7 +127,7 @@ async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) 
             .collect::<Vec<_>>(),
         ["settle_conflicts"]
     );
-    // A worker that died holds nothing up: its own piece is taken over first.
+    // A job whose worker died is claimed again before the one that waits for it.
     let again = claim(app, LEASE * 2).await;
     assert_eq!(
         again.iter().map(|job| job.attempts).collect::<Vec<_>>(),
@@ -150,7 +150,7 @@ async fn what_is_asked_for_again_while_it_is_done_comes_after_it(app: &TestApp) 
         .expect("the database answers");
 }
 
-async fn what_is_asked_for_now_is_not_put_off_by_what_only_comes_round(app: &TestApp) {
+async fn a_due_job_is_not_delayed_by_a_planned_one(app: &TestApp) {
     let same = database(Kind::ClaimBookings, entity::new_id());
     enqueue(app, [same]).await;
     let tomorrow = app.now() + TimeDelta::days(1);
@@ -164,7 +164,7 @@ async fn what_is_asked_for_now_is_not_put_off_by_what_only_comes_round(app: &Tes
     job::complete(app.db().write_one(), &due)
         .await
         .expect("the database answers");
-    // And what comes round is done at once when it is asked for.
+    // A planned job runs at once when it is enqueued.
     plan(same).await.expect("the database answers");
     assert_eq!(claim(app, TimeDelta::zero()).await, []);
     enqueue(app, [same]).await;

@@ -7,7 +7,7 @@ use tests::{On, Setup, TestApp, at, both, both_bare};
 use crate::booking::create;
 
 both_bare![bookings_are_limited_for_each_person];
-both![what_is_no_request_is_refused_with_a_code];
+both![an_invalid_request_is_refused_with_a_code];
 
 async fn bookings_are_limited_for_each_person(on: On) {
     let app = Setup::default()
@@ -83,7 +83,7 @@ const BODIES: &[(&str, &str, u16)] = &[
     ),
 ];
 
-async fn what_is_no_request_is_refused_with_a_code(app: &TestApp) {
+async fn an_invalid_request_is_refused_with_a_code(app: &TestApp) {
     let before = (app.bookings().await, app.history().await);
     let deep = format!(
         "{{\"query\":\"{{ node(id: 1) {} }}\"}}",

@@ -7,10 +7,10 @@ both![
     a_private_note_is_its_authors_alone,
     a_shared_note_is_for_both_sides_and_staff,
     only_its_author_changes_a_note,
-    only_those_who_take_part_write,
+    only_participants_write_notes,
     a_body_has_a_length,
     notes_come_newest_first_and_in_pages,
-    the_last_notes_of_many_bookings_cost_one_statement,
+    the_last_notes_of_many_bookings_take_one_statement,
 ];
 
 const NOTE: &str = "note { id body visibility version viewerCanEdit author { displayName } }";
@@ -180,7 +180,7 @@ async fn only_its_author_changes_a_note(app: &TestApp) {
     assert!(read(&maria, &session).await.contains(&"Two".to_owned()));
 }
 
-async fn only_those_who_take_part_write(app: &TestApp) {
+async fn only_participants_write_notes(app: &TestApp) {
     let session = past_session(app).await;
     for stranger in [app.client("james"), app.coach("marcus")] {
         assert_eq!(
@@ -273,7 +273,7 @@ async fn notes_come_newest_first_and_in_pages(app: &TestApp) {
     assert_eq!(together.at("/viewer/sessions/nodes/0/notes/totalCount"), 5);
 }
 
-async fn the_last_notes_of_many_bookings_cost_one_statement(app: &TestApp) {
+async fn the_last_notes_of_many_bookings_take_one_statement(app: &TestApp) {
     let maria = app.client("maria");
     let query =
         "query($first: Int!) { viewer { bookings(first: $first) { nodes { id coach { displayName }

@@ -6,9 +6,9 @@ use tests::{Actor, Answer, TestApp, both};
 both![
     a_first_schedule_becomes_the_default,
     hours_decide_what_can_be_booked,
-    everything_wrong_with_hours_is_told_at_once,
-    a_date_can_be_closed_opened_and_left_to_the_week_again,
-    dates_that_make_no_sense_are_refused,
+    all_errors_of_hours_are_reported_at_once,
+    a_date_is_closed_opened_and_returned_to_its_weekly_hours,
+    invalid_dates_are_refused,
     a_schedule_in_use_cannot_be_deleted,
     nobody_else_sees_or_changes_hours,
 ];
@@ -76,7 +76,7 @@ async fn starts(app: &TestApp, date: &str) -> Vec<String> {
 }
 
 async fn a_first_schedule_becomes_the_default(app: &TestApp) {
-    // Nobody has seen her before: the first sight of a coach's token makes the profile.
+    // Her first request with a coach's token creates the profile.
     let zoe = app.coach("zoe");
     let first = make(&zoe, evenings()).await;
     assert_eq!(first.at("/createSchedule/schedule/isDefault"), true);
@@ -129,7 +129,7 @@ async fn hours_decide_what_can_be_booked(app: &TestApp) {
     assert_eq!(stale.user_errors(), ["VERSION_CONFLICT"]);
 }
 
-async fn everything_wrong_with_hours_is_told_at_once(app: &TestApp) {
+async fn all_errors_of_hours_are_reported_at_once(app: &TestApp) {
     let nora = app.coach("nora");
     let hour = |weekday: &str, from: &str, until: &str| json!({ "weekday": weekday, "from": from, "until": until });
     let wrong = json!([
@@ -178,7 +178,7 @@ async fn everything_wrong_with_hours_is_told_at_once(app: &TestApp) {
     }
 }
 
-async fn a_date_can_be_closed_opened_and_left_to_the_week_again(app: &TestApp) {
+async fn a_date_is_closed_opened_and_returned_to_its_weekly_hours(app: &TestApp) {
     let nora = app.coach("nora");
     let id = default_of(&nora).await;
     let set = json!([
@@ -231,7 +231,7 @@ async fn a_date_can_be_closed_opened_and_left_to_the_week_again(app: &TestApp) {
     assert_eq!(starts(app, "2026-12-05").await, ["09:00"]);
 }
 
-async fn dates_that_make_no_sense_are_refused(app: &TestApp) {
+async fn invalid_dates_are_refused(app: &TestApp) {
     let nora = app.coach("nora");
     let id = default_of(&nora).await;
     // It is Monday 03:00 in New York.

@@ -1,5 +1,5 @@
-//! What is checked in beside the code says what the code says. `UPDATE=1 cargo test` writes it
-//! anew.
+//! The checked-in schema and the documented settings match the code. `UPDATE=1 cargo test` rewrites
+//! them.
 
 use std::path::Path;
 

@@ -8,18 +8,18 @@ use crate::booking::{MINE, create, id_of, reschedule};
 
 both![
     a_session_runs_from_upcoming_to_completed,
-    who_did_not_come_makes_it_a_no_show,
-    a_session_that_nobody_ends_has_its_outcome_all_the_same,
+    an_absent_participant_makes_it_a_no_show,
+    a_session_that_nobody_ends_gets_its_outcome_from_the_sweep,
     nothing_is_marked_before_the_start,
     a_session_that_was_begun_early_and_moved_is_upcoming_again,
-    a_canceled_session_is_over_and_done,
+    a_canceled_session_cannot_be_changed,
     only_the_coach_runs_a_session,
     only_its_client_rates_a_completed_session,
     the_history_says_what_changed,
-    a_watcher_sees_every_step,
+    a_subscriber_sees_every_step,
     lists_show_ones_own_by_start,
     a_cursor_of_another_list_is_refused,
-    two_who_end_it_at_once_end_it_once,
+    concurrent_completions_have_one_effect,
 ];
 
 const SESSION: &str = "session { id status coachAttendance clientAttendance startedAt endedAt rating version booking { status } }";
@@ -97,7 +97,7 @@ async fn a_session_runs_from_upcoming_to_completed(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn who_did_not_come_makes_it_a_no_show(app: &TestApp) {
+async fn an_absent_participant_makes_it_a_no_show(app: &TestApp) {
     let (_, session) = booked(app).await;
     let nora = app.coach("nora");
     pass(app, 20);
@@ -129,7 +129,7 @@ async fn who_did_not_come_makes_it_a_no_show(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_session_that_nobody_ends_has_its_outcome_all_the_same(app: &TestApp) {
+async fn a_session_that_nobody_ends_gets_its_outcome_from_the_sweep(app: &TestApp) {
     let (id, session) = booked(app).await;
     pass(app, 5);
     mark(&app.coach("nora"), &session, "PRESENT", "ABSENT")
@@ -184,7 +184,7 @@ async fn a_session_that_was_begun_early_and_moved_is_upcoming_again(app: &TestAp
     app.run_jobs().await;
 }
 
-async fn a_canceled_session_is_over_and_done(app: &TestApp) {
+async fn a_canceled_session_cannot_be_changed(app: &TestApp) {
     let (id, session) = booked(app).await;
     let nora = app.coach("nora");
     crate::booking::cancel(&app.client("maria"), &id).await.ok();
@@ -323,7 +323,7 @@ async fn the_history_says_what_changed(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_watcher_sees_every_step(app: &TestApp) {
+async fn a_subscriber_sees_every_step(app: &TestApp) {
     let (id, session) = booked(app).await;
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let mut live = maria.subscribe(MINE, json!({})).await;
@@ -400,7 +400,7 @@ async fn lists_show_ones_own_by_start(app: &TestApp) {
     );
 }
 
-async fn two_who_end_it_at_once_end_it_once(app: &TestApp) {
+async fn concurrent_completions_have_one_effect(app: &TestApp) {
     let (id, session) = booked(app).await;
     let (nora, admin) = (app.coach("nora"), app.admin());
     pass(app, 30);

@@ -8,15 +8,15 @@ use crate::booking::{create, id_of};
 use crate::coach::about;
 
 both![
-    slots_keep_notice_hours_and_bookings,
+    slots_respect_notice_hours_and_bookings,
     a_booking_that_is_moved_leaves_its_own_time_free,
-    a_stretch_or_a_length_that_makes_no_sense_is_refused,
-    nothing_is_made_up_for_a_calendar_that_cannot_be_read,
-    a_coach_who_takes_no_bookings_says_so,
+    an_invalid_range_or_length_is_refused,
+    an_unreadable_calendar_has_no_slots,
+    a_coach_who_accepts_no_bookings_has_no_slots,
     a_suspended_coach_offers_nothing,
-    who_is_free_then_comes_first_who_is_free_first,
-    who_is_free_then_minds_every_filter,
-    who_is_free_costs_the_same_for_one_coach_and_for_all,
+    available_coaches_are_sorted_by_their_first_slot,
+    available_coaches_match_every_filter,
+    availability_takes_as_many_statements_for_all_coaches_as_for_one,
 ];
 
 async fn slots(actor: &Actor<'_>, variables: Value) -> Answer {
@@ -34,7 +34,7 @@ fn starts(answer: &Answer) -> Vec<String> {
         .collect()
 }
 
-async fn slots_keep_notice_hours_and_bookings(app: &TestApp) {
+async fn slots_respect_notice_hours_and_bookings(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let monday = json!({ "id": offer.id(), "range": { "from": "2026-11-23T00:00:00Z", "until": "2026-11-24T00:00:00Z" } });
     let all = [
@@ -101,7 +101,7 @@ async fn a_booking_that_is_moved_leaves_its_own_time_free(app: &TestApp) {
     );
 }
 
-async fn a_stretch_or_a_length_that_makes_no_sense_is_refused(app: &TestApp) {
+async fn an_invalid_range_or_length_is_refused(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let ask = async |from: &str, until: &str, length: i32| {
         let variables = json!({ "id": offer.id(), "range": { "from": from, "until": until }, "length": length });
@@ -151,7 +151,7 @@ async fn set_coach(app: &TestApp, name: &str, edit: impl FnOnce(&mut entity::coa
         .expect("the row is sound");
 }
 
-async fn nothing_is_made_up_for_a_calendar_that_cannot_be_read(app: &TestApp) {
+async fn an_unreadable_calendar_has_no_slots(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     set_coach(app, "nora", |row| {
         row.scheduler = entity::coach::Scheduler::CalCom
@@ -177,7 +177,7 @@ async fn nothing_is_made_up_for_a_calendar_that_cannot_be_read(app: &TestApp) {
     );
 }
 
-async fn a_coach_who_takes_no_bookings_says_so(app: &TestApp) {
+async fn a_coach_who_accepts_no_bookings_has_no_slots(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let maria = app.client("maria");
     let id = id_of(&create(&maria, &offer.order(at("2026-11-23T16:00:00Z"))).await);
@@ -243,7 +243,7 @@ async fn free(app: &TestApp, variables: Value) -> Vec<(String, String, String)> 
     coaches.iter().map(one).collect()
 }
 
-async fn who_is_free_then_comes_first_who_is_free_first(app: &TestApp) {
+async fn available_coaches_are_sorted_by_their_first_slot(app: &TestApp) {
     let range = json!({ "from": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z" });
     let all = free(app, json!({ "filter": { "range": range } })).await;
     assert!(
@@ -287,7 +287,7 @@ async fn who_is_free_then_comes_first_who_is_free_first(app: &TestApp) {
     );
 }
 
-async fn who_is_free_then_minds_every_filter(app: &TestApp) {
+async fn available_coaches_match_every_filter(app: &TestApp) {
     let range = json!({ "from": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z" });
     let names = async |filter: Value| {
         let mut names: Vec<_> = free(app, json!({ "filter": filter }))
@@ -345,7 +345,7 @@ async fn who_is_free_then_minds_every_filter(app: &TestApp) {
     assert_eq!(refused.errors[0]["extensions"]["fields"], fields);
 }
 
-async fn who_is_free_costs_the_same_for_one_coach_and_for_all(app: &TestApp) {
+async fn availability_takes_as_many_statements_for_all_coaches_as_for_one(app: &TestApp) {
     let range = json!({ "from": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z" });
     let mut counts = Vec::new();
     for filter in [

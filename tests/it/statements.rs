@@ -10,7 +10,7 @@ use crate::booking::{create, id_of};
 
 both![
     lists_take_as_many_statements_however_long_they_are,
-    free_time_takes_two_statements
+    slots_take_two_statements
 ];
 
 /// An operation, by whom, and the most statements that it may take.
@@ -65,7 +65,7 @@ async fn lists_take_as_many_statements_however_long_they_are(app: &TestApp) {
     }
 }
 
-async fn free_time_takes_two_statements(app: &TestApp) {
+async fn slots_take_two_statements(app: &TestApp) {
     let query =
         "query($id: ID!, $range: TimeRangeInput!) { slots(eventTypeId: $id, range: $range) {
         freshness slots { startsAt } } }";
@@ -77,9 +77,8 @@ async fn free_time_takes_two_statements(app: &TestApp) {
     assert_eq!(statements.len(), 2, "{statements:#?}");
 }
 
-/// The answer to a question, and the statements that it takes. It is asked a few times: what is
-/// read beside it now and then, and what did not come together in time on a machine that has much
-/// else to do, does not count.
+/// The answer to an operation, and the statements that it takes: the fewest of a few runs, because
+/// caches that expire meanwhile, and batches that a busy machine splits, add some.
 async fn fewest(
     app: &TestApp,
     actor: &Actor<'_>,
@@ -88,8 +87,8 @@ async fn fewest(
 ) -> (Answer, Vec<String>) {
     let mut found: Vec<(Answer, Vec<String>)> = Vec::new();
     for _ in 0..4 {
-        // Who signed in a moment ago is known for a moment: that the moment is over counts always,
-        // and not now and then.
+        // The cache of recent sign-ins expires after a moment: cleared, its read counts in every
+        // run.
         app.app.recent.clear();
         found.push(app.statements.of(actor.gql(query, asked.clone())).await);
     }
@@ -99,7 +98,7 @@ async fn fewest(
         .expect("it was asked")
 }
 
-/// The statements of each operation, and how many nodes it gave.
+/// The statements of each operation, and how many nodes it returned.
 async fn counts(app: &TestApp) -> Vec<(Vec<String>, usize)> {
     let mut counts = Vec::new();
     for (who, query, _) in OPERATIONS {
@@ -109,7 +108,7 @@ async fn counts(app: &TestApp) -> Vec<(Vec<String>, usize)> {
             "admin" => app.admin(),
             _ => app.visitor(),
         };
-        // Once before: what is read once for all requests does not count.
+        // A first run fills the caches that all requests share.
         actor.gql(query, json!({})).await.ok();
         let (answer, statements) = fewest(app, &actor, query, &json!({})).await;
         counts.push((

@@ -1,13 +1,13 @@
-//! A list that is read and written as a whole is the same as one that is made object by object.
+//! A list that is read and serialized as a whole equals the one that is resolved object by object.
 
 use serde_json::json;
 use tests::{Actor, TestApp, at, both};
 
 use crate::booking::create;
 
-both![both_ways_give_the_same];
+both![both_list_paths_return_the_same];
 
-/// By whom, the field with its list, and what is asked of its nodes.
+/// By whom, the field with its list, and the fields of its nodes.
 const LISTS: [(&str, &str, &str); 9] = [
     (
         "visitor",
@@ -30,7 +30,7 @@ const LISTS: [(&str, &str, &str); 9] = [
     ("admin", "admin { bookings", "id status session { id notes { nodes { body } } }"),
 ];
 
-async fn both_ways_give_the_same(app: &TestApp) {
+async fn both_list_paths_return_the_same(app: &TestApp) {
     talk(app).await;
     for (who, list, nodes) in LISTS {
         let actor = match who {
@@ -54,7 +54,7 @@ async fn both_ways_give_the_same(app: &TestApp) {
         let (whole, ran) = app.statements.of(nodes_of(&actor, &ask(""))).await;
         let objects = nodes_of(&actor, &ask("pageInfo { hasNextPage }")).await;
         assert_eq!(whole, objects, "{list} {nodes}");
-        // The account, and the list; the way of objects takes one more for each kind of thing.
+        // One for the account and one for the list; resolving objects takes one more for each kind.
         let most = if app.db().is_postgres() { 2 } else { 6 };
         assert!(ran.len() <= most, "{list} {nodes}\n{ran:#?}");
     }

@@ -1,4 +1,4 @@
-//! Who does something.
+//! Callers of the API.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::socket::Socket;
 use crate::sse;
 
-/// Somebody who calls.
+/// A caller.
 #[derive(Clone)]
 pub struct Actor<'a> {
     app: &'a TestApp,
@@ -25,6 +25,9 @@ pub struct Actor<'a> {
 
 /// The text of an operation with its variables.
 pub type Gql<'a> = (&'a str, Value);
+
+/// How long a token is valid unless something else is asked for.
+const LIFE: TimeDelta = TimeDelta::hours(240);
 
 /// A new idempotency key.
 #[must_use]
@@ -70,30 +73,48 @@ impl TestApp {
     }
 
     fn signed_in(&self, name: &str, role: Role) -> Actor<'_> {
-        self.bearer(&self.token(name, role, TimeDelta::hours(240)))
+        self.bearer(&self.token(name, role, LIFE))
     }
 
-    /// A token of the local issuer that is good for so long.
+    /// Somebody with this verified address, by which they are called too.
+    #[must_use]
+    pub fn person(&self, email: &str, role: Role) -> Actor<'_> {
+        let identity = self.identity(email, email.to_owned(), role);
+        self.bearer(&self.sign(&identity))
+    }
+
+    /// A token of the local issuer that is valid for so long.
     ///
     /// # Panics
     /// When somebody else vouches for callers.
     #[must_use]
     pub fn token(&self, name: &str, role: Role, life: TimeDelta) -> String {
-        let TokenVerifier::Local(issuer) = &self.app.tokens else {
-            panic!("there is no local issuer here")
-        };
-        let identity = Identity {
+        let email = format!("{name}@courtside.example");
+        self.sign(&Identity {
+            expires_at: self.now() + life,
+            ..self.identity(name, email, role)
+        })
+    }
+
+    fn identity(&self, subject: &str, email: String, role: Role) -> Identity {
+        Identity {
             issuer: LOCAL_ISSUER.to_owned(),
-            subject: name.to_owned(),
-            email: Some(format!("{name}@courtside.example")),
+            subject: subject.to_owned(),
+            email: Some(email),
             email_verified: true,
             name: None,
             time_zone: None,
             role: Some(role),
-            expires_at: self.now() + life,
+            expires_at: self.now() + LIFE,
+        }
+    }
+
+    fn sign(&self, identity: &Identity) -> String {
+        let TokenVerifier::Local(issuer) = &self.app.tokens else {
+            panic!("there is no local issuer here")
         };
         issuer
-            .sign(&identity, self.now())
+            .sign(identity, self.now())
             .expect("signing needs nothing but the key")
     }
 

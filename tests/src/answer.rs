@@ -1,4 +1,4 @@
-//! What came back.
+//! Answers of the API.
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -114,7 +114,7 @@ impl Answer {
         errors.iter().map(path).collect()
     }
 
-    /// Why nothing came of it: the code of an error, or of a user error.
+    /// The code of the first error, or else of the first user error.
     #[must_use]
     pub fn refusal(&self) -> Option<String> {
         if let Some(code) = self.code() {

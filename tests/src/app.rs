@@ -11,12 +11,15 @@ use courtside::config::{Config, Parts};
 use courtside::db::{Db, DbOptions};
 use courtside::domain::booking;
 use courtside::domain::identity::TokenVerifier;
+use courtside::domain::scheduling::remote::RemoteScheduler;
 use courtside::http::graphql::Lifecycle;
 use courtside::http::serve::{self, ServeLimits, ShutdownReport};
 use courtside::http::{health::Readiness, router};
 use courtside::{startup, worker};
+use entity::coach::Scheduler;
 use entity::job;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use simulators::UnknownCalls;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -37,13 +40,27 @@ pub fn at(text: &str) -> DateTime<Utc> {
         .unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// What is special about an application.
+/// Remote schedulers of a test.
+#[derive(Clone, Default)]
+struct Schedulers(Vec<(Scheduler, Arc<dyn RemoteScheduler>)>);
+
+impl std::fmt::Debug for Schedulers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(scheduler, _)| scheduler))
+            .finish()
+    }
+}
+
+/// How an application differs from the usual one.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     settings: Parts,
     bare: bool,
     tokens: Option<TokenVerifier>,
-    cal_com: Option<providers::cal_com::Client>,
+    cal_com_client: Option<providers::cal_com::Client>,
+    schedulers: Schedulers,
+    unknown_calls: Vec<UnknownCalls>,
 }
 
 impl Setup {
@@ -60,7 +77,7 @@ impl Setup {
         Self { bare: true, ..self }
     }
 
-    /// Somebody else than the local issuer vouches for callers.
+    /// Replaces the issuer that vouches for callers.
     #[must_use]
     pub fn tokens(self, tokens: TokenVerifier) -> Self {
         Self {
@@ -69,13 +86,30 @@ impl Setup {
         }
     }
 
-    /// Speaks to Cal.com by this client: with other patience than an operator would have.
+    /// Replaces the client for Cal.com that the settings lead to, for other timeouts and retries.
     #[must_use]
-    pub fn cal_com(self, client: providers::cal_com::Client) -> Self {
+    pub fn cal_com_client(self, client: providers::cal_com::Client) -> Self {
         Self {
-            cal_com: Some(client),
+            cal_com_client: Some(client),
             ..self
         }
+    }
+
+    /// Adds a remote scheduler, or replaces the one that the settings lead to.
+    #[must_use]
+    pub fn scheduler(
+        mut self,
+        scheduler: Scheduler,
+        implementation: Arc<dyn RemoteScheduler>,
+    ) -> Self {
+        self.schedulers.0.push((scheduler, implementation));
+        self
+    }
+
+    /// Fails the test if a stand-in receives calls that it does not know.
+    pub(crate) fn watching(mut self, calls: UnknownCalls) -> Self {
+        self.unknown_calls.push(calls);
+        self
     }
 
     /// Starts it, with a database of its own.
@@ -174,10 +208,15 @@ impl TestApp {
                 .expect("nobody else has it yet")
                 .tokens = tokens.clone();
         }
-        if let Some(client) = &setup.cal_com {
-            Arc::get_mut(&mut app)
-                .expect("nobody else has it yet")
-                .cal_com = Some(client.clone());
+        if let Some(client) = &setup.cal_com_client {
+            let app = Arc::get_mut(&mut app).expect("nobody else has it yet");
+            app.cal_com = Some(client.clone());
+            (app.schedulers, app.accounts) = startup::remotes(Some(client));
+        }
+        for (scheduler, implementation) in &setup.schedulers.0 {
+            let app = Arc::get_mut(&mut app).expect("nobody else has it yet");
+            let known = std::mem::take(&mut app.schedulers);
+            app.schedulers = known.with(*scheduler, Arc::clone(implementation));
         }
         let stop = CancellationToken::new();
         let lifecycle = Lifecycle {
@@ -244,7 +283,7 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    /// Does the work whose time has come, and the work that follows from it.
+    /// Runs the jobs that are due, and the jobs that they enqueue.
     pub async fn run_jobs(&self) {
         while worker::run_due(&self.app)
             .await
@@ -253,7 +292,7 @@ impl TestApp {
         {}
     }
 
-    /// Lets time do to bookings what it does, and what follows from it; gives the number of
+    /// Runs the transitions that time causes, and the jobs that follow; returns the number of
     /// bookings changed.
     pub async fn sweep(&self) -> u64 {
         let changed = booking::sweep(&self.app)
@@ -298,12 +337,17 @@ impl TestApp {
         report
     }
 
-    /// Ends the test: everything is stopped, and no work was left undone.
+    /// Ends the test: everything is stopped, no work was left undone, and no stand-in was sent a
+    /// call that it does not know.
     ///
     /// # Panics
-    /// When there are jobs that are due, or were given up.
+    /// When there are jobs that are due or were given up, or unknown calls.
     pub async fn finish(mut self) {
         crate::soon("stopping", self.stop()).await;
+        for calls in &self.setup.unknown_calls {
+            let calls = calls.list();
+            assert!(calls.is_empty(), "a stand-in does not know: {calls:?}");
+        }
         if let Some(db) = self.db.take() {
             let undone = self.undone().await;
             assert!(undone.is_empty(), "work was left undone: {undone:?}");

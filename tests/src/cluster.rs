@@ -22,7 +22,7 @@ pub(crate) struct Cluster {
     _leash: ChildStdin,
 }
 
-/// Nothing here is worth keeping, so nothing waits for a disk.
+/// No data is worth keeping, so no write waits for a disk.
 const SETTINGS: [&str; 13] = [
     "fsync=off",
     "synchronous_commit=off",
@@ -65,7 +65,7 @@ impl OwnCluster {
     /// As for the server that tests share.
     #[must_use]
     pub fn start() -> Option<Self> {
-        // A commit that was told is kept: the server is stopped hard, the machine is not.
+        // An acknowledged commit survives: the server is killed, the machine is not.
         let cluster = start("outage", &["synchronous_commit=on", "shared_buffers=32MB"])?;
         Some(Self {
             cluster,
@@ -86,7 +86,7 @@ impl OwnCluster {
             .await;
     }
 
-    /// The one number that a statement gives.
+    /// The one number that a statement returns.
     pub async fn count(&self, database: &str, statement: &str) -> i64 {
         let connection = self.cluster.connect(database).await;
         let row = connection
@@ -147,8 +147,7 @@ impl Drop for OwnCluster {
 }
 
 impl Cluster {
-    /// The server of this process; `None` where PostgreSQL is not installed, which is said loudly,
-    /// once.
+    /// The server of this process; `None` where PostgreSQL is not installed, which is printed once.
     ///
     /// # Panics
     /// When it is installed and cannot be started, or is not installed and
@@ -244,7 +243,7 @@ fn command(program: &Path, directory: &Path) -> Command {
     command
 }
 
-/// Runs the server for as long as what this gives is open; with `keeps` its files outlive it.
+/// Runs the server until the returned pipe is closed; with `keeps` its files outlive it.
 fn leash(directory: &Path, postgres: &Path, more: &[&str], keeps: bool) -> ChildStdin {
     let mut leashed = command(Path::new("/bin/sh"), directory);
     leashed.env("KEEP", if keeps { "1" } else { "" });

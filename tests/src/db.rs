@@ -20,7 +20,7 @@ pub enum On {
 }
 
 impl On {
-    /// Whether it can be used on this machine. Where PostgreSQL is missing, that is said loudly.
+    /// Whether it can be used on this machine. A missing PostgreSQL is printed.
     #[must_use]
     pub fn is_here(self) -> bool {
         self == Self::Sqlite || Cluster::find().is_some()

@@ -20,15 +20,16 @@
 mod actors;
 mod answer;
 mod app;
+pub mod cal_com;
 mod cluster;
 mod db;
+mod demo;
 mod live;
 pub mod process;
 mod scratch;
 mod socket;
 mod sse;
 mod statements;
-mod world;
 
 use std::time::Duration;
 
@@ -37,11 +38,11 @@ pub use answer::Answer;
 pub use app::{START, Setup, TestApp, at};
 pub use cluster::OwnCluster;
 pub use db::{On, TestDb, run};
-pub use live::{Live, Said};
+pub use demo::Offer;
+pub use live::{Live, LiveMessage};
 pub use scratch::Scratch;
 pub use socket::{Frame, Socket};
 pub use statements::Statements;
-pub use world::Offer;
 
 /// How long anything that must happen may take before the test gives up on it. Nothing waits this
 /// long for something that does happen.

@@ -1,4 +1,4 @@
-//! A subscription, whichever way it comes.
+//! A subscription over either transport.
 
 use serde_json::Value;
 
@@ -14,9 +14,9 @@ enum Transport {
     Events(Events),
 }
 
-/// What a subscription says.
+/// A message of a subscription.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum LiveMessage {
     /// An answer: `data` and `errors`.
     Next(Value),
     /// The document was refused.
@@ -25,7 +25,7 @@ pub enum Said {
     Complete,
     /// The socket was closed, with a code and a reason.
     Closed(u16, String),
-    /// The connection went away without a word.
+    /// The connection ended without a close frame.
     Gone,
 }
 
@@ -39,23 +39,23 @@ impl Live {
     }
 
     /// What comes next.
-    pub async fn said(&mut self) -> Said {
+    pub async fn said(&mut self) -> LiveMessage {
         soon("a message of a subscription", async {
             match &mut self.0 {
                 Transport::Socket(socket) => match socket.frame().await {
                     Frame::Message(mut message) => match message["type"].as_str() {
-                        Some("next") => Said::Next(message["payload"].take()),
-                        Some("error") => Said::Refused(message["payload"].take()),
-                        Some("complete") => Said::Complete,
+                        Some("next") => LiveMessage::Next(message["payload"].take()),
+                        Some("error") => LiveMessage::Refused(message["payload"].take()),
+                        Some("complete") => LiveMessage::Complete,
                         _ => panic!("an unexpected message: {message}"),
                     },
-                    Frame::Closed(code, reason) => Said::Closed(code, reason),
-                    Frame::Gone => Said::Gone,
+                    Frame::Closed(code, reason) => LiveMessage::Closed(code, reason),
+                    Frame::Gone => LiveMessage::Gone,
                 },
                 Transport::Events(events) => match events.next().await {
-                    Event::Next(answer) => Said::Next(answer),
-                    Event::Complete => Said::Complete,
-                    Event::Gone => Said::Gone,
+                    Event::Next(answer) => LiveMessage::Next(answer),
+                    Event::Complete => LiveMessage::Complete,
+                    Event::Gone => LiveMessage::Gone,
                 },
             }
         })
@@ -68,7 +68,7 @@ impl Live {
     /// When something else comes than an answer without errors.
     pub async fn next(&mut self) -> Value {
         let said = self.said().await;
-        let Said::Next(mut answer) = said else {
+        let LiveMessage::Next(mut answer) = said else {
             panic!("no answer but {said:?}")
         };
         assert!(answer["errors"].is_null(), "{answer}");

@@ -19,12 +19,12 @@ pub enum Frame {
     Message(Value),
     /// It closes, with a code and a reason.
     Closed(u16, String),
-    /// The connection is gone without a word.
+    /// The connection ended without a close frame.
     Gone,
 }
 
 impl Socket {
-    /// Opens a socket, without a word yet.
+    /// Opens a socket, and sends nothing yet.
     ///
     /// # Panics
     /// When the server does not want it.

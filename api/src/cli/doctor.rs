@@ -6,8 +6,8 @@ use super::{complain, print, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
-use crate::domain::connection::{self, Answer};
 use crate::domain::identity::TokenVerifier;
+use crate::domain::scheduling::cal_com::{self, Answer};
 use crate::domain::sealed;
 use crate::startup::{self, Failure};
 
@@ -122,7 +122,7 @@ async fn cal_com(app: &App, report: &mut Report) {
             Ok("off: without encryption keys there is no place for a token".to_owned()),
         );
     }
-    let found = match connection::probe(app).await {
+    let found = match cal_com::probe(app).await {
         Ok(found) => found,
         Err(error) => return report.line(WHAT, Err(error.to_string())),
     };

@@ -2,8 +2,8 @@
 
 use crate::error::ProviderFault;
 
-impl From<providers::Error> for ProviderFault {
-    fn from(error: providers::Error) -> Self {
+impl<R> From<providers::Error<R>> for ProviderFault {
+    fn from(error: providers::Error<R>) -> Self {
         Self {
             provider: error.provider.as_str(),
             kind: error.kind.as_str(),

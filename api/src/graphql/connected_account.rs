@@ -10,6 +10,7 @@ use super::id::Kind;
 use super::payload::payload;
 use super::scalars::{DateTime, Url};
 use crate::domain::connection::{self, AccountFate, Action};
+use crate::domain::scheduling::cal_com;
 
 /// An account at a provider through which a coach's calendar is kept. There for its coach and staff only. Tokens are never shown.
 #[derive(async_graphql::Description)]
@@ -153,6 +154,7 @@ impl ConnectedAccountMutation {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
             let start = connection::Start {
+                provider: cal_com::PROVIDER,
                 coach_id,
                 redirect_to: input.redirect_to.0,
             };
@@ -172,7 +174,7 @@ impl ConnectedAccountMutation {
     ) -> Result<ConnectWithApiKeyPayload> {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            connection::connect_with_api_key(app(ctx), caller(ctx), coach_id, input.api_key.into())
+            cal_com::connect_with_api_key(app(ctx), caller(ctx), coach_id, input.api_key.into())
                 .await
         };
         let done = done.await;
@@ -187,7 +189,7 @@ impl ConnectedAccountMutation {
     ) -> Result<ProvisionCoachPayload> {
         let done = async {
             let coach_id = Kind::Coach.find_key("coachId", input.coach_id.as_ref())?;
-            connection::provision(app(ctx), caller(ctx), coach_id).await
+            cal_com::provision(app(ctx), caller(ctx), coach_id).await
         };
         let done = done.await;
         ProvisionCoachPayload::new(done, ConnectedAccount)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
 use async_graphql::parser::types::OperationType;
 use chrono::NaiveDate;
+use entity::coach::Scheduler;
 use entity::{
     Uuid, absence, coach, connection, event_type, schedule, schedule_override, session, sync_state,
     user,
@@ -96,7 +97,7 @@ load_by!(
 
 /// Whether a coach's calendar elsewhere can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IsConnected(pub Uuid);
+pub struct IsConnected(pub Uuid, pub Scheduler);
 
 impl Loader<IsConnected> for Rows {
     type Value = bool;
@@ -107,7 +108,7 @@ impl Loader<IsConnected> for Rows {
         let live = domain::connection::list_live_coaches(&self.0, &ids).await?;
         Ok(keys
             .iter()
-            .map(|key| (*key, live.contains(&key.0)))
+            .map(|key| (*key, live.contains(&(key.0, key.1))))
             .collect())
     }
 }

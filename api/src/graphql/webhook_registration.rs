@@ -8,7 +8,8 @@ use super::error::Result;
 use super::id::Kind;
 use super::payload::payload;
 use super::scalars::DateTime;
-use crate::domain::{self, webhook};
+use crate::domain;
+use crate::domain::scheduling::cal_com::webhook_registrations;
 
 /// A webhook that a provider sends us. Its secret is never shown.
 #[derive(async_graphql::Description)]
@@ -75,7 +76,7 @@ pub struct AdminWebhookRegistrations;
 impl AdminWebhookRegistrations {
     /// All webhooks that we had registered, the oldest first.
     async fn webhook_registrations(&self, ctx: &Context<'_>) -> Result<Vec<WebhookRegistration>> {
-        let rows = webhook::list_registrations(app(ctx), caller(ctx)).await?;
+        let rows = webhook_registrations::list(app(ctx), caller(ctx)).await?;
         Ok(rows.into_iter().map(WebhookRegistration).collect())
     }
 }
@@ -122,7 +123,7 @@ impl WebhookRegistrationMutation {
     ) -> Result<EnsureWebhookPayload> {
         let done: domain::Result<_> = async {
             let id = Kind::Connection.key("connectionId", &input.connection_id)?;
-            webhook::ensure_now(app(ctx), caller(ctx), id).await
+            webhook_registrations::ensure_now(app(ctx), caller(ctx), id).await
         }
         .await;
         EnsureWebhookPayload::new(done, WebhookRegistration)
@@ -137,7 +138,7 @@ impl WebhookRegistrationMutation {
         let done: domain::Result<_> = async {
             let id = Kind::WebhookRegistration
                 .key("webhookRegistrationId", &input.webhook_registration_id)?;
-            webhook::delete(app(ctx), caller(ctx), id).await
+            webhook_registrations::delete(app(ctx), caller(ctx), id).await
         }
         .await;
         DeleteWebhookPayload::new(done, WebhookRegistration)
@@ -152,7 +153,7 @@ impl WebhookRegistrationMutation {
         let done: domain::Result<_> = async {
             let id = Kind::WebhookRegistration
                 .key("webhookRegistrationId", &input.webhook_registration_id)?;
-            webhook::set_triggers(app(ctx), caller(ctx), id, input.triggers).await
+            webhook_registrations::set_triggers(app(ctx), caller(ctx), id, input.triggers).await
         }
         .await;
         SetWebhookTriggersPayload::new(done, WebhookRegistration)
@@ -167,7 +168,7 @@ impl WebhookRegistrationMutation {
         let done: domain::Result<_> = async {
             let id = Kind::WebhookRegistration
                 .key("webhookRegistrationId", &input.webhook_registration_id)?;
-            webhook::rotate_secret(app(ctx), caller(ctx), id).await
+            webhook_registrations::rotate_secret(app(ctx), caller(ctx), id).await
         }
         .await;
         RotateWebhookSecretPayload::new(done, WebhookRegistration)

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::domain::connection::{self, Finished};
+use crate::domain::scheduling::cal_com;
 use crate::http::request_id::RequestId;
 
 /// The address to register at Cal.com, and the one under which other back ends of this kind are
@@ -38,12 +39,12 @@ pub fn router(app: Arc<App>) -> Router {
     CAL_COM
         .into_iter()
         .fold(Router::new(), |routes, path| {
-            routes.route(path, get(cal_com))
+            routes.route(path, get(from_cal_com))
         })
         .with_state(app)
 }
 
-async fn cal_com(
+async fn from_cal_com(
     State(app): State<Arc<App>>,
     method: Method,
     request_id: Option<Extension<RequestId>>,
@@ -68,7 +69,9 @@ async fn cal_com(
     let (tasks, code) = (app.tasks.clone(), returned.code.map(SecretString::from));
     // On a task of its own: a browser that goes away does not leave an account half connected.
     let finished = tasks
-        .spawn(async move { connection::finish(&app, &state, code, &correlation_id).await })
+        .spawn(async move {
+            connection::finish(&app, cal_com::PROVIDER, &state, code, &correlation_id).await
+        })
         .await;
     let mut response = match finished {
         Ok(Ok(Finished::Back(to))) => match HeaderValue::from_str(&to) {

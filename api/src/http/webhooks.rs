@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
-use crate::domain::connection;
-use crate::domain::webhook::{self, Receipt, Refusal};
+use crate::domain::scheduling::cal_com;
+use crate::domain::webhook::{Receipt, Refusal};
 use crate::http::body_limit::{self, BodyLimits};
 use crate::http::request_id::RequestId;
 
@@ -44,7 +44,7 @@ const CAL_COM: [&str; 3] = [
 /// | 503 with `Retry-After` | it could not be stored; nothing has changed |
 pub fn router(app: Arc<App>) -> Router {
     let routes = CAL_COM.into_iter().fold(Router::new(), |routes, path| {
-        routes.route(path, post(cal_com).fallback(only_post))
+        routes.route(path, post(from_cal_com).fallback(only_post))
     });
     let within_limits =
         axum::middleware::from_fn_with_state(BodyLimits::of(MAX_BODY), body_limit::limit);
@@ -66,18 +66,22 @@ async fn count_cut_off(State(app): State<Arc<App>>, request: Request, next: Next
         _ => None,
     };
     if let Some(reason) = reason {
-        app.metrics.webhook_refused(connection::PROVIDER, reason);
+        app.metrics.webhook_refused(cal_com::PROVIDER, reason);
     }
     response
 }
 
-async fn cal_com(
+async fn from_cal_com(
     State(app): State<Arc<App>>,
     request_id: Option<Extension<RequestId>>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    if !app.webhook_secrets.is_configured(&app).await {
+    if !app
+        .webhook_secrets
+        .is_configured(&app, cal_com::PROVIDER)
+        .await
+    {
         return refused(&Refusal::NotConfigured);
     }
     // Where a limit ended it, the limit's own answer takes the place of this one.
@@ -91,9 +95,9 @@ async fn cal_com(
     let tasks = app.tasks.clone();
     // On a task of its own: a sender that hangs up changes nothing.
     let stored = tasks.spawn(async move {
-        let outcome = webhook::receive_cal_com(&app, &headers, body, &correlation_id).await;
+        let outcome = cal_com::deliveries::receive(&app, &headers, body, &correlation_id).await;
         if let Err(refusal @ Refusal::NotStored(_)) = &outcome {
-            tracing::error!(provider = connection::PROVIDER, correlation_id, error = %refusal, "a webhook could not be stored");
+            tracing::error!(provider = cal_com::PROVIDER, correlation_id, error = %refusal, "a webhook could not be stored");
         }
         outcome
     });
@@ -133,6 +137,3 @@ async fn only_post() -> Response {
 fn answer(status: StatusCode, code: &'static str) -> Response {
     (status, Json(json!({ "code": code }))).into_response()
 }
-
-#[cfg(test)]
-mod tests;

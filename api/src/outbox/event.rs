@@ -51,11 +51,8 @@ impl BookingEvent {
                 self.kind,
                 Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded
             );
-        if let Some(provider) = self.scheduler.provider()
-            && is_decided_here
-            && ends_or_decides
-        {
-            let push = Job::new(job::Kind::PushBooking, self.booking_id, provider);
+        if self.scheduler.is_remote() && is_decided_here && ends_or_decides {
+            let push = Job::new(job::Kind::PushBooking, self.booking_id, self.scheduler);
             jobs.push((push, self.cause.now));
         }
         jobs

@@ -23,7 +23,7 @@ impl Observer for Told {
             exchange.provider.as_str(),
             exchange.route,
             exchange.outcome,
-            exchange.took,
+            exchange.duration,
         );
     }
 

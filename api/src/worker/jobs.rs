@@ -3,7 +3,7 @@
 use entity::Uuid;
 
 use crate::app::App;
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling::{settings, webhooks};
 use crate::domain::{Result, booking, connection, reconcile, webhook};
 use crate::outbox::job::Kind;
 
@@ -21,10 +21,10 @@ pub(super) async fn run(app: &App, kind: Kind, id: Uuid) -> Result<()> {
         Kind::ReconcileRecent => reconcile::recent(app, id).await.map(drop),
         Kind::ReconcileAll => reconcile::full(app, id, None).await.map(drop),
         Kind::CheckConnection => connection::check(app, id).await,
-        Kind::PushEventType => sync::push_event_type(app, id).await,
-        Kind::PushSchedule => sync::push_schedule(app, id).await,
-        Kind::PushAbsences => sync::push_absences(app, id).await,
-        Kind::PullSettings => sync::pull(app, id, None).await,
-        Kind::EnsureWebhook => webhook::see_to_registration(app, id).await,
+        Kind::PushEventType => settings::push_event_type(app, id).await,
+        Kind::PushSchedule => settings::push_schedule(app, id).await,
+        Kind::PushAbsences => settings::push_absences(app, id).await,
+        Kind::PullSettings => settings::pull(app, id).await,
+        Kind::EnsureWebhook => webhooks::ensure_webhook(app, id).await,
     }
 }

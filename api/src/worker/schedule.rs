@@ -12,8 +12,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::scheduling::cal_com::sync;
-use crate::domain::{Result, booking, connection, reconcile, webhook};
+use crate::domain::scheduling::{settings, webhooks};
+use crate::domain::{Result, booking, connection, reconcile};
 
 const ROUND: Duration = Duration::from_secs(5);
 /// A worker without a beat for so long counts as gone.
@@ -43,8 +43,8 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     }
     connection::sweep(app).await?;
     reconcile::ensure(app).await?;
-    sync::ensure(app).await?;
-    webhook::ensure(app).await?;
+    settings::ensure_pulls(app).await?;
+    webhooks::ensure_checks(app).await?;
     clear(app).await
 }
 

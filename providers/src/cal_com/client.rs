@@ -6,13 +6,19 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::SecretString;
 
-use super::answer::{Data, read, read_flat};
-use super::credential::{Credential, prove};
+use super::credential::{Credential, authenticate};
 use super::request::Request;
-use crate::error::{Error, Kind, Provider};
-use crate::http::{self, Answer, Bucket, Observer, Policy};
+use super::response::{Data, read, read_flat};
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::http::{self, Observer, Policy, Quota, Response};
+use crate::provider::Provider;
 
-/// A platform's OAuth client, which owns managed users. Cal.com gives no new ones since December
+/// Cal.com's name for the quota of a credential in `X-RateLimit-Limit-Default`. Quotas of other names
+/// belong to a single route.
+const CREDENTIAL_QUOTA: &str = "default";
+
+/// A platform's OAuth client, which owns managed users. Cal.com issues no new ones since December
 /// 2025.
 #[derive(Debug, Clone)]
 pub struct PlatformClient {
@@ -22,61 +28,64 @@ pub struct PlatformClient {
     pub client_secret: SecretString,
 }
 
-/// An OAuth2 client, to which owners of Cal.com accounts give access.
+/// An OAuth2 client, which owners of Cal.com accounts grant access.
 #[derive(Debug, Clone)]
 pub struct OAuthClient {
     /// Public.
     pub client_id: String,
-    /// Secret; `None` for a public client, for which PKCE is the proof.
+    /// Secret; `None` for a public client, which authenticates by PKCE.
     pub client_secret: Option<SecretString>,
-    /// Where Cal.com sends the person back. It must equal the registered one, letter for letter.
+    /// Where Cal.com redirects after consent. It must equal the registered URI exactly.
     pub redirect_uri: String,
-    /// What is asked for, such as `BOOKING_WRITE`. Empty asks for what the client is registered
+    /// The requested scopes, such as `BOOKING_WRITE`. Empty requests those the client is registered
     /// with.
     pub scopes: Vec<String>,
 }
 
-/// Where Cal.com is and who we are there.
+/// The addresses of Cal.com and our clients there.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The API's address without `/v2`, as in `https://api.cal.com`.
     pub api_url: String,
-    /// The web app's address, as in `https://app.cal.com`: where a person consents.
+    /// The web app's address, as in `https://app.cal.com`, which shows the consent page.
     pub app_url: String,
     /// For managed users.
     pub platform: Option<PlatformClient>,
     /// For people's own accounts.
     pub oauth: Option<OAuthClient>,
-    /// The platform's organization, for the endpoints about all of its people.
+    /// The platform's organization, for the endpoints about all of its members.
     pub organization_id: Option<i64>,
-    /// Time limits, repetitions and quotas; [`policy`] is made for Cal.com.
+    /// Timeouts, retries and quotas; see [`policy`].
     pub policy: Policy,
 }
 
-/// A policy that suits Cal.com: it answers a booking only after every webhook has been delivered or
-/// given up, which took 8.5 s with one slow receiver, and closes idle connections after 5 s. Its
-/// quotas are small and people come in bursts, so more of a quota may be used at once.
+/// The policy for Cal.com.
+///
+/// Cal.com responds to a booking only after it delivered every webhook or gave up, which took 8.5 s
+/// with one slow receiver. It closes idle connections after 5 s. Its quotas are small and users
+/// arrive in bursts, so a larger part of a quota is available as burst.
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = Policy::default();
     policy.limits.read = Duration::from_secs(15);
     policy.limits.total = Duration::from_secs(20);
+    policy.limits.idle = Duration::from_secs(4);
     policy.limits.body_bytes = 8 * 1024 * 1024;
-    policy.pace.share = 0.6;
-    policy.pace.burst = 0.3;
+    policy.rate_limit.share = 0.6;
+    policy.rate_limit.burst = 0.3;
     policy
 }
 
-/// Speaks Cal.com's API v2. Clones share connections, quotas and the breaker.
+/// A client of Cal.com's API v2. Clones share connections, quotas and the circuit breaker.
 ///
-/// Every call takes the [`Credential`] it is made with and fails with an [`Error`] whose `refusal`
-/// tells the reasons apart that a caller may act on. `Kind` sorts the rest:
+/// Every call takes a [`Credential`] and fails with an [`Error`] whose `refusal` is the reason,
+/// where a caller may act on it. `Kind` classifies all errors:
 ///
-/// - `Unauthorized`: the credential. Renew it when the refusal is `TokenExpired` or `TokenRevoked`,
-///   and only then; a 403 has the same kind and another refusal.
-/// - `Rejected`: also the 401s that are not about the credential, and a route their server does not
-///   have.
-/// - `Malformed`: no answer of theirs, or half of one. A write may have happened.
+/// - `Unauthorized`: the credential is not accepted. Renew it only when the refusal is
+///   `TokenExpired` or `TokenRevoked`; a 403 has the same kind and another refusal.
+/// - `Rejected`: also for a 401 that is not about the credential, and for a route that the server
+///   does not have.
+/// - `Malformed`: the response is not Cal.com's, or incomplete. A write may have been applied.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: http::Client,
@@ -95,7 +104,7 @@ struct Shared {
 
 impl Client {
     /// # Errors
-    /// `Rejected` when an address is not one, `Unavailable` when the machine has no usable TLS
+    /// `Rejected` when an address is not a URL, `Unavailable` when the machine has no usable TLS
     /// set-up.
     pub fn new(settings: Settings, observer: Arc<dyn Observer>) -> Result<Self, Error> {
         let Settings {
@@ -104,8 +113,9 @@ impl Client {
             platform,
             oauth,
             organization_id,
-            policy,
+            mut policy,
         } = settings;
+        policy.rate_limit.credential_quota = CREDENTIAL_QUOTA;
         let api = address(&api_url, "the API's address")?;
         let app = address(&app_url, "the web app's address")?;
         let http = http::Client::new(Provider::CalCom, policy, observer)?;
@@ -123,8 +133,7 @@ impl Client {
         })
     }
 
-    /// The same client, for calls that must be over within `budget`, waiting and repetitions
-    /// included.
+    /// The same client with a time limit for each call, queueing and retries included.
     #[must_use]
     pub fn within(&self, budget: Duration) -> Self {
         Self {
@@ -133,7 +142,7 @@ impl Client {
         }
     }
 
-    /// The platform client's id, if there is one. [`plain_email`](super::plain_email) wants it.
+    /// The platform client's id, if there is one, for [`plain_email`](super::plain_email).
     #[must_use]
     pub fn platform_client_id(&self) -> Option<&str> {
         self.shared
@@ -142,13 +151,13 @@ impl Client {
             .map(|client| client.client_id.as_str())
     }
 
-    /// Whether there is a client that asks people for their consent.
+    /// Whether an OAuth2 client is configured.
     #[must_use]
     pub fn has_oauth_client(&self) -> bool {
         self.shared.oauth.is_some()
     }
 
-    /// The platform's organization, if it is known.
+    /// The platform's organization, if it is configured.
     #[must_use]
     pub fn organization_id(&self) -> Option<i64> {
         self.shared.organization_id
@@ -180,7 +189,8 @@ impl Client {
         &self.shared.app
     }
 
-    /// The one door: proves who asks, names the API's version, sends, and reads either envelope.
+    /// Authenticates and sends a request, and reads the envelope of its response. All calls go
+    /// through it.
     pub(super) async fn call(
         &self,
         credential: &Credential,
@@ -190,7 +200,7 @@ impl Client {
         read(route, self.send(credential, request).await?)
     }
 
-    /// The same for routes that answer without envelope.
+    /// The same for routes that respond without envelope.
     pub(super) async fn call_flat(
         &self,
         credential: &Credential,
@@ -200,15 +210,14 @@ impl Client {
         read_flat(route, self.send(credential, request).await?)
     }
 
-    async fn send(&self, credential: &Credential, request: Request) -> Result<Answer, Error> {
-        let proof = prove(credential, self.shared.platform.as_ref())?;
-        let bucket = Bucket {
-            key: &proof.bucket,
-            per_minute: proof.per_minute,
+    async fn send(&self, credential: &Credential, request: Request) -> Result<Response, Error> {
+        let auth = authenticate(credential, self.shared.platform.as_ref())?;
+        let quota = Quota {
+            key: &auth.quota_key,
+            per_minute: auth.per_minute,
         };
-        self.http
-            .send(request.into_call(&self.shared.api, proof.headers, bucket, self.budget)?)
-            .await
+        let call = request.into_call(&self.shared.api, auth.headers, quota, self.budget)?;
+        Ok(self.http.send(call).await?)
     }
 }
 

@@ -1,5 +1,4 @@
-//! Apps for video that a coach has connected at Cal.com. Cal Video (`daily-video`) needs no
-//! connecting.
+//! Video apps that a user has connected at Cal.com. Cal Video (`daily-video`) needs no connection.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,16 +6,16 @@ use serde_json::Value;
 use super::calendars::ConnectUrl;
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
-use crate::error::Error;
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// An app for video.
+/// A video app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VideoApp {
     /// Cal Video.
     CalVideo,
-    /// Google Meet; it needs a Google calendar.
+    /// Google Meet; it requires a connected Google calendar.
     GoogleMeet,
     /// Zoom, by OAuth.
     Zoom,
@@ -25,7 +24,7 @@ pub enum VideoApp {
 }
 
 impl VideoApp {
-    /// Their name of it in paths.
+    /// Its name in paths of the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,7 +35,7 @@ impl VideoApp {
         }
     }
 
-    /// By any of their names of it: in paths, of its type, or of where a meeting is.
+    /// Finds an app by any of Cal.com's names: in paths, as a type, or as a location.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         match name {
@@ -52,20 +51,20 @@ impl VideoApp {
 /// A connected app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectedVideo {
-    /// Their number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
-    /// Such as `zoom_video`.
+    /// Cal.com's type, such as `zoom_video`.
     pub kind: String,
-    /// The connection must be made again.
+    /// The connection is broken and must be renewed.
     pub invalid: bool,
 }
 
-/// Where meetings are unless the event type says otherwise.
+/// The default location of meetings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefaultVideo {
-    /// Such as `zoom`.
+    /// The slug of the app, such as `zoom`.
     pub app: String,
-    /// For an app that is a link.
+    /// The URL, for an app that is a link.
     pub link: Option<String>,
 }
 
@@ -81,7 +80,7 @@ impl Client {
             .all("app for video")
     }
 
-    /// The default app; `None` when none was chosen, which is Cal Video.
+    /// The default app; `None` when none was chosen, which means Cal Video.
     ///
     /// # Errors
     /// See [`Client`].
@@ -94,7 +93,7 @@ impl Client {
             .optional("app for video")
     }
 
-    /// Connects Google Meet, through the Google calendar that must be connected before.
+    /// Connects Google Meet through the Google calendar, which must be connected.
     ///
     /// # Errors
     /// See [`Client`]; `AppNotConnected` without that calendar.
@@ -104,7 +103,7 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Where to send the coach to connect Zoom or Teams; they come back to `back`, or to
+    /// The URL where the user connects Zoom or Teams; it redirects to `back`, or to
     /// `back_on_error`.
     ///
     /// # Errors
@@ -137,7 +136,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `AppNotConnected` when there is nothing left to do.
+    /// See [`Client`]; `AppNotConnected` when it is already disconnected.
     pub async fn disconnect_video_app(
         &self,
         credential: &Credential,
@@ -152,11 +151,11 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    r#type: Lax<String>,
-    invalid: Lax<bool>,
-    app_slug: Lax<String>,
-    app_link: Lax<String>,
+    id: Lenient<i64>,
+    r#type: Lenient<String>,
+    invalid: Lenient<bool>,
+    app_slug: Lenient<String>,
+    app_link: Lenient<String>,
 }
 
 impl FromValue for ConnectedVideo {

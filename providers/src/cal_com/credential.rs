@@ -1,36 +1,37 @@
-//! For whom a call is made.
+//! Credentials, and how they authenticate a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::client::PlatformClient;
-use crate::error::{Error, Kind, Provider};
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::provider::Provider;
 
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-cal-client-id");
 const CLIENT_SECRET: HeaderName = HeaderName::from_static("x-cal-secret-key");
 
-/// Calls a minute that Cal.com allows a managed user, an OAuth2 token or a platform client.
+/// Calls per minute that Cal.com allows a managed user, an OAuth2 token or a platform client.
 const QUOTA_OF_A_CLIENT: u32 = 500;
-/// Calls a minute that Cal.com allows an API key, and an address without any credential.
+/// Calls per minute that Cal.com allows an API key, and an address without a credential.
 const QUOTA_OF_A_KEY: u32 = 120;
 
-/// For whom a call is made. `Debug` shows the sort and the quota, never the secret.
+/// The identity a call is made with. `Debug` shows the variant and the quota, never the secret.
 #[derive(Debug, Clone)]
 pub enum Credential {
-    /// A managed user's access token, an OAuth2 access token or an API key: the account it belongs
-    /// to.
+    /// An account: a managed user's access token, an OAuth2 access token or an API key.
     Bearer {
-        /// What is sent as `Authorization: Bearer`.
+        /// Sent as `Authorization: Bearer`.
         token: SecretString,
-        /// Calls a minute. What Cal.com's answers say wins over it.
+        /// Calls per minute. A limit in Cal.com's response headers takes precedence.
         per_minute: u32,
     },
     /// The platform client's id and secret. Cal.com acts as the *owner* of the platform's
-    /// organization, never as a managed user, and lists see every managed user's bookings.
+    /// organization, never as a managed user, and lists include every managed user's bookings.
     Platform,
-    /// Nobody. The client's id is sent if there is one, for the larger quota that comes with it;
-    /// otherwise all such calls from one address share the smallest quota.
+    /// No credential. The client's id is sent if there is one, for its larger quota; otherwise all
+    /// such calls from one address share the smallest quota.
     Public,
 }
 
@@ -54,30 +55,29 @@ impl Credential {
     }
 }
 
-/// What a credential adds to a request.
-pub(super) struct Proof {
+/// The authentication of a request.
+pub(super) struct Authentication {
     pub(super) headers: HeaderMap,
-    /// A digest: it names the quota without telling the secret.
-    pub(super) bucket: String,
+    /// A digest, which identifies the quota without revealing the secret.
+    pub(super) quota_key: String,
     pub(super) per_minute: u32,
 }
 
 /// # Errors
-/// `Unauthorized` when the platform is asked for and none is configured, or a secret cannot be a
-/// header.
-pub(super) fn prove(
+/// `Unauthorized` when no platform client is configured, or a secret is not a valid header value.
+pub(super) fn authenticate(
     credential: &Credential,
     platform: Option<&PlatformClient>,
-) -> Result<Proof, Error> {
+) -> Result<Authentication, Error> {
     let mut headers = HeaderMap::new();
-    let (bucket, per_minute) = match (credential, platform) {
+    let (quota_key, per_minute) = match (credential, platform) {
         (Credential::Bearer { token, per_minute }, _) => {
             let bearer = format!("Bearer {}", token.expose_secret());
             headers.insert(header::AUTHORIZATION, secret_header(&bearer)?);
             (digest("bearer", token.expose_secret()), *per_minute)
         }
         (Credential::Platform, Some(client)) => {
-            // The id in the path would do for authentication, but without this header the call
+            // The id in the path suffices for authentication, but without this header the call
             // counts against the address's quota of 120, not the client's of 500.
             headers.insert(CLIENT_ID, secret_header(&client.client_id)?);
             headers.insert(
@@ -99,9 +99,9 @@ pub(super) fn prove(
         }
         (Credential::Public, None) => (digest("address", ""), QUOTA_OF_A_KEY),
     };
-    Ok(Proof {
+    Ok(Authentication {
         headers,
-        bucket,
+        quota_key,
         per_minute,
     })
 }
@@ -118,9 +118,9 @@ fn secret_header(text: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-fn digest(sort: &str, secret: &str) -> String {
+fn digest(kind: &str, secret: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(sort);
+    hash.update(kind);
     hash.update([0]);
     hash.update(secret);
     hex::encode(&hash.finalize()[..16])

@@ -1,18 +1,18 @@
-//! Mail addresses as Cal.com writes them.
+//! Mail addresses in Cal.com's format.
 
-/// The form in which two addresses are compared: trimmed and in lower case, nothing else.
+/// Normalises an address for comparison: trimmed and in lower case, nothing else.
 ///
-/// Cal.com keeps the spelling a person typed. A `+tag` stays, since it may be a different mailbox.
+/// Cal.com stores the address as typed. A `+tag` is kept, since it may be a different mailbox.
 #[must_use]
 pub fn normalised_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-/// The address a person knows, out of the one Cal.com keeps for a platform's user.
+/// The real address of a managed user, from the one that Cal.com stores.
 ///
-/// Cal.com stores `ann@example.com` of client `cl1` as `ann+cl1@example.com`, and writes it so in
-/// `organizer`, `rescheduledBy` and `cancelledBy`. Any other address comes back unchanged, as does
-/// every address without a client.
+/// Cal.com stores `ann@example.com` of client `cl1` as `ann+cl1@example.com`, also in `organizer`,
+/// `rescheduledBy` and `cancelledBy`. Any other address is returned unchanged, as is every address
+/// without a client.
 #[must_use]
 pub fn plain_email(email: &str, platform_client_id: Option<&str>) -> String {
     let email = email.trim();
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_clients_own_suffix_is_taken_off() {
+    fn only_the_clients_own_suffix_is_removed() {
         let client = Some("cl1");
         assert_eq!(
             plain_email("ann+cl1@example.com", client),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn comparison_ignores_case_and_margins_only() {
+    fn comparison_ignores_case_and_surrounding_whitespace_only() {
         assert_eq!(
             normalised_email(" Ann+Tag@Example.COM\n"),
             "ann+tag@example.com"

@@ -1,7 +1,7 @@
-//! OAuth2 with a coach's own account: the consent page, and tokens for its code.
+//! OAuth2 with a user's own account: the consent page, the code exchange and the refresh.
 //!
-//! Newer servers have one token endpoint as RFC 6749 wants it, older ones an endpoint per client.
-//! The new one is tried first; only "no such route" leads to the old one, so a code is never sent
+//! Newer servers have one token endpoint as RFC 6749 specifies, older ones an endpoint per client.
+//! The new one is tried first, and the old one only after "no such route", so a code is never sent
 //! twice.
 
 use std::time::Duration;
@@ -16,70 +16,72 @@ use sha2::{Digest, Sha256};
 
 use super::client::{Client, OAuthClient};
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::error::{Error, Kind, Provider};
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::lenient::{FromValue, Lenient, object};
+use crate::provider::Provider;
 
-/// The secret half of PKCE: 43 to 128 unreserved characters, used once. Made by the caller from 32
-/// random bytes.
+/// The code verifier of PKCE: 43 to 128 unreserved characters, used once. The caller creates it
+/// from 32 random bytes.
 #[derive(Debug, Clone)]
 pub struct CodeVerifier(SecretString);
 
 impl CodeVerifier {
-    /// From at least 32 bytes that nobody can guess.
+    /// From 32 cryptographically random bytes.
     #[must_use]
     pub fn from_random(bytes: &[u8; 32]) -> Self {
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// One that was stored between the two requests.
+    /// Restores one that was stored between the two requests.
     #[must_use]
     pub const fn stored(verifier: SecretString) -> Self {
         Self(verifier)
     }
 
-    /// For storing it, encrypted.
+    /// The verifier itself, to be stored encrypted.
     #[must_use]
     pub const fn secret(&self) -> &SecretString {
         &self.0
     }
 
-    /// The public half, by S256.
+    /// The code challenge, by S256.
     #[must_use]
     pub fn challenge(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.expose_secret()))
     }
 }
 
-/// Tokens of somebody's own account. `Debug` shows the times only.
+/// Tokens of a user's own account. `Debug` shows the times only.
 #[derive(Debug, Clone)]
 pub struct OAuthTokens {
     /// For [`Credential::access_token`].
     pub access: SecretString,
-    /// How long from now; 30 minutes.
+    /// The lifetime from now; 30 minutes at present.
     pub expires_in: Duration,
-    /// Newer servers may not send one at a refresh: then the old one stays. About 30 days.
+    /// `None` when a refresh returns no new one: then the old one stays valid. About 30 days.
     pub refresh: Option<SecretString>,
-    /// What it may be used for, if they say.
+    /// The granted scopes, if the response contains them.
     pub scope: Option<String>,
 }
 
-/// What an OAuth2 client is registered as.
+/// The registration of an OAuth2 client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthClientInfo {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: String,
-    /// For the consent page.
+    /// The name on the consent page.
     pub name: Option<String>,
-    /// Where people may be sent back to.
+    /// The allowed redirect URIs.
     pub redirect_uris: Vec<String>,
     /// `CONFIDENTIAL` or `PUBLIC`.
     pub kind: Option<String>,
 }
 
 impl Client {
-    /// Where to send the person to consent. `state` is to be used once and compared on return.
+    /// The URL of the consent page. Use each `state` once and compare it on return.
     ///
     /// # Errors
     /// `Unauthorized` when no OAuth2 client is configured.
@@ -105,11 +107,11 @@ impl Client {
         Ok(url)
     }
 
-    /// Tokens for the code that the person came back with. A code works once.
+    /// Exchanges the code of a consent for tokens. A code works once.
     ///
     /// # Errors
-    /// See [`Client`]; `InvalidGrant` for a code that is used, expired or not for this verifier and
-    /// redirect, `InvalidClient` for a wrong secret.
+    /// See [`Client`]; `InvalidGrant` for a code that is used, expired or issued for another
+    /// verifier or redirect, `InvalidClient` for a wrong secret.
     pub async fn exchange_code(
         &self,
         code: &SecretString,
@@ -123,14 +125,14 @@ impl Client {
             ("code_verifier", verifier.0.expose_secret()),
         ];
         match self.token(client, &new).await {
-            Err(error) if absent(&error) => {
+            Err(error) if is_missing_route(&error) => {
                 self.exchange_code_at_client(code, Some(verifier)).await
             }
             other => other,
         }
     }
 
-    /// New tokens for a refresh token.
+    /// Exchanges a refresh token for new tokens.
     ///
     /// # Errors
     /// See [`Client`]; `InvalidGrant` when the person must consent again.
@@ -141,12 +143,12 @@ impl Client {
             ("refresh_token", refresh.expose_secret()),
         ];
         match self.token(client, &new).await {
-            Err(error) if absent(&error) => self.refresh_oauth_at_client(refresh).await,
+            Err(error) if is_missing_route(&error) => self.refresh_oauth_at_client(refresh).await,
             other => other,
         }
     }
 
-    /// What the client is registered as. Older servers want a person's session for it.
+    /// Reads the client's registration. Older servers require a user's session for it.
     ///
     /// # Errors
     /// See [`Client`].
@@ -159,7 +161,7 @@ impl Client {
         self.call(credential, request).await?.one("OAuth2 client")
     }
 
-    /// The endpoint of older servers. A confidential client needs no verifier there.
+    /// Uses the endpoint of older servers, where a confidential client needs no verifier.
     pub(super) async fn exchange_code_at_client(
         &self,
         code: &SecretString,
@@ -183,7 +185,7 @@ impl Client {
         self.call(&Credential::Public, request).await?.one("tokens")
     }
 
-    /// The endpoint of older servers.
+    /// Uses the endpoint of older servers.
     pub(super) async fn refresh_oauth_at_client(
         &self,
         refresh: &SecretString,
@@ -196,7 +198,7 @@ impl Client {
         if let Some(secret) = &client.client_secret {
             body.insert("clientSecret".to_owned(), json!(secret.expose_secret()));
         }
-        // Their refresh tokens are not used up, but a newer version may rotate them.
+        // A refresh token is reusable here, but a newer version may rotate it.
         let request = Request::once("POST /v2/auth/oauth2/clients/{client}/refresh")
             .fill(&client.client_id)
             .json(&body);
@@ -220,15 +222,15 @@ impl Client {
     }
 }
 
-fn absent(error: &Error) -> bool {
+fn is_missing_route(error: &Error) -> bool {
     error.refusal == Some(Refusal::UnknownRoute)
 }
 
-/// What came back with the person, if it is a refusal.
+/// The error that the consent page returned with the user.
 ///
 /// # Errors
-/// `Rejected` for `access_denied`, the kind of a wrong set-up otherwise. `detail` has their code
-/// only.
+/// `Rejected` for `access_denied`, the kind of a misconfiguration otherwise. `detail` contains only
+/// the code.
 pub fn consent_refused(error: &str) -> Error {
     let known = [
         "access_denied",
@@ -253,18 +255,19 @@ pub fn consent_refused(error: &str) -> Error {
 #[serde(default)]
 struct Wire {
     #[serde(alias = "accessToken")]
-    access_token: Lax<String>,
+    access_token: Lenient<String>,
     #[serde(alias = "refreshToken")]
-    refresh_token: Lax<String>,
+    refresh_token: Lenient<String>,
     #[serde(alias = "expiresIn")]
-    expires_in: Lax<i64>,
-    scope: Lax<String>,
+    expires_in: Lenient<i64>,
+    scope: Lenient<String>,
 }
 
 impl FromValue for OAuthTokens {
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
-        // RFC 6749 lets them leave it out; then it is renewed as soon as it is refused.
+        // RFC 6749 makes it optional. A default that is too long only delays the refresh until the
+        // token is refused.
         let seconds = wire.expires_in.0.unwrap_or(1800);
         Some(Self {
             access: wire.access_token.filled()?.into(),
@@ -279,12 +282,12 @@ impl FromValue for OAuthTokens {
 #[serde(rename_all = "camelCase", default)]
 struct Info {
     #[serde(alias = "clientId")]
-    id: Lax<String>,
-    name: Lax<String>,
-    redirect_uri: Lax<String>,
-    redirect_uris: Lax<Vec<String>>,
+    id: Lenient<String>,
+    name: Lenient<String>,
+    redirect_uri: Lenient<String>,
+    redirect_uris: Lenient<Vec<String>>,
     #[serde(alias = "clientType")]
-    r#type: Lax<String>,
+    r#type: Lenient<String>,
 }
 
 impl FromValue for OAuthClientInfo {

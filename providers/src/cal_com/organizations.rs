@@ -1,5 +1,5 @@
-//! All people of the platform's organization at once, with the platform client's own credential: no
-//! coach's token is needed to read everybody's bookings, hours and absences.
+//! Endpoints about all members of the platform's organization. They use the platform client's
+//! credential, so bookings, hours and absences are read without the members' tokens.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,51 +8,51 @@ use serde_json::Value;
 use super::bookings::{BookingFilter, Page, page};
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
 use super::schedules::{Schedule, ScheduleChange};
 use super::users::User;
-use crate::error::Error;
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// Somebody is away; the slots of that time are gone.
+/// A user's absence, during which there are no slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absence {
-    /// Their number.
+    /// Cal.com's numeric id.
     pub id: i64,
-    /// Their other name of it.
+    /// Cal.com's UUID.
     pub uuid: Option<String>,
-    /// Who.
+    /// The absent user.
     pub user_id: Option<i64>,
-    /// Who takes over.
+    /// The user who takes over.
     pub to_user_id: Option<i64>,
-    /// From.
+    /// The start.
     pub starts_at: DateTime<Utc>,
-    /// To.
+    /// The end.
     pub ends_at: DateTime<Utc>,
     /// `vacation`, `travel`, `sick`, `public_holiday` or `unspecified`.
     pub reason: Option<String>,
-    /// For colleagues.
+    /// A note for colleagues.
     pub notes: Option<String>,
 }
 
-/// An absence to make, or what is changed of one; `None` stays as it is. To make, both ends are
-/// required.
+/// An absence to create, or the changes to one; `None` leaves a field unchanged. To create, start
+/// and end are required.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AbsenceChange {
-    /// From.
+    /// The start.
     #[serde(rename = "start", skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<DateTime<Utc>>,
-    /// To.
+    /// The end.
     #[serde(rename = "end", skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<DateTime<Utc>>,
     /// `vacation`, `travel`, `sick`, `public_holiday` or `unspecified`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// For colleagues.
+    /// A note for colleagues.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
-    /// Who takes over.
+    /// The user who takes over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_user_id: Option<i64>,
 }
@@ -64,7 +64,7 @@ quiet_debug!(AbsenceChange {
 });
 
 impl Client {
-    /// Bookings of everybody, or of those in `filter.user_ids`.
+    /// Lists the bookings of all members, or of those in `filter.user_ids`.
     ///
     /// # Errors
     /// See [`Client`]; `Forbidden` when the organization's plan does not include it.
@@ -78,7 +78,7 @@ impl Client {
         )
     }
 
-    /// Bookings of one person.
+    /// Lists the bookings of one user.
     ///
     /// # Errors
     /// See [`Client`].
@@ -99,7 +99,7 @@ impl Client {
         )
     }
 
-    /// Everybody, the platform's owner included.
+    /// Lists all members, the platform's owner included.
     ///
     /// # Errors
     /// See [`Client`].
@@ -117,7 +117,7 @@ impl Client {
         self.call(&Credential::Platform, request).await?.all("user")
     }
 
-    /// One person's hours.
+    /// Lists one user's schedules.
     ///
     /// # Errors
     /// See [`Client`].
@@ -150,7 +150,7 @@ impl Client {
             .one("schedule")
     }
 
-    /// One person's absences.
+    /// Lists one user's absences.
     ///
     /// # Errors
     /// See [`Client`].
@@ -173,7 +173,7 @@ impl Client {
         .all("absence")
     }
 
-    /// Takes somebody's time away. No webhook tells of it, and bookings in it stay.
+    /// Creates an absence. No webhook is sent, and existing bookings stay.
     ///
     /// # Errors
     /// See [`Client`].
@@ -231,14 +231,14 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    uuid: Lax<String>,
-    user_id: Lax<i64>,
-    to_user_id: Lax<i64>,
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
-    reason: Lax<String>,
-    notes: Lax<String>,
+    id: Lenient<i64>,
+    uuid: Lenient<String>,
+    user_id: Lenient<i64>,
+    to_user_id: Lenient<i64>,
+    start: Lenient<DateTime<Utc>>,
+    end: Lenient<DateTime<Utc>>,
+    reason: Lenient<String>,
+    notes: Lenient<String>,
 }
 
 impl FromValue for Absence {

@@ -1,7 +1,6 @@
-//! Webhooks as they are registered: where Cal.com sends what, for a person, an event type or a
-//! whole client.
+//! Webhook registrations of a user, an event type or a whole platform client.
 //!
-//! A change that matches several registrations is sent once for each, so register at one level
+//! An event that matches several registrations is sent once for each, so register at one level
 //! only.
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,19 +10,20 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
-use crate::error::{Error, Kind, Provider};
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::lenient::{FromValue, Lenient, object};
+use crate::provider::Provider;
 
-/// Whose changes a webhook tells of.
+/// The events that a webhook receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WebhookScope {
-    /// The account that the credential stands for.
+    /// Events of the credential's account.
     User,
     /// Bookings of one event type.
     EventType(i64),
-    /// All managed users of the platform client. It does not tell of recordings, absences and
-    /// forms.
+    /// Events of all managed users of the platform client, without recordings, absences and forms.
     Client,
 }
 
@@ -32,16 +32,17 @@ pub enum WebhookScope {
 pub struct WebhookRegistration {
     /// A UUID.
     pub id: String,
-    /// Where it is sent.
+    /// The target URL.
     pub subscriber_url: String,
-    /// Switched on.
+    /// Whether deliveries are sent.
     pub active: bool,
-    /// Their names, see [`webhook::Trigger`](super::webhook::Trigger).
+    /// The names of the triggers, see [`webhook::Trigger`](super::webhook::Trigger).
     pub triggers: Vec<String>,
-    /// What deliveries are signed with. They show it to whoever may list webhooks. Without one,
-    /// deliveries prove nothing.
+    /// The secret that signs deliveries. Cal.com shows it to anyone who may list webhooks. Without
+    /// one, deliveries are not authenticated.
     pub secret: Option<SecretString>,
-    /// Replaces the body of deliveries, which then cannot be read here.
+    /// Replaces the body of deliveries, which [`parse()`](super::webhook::parse()) then cannot
+    /// read.
     pub payload_template: Option<String>,
     /// The version of the body's format.
     pub version: Option<String>,
@@ -54,17 +55,17 @@ quiet_debug!(WebhookRegistration {
     version
 });
 
-/// A webhook to register, or what is changed of one; `None` stays as it is. To register,
+/// A webhook to register, or the changes to one; `None` leaves a field unchanged. To register,
 /// `subscriber_url`, `active` and `triggers` are required.
 #[derive(Clone, Default)]
 pub struct WebhookChange {
-    /// Where it is sent. Newer servers take public https addresses only.
+    /// The target URL. Newer servers accept public https addresses only.
     pub subscriber_url: Option<String>,
-    /// Switched on.
+    /// Whether deliveries are sent.
     pub active: Option<bool>,
-    /// Their names. Unknown ones are refused.
+    /// The names of the triggers. Unknown ones are refused.
     pub triggers: Option<Vec<String>>,
-    /// What deliveries are signed with.
+    /// The secret that signs deliveries.
     pub secret: Option<SecretString>,
     /// Replaces the body of deliveries.
     pub payload_template: Option<String>,
@@ -159,10 +160,10 @@ impl WebhookScope {
 }
 
 impl Client {
-    /// Registers a webhook. [`WebhookScope::Client`] wants [`Credential::Platform`].
+    /// Registers a webhook. [`WebhookScope::Client`] requires [`Credential::Platform`].
     ///
     /// # Errors
-    /// See [`Client`]; `DuplicateUrl` when the scope has that URL already.
+    /// See [`Client`]; `DuplicateUrl` when the scope already has that URL.
     pub async fn create_webhook(
         &self,
         credential: &Credential,
@@ -175,8 +176,7 @@ impl Client {
         self.call(credential, request).await?.one("webhook")
     }
 
-    /// Lists the webhooks of one level; up to 250, which is also what they give if not asked for
-    /// fewer.
+    /// Lists the webhooks of one level; at most and by default 250.
     ///
     /// # Errors
     /// See [`Client`].
@@ -195,7 +195,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `NotOwner` for somebody else's.
+    /// See [`Client`]; `NotOwner` when it belongs to another user.
     pub async fn get_webhook(
         &self,
         credential: &Credential,
@@ -259,14 +259,14 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<String>,
-    subscriber_url: Lax<String>,
-    active: Lax<bool>,
+    id: Lenient<String>,
+    subscriber_url: Lenient<String>,
+    active: Lenient<bool>,
     #[serde(alias = "eventTriggers")]
-    triggers: Lax<Vec<String>>,
-    secret: Lax<String>,
-    payload_template: Lax<String>,
-    version: Lax<String>,
+    triggers: Lenient<Vec<String>>,
+    secret: Lenient<String>,
+    payload_template: Lenient<String>,
+    version: Lenient<String>,
 }
 
 impl FromValue for WebhookRegistration {

@@ -1,4 +1,4 @@
-//! One request: a route, what fills it, and the version of the API it is written for.
+//! One request: its route, parameters and body, and the version of the API it requires.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,15 +8,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use reqwest::Url;
 use serde::Serialize;
 
-use crate::error::{Error, Kind, Provider};
-use crate::http::{Body, Bucket, Call, Safety};
+use crate::cal_com::Error;
+use crate::error::Kind;
+use crate::http::{Body, Call, Quota, Safety};
+use crate::provider::Provider;
 
 const VERSION: HeaderName = HeaderName::from_static("cal-api-version");
 
-/// The version of the API that a path is asked in; `None` where any will do.
+/// The API version of a path; `None` where any version works.
 ///
-/// A missing or unknown version silently means 2024-04-15, whose answers have another shape and the
-/// same status, so this is decided here for every route and nowhere else.
+/// A missing or unknown version silently means 2024-04-15, whose responses have another shape and
+/// the same status, so the version of every route is decided in this one place.
 fn version(path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.split('/').skip(2).collect();
     Some(match *segments.as_slice() {
@@ -88,10 +90,10 @@ impl Request {
     }
 
     pub(super) fn at(self, name: &'static str, value: Option<DateTime<Utc>>) -> Self {
-        self.maybe(name, value.map(spelt))
+        self.maybe(name, value.map(rfc3339))
     }
 
-    /// Several values in one parameter, separated by commas.
+    /// Adds several values as one parameter, separated by commas.
     pub(super) fn list<T: ToString>(self, name: &'static str, values: &[T]) -> Self {
         if values.is_empty() {
             return self;
@@ -115,12 +117,12 @@ impl Request {
     }
 
     /// # Errors
-    /// `Rejected`, and nothing is sent, when an id cannot be a part of a path.
+    /// `Rejected`, without sending anything, when an id is not valid in a path.
     pub(super) fn into_call<'a>(
         self,
         api: &Url,
         mut headers: HeaderMap,
-        bucket: Bucket<'a>,
+        quota: Quota<'a>,
         budget: Option<Duration>,
     ) -> Result<Call<'a>, Error> {
         let (method, path) = self
@@ -145,7 +147,7 @@ impl Request {
                     continue;
                 }
                 let fill = fills.next().expect("every place of a route is filled");
-                // These would name another route.
+                // These would change the route.
                 if matches!(fill.trim(), "" | "." | "..") {
                     let detail = format!("{}: {segment} is not an id", self.route);
                     return Err(Error::new(Provider::CalCom, Kind::Rejected, detail));
@@ -169,14 +171,14 @@ impl Request {
             headers,
             body,
             safety,
-            bucket,
+            quota,
             budget,
         })
     }
 }
 
-/// As Cal.com spells an instant.
-pub(super) fn spelt(instant: DateTime<Utc>) -> String {
+/// The RFC 3339 format that Cal.com expects.
+pub(super) fn rfc3339(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
@@ -185,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_family_has_its_version() {
+    fn every_route_family_has_its_version() {
         for (path, expected) in [
             ("/v2/slots", Some("2024-09-04")),
             ("/v2/slots/reservations/{uid}", Some("2024-09-04")),
@@ -206,10 +208,10 @@ mod tests {
     }
 
     #[test]
-    fn an_id_cannot_name_another_route() {
+    fn an_id_cannot_change_the_route() {
         let api = Url::parse("http://cal.test/api/").expect("a URL");
         let call = |uid: &str| {
-            let bucket = Bucket {
+            let quota = Quota {
                 key: "",
                 per_minute: 1,
             };
@@ -217,7 +219,7 @@ mod tests {
                 .fill(uid)
                 .query("type", "a&b=c d");
             request
-                .into_call(&api, HeaderMap::new(), bucket, None)
+                .into_call(&api, HeaderMap::new(), quota, None)
                 .map(|call| call.url.to_string())
         };
         let at = |uid: &str| {

@@ -1,8 +1,8 @@
-//! Hours: when a coach works, week by week, and the days that differ. All times are wall clock in
-//! the schedule's zone.
+//! Schedules: weekly hours and overrides of single days. All times are local times in the
+//! schedule's zone.
 //!
-//! Cal.com takes anything of the right form, even hours that end before they begin or overlap:
-//! check before writing.
+//! Cal.com validates only the format and accepts hours that overlap or end before they begin: check
+//! before writing.
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use serde::{Deserialize, Serialize, Serializer};
@@ -10,26 +10,26 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
-use crate::error::Error;
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// Somebody's hours.
+/// A user's schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: i64,
-    /// Whose.
+    /// The owner's user id.
     pub owner_id: Option<i64>,
-    /// For the owner.
+    /// The name, shown to its owner only.
     pub name: String,
-    /// IANA.
+    /// An IANA time zone.
     pub time_zone: String,
-    /// Event types that name no schedule have this one.
+    /// It is the schedule of event types that name none.
     pub is_default: bool,
-    /// Week by week.
+    /// The weekly hours.
     pub availability: Vec<Hours>,
-    /// Days that differ.
+    /// The overrides of single days.
     pub overrides: Vec<DayOverride>,
 }
 
@@ -37,33 +37,33 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hours {
-    /// On these days.
+    /// The weekdays.
     #[serde(serialize_with = "weekdays")]
     pub days: Vec<Weekday>,
-    /// From.
-    #[serde(rename = "startTime", serialize_with = "wall")]
+    /// The start.
+    #[serde(rename = "startTime", serialize_with = "serialize_time")]
     pub starts: NaiveTime,
-    /// To. Midnight at the end of a day is 23:59 here.
-    #[serde(rename = "endTime", serialize_with = "wall")]
+    /// The end. Midnight at the end of a day is 23:59 here.
+    #[serde(rename = "endTime", serialize_with = "serialize_time")]
     pub ends: NaiveTime,
 }
 
-/// Hours of one day, in place of the weekly ones.
+/// The hours of one date, which replace the weekly ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DayOverride {
-    /// In the schedule's zone.
+    /// The date, in the schedule's zone.
     pub date: NaiveDate,
-    /// From.
-    #[serde(rename = "startTime", serialize_with = "wall")]
+    /// The start.
+    #[serde(rename = "startTime", serialize_with = "serialize_time")]
     pub starts: NaiveTime,
-    /// To. Both at 00:00 is a day off.
-    #[serde(rename = "endTime", serialize_with = "wall")]
+    /// The end. Start and end at 00:00 mean a day off.
+    #[serde(rename = "endTime", serialize_with = "serialize_time")]
     pub ends: NaiveTime,
 }
 
 impl DayOverride {
-    /// No hours on that day.
+    /// A day off.
     #[must_use]
     pub const fn off(date: NaiveDate) -> Self {
         Self {
@@ -73,31 +73,31 @@ impl DayOverride {
         }
     }
 
-    /// Are there no hours on that day?
+    /// Whether it is a day off.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.starts == NaiveTime::MIN && self.ends == NaiveTime::MIN
     }
 }
 
-/// Hours to make, or what is changed of some; `None` stays as it is. To make, name, zone and
-/// `is_default` are required; hours that are not given are Monday to Friday, 09:00 to 17:00.
+/// A schedule to create, or the changes to one; `None` leaves a field unchanged. To create, name,
+/// zone and `is_default` are required; the default hours are Monday to Friday, 09:00 to 17:00.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleChange {
-    /// For the owner.
+    /// The name, shown to its owner only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// IANA; others are refused.
+    /// An IANA time zone; others are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// `true` takes it from the one that was.
+    /// With `true`, the previous default schedule no longer is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_default: Option<bool>,
-    /// Replaces all.
+    /// Replaces all entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub availability: Option<Vec<Hours>>,
-    /// Replaces all.
+    /// Replaces all entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overrides: Option<Vec<DayOverride>>,
 }
@@ -111,7 +111,7 @@ impl Client {
             .all("schedule")
     }
 
-    /// The default one; `None` when there is none, and so no slots.
+    /// The default schedule; `None` when there is none, and therefore no slots.
     ///
     /// # Errors
     /// See [`Client`].
@@ -125,7 +125,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `NotOwner` for somebody else's, `UnknownSchedule`.
+    /// See [`Client`]; `UnknownSchedule`, or `NotOwner` when it belongs to another user.
     pub async fn get_schedule(&self, credential: &Credential, id: i64) -> Result<Schedule, Error> {
         self.call(credential, Request::read("GET /v2/schedules/{id}").fill(id))
             .await?
@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `NotOwner` for somebody else's, `UnknownSchedule`.
+    /// See [`Client`]; `UnknownSchedule`, or `NotOwner` when it belongs to another user.
     pub async fn update_schedule(
         &self,
         credential: &Credential,
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `NotOwner` for somebody else's, `UnknownSchedule`.
+    /// See [`Client`]; `UnknownSchedule`, or `NotOwner` when it belongs to another user.
     pub async fn delete_schedule(&self, credential: &Credential, id: i64) -> Result<(), Error> {
         self.call(
             credential,
@@ -177,7 +177,7 @@ impl Client {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]
-fn wall<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_time<S: Serializer>(time: &NaiveTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&time.format("%H:%M"))
 }
 
@@ -206,11 +206,11 @@ fn time(text: &str) -> Option<NaiveTime> {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    owner_id: Lax<i64>,
-    name: Lax<String>,
-    time_zone: Lax<String>,
-    is_default: Lax<bool>,
+    id: Lenient<i64>,
+    owner_id: Lenient<i64>,
+    name: Lenient<String>,
+    time_zone: Lenient<String>,
+    is_default: Lenient<bool>,
     availability: Vec<Part>,
     overrides: Vec<Part>,
 }
@@ -219,13 +219,13 @@ struct Wire {
 #[serde(rename_all = "camelCase", default)]
 struct Part {
     days: Vec<String>,
-    date: Lax<String>,
-    start_time: Lax<String>,
-    end_time: Lax<String>,
+    date: Lenient<String>,
+    start_time: Lenient<String>,
+    end_time: Lenient<String>,
 }
 
 impl FromValue for Schedule {
-    /// Hours must be readable to the last: half of them would close the other half.
+    /// All hours must be readable: a missing entry would look like time off.
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
         Some(Self {
@@ -264,7 +264,7 @@ impl Part {
 
     fn day(self) -> Option<DayOverride> {
         let date = self.date.0?;
-        // Some versions write an instant at midnight.
+        // Some versions return an instant at midnight.
         let date = date.trim().split('T').next()?.parse().ok()?;
         Some(DayOverride {
             date,

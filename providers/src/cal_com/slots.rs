@@ -1,4 +1,4 @@
-//! When a coach can be booked, and holding a time for a while.
+//! Bookable slots, and reservations of them.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,29 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
-use super::request::{Request, spelt};
-use crate::error::Error;
+use super::request::{Request, rfc3339};
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// Which times are asked for.
+/// A query for slots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotQuery {
-    /// Of what.
+    /// The event type or the people.
     pub target: SlotTarget,
     /// The earliest start.
     pub from: DateTime<Utc>,
     /// Starts are before this.
     pub to: DateTime<Utc>,
-    /// Only for an event type with several lengths; with any other the answer is wrong, not
-    /// refused.
+    /// Only for an event type with several lengths; with any other the response is wrong instead of
+    /// an error.
     pub length_in_minutes: Option<i64>,
-    /// The booking to be moved, whose own time is then free. Without it the whole day may look
-    /// full.
+    /// The booking to be moved, whose own time then counts as free. Without it the whole day may
+    /// look full.
     pub reschedule_uid: Option<String>,
-    /// IANA. It changes only how they group the days, which we do not keep; their answer then
-    /// begins a day too early.
+    /// An IANA time zone. It only changes the grouping by days, which is dropped here; the response
+    /// then starts a day too early.
     pub time_zone: Option<String>,
-    /// Also ask for the ends.
+    /// Also requests the ends.
     pub with_ends: bool,
 }
 
@@ -50,7 +50,7 @@ impl SlotQuery {
     }
 }
 
-/// Of what.
+/// The event type or the people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlotTarget {
     /// An event type by its number.
@@ -59,7 +59,7 @@ pub enum SlotTarget {
     OfUser {
         /// The event type's slug.
         event_type_slug: String,
-        /// The person's.
+        /// The person's username.
         username: String,
         /// For a person in an organization.
         organization_slug: Option<String>,
@@ -68,12 +68,12 @@ pub enum SlotTarget {
     OfTeam {
         /// The event type's slug.
         event_type_slug: String,
-        /// The team's.
+        /// The team's slug.
         team_slug: String,
         /// For a team in an organization.
         organization_slug: Option<String>,
     },
-    /// When all of these people are free.
+    /// The times at which all of these people are free.
     Together {
         /// Two or more.
         usernames: Vec<String>,
@@ -82,37 +82,36 @@ pub enum SlotTarget {
     },
 }
 
-/// A time that can be booked.
+/// A bookable time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// When it begins.
+    /// The start.
     pub starts_at: DateTime<Utc>,
-    /// When it ends, if asked for.
+    /// The end, if requested.
     pub ends_at: Option<DateTime<Utc>>,
-    /// Seats, of an event type that has them.
+    /// The number of seats, of an event type that has them.
     pub seats_total: Option<i64>,
     /// Seats taken.
     pub seats_booked: Option<i64>,
     /// Seats left.
     pub seats_remaining: Option<i64>,
-    /// The booking that seats are added to, if somebody booked before. Whoever knows it may act on
-    /// it.
+    /// The existing booking that seats are added to. Whoever knows it may act on it.
     pub booking_uid: Option<String>,
 }
 
-/// A time to hold.
+/// A reservation to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewReservation {
-    /// Of what.
+    /// The event type or the people.
     pub event_type_id: i64,
-    /// When it begins. It need not be a time that is offered.
+    /// The start. It need not be an offered slot.
     #[serde(rename = "slotStart")]
     pub starts_at: DateTime<Utc>,
     /// Only for an event type with several lengths; any other refuses it.
     #[serde(rename = "slotDuration", skip_serializing_if = "Option::is_none")]
     pub length_in_minutes: Option<i64>,
-    /// How long to hold it; 5 minutes if not given. It needs a credential.
+    /// The duration of the reservation; 5 minutes if not given. It requires a credential.
     #[serde(
         rename = "reservationDuration",
         skip_serializing_if = "Option::is_none"
@@ -120,38 +119,38 @@ pub struct NewReservation {
     pub for_minutes: Option<i64>,
 }
 
-/// A time that is held: the slots do not offer it to anybody. Booking it is still possible for
-/// everybody, and does not end the reservation.
+/// A reserved time: the slots do not offer it. It can still be booked by anyone, which does not end
+/// the reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// Whoever knows it may change and end it.
+    /// Whoever knows it may change and delete the reservation.
     pub uid: String,
-    /// Of what.
+    /// The event type or the people.
     pub event_type_id: Option<i64>,
-    /// When it begins.
+    /// The start.
     pub starts_at: DateTime<Utc>,
-    /// When it ends.
+    /// The end.
     pub ends_at: Option<DateTime<Utc>>,
-    /// Until when it is held.
+    /// When the reservation expires.
     pub until: DateTime<Utc>,
 }
 
 impl Client {
-    /// When an event type can be booked: starts within the range, in order, each once. Public.
+    /// Lists the starts within the range, in order and without duplicates. Public.
     ///
-    /// They answer with more than was asked for (the day before, slots before the first instant,
-    /// something for a range that ends before it begins); that is left out here.
+    /// Cal.com returns more than was requested (the day before, slots before the first instant,
+    /// slots for a range that ends before it begins); these are removed here.
     ///
     /// # Errors
-    /// See [`Client`]. No slots is an answer, not an error.
+    /// See [`Client`]. An empty list is not an error.
     pub async fn list_slots(
         &self,
         credential: &Credential,
         query: &SlotQuery,
     ) -> Result<Vec<Slot>, Error> {
         let request = Request::read("GET /v2/slots")
-            .query("start", spelt(query.from))
-            .query("end", spelt(query.to));
+            .query("start", rfc3339(query.from))
+            .query("end", rfc3339(query.to));
         let request = target(request, &query.target)
             .maybe("duration", query.length_in_minutes)
             .maybe("bookingUidToReschedule", query.reschedule_uid.as_ref())
@@ -168,11 +167,11 @@ impl Client {
         Ok(slots)
     }
 
-    /// Holds a time. Public, but for `for_minutes`.
+    /// Reserves a time. Public, except with `for_minutes`.
     ///
     /// # Errors
-    /// See [`Client`]; `SlotTaken` when it is held or booked, `CredentialMissing` for `for_minutes`
-    /// without one.
+    /// See [`Client`]; `SlotTaken` when it is reserved or booked, `CredentialMissing` for
+    /// `for_minutes` without a credential.
     pub async fn reserve_slot(
         &self,
         credential: &Credential,
@@ -182,8 +181,8 @@ impl Client {
         self.call(credential, request).await?.one("reservation")
     }
 
-    /// Reads a reservation; `None` when it is over, deleted or never was. Public: the uid is the
-    /// key.
+    /// Reads a reservation; `None` when it expired, was deleted or never existed. Public: the uid
+    /// is the capability.
     ///
     /// # Errors
     /// See [`Client`].
@@ -198,7 +197,7 @@ impl Client {
             .optional("reservation")
     }
 
-    /// Holds another time instead. Public, but for `for_minutes`.
+    /// Changes the time of a reservation. Public, except with `for_minutes`.
     ///
     /// # Errors
     /// See [`Client`]; `SlotTaken` also when the new time overlaps the reservation's own.
@@ -208,15 +207,14 @@ impl Client {
         uid: &str,
         slot: &NewReservation,
     ) -> Result<Reservation, Error> {
-        // Their check counts the reservation itself, so a repetition of a change that was made is
-        // refused.
+        // Cal.com's check includes the reservation itself, so a repeated change is refused.
         let request = Request::once("PATCH /v2/slots/reservations/{uid}")
             .fill(uid)
             .json(slot);
         self.call(credential, request).await?.one("reservation")
     }
 
-    /// Ends a reservation. Public.
+    /// Deletes a reservation. Public.
     ///
     /// # Errors
     /// See [`Client`].
@@ -258,8 +256,7 @@ fn target(request: Request, target: &SlotTarget) -> Request {
     }
 }
 
-/// Slots by day, without the days. Strict as a whole: half of an answer would look like a busy
-/// coach.
+/// The slots of all days. Reading is strict: an incomplete list would look like a busy coach.
 struct Days(Vec<Slot>);
 
 impl FromValue for Days {
@@ -276,18 +273,18 @@ impl FromValue for Days {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
-    seats_total: Lax<i64>,
-    seats_booked: Lax<i64>,
-    attendees: Lax<i64>,
-    seats_remaining: Lax<i64>,
-    booking_uid: Lax<String>,
+    start: Lenient<DateTime<Utc>>,
+    end: Lenient<DateTime<Utc>>,
+    seats_total: Lenient<i64>,
+    seats_booked: Lenient<i64>,
+    attendees: Lenient<i64>,
+    seats_remaining: Lenient<i64>,
+    booking_uid: Lenient<String>,
 }
 
 impl FromValue for Slot {
     fn from_value(value: Value) -> Option<Self> {
-        // Without seats and ends some versions write the bare start.
+        // Without seats and ends some versions return the bare start.
         if value.is_string() {
             let starts_at = DateTime::from_value(value)?;
             let (ends_at, booking_uid) = (None, None);
@@ -315,17 +312,17 @@ impl FromValue for Slot {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct Held {
-    reservation_uid: Lax<String>,
-    event_type_id: Lax<i64>,
-    slot_start: Lax<DateTime<Utc>>,
-    slot_end: Lax<DateTime<Utc>>,
-    reservation_until: Lax<DateTime<Utc>>,
+struct ReservationWire {
+    reservation_uid: Lenient<String>,
+    event_type_id: Lenient<i64>,
+    slot_start: Lenient<DateTime<Utc>>,
+    slot_end: Lenient<DateTime<Utc>>,
+    reservation_until: Lenient<DateTime<Utc>>,
 }
 
 impl FromValue for Reservation {
     fn from_value(value: Value) -> Option<Self> {
-        let held: Held = object(value)?;
+        let held: ReservationWire = object(value)?;
         Some(Self {
             uid: held.reservation_uid.filled()?,
             event_type_id: held.event_type_id.0,

@@ -1,8 +1,8 @@
-//! The tokens of managed users, and renewing them and API keys.
+//! Tokens of managed users, and the renewal of tokens and API keys.
 //!
 //! A refresh token works once. Of several callers with the same one exactly one gets a new pair and
-//! the others are told `RefreshTokenUsed`; so refresh under a lock of one's own, and read the
-//! stored pair again before recovery.
+//! the others get `RefreshTokenUsed`; so refresh under a lock, and read the stored pair again
+//! before recovery.
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -11,30 +11,30 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
-use crate::error::Error;
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// An access token and what renews it. `Debug` shows the times only.
+/// An access token and its refresh token. `Debug` shows the times only.
 #[derive(Debug, Clone)]
 pub struct TokenPair {
     /// For [`Credential::access_token`].
     pub access: SecretString,
-    /// When it ends; for a managed user 59 to 60 minutes from its making. An older one stays valid
-    /// until its own end.
+    /// When it expires; for a managed user 59 to 60 minutes after its creation. Older access tokens
+    /// stay valid until they expire.
     pub access_expires_at: DateTime<Utc>,
-    /// Works once.
+    /// The refresh token; it works once.
     pub refresh: SecretString,
-    /// About a year. They do not check it, so do not rely on it either way.
+    /// About a year. Cal.com does not enforce it, so do not rely on it either way.
     pub refresh_expires_at: Option<DateTime<Utc>>,
 }
 
 /// How long a renewed API key lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiKeyLife {
-    /// As many days.
+    /// The number of days.
     Days(u32),
-    /// For ever.
+    /// Never expires.
     Unlimited,
 }
 
@@ -43,7 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`Client`]; `RefreshTokenUsed` when the refresh token is not (or no longer) valid. After
-    /// an unknown outcome the old refresh token may be used up and the new pair lost; then only
+    /// an unknown outcome the old refresh token may be invalid and the new pair lost; then only
     /// [`Self::force_refresh`] helps.
     pub async fn refresh_tokens(&self, refresh: &SecretString) -> Result<TokenPair, Error> {
         let request =
@@ -54,8 +54,8 @@ impl Client {
             .one("pair of tokens")
     }
 
-    /// Replaces all tokens of a managed user. Every other one dies at once, so everything in flight
-    /// for that user fails: for recovery only.
+    /// Replaces all tokens of a managed user. All others become invalid at once, so requests in
+    /// flight for that user fail: for recovery only.
     ///
     /// # Errors
     /// See [`Client`]; `UnknownUser` when the user was deleted.
@@ -67,7 +67,7 @@ impl Client {
             .one("pair of tokens")
     }
 
-    /// Replaces an API key by a new one. The old one dies.
+    /// Replaces an API key by a new one. The old one becomes invalid.
     ///
     /// # Errors
     /// See [`Client`]; after an unknown outcome the key may be lost.
@@ -89,11 +89,11 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    access_token: Lax<String>,
-    refresh_token: Lax<String>,
-    access_token_expires_at: Lax<DateTime<Utc>>,
-    refresh_token_expires_at: Lax<DateTime<Utc>>,
-    api_key: Lax<String>,
+    access_token: Lenient<String>,
+    refresh_token: Lenient<String>,
+    access_token_expires_at: Lenient<DateTime<Utc>>,
+    refresh_token_expires_at: Lenient<DateTime<Utc>>,
+    api_key: Lenient<String>,
 }
 
 impl FromValue for TokenPair {

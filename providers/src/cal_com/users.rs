@@ -1,4 +1,4 @@
-//! Managed users: accounts that the platform owns for its coaches.
+//! Managed users: accounts that the platform owns for its users.
 
 use std::collections::BTreeMap;
 
@@ -8,43 +8,43 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::{FromValue, Lax, object};
 use super::request::Request;
 use super::tokens::TokenPair;
-use crate::error::Error;
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// What a managed user, or the account behind a credential, says about itself.
+/// A managed user, or the account of a credential.
 ///
 /// `Debug` shows no names and addresses.
 #[derive(Clone, PartialEq)]
 pub struct User {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: i64,
-    /// In their spelling: see [`plain_email`](super::plain_email).
+    /// In Cal.com's format, see [`plain_email`](super::plain_email).
     pub email: String,
-    /// Part of public links. It is made from the address and changes with it.
+    /// Part of public links. It is derived from the mail address and changes with it.
     pub username: Option<String>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     pub name: Option<String>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     pub bio: Option<String>,
     /// A URL.
     pub avatar_url: Option<String>,
-    /// IANA.
+    /// An IANA time zone.
     pub time_zone: Option<String>,
-    /// In English, such as `Monday`.
+    /// The English name of a weekday, such as `Monday`.
     pub week_start: Option<String>,
-    /// 12 or 24.
+    /// 12 or 24 hours.
     pub time_format: Option<i64>,
-    /// The hours that event types have unless they name others. Without one there are no slots.
+    /// The schedule of event types that name none. Without one there are no slots.
     pub default_schedule_id: Option<i64>,
-    /// Such as `en`.
+    /// A language code, such as `en`.
     pub locale: Option<String>,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Option<DateTime<Utc>>,
-    /// Texts that were put there. Only managed users have any.
+    /// Texts attached through the API. Only managed users have any.
     pub metadata: BTreeMap<String, String>,
-    /// Only [`Client::get_me`] and [`Client::update_me`] tell it.
+    /// Only [`Client::get_me`] and [`Client::update_me`] return it.
     pub organization_id: Option<i64>,
 }
 
@@ -59,11 +59,11 @@ quiet_debug!(User {
 /// A managed user to create.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct NewUser {
-    /// The plain one; they put the client's id into it. Upper case is kept.
+    /// The real address; Cal.com adds the client's id to it. Upper case is kept.
     pub email: String,
-    /// As shown to attendees.
+    /// Shown to attendees.
     pub name: String,
-    /// The rest. Without a zone there is no schedule, and therefore no slots.
+    /// All other fields. Without a zone there is no schedule, and therefore no slots.
     #[serde(flatten)]
     pub profile: Profile,
     /// Up to 50 texts of up to 500 characters under names of up to 40.
@@ -73,20 +73,20 @@ pub struct NewUser {
 
 quiet_debug!(NewUser { profile });
 
-/// What is changed of an account; `None` stays as it is.
+/// The changes to an account; `None` leaves a field unchanged.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserChange {
-    /// It changes the username, and so all public links.
+    /// Changes the username, and with it all public links.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The hours that event types have unless they name others.
+    /// The schedule of event types that name none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_schedule_id: Option<i64>,
-    /// The rest.
+    /// All other settings.
     #[serde(flatten)]
     pub profile: Profile,
     /// Replaces all texts; only of managed users.
@@ -99,26 +99,26 @@ quiet_debug!(UserChange {
     profile
 });
 
-/// What may be said about an account.
+/// The profile of an account.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// 12 or 24.
+    /// 12 or 24 hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_format: Option<i64>,
-    /// In English, such as `Monday`.
+    /// The English name of a weekday, such as `Monday`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub week_start: Option<String>,
-    /// IANA; others are refused.
+    /// An IANA time zone; others are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// Such as `en`.
+    /// A language code, such as `en`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
     /// A URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bio: Option<String>,
 }
@@ -130,10 +130,10 @@ quiet_debug!(Profile {
     locale
 });
 
-/// A managed user and the tokens that stand for them.
+/// A managed user and its tokens.
 #[derive(Debug, Clone)]
 pub struct CreatedUser {
-    /// As they keep it.
+    /// The user as Cal.com stores it.
     pub user: User,
     /// To be stored encrypted.
     pub tokens: TokenPair,
@@ -143,8 +143,9 @@ impl Client {
     /// Creates a managed user.
     ///
     /// # Errors
-    /// See [`Client`]; `UserExists` tells the id of the one that has the address. After a lost
-    /// answer [`Self::list_users`] by address finds it, and [`Self::force_refresh`] gives tokens.
+    /// See [`Client`]; `UserExists` contains the id of the user with that address. After a lost
+    /// response, [`Self::list_users`] finds it by address, and [`Self::force_refresh`] returns
+    /// tokens.
     pub async fn create_user(&self, user: &NewUser) -> Result<CreatedUser, Error> {
         let request = Request::once("POST /v2/oauth-clients/{client}/users")
             .fill(&self.platform()?.client_id)
@@ -154,8 +155,8 @@ impl Client {
             .one("managed user with tokens")
     }
 
-    /// Lists managed users: those with one of the addresses (plain or theirs), or all. 50 if no
-    /// limit is given.
+    /// Lists managed users: those with one of the addresses (real or in Cal.com's format), or all.
+    /// 50 if no limit is given.
     ///
     /// # Errors
     /// See [`Client`].
@@ -187,7 +188,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; the kind is `Conflict` when somebody has the address.
+    /// See [`Client`]; the kind is `Conflict` when another user has the address.
     pub async fn update_user(&self, id: i64, change: &UserChange) -> Result<User, Error> {
         let request = Request::idempotent("PATCH /v2/oauth-clients/{client}/users/{id}");
         let request = request
@@ -199,11 +200,11 @@ impl Client {
             .one("managed user")
     }
 
-    /// Deletes a managed user at once and for good: tokens die, bookings vanish, and no webhook
-    /// tells of it. The answer is what they were.
+    /// Deletes a managed user irrevocably: tokens become invalid, bookings are deleted, and no
+    /// webhook is sent. Returns the deleted user.
     ///
     /// # Errors
-    /// See [`Client`]; `UnknownUser` when there is nothing left to do.
+    /// See [`Client`]; `UnknownUser` when it is already deleted.
     pub async fn delete_user(&self, id: i64) -> Result<User, Error> {
         let request = Request::idempotent("DELETE /v2/oauth-clients/{client}/users/{id}");
         let request = request.fill(&self.platform()?.client_id).fill(id);
@@ -212,7 +213,7 @@ impl Client {
             .one("managed user")
     }
 
-    /// The account that a credential stands for.
+    /// Reads the credential's account.
     ///
     /// # Errors
     /// See [`Client`].
@@ -222,7 +223,7 @@ impl Client {
             .one("account")
     }
 
-    /// Changes the account that a credential stands for.
+    /// Changes the credential's account.
     ///
     /// # Errors
     /// See [`Client`].
@@ -240,20 +241,20 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    email: Lax<String>,
-    username: Lax<String>,
-    name: Lax<String>,
-    bio: Lax<String>,
-    avatar_url: Lax<String>,
-    time_zone: Lax<String>,
-    week_start: Lax<String>,
-    time_format: Lax<i64>,
-    default_schedule_id: Lax<i64>,
-    locale: Lax<String>,
-    created_date: Lax<DateTime<Utc>>,
-    metadata: Lax<BTreeMap<String, String>>,
-    organization_id: Lax<i64>,
+    id: Lenient<i64>,
+    email: Lenient<String>,
+    username: Lenient<String>,
+    name: Lenient<String>,
+    bio: Lenient<String>,
+    avatar_url: Lenient<String>,
+    time_zone: Lenient<String>,
+    week_start: Lenient<String>,
+    time_format: Lenient<i64>,
+    default_schedule_id: Lenient<i64>,
+    locale: Lenient<String>,
+    created_date: Lenient<DateTime<Utc>>,
+    metadata: Lenient<BTreeMap<String, String>>,
+    organization_id: Lenient<i64>,
 }
 
 impl FromValue for User {

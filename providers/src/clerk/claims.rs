@@ -1,4 +1,4 @@
-//! What a session token says, once it is proven.
+//! The claims of a verified session token.
 
 use std::fmt;
 
@@ -18,24 +18,24 @@ pub struct Claims {
     pub sid: String,
     /// The origin the token was made for; a member of the allow-list.
     pub azp: String,
-    /// The token is void from here on. A connection that outlives the request must end then.
+    /// When the token expires. A connection that outlives the request must end then.
     pub expires_at: DateTime<Utc>,
-    /// When it starts to be valid, if it says so.
+    /// When it becomes valid, if the token contains it.
     pub not_before: Option<DateTime<Utc>>,
-    /// When it was made, if it says so.
+    /// When it was issued, if the token contains it.
     pub issued_at: Option<DateTime<Utc>>,
-    /// The organisation the person acts for at the moment.
+    /// The person's active organisation.
     pub organization: Option<Organization>,
-    /// Somebody else (a support person) acting as `sub`: the id of that somebody. Bar them from
-    /// moving money.
+    /// The id of another user (a support person) who impersonates `sub`. They must not move money.
     pub actor: Option<String>,
-    /// The main address. Only there when the session token is customised with an `email` claim.
+    /// The primary address. Only present when the session token is customised with an `email`
+    /// claim.
     pub email: Option<String>,
-    /// Whether Clerk has verified `email`. False when the token does not say.
+    /// Whether Clerk has verified `email`. False when the token does not contain it.
     pub email_verified: bool,
-    /// The name. Only there when the session token is customised with a `name` claim.
+    /// The name. Only present when the session token is customised with a `name` claim.
     pub name: Option<String>,
-    /// Every claim, for customised ones such as `metadata`. A role in here may be a minute old.
+    /// All claims, for customised ones such as `metadata`. A role in here may be a minute old.
     pub raw: Map<String, Value>,
 }
 
@@ -44,11 +44,11 @@ pub struct Claims {
 pub struct Organization {
     /// Clerk's id, `org_...`.
     pub id: String,
-    /// The name in addresses.
+    /// The slug.
     pub slug: Option<String>,
     /// The person's role with its prefix, as in `org:admin`.
     pub role: Option<String>,
-    /// What they may do, as in `org:bookings:read`.
+    /// The person's permissions, as in `org:bookings:read`.
     pub permissions: Vec<String>,
 }
 
@@ -64,8 +64,7 @@ impl fmt::Debug for Claims {
 }
 
 impl Claims {
-    /// Reads a proven payload. Types are checked here; the rules (issuer, party, times) are the
-    /// verifier's.
+    /// Reads a verified payload and checks its types; the verifier checks issuer, party and times.
     pub(super) fn read(raw: Map<String, Value>) -> Result<Self, TokenError> {
         let sub = required(&raw, "sub")?;
         if sub.strip_prefix("user_").is_none_or(str::is_empty) {
@@ -140,7 +139,7 @@ fn organization(raw: &Map<String, Value>) -> Result<Option<Organization>, TokenE
     }))
 }
 
-/// Bit j of the i-th number in `masks` gives permission j on the i-th feature of an organisation.
+/// Bit j of the i-th number in `masks` grants permission j on the i-th feature of an organisation.
 ///
 /// `features` mixes scopes (`o:` organisation, `u:` user, `ou:` both); only the organisation's
 /// count.
@@ -194,8 +193,7 @@ fn object<'v>(
     }
 }
 
-/// Whole seconds since 1970. Clerk sends nothing else, and a time that is there but null is not a
-/// time.
+/// Whole seconds since 1970. Clerk sends nothing else, and an explicit null is invalid.
 fn instant(
     raw: &Map<String, Value>,
     name: &'static str,
@@ -226,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn customised_claims_are_optional_and_trimmed() {
+    fn custom_claims_are_optional_and_trimmed() {
         let bare = read(|_| {}).expect("the least a session token has");
         assert_eq!(
             (bare.email, bare.email_verified, bare.name),
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_the_wrong_type_is_refused_not_skipped() {
+    fn a_claim_of_the_wrong_type_is_refused() {
         for (name, value) in [
             ("email", json!(["ann@example.com"])),
             ("email_verified", json!("true")),

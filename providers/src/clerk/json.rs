@@ -1,7 +1,7 @@
-//! JSON for documents whose meaning must not depend on the parser.
+//! A strict JSON reader that rejects repeated names.
 //!
-//! `{"sub":"alice","sub":"bob"}` is Alice to one parser and Bob to another. A signed document with
-//! a repeated name is therefore refused, at any depth. Nesting is bounded by serde_json at 128.
+//! Parsers disagree about `{"sub":"alice","sub":"bob"}`, so a signed document with a repeated name
+//! is refused, at any depth. serde_json limits the nesting to 128.
 
 use std::fmt;
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_every_kind_of_value() {
+    fn every_type_of_value_is_kept() {
         let text = r#"{"a":[1,-2,3.5,true,null,"ü\n"],"b":{"c":{}}}"#;
         let plain: Value = serde_json::from_str(text).expect("the literal is JSON");
         assert_eq!(
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_repeated_name_at_any_depth() {
+    fn a_repeated_name_is_refused_at_any_depth() {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":{"b":1,"b":2}}"#,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_one_object() {
+    fn anything_but_one_object_is_refused() {
         for text in [
             "",
             "null",

@@ -1,13 +1,12 @@
-//! Clerk's public keys: fetched rarely, kept long, never fetched because a stranger wants it.
+//! A cache of Clerk's public keys.
 //!
-//! - A set younger than an hour is used as it is. An older one is still used, while one task
-//!   fetches the next in the background, so no request waits for Clerk once there is a set. If
-//!   Clerk is down, the last good set serves a day.
-//! - A key id that is not in the set is the only thing a stranger can make up freely. It causes a
-//!   fetch at most once per interval, however many different ids come, and one id that was looked
-//!   up in vain is not looked up again soon.
-//! - One fetch at a time. It runs on its own task: a caller who hangs up does not cut it short for
-//!   those who wait.
+//! - A set younger than an hour is used as it is. An older one is used while one task fetches the
+//!   next in the background, so no request waits for Clerk once there is a set. If Clerk is down,
+//!   the last good set is served stale for a day.
+//! - An unknown key id is the only way for a stranger to cause a fetch. It does so at most once per
+//!   interval, however many different ids arrive, and a negative cache remembers unknown ids.
+//! - There is one fetch at a time. It runs in its own task, so that a canceled caller does not
+//!   cancel it for others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,17 +22,18 @@ use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 
 use super::verify::TokenError;
-use crate::error::{Error, Provider};
+use crate::error::Error;
 use crate::http::Client;
+use crate::provider::Provider;
 
 /// Clerk publishes one or two.
 const MAX_KEYS: usize = 32;
-/// Ids looked up in vain that are remembered. The interval lets in far fewer.
+/// Size of the negative cache. The interval between fetches keeps it far smaller.
 const MAX_MISSING: usize = 64;
 /// 2048 bits, the least that RFC 7518 allows for RS256.
 const MIN_MODULUS_BYTES: usize = 256;
 
-/// One public key for RS256; nothing else gets in.
+/// A public key for RS256.
 pub(super) struct Key {
     modulus: String,
     exponent: String,
@@ -41,7 +41,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// `None` if it is not an RSA key that we trust for RS256.
+    /// `None` if it is not an RSA key strong enough for RS256.
     pub(super) fn from_components(modulus: &str, exponent: &str) -> Option<Self> {
         let n = URL_SAFE_NO_PAD.decode(modulus).ok()?;
         let e = URL_SAFE_NO_PAD.decode(exponent).ok()?;
@@ -58,24 +58,24 @@ impl Key {
     }
 }
 
-/// How long keys are believed. Mirrors the fields of [`super::VerifierConfig`].
-pub(super) struct Patience {
+/// How long keys are cached. Mirrors the fields of [`super::VerifierConfig`].
+pub(super) struct KeyCachePolicy {
     pub(super) max_age: TimeDelta,
     pub(super) stale_for: TimeDelta,
     /// Between two fetches, when the last one worked.
     pub(super) refresh_interval: TimeDelta,
     /// Between two fetches, when the last one failed.
     pub(super) retry_interval: TimeDelta,
-    /// How long an id that Clerk does not know is not asked for again.
+    /// How long an unknown key id stays in the negative cache.
     pub(super) missing_for: TimeDelta,
 }
 
 pub(super) struct Keys {
     client: Client,
     url: Url,
-    patience: Patience,
+    policy: KeyCachePolicy,
     state: Mutex<State>,
-    turn: Arc<tokio::sync::Mutex<()>>,
+    fetch_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -96,7 +96,7 @@ struct Attempt {
 }
 
 /// What to do about a key id.
-enum Advice {
+enum Lookup {
     Use(Arc<Key>),
     UseAndRefresh(Arc<Key>),
     Refresh,
@@ -104,45 +104,45 @@ enum Advice {
 }
 
 impl Keys {
-    pub(super) fn new(client: Client, url: Url, patience: Patience) -> Self {
+    pub(super) fn new(client: Client, url: Url, policy: KeyCachePolicy) -> Self {
         Self {
             client,
             url,
-            patience,
+            policy,
             state: Mutex::default(),
-            turn: Arc::default(),
+            fetch_lock: Arc::default(),
         }
     }
 
     /// The key with this id.
     ///
     /// # Errors
-    /// `UnknownKey` when Clerk does not have it, `KeysUnavailable` when we could not find out.
+    /// `UnknownKey` when Clerk does not have it, `KeysUnavailable` when the keys cannot be fetched.
     pub(super) async fn find(
         self: &Arc<Self>,
         kid: &str,
         now: DateTime<Utc>,
     ) -> Result<Arc<Key>, TokenError> {
-        match self.advise(Some(kid), now) {
-            Advice::Use(key) => return Ok(key),
-            Advice::UseAndRefresh(key) => {
-                if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
-                    tokio::spawn(Arc::clone(self).fetch(turn, now));
+        match self.lookup(Some(kid), now) {
+            Lookup::Use(key) => return Ok(key),
+            Lookup::UseAndRefresh(key) => {
+                if let Ok(guard) = Arc::clone(&self.fetch_lock).try_lock_owned() {
+                    tokio::spawn(Arc::clone(self).fetch(guard, now));
                 }
                 return Ok(key);
             }
-            Advice::Refuse(error) => return Err(error),
-            Advice::Refresh => {}
+            Lookup::Refuse(error) => return Err(error),
+            Lookup::Refresh => {}
         }
         self.refresh(Some(kid), now).await;
-        match self.advise(Some(kid), now) {
-            Advice::Use(key) | Advice::UseAndRefresh(key) => Ok(key),
-            Advice::Refuse(error) => Err(error),
-            Advice::Refresh => Err(TokenError::KeysUnavailable),
+        match self.lookup(Some(kid), now) {
+            Lookup::Use(key) | Lookup::UseAndRefresh(key) => Ok(key),
+            Lookup::Refuse(error) => Err(error),
+            Lookup::Refresh => Err(TokenError::KeysUnavailable),
         }
     }
 
-    /// Makes sure that there is a usable set.
+    /// Fetches a set unless there is a usable one.
     pub(super) async fn warm_up(self: &Arc<Self>, now: DateTime<Utc>) -> Result<(), TokenError> {
         if !self.has_set(now) {
             self.refresh(None, now).await;
@@ -154,60 +154,60 @@ impl Keys {
         }
     }
 
-    /// Waits for its turn, and fetches unless whoever had the turn before did.
+    /// Fetches, unless another caller did so while this one waited for the lock.
     async fn refresh(self: &Arc<Self>, kid: Option<&str>, now: DateTime<Utc>) {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        if !matches!(self.advise(kid, now), Advice::Refresh) {
+        let guard = Arc::clone(&self.fetch_lock).lock_owned().await;
+        if !matches!(self.lookup(kid, now), Lookup::Refresh) {
             return;
         }
-        if tokio::spawn(Arc::clone(self).fetch(turn, now))
+        if tokio::spawn(Arc::clone(self).fetch(guard, now))
             .await
             .is_err()
         {
             tracing::error!("the task that fetches Clerk's keys panicked");
         }
         if let Some(kid) = kid {
-            self.note_if_missing(kid, now);
+            self.remember_if_missing(kid, now);
         }
     }
 
-    fn advise(&self, kid: Option<&str>, now: DateTime<Utc>) -> Advice {
+    fn lookup(&self, kid: Option<&str>, now: DateTime<Utc>) -> Lookup {
         let state = self.lock();
-        let may_fetch = state.may_fetch(&self.patience, now);
+        let may_fetch = state.may_fetch(&self.policy, now);
         let set = state
             .set
             .as_ref()
-            .filter(|set| now - set.fetched_at < self.patience.stale_for);
+            .filter(|set| now - set.fetched_at < self.policy.stale_for);
         if let Some(key) = kid.and_then(|kid| set?.by_kid.get(kid)) {
-            let aging = set.is_some_and(|set| now - set.fetched_at >= self.patience.max_age);
+            let aging = set.is_some_and(|set| now - set.fetched_at >= self.policy.max_age);
             let key = Arc::clone(key);
             return if aging && may_fetch {
-                Advice::UseAndRefresh(key)
+                Lookup::UseAndRefresh(key)
             } else {
-                Advice::Use(key)
+                Lookup::Use(key)
             };
         }
-        let asked = kid.and_then(|kid| state.missing.get(kid));
-        if asked.is_some_and(|at| within(*at, now, self.patience.missing_for)) {
-            return Advice::Refuse(TokenError::UnknownKey);
+        let missing_since = kid.and_then(|kid| state.missing.get(kid));
+        if missing_since.is_some_and(|at| within(*at, now, self.policy.missing_for)) {
+            return Lookup::Refuse(TokenError::UnknownKey);
         }
         if may_fetch {
-            return Advice::Refresh;
+            return Lookup::Refresh;
         }
-        let informed = set.is_some()
+        let current = set.is_some()
             && state
                 .last_attempt
                 .as_ref()
                 .is_some_and(|attempt| attempt.worked);
-        Advice::Refuse(if informed {
+        Lookup::Refuse(if current {
             TokenError::UnknownKey
         } else {
             TokenError::KeysUnavailable
         })
     }
 
-    /// Holds the turn until the answer is in the state.
-    async fn fetch(self: Arc<Self>, turn: OwnedMutexGuard<()>, now: DateTime<Utc>) {
+    /// Holds the lock until the response is in the state.
+    async fn fetch(self: Arc<Self>, guard: OwnedMutexGuard<()>, now: DateTime<Utc>) {
         let answer: Result<Document, Error> = self.client.get_json(&self.url).await;
         let fetched = answer.and_then(|document| {
             let keys = document.usable();
@@ -228,14 +228,14 @@ impl Keys {
         match fetched {
             Ok(keys) => state.install(keys, now),
             Err(error) => {
-                tracing::warn!(%error, "could not fetch Clerk's keys; the last good ones stay in use")
+                tracing::warn!(%error, "could not fetch Clerk's keys; the last good set stays in use")
             }
         }
         drop(state);
-        drop(turn);
+        drop(guard);
     }
 
-    fn note_if_missing(&self, kid: &str, now: DateTime<Utc>) {
+    fn remember_if_missing(&self, kid: &str, now: DateTime<Utc>) {
         let mut state = self.lock();
         let answered = state
             .last_attempt
@@ -251,7 +251,7 @@ impl Keys {
         }
         state
             .missing
-            .retain(|_, at| within(*at, now, self.patience.missing_for));
+            .retain(|_, at| within(*at, now, self.policy.missing_for));
         if state.missing.len() < MAX_MISSING {
             state.missing.insert(kid.to_owned(), now);
         }
@@ -261,34 +261,34 @@ impl Keys {
         self.lock()
             .set
             .as_ref()
-            .is_some_and(|set| now - set.fetched_at < self.patience.stale_for)
+            .is_some_and(|set| now - set.fetched_at < self.policy.stale_for)
     }
 
-    /// Every change is whole before the lock is released, so a panic elsewhere does not spoil it.
+    /// Every change is complete before the lock is released, so a poisoned lock is still valid.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until no fetch is under way.
+    /// Waits until no fetch is running.
     #[cfg(test)]
     pub(super) async fn settle(&self) {
-        drop(self.turn.lock().await);
+        drop(self.fetch_lock.lock().await);
     }
 }
 
 impl State {
-    fn may_fetch(&self, patience: &Patience, now: DateTime<Utc>) -> bool {
+    fn may_fetch(&self, policy: &KeyCachePolicy, now: DateTime<Utc>) -> bool {
         self.last_attempt.as_ref().is_none_or(|attempt| {
             let pause = if attempt.worked {
-                patience.refresh_interval
+                policy.refresh_interval
             } else {
-                patience.retry_interval
+                policy.retry_interval
             };
             !within(attempt.at, now, pause)
         })
     }
 
-    /// A key that did not change stays the same object: what was verified with it stays verified.
+    /// Keeps the object of an unchanged key, so that tokens verified with it stay cached.
     fn install(&mut self, mut keys: HashMap<String, Arc<Key>>, now: DateTime<Utc>) {
         if let Some(before) = self.set.take() {
             for (kid, old) in before.by_kid {
@@ -306,14 +306,14 @@ impl State {
     }
 }
 
-/// Is `now` less than `span` away from `at`, either way? Callers' clocks are read before they
-/// queue, so `now` may be a little earlier; and a clock set back must not stop us for as long as it
-/// was ahead.
+/// Whether `now` is less than `span` before or after `at`. Callers read the clock before they
+/// queue, so `now` may be slightly earlier; and a clock that is set back must not block fetches for
+/// as long as it was ahead.
 fn within(at: DateTime<Utc>, now: DateTime<Utc>, span: TimeDelta) -> bool {
     (now - at).abs() < span
 }
 
-/// Their document, read loosely: a key of a kind we do not know must not hide those we do.
+/// Clerk's document. Keys stay untyped, so that one of an unknown type does not hide the others.
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<Value>,
@@ -331,7 +331,7 @@ impl Document {
     }
 }
 
-/// The algorithm is settled here, from the key and before any token is seen.
+/// The algorithm is fixed here by the key, before any token is read.
 fn usable(jwk: &Value) -> Option<(String, Key)> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let absent_or = |name: &str, value: &str| jwk.get(name).is_none_or(|found| found == value);
@@ -345,8 +345,7 @@ fn usable(jwk: &Value) -> Option<(String, Key)> {
     ))
 }
 
-/// For configuration, which speaks of [`Duration`]s. A span beyond chrono's range is as good as for
-/// ever.
+/// Converts a configured [`Duration`]. One beyond chrono's range counts as forever.
 pub(super) fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -1,14 +1,14 @@
-//! Clerk: who sends this request?
+//! Clerk: authenticates requests by session tokens.
 //!
-//! A session token is a signed statement by Clerk, valid for about a minute, that the browser or
-//! app renews. Nothing is asked of Clerk per request: the token is checked against Clerk's public
-//! keys, which are fetched rarely and kept. [`Verifier`] is the only way to [`Claims`].
+//! A session token is a JWT signed by Clerk, valid for about a minute, which the browser or app
+//! renews. A request needs no call to Clerk: the token is verified with Clerk's public keys, which
+//! are cached. Only [`Verifier`] creates [`Claims`].
 
 mod claims;
 mod json;
 mod jwks;
-mod recent;
 mod token;
+mod token_cache;
 mod verify;
 
 pub use claims::{Claims, Organization};
@@ -16,14 +16,15 @@ pub use verify::{TokenError, Verifier, VerifierConfig};
 
 use jsonwebtoken::crypto::rust_crypto;
 
-/// Makes sure that this build can check a signature at all. Call it once when the process starts.
+/// Checks that this build can verify signatures. Call it once when the process starts.
 ///
-/// `jsonwebtoken` compiles without any cryptography and then panics at the first token, and it
-/// refuses to choose when another crate in the tree switches on a second one. So the choice is made
-/// here, and tried on a real token.
+/// `jsonwebtoken` compiles without a cryptography provider and then panics at the first token, and
+/// it refuses to choose when another crate enables a second one. So the provider is installed here
+/// and tested with a real token.
 ///
 /// # Errors
-/// [`TokenError::BadSignature`] when a good token is refused or a bad one accepted: do not serve.
+/// [`TokenError::BadSignature`] when a valid token is refused or a forged one accepted: do not
+/// serve.
 pub fn self_test() -> Result<(), TokenError> {
     install_crypto();
     let key =
@@ -38,7 +39,8 @@ pub fn self_test() -> Result<(), TokenError> {
     }
 }
 
-/// Names the cryptography once. Whoever came first stays; [`self_test`] finds out whether it works.
+/// Installs the cryptography provider once. One that is already installed stays; [`self_test`]
+/// checks that it works.
 fn install_crypto() {
     static INSTALLED: std::sync::Once = std::sync::Once::new();
     INSTALLED.call_once(|| {

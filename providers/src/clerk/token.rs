@@ -1,4 +1,4 @@
-//! The envelope of a token: three parts, a header we distrust, a signature over the first two.
+//! The JWS envelope of a token: an untrusted header, a payload, and a signature over both.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,16 +9,16 @@ use super::json;
 use super::jwks::Key;
 use super::verify::TokenError;
 
-/// The longest key id we look up or remember. Clerk's have about 30 characters.
+/// The maximum length of a key id. Clerk's have about 30 characters.
 const MAX_KID: usize = 128;
 
-/// Clerk marks tokens of machines with this `cat`; they must not pass for a person's session.
+/// The `cat` of Clerk's machine tokens, which must not be accepted as a person's session.
 const CATEGORY_MACHINE: &str = "cl_B7d4PD333AAA";
 
-/// A compact JWS, cut but not believed.
+/// A compact JWS, split but not verified.
 #[derive(Clone, Copy)]
 pub(super) struct Parts<'t> {
-    /// Header and payload with the dot between them: what the signature covers.
+    /// The signing input: header and payload with the dot between them.
     pub(super) signed: &'t str,
     header: &'t str,
     payload: &'t str,
@@ -42,15 +42,15 @@ impl<'t> Parts<'t> {
 
     /// Reads the key id and refuses what is not a signed session token.
     ///
-    /// The header is the sender's word. It may name a key of ours; it cannot bring one (`jwk`,
-    /// `jku`, `x5u` are not even read) and it cannot choose the algorithm: `alg` has to agree with
-    /// ours, which is the key's.
+    /// The header is untrusted. It may name one of the known keys; it cannot supply one (`jwk`,
+    /// `jku`, `x5u` are ignored) and it cannot choose the algorithm: `alg` must equal that of the
+    /// key.
     pub(super) fn kid(&self) -> Result<String, TokenError> {
         let mut header = decode_object(self.header)?;
         if header.get("alg").and_then(Value::as_str) != Some("RS256") {
             return Err(TokenError::WrongAlgorithm);
         }
-        // RFC 7515: an extension named here must be understood, and we understand none.
+        // RFC 7515: an extension named here must be supported, and none is.
         if header.contains_key("crit") {
             return Err(TokenError::WrongType);
         }
@@ -70,7 +70,7 @@ impl<'t> Parts<'t> {
     }
 
     pub(super) fn verify(&self, key: &Key) -> Result<(), TokenError> {
-        // An own strict decoding first: one signature must have one spelling.
+        // Strict decoding first, since a signature must have only one encoding.
         if decode(self.signature)?.is_empty() {
             return Err(TokenError::BadSignature);
         }
@@ -85,7 +85,7 @@ impl<'t> Parts<'t> {
         }
     }
 
-    /// The payload. Meaningful only after [`Parts::verify`].
+    /// The payload. Trustworthy only after [`Parts::verify`].
     pub(super) fn payload(&self) -> Result<Map<String, Value>, TokenError> {
         decode_object(self.payload)
     }

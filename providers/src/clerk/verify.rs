@@ -1,4 +1,4 @@
-//! From a token to the claims it proves, or to the reason why it proves nothing.
+//! Verifies session tokens.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,38 +7,37 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::claims::Claims;
-use super::jwks::{Keys, Patience, span};
-use super::recent::{Entry, Recent, fingerprint};
+use super::jwks::{KeyCachePolicy, Keys, span};
 use super::token::Parts;
-use crate::error::{Error, Kind, Provider};
-use crate::http::{Client, Limits, Policy, Unobserved};
+use super::token_cache::{Entry, TokenCache, fingerprint};
+use crate::error::{Error, Kind};
+use crate::http::{Client, Limits, NoopObserver, Policy};
+use crate::provider::Provider;
 
-/// Whose tokens are believed, and for how long things are kept.
+/// Which tokens are accepted, and how long keys and tokens are cached.
 #[derive(Debug, Clone)]
 pub struct VerifierConfig {
-    /// The Frontend API address, compared letter by letter with `iss`: `https://clerk.<domain>`,
-    /// without a slash.
+    /// The Frontend API address, which must equal `iss` exactly: `https://clerk.<domain>`, without
+    /// a slash.
     pub issuer: String,
-    /// The origins whose tokens are accepted, compared letter by letter with `azp`. This is what
-    /// keeps a token of a sister site out.
+    /// The origins whose tokens are accepted; one must equal `azp` exactly. This rejects tokens of
+    /// sister sites.
     pub authorized_parties: Vec<String>,
-    /// How far Clerk's clock and ours may be apart. Tokens live a minute, so seconds, not minutes.
-    /// Default 5 s.
+    /// The tolerated clock skew. Tokens live a minute, so use seconds, not minutes. Default 5 s.
     pub leeway: Duration,
-    /// A longer token is refused unread. Clerk's are at most 4 KB. Default 8192.
+    /// Maximum length of a token. Clerk's are at most 4 KB. Default 8192.
     pub max_token_bytes: usize,
-    /// Where the public keys are. Default `{issuer}/.well-known/jwks.json`.
+    /// The URL of the public keys. Default `{issuer}/.well-known/jwks.json`.
     pub jwks_url: String,
     /// Keys older than this are fetched again, in the background. Default 1 hour.
     pub keys_max_age: Duration,
     /// Keys older than this are not used even if Clerk is down. Default 24 hours.
     pub keys_stale_for: Duration,
-    /// The shortest time between two fetches, whatever key ids strangers send. Default 10 s.
+    /// Minimum time between two fetches, whatever key ids arrive. Default 10 s.
     pub refresh_interval: Duration,
-    /// The shortest time between a fetch that failed and the next. Default 5 s.
+    /// Minimum time between a failed fetch and the next. Default 5 s.
     pub retry_interval: Duration,
-    /// How many verified tokens are remembered, about 2 KB each. 0 checks every signature. Default
-    /// 10 000.
+    /// Capacity of the cache of verified tokens, about 2 KB each. 0 disables it. Default 10 000.
     pub remembered_tokens: usize,
 }
 
@@ -62,7 +61,7 @@ impl VerifierConfig {
     }
 }
 
-/// Why a token is refused. Nothing of the token is in here, so it may be logged.
+/// Why a token is refused. It contains nothing of the token, so it may be logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// It is longer than a token can be.
@@ -71,7 +70,7 @@ pub enum TokenError {
     /// It is not three base64url parts with JSON objects in the first two, or a name occurs twice.
     #[error("the token is not a well-formed JWT")]
     Malformed,
-    /// It is a token of another kind: for machines, for OAuth, or with extensions we do not know.
+    /// It is not a session token: for machines, for OAuth, or with unknown extensions.
     #[error("the token is not a session token")]
     WrongType,
     /// It names an algorithm other than its key's.
@@ -80,31 +79,31 @@ pub enum TokenError {
     /// It names no key, or one that Clerk does not have.
     #[error("the token names no key that the issuer has")]
     UnknownKey,
-    /// We could not get the keys. This says nothing about the token: try again.
+    /// The keys could not be fetched. This says nothing about the token: retry.
     #[error("the issuer's keys cannot be fetched at the moment")]
     KeysUnavailable,
-    /// The signature does not fit.
+    /// The signature does not match.
     #[error("the token's signature is wrong")]
     BadSignature,
     /// This claim is missing or of the wrong type.
     #[error("the claim {0} is missing or of the wrong type")]
     InvalidClaim(&'static str),
-    /// This claim shows that it is no session of a person.
+    /// This claim shows that it is not a person's session.
     #[error("the claim {0} is not that of a person's session")]
     NotASession(&'static str),
     /// Signing in is not finished.
     #[error("the session is not active yet")]
     SessionPending,
-    /// Another Clerk instance made it.
+    /// Another Clerk instance issued it.
     #[error("the token is from another issuer")]
     WrongIssuer,
-    /// It was made for a site that is not ours.
+    /// It was issued for an origin that is not in the allow-list.
     #[error("the token was made for another party")]
     WrongParty,
-    /// It is over.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
-    /// It starts, or was made, in the future.
+    /// It becomes valid, or was issued, in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
 }
@@ -131,30 +130,29 @@ impl TokenError {
         }
     }
 
-    /// Is it we who cannot tell, rather than the token that is bad? Answer "try again", not "sign
-    /// in again".
+    /// Whether verification failed and not the token: the client should retry, not sign in again.
     #[must_use]
     pub const fn is_temporary(&self) -> bool {
         matches!(self, Self::KeysUnavailable)
     }
 }
 
-/// Checks session tokens. Cheap to share: put it in an `Arc` or keep one per process.
+/// Verifies session tokens. Share one per process.
 pub struct Verifier {
     issuer: String,
     authorized_parties: HashSet<String>,
     leeway: TimeDelta,
     max_token_bytes: usize,
     pub(super) keys: Arc<Keys>,
-    pub(super) recent: Recent,
+    pub(super) cache: TokenCache,
 }
 
 impl Verifier {
-    /// Prepares a verifier. Nothing is fetched yet, see [`Verifier::warm_up`].
+    /// Creates a verifier. It fetches nothing yet, see [`Verifier::warm_up`].
     ///
     /// # Errors
-    /// `Rejected` for a configuration that would accept nobody or anybody; `Unavailable` when the
-    /// machine cannot do TLS.
+    /// `Rejected` for a configuration without issuer or authorized parties; `Unavailable` when the
+    /// machine has no usable TLS set-up.
     pub fn try_new(config: VerifierConfig) -> Result<Self, Error> {
         super::install_crypto();
         let reject = |detail: &str| Error::new(Provider::Clerk, Kind::Rejected, detail);
@@ -179,7 +177,7 @@ impl Verifier {
             body_bytes: 64 * 1024,
             ..Limits::default()
         };
-        let patience = Patience {
+        let cache_policy = KeyCachePolicy {
             max_age: span(config.keys_max_age),
             stale_for: span(config.keys_stale_for),
             refresh_interval: span(config.refresh_interval),
@@ -190,26 +188,26 @@ impl Verifier {
             limits,
             ..Policy::default()
         };
-        let client = Client::new(Provider::Clerk, policy, Arc::new(Unobserved))?;
+        let client = Client::new(Provider::Clerk, policy, Arc::new(NoopObserver))?;
         Ok(Self {
             issuer: config.issuer,
             authorized_parties: config.authorized_parties.into_iter().collect(),
             leeway: span(config.leeway),
             max_token_bytes: config.max_token_bytes,
-            keys: Arc::new(Keys::new(client, url, patience)),
-            recent: Recent::new(config.remembered_tokens),
+            keys: Arc::new(Keys::new(client, url, cache_policy)),
+            cache: TokenCache::new(config.remembered_tokens),
         })
     }
 
-    /// Fetches the keys unless they are there, so that the first request need not wait for them.
+    /// Fetches the keys unless they are cached, so that the first request does not wait for them.
     ///
     /// # Errors
-    /// `KeysUnavailable`. Serving may begin all the same: the next token tries again.
+    /// `KeysUnavailable`. Serving may start nevertheless: the next token retries.
     pub async fn warm_up(&self, now: DateTime<Utc>) -> Result<(), TokenError> {
         self.keys.warm_up(now).await
     }
 
-    /// Proves a session token, without the `Bearer` before it, at the time `now`.
+    /// Verifies a session token, without its `Bearer` prefix, at the time `now`.
     ///
     /// # Errors
     /// See [`TokenError`]. All of them mean "not signed in", except the temporary one.
@@ -218,17 +216,18 @@ impl Verifier {
             return Err(TokenError::TooLong);
         }
         let fingerprint = fingerprint(token);
-        if let Some(entry) = self.recent.find(&fingerprint) {
-            // A proof is worth as much as its key is now: a withdrawn key takes its tokens with it.
+        if let Some(entry) = self.cache.find(&fingerprint) {
+            // A cached token is valid only while its key is: a withdrawn key invalidates its
+            // tokens.
             let key = self.keys.find(&entry.kid, now).await?;
             if Arc::ptr_eq(&key, &entry.key) {
-                let verdict = self.check_times(&entry.claims, now);
-                if verdict == Err(TokenError::Expired) {
-                    self.recent.forget(&fingerprint);
+                let checked = self.check_times(&entry.claims, now);
+                if checked == Err(TokenError::Expired) {
+                    self.cache.remove(&fingerprint);
                 }
-                return verdict.map(|()| entry.claims);
+                return checked.map(|()| entry.claims);
             }
-            self.recent.forget(&fingerprint);
+            self.cache.remove(&fingerprint);
         }
         let parts = Parts::split(token)?;
         let kid = parts.kid()?;
@@ -236,7 +235,7 @@ impl Verifier {
         parts.verify(&key)?;
         let claims = Arc::new(Claims::read(parts.payload()?)?);
         self.check(&claims, now)?;
-        self.recent.remember(
+        self.cache.insert(
             fingerprint,
             Entry {
                 claims: Arc::clone(&claims),
@@ -257,7 +256,7 @@ impl Verifier {
         self.check_times(claims, now)
     }
 
-    /// As Clerk's own library counts: over at `exp` plus leeway exactly, begun at `nbf` minus
+    /// As in Clerk's own library: expired at `exp` plus leeway exactly, valid from `nbf` minus
     /// leeway exactly.
     fn check_times(&self, claims: &Claims, now: DateTime<Utc>) -> Result<(), TokenError> {
         if now - claims.expires_at >= self.leeway {

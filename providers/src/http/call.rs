@@ -1,4 +1,4 @@
-//! One call to a provider, and its answer.
+//! One call to a provider, and its response.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use reqwest::Url;
 use super::headers;
 use crate::error::Kind;
 
-/// What a repetition would do.
+/// Whether a call may be sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Safety {
     /// It changes nothing.
@@ -21,9 +21,9 @@ pub(crate) enum Safety {
     Once,
 }
 
-/// What is sent along. Its content is never shown.
+/// The request body. It has no `Debug`, since it may be personal.
 pub(crate) enum Body {
-    /// Nothing.
+    /// No body.
     Empty,
     /// `application/json`
     Json(Vec<u8>),
@@ -31,61 +31,61 @@ pub(crate) enum Body {
     Form(Vec<u8>),
 }
 
-/// Whose quota a call uses.
+/// The quota that a call counts against.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bucket<'a> {
-    /// Names the credential without telling it: a digest, never the credential itself.
+pub(crate) struct Quota<'a> {
+    /// Identifies the credential: a digest, never the credential itself.
     pub(crate) key: &'a str,
-    /// What the provider allows this credential per minute. What its answers say about it wins.
+    /// Requests per minute that the provider allows this credential. A limit in its response
+    /// headers takes precedence.
     pub(crate) per_minute: u32,
 }
 
-/// One call to one route. It has no `Debug`: all of it is somebody's business.
+/// One call to one route. It has no `Debug`: all of it may be personal or secret.
 pub(crate) struct Call<'a> {
-    /// How.
+    /// The HTTP method.
     pub(crate) method: Method,
-    /// Where, with whatever the route leaves open.
+    /// The full URL.
     pub(crate) url: Url,
     /// The template for metrics, logs and errors, as in `POST /v2/bookings/{uid}/cancel`.
     pub(crate) route: &'static str,
-    /// Credentials and versions. `Accept` and `Content-Type` are filled in, `Origin` is taken out.
+    /// Credentials and versions. `Accept` and `Content-Type` are added, `Origin` is removed.
     pub(crate) headers: HeaderMap,
-    /// What is sent along.
+    /// The request body.
     pub(crate) body: Body,
-    /// What a repetition would do.
+    /// Whether it may be retried.
     pub(crate) safety: Safety,
-    /// Whose quota it uses.
-    pub(crate) bucket: Bucket<'a>,
-    /// How long the caller has, queueing and repetitions included; the policy's budget if they do
-    /// not say.
+    /// The quota it counts against.
+    pub(crate) quota: Quota<'a>,
+    /// The time limit of the call, queueing and retries included; `None` takes the policy's budget.
     pub(crate) budget: Option<Duration>,
 }
 
-/// What a provider answered, whatever the status.
-pub(crate) struct Answer {
+/// A provider's response, whatever its status.
+pub(crate) struct Response {
     /// Any status, 4xx and 5xx included.
     pub(crate) status: StatusCode,
-    /// As sent.
+    /// All headers.
     pub(crate) headers: HeaderMap,
-    /// All of it, never longer than the cap.
+    /// The complete body, never longer than the limit.
     pub(crate) body: Bytes,
-    /// This answers a repetition of a write, and an earlier attempt may have happened: a 404 may
-    /// mean that it is gone because we deleted it, and a refusal does not mean that nothing
-    /// changed.
-    pub(crate) doubtful: bool,
+    /// This is the response to a retried write, one of whose earlier attempts may have been
+    /// applied: a 404 may mean that our own delete succeeded, and a refusal does not mean that
+    /// nothing changed.
+    pub(crate) earlier_attempt_unknown: bool,
 }
 
-impl Answer {
-    /// What the status says to somebody who does not read the body; `None` for 2xx.
+impl Response {
+    /// The error kind of the status alone, without the body; `None` for 2xx.
     pub(crate) fn kind(&self) -> Option<Kind> {
         headers::kind_of(self.status, &self.headers)
     }
 }
 
-/// Without the headers and the body, which are other people's business.
-impl fmt::Debug for Answer {
+/// Omits headers and body, which may be personal.
+impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("Response")
             .field("status", &self.status)
             .field("bytes", &self.body.len())
             .finish()

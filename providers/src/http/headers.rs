@@ -1,4 +1,4 @@
-//! What an answer's status line and headers say about the next request.
+//! What a response's status and headers say about the next request.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ::http::{HeaderMap, StatusCode, header};
 
 use crate::error::Kind;
 
-/// What a status says to somebody who does not read the body; `None` for 2xx.
+/// The error kind of a status alone, without the body; `None` for 2xx.
 pub(crate) fn kind_of(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
     Some(match status.as_u16() {
         200..=299 => return None,
@@ -23,7 +23,7 @@ pub(crate) fn kind_of(status: StatusCode, headers: &HeaderMap) -> Option<Kind> {
     })
 }
 
-/// Seconds only: none of the providers sends the date form, and it would need a clock.
+/// `Retry-After` in seconds. The date form is ignored: no provider sends it, and it needs a clock.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers
         .get(header::RETRY_AFTER)?
@@ -35,28 +35,29 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// One of the quotas an answer tells of, as in `X-RateLimit-Limit-Default`, `-Remaining-Default`,
+/// One quota that a response reports, as in `X-RateLimit-Limit-Default`, `-Remaining-Default`,
 /// `-Reset-Default`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Quota {
+pub(super) struct ReportedQuota {
     /// In lower case; empty where the provider has one quota and does not name it.
     name: String,
     /// Requests per window.
     pub(super) limit: Option<u32>,
-    /// What is left of it.
+    /// Requests left in this window.
     pub(super) remaining: Option<u32>,
-    /// Until the next window.
+    /// Time until the next window.
     pub(super) reset: Option<Duration>,
 }
 
-impl Quota {
-    /// And not that of a single route?
-    pub(super) fn is_the_credentials(&self) -> bool {
-        matches!(self.name.as_str(), "" | "default")
+impl ReportedQuota {
+    /// Whether it applies to the whole credential, whose quota the provider calls `name`, and not
+    /// to a single route.
+    pub(super) fn is_of_credential(&self, name: &str) -> bool {
+        self.name.is_empty() || self.name == name
     }
 
     #[cfg(test)]
-    pub(super) fn credentials(limit: u32, remaining: u32, reset: Duration) -> Self {
+    pub(super) fn unnamed(limit: u32, remaining: u32, reset: Duration) -> Self {
         Self {
             name: String::new(),
             limit: Some(limit),
@@ -66,25 +67,23 @@ impl Quota {
     }
 }
 
-/// The quotas an answer tells of. What is not a number is passed over.
-pub(super) fn quotas(headers: &HeaderMap) -> Vec<Quota> {
-    let mut quotas: Vec<Quota> = Vec::new();
+/// The quotas that a response reports. Values that are not numbers are ignored.
+pub(super) fn reported_quotas(headers: &HeaderMap) -> Vec<ReportedQuota> {
+    let mut quotas: Vec<ReportedQuota> = Vec::new();
     for (header, value) in headers {
-        let Some((what, name)) = header.as_str().strip_prefix("x-ratelimit-").map(split) else {
+        let Some(rest) = header.as_str().strip_prefix("x-ratelimit-") else {
             continue;
         };
-        let Some(number) = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.trim().parse::<u32>().ok())
-        else {
+        let (field, name) = rest.split_once('-').unwrap_or((rest, ""));
+        let text = value.to_str().ok();
+        let Some(number) = text.and_then(|text| text.trim().parse::<u32>().ok()) else {
             continue;
         };
         let at = quotas
             .iter()
             .position(|quota| quota.name == name)
             .unwrap_or_else(|| {
-                quotas.push(Quota {
+                quotas.push(ReportedQuota {
                     name: name.to_owned(),
                     limit: None,
                     remaining: None,
@@ -92,7 +91,7 @@ pub(super) fn quotas(headers: &HeaderMap) -> Vec<Quota> {
                 });
                 quotas.len() - 1
             });
-        match what {
+        match field {
             "limit" => quotas[at].limit = Some(number),
             "remaining" => quotas[at].remaining = Some(number),
             "reset" => quotas[at].reset = Some(Duration::from_secs(number.into())),
@@ -100,10 +99,6 @@ pub(super) fn quotas(headers: &HeaderMap) -> Vec<Quota> {
         }
     }
     quotas
-}
-
-fn split(rest: &str) -> (&str, &str) {
-    rest.split_once('-').unwrap_or((rest, ""))
 }
 
 #[cfg(test)]
@@ -123,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn quotas_are_told_apart_by_their_names() {
-        let mut found = quotas(&headers(&[
+    fn quotas_are_distinguished_by_name() {
+        let mut found = reported_quotas(&headers(&[
             ("x-ratelimit-limit-default", "120"),
             ("x-ratelimit-remaining-default", "119"),
             ("x-ratelimit-reset-default", "60"),
@@ -138,19 +133,19 @@ mod tests {
         assert_eq!(
             found,
             [
-                Quota {
+                ReportedQuota {
                     name: String::new(),
                     limit: None,
                     remaining: None,
                     reset: seconds(7)
                 },
-                Quota {
+                ReportedQuota {
                     name: "add-guests".to_owned(),
                     limit: None,
                     remaining: Some(0),
                     reset: None
                 },
-                Quota {
+                ReportedQuota {
                     name: "default".to_owned(),
                     limit: Some(120),
                     remaining: Some(119),
@@ -161,14 +156,15 @@ mod tests {
         assert_eq!(
             found
                 .iter()
-                .map(Quota::is_the_credentials)
+                .map(|quota| quota.is_of_credential("default"))
                 .collect::<Vec<_>>(),
             [true, false, true]
         );
+        assert!(!found[2].is_of_credential(""), "another provider's name");
     }
 
     #[test]
-    fn retry_after_is_seconds_or_nothing() {
+    fn retry_after_is_read_as_seconds_only() {
         for (value, seconds) in [
             ("17", Some(17)),
             (" 0 ", Some(0)),

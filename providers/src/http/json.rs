@@ -1,4 +1,4 @@
-//! Reading one public document, for a provider whose caller paces itself.
+//! Fetches one public JSON document, for a caller that limits its own rate.
 
 use std::time::Duration;
 
@@ -9,37 +9,32 @@ use serde::de::DeserializeOwned;
 
 use super::Client;
 use super::headers::kind_of;
-use super::wire::{How, Request};
+use super::transport::{FailureKind, Request};
 use crate::error::{Error, Kind};
 
 impl Client {
-    /// Reads one JSON document: one attempt, outside quota, bulkhead and breaker.
+    /// Fetches one JSON document: one attempt, without rate limit, bulkhead and breaker.
     ///
     /// # Errors
-    /// `Unavailable` when no answer came, the status's kind when it is not 2xx, `Malformed` for a
-    /// redirect, a body that is too long or not the JSON we expect.
+    /// `Unavailable` when no response came, the status's kind when it is not 2xx, `Malformed` for a
+    /// redirect, or a body that is too long or not the expected JSON.
     pub(crate) async fn get_json<T: DeserializeOwned>(&self, url: &Url) -> Result<T, Error> {
         // Host and path only: queries and user information carry credentials.
         let label = format!("GET {}{}", url.host_str().unwrap_or_default(), url.path());
         let error =
             |kind, what: &str| Error::new(self.shared.provider, kind, format!("{label}: {what}"));
         let accept = (header::ACCEPT, HeaderValue::from_static("application/json"));
-        let headers = HeaderMap::from_iter([accept]);
         let request = Request {
             method: Method::GET,
             url: url.clone(),
-            headers,
+            headers: HeaderMap::from_iter([accept]),
             body: Bytes::new(),
         };
-        let reply = self
-            .shared
-            .wire
-            .exchange(request, Duration::MAX)
-            .await
-            .map_err(|failure| match failure.how {
-                How::TooLong => error(Kind::Malformed, &failure.what),
-                _ => error(Kind::Unavailable, &failure.what),
-            })?;
+        let sent = self.shared.transport.exchange(request, Duration::MAX).await;
+        let reply = sent.map_err(|failure| match failure.kind {
+            FailureKind::TooLong => error(Kind::Malformed, &failure.detail),
+            _ => error(Kind::Unavailable, &failure.detail),
+        })?;
         if let Some(kind) = kind_of(reply.status, &reply.headers) {
             return Err(error(kind, reply.status.as_str()));
         }

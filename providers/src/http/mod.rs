@@ -1,36 +1,38 @@
-//! The one door out of the process.
+//! The only module that sends requests.
 //!
-//! Everything a provider is asked goes through one `send`, which keeps their trouble theirs: it has
-//! an end, stays within their quota, repeats only what may be repeated and stops asking who does
-//! not answer. [`Policy`] sets the measures, an [`Observer`] counts what happens.
+//! Every call to a provider goes through one `send`, which isolates us from the provider's faults:
+//! it enforces a deadline, obeys the credential's rate limit, retries only what is safe to retry,
+//! limits concurrency (bulkhead) and stops calling a provider that fails (circuit breaker).
+//! [`Policy`] sets the parameters, an [`Observer`] collects metrics. Nothing here knows a provider.
 
 mod breaker;
-mod bucket;
-mod buckets;
+mod bulkhead;
 mod call;
-mod gate;
 mod headers;
-mod job;
 mod json;
-mod level;
+mod limiter;
+mod limiters;
 mod observer;
 mod policy;
+mod prepared;
 mod queue;
 mod report;
 mod retry;
 mod send;
-mod wire;
+mod token_bucket;
+mod transport;
 
 use std::sync::Arc;
 
-pub(crate) use self::call::{Answer, Body, Bucket, Call, Safety};
-pub use self::observer::{BreakerState, Exchange, Observer, Unobserved};
-pub use self::policy::{Breaker, Bulkhead, Limits, Pace, Policy, Retries};
+pub(crate) use self::call::{Body, Call, Quota, Response, Safety};
+pub use self::observer::{BreakerState, Exchange, NoopObserver, Observer};
+pub use self::policy::{Breaker, Bulkhead, Limits, Policy, RateLimit, Retries};
 use self::send::Shared;
-use self::wire::Wire;
-use crate::error::{Error, Kind, Provider};
+use self::transport::Transport;
+use crate::error::{Error, Kind};
+use crate::provider::Provider;
 
-/// A client for one provider. Clones share everything.
+/// A client for one provider. Clones share connections, quotas and the circuit breaker.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     shared: Arc<Shared>,
@@ -45,33 +47,29 @@ impl Client {
         policy: Policy,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, Error> {
-        let wire = Wire::new(policy.limits).map_err(|what| {
-            Error::new(
-                provider,
-                Kind::Unavailable,
-                format!("no HTTP client: {what}"),
-            )
-            .never_happened()
+        let transport = Transport::new(policy.limits).map_err(|cause| {
+            let detail = format!("no HTTP client: {cause}");
+            Error::new(provider, Kind::Unavailable, detail).not_applied()
         })?;
         Ok(Self {
-            shared: Arc::new(Shared::new(provider, policy, observer, wire)),
+            shared: Arc::new(Shared::new(provider, policy, observer, transport)),
         })
     }
 
-    /// One call, repeated where that does no harm.
+    /// Sends one call, with retries where they are safe.
     ///
-    /// Every completed exchange is `Ok`, whatever its status: the provider's own module knows their
+    /// Every completed exchange is `Ok`, whatever its status: the provider's own module reads its
     /// error envelopes.
     ///
     /// # Errors
-    /// - `Unavailable` when no whole answer came, or when we did not ask: the breaker is open, too
-    ///   many calls are under way.
-    /// - `RateLimited` when the credential's quota is used up for longer than the caller has; they
-    ///   were not asked.
-    /// - `Malformed` when the answer is longer than we read.
+    /// - `Unavailable` when no complete response came, or when nothing was sent: the breaker is
+    ///   open, or the bulkhead is full.
+    /// - `RateLimited` when the credential's quota is exhausted beyond the caller's deadline;
+    ///   nothing was sent.
+    /// - `Malformed` when the response exceeds the size limit.
     ///
-    /// [`Error::outcome_unknown`] says whether a write may have happened all the same.
-    pub(crate) async fn send(&self, call: Call<'_>) -> Result<Answer, Error> {
+    /// [`Error::outcome_unknown`] tells whether a write may have been applied all the same.
+    pub(crate) async fn send(&self, call: Call<'_>) -> Result<Response, Error> {
         self.shared.send(call).await
     }
 }

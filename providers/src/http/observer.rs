@@ -1,12 +1,12 @@
-//! What the process that runs us may count.
+//! Hooks for metrics.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::Provider;
+use crate::provider::Provider;
 
-/// Hears of every exchange and of every change of a breaker. Both are called between two steps of a
-/// call, so they must return at once.
+/// Receives every exchange and every change of a circuit breaker. The methods are called
+/// synchronously in the course of a call, so they must not block.
 pub trait Observer: Send + Sync + fmt::Debug {
     /// One attempt ended, or was refused before it began.
     fn exchanged(&self, exchange: &Exchange<'_>) {
@@ -19,38 +19,38 @@ pub trait Observer: Send + Sync + fmt::Debug {
     }
 }
 
-/// Counts nothing.
+/// Ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unobserved;
+pub struct NoopObserver;
 
-impl Observer for Unobserved {}
+impl Observer for NoopObserver {}
 
-/// One attempt. Nothing in here is personal or secret: all of it may become a label.
+/// One attempt. Nothing in it is personal or secret: every field can be a metrics label.
 #[derive(Debug, Clone, Copy)]
 pub struct Exchange<'a> {
-    /// Who was asked.
+    /// The provider that was called.
     pub provider: Provider,
     /// The template of the route, without ids.
     pub route: &'a str,
-    /// What they answered, if they did.
+    /// The response's status, if there was a response.
     pub status: Option<u16>,
     /// One of few: `ok`, `client_error`, `rate_limited`, `server_error`, `timeout`, `unreachable`,
     /// `reset`, `too_long`, `breaker_open`, `busy`, `quota`, `canceled`.
     pub outcome: &'static str,
     /// 1 for the first.
     pub attempt: u32,
-    /// From the first byte out to the last byte in; zero for an attempt that was refused here.
-    pub took: Duration,
+    /// From the first byte sent to the last byte received; zero for an attempt that was not sent.
+    pub duration: Duration,
 }
 
-/// Does a breaker let calls through?
+/// Whether a circuit breaker lets calls through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// All of them.
+    /// All calls pass.
     Closed,
-    /// None.
+    /// No call passes.
     Open,
-    /// One, to see how it goes.
+    /// One call passes as a probe.
     HalfOpen,
 }
 

@@ -1,23 +1,22 @@
-//! How a provider is treated: how long we wait, how often we ask and when we stop asking.
+//! The parameters of calls to one provider: time limits, retries, rate limit, bulkhead, breaker.
 
 use std::time::Duration;
 
-/// Everything about one provider that an operator may want to set. The defaults suit an API that
-/// answers within a second and allows a hundred calls a minute or more.
+/// All parameters of one provider. The defaults suit an API that responds within a second and
+/// allows a hundred calls a minute or more; each provider's module adjusts them to its provider.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// One exchange.
+    /// Limits of one exchange.
     pub limits: Limits,
-    /// A whole call, queueing and repetitions included, for callers who do not say how long they
-    /// have.
+    /// The time limit of a whole call, queueing and retries included, when the caller sets none.
     pub budget: Duration,
-    /// Repetitions.
+    /// Retries.
     pub retries: Retries,
-    /// Staying within a credential's quota.
-    pub pace: Pace,
-    /// How much of us a slow provider can hold up.
+    /// Client-side rate limiting per credential.
+    pub rate_limit: RateLimit,
+    /// The concurrency limit.
     pub bulkhead: Bulkhead,
-    /// When to stop asking.
+    /// The circuit breaker.
     pub breaker: Breaker,
 }
 
@@ -27,27 +26,27 @@ impl Default for Policy {
             limits: Limits::default(),
             budget: Duration::from_secs(30),
             retries: Retries::default(),
-            pace: Pace::default(),
+            rate_limit: RateLimit::default(),
             bulkhead: Bulkhead::default(),
             breaker: Breaker::default(),
         }
     }
 }
 
-/// How long one exchange may take and how much of the answer we read.
+/// Timeouts of one exchange and the maximum size of a response.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// For the connection, TLS included.
+    /// To connect, TLS included.
     pub connect: Duration,
-    /// Between two reads of one answer.
+    /// Between two reads of one response.
     pub read: Duration,
-    /// For the whole exchange, from the first byte out to the last byte in.
+    /// For the whole exchange, from the first byte sent to the last byte received.
     pub total: Duration,
-    /// A connection idle for longer is not used again. Keep it below the provider's own limit,
-    /// which is 5 s at Cal.com: a request on a connection they are just closing fails without our
-    /// knowing whether they saw it.
+    /// A connection that was idle for longer is not reused. Keep it below the provider's own idle
+    /// timeout: a request on a connection that the provider is just closing fails, and it is
+    /// unknown whether it was read.
     pub idle: Duration,
-    /// The longest body we read.
+    /// The maximum size of a response body.
     pub body_bytes: usize,
 }
 
@@ -63,22 +62,22 @@ impl Default for Limits {
     }
 }
 
-/// How often a call is repeated, where a repetition does no harm.
+/// How often a call is retried, where a retry is safe.
 ///
-/// A pause is drawn evenly between zero and a ceiling that doubles each time ("full jitter"), so
-/// that those who failed together do not come back together.
+/// The backoff is exponential with full jitter: drawn uniformly between zero and a ceiling that
+/// doubles each time, so that calls that failed together are not retried together.
 #[derive(Debug, Clone, Copy)]
 pub struct Retries {
     /// Attempts of one call, the first included.
     pub attempts: u32,
     /// The ceiling of the first pause.
     pub first_pause: Duration,
-    /// The ceiling of any pause, unless the provider asks for a longer one.
+    /// The ceiling of any pause, unless the provider's `Retry-After` is longer.
     pub longest_pause: Duration,
-    /// Repetitions per call, over all calls: with 0.2, a provider that fails every call sees a
-    /// fifth more, not three times as many.
+    /// Retries per call, over all calls: with 0.2, a provider that fails every call receives a
+    /// fifth more requests, not three times as many.
     pub share: f64,
-    /// Repetitions that may be saved up for bad moments. So many come back within a minute even
+    /// The maximum number of unused retries that accumulate. It refills within a minute even
     /// without calls.
     pub reserve: f64,
 }
@@ -95,41 +94,47 @@ impl Default for Retries {
     }
 }
 
-/// How we stay within a credential's quota per minute.
+/// How to stay within a credential's quota per minute: a token bucket, corrected by what the
+/// provider's `X-RateLimit-*` headers report.
 ///
-/// In no minute more than `share + burst` of the quota is used, so together they stay below 1.
+/// At most `share + burst` of the quota is used in any minute, so keep the sum below 1.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// The part of the quota that is spread evenly over the minute.
+pub struct RateLimit {
+    /// The part of the quota that refills the bucket evenly over the minute.
     pub share: f64,
-    /// The part of the quota that may be used at once after a pause; one call at least.
+    /// The bucket's capacity as a part of the quota; one call at least.
     pub burst: f64,
-    /// How long a credential rests after a 429 that does not say for how long.
-    pub rest: Duration,
-    /// Calls that wait for one credential. Further ones are refused.
+    /// How long a credential pauses after a 429 that does not say for how long.
+    pub pause: Duration,
+    /// Maximum number of calls that wait for one credential. Further ones are refused.
     pub queue: usize,
-    /// Credentials we keep count of. Beyond it, the one that was used longest ago is forgotten.
+    /// Maximum number of credentials with a bucket. Beyond it, the least recently used is evicted.
     pub credentials: usize,
+    /// How the headers name the quota of the whole credential, in lower case: `default` for
+    /// `X-RateLimit-Limit-Default`. One without a name is always that. Any other name is a separate
+    /// quota of the route that was called. The provider's client sets it.
+    pub credential_quota: &'static str,
 }
 
-impl Default for Pace {
+impl Default for RateLimit {
     fn default() -> Self {
         Self {
             share: 0.9,
             burst: 0.05,
-            rest: Duration::from_secs(60),
+            pause: Duration::from_secs(60),
             queue: 256,
             credentials: 10_000,
+            credential_quota: "",
         }
     }
 }
 
-/// How much of us a slow provider can hold up.
+/// The concurrency limit, which bounds what a slow provider can occupy.
 #[derive(Debug, Clone, Copy)]
 pub struct Bulkhead {
-    /// Exchanges under way at once.
+    /// Maximum number of concurrent exchanges.
     pub in_flight: usize,
-    /// Calls that wait for one of them to end. Further ones are refused.
+    /// Maximum number of calls that wait for one of them to end. Further ones are refused.
     pub queue: usize,
 }
 
@@ -142,26 +147,26 @@ impl Default for Bulkhead {
     }
 }
 
-/// When to stop asking a provider that is not well, and when to ask again.
+/// When the circuit breaker opens and when it probes again.
 ///
-/// Only what is the provider's fault counts: no connection, a reset, a timeout, a 5xx. A plain 500
-/// counts for the share only, since some APIs answer so to a request that is wrong, and one
-/// person's requests must not cut off all.
+/// Only the provider's faults count: no connection, a reset, a timeout, a 5xx. A plain 500 counts
+/// for the share only, since some APIs return it for an invalid request, and one person's requests
+/// must not block all others.
 #[derive(Debug, Clone, Copy)]
 pub struct Breaker {
-    /// It opens after so many failures in a row.
+    /// Opens after this number of consecutive failures.
     pub consecutive: u32,
-    /// It opens when this part of the calls within `window` failed ...
+    /// Opens when this part of the calls within `window` failed ...
     pub share: f64,
-    /// ... and there were at least so many.
+    /// ... and there were at least this many calls.
     pub calls: u32,
-    /// How far back the share looks.
+    /// The time span over which the share is measured.
     pub window: Duration,
-    /// How long it stays open before one call may try.
+    /// How long it stays open before it lets a probe through.
     pub pause: Duration,
-    /// A silence counts only if it lasted as long as this, or else an impatient caller could open
-    /// it.
-    pub patience: Duration,
+    /// A call without a response counts as a failure only if it waited at least this long, so that
+    /// callers with short deadlines cannot open the breaker.
+    pub min_wait: Duration,
 }
 
 impl Default for Breaker {
@@ -172,7 +177,7 @@ impl Default for Breaker {
             calls: 20,
             window: Duration::from_secs(30),
             pause: Duration::from_secs(10),
-            patience: Duration::from_secs(1),
+            min_wait: Duration::from_secs(1),
         }
     }
 }

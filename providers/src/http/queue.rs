@@ -1,19 +1,19 @@
-//! How many may wait.
+//! A bounded count of waiting callers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts who waits, up to a limit.
+/// Counts the waiting callers, up to a limit. The order is kept by what they wait for.
 #[derive(Debug)]
 pub(super) struct Queue {
     waiting: AtomicUsize,
     limit: usize,
 }
 
-/// A place among those who wait; given back when dropped, so a caller who gives up makes room.
+/// A place in the queue. Dropping it frees the place, so a canceled caller leaves the queue.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
     queue: &'a Queue,
-    /// How many came before and still wait.
+    /// The number of callers that joined earlier and still wait.
     pub(super) ahead: usize,
 }
 

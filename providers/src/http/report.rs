@@ -1,33 +1,33 @@
-//! What the observer hears of an attempt.
+//! Reports attempts to the observer.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bucket::Spent;
+use super::limiter::QuotaExceeded;
 use super::observer::{Exchange, Observer};
-use super::wire::{Failure, Reply};
-use crate::error::Provider;
+use super::transport::{Failure, Reply};
+use crate::provider::Provider;
 
-/// Why an attempt did not begin.
+/// Why an attempt was not sent.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Refusal {
-    /// The breaker is open.
-    Shut,
-    /// Too many calls are under way.
-    Busy,
-    /// The credential's quota is used up.
-    Spent(Spent),
+pub(super) enum NotSent {
+    /// The circuit breaker is open.
+    CircuitOpen,
+    /// Too many calls are in flight.
+    BulkheadFull,
+    /// The credential's quota is exhausted.
+    QuotaExceeded(QuotaExceeded),
 }
 
-/// Tells the observer of an attempt, also of one whose caller left.
+/// Reports one attempt exactly once; dropped without a result, it reports a cancellation.
 pub(super) struct Report<'a> {
     provider: Provider,
     observer: &'a dyn Observer,
     route: &'static str,
     attempt: u32,
-    began: Instant,
-    done: bool,
+    start: Instant,
+    reported: bool,
 }
 
 impl<'a> Report<'a> {
@@ -42,36 +42,36 @@ impl<'a> Report<'a> {
             observer,
             route,
             attempt,
-            began: Instant::now(),
-            done: false,
+            start: Instant::now(),
+            reported: false,
         }
     }
 
-    /// Queueing is not part of what the provider took.
-    pub(super) fn begin(mut self) -> Self {
-        self.began = Instant::now();
+    /// Restarts the clock: the time spent in our queues is not the provider's.
+    pub(super) fn restart(mut self) -> Self {
+        self.start = Instant::now();
         self
     }
 
-    pub(super) fn tried(mut self, tried: &Result<Reply, Failure>) {
-        let (status, outcome) = match tried {
+    pub(super) fn finished(mut self, result: &Result<Reply, Failure>) {
+        let (status, outcome) = match result {
             Ok(reply) => (Some(reply.status.as_u16()), outcome(reply.status.as_u16())),
-            Err(failure) => (None, failure.how.as_str()),
+            Err(failure) => (None, failure.kind.as_str()),
         };
-        self.tell(status, outcome, self.began.elapsed());
+        self.notify(status, outcome, self.start.elapsed());
     }
 
-    pub(super) fn refused(mut self, refusal: Refusal) {
-        let outcome = match refusal {
-            Refusal::Shut => "breaker_open",
-            Refusal::Busy => "busy",
-            Refusal::Spent(_) => "quota",
+    pub(super) fn not_sent(mut self, reason: NotSent) {
+        let outcome = match reason {
+            NotSent::CircuitOpen => "breaker_open",
+            NotSent::BulkheadFull => "busy",
+            NotSent::QuotaExceeded(_) => "quota",
         };
-        self.tell(None, outcome, Duration::ZERO);
+        self.notify(None, outcome, Duration::ZERO);
     }
 
-    fn tell(&mut self, status: Option<u16>, outcome: &'static str, took: Duration) {
-        self.done = true;
+    fn notify(&mut self, status: Option<u16>, outcome: &'static str, duration: Duration) {
+        self.reported = true;
         let (provider, route, attempt) = (self.provider, self.route, self.attempt);
         self.observer.exchanged(&Exchange {
             provider,
@@ -79,15 +79,15 @@ impl<'a> Report<'a> {
             status,
             outcome,
             attempt,
-            took,
+            duration,
         });
     }
 }
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
-        if !self.done {
-            self.tell(None, "canceled", self.began.elapsed());
+        if !self.reported {
+            self.notify(None, "canceled", self.start.elapsed());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One call: its attempts, and what each has to pass.
+//! One call: its attempts, and what each has to pass before it is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,30 +6,31 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, Span, field};
 
-use super::breaker::{Breaker, Pass, Shut, Verdict};
-use super::bucket::Spent;
-use super::buckets::Buckets;
-use super::call::{Answer, Call};
-use super::gate::{Busy, Gate};
-use super::job::Job;
+use super::breaker::{Breaker, CircuitOpen, Outcome, Probe};
+use super::bulkhead::{Bulkhead, BulkheadFull};
+use super::call::{Call, Response};
+use super::limiter::QuotaExceeded;
+use super::limiters::Limiters;
 use super::observer::Observer;
 use super::policy::Policy;
-use super::report::{Refusal, Report};
-use super::retry::{self, Again, Allowance};
-use super::wire::{Failure, How, Reply, Wire};
-use crate::error::{Error, Kind, Provider};
+use super::prepared::PreparedCall;
+use super::report::{NotSent, Report};
+use super::retry::{self, Retry, RetryBudget};
+use super::transport::{Failure, FailureKind, Reply, Transport};
+use crate::error::{Error, Kind};
+use crate::provider::Provider;
 
-/// All that calls to one provider share.
+/// The state that all calls to one provider share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) provider: Provider,
-    pub(super) wire: Wire,
+    pub(super) transport: Transport,
     policy: Policy,
     observer: Arc<dyn Observer>,
-    allowance: Allowance,
+    retry_budget: RetryBudget,
     breaker: Breaker,
-    buckets: Buckets,
-    gate: Gate,
+    limiters: Limiters,
+    bulkhead: Bulkhead,
 }
 
 impl Shared {
@@ -37,209 +38,201 @@ impl Shared {
         provider: Provider,
         policy: Policy,
         observer: Arc<dyn Observer>,
-        wire: Wire,
+        transport: Transport,
     ) -> Self {
         Self {
             provider,
-            wire,
-            allowance: Allowance::new(&policy.retries),
+            transport,
+            retry_budget: RetryBudget::new(&policy.retries),
             breaker: Breaker::new(provider, policy.breaker, Arc::clone(&observer)),
-            buckets: Buckets::new(policy.pace),
-            gate: Gate::new(policy.bulkhead),
+            limiters: Limiters::new(policy.rate_limit),
+            bulkhead: Bulkhead::new(policy.bulkhead),
             policy,
             observer,
         }
     }
 
-    pub(super) async fn send(&self, call: Call<'_>) -> Result<Answer, Error> {
-        let began = Instant::now();
-        let job = Job::new(call, began, self.policy.budget);
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Response, Error> {
+        let start = Instant::now();
+        let call = PreparedCall::new(call, start, self.policy.budget);
         let span = tracing::info_span!(
             "provider_call",
             provider = self.provider.as_str(),
-            route = job.route,
+            route = call.route,
             status = field::Empty,
             attempt = field::Empty,
             duration_ms = field::Empty,
         );
-        let result = self.attempts(&job, &span).instrument(span.clone()).await;
-        span.record("duration_ms", began.elapsed().as_millis());
-        if let Ok(answer) = &result {
-            span.record("status", answer.status.as_u16());
+        let result = self.attempts(&call, &span).instrument(span.clone()).await;
+        span.record("duration_ms", start.elapsed().as_millis());
+        if let Ok(response) = &result {
+            span.record("status", response.status.as_u16());
         }
         result
     }
 
-    async fn attempts(&self, job: &Job<'_>, span: &Span) -> Result<Answer, Error> {
-        self.allowance.earn();
-        let mut doubtful = false;
+    async fn attempts(&self, call: &PreparedCall<'_>, span: &Span) -> Result<Response, Error> {
+        self.retry_budget.deposit();
+        let mut earlier_unknown = false;
         let mut last = None;
         let mut attempt = 1;
         loop {
             span.record("attempt", attempt);
-            let tried = match self.attempt(job, attempt).await {
-                Ok(tried) => tried,
-                // What happened before says more than that there was no other chance.
-                Err(refusal) => return last.unwrap_or_else(|| Err(self.refused(job, refusal))),
+            let result = match self.attempt(call, attempt).await {
+                Ok(result) => result,
+                // The previous attempt's result says more than that the retry was not sent.
+                Err(reason) => return last.unwrap_or_else(|| Err(self.not_sent(call, reason))),
             };
-            let again = retry::again(job.safety, &tried, attempt);
-            let now_doubtful = retry::in_doubt(job.safety, &tried);
-            let result = self.result(job, tried, doubtful);
-            let Some(pause) = again.and_then(|again| self.pause(again, attempt, job.deadline))
+            let retry = retry::retry(call.safety, &result, attempt);
+            let unknown = retry::outcome_unknown(call.safety, &result);
+            let result = self.result(call, result, earlier_unknown);
+            let Some(pause) = retry.and_then(|retry| self.pause(retry, attempt, call.deadline))
             else {
                 return result;
             };
             last = Some(result);
-            doubtful |= now_doubtful;
-            tracing::debug!(
-                attempt,
-                pause_ms = pause.as_millis(),
-                "the call is repeated"
-            );
+            earlier_unknown |= unknown;
+            tracing::debug!(attempt, pause_ms = pause.as_millis(), "retrying the call");
             sleep(pause).await;
             attempt += 1;
         }
     }
 
     /// How long to wait before the next attempt; `None` if there is none.
-    fn pause(&self, again: Again, attempt: u32, deadline: Instant) -> Option<Duration> {
+    fn pause(&self, retry: Retry, attempt: u32, deadline: Instant) -> Option<Duration> {
         if attempt >= self.policy.retries.attempts {
             return None;
         }
-        let pause = match again {
-            Again::WhenAllowed => return Some(Duration::ZERO),
-            Again::Later { told } => retry::pause(&self.policy.retries, attempt, rand::random())
-                .max(told.unwrap_or_default()),
+        let pause = match retry {
+            Retry::WhenPermitted => return Some(Duration::ZERO),
+            Retry::AfterBackoff { retry_after } => {
+                retry::backoff(&self.policy.retries, attempt, rand::random())
+                    .max(retry_after.unwrap_or_default())
+            }
         };
         let in_time = pause < deadline.saturating_duration_since(Instant::now());
-        (in_time && self.allowance.spend()).then_some(pause)
+        (in_time && self.retry_budget.withdraw()).then_some(pause)
     }
 
-    /// One attempt, or why it did not begin. It queues for the quota before it queues for a place,
-    /// so that one credential that waits for its quota takes no place from the others.
+    /// One attempt, or why it was not sent. It acquires the quota before the bulkhead, so that a
+    /// credential that waits for its quota does not occupy the bulkhead.
     async fn attempt(
         &self,
-        job: &Job<'_>,
+        call: &PreparedCall<'_>,
         attempt: u32,
-    ) -> Result<Result<Reply, Failure>, Refusal> {
-        let report = Report::new(self.provider, &*self.observer, job.route, attempt);
-        let passed = async {
-            self.breaker.check().map_err(|Shut| Refusal::Shut)?;
-            let leave = self
-                .buckets
-                .take(job.bucket, job.route, job.deadline)
+    ) -> Result<Result<Reply, Failure>, NotSent> {
+        let report = Report::new(self.provider, &*self.observer, call.route, attempt);
+        let admitted = async {
+            self.breaker
+                .check()
+                .map_err(|CircuitOpen| NotSent::CircuitOpen)?;
+            let permit = self
+                .limiters
+                .acquire(call.quota, call.route, call.deadline)
                 .await
-                .map_err(Refusal::Spent)?;
+                .map_err(NotSent::QuotaExceeded)?;
             let slot = self
-                .gate
-                .enter(job.deadline)
+                .bulkhead
+                .acquire(call.deadline)
                 .await
-                .map_err(|Busy| Refusal::Busy)?;
-            let time = job.deadline.saturating_duration_since(Instant::now());
-            if time.is_zero() {
-                return Err(Refusal::Busy);
+                .map_err(|BulkheadFull| NotSent::BulkheadFull)?;
+            let timeout = call.deadline.saturating_duration_since(Instant::now());
+            if timeout.is_zero() {
+                return Err(NotSent::BulkheadFull);
             }
-            let pass = self.breaker.enter().map_err(|Shut| Refusal::Shut)?;
-            Ok((leave, slot, time, pass))
+            let probe = self
+                .breaker
+                .enter()
+                .map_err(|CircuitOpen| NotSent::CircuitOpen)?;
+            Ok((permit, slot, timeout, probe))
         };
-        let (_leave, _slot, time, pass) = match passed.await {
-            Ok(passed) => passed,
-            Err(refusal) => {
-                report.refused(refusal);
-                return Err(refusal);
+        let (_permit, _slot, timeout, probe) = match admitted.await {
+            Ok(admitted) => admitted,
+            Err(reason) => {
+                report.not_sent(reason);
+                return Err(reason);
             }
         };
-        let report = report.begin();
-        let tried = self.wire.exchange(job.request(), time).await;
-        judge(pass, &tried);
-        if let Ok(reply) = &tried {
-            self.buckets
-                .heard(job.bucket, job.route, reply.status, &reply.headers);
+        let report = report.restart();
+        let result = self.transport.exchange(call.request(), timeout).await;
+        record_outcome(probe, &result);
+        if let Ok(reply) = &result {
+            self.limiters
+                .observe(call.quota, call.route, reply.status, &reply.headers);
         }
-        report.tried(&tried);
-        Ok(tried)
+        report.finished(&result);
+        Ok(result)
     }
 
     fn result(
         &self,
-        job: &Job<'_>,
-        tried: Result<Reply, Failure>,
-        doubtful: bool,
-    ) -> Result<Answer, Error> {
-        let Failure { how, left, what } = match tried {
+        call: &PreparedCall<'_>,
+        result: Result<Reply, Failure>,
+        earlier_attempt_unknown: bool,
+    ) -> Result<Response, Error> {
+        let failure = match result {
             Ok(Reply {
                 status,
                 headers,
                 body,
             }) => {
-                return Ok(Answer {
+                return Ok(Response {
                     status,
                     headers,
                     body,
-                    doubtful,
+                    earlier_attempt_unknown,
                 });
             }
             Err(failure) => failure,
         };
-        let kind = if how == How::TooLong {
-            Kind::Malformed
-        } else {
-            Kind::Unavailable
+        let kind = match failure.kind {
+            FailureKind::TooLong => Kind::Malformed,
+            _ => Kind::Unavailable,
         };
-        let error = self.error(job, kind, &what);
-        let nothing_happened = !left && !doubtful;
-        Err(if nothing_happened {
-            error.never_happened()
-        } else {
+        let error = self.error(call, kind, &failure.detail);
+        Err(if failure.sent || earlier_attempt_unknown {
             error
+        } else {
+            error.not_applied()
         })
     }
 
-    fn refused(&self, job: &Job<'_>, refusal: Refusal) -> Error {
-        let (kind, what) = match refusal {
-            Refusal::Shut => (Kind::Unavailable, "not asked, since they do not answer"),
-            Refusal::Busy => (
-                Kind::Unavailable,
-                "not asked, since too many calls are under way",
-            ),
-            Refusal::Spent(Spent { retry_after }) => (
+    fn not_sent(&self, call: &PreparedCall<'_>, reason: NotSent) -> Error {
+        let (kind, detail) = match reason {
+            NotSent::CircuitOpen => (Kind::Unavailable, "not sent, the circuit breaker is open"),
+            NotSent::BulkheadFull => (Kind::Unavailable, "not sent, too many calls are in flight"),
+            NotSent::QuotaExceeded(QuotaExceeded { retry_after }) => (
                 Kind::RateLimited {
                     retry_after: Some(retry_after),
                 },
-                "not asked, since the quota is used up",
+                "not sent, the quota is exhausted",
             ),
         };
-        self.error(job, kind, what).never_happened()
+        self.error(call, kind, detail).not_applied()
     }
 
-    /// The route and the host: paths carry ids, and a booking's id is as good as a key to it.
-    fn error(&self, job: &Job<'_>, kind: Kind, what: &str) -> Error {
-        let host = job.url.host_str().unwrap_or_default();
-        Error::new(
-            self.provider,
-            kind,
-            format!("{} at {host}: {what}", job.route),
-        )
+    /// Names the route and the host only: paths contain ids, and whoever knows a booking's id may
+    /// act on it.
+    fn error(&self, call: &PreparedCall<'_>, kind: Kind, detail: &str) -> Error {
+        let host = call.url.host_str().unwrap_or_default();
+        let detail = format!("{} at {host}: {detail}", call.route);
+        Error::new(self.provider, kind, detail)
     }
 }
 
-/// What an exchange says about the provider's health.
-fn judge(pass: Pass<'_>, tried: &Result<Reply, Failure>) {
-    match tried {
-        Ok(reply) => pass.report(match reply.status.as_u16() {
-            502..=504 => Verdict::Failing,
-            500.. => Verdict::Faltering,
-            _ => Verdict::Well,
-        }),
-        Err(Failure {
-            how: How::TimedOut, ..
-        }) => pass.report_silence(),
-        Err(Failure {
-            how: How::TooLong, ..
-        }) => pass.report(Verdict::Well),
-        Err(Failure {
-            how: How::Unreachable | How::Broken,
-            ..
-        }) => pass.report(Verdict::Failing),
-    }
+/// Reports to the circuit breaker what an exchange says about the provider's health.
+fn record_outcome(probe: Probe<'_>, result: &Result<Reply, Failure>) {
+    let outcome = match result {
+        Ok(reply) => match reply.status.as_u16() {
+            502..=504 => Outcome::Failure,
+            500.. => Outcome::ServerError,
+            _ => Outcome::Success,
+        },
+        Err(failure) => match failure.kind {
+            FailureKind::TimedOut => return probe.timed_out(),
+            FailureKind::TooLong => Outcome::Success,
+            FailureKind::Unreachable | FailureKind::Broken => Outcome::Failure,
+        },
+    };
+    probe.report(outcome);
 }

@@ -1,11 +1,11 @@
-//! Who calls, in the order the server asks.
+//! Authentication, in the order of the server.
 
 use super::call::Call;
 use super::reply::Failure;
 use super::state::State;
-use super::tokens::Held;
+use super::tokens::TokenUser;
 
-/// A caller who has shown who they are.
+/// An authenticated caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
     /// A managed user, by access token.
@@ -60,8 +60,8 @@ impl State {
             return Ok(Caller::Account(user));
         }
         match self.tokens.holder(token, call.now)? {
-            Held::Managed(user) => self.check_origin(call).map(|()| Caller::Managed(user)),
-            Held::Granted(user) => Ok(Caller::Account(user)),
+            TokenUser::Managed(user) => self.check_origin(call).map(|()| Caller::Managed(user)),
+            TokenUser::Granted(user) => Ok(Caller::Account(user)),
         }
     }
 

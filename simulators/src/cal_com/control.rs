@@ -1,4 +1,4 @@
-//! The side of the stand-in that no Cal.com has: the dial, the tables, the pages.
+//! Endpoints that a real Cal.com does not have: faults, tables, pages.
 
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ fn tables(shared: &Shared) -> Value {
         "deliveries": locked(&shared.deliveries).iter().map(|delivery| json!({
             "trigger": delivery.trigger, "url": delivery.url, "status": delivery.status, "at": iso(delivery.at),
         })).collect::<Vec<_>>(),
-        "unknownCalls": *locked(&shared.unknown),
+        "unknownCalls": shared.unknown.list(),
         "requests": shared.log().len(),
     })
 }

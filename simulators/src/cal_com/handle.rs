@@ -11,9 +11,10 @@ use super::server::{Delivery, Request, Shared, locked};
 use super::state::{Booking, User, Webhook, next};
 use super::{announce, meetings};
 use crate::clock::Clock;
-use crate::fault::Faults;
+use crate::fault::{Faults, route_matches};
 use crate::hold::{Hold, Point};
 use crate::socket::Server;
+use crate::unknown::UnknownCalls;
 
 /// A running Cal.com. Stops when dropped.
 pub struct StandIn {
@@ -64,14 +65,23 @@ impl StandIn {
         self.shared.log().clone()
     }
 
+    /// How often a route was called, `{..}` standing for any segment.
+    #[must_use]
+    pub fn calls(&self, method: &str, route: &str) -> usize {
+        let log = self.shared.log();
+        log.iter()
+            .filter(|call| call.method == method && route_matches(route, &call.path))
+            .count()
+    }
+
     pub fn reset_requests(&self) {
         self.shared.log().clear();
     }
 
-    /// `METHOD path` of the calls that no endpoint is there for.
+    /// The calls that no endpoint is there for.
     #[must_use]
-    pub fn unknown_calls(&self) -> Vec<String> {
-        locked(&self.shared.unknown).clone()
+    pub fn unknown_calls(&self) -> &UnknownCalls {
+        &self.shared.unknown
     }
 
     /// The webhooks that were sent, in the order of their answers.
@@ -100,7 +110,8 @@ impl StandIn {
         self.shared.gate.hold(point, route)
     }
 
-    /// Says which meetings began and ended, as the web application does every minute.
+    /// Sends the webhooks of meetings that began and ended, as the web application does every
+    /// minute.
     pub async fn tick(&self) {
         meetings::tick(&self.shared).await;
     }
@@ -181,7 +192,7 @@ impl StandIn {
     }
 
     /// Connects a calendar or an app of a user: `google_calendar`, `zoom`. Connecting it again
-    /// mends it.
+    /// repairs it.
     pub fn connect(&self, user: u64, app: &str) {
         let mut state = self.shared.state();
         state.choices.entry(user).or_default().broken.remove(app);
@@ -194,7 +205,7 @@ impl StandIn {
         }
     }
 
-    /// The other side of a calendar takes the user's credential no longer.
+    /// The other side of a calendar refuses the user's credential from now on.
     pub fn break_calendar(&self, user: u64, integration: &str) {
         self.shared
             .state()
@@ -217,8 +228,8 @@ impl StandIn {
         self.shared.state().enter(user, calendar, start, end);
     }
 
-    /// A person with an account of their own, office hours in their zone, and an API key. Gives the
-    /// user's id and the key.
+    /// A person with an account of their own, office hours in their zone, and an API key. Returns
+    /// the user's id and the key.
     #[must_use]
     pub fn add_account(&self, name: &str, email: &str, time_zone: &str) -> (u64, String) {
         let mut state = self.shared.state();
@@ -252,9 +263,14 @@ impl StandIn {
             .get_mut(&id)
             .expect("just made")
             .default_schedule_id = Some(schedule);
-        let key = format!("cal_{}", state.uuid().replace('-', ""));
-        state.tokens.add_key(key.clone(), id);
+        let key = state.new_key(id);
         (id, key)
+    }
+
+    /// Another API key of a person with an account.
+    #[must_use]
+    pub fn add_key(&self, user: u64) -> String {
+        self.shared.state().new_key(user)
     }
 
     /// Who is signed in where the authorization page is opened next. User 1 until then.
@@ -268,16 +284,28 @@ impl StandIn {
         self.shared.state().tokens.expire(user, now);
     }
 
-    /// How many access tokens of a managed user are good.
+    /// How many access tokens of a managed user are valid.
     #[must_use]
     pub fn live_access_tokens(&self, user: u64) -> usize {
         let now = self.shared.clock.now();
         self.shared.state().tokens.live(user, now)
     }
 
-    /// Ends every token of a managed user, as a force-refresh by somebody else does.
+    /// Revokes every token of a managed user, as a force-refresh by another caller does.
     pub fn revoke_tokens(&self, user: u64) {
         self.shared.state().tokens.revoke(user);
+    }
+
+    /// Revokes the access tokens of a managed user only, as a refresh for another user does with
+    /// those that have expired.
+    pub fn revoke_access_tokens(&self, user: u64) {
+        self.shared.state().tokens.revoke_access(user);
+    }
+
+    /// Every access and refresh token issued so far, valid or not.
+    #[must_use]
+    pub fn issued_tokens(&self) -> Vec<String> {
+        self.shared.state().tokens.issued().to_vec()
     }
 
     /// Puts a booking at another time behind everybody's back. False when there is none.

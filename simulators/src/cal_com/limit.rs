@@ -1,4 +1,4 @@
-//! Quotas, counted before anybody is asked who they are.
+//! Quotas, counted before authentication.
 
 use std::collections::HashMap;
 

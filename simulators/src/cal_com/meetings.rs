@@ -1,4 +1,4 @@
-//! What the web application's clock does every minute: say that meetings began and ended.
+//! Sends the webhooks of meetings that began and ended, as the web application does every minute.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::announce;
 use super::server::Shared;
 use super::state::Status;
 
-/// Says of every meeting what is due, at most once and at most a day late.
+/// Sends what is due of every meeting, at most once and at most a day late.
 pub(super) async fn tick(shared: &Arc<Shared>) {
     let now = shared.clock.now();
     let oldest = now - TimeDelta::days(1);

@@ -6,9 +6,9 @@
 //! before the row changes, the uid of a booking is all the permission its public endpoints ask for,
 //! a missing version means the oldest one, refresh tokens rotate and racing refreshes get 404.
 //!
-//! Outside of the API: `/_page/..` is what people do in Cal.com's own pages, `/_faults` is the
-//! dial, `/_state` shows the tables, `/auth/oauth2/authorize` is the page where an account's owner
-//! agrees.
+//! Outside of the API: `/_page/..` is what people do in Cal.com's own pages, `/_faults` sets
+//! faults, `/_state` shows the tables, `/auth/oauth2/authorize` is the page where an account's
+//! owner agrees.
 
 mod announce;
 mod auth;
@@ -69,7 +69,7 @@ pub struct Options {
     pub organization_id: u64,
     pub organization_slug: String,
     pub limits: Limits,
-    /// Ids, uids and dice follow it.
+    /// Ids, uids and random choices follow it.
     pub seed: u64,
     /// The time between a check and the write that it is for, in which others may pass the same
     /// check.

@@ -249,7 +249,5 @@ pub(super) fn refresh_key(state: &mut State, call: &Call) -> Option<Answer> {
     };
     let old = call.bearer().unwrap_or_default().to_owned();
     state.tokens.remove_key(&old);
-    let key = format!("cal_{}", state.uuid().replace('-', ""));
-    state.tokens.add_key(key.clone(), user);
-    Some(ok(json!({ "apiKey": key })))
+    Some(ok(json!({ "apiKey": state.new_key(user) })))
 }

@@ -122,7 +122,7 @@ fn member(user: &User, organization: u64) -> Value {
     shown
 }
 
-/// Nobody is told of an absence that is entered here.
+/// An absence that is entered here sends no webhook.
 fn leave(state: &mut State, call: &Call, user: u64) -> Answer {
     let body = call.json()?;
     let (Some(start), Some(end)) = (moment(body, "start"), moment(body, "end")) else {

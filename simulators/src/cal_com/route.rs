@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::call::Call;
 use super::reply::{Answer, Failure};
-use super::server::{Shared, locked};
+use super::server::Shared;
 use super::{
     bookings, calendars, conferencing, event_types, me, oauth2, organization, reservations,
     schedules, slots, users, webhooks,
@@ -32,7 +32,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, call: &Call) -> Answer {
         _ => at_once(shared, call, parts),
     };
     answer.unwrap_or_else(|| {
-        locked(&shared.unknown).push(format!("{} {}", call.method, call.path));
+        shared.unknown.add(&call.method, &call.path);
         Err(no_route())
     })
 }

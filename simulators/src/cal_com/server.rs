@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::fault::{Fault, Faults, Kind, Moment};
 use crate::hold::{Gate, Point};
 use crate::socket::{Arrival, Handler, Outcome};
+use crate::unknown::UnknownCalls;
 
 /// A call as it arrived.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub(super) struct Shared {
     log: Mutex<Vec<Request>>,
     pub(super) deliveries: Mutex<Vec<Delivery>>,
     /// Calls that no endpoint is there for.
-    pub(super) unknown: Mutex<Vec<String>>,
+    pub(super) unknown: UnknownCalls,
     /// Webhooks that are kept back to be sent out of order.
     pub(super) late: Mutex<Vec<Outgoing>>,
     pub(super) clock: Clock,
@@ -81,7 +82,7 @@ impl Shared {
             meter: Mutex::default(),
             log: Mutex::default(),
             deliveries: Mutex::default(),
-            unknown: Mutex::default(),
+            unknown: UnknownCalls::default(),
             late: Mutex::default(),
             clock: options.clock.clone(),
             faults: Faults::seeded(options.seed),
@@ -249,6 +250,10 @@ fn spoil(kind: Kind, reply: Reply, call: &Call, count: &Count) -> Response<Full<
             "INTERNAL_SERVER_ERROR",
             "Internal server error",
         )),
+        Kind::InvalidGrant => failed(Failure::Grant {
+            status: 400,
+            error: "invalid_grant",
+        }),
         Kind::Html => {
             let page =
                 "<html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>";

@@ -1,4 +1,4 @@
-//! What lets somebody in.
+//! Access tokens, refresh tokens, API keys and authorization codes.
 
 use std::collections::HashMap;
 
@@ -20,10 +20,11 @@ pub(super) struct Tokens {
     /// Managed users' access tokens that are gone, and whether they had been used (then a cache
     /// still knows them).
     gone: HashMap<String, bool>,
-    /// Tokens of the authorization-code flow: good until they expire, never revoked.
+    /// Tokens of the authorization-code flow: valid until they expire, never revoked.
     granted: HashMap<String, Row>,
     granted_refresh: HashMap<String, Row>,
     keys: HashMap<String, u64>,
+    issued: Vec<String>,
     pub(super) codes: HashMap<String, Code>,
 }
 
@@ -41,8 +42,8 @@ pub(super) struct Code {
     pub(super) challenge: Option<String>,
 }
 
-/// Who an access token stands for.
-pub(super) enum Held {
+/// The user of an access token.
+pub(super) enum TokenUser {
     Managed(u64),
     Granted(u64),
 }
@@ -64,7 +65,7 @@ impl Tokens {
     }
 
     /// Looks an access token up.
-    pub(super) fn holder(&mut self, token: &str, now: DateTime<Utc>) -> Result<Held, Failure> {
+    pub(super) fn holder(&mut self, token: &str, now: DateTime<Utc>) -> Result<TokenUser, Failure> {
         if let Some(row) = self.access.get_mut(token) {
             if row.expires <= now {
                 return Err(Failure::twice(
@@ -74,7 +75,7 @@ impl Tokens {
                 ));
             }
             row.used = true;
-            return Ok(Held::Managed(row.user));
+            return Ok(TokenUser::Managed(row.user));
         }
         if self.gone.get(token) == Some(&true) {
             let message =
@@ -82,12 +83,12 @@ impl Tokens {
             return Err(Failure::unauthorized(message));
         }
         match self.granted.get(token) {
-            Some(row) if row.expires > now => Ok(Held::Granted(row.user)),
+            Some(row) if row.expires > now => Ok(TokenUser::Granted(row.user)),
             _ => Err(Failure::unauthorized("Invalid Access Token.")),
         }
     }
 
-    /// Whether this refresh token is good, whatever its date says: the server does not look at it.
+    /// The user of a refresh token. Its date is ignored, as the server does.
     pub(super) fn refresh_holder(&self, token: &str) -> Option<u64> {
         self.refresh.get(token).map(|row| row.user)
     }
@@ -117,10 +118,20 @@ impl Tokens {
 
     /// Ends every token of a managed user.
     pub(super) fn revoke(&mut self, user: u64) {
+        self.revoke_access(user);
+        self.refresh.retain(|_, row| row.user != user);
+    }
+
+    /// Ends every access token of a managed user.
+    pub(super) fn revoke_access(&mut self, user: u64) {
         let gone: Vec<_> = self.access.extract_if(|_, row| row.user == user).collect();
         self.gone
             .extend(gone.into_iter().map(|(token, row)| (token, row.used)));
-        self.refresh.retain(|_, row| row.user != user);
+    }
+
+    /// Every access and refresh token made so far.
+    pub(super) fn issued(&self) -> &[String] {
+        &self.issued
     }
 
     /// Dates every access token of a user into the past.
@@ -130,7 +141,7 @@ impl Tokens {
             .for_each(|row| row.expires = now - MINUTE);
     }
 
-    /// How many access tokens of a user are good.
+    /// How many access tokens of a user are valid.
     pub(super) fn live(&self, user: u64, now: DateTime<Utc>) -> usize {
         self.access
             .values()
@@ -140,6 +151,13 @@ impl Tokens {
 }
 
 impl State {
+    /// A new API key of a user.
+    pub(super) fn new_key(&mut self, user: u64) -> String {
+        let key = format!("cal_{}", self.uuid().replace('-', ""));
+        self.tokens.add_key(key.clone(), user);
+        key
+    }
+
     /// A new pair for a managed user: the access token for an hour (to the minute), the refresh
     /// token for a year.
     pub(super) fn new_pair(&mut self, user: u64, now: DateTime<Utc>) -> Value {
@@ -151,6 +169,7 @@ impl State {
             .expect("a day divides");
         let access = self.managed_token("access_token", user, access_until, now);
         let refresh = self.managed_token("refresh_token", user, refresh_until, now);
+        self.tokens.issued.extend([access.clone(), refresh.clone()]);
         self.tokens.access.insert(
             access.clone(),
             Row {
@@ -200,6 +219,7 @@ impl State {
             jwt(&json!({ "userId": user, "clientId": client, "token_type": kind, "iat": now.timestamp() }))
         });
         let [access, refresh] = pair;
+        self.tokens.issued.extend([access.clone(), refresh.clone()]);
         let row = |expires| Row {
             user,
             expires,

@@ -226,7 +226,7 @@ pub(super) fn change(user: &mut User, body: &Value) {
     }
 }
 
-/// Gone for good, with the tokens and the bookings, and nobody is told.
+/// A hard delete, with the tokens and the bookings, and without a webhook.
 fn delete(state: &mut State, id: u64) -> Answer {
     let user = state.users.remove(&id).expect("it was found");
     state.tokens.revoke(id);
@@ -245,8 +245,7 @@ fn delete(state: &mut State, id: u64) -> Answer {
     ok(shown(&user))
 }
 
-/// The refresh token is looked up first and deleted later; who comes in between is told that there
-/// is no such record.
+/// The refresh token is looked up first and deleted later; a caller in between gets 404.
 pub(super) async fn refresh(shared: &Arc<Shared>, call: &Call, client: &str) -> Answer {
     let token = {
         let mut state = shared.state();

@@ -1,5 +1,4 @@
-//! Who wants to hear of what: of a platform client, of a user, of an event type, of an
-//! organization.
+//! Webhook registrations of a platform client, a user, an event type or an organization.
 
 use serde_json::{Value, json};
 

@@ -8,7 +8,7 @@ use simulators::clerk::{self, Options, Subject};
 use crate::wire;
 
 #[tokio::test]
-async fn its_tokens_are_proven_by_its_key_set() {
+async fn tokens_verify_against_the_key_set() {
     let clerk = clerk::start(Options {
         clock: Clock::system(),
         ..Options::default()

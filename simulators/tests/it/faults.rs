@@ -139,7 +139,7 @@ async fn a_reset_does_the_work_after_the_commit_and_none_before() {
 }
 
 #[tokio::test]
-async fn spoilt_answers_are_spoilt_each_in_its_way() {
+async fn each_fault_spoils_the_answer_in_its_own_way() {
     let bench = Bench::set_up(Limits::off()).await;
     let spoilt = async |kind| {
         bench
@@ -201,7 +201,7 @@ async fn spoilt_answers_are_spoilt_each_in_its_way() {
 }
 
 #[tokio::test]
-async fn what_hangs_is_let_go_when_the_faults_are_cleared() {
+async fn hanging_requests_end_when_the_faults_are_cleared() {
     let bench = Bench::set_up(Limits::off()).await;
     bench.cal.faults().set(Fault::new("/v2/me", Kind::Hang));
     let hanging = bench.call("GET", "/v2/me", "2024-08-13", None);
@@ -230,7 +230,7 @@ async fn what_hangs_is_let_go_when_the_faults_are_cleared() {
 }
 
 #[tokio::test]
-async fn a_caller_who_hangs_up_has_booked_all_the_same() {
+async fn a_booking_is_made_although_its_caller_disconnects() {
     let bench = Bench::set_up(Limits::off()).await;
     let hold = bench.cal.hold(Point::BeforeCommit, "/v2/bookings");
     assert!(
@@ -293,7 +293,7 @@ async fn a_duplicate_is_done_twice_and_answered_once() {
 }
 
 #[tokio::test]
-async fn a_failing_video_service_leaves_an_accepted_booking_nobody_hears_of() {
+async fn a_failing_video_service_leaves_an_accepted_booking_without_a_webhook() {
     let bench = Bench::set_up(Limits::off()).await;
     let subscriber = Subscriber::listen().await;
     bench.subscribe(&subscriber).await;
@@ -306,7 +306,7 @@ async fn a_failing_video_service_leaves_an_accepted_booking_nobody_hears_of() {
 }
 
 #[tokio::test]
-async fn webhooks_are_dropped_doubled_and_sent_out_of_order() {
+async fn webhooks_are_dropped_duplicated_and_reordered() {
     let bench = Bench::set_up(Limits::off()).await;
     let subscriber = Subscriber::listen().await;
     bench.subscribe(&subscriber).await;
@@ -342,7 +342,7 @@ async fn webhooks_are_dropped_doubled_and_sent_out_of_order() {
 }
 
 #[tokio::test]
-async fn the_dial_is_there_over_http_too() {
+async fn faults_can_be_set_over_http() {
     let bench = Bench::set_up(Limits::off()).await;
     let dial = async |method: &str, body: Option<Value>| {
         let body = body.map(|body| body.to_string());
@@ -429,7 +429,7 @@ async fn a_quota_is_refused_above_its_limit_and_opens_again() {
 }
 
 #[tokio::test]
-async fn subscribers_hear_first_and_of_a_cancellation_before_it_is_written() {
+async fn webhooks_precede_the_answer_and_the_write_of_a_cancellation() {
     let bench = Bench::set_up(Limits::off()).await;
     let subscriber = Subscriber::listen().await;
     bench.subscribe(&subscriber).await;

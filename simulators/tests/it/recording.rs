@@ -109,7 +109,7 @@ fn exchange(file: &Value) -> Option<Exchange> {
     })
 }
 
-/// Every delivery that was recorded while the story was told.
+/// Every delivery that was recorded beside the exchanges.
 pub(crate) fn deliveries() -> Vec<Delivery> {
     files("webhooks").iter().filter_map(delivery).collect()
 }

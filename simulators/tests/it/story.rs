@@ -1,6 +1,5 @@
-//! Every recorded exchange of a real server, told again to the stand-in as one story: the same
-//! status and the same body but for ids, times and tokens. So are the webhooks that the real server
-//! sent on the way.
+//! Replays every recorded exchange of a real server to the stand-in: the same status and the same
+//! body but for ids, times and tokens. The webhooks that the real server sent are compared too.
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
@@ -15,7 +14,7 @@ use crate::wire::{self, Answer, Subscriber};
 const CLIENT: &str = "cltestclientlab0000000000";
 const SECRET: &str = "lab-oauth-client-secret-not-real";
 
-/// What cannot be told again, and why.
+/// What cannot be replayed, and why.
 const LEFT_OUT: [(&str, &str); 1] = [(
     "219-event-types-without-version-header",
     "the oldest version's event types have some hundred columns that only its own pages read",
@@ -44,7 +43,7 @@ struct Story {
 }
 
 #[tokio::test]
-async fn the_recorded_story_told_again_has_the_same_answers() {
+async fn the_recorded_exchanges_replayed_have_the_same_answers() {
     let exchanges = recording::exchanges();
     let mut story = Story::begin(&exchanges).await;
     let mut at = 0;
@@ -202,7 +201,7 @@ impl Story {
         }
     }
 
-    /// What the subscribers of the recording heard of this step.
+    /// The deliveries of this step in the recording.
     fn listen(&mut self, step: &str) {
         let mut heard = self.subscriber.take();
         for there in self

@@ -6,14 +6,14 @@ use tests::{Offer, TestApp, at, both};
 use super::{BOOKING, create, id_of, reschedule};
 
 both![
-    an_approved_booking_stands,
-    a_rejected_booking_gives_its_time_back,
+    an_approved_booking_is_confirmed,
+    a_rejected_booking_frees_its_time,
     a_priced_booking_waits_for_its_payment_after_the_approval,
-    a_clients_move_asks_the_coach_again,
+    a_client_reschedule_needs_approval_again,
     only_the_coach_decides,
 ];
 
-/// A free session that needs the coach's word: the demo data has none.
+/// A free session that needs the coach's approval: the demo data has none.
 async fn free_with_approval(app: &TestApp) -> Offer {
     let offer = app.offer("eleanor", "coaching-60").await;
     app.edit_offer(&offer, |row| row.price_minor = 0).await;
@@ -22,7 +22,7 @@ async fn free_with_approval(app: &TestApp) -> Offer {
 
 const START: &str = "2026-11-25T11:00:00Z";
 
-async fn an_approved_booking_stands(app: &TestApp) {
+async fn an_approved_booking_is_confirmed(app: &TestApp) {
     let (maria, eleanor) = (app.client("maria"), app.coach("eleanor"));
     let offer = free_with_approval(app).await;
     let asked = create(&maria, &offer.order(at(START))).await;
@@ -46,7 +46,7 @@ async fn an_approved_booking_stands(app: &TestApp) {
     assert_eq!(again.user_errors(), ["INVALID_STATE"]);
 }
 
-async fn a_rejected_booking_gives_its_time_back(app: &TestApp) {
+async fn a_rejected_booking_frees_its_time(app: &TestApp) {
     let (maria, eleanor) = (app.client("maria"), app.coach("eleanor"));
     let offer = free_with_approval(app).await;
     let id = id_of(&create(&maria, &offer.order(at(START))).await);
@@ -83,7 +83,7 @@ async fn a_priced_booking_waits_for_its_payment_after_the_approval(app: &TestApp
     );
 }
 
-async fn a_clients_move_asks_the_coach_again(app: &TestApp) {
+async fn a_client_reschedule_needs_approval_again(app: &TestApp) {
     let (maria, eleanor) = (app.client("maria"), app.coach("eleanor"));
     let offer = free_with_approval(app).await;
     let id = id_of(&create(&maria, &offer.order(at(START))).await);

@@ -1,4 +1,4 @@
-//! What time does to bookings.
+//! Transitions that time causes.
 
 use chrono::TimeDelta;
 use entity::booking::Status;
@@ -7,13 +7,13 @@ use tests::{TestApp, at, both};
 use super::{create, id_of};
 
 both![
-    an_unpaid_booking_is_given_up_at_its_deadline,
-    a_session_is_over_after_its_end_and_the_grace,
-    a_booking_nobody_agreed_to_expires_at_its_start,
+    an_unpaid_booking_is_abandoned_at_its_deadline,
+    a_session_completes_after_its_end_and_the_grace_period,
+    a_booking_nobody_approved_expires_at_its_start,
     a_deadline_is_never_after_the_start,
 ];
 
-async fn an_unpaid_booking_is_given_up_at_its_deadline(app: &TestApp) {
+async fn an_unpaid_booking_is_abandoned_at_its_deadline(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("marcus", "coaching-60").await;
     let order = offer.order(at("2026-11-25T16:00:00Z"));
@@ -46,7 +46,7 @@ async fn an_unpaid_booking_is_given_up_at_its_deadline(app: &TestApp) {
     );
 }
 
-async fn a_session_is_over_after_its_end_and_the_grace(app: &TestApp) {
+async fn a_session_completes_after_its_end_and_the_grace_period(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(
         &create(
@@ -68,7 +68,7 @@ async fn a_session_is_over_after_its_end_and_the_grace(app: &TestApp) {
     assert_eq!(last.source, entity::booking_event::Source::Sweeper);
 }
 
-async fn a_booking_nobody_agreed_to_expires_at_its_start(app: &TestApp) {
+async fn a_booking_nobody_approved_expires_at_its_start(app: &TestApp) {
     let offer = app.offer("eleanor", "coaching-60").await;
     let id = id_of(
         &create(

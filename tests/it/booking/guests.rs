@@ -7,9 +7,9 @@ use tests::{Actor, Answer, TestApp, at, both};
 use super::{cancel, id_of};
 
 both![
-    guests_come_with_a_booking_or_later,
-    who_cannot_be_a_guest_is_named,
-    nobody_is_invited_to_what_is_over
+    guests_are_invited_with_a_booking_or_later,
+    invalid_guests_are_named,
+    nobody_is_invited_to_an_ended_booking
 ];
 
 const GUESTS: &str = "booking { id version guests allowedActions }";
@@ -34,7 +34,7 @@ async fn order(app: &TestApp, guests: Value) -> Value {
     order
 }
 
-async fn guests_come_with_a_booking_or_later(app: &TestApp) {
+async fn guests_are_invited_with_a_booking_or_later(app: &TestApp) {
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let order = order(app, json!(["Ann@Example.com", "ann@example.com"])).await;
     let made = maria.mutate("createBooking", order, GUESTS).await;
@@ -83,7 +83,7 @@ async fn guests_come_with_a_booking_or_later(app: &TestApp) {
     assert_eq!(seen.at("/booking/guests"), &both);
 }
 
-async fn who_cannot_be_a_guest_is_named(app: &TestApp) {
+async fn invalid_guests_are_named(app: &TestApp) {
     let maria = app.client("maria");
     let email = app.user("maria").await.email.expect("she has one");
     let eleven: Vec<String> = (0..11)
@@ -119,7 +119,7 @@ async fn who_cannot_be_a_guest_is_named(app: &TestApp) {
     );
 }
 
-async fn nobody_is_invited_to_what_is_over(app: &TestApp) {
+async fn nobody_is_invited_to_an_ended_booking(app: &TestApp) {
     let maria = app.client("maria");
     let id = id_of(
         &maria

@@ -9,10 +9,10 @@ use super::{BOOKING, create, id_of};
 both![
     a_repeated_request_gets_the_same_answer_and_has_one_effect,
     a_key_with_another_input_is_refused,
-    fifty_at_once_have_one_effect,
-    moving_and_canceling_are_done_once,
-    a_refused_request_keeps_no_key,
-    keys_of_others_are_others,
+    fifty_concurrent_requests_have_one_effect,
+    a_repeated_reschedule_or_cancel_has_one_effect,
+    a_refused_request_does_not_use_up_its_key,
+    keys_belong_to_one_person,
 ];
 
 const COUNT: usize = 50;
@@ -47,7 +47,7 @@ async fn a_key_with_another_input_is_refused(app: &TestApp) {
     assert_eq!(before, app.bookings().await);
 }
 
-async fn fifty_at_once_have_one_effect(app: &TestApp) {
+async fn fifty_concurrent_requests_have_one_effect(app: &TestApp) {
     let maria = app.client("maria");
     let order = app
         .offer("nora", "coaching-60")
@@ -64,7 +64,7 @@ async fn fifty_at_once_have_one_effect(app: &TestApp) {
     );
 }
 
-async fn moving_and_canceling_are_done_once(app: &TestApp) {
+async fn a_repeated_reschedule_or_cancel_has_one_effect(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
@@ -97,7 +97,7 @@ async fn moving_and_canceling_are_done_once(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_refused_request_keeps_no_key(app: &TestApp) {
+async fn a_refused_request_does_not_use_up_its_key(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let mut order = offer.order(at("2026-11-25T03:00:00Z"));
@@ -109,7 +109,7 @@ async fn a_refused_request_keeps_no_key(app: &TestApp) {
     id_of(&create(&maria, &order).await);
 }
 
-async fn keys_of_others_are_others(app: &TestApp) {
+async fn keys_belong_to_one_person(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let first = offer.order(at("2026-11-25T14:00:00Z"));
     let mut second = offer.order(at("2026-11-25T17:00:00Z"));

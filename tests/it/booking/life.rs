@@ -1,4 +1,4 @@
-//! Booked, moved, canceled, and everyone who may know hears of each step.
+//! A booking is made, moved and canceled, and every subscriber who may see it receives each step.
 
 use entity::session::Status;
 use serde_json::json;
@@ -11,7 +11,7 @@ both![
     a_session_stays_with_its_booking
 ];
 
-/// What a subscriber was told, as `kind status`, until the event of that kind.
+/// The events that a subscriber received, as `kind status`, up to the one of that kind.
 async fn told(live: &mut Live, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     loop {

@@ -10,8 +10,8 @@ use tests::{Actor, Offer, TestApp, at, both};
 use super::{BOOKING, create, id_of, reschedule};
 
 both![
-    of_two_hundred_at_once_one_books,
-    moving_and_booking_at_once_never_overlaps
+    of_two_hundred_concurrent_requests_one_books,
+    concurrent_reschedules_and_bookings_never_overlap
 ];
 
 const CLIENTS: usize = 200;
@@ -35,7 +35,7 @@ async fn overlapping(app: &TestApp) -> Offer {
     offer
 }
 
-async fn of_two_hundred_at_once_one_books(app: &TestApp) {
+async fn of_two_hundred_concurrent_requests_one_books(app: &TestApp) {
     let clients = crowd(app, CLIENTS).await;
     let offer = overlapping(app).await;
     for round in 0..ROUNDS {
@@ -68,7 +68,7 @@ fn quarter(number: usize) -> DateTime<Utc> {
     at("2026-11-24T14:00:00Z") + TimeDelta::days(day) + TimeDelta::minutes(15 * quarter)
 }
 
-async fn moving_and_booking_at_once_never_overlaps(app: &TestApp) {
+async fn concurrent_reschedules_and_bookings_never_overlap(app: &TestApp) {
     let clients = crowd(app, 60).await;
     let offer = overlapping(app).await;
     // Twelve of them have a booking, five quarters apart.

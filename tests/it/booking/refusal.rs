@@ -1,4 +1,4 @@
-//! What cannot be done, and that nothing comes of it.
+//! Requests that are refused, and that they change nothing.
 
 use chrono::TimeDelta;
 use courtside::graphql::scalars::instant;
@@ -8,18 +8,18 @@ use tests::{Actor, Answer, TestApp, at, both, key};
 use super::{BOOKING, cancel, create, id_of, reschedule};
 
 both![
-    a_start_that_cannot_be_is_refused_by_name,
+    an_impossible_start_is_refused_with_its_reason,
     a_taken_slot_is_refused_buffers_included,
-    a_client_is_in_one_place_at_a_time,
-    values_that_make_no_sense_are_named,
-    a_booking_that_changed_meanwhile_is_not_touched,
+    a_client_cannot_book_overlapping_times,
+    invalid_values_are_named,
+    a_stale_version_is_refused,
     strangers_see_and_change_nothing,
-    visitors_are_asked_to_sign_in,
-    a_client_cannot_undo_what_has_begun,
-    a_booking_is_moved_as_often_as_its_policy_says,
+    visitors_must_sign_in,
+    a_client_cannot_change_a_session_that_has_begun,
+    a_booking_is_rescheduled_as_often_as_its_policy_allows,
 ];
 
-/// The bookings and the history stay as they are while something is tried.
+/// Checks that a request leaves the bookings and the history as they were.
 async fn unchanged<T>(app: &TestApp, attempt: impl Future<Output = T>) -> T {
     let before = (app.bookings().await, app.history().await);
     let outcome = attempt.await;
@@ -31,7 +31,7 @@ async fn unchanged<T>(app: &TestApp, attempt: impl Future<Output = T>) -> T {
     outcome
 }
 
-async fn a_start_that_cannot_be_is_refused_by_name(app: &TestApp) {
+async fn an_impossible_start_is_refused_with_its_reason(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     for (start, code) in [
@@ -77,7 +77,7 @@ async fn a_taken_slot_is_refused_buffers_included(app: &TestApp) {
     assert_eq!(answer.user_errors(), ["SLOT_TAKEN"]);
 }
 
-async fn a_client_is_in_one_place_at_a_time(app: &TestApp) {
+async fn a_client_cannot_book_overlapping_times(app: &TestApp) {
     let maria = app.client("maria");
     let (nora, marcus) = (
         app.offer("nora", "coaching-60").await,
@@ -93,7 +93,7 @@ async fn a_client_is_in_one_place_at_a_time(app: &TestApp) {
     id_of(&create(&maria, &marcus.order(at("2026-11-25T17:00:00Z"))).await);
 }
 
-async fn values_that_make_no_sense_are_named(app: &TestApp) {
+async fn invalid_values_are_named(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let good = offer.order(at("2026-11-25T14:00:00Z"));
@@ -168,7 +168,7 @@ async fn values_that_make_no_sense_are_named(app: &TestApp) {
     }
 }
 
-async fn a_booking_that_changed_meanwhile_is_not_touched(app: &TestApp) {
+async fn a_stale_version_is_refused(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
@@ -249,7 +249,7 @@ async fn strangers_see_and_change_nothing(app: &TestApp) {
     }
 }
 
-async fn visitors_are_asked_to_sign_in(app: &TestApp) {
+async fn visitors_must_sign_in(app: &TestApp) {
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(
         &create(
@@ -275,7 +275,7 @@ async fn visitors_are_asked_to_sign_in(app: &TestApp) {
     assert_eq!(answer.code(), Some("UNAUTHENTICATED"));
 }
 
-async fn a_client_cannot_undo_what_has_begun(app: &TestApp) {
+async fn a_client_cannot_change_a_session_that_has_begun(app: &TestApp) {
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
@@ -301,7 +301,7 @@ async fn a_client_cannot_undo_what_has_begun(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_booking_is_moved_as_often_as_its_policy_says(app: &TestApp) {
+async fn a_booking_is_rescheduled_as_often_as_its_policy_allows(app: &TestApp) {
     let (maria, nora) = (app.client("maria"), app.coach("nora"));
     let offer = app.offer("nora", "coaching-60").await;
     let id = id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);

@@ -9,14 +9,14 @@ use tests::{TestApp, at, both};
 use super::{cancel, create, id_of};
 
 both![
-    the_page_has_three_states,
-    a_client_has_one_at_a_time,
-    of_many_at_once_one_is_made
+    the_verification_page_has_three_states,
+    a_client_has_one_verification_at_a_time,
+    of_many_concurrent_requests_one_books
 ];
 
 const PAGE: &str = "{ viewer { verificationBooking { id status kind allowedActions } } }";
 
-async fn the_page_has_three_states(app: &TestApp) {
+async fn the_verification_page_has_three_states(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "verification-30").await;
     assert_eq!(
@@ -56,7 +56,7 @@ async fn the_page_has_three_states(app: &TestApp) {
     app.run_jobs().await;
 }
 
-async fn a_client_has_one_at_a_time(app: &TestApp) {
+async fn a_client_has_one_verification_at_a_time(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "verification-30").await;
     id_of(&create(&maria, &offer.order(at("2026-11-25T14:00:00Z"))).await);
@@ -73,7 +73,7 @@ async fn a_client_has_one_at_a_time(app: &TestApp) {
     id_of(&create(&maria, &other.order(at("2026-11-25T16:00:00Z"))).await);
 }
 
-async fn of_many_at_once_one_is_made(app: &TestApp) {
+async fn of_many_concurrent_requests_one_books(app: &TestApp) {
     let maria = app.client("maria");
     let offer = app.offer("nora", "verification-30").await;
     let start = |half: i64| at("2026-11-25T14:00:00Z") + TimeDelta::minutes(30 * half);

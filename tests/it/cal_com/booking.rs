@@ -1,4 +1,5 @@
-//! Booked, moved, canceled, approved and declined here, and seen there; and the other way round.
+//! Bookings are made, moved, canceled, approved and rejected here and appear at Cal.com; and the
+//! other way round.
 
 use chrono::TimeDelta;
 use entity::booking::Status;
@@ -7,36 +8,36 @@ use serde_json::json;
 use simulators::Fault;
 use tests::{On, at, both_bare, key};
 
-use super::lab::{Lab, Special};
+use super::fixture::{Fixture, Special};
 
 both_bare![
-    what_is_booked_here_stands_there,
-    a_move_keeps_the_identity_and_a_cancellation_reaches_the_calendar,
-    the_coach_decides_here_and_it_is_so_there,
-    what_costs_something_waits_for_its_payment_and_is_given_back_without_it,
-    what_happens_on_their_page_happens_here,
-    a_start_that_is_not_offered_is_refused_before_anything_is_asked,
-    guests_are_invited_there_as_well,
-    the_same_request_is_answered_although_the_calendar_is_silent,
+    a_booking_is_made_at_cal_com,
+    a_move_keeps_the_booking_and_a_cancellation_reaches_cal_com,
+    an_approval_or_rejection_is_pushed_to_cal_com,
+    a_priced_booking_waits_for_payment_and_is_canceled_without_it,
+    changes_made_at_cal_com_are_applied,
+    a_start_that_is_not_offered_is_refused_without_a_call,
+    guests_are_invited_at_cal_com,
+    a_repeated_request_is_answered_while_cal_com_is_silent,
 ];
 
-async fn what_is_booked_here_stands_there(on: On) {
-    let lab = Lab::start(on).await;
-    let id = lab.booked("2026-11-25T15:00:00Z").await;
+async fn a_booking_is_made_at_cal_com(on: On) {
+    let fixture = Fixture::start(on).await;
+    let id = fixture.booked("2026-11-25T15:00:00Z").await;
     assert_eq!(
-        lab.app.booking(&id).await.status,
+        fixture.app.booking(&id).await.status,
         Status::Confirmed,
         "the answer was known when it came"
     );
-    let there = lab.live_there();
+    let there = fixture.live_there();
     assert_eq!(there.len(), 1);
     assert_eq!(there[0].start, at("2026-11-25T15:00:00Z"));
     assert!(there[0].metadata.contains_key("courtsideRequest"));
-    lab.settle(TimeDelta::seconds(60)).await;
-    let history = lab.app.history().await;
+    fixture.settle(TimeDelta::seconds(60)).await;
+    let history = fixture.app.history().await;
     let mine: Vec<_> = history
         .iter()
-        .filter(|line| line.booking_id == uuid(&id, &lab))
+        .filter(|line| line.booking_id == uuid(&id, &fixture))
         .collect();
     let kinds: Vec<_> = mine.iter().map(|line| line.kind).collect();
     assert_eq!(
@@ -48,22 +49,22 @@ async fn what_is_booked_here_stands_there(on: On) {
         mine.iter()
             .all(|line| line.actor_kind == ActorKind::Client && line.source == Source::Api)
     );
-    assert_eq!(lab.agree().await, Ok(()));
-    lab.app.finish().await;
+    assert_eq!(fixture.agree().await, Ok(()));
+    fixture.app.finish().await;
 }
 
-fn uuid(id: &str, _: &Lab) -> entity::Uuid {
+fn uuid(id: &str, _: &Fixture) -> entity::Uuid {
     courtside::graphql::id::Kind::Booking
         .key("id", &id.into())
         .unwrap_or_else(|_| panic!("{id} is no booking"))
 }
 
-async fn a_move_keeps_the_identity_and_a_cancellation_reaches_the_calendar(on: On) {
-    let lab = Lab::start(on).await;
-    let id = lab.booked("2026-11-25T15:00:00Z").await;
+async fn a_move_keeps_the_booking_and_a_cancellation_reaches_cal_com(on: On) {
+    let fixture = Fixture::start(on).await;
+    let id = fixture.booked("2026-11-25T15:00:00Z").await;
     let input =
         json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": "2026-11-25T18:00:00Z" });
-    let moved = lab
+    let moved = fixture
         .app
         .client("maria")
         .mutate(
@@ -79,25 +80,25 @@ async fn a_move_keeps_the_identity_and_a_cancellation_reaches_the_calendar(on: O
         "2026-11-25T18:00:00.000Z"
     );
     assert_eq!(moved.at("/rescheduleBooking/booking/moves"), 1);
-    lab.settle(TimeDelta::seconds(30)).await;
-    assert_eq!(lab.agree().await, Ok(()));
+    fixture.settle(TimeDelta::seconds(30)).await;
+    assert_eq!(fixture.agree().await, Ok(()));
 
     let input = json!({ "idempotencyKey": key(), "bookingId": id, "reason": "ill" });
-    let canceled = lab
+    let canceled = fixture
         .app
         .client("maria")
         .mutate("cancelBooking", input, "booking { status }")
         .await;
     assert_eq!(canceled.at("/cancelBooking/booking/status"), "CANCELED");
-    lab.settle(TimeDelta::seconds(30)).await;
-    assert_eq!(lab.live_there().len(), 0);
-    assert_eq!(lab.agree().await, Ok(()));
-    assert_eq!(lab.app.booking(&id).await.status, Status::Canceled);
-    lab.app.finish().await;
+    fixture.settle(TimeDelta::seconds(30)).await;
+    assert_eq!(fixture.live_there().len(), 0);
+    assert_eq!(fixture.agree().await, Ok(()));
+    assert_eq!(fixture.app.booking(&id).await.status, Status::Canceled);
+    fixture.app.finish().await;
 }
 
-async fn the_coach_decides_here_and_it_is_so_there(on: On) {
-    let lab = Lab::with(
+async fn an_approval_or_rejection_is_pushed_to_cal_com(on: On) {
+    let fixture = Fixture::with(
         on,
         Special {
             needs_approval: true,
@@ -106,11 +107,11 @@ async fn the_coach_decides_here_and_it_is_so_there(on: On) {
     )
     .await;
     let (yes, no) = (
-        lab.booked("2026-11-25T15:00:00Z").await,
-        lab.booked("2026-11-26T15:00:00Z").await,
+        fixture.booked("2026-11-25T15:00:00Z").await,
+        fixture.booked("2026-11-26T15:00:00Z").await,
     );
-    assert_eq!(lab.app.booking(&yes).await.status, Status::Scheduled);
-    let nora = lab.app.coach("nora");
+    assert_eq!(fixture.app.booking(&yes).await.status, Status::Scheduled);
+    let nora = fixture.app.coach("nora");
     let answer = nora
         .mutate(
             "approveBooking",
@@ -131,8 +132,8 @@ async fn the_coach_decides_here_and_it_is_so_there(on: On) {
         )
         .await;
     assert_eq!(answer.at("/rejectBooking/booking/status"), "REJECTED");
-    lab.settle(TimeDelta::seconds(30)).await;
-    let mut there: Vec<_> = lab
+    fixture.settle(TimeDelta::seconds(30)).await;
+    let mut there: Vec<_> = fixture
         .cal
         .bookings()
         .into_iter()
@@ -146,12 +147,12 @@ async fn the_coach_decides_here_and_it_is_so_there(on: On) {
             (at("2026-11-26T15:00:00Z"), "rejected")
         ]
     );
-    assert_eq!(lab.app.booking(&yes).await.status, Status::Confirmed);
-    lab.app.finish().await;
+    assert_eq!(fixture.app.booking(&yes).await.status, Status::Confirmed);
+    fixture.app.finish().await;
 }
 
-async fn what_costs_something_waits_for_its_payment_and_is_given_back_without_it(on: On) {
-    let lab = Lab::with(
+async fn a_priced_booking_waits_for_payment_and_is_canceled_without_it(on: On) {
+    let fixture = Fixture::with(
         on,
         Special {
             needs_approval: false,
@@ -160,11 +161,14 @@ async fn what_costs_something_waits_for_its_payment_and_is_given_back_without_it
     )
     .await;
     let (paid, unpaid) = (
-        lab.booked("2026-11-25T15:00:00Z").await,
-        lab.booked("2026-11-26T15:00:00Z").await,
+        fixture.booked("2026-11-25T15:00:00Z").await,
+        fixture.booked("2026-11-26T15:00:00Z").await,
     );
-    assert_eq!(lab.app.booking(&paid).await.status, Status::PaymentPending);
-    let admin = lab.app.admin();
+    assert_eq!(
+        fixture.app.booking(&paid).await.status,
+        Status::PaymentPending
+    );
+    let admin = fixture.app.admin();
     let answer = admin
         .mutate(
             "recordPayment",
@@ -177,28 +181,28 @@ async fn what_costs_something_waits_for_its_payment_and_is_given_back_without_it
         "CONFIRMED",
         "{answer:?}"
     );
-    lab.settle(TimeDelta::seconds(20)).await;
+    fixture.settle(TimeDelta::seconds(20)).await;
     assert_eq!(
-        lab.app.booking(&paid).await.price_minor,
+        fixture.app.booking(&paid).await.price_minor,
         12_000,
         "the price is ours to say"
     );
-    lab.advance(TimeDelta::hours(1));
-    lab.app.sweep().await;
-    lab.settle(TimeDelta::seconds(60)).await;
-    assert_eq!(lab.app.booking(&unpaid).await.status, Status::Abandoned);
-    assert_eq!(lab.app.booking(&paid).await.status, Status::Confirmed);
+    fixture.advance(TimeDelta::hours(1));
+    fixture.app.sweep().await;
+    fixture.settle(TimeDelta::seconds(60)).await;
+    assert_eq!(fixture.app.booking(&unpaid).await.status, Status::Abandoned);
+    assert_eq!(fixture.app.booking(&paid).await.status, Status::Confirmed);
     assert_eq!(
-        lab.agree().await,
+        fixture.agree().await,
         Ok(()),
         "the time that was not paid for is free there as well"
     );
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn what_happens_on_their_page_happens_here(on: On) {
-    let lab = Lab::start(on).await;
-    let event_type: i64 = lab
+async fn changes_made_at_cal_com_are_applied(on: On) {
+    let fixture = Fixture::start(on).await;
+    let event_type: i64 = fixture
         .offer
         .event_type
         .provider_event_type_id
@@ -210,77 +214,79 @@ async fn what_happens_on_their_page_happens_here(on: On) {
         "start": "2026-11-25T16:00:00Z", "eventTypeId": event_type,
         "attendee": { "name": "Maria Santos", "email": "maria@clients.example.com", "timeZone": "America/Chicago" },
     });
-    let made = lab.cal.page_book(body).await.expect("the time is free");
-    lab.settle(TimeDelta::seconds(10)).await;
-    assert_eq!(lab.agree().await, Ok(()), "booked there");
+    let made = fixture.cal.page_book(body).await.expect("the time is free");
+    fixture.settle(TimeDelta::seconds(10)).await;
+    assert_eq!(fixture.agree().await, Ok(()), "booked there");
     let uid = made["data"]["uid"]
         .as_str()
         .or(made["uid"].as_str())
         .expect("a uid")
         .to_owned();
 
-    lab.cal
+    fixture
+        .cal
         .page_move(&uid, at("2026-11-25T19:00:00Z"), None)
         .await
         .expect("the time is free");
-    lab.settle(TimeDelta::seconds(10)).await;
-    assert_eq!(lab.agree().await, Ok(()), "moved there");
+    fixture.settle(TimeDelta::seconds(10)).await;
+    assert_eq!(fixture.agree().await, Ok(()), "moved there");
 
-    let mine = lab.booked("2026-11-27T15:00:00Z").await;
-    let uid = lab
+    let mine = fixture.booked("2026-11-27T15:00:00Z").await;
+    let uid = fixture
         .live_there()
         .into_iter()
         .find(|found| found.start == at("2026-11-27T15:00:00Z"))
         .expect("it stands")
         .uid;
-    lab.cal
+    fixture
+        .cal
         .page_cancel(&uid, "not well")
         .await
         .expect("it stands");
-    lab.settle(TimeDelta::seconds(10)).await;
+    fixture.settle(TimeDelta::seconds(10)).await;
     assert_eq!(
-        lab.app.booking(&mine).await.status,
+        fixture.app.booking(&mine).await.status,
         Status::Canceled,
         "what was booked here can be canceled there"
     );
-    assert_eq!(lab.agree().await, Ok(()));
-    lab.app.finish().await;
+    assert_eq!(fixture.agree().await, Ok(()));
+    fixture.app.finish().await;
 }
 
-async fn a_start_that_is_not_offered_is_refused_before_anything_is_asked(on: On) {
-    let lab = Lab::start(on).await;
+async fn a_start_that_is_not_offered_is_refused_without_a_call(on: On) {
+    let fixture = Fixture::start(on).await;
     for start in [
         "2026-11-25T15:07:00Z",
         "2026-11-25T03:00:00Z",
         "2026-11-28T15:00:00Z",
     ] {
         assert_eq!(
-            lab.book(start).await.user_errors(),
+            fixture.book(start).await.user_errors(),
             ["SLOT_NOT_OFFERED"],
             "{start}"
         );
     }
-    lab.booked("2026-11-25T15:00:00Z").await;
-    let taken = lab.book("2026-11-25T15:00:00Z").await;
+    fixture.booked("2026-11-25T15:00:00Z").await;
+    let taken = fixture.book("2026-11-25T15:00:00Z").await;
     assert!(
         ["SLOT_TAKEN", "CLIENT_BUSY", "SLOT_NOT_OFFERED"].contains(&taken.user_errors()[0]),
         "{taken:?}"
     );
-    let posts = lab
+    let posts = fixture
         .cal
         .requests()
         .iter()
         .filter(|call| call.method == "POST" && call.path == "/v2/bookings")
         .count();
     assert_eq!(posts, 1);
-    lab.settle(TimeDelta::seconds(10)).await;
-    lab.app.finish().await;
+    fixture.settle(TimeDelta::seconds(10)).await;
+    fixture.app.finish().await;
 }
 
-async fn the_same_request_is_answered_although_the_calendar_is_silent(on: On) {
-    let lab = Lab::start(on).await;
-    let maria = lab.app.client("maria");
-    let order = lab.offer.order(at("2026-11-25T15:00:00Z"));
+async fn a_repeated_request_is_answered_while_cal_com_is_silent(on: On) {
+    let fixture = Fixture::start(on).await;
+    let maria = fixture.app.client("maria");
+    let order = fixture.offer.order(at("2026-11-25T15:00:00Z"));
     let fields = "booking { id startsAt }";
     let first = maria
         .mutate("createBooking", order.clone(), fields)
@@ -292,8 +298,9 @@ async fn the_same_request_is_answered_although_the_calendar_is_silent(on: On) {
         .mutate("rescheduleBooking", move_it.clone(), fields)
         .await;
     assert_eq!(moved.user_errors(), Vec::<&str>::new());
-    lab.settle(TimeDelta::seconds(10)).await;
-    lab.cal
+    fixture.settle(TimeDelta::seconds(10)).await;
+    fixture
+        .cal
         .faults()
         .set(Fault::new("*", simulators::Kind::Hang));
     let again = maria.mutate("createBooking", order, fields).await;
@@ -310,15 +317,15 @@ async fn the_same_request_is_answered_although_the_calendar_is_silent(on: On) {
         Some("PROVIDER_UNAVAILABLE"),
         "what is new is not"
     );
-    lab.cal.faults().clear();
-    lab.settle(TimeDelta::seconds(60)).await;
-    lab.app.finish().await;
+    fixture.cal.faults().clear();
+    fixture.settle(TimeDelta::seconds(60)).await;
+    fixture.app.finish().await;
 }
 
-async fn guests_are_invited_there_as_well(on: On) {
-    let lab = Lab::start(on).await;
-    let maria = lab.app.client("maria");
-    let mut order = lab.offer.order(at("2026-11-25T15:00:00Z"));
+async fn guests_are_invited_at_cal_com(on: On) {
+    let fixture = Fixture::start(on).await;
+    let maria = fixture.app.client("maria");
+    let mut order = fixture.offer.order(at("2026-11-25T15:00:00Z"));
     order["guests"] = json!(["ann@example.com"]);
     let made = maria
         .mutate("createBooking", order, "booking { id allowedActions }")
@@ -330,13 +337,14 @@ async fn guests_are_invited_there_as_well(on: On) {
         "{made:?}"
     );
     let id = made.text("/createBooking/booking/id");
-    let invited = |lab: &Lab| {
-        lab.live_there()
+    let invited = |fixture: &Fixture| {
+        fixture
+            .live_there()
             .iter()
             .map(|booking| booking.guests.clone())
             .collect::<Vec<_>>()
     };
-    assert_eq!(invited(&lab), [["ann@example.com"]]);
+    assert_eq!(invited(&fixture), [["ann@example.com"]]);
 
     let input = json!({ "bookingId": id, "guests": ["Bo@example.com"] });
     let added = maria
@@ -347,26 +355,31 @@ async fn guests_are_invited_there_as_well(on: On) {
         &json!(["ann@example.com", "bo@example.com"]),
         "{added:?}"
     );
-    lab.settle(TimeDelta::seconds(30)).await;
-    assert_eq!(invited(&lab), [["ann@example.com", "bo@example.com"]]);
-    lab.cal.reset_requests();
-    lab.settle(TimeDelta::seconds(300)).await;
+    fixture.settle(TimeDelta::seconds(30)).await;
+    assert_eq!(invited(&fixture), [["ann@example.com", "bo@example.com"]]);
+    fixture.cal.reset_requests();
+    fixture.settle(TimeDelta::seconds(300)).await;
     let path = |path: &str| path.ends_with("/guests");
     assert!(
-        !lab.cal.requests().iter().any(|request| path(&request.path)),
+        !fixture
+            .cal
+            .requests()
+            .iter()
+            .any(|request| path(&request.path)),
         "what is there is not asked for again"
     );
 
-    // A guest whom the coach invites on their side is one here as well.
-    let uid = lab.live_there()[0].uid.clone();
+    // A guest whom the coach invites at Cal.com is one here as well.
+    let uid = fixture.live_there()[0].uid.clone();
     let body = json!({ "guests": [{ "email": "cy@example.com" }] });
-    lab.post(&format!("/v2/bookings/{uid}/guests"), "2024-08-13", body)
+    fixture
+        .post(&format!("/v2/bookings/{uid}/guests"), "2024-08-13", body)
         .await;
-    lab.settle(TimeDelta::minutes(5)).await;
+    fixture.settle(TimeDelta::minutes(5)).await;
     assert_eq!(
-        lab.app.booking(&id).await.guests.0,
+        fixture.app.booking(&id).await.guests.0,
         ["ann@example.com", "bo@example.com", "cy@example.com"]
     );
-    assert_eq!(lab.agree().await, Ok(()));
-    lab.app.finish().await;
+    assert_eq!(fixture.agree().await, Ok(()));
+    fixture.app.finish().await;
 }

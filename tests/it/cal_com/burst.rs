@@ -1,21 +1,22 @@
-//! Far more than a key may ask, at a stand-in that enforces its quota: it is not asked too often,
-//! and nobody waits for what cannot be had.
+//! A burst far above the quota of an API key, at a stand-in that enforces it: the quota is kept,
+//! and requests that cannot be served fail fast.
 
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use serde_json::json;
 use simulators::cal_com::{self, Limits};
-use tests::{On, TestApp, at};
+use tests::cal_com::options;
+use tests::{On, Setup, TestApp, at};
 
-use super::lab::{Lab, Special, options, setup};
+use super::fixture::{Fixture, Special};
 
 const QUOTA: u32 = 60;
 const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) {
     slots(eventTypeId: $id, range: { from: $from, until: $until }) { freshness slots { startsAt } } }";
 
-/// With the pace that an operator has.
-async fn start() -> Lab {
+/// With the pacing of a production client.
+async fn start() -> Fixture {
     let limits = Limits {
         api_key: QUOTA,
         identified: QUOTA,
@@ -26,21 +27,20 @@ async fn start() -> Lab {
         limits,
         ..options()
     };
-    let clock = options.clock.clone();
     let cal = cal_com::start(options).await.expect("a free loopback port");
-    let app = setup(&cal).start(On::Sqlite).await;
-    Lab::over((clock, cal), app, Special::default()).await
+    let app = Setup::default().cal_com(&cal).start(On::Sqlite).await;
+    Fixture::over(cal, app, Special::default()).await
 }
 
-/// One day in each of so many weeks that nobody has asked for; gives the code of each refusal, and
-/// the longest wait.
-async fn ask(lab: &Lab, first: u32, weeks: u32) -> (Vec<Option<String>>, Duration) {
+/// Reads one day in each of so many weeks that are not cached; returns the code of each refusal,
+/// and the longest wait.
+async fn ask(fixture: &Fixture, first: u32, weeks: u32) -> (Vec<Option<String>>, Duration) {
     let asked = (first..first + weeks).map(|week| async move {
         let from = at("2026-12-01T00:00:00Z") + TimeDelta::weeks(i64::from(week));
         let variables =
-            json!({ "id": lab.offer.id(), "from": from, "until": from + TimeDelta::days(1) });
+            json!({ "id": fixture.offer.id(), "from": from, "until": from + TimeDelta::days(1) });
         let began = Instant::now();
-        let answer = lab.app.visitor().gql(SLOTS, variables).await;
+        let answer = fixture.app.visitor().gql(SLOTS, variables).await;
         (answer.code().map(str::to_owned), began.elapsed())
     });
     let answers = futures_util::future::join_all(asked).await;
@@ -52,8 +52,8 @@ async fn ask(lab: &Lab, first: u32, weeks: u32) -> (Vec<Option<String>>, Duratio
     (answers.into_iter().map(|(code, _)| code).collect(), longest)
 }
 
-fn calls(lab: &Lab) -> (usize, usize) {
-    let all = lab.cal.requests();
+fn calls(fixture: &Fixture) -> (usize, usize) {
+    let all = fixture.cal.requests();
     (all.len(), all.iter().filter(|call| call.refused).count())
 }
 
@@ -63,17 +63,17 @@ async fn kept_back(app: &TestApp) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_stays_within_the_quota_and_what_is_beyond_it_is_told_at_once() {
-    let lab = start().await;
+async fn a_burst_stays_within_the_quota_and_the_rest_fails_fast() {
+    let fixture = start().await;
     let mut codes = Vec::new();
     let mut longest = Duration::ZERO;
     // Ten times the quota, a hundred at a time.
     for round in 0..6 {
-        let (told, took) = ask(&lab, round * 100, 100).await;
+        let (told, took) = ask(&fixture, round * 100, 100).await;
         codes.extend(told);
         longest = longest.max(took);
     }
-    let (asked, refused) = calls(&lab);
+    let (asked, refused) = calls(&fixture);
     assert_eq!(refused, 0, "of {asked} calls");
     assert!(asked <= QUOTA as usize, "{asked}");
     let answered = codes.iter().filter(|code| code.is_none()).count();
@@ -83,36 +83,36 @@ async fn a_burst_stays_within_the_quota_and_what_is_beyond_it_is_told_at_once() 
         .count();
     assert_eq!(answered + told, 600, "{codes:?}");
     assert!(answered > 0 && told > 0);
-    // Beyond its patience of 0.4 s only this machine makes anybody wait.
+    // Beyond the 0.4 s that pacing may delay a call, only the load of this machine adds time.
     assert!(longest < Duration::from_secs(5), "{longest:?}");
-    let kept_back = kept_back(&lab.app).await;
+    let kept_back = kept_back(&fixture.app).await;
     assert!(
         kept_back > 300.0,
         "what cannot be had in time does not queue: {kept_back}"
     );
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_the_first_429_nothing_is_sent_until_it_is_allowed() {
-    let lab = start().await;
+async fn after_a_429_nothing_is_sent_until_the_window_ends() {
+    let fixture = start().await;
     let request = || {
         reqwest::Client::new()
-            .get(format!("{}/v2/me", lab.cal.url()))
-            .bearer_auth(&lab.api_key)
+            .get(format!("{}/v2/me", fixture.cal.url()))
+            .bearer_auth(&fixture.api_key)
     };
-    // Somebody else uses the coach's key up.
+    // Another caller uses up the quota of the coach's key.
     while request().send().await.expect("it serves").status() != 429 {}
-    lab.cal.reset_requests();
-    let (first, _) = ask(&lab, 0, 1).await;
+    fixture.cal.reset_requests();
+    let (first, _) = ask(&fixture, 0, 1).await;
     assert_eq!(first, [Some("PROVIDER_UNAVAILABLE".to_owned())]);
-    assert_eq!(calls(&lab), (1, 1));
-    let (told, _) = ask(&lab, 1, 100).await;
+    assert_eq!(calls(&fixture), (1, 1));
+    let (told, _) = ask(&fixture, 1, 100).await;
     assert!(
         told.iter()
             .all(|code| code.as_deref() == Some("PROVIDER_UNAVAILABLE")),
         "{told:?}"
     );
-    assert_eq!(calls(&lab), (1, 1), "no call after the first refusal");
-    lab.app.finish().await;
+    assert_eq!(calls(&fixture), (1, 1), "no call after the first refusal");
+    fixture.app.finish().await;
 }

@@ -1,4 +1,4 @@
-//! Calendars that a coach connects at Cal.com, and what they do to free time.
+//! Calendars that a coach connects at Cal.com, and the time that they block.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use simulators::{Fault, Kind, Times};
 use tests::{Actor, Answer, On, at, both_bare};
 
-use super::lab::{COACH, Lab};
+use super::fixture::{COACH, Fixture};
 use super::slots::{slots, starts};
 
 both_bare![
-    what_is_connected_is_shown_to_its_coach_and_to_nobody_else,
-    what_cannot_be_read_is_never_shown_as_nothing,
-    a_page_for_consent_is_for_the_coach_alone,
-    apple_and_feeds_are_tried_and_not_kept,
-    a_calendar_takes_time_away_as_long_as_it_counts,
-    an_account_is_tried_and_disconnected,
-    a_choice_that_is_cut_off_is_made_by_asking_again,
+    connected_calendars_are_shown_to_their_coach_only,
+    unreadable_calendars_are_never_shown_as_none,
+    a_consent_page_is_for_the_coach_alone,
+    apple_credentials_and_feeds_are_verified_and_not_stored,
+    a_calendar_blocks_time_while_it_is_selected,
+    a_calendar_account_is_checked_and_disconnected,
+    an_interrupted_choice_is_completed_by_a_retry,
 ];
 
 const CALENDARS: &str = "status action accounts { id provider address status calendars {
@@ -34,16 +34,16 @@ async fn look(actor: &Actor<'_>) -> Answer {
         .await
 }
 
-/// A lab with a Google account that has three calendars.
-async fn with_google(on: On) -> Lab {
-    let lab = Lab::start(on).await;
-    lab.cal.connect(lab.user(), "google_calendar");
-    lab
+/// A coach with a Google account that has three calendars.
+async fn with_google(on: On) -> Fixture {
+    let fixture = Fixture::start(on).await;
+    fixture.cal.connect(fixture.user(), "google_calendar");
+    fixture
 }
 
 /// The ids of the first account and of its calendars by name.
-async fn ids(lab: &Lab) -> (String, impl Fn(&str) -> String + use<>) {
-    let found = look(&lab.app.coach(COACH)).await;
+async fn ids(fixture: &Fixture) -> (String, impl Fn(&str) -> String + use<>) {
+    let found = look(&fixture.app.coach(COACH)).await;
     let account = found.at("/viewer/coach/calendars/accounts/0").clone();
     let id = account["id"].as_str().expect("an id").to_owned();
     let by_name = move |name: &str| {
@@ -79,9 +79,9 @@ async fn mutate(actor: &Actor<'_>, name: &str, input: Value) -> Answer {
         .await
 }
 
-async fn what_is_connected_is_shown_to_its_coach_and_to_nobody_else(on: On) {
-    let lab = with_google(on).await;
-    let found = look(&lab.app.coach(COACH)).await;
+async fn connected_calendars_are_shown_to_their_coach_only(on: On) {
+    let fixture = with_google(on).await;
+    let found = look(&fixture.app.coach(COACH)).await;
     let shown = found.at("/viewer/coach/calendars");
     assert_eq!(shown["status"], "READ", "{shown}");
     assert_eq!(shown["destination"]["name"], "nora@coaches.example.com");
@@ -114,14 +114,16 @@ async fn what_is_connected_is_shown_to_its_coach_and_to_nobody_else(on: On) {
         ]
     );
     assert_eq!(
-        look(&lab.app.coach(COACH))
+        look(&fixture.app.coach(COACH))
             .await
             .at("/viewer/coach/calendars/accounts/0/id"),
         &account["id"]
     );
 
-    lab.cal.break_calendar(lab.user(), "google_calendar");
-    let broken = look(&lab.app.coach(COACH)).await;
+    fixture
+        .cal
+        .break_calendar(fixture.user(), "google_calendar");
+    let broken = look(&fixture.app.coach(COACH)).await;
     let account = broken.at("/viewer/coach/calendars/accounts/0").clone();
     assert_eq!(
         (&account["status"], &account["calendars"]),
@@ -130,10 +132,11 @@ async fn what_is_connected_is_shown_to_its_coach_and_to_nobody_else(on: On) {
 
     let other = format!(
         "{{ coach(by: {{ id: \"{}\" }}) {{ calendars {{ status }} }} }}",
-        lab.offer.coach_id()
+        fixture.offer.coach_id()
     );
     assert_eq!(
-        lab.app
+        fixture
+            .app
             .coach("marcus")
             .gql(&other, json!({}))
             .await
@@ -141,7 +144,8 @@ async fn what_is_connected_is_shown_to_its_coach_and_to_nobody_else(on: On) {
         &Value::Null
     );
     assert_eq!(
-        lab.app
+        fixture
+            .app
             .admin()
             .gql(&other, json!({}))
             .await
@@ -149,15 +153,20 @@ async fn what_is_connected_is_shown_to_its_coach_and_to_nobody_else(on: On) {
         "READ"
     );
     assert_eq!(
-        lab.app.client("maria").gql(&other, json!({})).await.code(),
+        fixture
+            .app
+            .client("maria")
+            .gql(&other, json!({}))
+            .await
+            .code(),
         Some("FORBIDDEN")
     );
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn what_cannot_be_read_is_never_shown_as_nothing(on: On) {
-    let lab = with_google(on).await;
-    let nora = lab.app.coach(COACH);
+async fn unreadable_calendars_are_never_shown_as_none(on: On) {
+    let fixture = with_google(on).await;
+    let nora = fixture.app.coach(COACH);
     let seen = async || {
         let found = look(&nora).await;
         let shown = found.at("/viewer/coach/calendars").clone();
@@ -175,7 +184,8 @@ async fn what_cannot_be_read_is_never_shown_as_nothing(on: On) {
         Kind::Truncated,
         Kind::OkWithError,
     ] {
-        lab.cal
+        fixture
+            .cal
             .faults()
             .set(Fault::new("/v2/calendars", kind).times(Times::Always));
         let began = Instant::now();
@@ -189,20 +199,20 @@ async fn what_cannot_be_read_is_never_shown_as_nothing(on: On) {
             "{kind:?}: {:?}",
             began.elapsed()
         );
-        lab.cal.faults().clear();
-        lab.app.clock.advance(chrono::TimeDelta::seconds(1));
+        fixture.cal.faults().clear();
+        fixture.app.clock.advance(chrono::TimeDelta::seconds(1));
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
 
     let link = entity::connection::Entity::find()
-        .one(lab.app.db().read())
+        .one(fixture.app.db().read())
         .await
         .expect("it answers")
         .expect("a row");
     let mut row = link.clone().into_active_model();
     row.health = sea_orm::Set(Health::Broken);
     row.health_reason = sea_orm::Set(Some(HealthReason::KeyRefused));
-    row.update(lab.app.db().write_one())
+    row.update(fixture.app.db().write_one())
         .await
         .expect("the row is sound");
     assert_eq!(seen().await, (json!("NEEDS_ACTION"), json!("REPLACE_KEY")));
@@ -213,10 +223,10 @@ async fn what_cannot_be_read_is_never_shown_as_nothing(on: On) {
         (vec!["ACCOUNT_NOT_USABLE"], json!("REPLACE_KEY"))
     );
 
-    let mut coach = lab.offer.coach.clone().into_active_model();
+    let mut coach = fixture.offer.coach.clone().into_active_model();
     coach.scheduler = sea_orm::Set(Scheduler::Native);
     coach
-        .update(lab.app.db().write_one())
+        .update(fixture.app.db().write_one())
         .await
         .expect("the row is sound");
     assert_eq!(seen().await, (json!("NEEDS_ACTION"), json!("MIGRATE")));
@@ -224,12 +234,15 @@ async fn what_cannot_be_read_is_never_shown_as_nothing(on: On) {
     nora.mutate("disconnectAccount", input, "account { health }")
         .await;
     assert_eq!(seen().await, (json!("NEEDS_ACTION"), json!("CONNECT")));
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn a_page_for_consent_is_for_the_coach_alone(on: On) {
-    let lab = Lab::start(on).await;
-    let (nora, back) = (lab.app.coach(COACH), "https://app.example.com/calendars");
+async fn a_consent_page_is_for_the_coach_alone(on: On) {
+    let fixture = Fixture::start(on).await;
+    let (nora, back) = (
+        fixture.app.coach(COACH),
+        "https://app.example.com/calendars",
+    );
     for (provider, host) in [
         ("GOOGLE", "https://accounts.google.com/"),
         ("OFFICE365", "https://login.microsoftonline.com/"),
@@ -258,8 +271,8 @@ async fn a_page_for_consent_is_for_the_coach_alone(on: On) {
         "provider"
     );
     let input =
-        json!({ "provider": "GOOGLE", "redirectTo": back, "coachId": lab.offer.coach_id() });
-    let staff = lab
+        json!({ "provider": "GOOGLE", "redirectTo": back, "coachId": fixture.offer.coach_id() });
+    let staff = fixture
         .app
         .admin()
         .mutate("connectCalendar", input.clone(), "connectUrl")
@@ -269,28 +282,28 @@ async fn a_page_for_consent_is_for_the_coach_alone(on: On) {
         ["INVALID_STATE"],
         "it carries a credential of the coach's"
     );
-    let other = lab
+    let other = fixture
         .app
         .coach("marcus")
         .mutate("connectCalendar", input, "connectUrl")
         .await;
     assert_eq!(other.user_errors(), ["NOT_FOUND"]);
     let own = json!({ "provider": "GOOGLE", "redirectTo": back });
-    let elsewhere = mutate(&lab.app.coach("marcus"), "connectCalendar", own).await;
+    let elsewhere = mutate(&fixture.app.coach("marcus"), "connectCalendar", own).await;
     assert_eq!(
         (elsewhere.user_errors(), action(&elsewhere)),
         (vec!["ACCOUNT_NOT_USABLE"], json!("CONNECT"))
     );
     assert_eq!(
-        lab.audited("calendar.").await,
+        fixture.audited("calendar.").await,
         ["calendar.start", "calendar.start"]
     );
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn apple_and_feeds_are_tried_and_not_kept(on: On) {
-    let lab = Lab::start(on).await;
-    let nora = lab.app.coach(COACH);
+async fn apple_credentials_and_feeds_are_verified_and_not_stored(on: On) {
+    let fixture = Fixture::start(on).await;
+    let nora = fixture.app.coach(COACH);
     let apple = async |password: &str| {
         let input = json!({ "username": "nora@icloud.example", "appPassword": password });
         nora.mutate(
@@ -353,14 +366,14 @@ async fn apple_and_feeds_are_tried_and_not_kept(on: On) {
         "calendar.set_feeds",
         "calendar.set_feeds",
     ];
-    assert_eq!(lab.audited("calendar.").await, done);
-    lab.app.finish().await;
+    assert_eq!(fixture.audited("calendar.").await, done);
+    fixture.app.finish().await;
 }
 
-/// The starts of a day, once they are known to be true.
-async fn fresh(lab: &Lab) -> Vec<Value> {
+/// The starts of a day, once they are fresh.
+async fn fresh(fixture: &Fixture) -> Vec<Value> {
     for _ in 0..200 {
-        let found = slots(lab, "2026-11-25T05:00:00Z", "2026-11-26T05:00:00Z").await;
+        let found = slots(fixture, "2026-11-25T05:00:00Z", "2026-11-26T05:00:00Z").await;
         if found.at("/slots/freshness") == "FRESH" {
             return starts(&found);
         }
@@ -369,20 +382,23 @@ async fn fresh(lab: &Lab) -> Vec<Value> {
     panic!("it never became fresh");
 }
 
-async fn a_calendar_takes_time_away_as_long_as_it_counts(on: On) {
-    let lab = with_google(on).await;
-    let nora = lab.app.coach(COACH);
+async fn a_calendar_blocks_time_while_it_is_selected(on: On) {
+    let fixture = with_google(on).await;
+    let nora = fixture.app.coach(COACH);
     let family = ("google_calendar", "family@group.calendar.google.com");
-    lab.cal.enter(
-        lab.user(),
+    fixture.cal.enter(
+        fixture.user(),
         family,
         at("2026-11-25T15:00:00Z"),
         at("2026-11-25T16:00:00Z"),
     );
     let taken = json!("2026-11-25T15:00:00.000Z");
-    assert!(fresh(&lab).await.contains(&taken), "it does not count yet");
+    assert!(
+        fresh(&fixture).await.contains(&taken),
+        "it does not count yet"
+    );
 
-    let (_, id) = ids(&lab).await;
+    let (_, id) = ids(&fixture).await;
     let choose = async |names: &[&str]| {
         let input = json!({ "calendarIds": names.iter().map(|name| id(name)).collect::<Vec<_>>() });
         let done = nora
@@ -391,12 +407,15 @@ async fn a_calendar_takes_time_away_as_long_as_it_counts(on: On) {
         assert_eq!(done.user_errors(), Vec::<&str>::new(), "{done:?}");
     };
     choose(&["nora@coaches.example.com", "Family"]).await;
-    let less = fresh(&lab).await;
+    let less = fresh(&fixture).await;
     assert!(!less.contains(&taken) && less.len() == 7, "{less:?}");
     let start = "2026-11-25T15:00:00Z";
-    assert_eq!(lab.book(start).await.user_errors(), ["SLOT_NOT_OFFERED"]);
+    assert_eq!(
+        fixture.book(start).await.user_errors(),
+        ["SLOT_NOT_OFFERED"]
+    );
     choose(&["nora@coaches.example.com"]).await;
-    assert!(fresh(&lab).await.contains(&taken), "it counts no more");
+    assert!(fresh(&fixture).await.contains(&taken), "it counts no more");
 
     let aim = async |name: &str| {
         nora.mutate(
@@ -417,14 +436,14 @@ async fn a_calendar_takes_time_away_as_long_as_it_counts(on: On) {
         ["calendarId"],
         "nothing can be written to it"
     );
-    assert_eq!(lab.audited("calendar.").await.len(), 3);
-    lab.app.finish().await;
+    assert_eq!(fixture.audited("calendar.").await.len(), 3);
+    fixture.app.finish().await;
 }
 
-async fn an_account_is_tried_and_disconnected(on: On) {
-    let lab = with_google(on).await;
-    let nora = lab.app.coach(COACH);
-    let (id, _) = ids(&lab).await;
+async fn a_calendar_account_is_checked_and_disconnected(on: On) {
+    let fixture = with_google(on).await;
+    let nora = fixture.app.coach(COACH);
+    let (id, _) = ids(&fixture).await;
     let check = async || {
         let answer = nora
             .mutate(
@@ -438,9 +457,11 @@ async fn an_account_is_tried_and_disconnected(on: On) {
             .clone()
     };
     assert_eq!(check().await, "OK");
-    lab.cal.break_calendar(lab.user(), "google_calendar");
+    fixture
+        .cal
+        .break_calendar(fixture.user(), "google_calendar");
     assert_eq!(check().await, "NEEDS_RECONNECTING");
-    lab.cal.connect(lab.user(), "google_calendar");
+    fixture.cal.connect(fixture.user(), "google_calendar");
     assert_eq!(check().await, "OK");
 
     let gone = async |actor: &Actor<'_>, input: Value| {
@@ -448,13 +469,15 @@ async fn an_account_is_tried_and_disconnected(on: On) {
             .mutate("disconnectCalendar", input, "disconnectedCalendarAccountId")
             .await
     };
-    let other = json!({ "calendarAccountId": id, "coachId": lab.offer.coach_id() });
+    let other = json!({ "calendarAccountId": id, "coachId": fixture.offer.coach_id() });
     assert_eq!(
-        gone(&lab.app.coach("marcus"), other).await.user_errors(),
+        gone(&fixture.app.coach("marcus"), other)
+            .await
+            .user_errors(),
         ["NOT_FOUND"]
     );
-    // It is done, and the answer is lost: it is asked again and found to be done.
-    lab.cal.faults().set(
+    // It is done, and the answer is lost: the retry finds it done.
+    fixture.cal.faults().set(
         Fault::new("/v2/calendars/google/disconnect", Kind::ResetAfterCommit)
             .times(Times::Count(1)),
     );
@@ -470,14 +493,14 @@ async fn an_account_is_tried_and_disconnected(on: On) {
         &json!([])
     );
     assert_eq!(gone(&nora, input).await.user_errors(), ["NOT_FOUND"]);
-    assert_eq!(lab.audited("calendar.").await, ["calendar.disconnect"]);
-    lab.app.finish().await;
+    assert_eq!(fixture.audited("calendar.").await, ["calendar.disconnect"]);
+    fixture.app.finish().await;
 }
 
-async fn a_choice_that_is_cut_off_is_made_by_asking_again(on: On) {
-    let lab = with_google(on).await;
-    let nora = lab.app.coach(COACH);
-    let (_, id) = ids(&lab).await;
+async fn an_interrupted_choice_is_completed_by_a_retry(on: On) {
+    let fixture = with_google(on).await;
+    let nora = fixture.app.coach(COACH);
+    let (_, id) = ids(&fixture).await;
     let choose = async || {
         nora.mutate(
             "setConflictCalendars",
@@ -489,7 +512,7 @@ async fn a_choice_that_is_cut_off_is_made_by_asking_again(on: On) {
     let fault = Fault::new("/v2/selected-calendars", Kind::Hang)
         .method("DELETE")
         .times(Times::Always);
-    lab.cal.faults().set(fault);
+    fixture.cal.faults().set(fault);
     assert_eq!(choose().await.code(), Some("PROVIDER_UNAVAILABLE"));
     let counting = async || {
         let found = look(&nora).await;
@@ -503,12 +526,12 @@ async fn a_choice_that_is_cut_off_is_made_by_asking_again(on: On) {
             .count()
     };
     assert_eq!(counting().await, 2, "what counts from now on came first");
-    lab.cal.faults().clear();
+    fixture.cal.faults().clear();
     tokio::time::sleep(Duration::from_millis(60)).await;
     assert_eq!(choose().await.user_errors(), Vec::<&str>::new());
     assert_eq!(counting().await, 1);
     assert_eq!(
-        lab.audited("calendar.").await,
+        fixture.audited("calendar.").await,
         ["calendar.choose", "calendar.choose"],
         "the half one too"
     );
@@ -521,5 +544,5 @@ async fn a_choice_that_is_cut_off_is_made_by_asking_again(on: On) {
         )
         .await;
     assert_eq!(wrong.fields(), ["calendarIds.0"]);
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }

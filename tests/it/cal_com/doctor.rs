@@ -1,17 +1,15 @@
-//! `courtside doctor` about keys and about Cal.com: what it finds, and that it prints nothing
-//! secret.
+//! `courtside doctor` checks keys and Cal.com, and prints nothing secret.
 
 use serde_json::json;
-use simulators::cal_com::{self, OAuthClient};
-use tests::On;
 use tests::process::{Settings, courtside, settings};
+use tests::{On, Setup, cal_com};
 
-use super::lab::{CLIENT, COACH, client, options, setup};
+use super::fixture::COACH;
 
 const KEY: &str = "first:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER: &str = "second:HxweGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAAA=";
 
-/// Runs it; gives its exit code and what it said.
+/// Runs it; returns its exit code and its output.
 async fn doctor(given: &Settings, changes: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut all = given.clone();
     all.extend(settings(changes));
@@ -22,8 +20,7 @@ async fn doctor(given: &Settings, changes: &[(&str, &str)]) -> (Option<i32>, Str
         String::from_utf8_lossy(&output.stderr)
     );
     for secret in [
-        "secret-of-the-lab",
-        "secret-of-consent",
+        "canary",
         "another-secret",
         "AAECAwQFBgc",
         "HxweGxoZGBc",
@@ -39,21 +36,12 @@ fn has(said: &str, line: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_doctor_looks_at_keys_and_at_cal_com() {
-    let oauth = OAuthClient {
-        id: "lab-oauth".to_owned(),
-        secret: Some("secret-of-consent".to_owned()),
-        name: "Lab".to_owned(),
-        redirect_uri: "http://127.0.0.1:8080/oauth/calcom".to_owned(),
-    };
-    let options = cal_com::Options {
-        oauth_clients: vec![oauth],
-        ..options()
-    };
-    let cal = cal_com::start(options).await.expect("a free loopback port");
-    let app = setup(&cal)
+async fn the_doctor_checks_keys_and_cal_com() {
+    let cal = cal_com::start().await;
+    let app = Setup::default()
+        .cal_com(&cal)
         .setting("ENCRYPTION_KEYS", KEY)
-        .cal_com(client(&cal))
+        .cal_com_client(cal_com::client(&cal, None, cal_com::policy()))
         .start(On::Sqlite)
         .await;
     let (_, api_key) = cal.add_account(
@@ -70,18 +58,11 @@ async fn the_doctor_looks_at_keys_and_at_cal_com() {
         )
         .await;
     assert_eq!(connected.user_errors(), Vec::<&str>::new(), "{connected:?}");
-    let url = cal.url();
-    let given = settings(&[
+    let mut given = settings(&[
         ("DATABASE_URL", app.database_url()),
         ("ENCRYPTION_KEYS", KEY),
-        ("CALCOM_API_URL", &url),
-        ("CALCOM_APP_URL", &url),
-        ("CALCOM_CLIENT_ID", CLIENT),
-        ("CALCOM_CLIENT_SECRET", "secret-of-the-lab"),
-        ("CALCOM_OAUTH_CLIENT_ID", "lab-oauth"),
-        ("CALCOM_OAUTH_CLIENT_SECRET", "secret-of-consent"),
-        ("OAUTH_REDIRECTS", "https://app.example.com"),
     ]);
+    given.extend(cal_com::settings(&cal).map(|(name, value)| (name.to_owned(), value)));
 
     let (code, said) = doctor(&given, &[]).await;
     assert_eq!(code, Some(0), "{said}");

@@ -1,5 +1,5 @@
-//! Each write to Cal.com, with each thing that can go wrong, before and after it has been done: the
-//! two sides agree in the end.
+//! Each write to Cal.com with each fault, before and after it took effect: both sides agree in the
+//! end.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -7,7 +7,7 @@ use simulators::{Fault, Kind, Times};
 use std::time::Duration;
 use tests::{On, key};
 
-use super::lab::{Lab, Special};
+use super::fixture::{Fixture, Special};
 
 /// Everything that can go wrong with one call.
 fn kinds() -> Vec<(&'static str, Kind)> {
@@ -41,7 +41,7 @@ const WRITES: [(&str, &str); 5] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_two_sides_agree_whatever_goes_wrong_with_one_write() {
+async fn both_sides_agree_after_every_fault_of_a_write() {
     let mut failures = Vec::new();
     let mut cases = 0;
     for (write, route) in WRITES {
@@ -76,7 +76,7 @@ async fn the_two_sides_agree_whatever_goes_wrong_with_one_write() {
 
 async fn one(write: &str, fault: Fault) -> Result<(), String> {
     let needs_approval = ["approve", "decline"].contains(&write);
-    let lab = Lab::with(
+    let fixture = Fixture::with(
         On::Sqlite,
         Special {
             needs_approval,
@@ -88,12 +88,12 @@ async fn one(write: &str, fault: Fault) -> Result<(), String> {
     let id = if write == "book" {
         String::new()
     } else {
-        lab.booked(start).await
+        fixture.booked(start).await
     };
-    lab.cal.faults().set(fault);
-    let (maria, nora) = (lab.app.client("maria"), lab.app.coach("nora"));
+    fixture.cal.faults().set(fault);
+    let (maria, nora) = (fixture.app.client("maria"), fixture.app.coach("nora"));
     match write {
-        "book" => drop(lab.book(start).await),
+        "book" => drop(fixture.book(start).await),
         "move" => {
             let input = json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": "2026-11-25T18:00:00Z" });
             drop(
@@ -123,8 +123,8 @@ async fn one(write: &str, fault: Fault) -> Result<(), String> {
             .await,
         ),
     }
-    lab.settle(TimeDelta::minutes(5)).await;
-    if lab
+    fixture.settle(TimeDelta::minutes(5)).await;
+    if fixture
         .cal
         .faults()
         .list()
@@ -133,9 +133,9 @@ async fn one(write: &str, fault: Fault) -> Result<(), String> {
     {
         return Err("nothing went wrong".to_owned());
     }
-    let agreed = lab.agree().await;
-    let open = entity_open(&lab).await;
-    lab.app.finish().await;
+    let agreed = fixture.agree().await;
+    let open = entity_open(&fixture).await;
+    fixture.app.finish().await;
     agreed.and(if open == 0 {
         Ok(())
     } else {
@@ -143,13 +143,13 @@ async fn one(write: &str, fault: Fault) -> Result<(), String> {
     })
 }
 
-async fn entity_open(lab: &Lab) -> u64 {
+async fn entity_open(fixture: &Fixture) -> u64 {
     use entity::scheduler_request::{Column, Entity, Status};
     use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
     Entity::find()
         .filter(Column::Status.eq(Status::Open))
-        .count(lab.app.db().read())
+        .count(fixture.app.db().read())
         .await
         .expect("the database answers")
 }

@@ -1,23 +1,23 @@
-//! While a calendar is asked to move a booking, the new time is nobody's to give away, not even
-//! that of whoever moves it.
+//! While Cal.com moves a booking, the new time is held against everybody, the client who moves it
+//! included.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use simulators::Point;
 use tests::{On, at, both_bare, key};
 
-use super::lab::Lab;
+use super::fixture::Fixture;
 
-both_bare![the_new_time_of_a_move_under_way_is_kept];
+both_bare![the_new_time_of_a_move_in_progress_is_held];
 
 const NEW: &str = "2026-11-25T18:00:00Z";
 const HOLDS: &str = "{ viewer { holds { id startsAt } } }";
 
-async fn the_new_time_of_a_move_under_way_is_kept(on: On) {
-    let lab = Lab::start(on).await;
-    let id = lab.booked("2026-11-25T15:00:00Z").await;
-    let maria = lab.app.client("maria");
-    let waits = lab
+async fn the_new_time_of_a_move_in_progress_is_held(on: On) {
+    let fixture = Fixture::start(on).await;
+    let id = fixture.booked("2026-11-25T15:00:00Z").await;
+    let maria = fixture.app.client("maria");
+    let waits = fixture
         .cal
         .hold(Point::BeforeCommit, "/v2/bookings/{uid}/reschedule");
     let input = json!({ "idempotencyKey": key(), "bookingId": id, "startsAt": NEW });
@@ -40,18 +40,19 @@ async fn the_new_time_of_a_move_under_way_is_kept(on: On) {
             "it is given back by the move alone"
         );
         assert_eq!(
-            book(&lab, json!({ "holdId": hold })).await,
+            book(&fixture, json!({ "holdId": hold })).await,
             ["INVALID_STATE"],
             "nor is it for another booking"
         );
         assert_eq!(
-            book(&lab, json!({})).await,
+            book(&fixture, json!({})).await,
             ["SLOT_TAKEN"],
             "nor is the time free for whoever moves a booking there"
         );
 
-        // A new hold takes the place of the one before, but not of this one.
-        let other = json!({ "eventTypeId": lab.offer.id(), "startsAt": "2026-11-26T18:00:00Z" });
+        // A new hold replaces the client's previous one, but not this one.
+        let other =
+            json!({ "eventTypeId": fixture.offer.id(), "startsAt": "2026-11-26T18:00:00Z" });
         assert_eq!(
             maria
                 .mutate("createHold", other, "hold { id }")
@@ -78,18 +79,18 @@ async fn the_new_time_of_a_move_under_way_is_kept(on: On) {
         Some(1),
         "the move has ended its own: {held:?}"
     );
-    lab.settle(TimeDelta::seconds(10)).await;
-    assert_eq!(lab.agree().await, Ok(()));
-    lab.app.finish().await;
+    fixture.settle(TimeDelta::seconds(10)).await;
+    assert_eq!(fixture.agree().await, Ok(()));
+    fixture.app.finish().await;
 }
 
-/// Maria books the new time as well; gives why she may not.
-async fn book(lab: &Lab, more: Value) -> Vec<String> {
-    let mut order = lab.offer.order(at(NEW));
+/// Maria books the new time as well; returns the user errors.
+async fn book(fixture: &Fixture, more: Value) -> Vec<String> {
+    let mut order = fixture.offer.order(at(NEW));
     for (name, value) in more.as_object().expect("an object") {
         order[name] = value.clone();
     }
-    let answer = lab
+    let answer = fixture
         .app
         .client("maria")
         .mutate("createBooking", order, "booking { id }")

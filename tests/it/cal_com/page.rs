@@ -1,23 +1,23 @@
-//! What people write on Cal.com's own pages is told here in their words.
+//! The reasons that people give on Cal.com's own pages are shown here word for word.
 
 use chrono::TimeDelta;
 use entity::booking::Status;
 use serde_json::{Value, json};
 use tests::{On, at, both_bare};
 
-use super::lab::{Lab, Special};
+use super::fixture::{Fixture, Special};
 
 both_bare![
-    the_reason_of_a_cancellation_there_is_told_here,
-    the_reason_of_a_refusal_there_is_told_here
+    the_reason_of_a_cancellation_at_cal_com_is_shown_here,
+    the_reason_of_a_rejection_at_cal_com_is_shown_here
 ];
 
 const SHOWN: &str = "query($id: ID!) { booking(id: $id) { status cancellationReason history { nodes { kind reason } } } }";
 
 /// Somebody does something on the page of the stand-in, by its address, as the sandbox's users do.
-pub(super) async fn act(lab: &Lab, action: &str, body: Value) {
+pub(super) async fn act(fixture: &Fixture, action: &str, body: Value) {
     let request = reqwest::Client::new()
-        .post(format!("{}/_page/{action}", lab.cal.url()))
+        .post(format!("{}/_page/{action}", fixture.cal.url()))
         .json(&body);
     let answer = request.send().await.expect("it serves");
     assert!(
@@ -27,31 +27,31 @@ pub(super) async fn act(lab: &Lab, action: &str, body: Value) {
     );
 }
 
-fn uid_at(lab: &Lab, start: &str) -> String {
-    let there = lab
+fn uid_at(fixture: &Fixture, start: &str) -> String {
+    let there = fixture
         .live_there()
         .into_iter()
         .find(|found| found.start == at(start));
     there.expect("it stands").uid
 }
 
-async fn the_reason_of_a_cancellation_there_is_told_here(on: On) {
-    let lab = Lab::start(on).await;
-    let maria = lab.app.client("maria");
+async fn the_reason_of_a_cancellation_at_cal_com_is_shown_here(on: On) {
+    let fixture = Fixture::start(on).await;
+    let maria = fixture.app.client("maria");
     for (start, name) in [
         ("2026-11-25T15:00:00Z", "cancellationReason"),
         ("2026-11-26T15:00:00Z", "reason"),
     ] {
-        let id = lab.booked(start).await;
+        let id = fixture.booked(start).await;
         act(
-            &lab,
+            &fixture,
             "cancel",
-            json!({ "uid": uid_at(&lab, start), name: "not well" }),
+            json!({ "uid": uid_at(&fixture, start), name: "not well" }),
         )
         .await;
-        // What is read there afterwards takes nothing of it back.
-        lab.settle(TimeDelta::minutes(5)).await;
-        assert_eq!(lab.app.booking(&id).await.status, Status::Canceled);
+        // A later read of Cal.com's API does not remove it.
+        fixture.settle(TimeDelta::minutes(5)).await;
+        assert_eq!(fixture.app.booking(&id).await.status, Status::Canceled);
         let shown = maria.gql(SHOWN, json!({ "id": id })).await;
         assert_eq!(
             shown.at("/booking/cancellationReason"),
@@ -61,7 +61,7 @@ async fn the_reason_of_a_cancellation_there_is_told_here(on: On) {
     }
     // The same for what was booked there.
     let mine = "2026-11-27T15:00:00Z";
-    let event_type: i64 = lab
+    let event_type: i64 = fixture
         .offer
         .event_type
         .provider_event_type_id
@@ -73,16 +73,16 @@ async fn the_reason_of_a_cancellation_there_is_told_here(on: On) {
         "eventTypeId": event_type,
         "attendee": { "name": "Maria Santos", "email": "maria@courtside.example", "timeZone": "America/Chicago" },
     });
-    act(&lab, "book", body).await;
-    lab.settle(TimeDelta::seconds(10)).await;
+    act(&fixture, "book", body).await;
+    fixture.settle(TimeDelta::seconds(10)).await;
     act(
-        &lab,
+        &fixture,
         "cancel",
-        json!({ "uid": uid_at(&lab, mine), "reason": "the car broke down" }),
+        json!({ "uid": uid_at(&fixture, mine), "reason": "the car broke down" }),
     )
     .await;
-    lab.settle(TimeDelta::minutes(5)).await;
-    let rows = lab.app.bookings().await;
+    fixture.settle(TimeDelta::minutes(5)).await;
+    let rows = fixture.app.bookings().await;
     let row = rows
         .iter()
         .find(|row| row.starts_at == at(mine))
@@ -91,11 +91,11 @@ async fn the_reason_of_a_cancellation_there_is_told_here(on: On) {
         (row.status, row.cancellation_reason.as_deref()),
         (Status::Canceled, Some("the car broke down"))
     );
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn the_reason_of_a_refusal_there_is_told_here(on: On) {
-    let lab = Lab::with(
+async fn the_reason_of_a_rejection_at_cal_com_is_shown_here(on: On) {
+    let fixture = Fixture::with(
         on,
         Special {
             needs_approval: true,
@@ -104,21 +104,21 @@ async fn the_reason_of_a_refusal_there_is_told_here(on: On) {
     )
     .await;
     let start = "2026-11-25T15:00:00Z";
-    let id = lab.booked(start).await;
+    let id = fixture.booked(start).await;
     act(
-        &lab,
+        &fixture,
         "decline",
-        json!({ "uid": uid_at(&lab, start), "reason": "on leave" }),
+        json!({ "uid": uid_at(&fixture, start), "reason": "on leave" }),
     )
     .await;
-    lab.settle(TimeDelta::minutes(5)).await;
-    assert_eq!(lab.app.booking(&id).await.status, Status::Rejected);
-    let shown = lab
+    fixture.settle(TimeDelta::minutes(5)).await;
+    assert_eq!(fixture.app.booking(&id).await.status, Status::Rejected);
+    let shown = fixture
         .app
         .client("maria")
         .gql(SHOWN, json!({ "id": id }))
         .await;
     let history = shown.at("/booking/history").to_string();
     assert!(history.contains("on leave"), "{shown:?}");
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }

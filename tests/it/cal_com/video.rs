@@ -4,18 +4,19 @@ use serde_json::{Value, json};
 use simulators::{Fault, Kind, Times};
 use tests::{Answer, On, both_bare};
 
-use super::lab::{COACH, Lab};
+use super::fixture::{COACH, Fixture};
 
 both_bare![
-    cal_coms_own_app_is_there_and_others_are_connected,
-    what_is_not_connected_is_told_by_its_name,
-    apps_that_cannot_be_read_are_not_shown_as_none,
+    cal_video_is_built_in_and_other_apps_are_connected,
+    an_app_that_is_not_connected_is_named,
+    unreadable_apps_are_not_shown_as_none,
 ];
 
 const APPS: &str = "videoApps { status defaultApp apps { app isDefault needsReconnecting } }";
 
-async fn look(lab: &Lab) -> Answer {
-    lab.app
+async fn look(fixture: &Fixture) -> Answer {
+    fixture
+        .app
         .coach(COACH)
         .gql(&format!("{{ viewer {{ coach {{ {APPS} }} }} }}"), json!({}))
         .await
@@ -31,22 +32,22 @@ fn shown(apps: &Value) -> (Vec<String>, Value) {
     (names.collect(), apps["defaultApp"].clone())
 }
 
-async fn cal_coms_own_app_is_there_and_others_are_connected(on: On) {
-    let lab = Lab::start(on).await;
-    let nora = lab.app.coach(COACH);
+async fn cal_video_is_built_in_and_other_apps_are_connected(on: On) {
+    let fixture = Fixture::start(on).await;
+    let nora = fixture.app.coach(COACH);
     let names = |names: &[&str]| {
         names
             .iter()
             .map(|name| (*name).to_owned())
             .collect::<Vec<_>>()
     };
-    let found = look(&lab).await;
+    let found = look(&fixture).await;
     assert_eq!(
         shown(found.at("/viewer/coach/videoApps")),
         (names(&["CAL_VIDEO"]), json!("CAL_VIDEO"))
     );
 
-    lab.cal.connect(lab.user(), "google_calendar");
+    fixture.cal.connect(fixture.user(), "google_calendar");
     for _ in 0..2 {
         let done = nora.mutate("connectGoogleMeet", json!({}), APPS).await;
         let apps = shown(done.at("/connectGoogleMeet/videoApps"));
@@ -76,11 +77,11 @@ async fn cal_coms_own_app_is_there_and_others_are_connected(on: On) {
             .text("/connectVideoApp/connectUrl");
         assert!(url.starts_with(host), "{url}");
     }
-    lab.cal.connect(lab.user(), "zoom");
-    lab.cal.connect(lab.user(), "msteams");
+    fixture.cal.connect(fixture.user(), "zoom");
+    fixture.cal.connect(fixture.user(), "msteams");
     let all = names(&["CAL_VIDEO", "GOOGLE_MEET", "ZOOM", "OFFICE365_VIDEO"]);
     assert_eq!(
-        shown(look(&lab).await.at("/viewer/coach/videoApps")),
+        shown(look(&fixture).await.at("/viewer/coach/videoApps")),
         (all, json!("GOOGLE_MEET"))
     );
     for _ in 0..2 {
@@ -97,7 +98,7 @@ async fn cal_coms_own_app_is_there_and_others_are_connected(on: On) {
             "{done:?}"
         );
     }
-    let audited = lab.audited("video.").await;
+    let audited = fixture.audited("video.").await;
     let deeds = [
         "connect",
         "connect",
@@ -107,12 +108,12 @@ async fn cal_coms_own_app_is_there_and_others_are_connected(on: On) {
         "disconnect",
     ];
     assert_eq!(audited, deeds.map(|deed| format!("video.{deed}")));
-    lab.app.finish().await;
+    fixture.app.finish().await;
 }
 
-async fn what_is_not_connected_is_told_by_its_name(on: On) {
-    let lab = Lab::start(on).await;
-    let nora = lab.app.coach(COACH);
+async fn an_app_that_is_not_connected_is_named(on: On) {
+    let fixture = Fixture::start(on).await;
+    let nora = fixture.app.coach(COACH);
     let meet = nora.mutate("connectGoogleMeet", json!({}), APPS).await;
     assert_eq!(meet.user_errors(), ["APP_NOT_CONNECTED"]);
     let message = meet.text("/connectGoogleMeet/userErrors/0/message");
@@ -139,31 +140,33 @@ async fn what_is_not_connected_is_told_by_its_name(on: On) {
         .mutate("disconnectVideoApp", json!({ "app": "CAL_VIDEO" }), APPS)
         .await;
     assert_eq!(own.fields(), ["app"]);
-    let input = json!({ "app": "ZOOM", "redirectTo": "https://app.example.com/", "coachId": lab.offer.coach_id() });
+    let input = json!({ "app": "ZOOM", "redirectTo": "https://app.example.com/", "coachId": fixture.offer.coach_id() });
     assert_eq!(
-        lab.app
+        fixture
+            .app
             .admin()
             .mutate("connectVideoApp", input, "connectUrl")
             .await
             .user_errors(),
         ["INVALID_STATE"]
     );
-    assert_eq!(lab.audited("video.").await, Vec::<String>::new());
-    lab.app.finish().await;
+    assert_eq!(fixture.audited("video.").await, Vec::<String>::new());
+    fixture.app.finish().await;
 }
 
-async fn apps_that_cannot_be_read_are_not_shown_as_none(on: On) {
-    let lab = Lab::start(on).await;
-    lab.cal
+async fn unreadable_apps_are_not_shown_as_none(on: On) {
+    let fixture = Fixture::start(on).await;
+    fixture
+        .cal
         .faults()
         .set(Fault::new("/v2/conferencing/default", Kind::Hang).times(Times::Always));
-    let found = look(&lab).await;
+    let found = look(&fixture).await;
     let apps = found.at("/viewer/coach/videoApps");
     assert_eq!(
         (&apps["status"], &apps["apps"]),
         (&json!("UNAVAILABLE"), &Value::Null)
     );
-    let refused = lab
+    let refused = fixture
         .app
         .coach(COACH)
         .mutate("setDefaultVideoApp", json!({ "app": "CAL_VIDEO" }), APPS)
@@ -173,6 +176,6 @@ async fn apps_that_cannot_be_read_are_not_shown_as_none(on: On) {
         "UNAVAILABLE",
         "it was done, and cannot be read"
     );
-    lab.cal.faults().clear();
-    lab.app.finish().await;
+    fixture.cal.faults().clear();
+    fixture.app.finish().await;
 }

@@ -1,27 +1,28 @@
-//! A coach goes to Cal.com's page and comes back.
+//! Consent: a coach goes to Cal.com's page and comes back with a code.
 
 use chrono::TimeDelta;
 use entity::connection::Kind;
 use http::{Method, StatusCode};
 use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _};
 use serde_json::json;
+use simulators::cal_com::StandIn;
+use tests::cal_com::OAUTH_CLIENT_ID;
 use tests::{Actor, On, TestApp, both_bare};
 
-use super::lab::Lab;
-use super::{edit, lend, only, rows};
+use super::{TOKEN, calls, edit, lend, only, rows, start};
 
 both_bare![
     a_coach_connects_an_account_of_their_own,
-    a_state_is_good_once_and_not_for_ever,
-    only_allowed_addresses_are_returned_to,
-    a_code_of_another_attempt_is_worth_nothing,
-    rights_that_ended_on_the_way_end_it,
+    a_state_is_valid_once_and_expires,
+    only_allowed_redirects_are_accepted,
+    a_code_of_another_attempt_is_refused,
+    a_suspension_during_consent_ends_it,
 ];
 
 const BACK: &str = "https://app.example.com/settings?tab=calendar";
 
-/// The query of the page that the coach is sent to.
-async fn set_out(actor: &Actor<'_>) -> Vec<(String, String)> {
+/// The page that the coach is sent to.
+async fn set_out(actor: &Actor<'_>) -> String {
     let answer = actor
         .mutate(
             "startConnection",
@@ -30,44 +31,48 @@ async fn set_out(actor: &Actor<'_>) -> Vec<(String, String)> {
         )
         .await;
     let url = answer.text("/startConnection/consentPage/authorizeUrl");
-    let query = url.split_once('?').expect("it has a query").1;
     assert!(url.contains("/auth/oauth2/authorize?"), "{url}");
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    url
+}
+
+/// A parameter of an address.
+fn field(url: &str, name: &str) -> String {
+    let query = url.split_once('?').map_or(url, |(_, query)| query);
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-fn field(query: &[(String, String)], name: &str) -> String {
-    query
-        .iter()
-        .find(|(known, _)| known == name)
-        .unwrap_or_else(|| panic!("no {name} in {query:?}"))
+        .find(|(known, _)| *known == name)
+        .unwrap_or_else(|| panic!("no {name} in {url}"))
         .1
-        .clone()
+        .to_owned()
 }
 
-/// What Cal.com's page does: the account's owner agrees, and the browser has a code.
-fn agree(lab: &Lab, query: &[(String, String)], account: i64) -> String {
-    let mut state = lab.state();
-    state
-        .users
-        .entry(account)
-        .or_insert_with(|| format!("owner-{account}@home.example"));
-    let code = format!("canary-code-{}", state.codes.len());
-    state
-        .codes
-        .insert(code.clone(), (field(query, "code_challenge"), account));
-    code
+fn browser() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("nothing of the machine is needed")
+}
+
+/// An account that nobody has connected yet.
+pub(crate) fn add_owner(cal: &StandIn) -> u64 {
+    let number = cal.users().len();
+    let email = format!("owner-{number}@home.example");
+    cal.add_account("Owner", &email, "UTC").0
+}
+
+/// The owner of an account agrees on Cal.com's page; returns the code that the browser is sent back
+/// with.
+async fn agree(cal: &StandIn, page: &str, account: u64) -> String {
+    cal.sign_in(account);
+    let answer = browser().get(page).send().await.expect("it serves");
+    let back = &answer.headers()["location"];
+    field(back.to_str().expect("an address"), "code")
 }
 
 /// The browser comes back; the outcome, if it is sent on, and the status.
 async fn come_back(app: &TestApp, query: &str) -> (StatusCode, Option<String>) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    let client = client.build().expect("nothing of the machine is needed");
-    let answer = client
+    let answer = browser()
         .get(app.url(&format!("/oauth/calcom?{query}")))
         .send()
         .await
@@ -84,10 +89,10 @@ async fn come_back(app: &TestApp, query: &str) -> (StatusCode, Option<String>) {
     (answer.status(), outcome)
 }
 
-/// The whole way.
-pub(crate) async fn connect(app: &TestApp, lab: &Lab, actor: &Actor<'_>, account: i64) {
+/// A coach connects an account by consent.
+pub(crate) async fn connect(app: &TestApp, cal: &StandIn, actor: &Actor<'_>, account: u64) {
     let query = set_out(actor).await;
-    let code = agree(lab, &query, account);
+    let code = agree(cal, &query, account).await;
     let (_, outcome) = come_back(
         app,
         &format!("code={code}&state={}", field(&query, "state")),
@@ -97,19 +102,19 @@ pub(crate) async fn connect(app: &TestApp, lab: &Lab, actor: &Actor<'_>, account
 }
 
 async fn a_coach_connects_an_account_of_their_own(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
+    let owner = add_owner(&cal);
     let query = set_out(&app.coach("nora")).await;
     assert_eq!(
         (
             field(&query, "client_id"),
             field(&query, "code_challenge_method")
         ),
-        ("lab-oauth".into(), "S256".into())
+        (OAUTH_CLIENT_ID.into(), "S256".into())
     );
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     let way = format!("/oauth/calcom?code={code}&state={}", field(&query, "state"));
-    // Whatever looks at links beforehand does not use them up.
+    // A link preview, which sends HEAD, does not use it up.
     let head = app
         .visitor()
         .request(Method::HEAD, &way)
@@ -125,15 +130,19 @@ async fn a_coach_connects_an_account_of_their_own(on: On) {
     let row = only(&app).await;
     assert_eq!(
         (row.kind, row.external_id.as_str(), row.coach_id),
-        (Kind::OAuth, "7", app.profile("nora").await.id)
+        (
+            Kind::OAuth,
+            owner.to_string().as_str(),
+            app.profile("nora").await.id
+        )
     );
     lend(&app, &row).await.expect("its token works");
     app.finish().await;
 }
 
-async fn a_state_is_good_once_and_not_for_ever(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_state_is_valid_once_and_expires(on: On) {
+    let (cal, app) = start(on).await;
+    let owner = add_owner(&cal);
     let nora = app.coach("nora");
     let query = set_out(&nora).await;
     let state = field(&query, "state");
@@ -154,7 +163,7 @@ async fn a_state_is_good_once_and_not_for_ever(on: On) {
     }
     let (_, outcome) = come_back(&app, &format!("state={state}&error=access_denied")).await;
     assert_eq!(outcome.as_deref(), Some("denied"));
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     let (status, outcome) = come_back(&app, &format!("state={state}&code={code}")).await;
     assert_eq!(
         (status, outcome),
@@ -163,7 +172,7 @@ async fn a_state_is_good_once_and_not_for_ever(on: On) {
     );
 
     let query = set_out(&nora).await;
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     app.clock.advance(TimeDelta::minutes(11));
     let (_, outcome) = come_back(
         &app,
@@ -171,11 +180,11 @@ async fn a_state_is_good_once_and_not_for_ever(on: On) {
     )
     .await;
     assert_eq!(outcome.as_deref(), Some("expired"));
-    assert_eq!((rows(&app).await.len(), lab.calls("token")), (0, 0));
+    assert_eq!((rows(&app).await.len(), calls(&cal, TOKEN)), (0, 0));
 
     // Of many that come at once with the same state one gets through.
     let query = set_out(&nora).await;
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     let way = format!("state={}&code={code}", field(&query, "state"));
     let all = futures_util::future::join_all((0..8).map(|_| come_back(&app, &way))).await;
     assert_eq!(
@@ -185,13 +194,12 @@ async fn a_state_is_good_once_and_not_for_ever(on: On) {
         1,
         "{all:?}"
     );
-    assert_eq!(lab.calls("token"), 1);
+    assert_eq!(calls(&cal, TOKEN), 1);
     app.finish().await;
 }
 
-async fn only_allowed_addresses_are_returned_to(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn only_allowed_redirects_are_accepted(on: On) {
+    let (_cal, app) = start(on).await;
     for bad in [
         "https://evil.example/",
         "https://app.example.com.evil.example/",
@@ -207,15 +215,15 @@ async fn only_allowed_addresses_are_returned_to(on: On) {
     app.finish().await;
 }
 
-/// Somebody slips the code of their own account into another person's way, or the other way round.
-async fn a_code_of_another_attempt_is_worth_nothing(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+/// Somebody uses the code of their own account in another person's flow, or the other way round.
+async fn a_code_of_another_attempt_is_refused(on: On) {
+    let (cal, app) = start(on).await;
+    let owner = add_owner(&cal);
     let (noras, marcus) = (
         set_out(&app.coach("nora")).await,
         set_out(&app.coach("marcus")).await,
     );
-    let code = agree(&lab, &noras, 7);
+    let code = agree(&cal, &noras, owner).await;
     let (_, outcome) = come_back(
         &app,
         &format!("state={}&code={code}", field(&marcus, "state")),
@@ -224,9 +232,9 @@ async fn a_code_of_another_attempt_is_worth_nothing(on: On) {
     assert_eq!(outcome.as_deref(), Some("refused"));
     assert_eq!(rows(&app).await, []);
     // An account that is another coach's is refused too.
-    connect(&app, &lab, &app.coach("nora"), 7).await;
+    connect(&app, &cal, &app.coach("nora"), owner).await;
     let query = set_out(&app.coach("marcus")).await;
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     let (_, outcome) = come_back(
         &app,
         &format!("state={}&code={code}", field(&query, "state")),
@@ -238,11 +246,11 @@ async fn a_code_of_another_attempt_is_worth_nothing(on: On) {
     app.finish().await;
 }
 
-async fn rights_that_ended_on_the_way_end_it(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_suspension_during_consent_ends_it(on: On) {
+    let (cal, app) = start(on).await;
+    let owner = add_owner(&cal);
     let query = set_out(&app.coach("nora")).await;
-    let code = agree(&lab, &query, 7);
+    let code = agree(&cal, &query, owner).await;
     let mut nora = app.user("nora").await.into_active_model();
     nora.suspended_at = sea_orm::Set(Some(app.now()));
     nora.update(app.db().write_one())
@@ -254,6 +262,6 @@ async fn rights_that_ended_on_the_way_end_it(on: On) {
     )
     .await;
     assert_eq!(outcome.as_deref(), Some("refused"));
-    assert_eq!((rows(&app).await.len(), lab.calls("token")), (0, 0));
+    assert_eq!((rows(&app).await.len(), calls(&cal, TOKEN)), (0, 0));
     app.finish().await;
 }

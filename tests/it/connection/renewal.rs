@@ -1,55 +1,61 @@
-//! New tokens: once, however many ask; and never called broken without proof.
+//! Tokens are renewed once, however many callers wait, and a connection is not reported broken
+//! without proof.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::TimeDelta;
-use courtside::domain::connection::{self, CredentialError, Purpose};
+use courtside::domain::connection::{self, CredentialError, Lease, Purpose};
+use entity::coach::Scheduler;
 use entity::connection::{Health, HealthReason};
 use providers::cal_com::Credential;
 use sea_orm::EntityTrait as _;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use simulators::Kind;
 use tests::{On, both_bare};
 
-use super::lab::{Fault, Lab};
-use super::{advance, consent, edit, lend, only, provision, rows};
+use super::{
+    FORCE_REFRESH, REFRESH, TOKEN, advance, as_platform, calls, consent, edit, fail, fault, lend,
+    number, only, provision, report, rows, start,
+};
 
 both_bare![
     two_hundred_callers_of_two_processes_get_one_token,
-    a_lost_answer_ends_in_a_forced_pair,
-    whoever_comes_after_a_crash_forces_a_pair,
+    a_lost_refresh_answer_leads_to_a_force_refresh,
+    a_refresh_lost_in_a_crash_is_recovered_by_a_force_refresh,
     a_revoked_token_is_replaced_once,
-    an_outage_breaks_nothing,
+    an_outage_does_not_break_a_connection,
     a_consent_is_broken_after_two_refusals,
-    an_account_that_is_gone_is_proof,
-    what_ends_soon_is_renewed_or_told_of,
-    every_reading_is_written_down,
+    a_deleted_account_breaks_the_connection,
+    an_expiring_consent_is_renewed_or_reported,
+    every_credential_read_is_audited,
 ];
 
-fn token(credential: &Credential) -> String {
-    let Credential::Bearer { token, .. } = credential else {
-        panic!("{credential:?}")
-    };
-    token.expose_secret().to_owned()
+fn token(lease: &Lease) -> String {
+    lease.token.expose_secret().to_owned()
+}
+
+fn bearer(lease: &Lease) -> Credential {
+    Credential::access_token(lease.token.clone())
 }
 
 async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let other = app.beside().await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::minutes(59));
-    lab.fail("refresh", &[Fault::Slow(150)]);
+    advance(&app, &cal, TimeDelta::minutes(59));
+    fail(&cal, REFRESH, Kind::Slow(Duration::from_millis(150)), 1);
     let callers = (0..400).map(|place| {
         let app = if place % 2 == 0 {
             app.app.clone()
         } else {
             other.app.clone()
         };
-        tokio::spawn(
-            async move { connection::credential(&app, row.coach_id, Purpose::Slots).await },
-        )
+        tokio::spawn(async move {
+            connection::credential(&app, Scheduler::CalCom, row.coach_id, Purpose::Slots).await
+        })
     });
     let mut tokens = BTreeSet::new();
     for caller in callers.collect::<Vec<_>>() {
@@ -57,10 +63,13 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
             .await
             .expect("nobody panics")
             .expect("everybody gets one");
-        tokens.insert(token(&lent.credential));
+        tokens.insert(token(&lent));
     }
     assert_eq!(tokens.len(), 1, "everybody has the same");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 0));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [1, 0]
+    );
     let row = only(&app).await;
     assert_eq!(
         (row.health, row.token_version, row.failures, row.lease),
@@ -82,13 +91,12 @@ async fn two_hundred_callers_of_two_processes_get_one_token(on: On) {
     app.finish().await;
 }
 
-async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_lost_refresh_answer_leads_to_a_force_refresh(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::hours(2));
-    lab.fail("refresh", &[Fault::Lost]);
+    advance(&app, &cal, TimeDelta::hours(2));
+    fail(&cal, REFRESH, Kind::ResetAfterCommit, 1);
     assert!(
         matches!(lend(&app, &row).await, Err(CredentialError::Unavailable(_))),
         "no observation whether it happened"
@@ -98,98 +106,95 @@ async fn a_lost_answer_ends_in_a_forced_pair(on: On) {
         matches!(lend(&app, &row).await, Err(CredentialError::Unavailable(_))),
         "not again at once"
     );
-    assert_eq!(lab.calls("refresh"), 1);
-    advance(&app, &lab, TimeDelta::seconds(6));
+    assert_eq!(calls(&cal, REFRESH), 1);
+    advance(&app, &cal, TimeDelta::seconds(6));
     let lent = lend(&app, &row).await.expect("it is recovered");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (2, 1));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [2, 1]
+    );
     let client = app.app.cal_com.as_ref().expect("it is set up");
     client
-        .get_me(&lent.credential)
+        .get_me(&bearer(&lent))
         .await
         .expect("the new token works");
     app.finish().await;
 }
 
-/// A process used the refresh token up and died with its lease, before it put the new pair down.
-async fn whoever_comes_after_a_crash_forces_a_pair(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+/// A process used up the refresh token and died with its lease, before it stored the new pair.
+async fn a_refresh_lost_in_a_crash_is_recovered_by_a_force_refresh(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
-    advance(&app, &lab, TimeDelta::hours(2));
+    advance(&app, &cal, TimeDelta::hours(2));
     let until = app.now() + TimeDelta::seconds(30);
     let row = edit(&app, |row| {
         (row.lease, row.leased_until) = (Some(entity::new_id()), Some(until))
     })
     .await;
-    lab.state().refresh.clear();
+    cal.revoke_tokens(number(&row));
     let waiting = tokio::spawn({
         let app = app.app.clone();
         async move { connection::credential_of(&app, row.id, Purpose::Booking).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(
         !waiting.is_finished(),
         "while the lease holds, nobody else asks"
     );
-    assert_eq!(lab.calls("refresh"), 0);
-    advance(&app, &lab, TimeDelta::seconds(31));
+    assert_eq!(calls(&cal, REFRESH), 0);
+    advance(&app, &cal, TimeDelta::seconds(31));
     waiting
         .await
         .expect("nobody panics")
         .expect("whoever waited takes over");
-    assert_eq!((lab.calls("refresh"), lab.calls("force")), (1, 1));
+    assert_eq!(
+        [REFRESH, FORCE_REFRESH].map(|endpoint| calls(&cal, endpoint)),
+        [1, 1]
+    );
     assert_eq!(only(&app).await.health, Health::Ok);
     app.finish().await;
 }
 
 async fn a_revoked_token_is_replaced_once(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
     let old = lend(&app, &row).await.expect("it works");
-    lab.state().access.clear();
+    cal.revoke_access_tokens(number(&row));
     let client = app.app.cal_com.as_ref().expect("it is set up");
     let error = client
-        .get_me(&old.credential)
+        .get_me(&bearer(&old))
         .await
         .expect_err("it is revoked");
-    connection::report(&app.app, &old, &error)
-        .await
-        .expect("the database answers");
+    report(&app, &old, &error).await;
     let new = lend(&app, &row).await.expect("there is a new one");
-    assert_ne!(token(&old.credential), token(&new.credential));
-    // Whoever was late with the same news changes nothing.
-    connection::report(&app.app, &old, &error)
-        .await
-        .expect("the database answers");
+    assert_ne!(token(&old), token(&new));
+    // A late report about the old token changes nothing.
+    report(&app, &old, &error).await;
     lend(&app, &row).await.expect("it works");
-    assert_eq!(lab.calls("refresh"), 1);
+    assert_eq!(calls(&cal, REFRESH), 1);
     // Nor does a failure that is not about the token.
-    let unrelated = providers::Error::new(
+    let unrelated = providers::cal_com::Error::new(
         providers::Provider::CalCom,
         providers::Kind::Unauthorized,
         "",
     );
-    connection::report(&app.app, &new, &unrelated)
-        .await
-        .expect("the database answers");
+    report(&app, &new, &unrelated).await;
     lend(&app, &row).await.expect("it works");
-    assert_eq!(lab.calls("refresh"), 1);
+    assert_eq!(calls(&cal, REFRESH), 1);
     app.finish().await;
 }
 
-async fn an_outage_breaks_nothing(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn an_outage_does_not_break_a_connection(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    // Early, the old token is still good for a call.
-    advance(&app, &lab, TimeDelta::minutes(59));
-    lab.fail("refresh", &[Fault::Down; 100]);
+    // Early, the old token is still valid for a call.
+    advance(&app, &cal, TimeDelta::minutes(59));
+    cal.faults().set(fault(REFRESH, Kind::ServerError));
     lend(&app, &row).await.expect("the old one");
     for _ in 0..3 {
-        advance(&app, &lab, TimeDelta::minutes(11));
+        advance(&app, &cal, TimeDelta::minutes(11));
         assert!(matches!(
             lend(&app, &row).await,
             Err(CredentialError::Unavailable(_))
@@ -197,20 +202,20 @@ async fn an_outage_breaks_nothing(on: On) {
         let row = only(&app).await;
         assert_eq!((row.health, row.failures, row.lease), (Health::Ok, 0, None));
     }
-    lab.state().faults.clear();
-    advance(&app, &lab, TimeDelta::minutes(11));
+    cal.faults().clear();
+    advance(&app, &cal, TimeDelta::minutes(11));
     lend(&app, &row).await.expect("Cal.com is back");
     app.finish().await;
 }
 
 async fn a_consent_is_broken_after_two_refusals(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+    let (cal, app) = start(on).await;
     let nora = app.coach("nora");
-    consent::connect(&app, &lab, &nora, 7).await;
+    let owner = consent::add_owner(&cal);
+    consent::connect(&app, &cal, &nora, owner).await;
     let row = only(&app).await;
-    advance(&app, &lab, TimeDelta::hours(1));
-    lab.fail("token", &[Fault::Refused]);
+    advance(&app, &cal, TimeDelta::hours(1));
+    fail(&cal, TOKEN, Kind::InvalidGrant, 1);
     assert!(matches!(
         lend(&app, &row).await,
         Err(CredentialError::Unavailable(_))
@@ -221,29 +226,29 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
         (Health::Ok, 1),
         "one refusal is no proof"
     );
-    advance(&app, &lab, TimeDelta::seconds(6));
+    advance(&app, &cal, TimeDelta::seconds(6));
     lend(&app, &row).await.expect("it was a mishap");
     assert_eq!(only(&app).await.failures, 0);
 
-    advance(&app, &lab, TimeDelta::hours(1));
-    lab.fail("token", &[Fault::Refused, Fault::Refused]);
+    advance(&app, &cal, TimeDelta::hours(1));
+    fail(&cal, TOKEN, Kind::InvalidGrant, 2);
     assert!(matches!(
         lend(&app, &row).await,
         Err(CredentialError::Unavailable(_))
     ));
-    advance(&app, &lab, TimeDelta::seconds(6));
+    advance(&app, &cal, TimeDelta::seconds(6));
     assert!(matches!(
         lend(&app, &row).await,
         Err(CredentialError::Broken(HealthReason::ConsentRefused))
     ));
-    let calls = lab.calls("token");
+    let before = calls(&cal, TOKEN);
     assert!(matches!(
         lend(&app, &row).await,
         Err(CredentialError::Broken(_))
     ));
     assert_eq!(
-        lab.calls("token"),
-        calls,
+        calls(&cal, TOKEN),
+        before,
         "what is broken is not tried with every call"
     );
     let query =
@@ -258,24 +263,19 @@ async fn a_consent_is_broken_after_two_refusals(on: On) {
         account["brokenSince"].is_string() && account["healthReason"] == "CONSENT_REFUSED",
         "{account}"
     );
-    // Connecting again mends it.
-    consent::connect(&app, &lab, &nora, 7).await;
+    // Connecting again repairs it.
+    consent::connect(&app, &cal, &nora, owner).await;
     lend(&app, &row).await.expect("it works again");
     app.finish().await;
 }
 
-async fn an_account_that_is_gone_is_proof(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn a_deleted_account_breaks_the_connection(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
-    {
-        let mut state = lab.state();
-        state.users.clear();
-        state.access.clear();
-        state.refresh.clear();
-    }
-    advance(&app, &lab, TimeDelta::hours(1));
+    let gone = format!("/{}", row.external_id);
+    as_platform(&cal, http::Method::DELETE, &gone, json!({})).await;
+    advance(&app, &cal, TimeDelta::hours(1));
     assert!(matches!(
         lend(&app, &row).await,
         Err(CredentialError::Broken(HealthReason::AccountGone))
@@ -284,10 +284,7 @@ async fn an_account_that_is_gone_is_proof(on: On) {
         connection::action(&only(&app).await),
         Some(connection::Action::Provision)
     );
-    // The action mends it: a new account, in the place of the one that is gone.
-    lab.state()
-        .users
-        .insert(90, "somebody@else.example".to_owned());
+    // The action repairs it: a new account replaces the deleted one.
     let answer = provision(&app.coach("nora")).await;
     assert_eq!(
         answer.at("/provisionCoach/account/health"),
@@ -301,10 +298,10 @@ async fn an_account_that_is_gone_is_proof(on: On) {
     app.finish().await;
 }
 
-async fn what_ends_soon_is_renewed_or_told_of(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
-    consent::connect(&app, &lab, &app.coach("nora"), 7).await;
+async fn an_expiring_consent_is_renewed_or_reported(on: On) {
+    let (cal, app) = start(on).await;
+    let owner = consent::add_owner(&cal);
+    consent::connect(&app, &cal, &app.coach("nora"), owner).await;
     assert_eq!(
         connection::sweep(&app.app)
             .await
@@ -312,8 +309,8 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
         0,
         "it was looked at just now"
     );
-    advance(&app, &lab, TimeDelta::days(24));
-    lab.fail("token", &[Fault::Down; 20]);
+    advance(&app, &cal, TimeDelta::days(24));
+    cal.faults().set(fault(TOKEN, Kind::ServerError));
     assert_eq!(
         connection::sweep(&app.app)
             .await
@@ -330,11 +327,11 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
         connection::action(&row),
         Some(connection::Action::Reconnect)
     );
-    lab.state().faults.clear();
+    cal.faults().clear();
     let renewed = async {
         while only(&app).await.health != Health::Ok {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-            advance(&app, &lab, TimeDelta::hours(7));
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            advance(&app, &cal, TimeDelta::hours(7));
             connection::sweep(&app.app)
                 .await
                 .expect("the database answers");
@@ -350,9 +347,8 @@ async fn what_ends_soon_is_renewed_or_told_of(on: On) {
     app.finish().await;
 }
 
-async fn every_reading_is_written_down(on: On) {
-    let lab = Lab::start().await;
-    let app = lab.setup().start(on).await;
+async fn every_credential_read_is_audited(on: On) {
+    let (cal, app) = start(on).await;
     provision(&app.coach("nora")).await;
     let row = only(&app).await;
     for _ in 0..5 {
@@ -381,7 +377,7 @@ async fn every_reading_is_written_down(on: On) {
         "one for each purpose, not for each call: {:?}",
         read().await
     );
-    advance(&app, &lab, TimeDelta::hours(1));
+    advance(&app, &cal, TimeDelta::hours(1));
     connection::credential_of(&app.app, row.id, Purpose::Slots)
         .await
         .expect("it works");

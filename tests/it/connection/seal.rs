@@ -1,4 +1,4 @@
-//! What is sealed in the database, and sealed anew when keys are replaced.
+//! Encryption in the database, and re-encryption when keys are rotated.
 
 use courtside::domain::rotate::{self, Rotated};
 use entity::note;
@@ -7,9 +7,8 @@ use sea_orm::{
     QueryFilter as _,
 };
 use serde_json::json;
-use tests::{On, TestApp, both_bare};
+use tests::{On, Setup, TestApp, both_bare, cal_com};
 
-use super::lab::Lab;
 use super::{lend, only, provision};
 use crate::booking::{create, id_of};
 
@@ -32,7 +31,7 @@ async fn body(app: &TestApp, id: entity::Uuid) -> (String, Option<String>) {
 }
 
 async fn private_notes_are_sealed(on: On) {
-    let app = tests::Setup::default().start(on).await;
+    let app = Setup::default().start(on).await;
     let maria = app.client("maria");
     let offer = app.offer("nora", "coaching-60").await;
     let booking = id_of(&create(&maria, &offer.order(tests::at("2026-11-25T14:00:00Z"))).await);
@@ -60,7 +59,7 @@ async fn private_notes_are_sealed(on: On) {
     assert_eq!(read.at("/node/body"), "a private thought");
     assert_eq!(read.at("/session/notes/nodes/0/body"), "a private thought");
 
-    // Shared, both sides read it, and it is plain; private again, it is sealed anew.
+    // Shared, both sides read it, and it is stored as plain text; private again, it is encrypted.
     for (visibility, sealed) in [("SHARED", false), ("PRIVATE", true)] {
         let input = json!({ "noteId": id, "visibility": visibility });
         let changed = maria.mutate("updateNote", input, "note { body }").await;
@@ -68,7 +67,7 @@ async fn private_notes_are_sealed(on: On) {
         assert_eq!(body(&app, key).await.1.is_some(), sealed, "{visibility}");
     }
 
-    // The demo data is from before there were keys: plain, readable, and sealed by rotating.
+    // The demo data was written without keys: plain text, readable, and encrypted by the rotation.
     let plain = || {
         note::Entity::find()
             .filter(note::Column::Visibility.eq(note::Visibility::Private))
@@ -103,12 +102,13 @@ async fn private_notes_are_sealed(on: On) {
 }
 
 async fn keys_are_replaced_beside_a_running_server(on: On) {
-    let lab = Lab::start().await;
-    let app = lab
-        .setup()
-        .setting("ENCRYPTION_KEYS", &format!("{OLD},{NEW}"))
-        .start(on)
-        .await;
+    let cal = cal_com::start().await;
+    let with_keys = |keys: &str| {
+        Setup::default()
+            .cal_com(&cal)
+            .setting("ENCRYPTION_KEYS", keys)
+    };
+    let app = with_keys(&format!("{OLD},{NEW}")).start(on).await;
     provision(&app.coach("nora")).await;
     let before = only(&app).await;
     assert!(
@@ -117,12 +117,7 @@ async fn keys_are_replaced_beside_a_running_server(on: On) {
             .as_deref()
             .is_some_and(|token| token.starts_with("v1.old."))
     );
-    let turned = app
-        .beside_as(
-            lab.setup()
-                .setting("ENCRYPTION_KEYS", &format!("{NEW},{OLD}")),
-        )
-        .await;
+    let turned = app.beside_as(with_keys(&format!("{NEW},{OLD}"))).await;
     let done = rotate::rotate(&turned.app).await.expect("there are keys");
     assert_eq!((done.tokens, done.unreadable), (2, 0), "{done:?}");
     let after = only(&app).await;
@@ -139,9 +134,7 @@ async fn keys_are_replaced_beside_a_running_server(on: On) {
     lend(&app, &after)
         .await
         .expect("the running server reads on");
-    let alone = app
-        .beside_as(lab.setup().setting("ENCRYPTION_KEYS", NEW))
-        .await;
+    let alone = app.beside_as(with_keys(NEW)).await;
     lend(&alone, &after)
         .await
         .expect("the old key is no longer needed");
@@ -168,7 +161,7 @@ async fn keys_are_replaced_beside_a_running_server(on: On) {
 }
 
 async fn without_keys_nothing_is_connected(on: On) {
-    let setup = tests::Setup::default()
+    let setup = Setup::default()
         .setting("CLERK_ISSUER", "https://clerk.example.com")
         .setting("CLERK_AUTHORIZED_PARTIES", "https://app.example.com");
     let app = setup.start(on).await;

@@ -10,13 +10,13 @@ use tests::{TestApp, at, both};
 use crate::booking::{create, id_of};
 
 both![
-    time_of_a_coach_is_given_away_once_buffers_included,
+    a_coachs_time_is_booked_once_including_buffers,
     a_client_cannot_be_in_two_places,
-    what_is_not_active_takes_no_time,
-    moving_into_taken_time_is_refused_too,
+    inactive_bookings_take_no_time,
+    moving_into_booked_time_is_refused,
     a_client_has_one_active_verification_booking,
     a_uid_of_a_provider_is_used_once,
-    history_stays_as_it_was_written,
+    history_is_append_only,
     values_outside_their_range_are_refused,
 ];
 
@@ -62,7 +62,7 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, DbErr>) -> String {
         .to_string()
 }
 
-async fn time_of_a_coach_is_given_away_once_buffers_included(app: &TestApp) {
+async fn a_coachs_time_is_booked_once_including_buffers(app: &TestApp) {
     let first = booked(app).await;
     let james = Some(app.user("james").await.id);
     for minutes in [-74, -60, -1, 0, 30, 60, 74] {
@@ -118,7 +118,7 @@ async fn a_client_cannot_be_in_two_places(app: &TestApp) {
     .expect("back to back is no overlap");
 }
 
-async fn what_is_not_active_takes_no_time(app: &TestApp) {
+async fn inactive_bookings_take_no_time(app: &TestApp) {
     let first = booked(app).await;
     for status in [
         Status::Completed,
@@ -163,7 +163,7 @@ async fn what_is_not_active_takes_no_time(app: &TestApp) {
     .expect("what is in conflict takes no time");
 }
 
-async fn moving_into_taken_time_is_refused_too(app: &TestApp) {
+async fn moving_into_booked_time_is_refused(app: &TestApp) {
     let first = booked(app).await;
     let later = insert(
         app,
@@ -239,7 +239,7 @@ async fn a_uid_of_a_provider_is_used_once(app: &TestApp) {
     refused(write(Some(booking.id)).await);
 }
 
-async fn history_stays_as_it_was_written(app: &TestApp) {
+async fn history_is_append_only(app: &TestApp) {
     let booking = booked(app).await;
     let before = app.history().await;
     let db = app.db().write_one();

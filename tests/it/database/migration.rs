@@ -6,11 +6,11 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tests::{On, START, TestDb, both_bare};
 
 both_bare![
-    migrations_can_be_taken_back,
+    migrations_can_be_reverted,
     jobs_are_moved_to_the_queue_of_their_kind
 ];
 
-async fn migrations_can_be_taken_back(on: On) {
+async fn migrations_can_be_reverted(on: On) {
     let test = TestDb::empty(on).await;
     let db = test.connect().await;
     migration::Migrator::up(db.write_one(), None)

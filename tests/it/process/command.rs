@@ -36,7 +36,7 @@ async fn every_wrong_setting_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn bad_usage_is_told_from_failure() {
+async fn usage_errors_and_failures_have_different_exit_codes() {
     let none = settings(&[]);
     for arguments in [
         &["frobnicate"][..],

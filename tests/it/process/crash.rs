@@ -6,18 +6,17 @@ use std::time::Duration;
 use base64::Engine as _;
 use entity::{job, webhook_delivery};
 use futures_util::future::join_all;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
-use sha2::Sha256;
+use tests::cal_com::signature;
 use tests::process::{Served, Settings};
 use tests::{On, PATIENCE, Scratch, TestDb, both_bare, until};
 use tokio::sync::{Mutex, Notify};
 
 use super::{token, usual};
 
-both_bare![what_was_answered_survives_a_kill];
+both_bare![acknowledged_writes_survive_a_kill];
 
 pub(super) const SECRET: &str = "a-secret-of-this-test";
 /// How often the server is killed. `COURTSIDE_CRASH_ROUNDS` asks for more.
@@ -37,7 +36,7 @@ struct Ledger {
     bookings: Mutex<BTreeMap<String, String>>,
     /// The uids of the deliveries that were answered.
     deliveries: Mutex<Vec<String>>,
-    /// Rung at every answer.
+    /// Notified at every answer.
     answered: Notify,
 }
 
@@ -47,7 +46,7 @@ impl Ledger {
     }
 }
 
-async fn what_was_answered_survives_a_kill(on: On) {
+async fn acknowledged_writes_survive_a_kill(on: On) {
     let scratch = Scratch::new();
     let database = TestDb::migrated(on).await;
     let mut all = usual(&scratch);
@@ -77,8 +76,8 @@ async fn what_was_answered_survives_a_kill(on: On) {
     database.remove().await;
 }
 
-/// Orders of three clients with a coach each, so that nothing is in the way of anything: token and
-/// input by key.
+/// Orders of three clients with a coach each, so that none overlaps another: token and input by
+/// key.
 pub(super) async fn orders(served: &Served, all: &Settings) -> BTreeMap<String, (String, Value)> {
     let coaches = "{ coaches(first: 50) { nodes { displayName eventTypes(first: 9) { nodes { id slug } } } } }";
     let coaches = served
@@ -179,7 +178,7 @@ async fn send_everything(
             return;
         }
         let body = delivery(&uid, round * WEBHOOKS + number);
-        let signature = hex::encode(signed(&body));
+        let signature = signature(SECRET, &body);
         let request = served
             .request(http::Method::POST, "/webhooks/calcom")
             .header("x-cal-signature-256", signature);
@@ -211,18 +210,11 @@ pub(super) fn delivery(uid: &str, number: usize) -> Vec<u8> {
     body["payload"]["uid"] = json!(uid);
     body["payload"]["iCalUID"] = json!(format!("{uid}@Cal.com"));
     body["payload"]["bookingId"] = json!(100_000 + number);
-    // Each at a time of its own, so that none is in the way of another.
+    // Each at a time of its own, so that none overlaps another.
     let start = tests::at("2031-03-03T00:00:00Z") + chrono::TimeDelta::hours(number as i64);
     body["payload"]["startTime"] = json!(start);
     body["payload"]["endTime"] = json!(start + chrono::TimeDelta::minutes(30));
     serde_json::to_vec(&body).expect("it was JSON")
-}
-
-pub(super) fn signed(body: &[u8]) -> Vec<u8> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key may have any length");
-    mac.update(body);
-    mac.finalize().into_bytes().to_vec()
 }
 
 async fn check(
@@ -268,8 +260,7 @@ async fn check(
     assert_eq!(ours, orders.len(), "one booking for each key");
     let answered = ledger.deliveries.lock().await.clone();
     assert_eq!(answered.len(), WEBHOOKS * rounds);
-    // What a killed worker held is free when its lease has ended: a minute that need not be waited
-    // for.
+    // The leases of the killed worker would end in a minute, which need not be waited for.
     job::Entity::update_many()
         .col_expr(
             job::Column::LeasedUntil,

@@ -1,4 +1,4 @@
-//! Logs tell what happened, and nothing that is somebody's own.
+//! Logs contain no personal data and no secrets.
 
 use serde_json::json;
 use tests::process::Served;
@@ -10,7 +10,7 @@ use super::{token, usual};
 async fn tokens_addresses_and_words_are_not_logged() {
     let scratch = Scratch::new();
     let mut all = usual(&scratch);
-    // Everything that anything has to say, also what is quiet as a rule.
+    // Every target at its most verbose level.
     let everything =
         "trace,hyper=trace,sqlx=trace,sea_orm_migration=trace,rustls=trace,reqwest=trace";
     all.insert("RUST_LOG".to_owned(), everything.to_owned());

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tests::cal_com::signature;
 use tests::process::{Served, Settings};
 use tests::{OwnCluster, Scratch, until};
 
-use super::crash::{BOOK, SECRET, delivery, orders, signed};
+use super::crash::{BOOK, SECRET, delivery, orders};
 use super::usual;
 
 /// How long the database is away. `COURTSIDE_OUTAGE_SECONDS` asks for another time.
@@ -18,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// After the database is back.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// What somebody who books was told.
+/// The answer to a booking.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Booked(String),
@@ -44,7 +45,7 @@ async fn deliver(served: &Served, number: usize) -> StatusCode {
     let body = delivery(&format!("outage-{number}"), number);
     let request = served
         .request(Method::POST, "/webhooks/calcom")
-        .header("x-cal-signature-256", hex::encode(signed(&body)));
+        .header("x-cal-signature-256", signature(SECRET, &body));
     let request = request
         .header("content-type", "application/json")
         .body(body);
@@ -64,7 +65,7 @@ async fn ready(served: &Served) -> StatusCode {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_of_the_database_is_a_pause() {
+async fn the_server_survives_a_database_restart() {
     let Some(mut cluster) = OwnCluster::start() else {
         return;
     };
@@ -89,7 +90,7 @@ async fn a_restart_of_the_database_is_a_pause() {
     let began = Instant::now();
     let (mut stopped, mut back, mut recovered) = (None, None, None);
     let mut saw_unready = false;
-    // People and Cal.com go on all the time; what is refused is tried again with the same key.
+    // Clients and Cal.com keep sending; a refused request is sent again with the same key.
     while booked.len() < orders.len() {
         if stopped.is_none() && booked.len() >= 10 {
             cluster.stop();
@@ -163,7 +164,7 @@ async fn a_restart_of_the_database_is_a_pause() {
     assert_eq!(code, Some(0), "{log}");
 }
 
-/// Whatever was answered is there, once; and the worker has gone on by itself.
+/// Every acknowledged write is there, once; and the worker has gone on by itself.
 async fn nothing_is_lost(
     served: &Served,
     orders: &[(String, (String, Value))],

@@ -6,9 +6,9 @@ use tests::{Frame, On, Scratch, Socket, TestDb, both_bare, until};
 
 use super::{token, usual};
 
-both_bare![it_starts_serves_and_stops_when_asked];
+both_bare![the_server_starts_serves_and_stops_on_a_signal];
 
-async fn it_starts_serves_and_stops_when_asked(on: On) {
+async fn the_server_starts_serves_and_stops_on_a_signal(on: On) {
     let scratch = Scratch::new();
     let database = TestDb::empty(on).await;
     let mut all = usual(&scratch);

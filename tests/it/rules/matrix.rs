@@ -7,7 +7,7 @@ use courtside::graphql::rules::{self, Rule};
 use entity::{Uuid, connection, job, webhook_delivery};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
-use tests::{Actor, Answer, Live, Said, TestApp, at, both};
+use tests::{Actor, Answer, Live, LiveMessage, TestApp, at, both};
 
 use super::value::{arguments, named};
 use super::{members, name, type_named};
@@ -96,7 +96,7 @@ fn in_order(root: &str) -> Vec<&'static Value> {
     fields
 }
 
-/// Tries a field on everything; gives the number of attempts.
+/// Tries a field on everything; returns the number of attempts.
 async fn check(
     app: &TestApp,
     who: &Who<'_>,
@@ -197,7 +197,7 @@ fn touches_private(field: &'static Value) -> bool {
     by_name || by_input
 }
 
-/// The first field of what a root field gives, so that something is selected.
+/// The first field of what a root field returns, so that something is selected.
 fn first_field(field: &'static Value) -> String {
     let ty = type_named(named(&field["type"]));
     let fields: Vec<_> = members(ty, "fields").map(name).collect();
@@ -255,11 +255,11 @@ async fn attempt(
     answer
 }
 
-/// The first thing that a subscription says, as an answer.
+/// The first message of a subscription, as an answer.
 async fn first_of(live: &mut Live) -> Answer {
     let (data, errors) = match live.said().await {
-        Said::Next(mut answer) => (answer["data"].take(), answer["errors"].take()),
-        Said::Refused(errors) => (Value::Null, errors),
+        LiveMessage::Next(mut answer) => (answer["data"].take(), answer["errors"].take()),
+        LiveMessage::Refused(errors) => (Value::Null, errors),
         said => panic!("{said:?}"),
     };
     let errors = errors.as_array().cloned().unwrap_or_default();
@@ -384,7 +384,7 @@ async fn delivery(app: &TestApp) -> Uuid {
     row.expect("a sound row").id
 }
 
-/// Work that was given up; its coach is not there, so that doing it again does nothing.
+/// A dead job; its coach does not exist, so that running it again does nothing.
 async fn dead_job(app: &TestApp) -> Uuid {
     let row = job::Model {
         id: entity::new_id(),

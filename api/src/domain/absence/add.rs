@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 use entity::Uuid;
 use entity::absence::{Model, Reason};
-use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
@@ -11,6 +10,7 @@ use super::{Kept, affected, check_days, check_note, lock_coach, note_change, req
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::acting_for;
+use crate::domain::scheduling::keeps_settings;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Command, Result};
 
@@ -71,7 +71,7 @@ async fn insert(txn: &Txn, command: Command<NewAbsence>) -> Result<Kept> {
         external_id: None,
         told_first_day: None,
         told_last_day: None,
-        state: (coach.scheduler == Scheduler::CalCom).then_some(State::Pending),
+        state: keeps_settings(coach.scheduler).then_some(State::Pending),
         message: None,
         synced_at: None,
         removed_at: None,

@@ -21,7 +21,6 @@ pub(super) use read::{away, in_stretch};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::absence::{Column, Entity, Model};
-use entity::coach::Scheduler;
 use entity::{Uuid, booking, coach};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -29,6 +28,7 @@ use super::coach::{lock as lock_coach, manages};
 use super::text::Problems;
 use super::{Author, Conflict, Error, Person, Result};
 use crate::db::Txn;
+use crate::domain::scheduling::keeps_settings;
 use crate::outbox::job::{self, Job};
 
 /// Most days of an absence.
@@ -164,7 +164,7 @@ async fn note_change(
     author
         .audit_unless_own(txn, coach.id, action, &subject)
         .await?;
-    if coach.scheduler == Scheduler::CalCom {
+    if keeps_settings(coach.scheduler) {
         let job = Job::new(job::Kind::PushAbsences, coach.id, coach.scheduler);
         job::enqueue(txn, job.at(author.now, &author.correlation_id)).await?;
     }

@@ -2,13 +2,13 @@
 
 use entity::Uuid;
 use entity::absence::{Entity, Model};
-use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
 use super::{lock, note_change, today};
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::scheduling::keeps_settings;
 use crate::domain::{Caller, Command, Conflict, Result};
 
 /// Opens the days of an absence again.
@@ -30,7 +30,7 @@ async fn delete(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
         return Err(Conflict::InvalidState("this absence is over".to_owned()).into());
     }
     (row.removed_at, row.version, row.updated_at) = (Some(now), row.version + 1, now);
-    if coach.scheduler == Scheduler::CalCom {
+    if keeps_settings(coach.scheduler) {
         // It is deleted once the calendar has it.
         row.state = Some(State::Pending);
         row = row.into_active_model().reset_all().update(&**txn).await?;

@@ -3,13 +3,13 @@
 use chrono::NaiveDate;
 use entity::Uuid;
 use entity::absence::Reason;
-use entity::coach::Scheduler;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{Kept, affected, check_days, check_note, lock, note_change, require_room, today};
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::scheduling::keeps_settings;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Command, Conflict, Result};
 
@@ -72,7 +72,7 @@ async fn change(txn: &Txn, command: Command<Update>) -> Result<Kept> {
         row.note = filled(note);
     }
     require_room(txn, &row, today).await?;
-    row.state = (coach.scheduler == Scheduler::CalCom).then_some(State::Pending);
+    row.state = keeps_settings(coach.scheduler).then_some(State::Pending);
     (row.message, row.version, row.updated_at) = (None, found.version + 1, author.now);
     let absence = row.into_active_model().reset_all().update(&**txn).await?;
     note_change(txn, &author, &coach, &absence, "absence.update").await?;

@@ -27,6 +27,7 @@ use crate::db::Txn;
 use crate::domain::coach::is_suspended;
 use crate::domain::hold::kept_for_a_move;
 use crate::domain::scheduling::native::{Interval, Terms};
+use crate::domain::scheduling::remote::capabilities;
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
 
@@ -341,7 +342,7 @@ impl BookingRequest {
         }
         require_good_standing(txn, &coach).await?;
         scheduling::require_readable(&**txn, &coach).await?;
-        if coach.scheduler == Scheduler::CalCom && event_type.seats > 1 {
+        if event_type.seats > 1 && !capabilities(coach.scheduler).books_seats {
             let message =
                 "places in a group can only be booked in the coach's own calendar".to_owned();
             return Err(Conflict::InvalidState(message).into());
@@ -461,16 +462,23 @@ pub(crate) async fn require_free(
         from: claim.from,
         until: claim.until,
     };
-    let availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
-    let (is_free, is_offered) = match (offered, scheduler) {
-        (RemoteAvailability::ByHours, Scheduler::Native) => (
+    let mut availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
+    let (is_free, is_offered) = match (offered, scheduler.is_remote()) {
+        (RemoteAvailability::ByHours, false) => (
             availability.offers(terms, starts_at, now),
             availability.would_offer(terms, starts_at, now),
         ),
-        (RemoteAvailability::Starts(starts), Scheduler::CalCom) => {
+        (RemoteAvailability::Starts(starts), true) => {
             let is_offered = starts.contains(&starts_at)
                 && !availability.is_away(starts_at, starts_at + terms.length);
             (is_offered && !availability.is_busy(range), is_offered)
+        }
+        (RemoteAvailability::Busy(busy), true) => {
+            availability.busy.extend(busy.iter().copied());
+            (
+                availability.offers(terms, starts_at, now),
+                availability.would_offer(terms, starts_at, now),
+            )
         }
         // The coach has changed schedulers since the start was looked up.
         _ => return Err(Error::lost_race()),

@@ -64,7 +64,7 @@ pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
 /// alone it would be changed for us and not for them.
 pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> {
     if booking.scheduler == Scheduler::Native
-        || crate::domain::connection::is_live(&**txn, booking.coach_id).await?
+        || crate::domain::connection::is_live(&**txn, booking.scheduler, booking.coach_id).await?
     {
         return Ok(());
     }
@@ -99,7 +99,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 /// # Errors
 /// When the database fails.
 pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
-    if app.cal_com.is_some()
+    if !app.schedulers.is_empty()
         && let Some(booking) = Entity::find_by_id(id).one(app.db.read()).await?
     {
         app.slots.invalidate(booking.coach_id);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use entity::coach::{Model, Scheduler};
+use entity::coach::Model;
 use entity::{Uuid, coach_specialty};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
@@ -11,7 +11,7 @@ use super::directory::{MOST_SPECIALTIES, check_specialties};
 use super::{acting_for, lock};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Command, Conflict, Error, Result};
 
@@ -72,9 +72,9 @@ async fn change(txn: &Txn, command: Command<Change>) -> Result<Model> {
     }
     let zone = coach.time_zone.clone();
     let coach = store(txn, coach, input, author.now).await?;
-    if coach.time_zone != zone && coach.scheduler == Scheduler::CalCom {
+    if coach.time_zone != zone && scheduling::keeps_settings(coach.scheduler) {
         // Their days begin at other times now.
-        sync::absences_took_over(txn, &coach, author.now, &author.correlation_id).await?;
+        scheduling::absences_changed(txn, &coach, author.now, &author.correlation_id).await?;
     }
     let subject = format!("coach_{}", coach_id.simple());
     author

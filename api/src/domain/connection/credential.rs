@@ -1,12 +1,12 @@
-//! A credential that works, for whoever needs to cause for a coach.
+//! A credential that works, for whoever needs to act for a coach.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chrono::TimeDelta;
 use entity::Uuid;
+use entity::coach::Scheduler;
 use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
-use providers::cal_com::{self, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use secrecy::SecretString;
@@ -90,24 +90,35 @@ impl From<Purpose> for Reason {
 pub struct Lease {
     pub connection_id: Uuid,
     pub coach_id: Uuid,
+    pub provider: String,
     /// The account's id at the provider.
     pub external_id: String,
-    pub credential: cal_com::Credential,
+    pub kind: Kind,
+    pub token: SecretString,
     /// Which pair of tokens it is of.
     version: i64,
+}
+
+/// What a provider says about a credential that it does not accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenRefusal {
+    /// The token has expired or was revoked: a new one may be accepted.
+    Ended,
+    /// The API key is not accepted.
+    KeyRefused,
 }
 
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialError {
     /// The coach has no account connected.
-    #[error("no Cal.com account is connected")]
+    #[error("no account is connected")]
     NotConnected,
     /// The coach must do something first.
-    #[error("the connection with Cal.com is broken")]
+    #[error("the connection is broken")]
     Broken(HealthReason),
     /// A new token is needed, and cannot be had at the moment. Worth another try later.
-    #[error("Cal.com gives no new token at present: {0}")]
+    #[error("the provider issues no new token at present: {0}")]
     Unavailable(String),
     #[error(transparent)]
     Internal(#[from] Error),
@@ -122,14 +133,10 @@ impl From<sea_orm::DbErr> for CredentialError {
 impl From<CredentialError> for Error {
     fn from(why: CredentialError) -> Self {
         match why {
-            CredentialError::NotConnected => {
-                invalid_state("this coach has no Cal.com account connected")
-            }
-            CredentialError::Broken(_) => {
-                invalid_state("this coach's connection with Cal.com is broken")
-            }
+            CredentialError::NotConnected => invalid_state("this coach has no account connected"),
+            CredentialError::Broken(_) => invalid_state("this coach's connection is broken"),
             CredentialError::Unavailable(_) => {
-                Self::Unavailable("Cal.com does not answer at present; try again later")
+                Self::Unavailable("the provider does not answer at present; try again later")
             }
             CredentialError::Internal(error) => error,
         }
@@ -193,7 +200,7 @@ impl Credentials {
 
     /// The flight of this process at a connection: one caller asks the database and the provider, the
     /// others wait for what it brings.
-    pub(super) fn single_flight(&self, connection_id: Uuid) -> Arc<Flight<()>> {
+    pub(in crate::domain) fn single_flight(&self, connection_id: Uuid) -> Arc<Flight<()>> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&connection_id).and_then(Weak::upgrade) {
             return flight;
@@ -212,10 +219,11 @@ impl Credentials {
 /// See [`CredentialError`].
 pub async fn credential(
     app: &App,
+    scheduler: Scheduler,
     coach_id: Uuid,
     reason: impl Into<Reason>,
 ) -> Result<Lease, CredentialError> {
-    let row = read::find_live(app, coach_id)
+    let row = read::find_live(app, scheduler, coach_id)
         .await?
         .ok_or(CredentialError::NotConnected)?;
     lease(app, row, reason.into()).await
@@ -283,16 +291,14 @@ async fn lease_regardless(app: &App, row: Model, reason: Reason) -> Result<Lease
         }
     };
     let token = opened(app, &row, reason).await?;
-    let credential = match row.kind {
-        Kind::ApiKey => cal_com::Credential::api_key(token),
-        _ => cal_com::Credential::access_token(token),
-    };
     let (connection_id, coach_id, version) = (row.id, row.coach_id, row.token_version);
     Ok(Lease {
         connection_id,
         coach_id,
+        provider: row.provider,
         external_id: row.external_id,
-        credential,
+        kind: row.kind,
+        token,
         version,
     })
 }
@@ -338,13 +344,9 @@ pub(super) fn unreadable(error: &VaultError) -> CredentialError {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report(app: &App, lease: &Lease, error: &providers::Error) -> Result<(), Error> {
-    match error.refusal {
-        Some(Refusal::TokenExpired | Refusal::TokenRevoked) => {}
-        Some(Refusal::InvalidApiKey) => {
-            return renew::refused_key(app, lease.connection_id, lease.version).await;
-        }
-        _ => return Ok(()),
+pub async fn report(app: &App, lease: &Lease, refusal: TokenRefusal) -> Result<(), Error> {
+    if refusal == TokenRefusal::KeyRefused {
+        return renew::refused_key(app, lease.connection_id, lease.version).await;
     }
     let row = Entity::find_by_id(lease.connection_id)
         .one(app.db.read())

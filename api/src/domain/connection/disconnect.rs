@@ -6,7 +6,7 @@ use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::{cal_com, credential, exchange, invalid_state, read, unavailable};
+use super::{credential, invalid_state, read, unavailable};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Caller, Command, Error, Result, webhook};
@@ -27,7 +27,7 @@ pub enum AccountFate {
     Deleted,
 }
 
-/// Ends a connection: its tokens are erased here, and nobody can cause through it any more. Bookings
+/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings
 /// stay.
 ///
 /// # Errors
@@ -39,7 +39,9 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
     if !row.is_live() {
         return Err(invalid_state("it is not connected"));
     }
-    webhook::withdraw(app, row.id).await;
+    if let Some(remote) = app.schedulers.find_by_provider(&row.provider) {
+        remote.withdraw_webhook(app, &row).await;
+    }
     if input.account == AccountFate::Deleted {
         delete_account(app, &row).await?;
     }
@@ -52,7 +54,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
 async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
     let Command { author, input: id } = command;
     erase(txn, id, author.now).await?;
-    webhook::forget(txn, id).await?;
+    webhook::forget_registrations(txn, id).await?;
     let subject = credential::subject(id);
     author.audit(txn, "connection.disconnect", &subject).await?;
     Entity::find_by_id(id)
@@ -61,7 +63,7 @@ async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
         .ok_or(Error::NotFound("connection"))
 }
 
-/// Takes the tokens off a row, and with them every way to cause.
+/// Takes the tokens off a row, and with them every way to act.
 pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     let erased = ActiveModel {
         access_token: Set(None),
@@ -93,7 +95,9 @@ async fn delete_account(app: &App, row: &Model) -> Result<()> {
             "only accounts that were made here can be deleted",
         ));
     }
-    exchange::delete_user(cal_com(app)?, &row.external_id)
-        .await
-        .map_err(|error| unavailable(&error))
+    let provider = app.accounts.find(&row.provider);
+    let provider = provider
+        .ok_or_else(|| invalid_state("this server cannot call the provider of the account"))?;
+    let deleted = provider.delete(&row.external_id).await;
+    deleted.map_err(|error| unavailable(&error))
 }

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::credential::{CredentialError, Purpose};
-use super::{PROVIDER, cal_com, exchange, renew};
+use super::renew;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::Result;
@@ -47,7 +47,7 @@ pub fn action(row: &Model) -> Option<Action> {
 /// # Errors
 /// When the database fails.
 pub async fn sweep(app: &App) -> Result<u64> {
-    if app.cal_com.is_none() {
+    if app.accounts.is_empty() {
         return Ok(0);
     }
     let now = app.clock.now();
@@ -62,7 +62,7 @@ pub async fn sweep(app: &App) -> Result<u64> {
                 .add(restless)
                 .add(Column::CheckedAt.lt(now - OFTEN)),
         );
-    let due: Vec<Model> = Entity::find_live(PROVIDER)
+    let due: Vec<Model> = Entity::find_any_live()
         .filter(due)
         .order_by_asc(Column::CheckedAt)
         .limit(MOST)
@@ -143,8 +143,11 @@ async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
         Err(CredentialError::Internal(error)) => return Err(error),
         Err(_) => return Ok(()),
     };
-    match exchange::me(cal_com(app)?, &lease.credential).await {
-        Ok(_) => {
+    let Some(provider) = app.accounts.find(&lease.provider) else {
+        return Ok(());
+    };
+    match provider.check(&lease).await {
+        Ok(()) => {
             let Some(row) = Entity::find_by_id(connection_id).one(app.db.read()).await? else {
                 return Ok(());
             };
@@ -155,11 +158,11 @@ async fn ask(app: &App, connection_id: Uuid) -> Result<()> {
             )
             .await
         }
-        Err(error) => super::report(app, &lease, &error).await,
+        Err(Some(refusal)) => super::report(app, &lease, refusal).await,
+        Err(None) => Ok(()),
     }
 }
 
-/// Changes the row unless it has new tokens meanwhile.
 async fn put(app: &App, row: &Model, change: ActiveModel) -> Result<()> {
     Entity::update_many()
         .set(change)

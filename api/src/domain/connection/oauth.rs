@@ -1,14 +1,17 @@
-//! A coach on their way to Cal.com and back, to let us cause for an account of their own.
+//! A coach on their way to a provider and back, to let us act for an account of their own.
 //!
 //! What protects the way: the `state` is random, known here only by its hash, good once and for ten
 //! minutes; the code can be redeemed only with a verifier that never leaves the server (PKCE,
 //! S256), so a code that was given for another attempt is worth nothing in this one; and the
 //! browser ends where the operator allows.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
+use entity::coach::Scheduler;
 use entity::connection::Kind;
 use entity::oauth_attempt::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
@@ -17,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::store::{self, Account, By};
-use super::{PROVIDER, cal_com, exchange, invalid_state, redirect, unavailable};
+use super::{AccountProvider, RedeemError, invalid_state, redirect, unavailable};
 use crate::app::App;
 use crate::domain::coach::{acting_for, manages, require};
 use crate::domain::{Caller, Conflict, Error, Person, Result};
@@ -31,6 +34,8 @@ const MOST: u64 = 10;
 /// What is started.
 #[derive(Clone, Debug)]
 pub struct Start {
+    /// The provider, as the tables name it.
+    pub provider: &'static str,
     /// None for the caller's own profile.
     pub coach_id: Option<Uuid>,
     /// Where the browser goes in the end.
@@ -72,15 +77,15 @@ pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> 
             "is not one of the addresses that browsers may be sent to",
         ));
     }
-    let client = cal_com(app)?;
+    let provider = provider_of(app, input.provider)?;
     let now = app.clock.now();
     clear(app, person.user_id, now).await?;
     let (state, verifier) = (random(), random());
-    let Some(authorize_url) = exchange::authorize_url(client, state.expose_secret(), &verifier)
-    else {
-        return Err(invalid_state(
-            "this server connects no Cal.com accounts that coaches own",
-        ));
+    let Some(authorize_url) = provider.authorize_url(state.expose_secret(), &verifier) else {
+        return Err(invalid_state(&format!(
+            "this server connects no {} accounts that coaches own",
+            provider.label()
+        )));
     };
     let (state_hash, expires_at) = (hash(&state), now + LIFE);
     let sealed = app.vault.seal(place(&state_hash), verifier.expose_secret());
@@ -88,7 +93,7 @@ pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> 
         state_hash: Set(state_hash),
         user_id: Set(person.user_id),
         coach_id: Set(coach_id),
-        provider: Set(PROVIDER.to_owned()),
+        provider: Set(input.provider.to_owned()),
         verifier: Set(sealed.map_err(|error| Error::internal("sealing a verifier", error))?),
         redirect_to: Set(input.redirect_to),
         expires_at: Set(expires_at),
@@ -130,12 +135,13 @@ async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
 /// Only when the database fails; everything else is an outcome.
 pub async fn finish(
     app: &App,
+    provider: &str,
     state: &str,
     code: Option<SecretString>,
     correlation_id: &str,
 ) -> Result<Finished> {
     let now = app.clock.now();
-    let Some(attempt) = redeem(app, state, now).await? else {
+    let Some(attempt) = redeem(app, provider, state, now).await? else {
         return Ok(Finished::Unknown);
     };
     let back = |outcome: &str| {
@@ -162,7 +168,12 @@ pub async fn finish(
 }
 
 /// Uses the state up. One statement, so that of two that come with it one gets it.
-async fn redeem(app: &App, state: &str, now: DateTime<Utc>) -> Result<Option<Model>> {
+async fn redeem(
+    app: &App,
+    provider: &str,
+    state: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Model>> {
     if state.len() > 200 {
         return Ok(None);
     }
@@ -173,7 +184,7 @@ async fn redeem(app: &App, state: &str, now: DateTime<Utc>) -> Result<Option<Mod
             ..Default::default()
         })
         .filter(Column::StateHash.eq(&state_hash))
-        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Provider.eq(provider))
         .filter(Column::UsedAt.is_null())
         .exec(app.db.write_one())
         .await?;
@@ -192,15 +203,15 @@ async fn connect(
     correlation_id: &str,
 ) -> Result<()> {
     require_rights(app, attempt).await?;
-    let client = cal_com(app)?;
+    let provider = provider_of(app, &attempt.provider)?;
     let verifier = app
         .vault
         .open(place(&attempt.state_hash), &attempt.verifier);
     let verifier = verifier.map_err(|error| Error::internal("opening a verifier", error))?;
-    let redeemed = exchange::redeem(client, code, verifier, app.clock.now()).await;
-    let (owner, pair) = redeemed.map_err(|error| match &error.refusal {
-        Some(providers::cal_com::Refusal::InvalidGrant) => Error::invalid("code", "was refused"),
-        _ => unavailable(&error),
+    let redeemed = provider.redeem(code, verifier, app.clock.now()).await;
+    let (owner, pair) = redeemed.map_err(|error| match error {
+        RedeemError::Refused => Error::invalid("code", "was refused"),
+        RedeemError::Failed(error) => unavailable(&error),
     })?;
     let by = By {
         coach_id: attempt.coach_id,
@@ -211,6 +222,7 @@ async fn connect(
         app,
         by,
         Account {
+            provider: attempt.provider.clone(),
             kind: Kind::OAuth,
             owner,
             pair,
@@ -245,6 +257,14 @@ async fn require_rights(app: &App, attempt: &Model) -> Result<()> {
     } else {
         Err(Error::Forbidden("not the coach any more"))
     }
+}
+
+fn provider_of(app: &App, name: &str) -> Result<Arc<dyn AccountProvider>> {
+    let found = app.accounts.find(name);
+    found.ok_or_else(|| {
+        let label = Scheduler::of_provider(name).map_or(name, |scheduler| scheduler.label());
+        invalid_state(&format!("{label} is not set up on this server"))
+    })
 }
 
 /// 32 random bytes, as text that needs no escaping in a URL.

@@ -1,37 +1,41 @@
 //! Finding connections.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use entity::Uuid;
+use entity::coach::Scheduler;
 use entity::connection::{Column, Entity, Health, Kind, Model};
-use entity::{Provider, Uuid};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 
-use super::PROVIDER;
 use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Error, Result};
 
-/// The connection through which we may cause for a coach.
+/// The connection through which we may act for a coach.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn find_live(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
-    Ok(Entity::find_live(PROVIDER)
+pub async fn find_live(app: &App, scheduler: Scheduler, coach_id: Uuid) -> Result<Option<Model>> {
+    Ok(Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::CoachId.eq(coach_id))
         .one(app.db.read())
         .await?)
 }
 
-/// Whether there is a connection through which we may cause for a coach.
+/// Whether there is a connection through which we may act for a coach.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> {
-    Ok(Entity::find_live(PROVIDER)
+pub async fn is_live(
+    db: &impl ConnectionTrait,
+    scheduler: Scheduler,
+    coach_id: Uuid,
+) -> Result<bool> {
+    Ok(Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::CoachId.eq(coach_id))
         .count(db)
         .await?
@@ -42,51 +46,47 @@ pub async fn is_live(db: &impl ConnectionTrait, coach_id: Uuid) -> Result<bool> 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list_working(app: &App, which: Condition) -> Result<Vec<Working>> {
-    let working: Vec<(Uuid, String)> = Entity::find_live(PROVIDER)
+pub async fn list_working(app: &App, scheduler: Scheduler, which: Condition) -> Result<Vec<Uuid>> {
+    let working = Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::Health.ne(Health::Broken))
-        .filter(which)
+        .filter(which);
+    Ok(working
         .select_only()
-        .columns([Column::Id, Column::Provider])
+        .column(Column::Id)
         .into_tuple()
         .all(app.db.read())
-        .await?;
-    Ok(working
-        .into_iter()
-        .filter_map(|(id, name)| {
-            Some(Working {
-                id,
-                provider: Provider::parse(&name)?,
-            })
-        })
-        .collect())
-}
-
-/// A connection that works.
-#[derive(Clone, Copy, Debug)]
-pub struct Working {
-    pub id: Uuid,
-    pub provider: Provider,
+        .await?)
 }
 
 /// Those of several coaches for whom we may cause.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list_live_coaches(app: &App, coach_ids: &[Uuid]) -> Result<Vec<Uuid>> {
-    let live = Entity::find_live(PROVIDER).filter(Column::CoachId.is_in(coach_ids.iter().copied()));
-    Ok(live
+pub async fn list_live_coaches(
+    app: &App,
+    coach_ids: &[Uuid],
+) -> Result<HashSet<(Uuid, Scheduler)>> {
+    let live = Entity::find_any_live()
+        .filter(Column::CoachId.is_in(coach_ids.iter().copied()))
         .select_only()
-        .column(Column::CoachId)
-        .into_tuple()
-        .all(app.db.read())
-        .await?)
+        .columns([Column::CoachId, Column::Provider]);
+    let live: Vec<(Uuid, String)> = live.into_tuple().all(app.db.read()).await?;
+    Ok(live
+        .into_iter()
+        .filter_map(|(id, provider)| Some((id, Scheduler::of_provider(&provider)?)))
+        .collect())
 }
 
-/// The coaches for whom we may cause, as a part of a larger question.
+/// The connections through which we may act for a coach.
+pub async fn list_live(app: &App, coach_id: Uuid) -> Result<Vec<Model>> {
+    let live = Entity::find_any_live().filter(Column::CoachId.eq(coach_id));
+    Ok(live.order_by_asc(Column::Id).all(app.db.read()).await?)
+}
+
+/// The coaches for whom we may act at a scheduler, as a part of a larger query.
 #[must_use]
-pub fn live_coaches() -> SelectStatement {
-    Entity::find_live(PROVIDER)
+pub fn live_coaches(scheduler: Scheduler) -> SelectStatement {
+    Entity::find_live(scheduler.provider().unwrap_or_default())
         .select_only()
         .column(Column::CoachId)
         .into_query()

@@ -10,16 +10,18 @@
 //! A holder that dies leaves a lease that runs out. It may have used the refresh token up without
 //! putting the new pair down; then the next one's refresh is refused, and a pair is forced.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Model};
+use futures_util::future::BoxFuture;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
 use super::credential::{CredentialError, EARLY, subject, unreadable};
-use super::exchange::{self, Exchanged};
+use super::provider::Renewed;
 use super::token;
 use crate::app::App;
 use crate::domain::connection::credential::Purpose;
@@ -128,16 +130,18 @@ async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, CredentialErro
         }
         None => None,
     };
-    let Some(client) = app.cal_com.clone() else {
+    let Some(provider) = app.accounts.find(&row.provider) else {
         return Err(CredentialError::NotConnected);
     };
     let (db, clock, vault, id) = (app.db.clone(), app.clock.clone(), app.vault.clone(), row.id);
     let work = app.tasks.spawn(async move {
-        let held = Held { db, lease, row };
-        let outcome = exchange::pair(&client, &held.row, refresh, clock.now(), || {
-            held.is_unchanged()
-        })
-        .await;
+        let held = Arc::new(Held { db, lease, row });
+        let is_unchanged = || -> BoxFuture<'static, Result<bool>> {
+            let held = Arc::clone(&held);
+            Box::pin(async move { held.is_unchanged().await })
+        };
+        let now = clock.now();
+        let outcome = provider.renew(&held.row, refresh, now, &is_unchanged).await;
         held.settle(outcome, &vault, clock.now()).await
     });
     match work.await {
@@ -174,7 +178,7 @@ impl Held {
 
     async fn settle(
         &self,
-        outcome: Result<Exchanged>,
+        outcome: Result<Renewed>,
         vault: &crate::vault::Vault,
         now: DateTime<Utc>,
     ) -> Result<(), CredentialError> {
@@ -186,8 +190,8 @@ impl Held {
         let (change, answer) = match outcome {
             Err(error) => (free, Err(CredentialError::Internal(error))),
             // Somebody was faster: whoever asked reads what they put down.
-            Ok(Exchanged::Overtaken) => (free, Ok(())),
-            Ok(Exchanged::Pair(pair)) => {
+            Ok(Renewed::Overtaken) => (free, Ok(())),
+            Ok(Renewed::Pair(pair)) => {
                 let sealed = pair.seal(vault, self.row.id)?;
                 let row = ActiveModel {
                     access_token: Set(Some(sealed.access)),
@@ -201,12 +205,12 @@ impl Held {
                 };
                 (row, Ok(()))
             }
-            Ok(Exchanged::Gone) => (
+            Ok(Renewed::Gone) => (
                 broken(free, HealthReason::AccountGone, now),
                 Err(HealthReason::AccountGone.into()),
             ),
-            Ok(Exchanged::Refused) => self.refused(free, now),
-            Ok(Exchanged::Failed(error)) => {
+            Ok(Renewed::Refused) => self.refused(free, now),
+            Ok(Renewed::Failed(error)) => {
                 tracing::warn!(connection.id = %self.row.id, %error, "no new token for a connection; trying again later");
                 (
                     ActiveModel {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
+use entity::coach::{self, Scheduler};
 use entity::connection::{ActiveModel, Column, Entity, Health, HealthReason, Kind, Model};
-use entity::{Uuid, coach};
 use sea_orm::ActiveValue::Set;
 use sea_orm::QuerySelect as _;
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
 
 use super::token::Pair;
-use super::{PROVIDER, disconnect, invalid_state, renew};
+use super::{disconnect, invalid_state, renew};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::lock;
@@ -19,19 +20,20 @@ use crate::vault::Vault;
 
 /// An account that the provider has shown to be whose it is.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub(super) kind: Kind,
-    pub(super) owner: Owner,
-    pub(super) pair: Pair,
+pub(in crate::domain) struct Account {
+    pub(in crate::domain) provider: String,
+    pub(in crate::domain) kind: Kind,
+    pub(in crate::domain) owner: Owner,
+    pub(in crate::domain) pair: Pair,
 }
 
 /// Whose account it is at the provider.
 #[derive(Clone)]
-pub(super) struct Owner {
-    pub(super) external_id: String,
+pub struct Owner {
+    pub external_id: String,
     /// As the person knows it.
-    pub(super) email: Option<String>,
-    pub(super) username: Option<String>,
+    pub email: Option<String>,
+    pub username: Option<String>,
 }
 
 impl std::fmt::Debug for Owner {
@@ -44,17 +46,17 @@ impl std::fmt::Debug for Owner {
 
 /// Who connects which coach.
 #[derive(Clone, Debug)]
-pub(super) struct By {
-    pub(super) coach_id: Uuid,
-    pub(super) actor_id: Option<Uuid>,
-    pub(super) correlation_id: String,
+pub(in crate::domain) struct By {
+    pub(in crate::domain) coach_id: Uuid,
+    pub(in crate::domain) actor_id: Option<Uuid>,
+    pub(in crate::domain) correlation_id: String,
 }
 
 /// Connects an account with a coach.
 ///
 /// # Errors
 /// `InvalidState` when the coach has another account connected, or the account is another coach's.
-pub(super) async fn keep(app: &App, by: By, account: Account) -> Result<Model> {
+pub(in crate::domain) async fn keep(app: &App, by: By, account: Account) -> Result<Model> {
     let connecting = Connecting {
         by,
         account,
@@ -75,7 +77,7 @@ struct Connecting {
 }
 
 /// Whether the account was deleted at the provider.
-pub(super) fn is_gone(row: &Model) -> bool {
+pub(in crate::domain) fn is_gone(row: &Model) -> bool {
     row.health == Health::Broken && row.health_reason == Some(HealthReason::AccountGone)
 }
 
@@ -88,7 +90,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
     } = connecting;
     // Two ways to connect the same coach wait for each other here.
     let coach = lock(txn, by.coach_id).await?;
-    let own = Entity::find_live(PROVIDER)
+    let own = Entity::find_live(&account.provider)
         .filter(Column::CoachId.eq(coach.id))
         .one(&**txn)
         .await?;
@@ -97,13 +99,14 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
         // There is nothing left to disconnect.
         Some(own) if is_gone(&own) => disconnect::erase(txn, own.id, now).await?,
         Some(_) => {
-            return Err(invalid_state(
-                "another Cal.com account is connected; disconnect it first",
-            ));
+            let label = label(&account.provider);
+            return Err(invalid_state(&format!(
+                "another {label} account is connected; disconnect it first"
+            )));
         }
         None => {}
     }
-    let known = Entity::find_by_external(PROVIDER, &account.owner.external_id)
+    let known = Entity::find_by_external(&account.provider, &account.owner.external_id)
         .lock_exclusive()
         .one(&**txn)
         .await?;
@@ -118,7 +121,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
         None => {
             let row = ActiveModel {
                 id: Set(id),
-                provider: Set(PROVIDER.to_owned()),
+                provider: Set(account.provider.clone()),
                 external_id: Set(account.owner.external_id.clone()),
                 health: Set(Health::Ok),
                 created_at: Set(now),
@@ -163,21 +166,28 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
     Ok(row)
 }
 
+/// A provider's name for people.
+fn label(provider: &str) -> &str {
+    Scheduler::of_provider(provider).map_or(provider, |scheduler| scheduler.label())
+}
+
 /// The row of an account that was known before, if the coach may have it.
 async fn take_over(txn: &Txn, row: Model, coach: &coach::Model) -> Result<Model> {
     if row.coach_id == coach.id {
         return Ok(row);
     }
     if row.is_live() {
-        return Err(invalid_state(
-            "this Cal.com account is connected with another coach",
-        ));
+        return Err(invalid_state(&format!(
+            "this {} account is connected with another coach",
+            label(&row.provider)
+        )));
     }
     let other = crate::domain::coach::require(&**txn, row.coach_id).await?;
     if other.user_id.is_some() {
-        return Err(invalid_state(
-            "this Cal.com account belongs to another coach",
-        ));
+        return Err(invalid_state(&format!(
+            "this {} account belongs to another coach",
+            label(&row.provider)
+        )));
     }
     super::adopt::adopt(txn, &other, coach).await?;
     Ok(row)

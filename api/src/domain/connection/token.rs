@@ -12,14 +12,14 @@ pub(crate) const TABLE: &str = "connection";
 pub(crate) const ACCESS: &str = "access_token";
 pub(crate) const REFRESH: &str = "refresh_token";
 
-/// What a provider gave us to cause with. An API key is a pair without its second half.
+/// What a provider gave us to act with. An API key is a pair without its second half.
 #[derive(Clone, Debug)]
-pub(super) struct Pair {
-    pub(super) access: SecretString,
+pub struct Pair {
+    pub access: SecretString,
     /// None when it does not end by itself.
-    pub(super) access_expires_at: Option<DateTime<Utc>>,
-    pub(super) refresh: Option<SecretString>,
-    pub(super) refresh_expires_at: Option<DateTime<Utc>>,
+    pub access_expires_at: Option<DateTime<Utc>>,
+    pub refresh: Option<SecretString>,
+    pub refresh_expires_at: Option<DateTime<Utc>>,
 }
 
 /// A pair as it is put down.

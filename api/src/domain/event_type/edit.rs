@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for, manages};
 use crate::domain::money::{self, MoneyError, Price};
-use crate::domain::scheduling::cal_com::sync;
+use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Author, Caller, Command, Conflict, Error, Person, Result};
 
@@ -217,7 +217,7 @@ async fn note_change(txn: &Txn, author: &Author, action: &str, row: &Model) -> R
     author
         .audit_unless_own(txn, row.coach_id, action, &subject)
         .await?;
-    sync::event_type_changed(txn, row, author.now, &author.correlation_id).await
+    scheduling::event_type_changed(txn, row, author.now, &author.correlation_id).await
 }
 
 /// The row with the changes, when it may look like that.

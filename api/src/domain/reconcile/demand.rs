@@ -9,8 +9,9 @@ use super::poll::{full, read_all};
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
 use crate::domain::booking::remote::ingest;
-use crate::domain::connection::{self as link, PROVIDER, Purpose};
-use crate::domain::scheduling::{Calendar, observe_booking};
+use crate::domain::connection::{self as link, Purpose};
+use crate::domain::scheduling::observation::Reported;
+use crate::domain::scheduling::remote::Calendar;
 use crate::domain::{Caller, Error, Result};
 
 /// Most bookings of a client that are read at once.
@@ -24,18 +25,15 @@ const MOST: u64 = 25;
 pub async fn sync_mine(app: &App, caller: &Caller) -> Result<Report> {
     let person = caller.require_person()?;
     let mut report = Report::default();
-    if let Some(coach_id) = person.coach_id
-        && let Some(link) = link::find_live(app, coach_id).await?
-    {
-        report.add(
-            full(app, link.id, Some(person.user_id))
-                .await
-                .map_err(not_now)?,
-        );
+    if let Some(coach_id) = person.coach_id {
+        for link in link::list_live(app, coach_id).await? {
+            let read = full(app, link.id, Some(person.user_id)).await;
+            report.add(read.map_err(not_now)?);
+        }
     }
     let mine = booking::Entity::find_real()
         .filter(booking::Column::ClientId.eq(person.user_id))
-        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Scheduler.ne(Scheduler::Native))
         .filter(booking::Column::Status.is_in(Status::ACTIVE))
         .filter(booking::Column::StartsAt.gt(app.clock.now()))
         .order_by_asc(booking::Column::StartsAt)
@@ -64,10 +62,15 @@ async fn one(
         return Ok(());
     };
     let reason = Purpose::Reconcile.asked_by(Some(user_id));
-    let Some(calendar) = Calendar::of_coach(app, booking.coach_id, reason).await? else {
+    let (scheduler, coach_id) = (booking.scheduler, booking.coach_id);
+    let Some(calendar) = Calendar::of_coach(app, scheduler, coach_id, reason).await? else {
         return Ok(());
     };
-    let found = match calendar.trail(&known.uid).await {
+    let found = match calendar.read_moves(&known.uid).await {
+        Ok(found) if found.is_empty() => {
+            report.failed += 1;
+            return Ok(());
+        }
         Ok(found) => found,
         Err(fault) => {
             tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
@@ -76,10 +79,14 @@ async fn one(
         }
     };
     report.read += 1;
-    let observations = found.iter().flat_map(observe_booking).collect();
+    let observations = found.into_iter().flat_map(|record| record.observations);
+    let reported = Reported {
+        scheduler,
+        observations: observations.collect(),
+    };
     report
         .changes
-        .extend(take_in(app, observations, correlation_id, Mode::Repair).await?);
+        .extend(take_in(app, reported, correlation_id, Mode::Repair).await?);
     Ok(())
 }
 
@@ -99,7 +106,7 @@ pub struct Wanted {
 /// calendar.
 pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let staff = caller.require_admin()?.user_id;
-    let mut links = connection::Entity::find_live(PROVIDER);
+    let mut links = connection::Entity::find_any_live();
     if let Some(coach_id) = wanted.coach_id {
         links = links.filter(connection::Column::CoachId.eq(coach_id));
     }

@@ -1,11 +1,11 @@
 //! Seeing to it that every connected calendar is read in time.
 
 use chrono::TimeDelta;
+use entity::coach::Scheduler;
 use sea_orm::Condition;
 
 use crate::app::App;
-use crate::domain::connection::{self, Working};
-use crate::domain::{Result, booking, recurring_jobs};
+use crate::domain::{Result, booking, connection, recurring_jobs};
 use crate::outbox::job::{Job, Kind};
 
 /// Between two readings of what has changed.
@@ -20,15 +20,17 @@ const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 /// When the database fails.
 pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
-    let readings = |Working { id, provider }| {
-        [
-            (Kind::ReconcileRecent, now + EVERY),
-            (Kind::ReconcileAll, now + EVERYTHING),
-        ]
-        .map(|(kind, at)| Job::new(kind, id, provider).at(at, "reconcile"))
-    };
-    let working = connection::list_working(app, Condition::all()).await?;
-    let mut planned: Vec<_> = working.into_iter().flat_map(readings).collect();
+    let mut planned = Vec::new();
+    for scheduler in Scheduler::REMOTE {
+        let working = connection::list_working(app, scheduler, Condition::all()).await?;
+        planned.extend(working.into_iter().flat_map(|id| {
+            [
+                (Kind::ReconcileRecent, now + EVERY),
+                (Kind::ReconcileAll, now + EVERYTHING),
+            ]
+            .map(|(kind, at)| Job::new(kind, id, scheduler).at(at, "reconcile"))
+        }));
+    }
     // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
     // given up.
     let open = booking::list_open_requests(app).await?;

@@ -1,17 +1,12 @@
-//! Following what changes at Cal.com, and looking at everything that is to come or is not settled
+//! Follows what changes in a coach's calendar, and reads everything that is to come or is not settled
 //! here.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{self, Status};
-use entity::coach::Scheduler;
 use entity::session::{self, Attendance};
 use entity::{Uuid, connection};
-use providers::cal_com::{
-    self as wire, BookingFilter, BookingSort, BookingStatus, BookingWindow, ListStatus, Refusal,
-    SortOrder,
-};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
@@ -20,7 +15,8 @@ use super::read::{Mode, Report, take_in};
 use crate::app::App;
 use crate::domain::booking::{list_unpushed, remote::ingest};
 use crate::domain::connection::Purpose;
-use crate::domain::scheduling::{Calendar, observe_booking};
+use crate::domain::scheduling::observation::Reported;
+use crate::domain::scheduling::remote::{Calendar, Fault, Record, RecordQuery, scheduler_of};
 use crate::domain::{Error, Result, recurring_jobs};
 use crate::outbox::{Job, job};
 
@@ -28,13 +24,10 @@ use crate::outbox::{Job, job};
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 /// How far back the first reading goes.
 const FIRST: TimeDelta = TimeDelta::days(2);
-const PAGE: u32 = 100;
 /// Pages of one reading; what is left comes with the next one.
 const MOST_PAGES: u32 = 40;
 /// How far back the reading of everything looks for how sessions went.
 const BACK: TimeDelta = TimeDelta::days(30);
-/// Whether their bounds are inside or outside is nowhere said.
-const MARGIN: TimeDelta = TimeDelta::minutes(1);
 /// Readings in a row that begin at the same place because something in them failed. After that the
 /// readings go on without it.
 const MOST_TRIES: i32 = 10;
@@ -53,16 +46,9 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     let since = link
         .sync_cursor
         .map_or(now - FIRST, |cursor| cursor - OVERLAP);
-    let filter = BookingFilter {
-        window: BookingWindow {
-            updated_after: Some(since),
-            ..BookingWindow::default()
-        },
-        sort: Some((BookingSort::Updated, SortOrder::Ascending)),
-        ..BookingFilter::default()
-    };
     let mut reader = Reader::new(app, &link, Mode::Repair, None);
-    let (last, is_whole) = reader.pages(filter).await?;
+    let changed = RecordQuery::Changed { since, until: None };
+    let (last, is_whole) = reader.pages(&changed).await?;
     let report = reader.report;
     // Their clock, not ours: with nothing new it stays where it is.
     let cursor = last.or(link.sync_cursor).unwrap_or(now - OVERLAP);
@@ -150,16 +136,11 @@ pub(super) async fn read_all(
     mode: Mode,
     actor_id: Option<Uuid>,
 ) -> Result<Report> {
-    let filter = BookingFilter {
-        statuses: vec![ListStatus::Upcoming, ListStatus::Unconfirmed],
-        sort: Some((BookingSort::Start, SortOrder::Ascending)),
-        ..BookingFilter::default()
-    };
     let mut reader = Reader::new(app, link, mode, actor_id);
-    reader.pages(filter).await?;
+    reader.pages(&RecordQuery::Upcoming).await?;
     reader.try_again().await?;
     let now = app.clock.now();
-    let (begun, coming): (Vec<_>, Vec<_>) = open(app, link.coach_id, now)
+    let (begun, coming): (Vec<_>, Vec<_>) = open(app, link, now)
         .await?
         .into_iter()
         .partition(|booking| booking.starts_at <= now);
@@ -175,7 +156,11 @@ pub(super) async fn read_all(
 
 /// Bookings of a coach that are to come, as far as is known here, and those of the last weeks of
 /// which nobody has said how they went.
-async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booking::Model>> {
+async fn open(
+    app: &App,
+    link: &connection::Model,
+    now: DateTime<Utc>,
+) -> Result<Vec<booking::Model>> {
     use booking::Column;
     use sea_orm::sea_query::ExprTrait;
 
@@ -198,20 +183,12 @@ async fn open(app: &App, coach_id: Uuid, now: DateTime<Utc>) -> Result<Vec<booki
         .add(Column::Status.eq(Status::Expired))
         .add(over);
     Ok(booking::Entity::find_real()
-        .filter(Column::CoachId.eq(coach_id))
-        .filter(Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(Column::CoachId.eq(link.coach_id))
+        .filter(Column::Scheduler.eq(scheduler_of(link)?))
         .filter(Column::StartsAt.gt(now - BACK))
         .filter(is_open)
         .all(app.db.read())
         .await?)
-}
-
-/// Whether anybody has said more of a session that is over than that it was to take place.
-fn has_gone_differently(booking: &wire::Booking) -> bool {
-    booking.status != BookingStatus::Accepted
-        || booking.host_absent
-        || booking.rescheduled_to_uid.is_some()
-        || booking.attendees.iter().any(|attendee| attendee.absent)
 }
 
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
@@ -246,38 +223,30 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All pages; gives the last change among them, and whether these were all.
-    ///
-    /// A list by the last change moves under its reader: what is changed meanwhile goes to its end,
-    /// and everything behind it a place forward. So the next page begins where the last change was,
-    /// and not at a number of places.
-    async fn pages(&mut self, mut filter: BookingFilter) -> Result<(Option<DateTime<Utc>>, bool)> {
-        filter.take = Some(PAGE);
-        let (mut last, mut skip, mut begins) = (None, 0, None);
+    /// All pages; returns the last change among them, and whether these were all.
+    async fn pages(&mut self, query: &RecordQuery) -> Result<(Option<DateTime<Utc>>, bool)> {
+        let since = match query {
+            RecordQuery::Changed { since, .. } => Some(*since),
+            _ => None,
+        };
+        let (mut last, mut next) = (None, None::<String>);
         for _ in 0..MOST_PAGES {
-            filter.skip = Some(skip);
-            let found = self
-                .calendar()
-                .await?
-                .list(&filter)
+            let calendar = self.calendar().await?;
+            let page = calendar
+                .list(query, next.as_deref())
                 .await
                 .map_err(unreadable)?;
-            self.report.failed += found.unreadable;
-            if found.unreadable > 0 {
-                self.has_failed(last.or(filter.window.updated_after));
+            self.report.failed += page.unreadable;
+            if page.unreadable > 0 {
+                self.has_failed(last.or(since));
             }
-            for booking in &found.bookings {
-                last = last.max(booking.updated_at);
-                self.take_in(booking).await;
+            for record in page.records {
+                last = last.max(record.changed_at);
+                self.take_in(record).await;
             }
-            if !found.has_next {
+            next = page.next;
+            if next.is_none() {
                 return Ok((last, true));
-            }
-            if filter.window.updated_after.is_some() && last > begins {
-                (skip, begins) = (0, last);
-                filter.window.updated_after = last.map(|last| last - TimeDelta::milliseconds(1));
-            } else {
-                skip += PAGE;
             }
         }
         Ok((last, false))
@@ -300,17 +269,12 @@ impl<'a> Reader<'a> {
         else {
             return Ok(());
         };
-        let filter = BookingFilter {
-            window: BookingWindow {
-                updated_after: Some(from),
-                updated_before: Some(until),
-                ..BookingWindow::default()
-            },
-            sort: Some((BookingSort::Updated, SortOrder::Ascending)),
-            ..BookingFilter::default()
+        let changed = RecordQuery::Changed {
+            since: from,
+            until: Some(until),
         };
         self.first_failed = None;
-        let (last, is_whole) = match self.pages(filter).await {
+        let (last, is_whole) = match self.pages(&changed).await {
             Ok(end) => end,
             // Nothing else waits for it.
             Err(error) => {
@@ -365,31 +329,25 @@ impl<'a> Reader<'a> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut filter = BookingFilter {
-            window: BookingWindow {
-                starts_after: Some(begin - MARGIN),
-                ends_before: Some(end + MARGIN),
-                ..BookingWindow::default()
-            },
-            sort: Some((BookingSort::Start, SortOrder::Ascending)),
-            take: Some(PAGE),
-            ..BookingFilter::default()
+        let query = RecordQuery::Between {
+            from: begin,
+            until: end,
         };
-        for page in 0..MOST_PAGES {
-            filter.skip = Some(page * PAGE);
-            let found = self
-                .calendar()
-                .await?
-                .list(&filter)
+        let mut next = None::<String>;
+        for _ in 0..MOST_PAGES {
+            let calendar = self.calendar().await?;
+            let page = calendar
+                .list(&query, next.as_deref())
                 .await
                 .map_err(unreadable)?;
-            self.report.failed += found.unreadable;
-            for booking in &found.bookings {
-                if wanted.contains(booking.uid.as_str()) && has_gone_differently(booking) {
-                    self.follow(booking).await?;
+            self.report.failed += page.unreadable;
+            for record in page.records {
+                if wanted.contains(record.uid.as_str()) && record.has_outcome {
+                    self.follow(record).await?;
                 }
             }
-            if !found.has_next {
+            next = page.next;
+            if next.is_none() {
                 break;
             }
         }
@@ -398,40 +356,42 @@ impl<'a> Reader<'a> {
 
     async fn calendar(&self) -> Result<Calendar<'_>> {
         let reason = Purpose::Reconcile.asked_by(self.actor_id);
-        let calendar = Calendar::of_coach(self.app, self.link.coach_id, reason).await?;
+        let scheduler = scheduler_of(self.link)?;
+        let calendar = Calendar::of_coach(self.app, scheduler, self.link.coach_id, reason).await?;
         calendar
             .ok_or_else(|| Error::internal("a reading", "the calendar is not connected any more"))
     }
 
-    async fn take_in(&mut self, booking: &wire::Booking) {
-        self.seen.insert(booking.uid.clone());
+    async fn take_in(&mut self, record: Record) {
         self.report.read += 1;
-        let correlation_id = format!("reconcile-{}", self.link.id.simple());
-        match take_in(
-            self.app,
-            observe_booking(booking),
-            &correlation_id,
-            self.mode,
-        )
-        .await
-        {
+        let cause = format!("reconcile-{}", self.link.id.simple());
+        let taken_in = async {
+            let reported = Reported {
+                scheduler: scheduler_of(self.link)?,
+                observations: record.observations,
+            };
+            take_in(self.app, reported, &cause, self.mode).await
+        };
+        match taken_in.await {
             Ok(change) => self.report.changes.extend(change),
             Err(error) => {
                 self.report.failed += 1;
-                self.has_failed(booking.updated_at);
-                tracing::warn!(connection.id = %self.link.id, number = booking.id, %error,
-                    "a booking that was read could not be taken in");
+                self.has_failed(record.changed_at);
+                tracing::warn!(connection.id = %self.link.id, uid = record.uid, %error,
+                    "a record of a calendar could not be ingested");
             }
         }
+        self.seen.insert(record.uid);
     }
 
-    /// Takes in a booking, and what it was moved to.
-    async fn follow(&mut self, booking: &wire::Booking) -> Result<()> {
-        self.take_in(booking).await;
-        if let Some(successor) = &booking.rescheduled_to_uid
-            && let Ok(successor) = self.calendar().await?.read(successor).await
+    /// Takes in a record, and the one that took its place.
+    async fn follow(&mut self, record: Record) -> Result<()> {
+        let successor = record.moved_to.clone();
+        self.take_in(record).await;
+        if let Some(successor) = successor
+            && let Ok(Some(successor)) = self.calendar().await?.read(&successor).await
         {
-            self.take_in(&successor).await;
+            self.take_in(successor).await;
         }
         Ok(())
     }
@@ -445,10 +405,8 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         match self.calendar().await?.read(&known.uid).await {
-            Ok(found) => self.follow(&found).await?,
-            Err(fault) if fault.refusal == Some(Refusal::UnknownBooking) => {
-                self.report.missing.push(booking.id)
-            }
+            Ok(Some(found)) => self.follow(found).await?,
+            Ok(None) => self.report.missing.push(booking.id),
             Err(fault) => {
                 self.report.failed += 1;
                 tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
@@ -458,6 +416,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unreadable(fault: providers::Error) -> Error {
+fn unreadable(fault: Fault) -> Error {
     Error::provider("reading a calendar's records", fault)
 }

@@ -12,8 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::db::{Outcome, Txn};
 use crate::domain::booking::remote::ingest::ingest;
-use crate::domain::connection::PROVIDER;
-use crate::domain::scheduling::observation::Observation;
+use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
 /// What a reading has changed about one booking.
@@ -59,7 +58,7 @@ pub(super) enum Mode {
 /// Takes in one booking that was read; gives what it changed.
 pub(super) async fn take_in(
     app: &App,
-    observations: Vec<Observation>,
+    reported: Reported,
     correlation_id: &str,
     mode: Mode,
 ) -> Result<Option<Change>> {
@@ -72,7 +71,7 @@ pub(super) async fn take_in(
         now,
     };
     let record = Record {
-        observations: observations.into(),
+        reported: Arc::new(reported),
         cause,
         deadline: now + app.deadlines.payment,
         mode,
@@ -83,7 +82,7 @@ pub(super) async fn take_in(
 /// One booking that was read.
 #[derive(Clone)]
 struct Record {
-    observations: Arc<[Observation]>,
+    reported: Arc<Reported>,
     cause: Cause,
     /// Of a payment that the booking may wait for.
     deadline: DateTime<Utc>,
@@ -92,9 +91,9 @@ struct Record {
 
 async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Change>>> {
     crate::outbox::enter(txn).await?;
-    let observations = &record.observations;
-    let before = known(txn, observations).await?;
-    let booking_id = ingest(txn, &record.cause, observations.to_vec(), record.deadline).await?;
+    let before = known(txn, &record.reported).await?;
+    let reported = Reported::clone(&record.reported);
+    let booking_id = ingest(txn, &record.cause, reported, record.deadline).await?;
     let change = match booking_id {
         Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
         None => None,
@@ -105,13 +104,14 @@ async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Chang
     })
 }
 
-async fn known(txn: &Txn, observations: &[Observation]) -> Result<Option<booking::Model>> {
-    let uids: Vec<&str> = observations
+async fn known(txn: &Txn, reported: &Reported) -> Result<Option<booking::Model>> {
+    let uids: Vec<&str> = reported
+        .observations
         .iter()
         .map(|observation| observation.uid.as_str())
         .collect();
     let row = provider_booking::Entity::find()
-        .filter(provider_booking::Column::Provider.eq(PROVIDER))
+        .filter(provider_booking::Column::Provider.eq(reported.scheduler.provider()))
         .filter(provider_booking::Column::Uid.is_in(uids))
         .filter(provider_booking::Column::BookingId.is_not_null())
         .one(&**txn)

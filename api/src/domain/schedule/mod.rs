@@ -14,10 +14,9 @@ use entity::schedule::{Entity, Model};
 use sea_orm::{EntityTrait, QuerySelect};
 
 use super::coach::manages;
-use super::scheduling::cal_com::sync;
 use super::scheduling::native::HoursError;
 use super::text::Problems;
-use super::{Author, Error, Person, Result, coach};
+use super::{Author, Error, Person, Result, coach, scheduling};
 use crate::db::Txn;
 
 /// `NotFound`, for a schedule that the caller may not know of.
@@ -54,7 +53,7 @@ fn note_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<Hours
 /// Audits what staff do, and enqueues the push to where the coach's time is kept.
 async fn note_change(txn: &Txn, author: &Author, action: &str, row: &Model) -> Result<()> {
     audit_if_staff(txn, author, action, row).await?;
-    sync::schedule_changed(txn, row, author.now, &author.correlation_id).await
+    scheduling::schedule_changed(txn, row, author.now, &author.correlation_id).await
 }
 
 async fn audit_if_staff(txn: &Txn, author: &Author, action: &str, row: &Model) -> Result<()> {

@@ -21,6 +21,17 @@ pub enum Source {
     Mixed,
 }
 
+impl From<Scheduler> for Source {
+    fn from(scheduler: Scheduler) -> Self {
+        match scheduler {
+            Scheduler::Native => Self::Native,
+            Scheduler::CalCom => Self::CalCom,
+            // The schema has no names for these yet.
+            Scheduler::Google | Scheduler::Calendly => Self::Mixed,
+        }
+    }
+}
+
 /// How far an answer about free time may be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "AvailabilityFreshness")]
@@ -98,14 +109,10 @@ impl Availability {
 /// # Errors
 /// `InvalidState` for a scheduler that cannot be asked, or that we have no access to.
 pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -> Result<()> {
-    match coach.scheduler {
-        Scheduler::Native => Ok(()),
-        Scheduler::CalCom if connection::is_live(db, coach.id).await? => Ok(()),
-        Scheduler::CalCom | Scheduler::Google | Scheduler::Calendly => Err(Conflict::InvalidState(
-            "this coach's calendar cannot be read yet".to_owned(),
-        )
-        .into()),
+    if !coach.scheduler.is_remote() || connection::is_live(db, coach.scheduler, coach.id).await? {
+        return Ok(());
     }
+    Err(Conflict::InvalidState("this coach's calendar cannot be read yet".to_owned()).into())
 }
 
 /// What an event type asks of a slot of the given length.

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::coach::{self, Scheduler};
 use entity::event_type::{self, Kind};
-use sea_orm::sea_query::{ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{PATIENCE, check_range, ours_left_out};
+use super::{PATIENCE, check_range, still_free};
 use crate::app::App;
 use crate::domain::coach::{check_max_price, check_specialties, has_specialty};
 use crate::domain::money::Price;
@@ -123,7 +123,13 @@ pub async fn free_coaches(
                 .map_or(verified_at, |at| Ord::min(at, verified_at));
             source = Source::Mixed;
             let terms = scheduling::terms(event_type, event_type.length_minutes)?;
-            let mut slots = ours_left_out(reading.starts.clone(), &availability, &terms, now);
+            let mut slots = still_free(
+                reading.free.clone(),
+                availability,
+                &terms,
+                filter.range,
+                now,
+            );
             slots.truncate(most_slots);
             slots
         };
@@ -156,12 +162,13 @@ async fn elsewhere(
     let first = offers
         .iter()
         .enumerate()
-        .filter(|(_, (coach, _))| coach.scheduler == Scheduler::CalCom);
+        .filter(|(_, (coach, _))| coach.scheduler.is_remote());
     let first = first
         .filter(|(_, (coach, _))| asked.insert(coach.id))
         .take(MOST_ELSEWHERE);
     let readings = first.map(|(index, (coach, event_type))| async move {
         let question = Question {
+            scheduler: coach.scheduler,
             coach: (*coach).clone(),
             event_type: (*event_type).clone(),
             length_minutes: event_type.length_minutes,
@@ -203,11 +210,7 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
     let readable = Condition::all()
         .add(C::Listed.eq(true))
         .add(C::AcceptsBookings.eq(true))
-        .add(
-            C::Scheduler
-                .eq(Scheduler::Native)
-                .or(C::Id.in_subquery(connection::live_coaches())),
-        )
+        .add(C::Scheduler.eq(Scheduler::Native).or(is_connected()))
         .add_option(
             filter
                 .specialties
@@ -249,6 +252,21 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
         .into_iter()
         .filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found)))
         .collect())
+}
+
+/// Whether the calendar that keeps a coach's time can be called.
+fn is_connected() -> Expr {
+    use coach::Column as C;
+
+    let at = |scheduler: Scheduler| {
+        let live = connection::live_coaches(scheduler);
+        C::Scheduler.eq(scheduler).and(C::Id.in_subquery(live))
+    };
+    Scheduler::REMOTE
+        .into_iter()
+        .map(at)
+        .reduce(ExprTrait::or)
+        .expect("there are remote schedulers")
 }
 
 impl FreeFilter {

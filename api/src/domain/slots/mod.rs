@@ -15,6 +15,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, JoinType, QuerySelect};
 
 use super::coach::{is_suspended, require};
 use super::scheduling::native::{Interval, Slot, Terms};
+use super::scheduling::remote::FreeTime;
 use super::scheduling::{self, Availability, Except, Freshness, Question, Source};
 use super::text::Problems;
 use super::{Caller, Conflict, Error, Result, booking};
@@ -126,6 +127,7 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         None => None,
     };
     let question = Question {
+        scheduler,
         coach,
         event_type,
         length_minutes: length,
@@ -142,25 +144,33 @@ pub async fn slots(app: &Arc<App>, caller: &Caller, query: Query) -> Result<Slot
         ));
     };
     let freshness = reading.freshness();
-    let slots = ours_left_out(reading.starts, &availability, &terms, now);
+    let slots = still_free(reading.free, availability, &terms, query.range, now);
     Ok(Slots {
         coach,
         event_type,
         slots,
         verified_at,
-        source: Source::CalCom,
+        source: scheduler.into(),
         freshness,
     })
 }
 
-/// What the calendar offers, less what is taken or held here since it was asked, and the days on
-/// which the coach is away.
-fn ours_left_out(
-    starts: Vec<DateTime<Utc>>,
-    availability: &Availability,
+/// The slots in what a calendar says is free, less what is taken or held here since it was read and
+/// the days on which the coach is away.
+fn still_free(
+    free: FreeTime,
+    mut availability: Availability,
     terms: &Terms,
+    range: Interval,
     now: DateTime<Utc>,
 ) -> Vec<Slot> {
+    let starts = match free {
+        FreeTime::Starts(starts) => starts,
+        FreeTime::Busy(busy) => {
+            availability.busy.extend(busy);
+            return availability.slots(terms, range, now);
+        }
+    };
     let is_free = |start: &DateTime<Utc>| {
         *start > now
             && terms

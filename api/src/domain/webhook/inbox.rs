@@ -11,16 +11,14 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::webhook_delivery::{ActiveModel, Column, Entity, Status};
-use http::HeaderMap;
-use providers::cal_com::webhook::{self as cal_com, OpenError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
+use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::db::{Db, Txn};
-use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Error, Result};
 use crate::outbox::{Job, Queue, job};
 
@@ -43,9 +41,9 @@ pub enum Refusal {
     /// No secret is configured, so nothing can be told from a forgery.
     #[error("no webhook secret is configured")]
     NotConfigured,
-    /// Nothing shows that Cal.com sent it.
-    #[error(transparent)]
-    NotGenuine(OpenError),
+    /// Nothing shows that the provider sent it; with a stable label for metrics.
+    #[error("the delivery is not genuine: {0}")]
+    NotGenuine(&'static str),
     /// It could not be stored; it is to be sent again.
     #[error("the delivery could not be stored: {0}")]
     NotStored(Arc<Error>),
@@ -56,79 +54,107 @@ impl Refusal {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::NotConfigured => OpenError::NotConfigured.reason(),
-            Self::NotGenuine(error) => error.reason(),
+            Self::NotConfigured => "not_configured",
+            Self::NotGenuine(reason) => reason,
             Self::NotStored(_) => "not_stored",
         }
     }
 }
 
-/// Takes a delivery of Cal.com in: one row and its job, once, however often and in how many copies
-/// it comes.
+/// A delivery whose signature was checked, as far as it is read before it is stored.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Equal for two deliveries of the same event.
+    pub dedupe_key: String,
+    /// The trigger's name as received.
+    pub trigger: String,
+    /// The trigger as a label of metrics.
+    pub label: &'static str,
+    /// The provider's id of what it is about.
+    pub uid: Option<String>,
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// Why a delivery was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// No secret was given.
+    NotConfigured,
+    /// The signature matches none of the secrets. One more may have been registered meanwhile.
+    BadSignature,
+    /// It is not signed as the provider signs; with a stable label for metrics.
+    NotSigned(&'static str),
+}
+
+/// Stores a delivery and its job, once, however often and in how many copies it comes. `open`
+/// checks its signature against the provider's secrets.
 ///
 /// # Errors
 /// See [`Refusal`]. Nothing has changed then.
-pub async fn receive_cal_com(
+pub async fn receive(
     app: &App,
-    headers: &HeaderMap,
+    provider: &'static str,
+    open: impl Fn(&[SecretString]) -> Result<Opened, OpenError> + Sync,
     raw: Bytes,
     correlation_id: &str,
 ) -> Result<Receipt, Refusal> {
     let received = async {
-        let delivery = open(app, headers, &raw).await?;
-        let (trigger, sent_at) = (delivery.trigger, delivery.created_at);
-        let receipt = app
-            .inbox
-            .store(&app.db, row(app, delivery, &raw, correlation_id))
-            .await?;
-        Ok((receipt, trigger.as_str(), sent_at))
+        let opened = opened(app, provider, open).await?;
+        let (label, sent_at) = (opened.label, opened.sent_at);
+        let row = row(app, provider, opened, &raw, correlation_id);
+        let receipt = app.inbox.store(&app.db, row).await?;
+        Ok((receipt, label, sent_at))
     };
     let received: Result<_, Refusal> = received.await;
     match &received {
-        Ok((Receipt::Stored, trigger, sent_at)) => {
+        Ok((Receipt::Stored, label, sent_at)) => {
             let lag = sent_at.and_then(|sent_at| (app.clock.now() - sent_at).to_std().ok());
-            app.metrics.webhook_accepted(PROVIDER, trigger, lag);
+            app.metrics.webhook_accepted(provider, label, lag);
         }
-        Ok((Receipt::Duplicate, trigger, _)) => app.metrics.webhook_duplicate(PROVIDER, trigger),
-        Err(refusal) => app.metrics.webhook_refused(PROVIDER, refusal.reason()),
+        Ok((Receipt::Duplicate, label, _)) => app.metrics.webhook_duplicate(provider, label),
+        Err(refusal) => app.metrics.webhook_refused(provider, refusal.reason()),
     }
     received.map(|(receipt, ..)| receipt)
 }
 
-async fn open(app: &App, headers: &HeaderMap, raw: &Bytes) -> Result<cal_com::Delivery, Refusal> {
-    let mut opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
+async fn opened(
+    app: &App,
+    provider: &str,
+    open: impl Fn(&[SecretString]) -> Result<Opened, OpenError>,
+) -> Result<Opened, Refusal> {
+    let mut opened = open(&app.webhook_secrets.known(provider));
     let is_strange = matches!(
         opened,
         Err(OpenError::BadSignature | OpenError::NotConfigured)
     );
     if is_strange && app.webhook_secrets.refresh(app).await {
-        // Another process may have had it registered.
-        opened = cal_com::open(&app.webhook_secrets.known(), headers, raw);
+        // Another process may have registered a webhook.
+        opened = open(&app.webhook_secrets.known(provider));
     }
     opened.map_err(|error| match error {
         OpenError::NotConfigured => Refusal::NotConfigured,
-        error => Refusal::NotGenuine(error),
+        OpenError::BadSignature => Refusal::NotGenuine("bad_signature"),
+        OpenError::NotSigned(reason) => Refusal::NotGenuine(reason),
     })
 }
 
-fn row(app: &App, delivery: cal_com::Delivery, raw: &Bytes, correlation_id: &str) -> Row {
+fn row(app: &App, provider: &str, opened: Opened, raw: &Bytes, correlation_id: &str) -> Row {
     let received_at = app.clock.now();
     Row {
         id: entity::new_id(),
-        dedupe_key: delivery.dedupe_key.clone(),
+        dedupe_key: opened.dedupe_key.clone(),
         row: ActiveModel {
-            provider: Set(PROVIDER.to_owned()),
-            dedupe_key: Set(delivery.dedupe_key),
-            // A body that is not Cal.com's may name its trigger with a NUL, which PostgreSQL's text
-            // cannot hold.
-            trigger: Set(delivery.trigger_name.replace('\0', "\u{fffd}")),
-            uid: Set(delivery.uid),
+            provider: Set(provider.to_owned()),
+            dedupe_key: Set(opened.dedupe_key),
+            // A body may name its trigger with a NUL, which PostgreSQL's text cannot hold.
+            trigger: Set(opened.trigger.replace('\0', "\u{fffd}")),
+            uid: Set(opened.uid),
             body: Set(raw.to_vec()),
             status: Set(Status::Received),
             booking_id: Set(None),
             failure: Set(None),
             correlation_id: Set(correlation_id.to_owned()),
-            sent_at: Set(delivery.created_at),
+            sent_at: Set(opened.sent_at),
             received_at: Set(received_at),
             processed_at: Set(None),
             ..ActiveModel::default()

@@ -1,22 +1,29 @@
-//! What providers tell us: stored first, exactly as it came, and answered; understood later, in a
-//! job.
+//! What providers tell us: stored first, exactly as it came, and answered; processed later, in a job.
 
 mod admin;
 mod inbox;
+mod parsers;
 mod process;
-mod registrations;
-mod registry;
-mod secrets;
+pub(in crate::domain) mod secrets;
 
 pub use admin::{list, replay};
-pub use inbox::{Inbox, Receipt, Refusal, receive_cal_com};
+pub use inbox::{Inbox, OpenError, Opened, Receipt, Refusal, receive};
+pub use parsers::{Delivered, Parse, Parsers};
 pub use process::{give_up, process};
-pub use registrations::{
-    delete, ensure_now, list as list_registrations, rotate_secret, set_triggers,
-};
-pub use registry::{ensure, see_to_registration};
-pub(crate) use registry::{forget, withdraw};
-pub use secrets::CalComSecrets;
+pub use secrets::WebhookSecrets;
 
-#[cfg(test)]
-pub(crate) mod tests;
+use entity::Uuid;
+use entity::webhook_registration::{Column, Entity};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::Result;
+use crate::db::Txn;
+
+/// Deletes the registrations of a connection that is gone.
+pub(crate) async fn forget_registrations(txn: &Txn, connection_id: Uuid) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::ConnectionId.eq(connection_id))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}

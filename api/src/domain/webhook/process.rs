@@ -12,14 +12,13 @@ use chrono::{DateTime, Utc};
 use entity::booking_event::{ActorKind, Source};
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
 use entity::{Uuid, provider_booking};
-use providers::cal_com::webhook::{Event, parse};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::parsers::{Delivered, Parsers};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::{self, remote::ingest::ingest};
-use crate::domain::scheduling::cal_com::{PROVIDER, observe_event};
 use crate::domain::{Cause, Conflict, Error, Result};
 use crate::outbox;
 
@@ -41,7 +40,7 @@ pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
         let (done, processed) = process_some(app, left.into()).await?;
         left = &left[done..];
         for delivery in processed {
-            announce(app, delivery).await;
+            announce(app, &delivery).await;
         }
     }
     Ok(())
@@ -51,15 +50,16 @@ pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
 async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Vec<Processed>)> {
     let now = app.clock.now();
     let deadline = now + app.deadlines.payment;
+    let parsers = Arc::clone(&app.webhook_parsers);
     app.db
         .write(move |txn| {
-            let delivery_ids = Arc::clone(&delivery_ids);
+            let (delivery_ids, parsers) = (Arc::clone(&delivery_ids), Arc::clone(&parsers));
             Box::pin(async move {
                 outbox::enter(txn).await?;
                 let (began, mut done, mut processed) = (Instant::now(), 0, Vec::new());
                 for delivery_id in &*delivery_ids {
                     processed.extend(
-                        process_in(txn, *delivery_id, now, deadline)
+                        process_in(txn, &parsers, *delivery_id, (now, deadline))
                             .await
                             .map_err(again)?,
                     );
@@ -74,12 +74,12 @@ async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Ve
         .await
 }
 
-async fn announce(app: &App, delivery: Processed) {
+async fn announce(app: &App, delivery: &Processed) {
     let took = (app.clock.now() - delivery.received_at)
         .to_std()
         .unwrap_or_default();
     app.metrics
-        .webhook_projected(PROVIDER, &delivery.trigger, took);
+        .webhook_projected(delivery.provider, &delivery.trigger, took);
     if let Some(booking_id) = delivery.booking_id
         && let Err(error) = booking::invalidate_slots(app, booking_id).await
     {
@@ -91,6 +91,7 @@ async fn announce(app: &App, delivery: Processed) {
 /// A delivery whose effect there is now.
 struct Processed {
     booking_id: Option<Uuid>,
+    provider: &'static str,
     trigger: String,
     received_at: DateTime<Utc>,
 }
@@ -109,26 +110,30 @@ fn again(error: Error) -> Error {
 /// Gives nothing for a delivery that has had its effect before.
 async fn process_in(
     txn: &Txn,
+    parsers: &Parsers,
     delivery_id: Uuid,
-    now: DateTime<Utc>,
-    deadline: DateTime<Utc>,
+    (now, deadline): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Option<Processed>> {
     let delivery = Entity::find_by_id(delivery_id).one(&**txn).await?;
     let Some(delivery) = delivery.filter(|delivery| delivery.status == Status::Received) else {
         return Ok(None);
     };
-    let outcome = match parse(&delivery.body) {
-        Ok(event) => carry_out(txn, event, &delivery, (now, deadline)).await?,
+    let found = parsers.find(&delivery.provider);
+    let (provider, parse) =
+        found.ok_or_else(|| Error::internal("a webhook", "its provider is not known"))?;
+    let outcome = match parse(&delivery.body, delivery.sent_at) {
+        Ok(delivered) => carry_out(txn, delivered, &delivery, (now, deadline)).await?,
         Err(error) => Outcome {
             status: Status::Dead,
             booking_id: None,
-            failure: Some(error.to_string()),
+            failure: Some(error),
         },
     };
     let booking_id = outcome.booking_id;
     close(txn, delivery.id, outcome, now).await?;
     Ok(Some(Processed {
         booking_id,
+        provider,
         trigger: delivery.trigger,
         received_at: delivery.received_at,
     }))
@@ -171,20 +176,18 @@ async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Res
 
 async fn carry_out(
     txn: &Txn,
-    event: Event,
+    delivered: Delivered,
     delivery: &Model,
     (now, deadline): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Outcome> {
-    match event {
-        Event::Unknown { .. } => Ok(Outcome::of(Status::Unknown, None)),
-        Event::OtherBooking { booking_uid, .. } => {
-            let booking_id = match booking_uid {
-                Some(uid) => booking_of(txn, &uid).await?,
-                None => None,
-            };
-            Ok(Outcome::of(Status::Ignored, booking_id))
-        }
-        Event::Booking { .. } | Event::NoShow { .. } | Event::Meeting { .. } => {
+    let about = async |uid: Option<&String>| match uid {
+        Some(uid) => booking_of(txn, &delivery.provider, uid).await,
+        None => Ok(None),
+    };
+    match delivered {
+        Delivered::Unknown => Ok(Outcome::of(Status::Unknown, None)),
+        Delivered::Ignored { uid } => Ok(Outcome::of(Status::Ignored, about(uid.as_ref()).await?)),
+        Delivered::Reported(reported) => {
             let cause = Cause {
                 by: ActorKind::Provider,
                 actor_id: None,
@@ -192,29 +195,21 @@ async fn carry_out(
                 correlation_id: delivery.correlation_id.clone(),
                 now,
             };
-            let booking_id = ingest(
-                txn,
-                &cause,
-                observe_event(event, delivery.sent_at),
-                deadline,
-            )
-            .await?;
-            let booking_id = match (booking_id, &delivery.uid) {
-                (None, Some(uid)) => booking_of(txn, uid).await?,
-                (found, _) => found,
+            let booking_id = match ingest(txn, &cause, reported, deadline).await? {
+                None => about(delivery.uid.as_ref()).await?,
+                found => found,
             };
             Ok(Outcome::of(Status::Processed, booking_id))
         }
-        _ => Ok(Outcome::of(Status::Ignored, None)),
     }
 }
 
 /// The booking that a uid belongs to; of a group, any of its seats.
-async fn booking_of(txn: &Txn, uid: &str) -> Result<Option<Uuid>> {
+async fn booking_of(txn: &Txn, provider: &str, uid: &str) -> Result<Option<Uuid>> {
     use provider_booking::Column;
 
     let row = provider_booking::Entity::find()
-        .filter(Column::Provider.eq(PROVIDER))
+        .filter(Column::Provider.eq(provider))
         .filter(Column::Uid.eq(uid))
         .filter(Column::BookingId.is_not_null())
         .one(&**txn)

@@ -1,72 +1,72 @@
-//! What Cal.com may sign with: secrets of the settings, and those of the webhooks that we had it
-//! register.
+//! What providers may sign with: secrets of the settings, and those of registered webhooks. Each
+//! provider's are its own.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use entity::webhook_registration::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use entity::webhook_registration::{Entity, Model};
+use sea_orm::EntityTrait;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::domain::Result;
-use crate::domain::connection::PROVIDER;
 use crate::vault::{Place, row_key};
 
 /// An unknown signature makes us look for new secrets, but no more often than this: anybody can
 /// send one.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Secrets in use: several while one replaces another, none while Cal.com is not set up.
+/// Secrets in use by provider: several while one replaces another, none while it is not set up.
 #[derive(Default)]
-pub struct CalComSecrets {
-    configured: Vec<SecretString>,
+pub struct WebhookSecrets {
+    configured: HashMap<&'static str, Vec<SecretString>>,
     registered: RwLock<Registered>,
 }
 
 /// Opened secrets of the table, and when it was read.
 #[derive(Default)]
 struct Registered {
-    secrets: Vec<SecretString>,
+    secrets: HashMap<String, Vec<SecretString>>,
     read_at: Option<Instant>,
 }
 
-impl CalComSecrets {
-    /// The secrets of the settings. Empty ones are left out: they would let anybody sign.
+impl WebhookSecrets {
+    /// Adds the secrets of the settings for a provider. Empty ones are left out: they would let
+    /// anybody sign.
     #[must_use]
-    pub fn new(secrets: Vec<SecretString>) -> Self {
-        let configured = secrets
+    pub fn with(mut self, provider: &'static str, secrets: Vec<SecretString>) -> Self {
+        let secrets = secrets
             .into_iter()
-            .filter(|secret| !secret.expose_secret().is_empty())
-            .collect();
-        Self {
-            configured,
-            registered: RwLock::default(),
-        }
+            .filter(|secret| !secret.expose_secret().is_empty());
+        self.configured.entry(provider).or_default().extend(secrets);
+        self
     }
 
-    /// Whether anything can be told from a forgery.
-    pub async fn is_configured(&self, app: &App) -> bool {
-        if !self.configured.is_empty() {
+    /// Whether a provider's deliveries can be told from forgeries.
+    pub async fn is_configured(&self, app: &App, provider: &str) -> bool {
+        if self
+            .configured
+            .get(provider)
+            .is_some_and(|secrets| !secrets.is_empty())
+        {
             return true;
         }
         self.refresh(app).await;
-        !self.known().is_empty()
+        !self.known(provider).is_empty()
     }
 
-    /// All that are known.
-    pub(super) fn known(&self) -> Vec<SecretString> {
+    /// All secrets of a provider.
+    pub(super) fn known(&self, provider: &str) -> Vec<SecretString> {
         let registered = self
             .registered
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        self.configured
-            .iter()
-            .chain(&registered.secrets)
-            .cloned()
-            .collect()
+        let configured = self.configured.get(provider).into_iter().flatten();
+        let registered = registered.secrets.get(provider).into_iter().flatten();
+        configured.chain(registered).cloned().collect()
     }
 
     /// Reads the table again unless that was done a moment ago; gives whether it was read.
@@ -97,25 +97,26 @@ impl CalComSecrets {
     ///
     /// # Errors
     /// When the database fails.
-    pub(super) async fn read(&self, app: &App) -> Result<()> {
+    pub(in crate::domain) async fn read(&self, app: &App) -> Result<()> {
         let now = app.clock.now();
         // From where it was just written: a reader may be behind.
-        let rows = Entity::find()
-            .filter(Column::Provider.eq(PROVIDER))
-            .all(app.db.write_one())
-            .await?;
-        let secrets = rows.iter().flat_map(|row| {
+        let rows = Entity::find().all(app.db.write_one()).await?;
+        let mut secrets: HashMap<String, Vec<SecretString>> = HashMap::new();
+        for row in &rows {
             let is_valid = row.previous_valid_until.is_some_and(|until| until > now);
             let previous = row
                 .previous_secret
                 .as_deref()
                 .filter(|_| is_valid)
                 .map(|sealed| (PREVIOUS, sealed));
-            std::iter::once((SECRET, row.secret.as_str()))
+            let opened = std::iter::once((SECRET, row.secret.as_str()))
                 .chain(previous)
-                .filter_map(|(column, sealed)| open(app, row, column, sealed))
-        });
-        let secrets = secrets.collect();
+                .filter_map(|(column, sealed)| open(app, row, column, sealed));
+            secrets
+                .entry(row.provider.clone())
+                .or_default()
+                .extend(opened);
+        }
         self.registered
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -124,12 +125,17 @@ impl CalComSecrets {
     }
 }
 
-pub(super) const TABLE: &str = "webhook_registration";
-pub(super) const SECRET: &str = "secret";
-pub(super) const PREVIOUS: &str = "previous_secret";
+pub(in crate::domain) const TABLE: &str = "webhook_registration";
+pub(in crate::domain) const SECRET: &str = "secret";
+pub(in crate::domain) const PREVIOUS: &str = "previous_secret";
 
 /// A secret of a registration; one that does not open counts for nothing.
-pub(super) fn open(app: &App, row: &Model, column: &str, sealed: &str) -> Option<SecretString> {
+pub(in crate::domain) fn open(
+    app: &App,
+    row: &Model,
+    column: &str,
+    sealed: &str,
+) -> Option<SecretString> {
     let place = Place {
         table: TABLE,
         row: &row_key(row.id),
@@ -144,8 +150,8 @@ pub(super) fn open(app: &App, row: &Model, column: &str, sealed: &str) -> Option
     }
 }
 
-impl fmt::Debug for CalComSecrets {
+impl fmt::Debug for WebhookSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CalComSecrets({})", self.known().len())
+        f.debug_struct("WebhookSecrets").finish_non_exhaustive()
     }
 }

@@ -299,7 +299,7 @@ impl Booking {
             Scheduler::Native => true,
             _ => ctx
                 .data_unchecked::<Loaders>()
-                .load_one(IsConnected(self.row.coach_id))
+                .load_one(IsConnected(self.row.coach_id, self.row.scheduler))
                 .await?
                 .unwrap_or(false),
         };

@@ -1,53 +1,53 @@
-//! What else can be asked about one booking.
+//! Further operations on one booking.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Booking, Bookings, Location, NewGuest};
+use crate::cal_com::Error;
 use crate::cal_com::client::Client;
 use crate::cal_com::credential::Credential;
-use crate::cal_com::lax::{FromValue, Lax, object};
 use crate::cal_com::request::Request;
-use crate::error::Error;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// A link that puts the booking into somebody's calendar. Titles in it are not encoded; better make
-/// one's own.
+/// A link that adds the booking to a calendar. Titles in it are not encoded, so prefer one of our
+/// own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CalendarLink {
-    /// Such as `googleCalendar`, `microsoftOffice`, `microsoftOutlook` or `ics`.
+    /// The service: `googleCalendar`, `microsoftOffice`, `microsoftOutlook` or `ics`.
     pub id: String,
-    /// For people.
+    /// The display name.
     pub label: Option<String>,
-    /// A URL, for `ics` one with all the data in it.
+    /// A URL; for `ics` it contains the data.
     pub link: String,
 }
 
 quiet_debug!(CalendarLink { id });
 
-/// What a booking is elsewhere: an event in a calendar, a room for video.
+/// The booking's counterpart in another system: a calendar event or a video room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Their number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
-    /// Such as `google_calendar` or `daily_video`.
+    /// The type, such as `google_calendar` or `daily_video`.
     pub kind: String,
-    /// The other side's id.
+    /// The id in the other system.
     pub event_uid: Option<String>,
-    /// In which calendar.
+    /// The calendar that contains it.
     pub destination_calendar_id: Option<String>,
 }
 
 impl Client {
-    /// Gives the booking to another host. Only of a team that takes turns.
+    /// Reassigns the booking to another host. Only for round-robin teams.
     ///
     /// # Errors
-    /// See [`Client`]; `NoOtherHost` when nobody else is free, or there is nobody else.
+    /// See [`Client`]; `NoOtherHost` when no other host is free or exists.
     pub async fn reassign_booking(&self, credential: &Credential, uid: &str) -> Result<(), Error> {
         let request = Request::once("POST /v2/bookings/{uid}/reassign").fill(uid);
         self.call(credential, request).await.map(drop)
     }
 
-    /// Gives the booking to this host. The reason goes to the old one.
+    /// Reassigns the booking to this host. The old host receives the reason.
     ///
     /// # Errors
     /// See [`Client`].
@@ -69,8 +69,8 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Changes where it takes place. No webhook tells of it, and the answer may still show an old
-    /// video link.
+    /// Changes the location. No webhook is sent, and the response may still contain the old video
+    /// link.
     ///
     /// # Errors
     /// See [`Client`].
@@ -90,7 +90,7 @@ impl Client {
             .map(|found: Bookings| found.into_one(uid))
     }
 
-    /// Adds up to ten people. No webhook tells of it.
+    /// Adds up to ten guests. No webhook is sent.
     ///
     /// # Errors
     /// See [`Client`].
@@ -135,12 +135,12 @@ impl Client {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<String>,
-    label: Lax<String>,
-    link: Lax<String>,
-    r#type: Lax<String>,
-    event_uid: Lax<String>,
-    destination_calendar_id: Lax<String>,
+    id: Lenient<String>,
+    label: Lenient<String>,
+    link: Lenient<String>,
+    r#type: Lenient<String>,
+    event_uid: Lenient<String>,
+    destination_calendar_id: Lenient<String>,
 }
 
 impl FromValue for CalendarLink {

@@ -1,4 +1,4 @@
-//! Many bookings: filters, order and pages.
+//! Lists of bookings: filters, order and pages.
 
 use std::fmt;
 
@@ -7,33 +7,33 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Booking;
-use crate::cal_com::lax::{FromValue, Lax, object};
 use crate::cal_com::request::Request;
+use crate::lenient::{FromValue, Lenient, object};
 
-/// Which bookings. The default is all that the credential may see, 100 a page.
+/// A filter of bookings. The default is all that the credential may see, 100 per page.
 #[derive(Clone, Default, PartialEq)]
 pub struct BookingFilter {
-    /// Any of these; all if empty.
+    /// With any of these statuses; all if empty.
     pub statuses: Vec<ListStatus>,
     /// With this attendee.
     pub attendee_email: Option<String>,
     /// With this attendee.
     pub attendee_name: Option<String>,
-    /// This one.
+    /// Only this booking.
     pub uid: Option<String>,
-    /// Of any of these; of all if empty.
+    /// Of any of these event types; of all if empty.
     pub event_type_ids: Vec<i64>,
-    /// Of any of these; of all if empty.
+    /// Of any of these event types; of all if empty.
     pub team_ids: Vec<i64>,
-    /// Of these people; only for an organization's bookings.
+    /// Of these users; only for an organization's bookings.
     pub user_ids: Vec<i64>,
-    /// By time.
+    /// The bounds in time.
     pub window: BookingWindow,
-    /// In this order.
+    /// The order.
     pub sort: Option<(BookingSort, SortOrder)>,
-    /// Up to 250; more are refused.
+    /// The page size, at most 250; more is refused.
     pub take: Option<u32>,
-    /// So many first are left out.
+    /// The offset of the page.
     pub skip: Option<u32>,
 }
 
@@ -50,16 +50,16 @@ impl fmt::Debug for BookingFilter {
 }
 
 /// Bounds in time. With `updated_after` and ascending order of the last change, a list can be
-/// followed.
+/// polled incrementally.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BookingWindow {
     /// The earliest start.
     pub starts_after: Option<DateTime<Utc>>,
     /// The latest end.
     pub ends_before: Option<DateTime<Utc>>,
-    /// Made at or after.
+    /// Created at or after.
     pub created_after: Option<DateTime<Utc>>,
-    /// Made at or before.
+    /// Created at or before.
     pub created_before: Option<DateTime<Utc>>,
     /// Changed at or after.
     pub updated_after: Option<DateTime<Utc>>,
@@ -67,18 +67,18 @@ pub struct BookingWindow {
     pub updated_before: Option<DateTime<Utc>>,
 }
 
-/// Their groups of bookings.
+/// Cal.com's groups of bookings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ListStatus {
-    /// Accepted and not over.
+    /// Accepted and not ended.
     Upcoming,
-    /// Occurrences of a series to come.
+    /// Upcoming occurrences of a series.
     Recurring,
-    /// Over.
+    /// Ended.
     Past,
     /// Canceled or rejected.
     Canceled,
-    /// Waiting for consent.
+    /// Waiting for the host's confirmation.
     Unconfirmed,
 }
 
@@ -94,20 +94,20 @@ impl fmt::Display for ListStatus {
     }
 }
 
-/// What bookings are ordered by.
+/// The sort key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BookingSort {
-    /// Their start.
+    /// The start.
     Start,
-    /// Their end.
+    /// The end.
     End,
-    /// When they were made.
+    /// The creation.
     Created,
-    /// When they changed last.
+    /// The last change.
     Updated,
 }
 
-/// Which way.
+/// The direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SortOrder {
     /// Earliest first.
@@ -164,16 +164,16 @@ impl BookingFilter {
     }
 }
 
-/// A part of a list.
+/// One page of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// In the order asked for.
+    /// In the requested order.
     pub bookings: Vec<Booking>,
-    /// How many of this page made no sense here and were left out. They are logged.
+    /// The number of unreadable bookings of this page, which are left out and logged.
     pub unreadable: usize,
-    /// How many there are in all, if they say.
+    /// The total number, if the response contains it.
     pub total: Option<i64>,
-    /// Whether more follow: ask again with `skip` larger by the size of this page, unreadable ones
+    /// Whether there is a next page: its `skip` is larger by the size of this page, unreadable ones
     /// included.
     pub has_next: bool,
 }
@@ -181,9 +181,9 @@ pub struct Page {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(in crate::cal_com) struct Pagination {
-    pub(in crate::cal_com) total_items: Lax<i64>,
-    pub(in crate::cal_com) has_next_page: Lax<bool>,
-    pub(in crate::cal_com) remaining_items: Lax<i64>,
+    pub(in crate::cal_com) total_items: Lenient<i64>,
+    pub(in crate::cal_com) has_next_page: Lenient<bool>,
+    pub(in crate::cal_com) remaining_items: Lenient<i64>,
 }
 
 impl FromValue for Pagination {

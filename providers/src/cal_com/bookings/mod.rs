@@ -1,4 +1,4 @@
-//! Bookings: make, read, move, cancel, and what comes with them.
+//! Bookings: create, read, list, move, cancel, confirm, decline, mark absent.
 
 mod extras;
 mod list;
@@ -7,12 +7,12 @@ mod write;
 
 use tracing::warn;
 
-use super::answer::Data;
 use super::client::Client;
 use super::credential::Credential;
-use super::lax::FromValue;
 use super::request::Request;
-use crate::error::Error;
+use super::response::Data;
+use crate::cal_com::Error;
+use crate::lenient::FromValue;
 
 pub use extras::{CalendarLink, Reference};
 use list::Pagination;
@@ -23,18 +23,18 @@ pub use write::{
     Reschedule,
 };
 
-/// Bookings a page, if not asked for otherwise.
+/// The default page size.
 const DEFAULT_TAKE: usize = 100;
 
 impl Client {
-    /// Makes a booking, or a series of them for a recurring event type. Public unless the event
-    /// type wants an account.
+    /// Creates a booking, or a series for a recurring event type. Public unless the event type
+    /// requires an account.
     ///
-    /// The same call twice makes one booking and one refusal (`SlotTaken`); two calls at the same
-    /// moment for overlapping times may both succeed.
+    /// The same call twice results in one booking and one refusal (`SlotTaken`); two concurrent
+    /// calls for overlapping times may both succeed.
     ///
     /// # Errors
-    /// See [`Client`]. After `SlotTaken` or an unknown outcome the booking may be there: look for
+    /// See [`Client`]. After `SlotTaken` or an unknown outcome the booking may exist: search for
     /// its metadata.
     pub async fn create_booking(
         &self,
@@ -45,7 +45,7 @@ impl Client {
         self.call(credential, request).await?.one("booking")
     }
 
-    /// Reads a booking. Public: the uid is the key.
+    /// Reads a booking. Public: the uid is the capability.
     ///
     /// # Errors
     /// See [`Client`]; `UnknownBooking` also when its host was deleted.
@@ -68,7 +68,7 @@ impl Client {
         self.call(credential, request).await?.one("booking")
     }
 
-    /// Lists bookings that the credential may see: a person's own, or with [`Credential::Platform`]
+    /// Lists bookings that the credential may see: a user's own, or with [`Credential::Platform`]
     /// those of every managed user.
     ///
     /// # Errors
@@ -82,11 +82,11 @@ impl Client {
         page(self.call(credential, request).await?, filter)
     }
 
-    /// Moves a booking. The answer is a *new* booking with a new uid; the old one is canceled and
-    /// points to it. Public.
+    /// Moves a booking. Returns a *new* booking with a new uid; the old one is canceled and refers
+    /// to it. Public.
     ///
     /// # Errors
-    /// See [`Client`]; `AlreadyRescheduled` names the uid it has now.
+    /// See [`Client`]; `AlreadyRescheduled` contains the uid it has now.
     pub async fn reschedule_booking(
         &self,
         credential: &Credential,
@@ -105,11 +105,11 @@ impl Client {
     /// Cancels a booking, a seat of it, or a series (by its `recurring_uid`, or with
     /// `and_following`). Public.
     ///
-    /// A series is answered whole, occurrences that were not touched included: look at each one's
+    /// The response contains the whole series, including unaffected occurrences: check each one's
     /// status.
     ///
     /// # Errors
-    /// See [`Client`]; `AlreadyCanceled` when there is nothing left to do, or it was moved.
+    /// See [`Client`]; `AlreadyCanceled` when it is already canceled or was moved.
     pub async fn cancel_booking(
         &self,
         credential: &Credential,
@@ -122,11 +122,11 @@ impl Client {
         self.call(credential, request).await?.one("booking")
     }
 
-    /// Accepts a pending booking, as its host. Whether the time is still free is not checked again.
+    /// Confirms a pending booking, as its host. Cal.com does not check again whether the time is
+    /// free.
     ///
     /// # Errors
-    /// See [`Client`]; `AlreadyConfirmed` when there is nothing left to do, `NotOwner` for somebody
-    /// else.
+    /// See [`Client`]; `AlreadyConfirmed`, or `NotOwner` when the credential is not the host's.
     pub async fn confirm_booking(
         &self,
         credential: &Credential,
@@ -139,8 +139,8 @@ impl Client {
             .map(|found: Bookings| found.into_one(uid))
     }
 
-    /// Declines a pending booking, as its host. The reason goes to the attendee and is not kept in
-    /// the booking.
+    /// Declines a pending booking, as its host. The attendee receives the reason, but the booking
+    /// does not store it.
     ///
     /// # Errors
     /// See [`Client`].
@@ -163,11 +163,11 @@ impl Client {
             .map(|found: Bookings| found.into_one(uid))
     }
 
-    /// Marks who did not come, or takes it back. Only after the start.
+    /// Marks absences, or removes the mark. Only after the start.
     ///
     /// # Errors
     /// See [`Client`]; `NotStartedYet` before the start. An address that the booking does not have
-    /// is answered with 500, which cannot be told from a failure.
+    /// results in a 500, which cannot be distinguished from a failure.
     pub async fn mark_absent(
         &self,
         credential: &Credential,
@@ -184,7 +184,7 @@ impl Client {
     }
 }
 
-/// One page, with what cannot be read counted rather than in the way.
+/// One page. Unreadable bookings are counted and do not make the page fail.
 pub(super) fn page(mut data: Data, filter: &BookingFilter) -> Result<Page, Error> {
     let pagination = data
         .pagination
@@ -202,8 +202,8 @@ pub(super) fn page(mut data: Data, filter: &BookingFilter) -> Result<Page, Error
         .has_next_page
         .0
         .or_else(|| pagination.remaining_items.0.map(|more| more > 0));
-    // If they do not say, a full page means that there may be more: better one call too many than a
-    // booking lost.
+    // Without the information, a full page means that there may be more: a superfluous call is
+    // better than a missed booking.
     let full = bookings.len() + unreadable
         >= filter
             .take

@@ -1,4 +1,4 @@
-//! A booking as Cal.com answers it.
+//! Bookings as Cal.com returns them.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cal_com::lax::{FromValue, Lax, object};
+use crate::lenient::{FromValue, Lenient, object};
 
-/// A booking, as an answer describes it. What they leave empty is `None`.
+/// A booking in a response. Empty fields are `None`.
 ///
 /// `Debug` shows no names, addresses, answers or uids.
 #[derive(Clone, PartialEq)]
@@ -16,64 +16,64 @@ pub struct Booking {
     /// Whoever knows it may read, move and cancel the booking, so it is never shown to others. All
     /// seats of one time share it.
     pub uid: String,
-    /// Their number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
-    /// As they compose it.
+    /// The title that Cal.com composes.
     pub title: Option<String>,
     /// The event type's description, or the attendee's notes.
     pub description: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: BookingStatus,
-    /// When it begins.
+    /// The start.
     pub starts_at: DateTime<Utc>,
-    /// When it ends.
+    /// The end.
     pub ends_at: DateTime<Utc>,
-    /// What was booked.
+    /// The event type.
     pub event_type_id: Option<i64>,
-    /// What was booked.
+    /// The event type.
     pub event_type_slug: Option<String>,
-    /// Whose time it is.
+    /// The hosts.
     pub hosts: Vec<Host>,
-    /// Who comes, the person who booked first. For a booking with seats read without its host's
-    /// credential, only the seats the reader may see.
+    /// The attendees, beginning with the person who booked. For a booking with seats that is read
+    /// without its host's credential, only the visible seats.
     pub attendees: Vec<Attendee>,
-    /// The addresses of those whom the attendee brings; they are attendees too.
+    /// The addresses of guests, who are also attendees.
     pub guests: Vec<String>,
-    /// Where it takes place: an address, a phone number or a URL. After a change of location their
-    /// answer may still tell the old video link.
+    /// The location: an address, a phone number or a URL. After a change of location the response
+    /// may still contain the old video link.
     pub location: Option<String>,
-    /// The location if it is a URL. Outdated on their side, and the same.
+    /// The location if it is a URL. A deprecated duplicate.
     pub meeting_url: Option<String>,
-    /// What was put there at creation; it survives a move. Texts only.
+    /// The metadata of the creation, which survives a move. Texts only.
     pub metadata: BTreeMap<String, String>,
-    /// Answers by the question's slug, as they keep them. Unanswered questions are left out.
+    /// Answers by the question's slug, as Cal.com stores them. Unanswered questions are left out.
     pub answers: BTreeMap<String, Value>,
-    /// When the row was made.
+    /// When the booking was created.
     pub created_at: Option<DateTime<Utc>>,
-    /// When the row changed last.
+    /// When the booking last changed.
     pub updated_at: Option<DateTime<Utc>>,
     /// The uid it had before it was moved.
     pub rescheduled_from_uid: Option<String>,
     /// The uid it has after it was moved; this one is then canceled.
     pub rescheduled_to_uid: Option<String>,
-    /// Who moved it, in their spelling: a platform's client id is in it even if it is an
-    /// attendee's.
+    /// The address of the person who moved it, in Cal.com's format: it contains a platform's client
+    /// id even if it is an attendee's.
     pub rescheduled_by: Option<String>,
     /// Why it was moved.
     pub rescheduling_reason: Option<String>,
-    /// Why it was canceled. The reason of a declined booking is not told.
+    /// Why it was canceled. The reason of a declined booking is not returned.
     pub cancellation_reason: Option<String>,
-    /// Who canceled it, if they say.
+    /// The address of the person who canceled it, if known.
     pub canceled_by: Option<String>,
-    /// Of the first booking in a chain of moves: the one name that stays.
+    /// The iCalendar UID of the first booking in a chain of moves, which never changes.
     pub ics_uid: Option<String>,
-    /// The host did not come.
+    /// The host was absent.
     pub host_absent: bool,
-    /// The seat that this answer is about.
+    /// The seat that this response is about.
     pub seat_uid: Option<String>,
     /// The series it belongs to.
     pub recurring_uid: Option<String>,
-    /// From 1 to 5.
+    /// The attendee's rating, from 1 to 5.
     pub rating: Option<i64>,
 }
 
@@ -86,71 +86,71 @@ quiet_debug!(Booking {
     updated_at
 });
 
-/// Where a booking stands.
+/// The status of a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BookingStatus {
-    /// It takes place.
+    /// Accepted.
     Accepted,
-    /// It waits for the host's consent.
+    /// It waits for the host's confirmation.
     Pending,
-    /// It is off, or was moved: see `rescheduled_to_uid`.
+    /// Canceled or moved: see `rescheduled_to_uid`.
     Canceled,
-    /// The host declined.
+    /// The host declined it.
     Rejected,
-    /// One we do not know.
+    /// An unknown value.
     Other(String),
 }
 
-/// Whose time it is.
+/// The hosts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Host {
     /// The user's id.
     pub id: Option<i64>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     pub name: Option<String>,
-    /// As a person knows it, without a platform's client id.
+    /// The real address, without a platform's client id.
     pub email: Option<String>,
     /// Part of their public links.
     pub username: Option<String>,
-    /// IANA.
+    /// An IANA time zone.
     pub time_zone: Option<String>,
 }
 
 quiet_debug!(Host { id, time_zone });
 
-/// Who comes.
+/// The attendees.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attendee {
-    /// Empty for a guest, always so after a move.
+    /// Empty for a guest, and always after a move.
     pub name: String,
-    /// As a person knows it. `None` when a phone number is all they gave.
+    /// The real address. `None` when only a phone number was given.
     pub email: Option<String>,
-    /// IANA.
+    /// An IANA time zone.
     pub time_zone: Option<String>,
-    /// Such as `en`.
+    /// A language code, such as `en`.
     pub language: Option<String>,
-    /// As given.
+    /// The phone number as given.
     pub phone_number: Option<String>,
-    /// They did not come.
+    /// The attendee was absent.
     pub absent: bool,
-    /// Their seat.
+    /// The attendee's seat.
     pub seat_uid: Option<String>,
 }
 
 quiet_debug!(Attendee { time_zone, absent });
 
-/// What one call answered: one booking, or all of a series. Never empty.
+/// The bookings of one response: one booking, or all of a series. Never empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bookings(Vec<Booking>);
 
 impl Bookings {
-    /// The only one, or the first of the series.
+    /// The only booking, or the first of the series.
     #[must_use]
     pub fn first(&self) -> &Booking {
         self.0.first().expect("made with at least one")
     }
 
-    /// The one with that uid, else the first.
+    /// The booking with that uid, else the first.
     #[must_use]
     pub fn into_one(mut self, uid: &str) -> Booking {
         let at = self
@@ -161,19 +161,19 @@ impl Bookings {
         self.0.swap_remove(at)
     }
 
-    /// The only one, or the first of the series.
+    /// The only booking, or the first of the series.
     #[must_use]
     pub fn into_first(mut self) -> Booking {
         self.0.swap_remove(0)
     }
 
-    /// All, in their order.
+    /// All bookings, in Cal.com's order.
     #[must_use]
     pub fn into_vec(self) -> Vec<Booking> {
         self.0
     }
 
-    /// All, in their order.
+    /// All bookings, in Cal.com's order.
     pub fn iter(&self) -> std::slice::Iter<'_, Booking> {
         self.0.iter()
     }
@@ -184,7 +184,7 @@ impl FromValue for Bookings {
         let Value::Array(items) = value else {
             return Some(Self(vec![Booking::from_value(value)?]));
         };
-        // One occurrence less would look like one occurrence canceled.
+        // All occurrences must be readable: a missing one would look canceled.
         let all: Option<Vec<Booking>> = items.into_iter().map(Booking::from_value).collect();
         all.filter(|all| !all.is_empty()).map(Self)
     }
@@ -193,43 +193,43 @@ impl FromValue for Bookings {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    uid: Lax<String>,
-    title: Lax<String>,
-    description: Lax<String>,
-    hosts: Lax<Vec<Host>>,
-    status: Lax<String>,
-    cancellation_reason: Lax<String>,
-    cancelled_by_email: Lax<String>,
-    rescheduling_reason: Lax<String>,
-    rescheduled_by_email: Lax<String>,
-    rescheduled_from_uid: Lax<String>,
-    rescheduled_to_uid: Lax<String>,
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
-    duration: Lax<i64>,
-    event_type_id: Lax<i64>,
-    event_type: Lax<EventType>,
-    meeting_url: Lax<String>,
-    location: Lax<String>,
-    absent_host: Lax<bool>,
-    created_at: Lax<DateTime<Utc>>,
-    updated_at: Lax<DateTime<Utc>>,
-    metadata: Lax<BTreeMap<String, String>>,
-    rating: Lax<i64>,
-    ics_uid: Lax<String>,
-    attendees: Lax<Vec<Attendee>>,
-    guests: Lax<Vec<String>>,
-    booking_fields_responses: Lax<BTreeMap<String, Value>>,
-    recurring_booking_uid: Lax<String>,
-    seat_uid: Lax<String>,
+    id: Lenient<i64>,
+    uid: Lenient<String>,
+    title: Lenient<String>,
+    description: Lenient<String>,
+    hosts: Lenient<Vec<Host>>,
+    status: Lenient<String>,
+    cancellation_reason: Lenient<String>,
+    cancelled_by_email: Lenient<String>,
+    rescheduling_reason: Lenient<String>,
+    rescheduled_by_email: Lenient<String>,
+    rescheduled_from_uid: Lenient<String>,
+    rescheduled_to_uid: Lenient<String>,
+    start: Lenient<DateTime<Utc>>,
+    end: Lenient<DateTime<Utc>>,
+    duration: Lenient<i64>,
+    event_type_id: Lenient<i64>,
+    event_type: Lenient<EventType>,
+    meeting_url: Lenient<String>,
+    location: Lenient<String>,
+    absent_host: Lenient<bool>,
+    created_at: Lenient<DateTime<Utc>>,
+    updated_at: Lenient<DateTime<Utc>>,
+    metadata: Lenient<BTreeMap<String, String>>,
+    rating: Lenient<i64>,
+    ics_uid: Lenient<String>,
+    attendees: Lenient<Vec<Attendee>>,
+    guests: Lenient<Vec<String>>,
+    booking_fields_responses: Lenient<BTreeMap<String, Value>>,
+    recurring_booking_uid: Lenient<String>,
+    seat_uid: Lenient<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct EventType {
-    id: Lax<i64>,
-    slug: Lax<String>,
+    id: Lenient<i64>,
+    slug: Lenient<String>,
 }
 
 impl FromValue for EventType {
@@ -239,7 +239,7 @@ impl FromValue for EventType {
 }
 
 impl FromValue for Booking {
-    /// Its uid, its status and its time make a booking; the rest may be missing.
+    /// A booking requires a uid, a status and a time; all other fields are optional.
     fn from_value(value: Value) -> Option<Self> {
         let wire: Wire = object(value)?;
         let starts_at = wire.start.0?;
@@ -301,16 +301,16 @@ impl BookingStatus {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Person {
-    id: Lax<i64>,
-    name: Lax<String>,
-    email: Lax<String>,
-    display_email: Lax<String>,
-    username: Lax<String>,
-    time_zone: Lax<String>,
-    language: Lax<String>,
-    phone_number: Lax<String>,
-    absent: Lax<bool>,
-    seat_uid: Lax<String>,
+    id: Lenient<i64>,
+    name: Lenient<String>,
+    email: Lenient<String>,
+    display_email: Lenient<String>,
+    username: Lenient<String>,
+    time_zone: Lenient<String>,
+    language: Lenient<String>,
+    phone_number: Lenient<String>,
+    absent: Lenient<bool>,
+    seat_uid: Lenient<String>,
 }
 
 impl FromValue for Host {

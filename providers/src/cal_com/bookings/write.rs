@@ -1,4 +1,4 @@
-//! What is asked of Cal.com about one booking.
+//! Inputs of the operations on one booking.
 
 use std::collections::BTreeMap;
 
@@ -6,44 +6,44 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-/// A booking to make.
+/// A booking to create.
 #[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewBooking {
-    /// What is booked.
+    /// The event type to book.
     #[serde(flatten)]
     pub event_type: EventTypeKey,
-    /// When it begins. Take one that the slots offer: Cal.com also accepts starts between them.
+    /// The start. Use an offered slot: Cal.com also accepts starts between them.
     pub start: DateTime<Utc>,
-    /// Who comes.
+    /// The attendees.
     pub attendee: NewAttendee,
-    /// Further addresses.
+    /// The addresses of guests.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guests: Vec<String>,
-    /// Answers by the question's slug. Unknown slugs are dropped.
+    /// Answers by the question's slug. Cal.com drops unknown slugs.
     #[serde(
         rename = "bookingFieldsResponses",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub answers: BTreeMap<String, Value>,
     /// Up to 50 texts of up to 500 characters under names of up to 40. Put an id of our own here:
-    /// it is the only way to recognise the booking when the answer is lost.
+    /// it is the only way to find the booking when the response is lost.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// One of those that the event type offers, if it offers several.
+    /// The location, if the event type offers several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Only for an event type with several lengths; any other refuses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_in_minutes: Option<i64>,
-    /// How many occurrences of a recurring event type; all that it has if not given. Only the first
-    /// is checked for being free.
+    /// The number of occurrences of a recurring event type; all if not given. Cal.com checks only
+    /// the first for being free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurrence_count: Option<i64>,
-    /// Book at once with whoever of a team answers first.
+    /// An instant meeting with the first team member who accepts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instant: Option<bool>,
-    /// For an event type that wants the address proved.
+    /// The code that verifies the attendee's address, if the event type requires it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verification_code: Option<String>,
 }
@@ -56,7 +56,7 @@ quiet_debug!(NewBooking {
 });
 
 impl NewBooking {
-    /// The least there can be.
+    /// A booking with only the required fields.
     #[must_use]
     pub fn new(event_type: EventTypeKey, start: DateTime<Utc>, attendee: NewAttendee) -> Self {
         Self {
@@ -75,20 +75,20 @@ impl NewBooking {
     }
 }
 
-/// Which event type.
+/// The event type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum EventTypeKey {
-    /// By its number.
+    /// By its numeric id.
     Id {
-        /// Theirs.
+        /// Cal.com's id.
         event_type_id: i64,
     },
-    /// By a person's public link. It changes with the person's address.
+    /// By a person's public link. It changes with the person's mail address.
     OfUser {
         /// The event type's slug.
         event_type_slug: String,
-        /// The person's.
+        /// The person's username.
         username: String,
         /// For a person in an organization.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +98,7 @@ pub enum EventTypeKey {
     OfTeam {
         /// The event type's slug.
         event_type_slug: String,
-        /// The team's.
+        /// The team's slug.
         team_slug: String,
         /// For a team in an organization.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,28 +107,28 @@ pub enum EventTypeKey {
 }
 
 impl EventTypeKey {
-    /// By its number.
+    /// By its numeric id.
     #[must_use]
     pub const fn id(event_type_id: i64) -> Self {
         Self::Id { event_type_id }
     }
 }
 
-/// Who comes.
+/// The attendees.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewAttendee {
-    /// As the host will see it.
+    /// The name that the host sees.
     pub name: String,
-    /// IANA; others are refused.
+    /// An IANA time zone; others are refused.
     pub time_zone: String,
-    /// Required unless the event type's own question for it is off.
+    /// The mail address. Required unless the event type does not ask for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// E.164.
+    /// A phone number in E.164 format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Such as `en`, which is what they take if not given.
+    /// The language; `en` if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
@@ -138,23 +138,23 @@ quiet_debug!(NewAttendee {
     language
 });
 
-/// Where a booking takes place, as its maker chooses.
+/// The location that the attendee chooses.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Location {
-    /// At the host's address, if there is only one.
+    /// The host's address, if there is only one.
     Address {
         /// A new address; only for a change.
         #[serde(skip_serializing_if = "Option::is_none")]
         address: Option<String>,
     },
-    /// At the host's link, if there is only one.
+    /// The host's link, if there is only one.
     Link {
         /// A new link; only for a change.
         #[serde(skip_serializing_if = "Option::is_none")]
         link: Option<String>,
     },
-    /// The host's number.
+    /// The host's phone number.
     Phone {
         /// A new number; only for a change.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,22 +162,22 @@ pub enum Location {
     },
     /// The host calls this number.
     AttendeePhone {
-        /// E.164.
+        /// A phone number in E.164 format.
         phone: String,
     },
-    /// The host comes here.
+    /// The attendee's address.
     AttendeeAddress {
-        /// As typed.
+        /// Free text.
         address: String,
     },
-    /// Wherever this says.
+    /// Another place.
     AttendeeDefined {
-        /// As typed.
+        /// Free text.
         location: String,
     },
-    /// An app for video.
+    /// A video app.
     Integration {
-        /// Their name of it, such as `cal-video`, `google-meet` or `zoom`.
+        /// Cal.com's name of the app, such as `cal-video`, `google-meet` or `zoom`.
         integration: String,
     },
     /// The host's own choice.
@@ -199,23 +199,23 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// How a booking is moved.
+/// Parameters of a move.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reschedule {
-    /// When it begins now. The time it has is allowed, and makes a new uid too.
+    /// The new start. The current one is allowed and also results in a new uid.
     pub start: DateTime<Utc>,
-    /// The address of who moves it. For an event type with approval the host's own address keeps
-    /// the booking accepted; any other makes it pending again, with its old time given up.
+    /// The address of the person who moves it. For an event type with approval, the host's own
+    /// address keeps the booking accepted; any other makes it pending again and frees its old time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rescheduled_by: Option<String>,
-    /// Told to the other side. Not for a seat.
+    /// The reason, which the other side receives. Not for a seat.
     #[serde(rename = "reschedulingReason", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Moves this seat only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seat_uid: Option<String>,
-    /// For an event type that wants the address proved.
+    /// The code that verifies the attendee's address, if the event type requires it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verification_code: Option<String>,
 }
@@ -223,7 +223,7 @@ pub struct Reschedule {
 quiet_debug!(Reschedule { start });
 
 impl Reschedule {
-    /// To `start`, without a word.
+    /// A move to `start` without a reason.
     #[must_use]
     pub const fn to(start: DateTime<Utc>) -> Self {
         Self {
@@ -236,11 +236,11 @@ impl Reschedule {
     }
 }
 
-/// How a booking is canceled.
+/// Parameters of a cancellation.
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cancel {
-    /// Told to the other side.
+    /// The reason, which the other side receives.
     #[serde(rename = "cancellationReason", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// With `true`, also all later occurrences of the series.
@@ -256,10 +256,10 @@ pub struct Cancel {
 
 quiet_debug!(Cancel { and_following });
 
-/// Who did not come. What is not named stays as it is; nothing named changes nothing.
+/// The absences to mark. What is `None` or not listed stays unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct MarkAbsent {
-    /// The host. Cal.com takes it from any managed user of the organization, so check who asks.
+    /// The host. Cal.com accepts it from any managed user of the organization, so check the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<bool>,
     /// Attendees.
@@ -267,39 +267,39 @@ pub struct MarkAbsent {
     pub attendees: Vec<AttendeeAbsence>,
 }
 
-/// Did this attendee come?
+/// Whether an attendee was absent.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AttendeeAbsence {
-    /// An address that the booking has; any other is answered as a failure of their server.
+    /// An address of the booking; any other results in a 500.
     pub email: String,
-    /// `false` takes the mark back.
+    /// `false` removes the mark.
     pub absent: bool,
 }
 
 quiet_debug!(AttendeeAbsence { absent });
 
-/// Somebody to add to a booking.
+/// A guest to add to a booking.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewGuest {
-    /// Where the invitation goes.
+    /// The address that receives the invitation.
     pub email: String,
-    /// As the host will see it.
+    /// The name that the host sees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// IANA.
+    /// An IANA time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// E.164.
+    /// A phone number in E.164 format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Such as `en`.
+    /// A language code, such as `en`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
 
 impl NewGuest {
-    /// Somebody of whom only the address is known.
+    /// A guest with only an address.
     #[must_use]
     pub fn by_email(email: &str) -> Self {
         Self {

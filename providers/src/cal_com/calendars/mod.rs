@@ -1,5 +1,5 @@
-//! Calendars that a coach has connected at Cal.com: which are read for busy times, and which is
-//! written to.
+//! Calendars that a user has connected at Cal.com: which are read for busy times, and which one
+//! events are written to.
 
 mod read;
 
@@ -12,9 +12,9 @@ use serde_json::json;
 use super::client::Client;
 use super::credential::Credential;
 use super::request::Request;
-use crate::error::Error;
+use crate::cal_com::Error;
 
-/// Where calendars are.
+/// A calendar service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CalendarApp {
     /// Google, by OAuth.
@@ -28,7 +28,7 @@ pub enum CalendarApp {
 }
 
 impl CalendarApp {
-    /// Their name of it in paths.
+    /// Its name in paths of the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,8 +39,8 @@ impl CalendarApp {
         }
     }
 
-    /// By the type that calendars are listed under, such as `google_calendar`; `None` for one that
-    /// has no path of its own.
+    /// Finds a service by the type of a listed calendar, such as `google_calendar`; `None` for one
+    /// without a path in the API.
     #[must_use]
     pub fn of_integration(integration: &str) -> Option<Self> {
         match integration {
@@ -53,13 +53,13 @@ impl CalendarApp {
     }
 }
 
-/// Where to send the coach to connect something. `Debug` does not show it: for a managed user,
-/// Cal.com puts their access token into it, so it is for the coach's own browser and nobody else.
+/// The URL where a user connects an app. `Debug` does not show it: for a managed user, it contains
+/// the access token, so only the user's own browser may receive it.
 #[derive(Clone)]
 pub struct ConnectUrl(Url);
 
 impl ConnectUrl {
-    /// For the coach's own browser.
+    /// Only for the user's own browser.
     #[must_use]
     pub const fn url(&self) -> &Url {
         &self.0
@@ -72,12 +72,12 @@ impl std::fmt::Debug for ConnectUrl {
     }
 }
 
-/// What a coach has connected.
+/// The calendars that a user has connected.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Calendars {
-    /// By account.
+    /// The calendars by account.
     pub connected: Vec<ConnectedCalendar>,
-    /// Where events are written; `None` when nowhere.
+    /// The calendar that events are written to, if any.
     pub destination: Option<CalendarKey>,
 }
 
@@ -86,11 +86,11 @@ pub struct Calendars {
 pub struct ConnectedCalendar {
     /// Needed to disconnect it and to read its busy times.
     pub credential_id: Option<i64>,
-    /// Such as `google_calendar`.
+    /// Cal.com's type, such as `google_calendar`.
     pub integration: Option<String>,
-    /// The address that it has at the other side.
+    /// The account's address at the service.
     pub address: Option<String>,
-    /// Its calendars; none are known of an account in trouble.
+    /// Its calendars; empty for a broken account.
     pub calendars: Vec<Calendar>,
     /// Why its calendars could not be read.
     pub trouble: Option<CalendarTrouble>,
@@ -106,9 +106,9 @@ quiet_debug!(ConnectedCalendar {
 /// Why Cal.com could not read the calendars of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CalendarTrouble {
-    /// The other side no longer takes what was given: it must be connected again.
+    /// The service no longer accepts the credential: the account must be connected again.
     AccessEnded,
-    /// The other side did not answer, or not with calendars.
+    /// The service did not respond, or not with calendars.
     Unreadable,
 }
 
@@ -117,17 +117,17 @@ pub enum CalendarTrouble {
 pub struct Calendar {
     /// The calendar's own id.
     pub external_id: String,
-    /// Such as `google_calendar`.
+    /// Cal.com's type, such as `google_calendar`.
     pub integration: Option<String>,
-    /// For people.
+    /// The display name.
     pub name: Option<String>,
-    /// The account's main one.
+    /// It is the account's primary calendar.
     pub primary: bool,
-    /// Nothing can be written to it.
+    /// It is read-only.
     pub read_only: bool,
     /// It is read for busy times.
     pub selected: bool,
-    /// The account.
+    /// The credential id of the account.
     pub credential_id: Option<i64>,
 }
 
@@ -139,15 +139,16 @@ quiet_debug!(Calendar {
     credential_id
 });
 
-/// Names a calendar. `Debug` does not show which.
+/// Identifies a calendar. `Debug` does not show which.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CalendarKey {
-    /// Such as `google_calendar`.
+    /// Cal.com's type, such as `google_calendar`.
     pub integration: String,
     /// The calendar's own id.
     pub external_id: String,
-    /// The account. To select it is required, to write to it it is not.
+    /// The account's credential id. Required to read busy times, optional for the calendar that is
+    /// written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<i64>,
 }
@@ -157,32 +158,32 @@ quiet_debug!(CalendarKey {
     credential_id
 });
 
-/// Which busy times.
+/// A query for busy times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusyQuery {
     /// The first day.
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// IANA: whose days they are.
+    /// The IANA time zone of these days.
     pub time_zone: String,
-    /// Of these calendars, each by account and its own id.
+    /// The calendars, each by account and its own id.
     pub calendars: Vec<(i64, String)>,
 }
 
-/// Somebody is busy.
+/// A busy time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusyTime {
-    /// From.
+    /// The start.
     pub starts_at: DateTime<Utc>,
-    /// To.
+    /// The end.
     pub ends_at: DateTime<Utc>,
-    /// Which calendar says so, if they tell.
+    /// The calendar it comes from, if known.
     pub source: Option<String>,
 }
 
 impl Client {
-    /// What is connected, and where events are written.
+    /// Lists the connected calendars, and the one that events are written to.
     ///
     /// # Errors
     /// See [`Client`].
@@ -192,11 +193,11 @@ impl Client {
             .one("calendars")
     }
 
-    /// Where to send the coach to connect Google or Microsoft; they come back to `back`. A dry run
-    /// asks for consent and stores nothing.
+    /// The URL where the user connects Google or Microsoft; it redirects to `back`. A dry run asks
+    /// for consent and stores nothing.
     ///
     /// # Errors
-    /// See [`Client`]; `Rejected` for what is not connected by OAuth.
+    /// See [`Client`]; `Rejected` for a service without OAuth.
     pub async fn calendar_connect_url(
         &self,
         credential: &Credential,
@@ -228,8 +229,8 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Connects feeds, to be read only. There is one credential for all feeds: these take the place
-    /// of those before.
+    /// Connects read-only feeds. There is one credential for all feeds: these replace the previous
+    /// ones.
     ///
     /// # Errors
     /// See [`Client`]; `Rejected` when one of them cannot be read.
@@ -243,7 +244,7 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Asks whether the calendars of an app can be read.
+    /// Checks whether the calendars of a service can be read.
     ///
     /// # Errors
     /// See [`Client`]; `AppNotConnected` when there are none.
@@ -256,10 +257,10 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Forgets an account.
+    /// Disconnects an account.
     ///
     /// # Errors
-    /// See [`Client`]; the kind is `NotFound` when there is nothing left to do.
+    /// See [`Client`]; the kind is `NotFound` when it is already deleted.
     pub async fn disconnect_calendar(
         &self,
         credential: &Credential,
@@ -273,7 +274,7 @@ impl Client {
             .map(drop)
     }
 
-    /// Chooses where events are written.
+    /// Sets the calendar that events are written to.
     ///
     /// # Errors
     /// See [`Client`].
@@ -288,7 +289,7 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Reads a calendar for busy times from now on.
+    /// Adds a calendar to those that are read for busy times.
     ///
     /// # Errors
     /// See [`Client`].
@@ -301,7 +302,7 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// Reads it no more.
+    /// Removes a calendar from those that are read for busy times.
     ///
     /// # Errors
     /// See [`Client`].
@@ -317,10 +318,10 @@ impl Client {
         self.call(credential, request).await.map(drop)
     }
 
-    /// When the owner of calendars is busy.
+    /// Lists the busy times of calendars.
     ///
     /// # Errors
-    /// See [`Client`]; `NotOwner` for somebody else's account, which is not about the credential.
+    /// See [`Client`]; `NotOwner` for another user's account, which is not about the credential.
     pub async fn list_busy_times(
         &self,
         credential: &Credential,

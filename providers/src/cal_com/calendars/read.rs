@@ -1,4 +1,4 @@
-//! Reading what is said about calendars.
+//! Reads the responses about calendars.
 
 use chrono::{DateTime, Utc};
 use reqwest::Url;
@@ -8,40 +8,40 @@ use serde_json::Value;
 use super::{
     BusyTime, Calendar, CalendarKey, CalendarTrouble, Calendars, ConnectUrl, ConnectedCalendar,
 };
-use crate::cal_com::lax::{FromValue, Lax, object};
+use crate::lenient::{FromValue, Lenient, object};
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    connected_calendars: Lax<Vec<ConnectedCalendar>>,
-    destination_calendar: Lax<CalendarKey>,
-    integration: Lax<Value>,
-    credential_id: Lax<i64>,
-    external_id: Lax<String>,
-    name: Lax<String>,
-    primary: Lax<bool>,
-    read_only: Lax<bool>,
-    is_selected: Lax<bool>,
-    auth_url: Lax<String>,
-    url: Lax<String>,
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
-    source: Lax<String>,
+    connected_calendars: Lenient<Vec<ConnectedCalendar>>,
+    destination_calendar: Lenient<CalendarKey>,
+    integration: Lenient<Value>,
+    credential_id: Lenient<i64>,
+    external_id: Lenient<String>,
+    name: Lenient<String>,
+    primary: Lenient<bool>,
+    read_only: Lenient<bool>,
+    is_selected: Lenient<bool>,
+    auth_url: Lenient<String>,
+    url: Lenient<String>,
+    start: Lenient<DateTime<Utc>>,
+    end: Lenient<DateTime<Utc>>,
+    source: Lenient<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Account {
-    integration: Lax<Value>,
-    credential_id: Lax<i64>,
-    /// The main calendar.
-    primary: Lax<Value>,
-    calendars: Lax<Vec<Calendar>>,
-    error: Lax<Value>,
+    integration: Lenient<Value>,
+    credential_id: Lenient<i64>,
+    /// The primary calendar.
+    primary: Lenient<Value>,
+    calendars: Lenient<Vec<Calendar>>,
+    error: Lenient<Value>,
 }
 
 impl Account {
-    /// An account that could not be read has an error in the place of its calendars.
+    /// An account that could not be read has an error in place of its calendars.
     fn trouble(&self) -> Option<CalendarTrouble> {
         match (&self.error.0, &self.calendars.0) {
             (Some(error), _)
@@ -56,7 +56,7 @@ impl Account {
         }
     }
 
-    /// The address of the account, which is told with its main calendar.
+    /// The address of the account, which is part of its primary calendar.
     fn address(&self) -> Option<String> {
         let text = |value: &Value| {
             value
@@ -74,8 +74,8 @@ impl Account {
     }
 }
 
-/// Of an account it is an object with a `type`, of a calendar the type itself.
-fn integration(value: Lax<Value>) -> Option<String> {
+/// For an account it is an object with a `type`, for a calendar the type itself.
+fn integration(value: Lenient<Value>) -> Option<String> {
     match value.0? {
         Value::String(name) => Some(name),
         Value::Object(app) => app
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_without_calendars_says_why() {
+    fn an_unreadable_account_has_its_error() {
         let integration = json!({ "type": "google_calendar", "email": "" });
         let calendar = json!({ "externalId": "a", "isSelected": true, "readOnly": false, "email": "ann@example.com" });
         let well = json!({ "integration": integration, "credentialId": 7, "calendars": [calendar], "primary": calendar });

@@ -1,4 +1,4 @@
-//! Event types: what a coach offers.
+//! Event types: the kinds of meetings that can be booked.
 
 mod parts;
 mod read;
@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::client::Client;
 use super::credential::Credential;
-use super::request::{Request, spelt};
-use crate::error::Error;
+use super::request::{Request, rfc3339};
+use crate::cal_com::Error;
 
 pub use parts::{
     ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar,
@@ -21,47 +21,47 @@ pub use parts::{
 pub use read::{DeletedEventType, EventType, EventTypeOwner, PrivateLink};
 pub use settings::EventTypeSettings;
 
-/// An event type to make, or what is changed of one; `None` stays as it is. To make, title, slug
-/// and length are required. There is no place for metadata of one's own.
+/// An event type to create, or the changes to one; `None` leaves a field unchanged. To create,
+/// title, slug and length are required. It cannot carry custom metadata.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeChange {
-    /// For people.
+    /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Part of public links; once for each owner.
+    /// Part of public links; unique per owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// At least 1.
+    /// The length in minutes, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_in_minutes: Option<i64>,
-    /// The rest.
+    /// All other settings.
     #[serde(flatten)]
     pub settings: EventTypeSettings,
 }
 
-/// Which event types. The default is all of the credential's own, hidden ones included; with a
-/// username it is what everybody may see of that person's.
+/// A filter of event types. The default is all of the credential's own, hidden ones included; with
+/// a username it is that user's public ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventTypeFilter {
-    /// Of this person.
+    /// Of this user.
     pub username: Option<String>,
     /// With this slug.
     pub slug: Option<String>,
-    /// Those that these people host together.
+    /// Those that these users host together.
     pub usernames: Vec<String>,
-    /// Of a person in this organization.
+    /// Of a user in this organization.
     pub organization_slug: Option<String>,
-    /// Of a person in this organization.
+    /// Of a user in this organization.
     pub organization_id: Option<i64>,
 }
 
-/// How long a private link works.
+/// The lifetime of a private link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrivateLinkLife {
-    /// Until then.
+    /// Until this time.
     Until(DateTime<Utc>),
-    /// So often.
+    /// For this number of uses.
     Uses(u32),
 }
 
@@ -83,7 +83,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `UnknownEventType` also for somebody else's.
+    /// See [`Client`]; `UnknownEventType` also when it belongs to another user.
     pub async fn get_event_type(
         &self,
         credential: &Credential,
@@ -113,7 +113,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `UnknownEventType` also for somebody else's.
+    /// See [`Client`]; `UnknownEventType` also when it belongs to another user.
     pub async fn update_event_type(
         &self,
         credential: &Credential,
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// # Errors
-    /// See [`Client`]; `UnknownEventType` when there is nothing left to do.
+    /// See [`Client`]; `UnknownEventType` when it is already deleted.
     pub async fn delete_event_type(
         &self,
         credential: &Credential,
@@ -148,7 +148,7 @@ impl Client {
         life: PrivateLinkLife,
     ) -> Result<PrivateLink, Error> {
         let body = match life {
-            PrivateLinkLife::Until(end) => json!({ "expiresAt": spelt(end) }),
+            PrivateLinkLife::Until(end) => json!({ "expiresAt": rfc3339(end) }),
             PrivateLinkLife::Uses(count) => json!({ "maxUsageCount": count }),
         };
         let request = Request::once("POST /v2/event-types/{type}/private-links")

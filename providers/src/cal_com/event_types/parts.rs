@@ -1,21 +1,21 @@
-//! The parts of an event type's settings, as they name them.
+//! The parts of an event type's settings, under Cal.com's names.
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::cal_com::lax::FromValue;
+use crate::lenient::FromValue;
 
-/// Something that can be switched off; they say `{"disabled":true}` for it.
+/// A setting that can be disabled, which is `{"disabled":true}` in JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Toggle<T> {
-    /// Switched off.
+    /// Disabled.
     Off,
-    /// Switched on, like this.
+    /// Enabled with this value.
     On(T),
 }
 
 impl<T> Toggle<T> {
-    /// What is switched on.
+    /// The value, if enabled.
     pub const fn on(&self) -> Option<&T> {
         match self {
             Self::Off => None,
@@ -43,7 +43,7 @@ impl<T: FromValue> FromValue for Toggle<T> {
     }
 }
 
-/// Where it may take place, as the host sets it.
+/// A location that the host offers.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
     tag = "type",
@@ -51,15 +51,15 @@ impl<T: FromValue> FromValue for Toggle<T> {
     rename_all_fields = "camelCase"
 )]
 pub enum EventLocation {
-    /// At an address.
+    /// An address.
     Address {
-        /// As typed.
+        /// Free text.
         address: String,
         /// Shown before booking.
         #[serde(default)]
         public: bool,
     },
-    /// At a link.
+    /// A link.
     Link {
         /// A URL.
         link: String,
@@ -69,26 +69,27 @@ pub enum EventLocation {
     },
     /// The attendee calls this number.
     Phone {
-        /// E.164.
+        /// A phone number in E.164 format.
         phone: String,
         /// Shown before booking.
         #[serde(default)]
         public: bool,
     },
-    /// An app for video. It must be connected, but for `cal-video`.
+    /// A video app. It must be connected, except `cal-video`.
     Integration {
-        /// Their name of it, such as `cal-video`, `google-meet`, `zoom` or `office365-video`.
+        /// Cal.com's name of the app, such as `cal-video`, `google-meet`, `zoom` or
+        /// `office365-video`.
         integration: String,
     },
-    /// The host comes to the attendee.
+    /// The attendee's address.
     AttendeeAddress,
     /// The host calls the attendee.
     AttendeePhone,
-    /// The attendee says where.
+    /// The attendee chooses the place.
     AttendeeDefined,
-    /// The host's own choice. To read only, for people.
+    /// The host's own choice: a display name. Read-only.
     OrganizersDefaultApp,
-    /// One we do not know.
+    /// An unknown value.
     #[serde(untagged)]
     Other(Value),
 }
@@ -109,159 +110,159 @@ impl std::fmt::Debug for EventLocation {
     }
 }
 
-/// Something that attendees are asked.
+/// A question of the booking form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Question {
     /// `phone`, `address`, `text`, `number`, `textarea`, `select`, `multiselect`, `multiemail`,
-    /// `checkbox`, `radio`, `boolean`, `url`, or `name` and `email` for theirs.
+    /// `checkbox`, `radio`, `boolean`, `url`, or `name` and `email` for the built-in ones.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The key of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// For people.
+    /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Bookings without an answer are refused.
+    /// An answer is required.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<bool>,
-    /// For people.
+    /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
-    /// To choose from.
+    /// The options.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
-    /// Not shown on their page.
+    /// Hidden on Cal.com's booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
-    /// For their own page.
+    /// For Cal.com's own booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_on_prefill: Option<bool>,
-    /// One that every event type has. To read only.
+    /// A built-in question of every event type. Read-only.
     #[serde(skip_serializing)]
     pub is_default: bool,
 }
 
-/// How many in which time.
+/// Limits per period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PeriodLimits {
-    /// A day.
+    /// Per day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<i64>,
-    /// A week.
+    /// Per week.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub week: Option<i64>,
-    /// A month.
+    /// Per month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub month: Option<i64>,
-    /// A year.
+    /// Per year.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub year: Option<i64>,
 }
 
-/// How many coming bookings one attendee may have.
+/// The maximum number of upcoming bookings of one attendee.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ActiveBookingsLimit {
-    /// At most.
+    /// The maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_active_bookings: Option<i64>,
-    /// Offer to move the last one instead.
+    /// Offers to move the last booking instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer_reschedule: Option<bool>,
 }
 
-/// How far ahead can be booked.
+/// The booking window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum HorizonRule {
-    /// So many working days.
+    /// A number of working days.
     BusinessDays {
-        /// Days.
+        /// The number of days.
         value: i64,
         /// See [`HorizonRule::CalendarDays`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rolling: Option<bool>,
     },
-    /// So many days.
+    /// A number of days.
     CalendarDays {
-        /// Days.
+        /// The number of days.
         value: i64,
-        /// With `true` they count days that have a free time, and never look further than 61 days.
+        /// With `true` only days with a free time count, up to 61 days ahead.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rolling: Option<bool>,
     },
-    /// From one day to another.
+    /// A range of dates.
     Range {
-        /// The first and the last, as `YYYY-MM-DD`.
+        /// The first and the last date, as `YYYY-MM-DD`.
         value: Vec<String>,
     },
 }
 
-/// For their own page.
+/// For Cal.com's own booking page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BookerLayouts {
     /// `month`, `week` or `column`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_layout: Option<String>,
-    /// Those to choose from.
+    /// The available layouts.
     pub enabled_layouts: Vec<String>,
 }
 
-/// When bookings wait for the host's consent.
+/// When bookings require the host's confirmation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Confirmation {
-    /// `always`, or `time` for those at short notice.
+    /// `always`, or `time` for bookings at short notice.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What short notice is.
+    /// The threshold of short notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice_threshold: Option<NoticeThreshold>,
-    /// A waiting booking takes its time away from others.
+    /// A pending booking blocks its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block_unconfirmed_bookings_in_booker: Option<bool>,
 }
 
-/// What short notice is.
+/// The threshold of short notice.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NoticeThreshold {
     /// `minutes`, `hours` or `days`.
     pub unit: String,
-    /// So many.
+    /// The number.
     pub count: i64,
 }
 
-/// How a series repeats.
+/// The recurrence of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recurrence {
-    /// Every so many.
+    /// The interval.
     pub interval: i64,
-    /// At most so many.
+    /// The maximum number of occurrences.
     pub occurrences: i64,
     /// `weekly`, `monthly` or `yearly`.
     pub frequency: String,
 }
 
-/// How attendees share a time.
+/// Seats: several attendees share a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seats {
-    /// So many.
+    /// The number.
     pub seats_per_time_slot: i64,
     /// Attendees see each other.
     #[serde(default)]
     pub show_attendee_info: bool,
-    /// Attendees see how many are left.
+    /// Attendees see the number of free seats.
     #[serde(default)]
     pub show_availability_count: bool,
 }
 
-/// For their own calendar.
+/// The color in Cal.com's own calendar view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Color {
@@ -271,11 +272,11 @@ pub struct Color {
     pub dark_theme_hex: String,
 }
 
-/// Into which calendar events are written. `Debug` does not show which.
+/// The calendar that events are written to. `Debug` does not show which.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DestinationCalendar {
-    /// Such as `google_calendar`.
+    /// Cal.com's type, such as `google_calendar`.
     pub integration: String,
     /// The calendar's own id, often an address.
     pub external_id: String,
@@ -283,21 +284,21 @@ pub struct DestinationCalendar {
 
 quiet_debug!(DestinationCalendar { integration });
 
-/// May attendees cancel?
+/// Whether attendees may cancel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Cancelling {
-    /// They may not.
+    /// Disabled.
     pub disabled: bool,
 }
 
-/// May attendees move?
+/// Whether attendees may move.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Rescheduling {
-    /// They may not.
+    /// Disabled.
     pub disabled: bool,
-    /// They may not when there are fewer minutes left.
+    /// Disabled when fewer minutes are left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minutes_before: Option<i64>,
 }

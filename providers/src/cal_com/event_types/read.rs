@@ -1,43 +1,43 @@
-//! Event types as Cal.com answers them.
+//! Event types as Cal.com returns them.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::EventTypeSettings;
-use crate::cal_com::lax::{FromValue, Lax, object};
+use crate::lenient::{FromValue, Lenient, object};
 
-/// What a coach offers.
+/// A kind of meeting that can be booked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventType {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: i64,
-    /// Whose. `None` for a team's.
+    /// The owner's user id. `None` for a team's.
     pub owner_id: Option<i64>,
-    /// For people.
+    /// The display name.
     pub title: String,
     /// Part of public links.
     pub slug: String,
-    /// Or the one that is chosen if nobody chooses.
+    /// The length in minutes, or the default one of several.
     pub length_in_minutes: i64,
     /// In the smallest unit of `currency`; 0 is free. It cannot be set through the API.
     pub price: i64,
     /// ISO 4217, in lower case.
     pub currency: Option<String>,
-    /// Their page; none on a platform.
+    /// Cal.com's booking page; `None` on a platform.
     pub booking_url: Option<String>,
-    /// Who hosts it.
+    /// The hosts.
     pub users: Vec<EventTypeOwner>,
-    /// All that can be set.
+    /// The settings.
     pub settings: EventTypeSettings,
 }
 
-/// Who hosts it.
+/// The hosts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventTypeOwner {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: Option<i64>,
-    /// As shown to attendees.
+    /// Shown to attendees.
     pub name: Option<String>,
     /// Part of public links.
     pub username: Option<String>,
@@ -45,31 +45,31 @@ pub struct EventTypeOwner {
 
 quiet_debug!(EventTypeOwner { id });
 
-/// What is left of a deleted event type.
+/// A deleted event type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeletedEventType {
-    /// What it was.
+    /// The former value.
     pub id: i64,
-    /// What it was.
+    /// The former value.
     pub slug: Option<String>,
 }
 
-/// A link to an event type that works for a while or a number of times. `Debug` does not show it.
+/// A link to an event type with a limited lifetime or number of uses. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PrivateLink {
-    /// Theirs.
+    /// Cal.com's id.
     pub id: String,
-    /// To what.
+    /// The event type.
     pub event_type_id: Option<i64>,
-    /// It works no more.
+    /// It has expired.
     pub expired: bool,
-    /// For people.
+    /// The display name.
     pub booking_url: String,
-    /// Until when it works.
+    /// When it expires.
     pub expires_at: Option<DateTime<Utc>>,
-    /// How often it works.
+    /// The maximum number of uses.
     pub max_usage_count: Option<i64>,
-    /// How often it was used.
+    /// The number of uses so far.
     pub usage_count: Option<i64>,
 }
 
@@ -84,15 +84,15 @@ quiet_debug!(PrivateLink {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    id: Lax<i64>,
-    owner_id: Lax<i64>,
-    title: Lax<String>,
-    slug: Lax<String>,
-    length_in_minutes: Lax<i64>,
-    price: Lax<i64>,
-    currency: Lax<String>,
-    booking_url: Lax<String>,
-    users: Lax<Vec<EventTypeOwner>>,
+    id: Lenient<i64>,
+    owner_id: Lenient<i64>,
+    title: Lenient<String>,
+    slug: Lenient<String>,
+    length_in_minutes: Lenient<i64>,
+    price: Lenient<i64>,
+    currency: Lenient<String>,
+    booking_url: Lenient<String>,
+    users: Lenient<Vec<EventTypeOwner>>,
 }
 
 impl FromValue for EventType {
@@ -117,9 +117,9 @@ impl FromValue for EventType {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Person {
-    id: Lax<i64>,
-    name: Lax<String>,
-    username: Lax<String>,
+    id: Lenient<i64>,
+    name: Lenient<String>,
+    username: Lenient<String>,
 }
 
 impl FromValue for EventTypeOwner {
@@ -146,13 +146,13 @@ impl FromValue for DeletedEventType {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Link {
-    link_id: Lax<String>,
-    event_type_id: Lax<i64>,
-    is_expired: Lax<bool>,
-    booking_url: Lax<String>,
-    expires_at: Lax<DateTime<Utc>>,
-    max_usage_count: Lax<i64>,
-    usage_count: Lax<i64>,
+    link_id: Lenient<String>,
+    event_type_id: Lenient<i64>,
+    is_expired: Lenient<bool>,
+    booking_url: Lenient<String>,
+    expires_at: Lenient<DateTime<Utc>>,
+    max_usage_count: Lenient<i64>,
+    usage_count: Lenient<i64>,
 }
 
 impl FromValue for PrivateLink {

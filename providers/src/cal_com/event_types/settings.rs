@@ -1,4 +1,4 @@
-//! What may be set about an event type, the same to read and to write.
+//! The settings of an event type, the same for reading and writing.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,31 +7,31 @@ use super::parts::{
     ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DestinationCalendar,
     EventLocation, HorizonRule, PeriodLimits, Question, Recurrence, Rescheduling, Seats, Toggle,
 };
-use crate::cal_com::lax::{FromValue, Lax, object};
+use crate::lenient::{FromValue, Lenient, object};
 
-/// What may be set about an event type. To write, `None` stays as it is, or is their default for a
-/// new one; to read, it is what they did not say.
+/// The settings of an event type. When writing, `None` leaves a setting unchanged, or at Cal.com's
+/// default for a new event type; when reading, it was missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventTypeSettings {
-    /// The lengths to choose from, if there are several.
+    /// The available lengths, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_in_minutes_options: Option<Vec<i64>>,
     /// Markdown, for attendees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where it may take place. Empty is Cal Video.
+    /// The offered locations. Empty means Cal Video.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<EventLocation>>,
-    /// What is asked of attendees. An answer lists their own questions too; to write, give one's
-    /// own.
+    /// The questions of the booking form. Responses include the built-in ones; when writing, leave
+    /// these out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_fields: Option<Vec<Question>>,
-    /// Attendees cannot bring others.
+    /// Attendees cannot add guests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_guests: Option<bool>,
-    /// Minutes between starts that are offered; the length if not set. Bookings may begin in
-    /// between all the same.
+    /// Minutes between offered starts; the length if not set. Cal.com accepts starts in between
+    /// nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot_interval: Option<i64>,
     /// Minutes from now to the earliest start; 120 if not set.
@@ -43,76 +43,76 @@ pub struct EventTypeSettings {
     /// Minutes kept free after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_event_buffer: Option<i64>,
-    /// The hours it has; the owner's default ones if not set.
+    /// The schedule; the owner's default one if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule_id: Option<i64>,
-    /// How many bookings.
+    /// The maximum number of bookings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_limits_count: Option<Toggle<PeriodLimits>>,
-    /// How many minutes of bookings.
+    /// The maximum total of booked minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_limits_duration: Option<Toggle<PeriodLimits>>,
     /// How many coming bookings one attendee may have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booker_active_bookings_limit: Option<Toggle<ActiveBookingsLimit>>,
-    /// Offer one start a day.
+    /// Offers one start per day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only_show_first_available_slot: Option<bool>,
-    /// How far ahead.
+    /// The booking window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_window: Option<Toggle<HorizonRule>>,
     /// Minutes past the hour at which starts are offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset_start: Option<i64>,
-    /// For their own page.
+    /// For Cal.com's own booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booker_layouts: Option<BookerLayouts>,
-    /// Bookings wait for the host's consent.
+    /// Whether bookings require the host's confirmation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation_policy: Option<Toggle<Confirmation>>,
-    /// One booking makes a series.
+    /// One booking creates a series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recurrence: Option<Toggle<Recurrence>>,
-    /// Attendees prove their address.
+    /// Attendees must verify their address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requires_booker_email_verification: Option<bool>,
-    /// Notes stay out of calendars.
+    /// Notes are hidden in calendars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hide_calendar_notes: Option<bool>,
-    /// For their own page.
+    /// For Cal.com's own booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock_time_zone_toggle_on_booking_page: Option<bool>,
-    /// For their own calendar.
+    /// For the user's calendar view at Cal.com.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub color: Option<Color>,
     /// Several attendees share a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seats: Option<Toggle<Seats>>,
-    /// The booking's title, with their placeholders.
+    /// The template of booking titles, with Cal.com's placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_name: Option<String>,
-    /// Into which calendar events are written.
+    /// The calendar that events are written to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination_calendar: Option<DestinationCalendar>,
-    /// Invite from that calendar's address.
+    /// Invitations are sent from that calendar's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_destination_calendar_email: Option<bool>,
     /// Attendees do not see details in shared calendars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hide_calendar_event_details: Option<bool>,
-    /// For their own page.
+    /// For Cal.com's own booking page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_redirect_url: Option<String>,
     /// Attendees do not see the host's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hide_organizer_email: Option<bool>,
-    /// As they name them.
+    /// Under Cal.com's names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cal_video_settings: Option<Value>,
     /// Not listed publicly.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
-    /// Only for people with an account there.
+    /// Bookable only with a Cal.com account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booking_requires_authentication: Option<bool>,
     /// Attendees cannot cancel.
@@ -121,16 +121,16 @@ pub struct EventTypeSettings {
     /// Attendees cannot move.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disable_rescheduling: Option<Rescheduling>,
-    /// Such as `en`; empty is the attendee's.
+    /// The language, such as `en`; empty means the attendee's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface_language: Option<String>,
-    /// They do not keep to it: past bookings can be moved in any case.
+    /// Cal.com does not enforce it: past bookings can be moved in any case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_rescheduling_past_bookings: Option<bool>,
-    /// Moving revives a canceled booking.
+    /// A canceled booking can be moved, which reactivates it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_rescheduling_cancelled_bookings: Option<bool>,
-    /// Offer the starts that leave the fewest gaps.
+    /// Offers the starts that leave the fewest gaps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub show_optimized_slots: Option<bool>,
 }
@@ -138,45 +138,45 @@ pub struct EventTypeSettings {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
-    length_in_minutes_options: Lax<Vec<i64>>,
-    description: Lax<String>,
-    locations: Lax<Vec<EventLocation>>,
-    booking_fields: Lax<Vec<Question>>,
-    disable_guests: Lax<bool>,
-    slot_interval: Lax<i64>,
-    minimum_booking_notice: Lax<i64>,
-    before_event_buffer: Lax<i64>,
-    after_event_buffer: Lax<i64>,
-    schedule_id: Lax<i64>,
-    booking_limits_count: Lax<Toggle<PeriodLimits>>,
-    booking_limits_duration: Lax<Toggle<PeriodLimits>>,
-    booker_active_bookings_limit: Lax<Toggle<ActiveBookingsLimit>>,
-    only_show_first_available_slot: Lax<bool>,
-    booking_window: Lax<Toggle<HorizonRule>>,
-    offset_start: Lax<i64>,
-    booker_layouts: Lax<BookerLayouts>,
-    confirmation_policy: Lax<Toggle<Confirmation>>,
-    recurrence: Lax<Toggle<Recurrence>>,
-    requires_booker_email_verification: Lax<bool>,
-    hide_calendar_notes: Lax<bool>,
-    lock_time_zone_toggle_on_booking_page: Lax<bool>,
-    color: Lax<Color>,
-    seats: Lax<Toggle<Seats>>,
-    custom_name: Lax<String>,
-    destination_calendar: Lax<DestinationCalendar>,
-    use_destination_calendar_email: Lax<bool>,
-    hide_calendar_event_details: Lax<bool>,
-    success_redirect_url: Lax<String>,
-    hide_organizer_email: Lax<bool>,
-    cal_video_settings: Lax<Value>,
-    hidden: Lax<bool>,
-    booking_requires_authentication: Lax<bool>,
-    disable_cancelling: Lax<Cancelling>,
-    disable_rescheduling: Lax<Rescheduling>,
-    interface_language: Lax<String>,
-    allow_rescheduling_past_bookings: Lax<bool>,
-    allow_rescheduling_cancelled_bookings: Lax<bool>,
-    show_optimized_slots: Lax<bool>,
+    length_in_minutes_options: Lenient<Vec<i64>>,
+    description: Lenient<String>,
+    locations: Lenient<Vec<EventLocation>>,
+    booking_fields: Lenient<Vec<Question>>,
+    disable_guests: Lenient<bool>,
+    slot_interval: Lenient<i64>,
+    minimum_booking_notice: Lenient<i64>,
+    before_event_buffer: Lenient<i64>,
+    after_event_buffer: Lenient<i64>,
+    schedule_id: Lenient<i64>,
+    booking_limits_count: Lenient<Toggle<PeriodLimits>>,
+    booking_limits_duration: Lenient<Toggle<PeriodLimits>>,
+    booker_active_bookings_limit: Lenient<Toggle<ActiveBookingsLimit>>,
+    only_show_first_available_slot: Lenient<bool>,
+    booking_window: Lenient<Toggle<HorizonRule>>,
+    offset_start: Lenient<i64>,
+    booker_layouts: Lenient<BookerLayouts>,
+    confirmation_policy: Lenient<Toggle<Confirmation>>,
+    recurrence: Lenient<Toggle<Recurrence>>,
+    requires_booker_email_verification: Lenient<bool>,
+    hide_calendar_notes: Lenient<bool>,
+    lock_time_zone_toggle_on_booking_page: Lenient<bool>,
+    color: Lenient<Color>,
+    seats: Lenient<Toggle<Seats>>,
+    custom_name: Lenient<String>,
+    destination_calendar: Lenient<DestinationCalendar>,
+    use_destination_calendar_email: Lenient<bool>,
+    hide_calendar_event_details: Lenient<bool>,
+    success_redirect_url: Lenient<String>,
+    hide_organizer_email: Lenient<bool>,
+    cal_video_settings: Lenient<Value>,
+    hidden: Lenient<bool>,
+    booking_requires_authentication: Lenient<bool>,
+    disable_cancelling: Lenient<Cancelling>,
+    disable_rescheduling: Lenient<Rescheduling>,
+    interface_language: Lenient<String>,
+    allow_rescheduling_past_bookings: Lenient<bool>,
+    allow_rescheduling_cancelled_bookings: Lenient<bool>,
+    show_optimized_slots: Lenient<bool>,
 }
 
 impl FromValue for EventTypeSettings {

@@ -1,13 +1,13 @@
-//! Why Cal.com refuses, told apart by the words it uses.
+//! Cal.com's reasons for a refusal, classified by its error messages.
 //!
-//! Their codes are names of exception classes, and most refusals share one, so the message decides.
-//! Texts are matched by their beginning and nothing of them is kept but ids and names of fields.
+//! Cal.com's codes are names of exception classes, and most refusals share one, so the message
+//! decides. Messages are matched by their beginning, and only ids and field names are kept.
 
-mod words;
+mod messages;
 
 use std::fmt;
 
-pub(super) use words::Failure;
+pub(super) use messages::Failure;
 
 use crate::error::Kind;
 
@@ -15,16 +15,16 @@ use crate::error::Kind;
 #[derive(Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The host is not free: another booking, a buffer or reservation, or outside their hours.
-    /// Cal.com does not say which. It is also the answer to an exact repetition of a booking that
-    /// exists.
+    /// Cal.com does not distinguish these. It is also the response to a repeated request for a
+    /// booking that exists.
     SlotTaken,
     /// The start has passed.
     InThePast,
-    /// Too soon for the notice, or beyond the booking window.
+    /// Within the minimum notice, or beyond the booking window.
     OutsideWindow,
-    /// The attendee has as many coming bookings of this event type as it allows.
+    /// The attendee has the maximum number of upcoming bookings of this event type.
     AttendeeLimit,
-    /// The event type's bookings for the day, week, month or year are used up.
+    /// The event type's limit of bookings for the day, week, month or year is reached.
     BookingLimit,
     /// All seats are taken.
     SeatsFull,
@@ -32,20 +32,20 @@ pub enum Refusal {
     AlreadyBooked,
     /// The booking is canceled.
     AlreadyCanceled,
-    /// The booking was moved; this is the uid it has now.
+    /// The booking was moved.
     AlreadyRescheduled {
-        /// Whoever knows it may act on the booking. `None` when they did not name it.
+        /// The uid it has now, if the message names it. Whoever knows it may act on the booking.
         to_uid: Option<String>,
     },
     /// The booking is over.
     Ended,
-    /// Nobody can be absent before the start.
+    /// Absence cannot be marked before the start.
     NotStartedYet,
-    /// The booking was confirmed before.
+    /// The booking is already confirmed.
     AlreadyConfirmed,
-    /// It belongs to somebody else.
+    /// It belongs to another user.
     NotOwner,
-    /// There is no such event type, or it is somebody else's.
+    /// There is no such event type, or it belongs to another user.
     UnknownEventType,
     /// There is no such booking, or its host was deleted.
     UnknownBooking,
@@ -58,49 +58,49 @@ pub enum Refusal {
         /// The question's slug.
         slug: String,
     },
-    /// An answer is not of the kind the question wants.
+    /// An answer has the wrong type for its question.
     InvalidAnswer {
         /// The question's slug.
         slug: String,
     },
-    /// A length was given, and the event type has only one.
+    /// A length was given, but the event type has only one.
     FixedLength,
     /// More occurrences than the event type allows.
     TooManyOccurrences,
-    /// Nobody else can take the booking over.
+    /// There is no other host to take over the booking.
     NoOtherHost,
     /// An app or calendar must be connected first.
     AppNotConnected {
-        /// Their name of it, such as `zoom` or `google_calendar`.
+        /// Cal.com's name of the app, such as `zoom` or `google_calendar`.
         app: String,
     },
     /// The access token has expired: refresh it.
     TokenExpired,
-    /// The access token means nothing (any more): the stored one is outdated, or access was taken
-    /// back.
+    /// The access token is not (or no longer) valid: the stored one is outdated, or access was
+    /// revoked.
     TokenRevoked,
-    /// The API key means nothing (any more).
+    /// The API key is not (or no longer) valid.
     InvalidApiKey,
     /// The client's id or secret is wrong.
     InvalidClient,
-    /// OAuth2: the code or refresh token is used up, expired, revoked or somebody else's. The
-    /// person must consent again.
+    /// OAuth2: the code or refresh token was used, has expired, was revoked or belongs to another
+    /// client. The user must consent again.
     InvalidGrant,
     /// The token lacks a scope.
     InsufficientScope {
-        /// The scopes they want, if they say.
+        /// The required scopes, if the message names them.
         required: Option<String>,
     },
     /// The credential may not do this at all.
     Forbidden,
-    /// There was no credential, and this needs one.
+    /// The request had no credential but needs one.
     CredentialMissing,
-    /// The refresh token was used before, by us or by somebody who was faster. Read the stored pair
-    /// again; force a new one only if that is the one used here.
+    /// The refresh token was already used, possibly by a concurrent caller. Read the stored pair
+    /// again; force a new one only if it is unchanged.
     RefreshTokenUsed,
     /// A managed user with that address exists.
     UserExists {
-        /// Their id. Cal.com tells it only in the answer to a creation.
+        /// The user's id, which only the response to a creation contains.
         id: Option<i64>,
     },
     /// A webhook of the same scope has that URL.
@@ -109,11 +109,11 @@ pub enum Refusal {
     DuplicateSlug,
     /// The request is not valid.
     InvalidInput {
-        /// The names of the fields, dotted. Empty when they do not say.
+        /// The dotted names of the fields. Empty when the response does not name them.
         fields: Vec<String>,
     },
-    /// Their server has no such route in the version we ask for. It says nothing about what the
-    /// route is about.
+    /// The server has no such route in the requested version. It says nothing about the requested
+    /// object.
     UnknownRoute,
 }
 
@@ -162,7 +162,7 @@ impl Refusal {
         }
     }
 
-    /// The kind that goes with it, whatever status it came with.
+    /// The kind of the refusal, whatever the status was.
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::SlotTaken
@@ -192,7 +192,7 @@ impl Refusal {
     }
 }
 
-/// Shows no uid: whoever knows one may act on the booking.
+/// Omits uids: whoever knows one may act on the booking.
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())?;

@@ -1,11 +1,11 @@
-//! Is what the client sent what was recorded?
+//! Compares the client's request with the recorded one.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde_json::Value;
 
 use super::exchange::{Exchange, PLATFORM, Seen};
 
-/// Headers that decide what the API does.
+/// The headers that affect the API's behaviour.
 const DECISIVE: [&str; 5] = [
     "authorization",
     "x-cal-client-id",
@@ -14,11 +14,12 @@ const DECISIVE: [&str; 5] = [
     "content-type",
 ];
 
-/// The same method, path, parameters, decisive headers and body. Three differences are meant:
+/// Asserts the same method, path, parameters, relevant headers and body. Three differences are
+/// intended:
 ///
-/// - An instant may be spelt in another way, and the bounds of slots are instants where the
-///   recording has whole days.
-/// - With the client's secret its id goes along, for the larger quota (exchanges 903 and 904).
+/// - An instant may have another format, and the bounds of slots are instants where the recording
+///   has whole days.
+/// - The client's id is sent along with its secret, for the larger quota (exchanges 903 and 904).
 /// - `Origin` is never sent (exchange 035).
 pub(super) fn assert_same(recorded: &Exchange, seen: &Seen) {
     let name = &recorded.name;
@@ -88,7 +89,7 @@ fn instant(text: &str) -> Option<String> {
         .map(|instant| instant.with_timezone(&Utc).to_rfc3339())
 }
 
-/// With every instant in one spelling.
+/// Normalises the format of all instants.
 fn same(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(instant(&text).unwrap_or(text)),

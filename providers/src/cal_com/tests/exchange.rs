@@ -1,4 +1,4 @@
-//! Recorded exchanges, and a server that knows one of them.
+//! Recorded exchanges, and a server that replays one of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::cal_com::{Client, Credential, OAuthClient, PlatformClient, Settings, policy};
-use crate::http::{Answer, Unobserved};
+use crate::http::{NoopObserver, Response};
 
 /// The client id in all recordings.
 pub(super) const PLATFORM: &str = "cltestclientlab0000000000";
 
-/// One exchange as it was on the wire.
+/// One recorded exchange.
 pub(super) struct Exchange {
     pub(super) name: String,
     pub(super) method: String,
@@ -27,11 +27,11 @@ pub(super) struct Exchange {
     headers: Vec<(String, String)>,
     pub(super) sent: Option<Value>,
     pub(super) status: u16,
-    answer_headers: Vec<(String, String)>,
+    response_headers: Vec<(String, String)>,
     pub(super) answer: Value,
 }
 
-/// All of them, by name.
+/// All recordings, by name.
 pub(super) fn all() -> Vec<Exchange> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/calcom/exchanges");
     let mut files: Vec<_> = std::fs::read_dir(folder)
@@ -42,7 +42,7 @@ pub(super) fn all() -> Vec<Exchange> {
     files.iter().filter_map(|file| read(file)).collect()
 }
 
-/// `None` for notes about an exchange.
+/// `None` for a file of notes.
 fn read(path: &Path) -> Option<Exchange> {
     let text = std::fs::read_to_string(path).expect("a text");
     let file: Value = serde_json::from_str(&text).expect("JSON");
@@ -76,7 +76,7 @@ fn read(path: &Path) -> Option<Exchange> {
         headers: headers(request),
         sent: request.get("body").filter(|body| !body.is_null()).cloned(),
         status: u16::try_from(file["response"]["status"].as_u64()?).ok()?,
-        answer_headers: headers(&file["response"]),
+        response_headers: headers(&file["response"]),
         answer: file["response"].get("body").cloned().unwrap_or(Value::Null),
     })
 }
@@ -100,7 +100,7 @@ impl Exchange {
         &self.answer["data"]
     }
 
-    /// The body as it was, which for some is a text that is no JSON.
+    /// The recorded body, which is not always JSON.
     fn body(&self) -> Vec<u8> {
         match &self.answer {
             Value::Null => Vec::new(),
@@ -109,7 +109,7 @@ impl Exchange {
         }
     }
 
-    /// With whose credential it was made.
+    /// The credential of the exchange.
     pub(super) fn credential(&self) -> Credential {
         match (
             self.header("authorization"),
@@ -123,29 +123,29 @@ impl Exchange {
         }
     }
 
-    /// The answer as `http` would hand it on.
-    pub(super) fn as_answer(&self) -> Answer {
+    /// The response as `http` would return it.
+    pub(super) fn response(&self) -> Response {
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.answer_headers {
+        for (name, value) in &self.response_headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
             headers.insert(name, HeaderValue::from_str(value).expect("a value"));
         }
         let status = StatusCode::from_u16(self.status).expect("a status");
-        Answer {
+        Response {
             status,
             headers,
             body: Bytes::from(self.body()),
-            doubtful: false,
+            earlier_attempt_unknown: false,
         }
     }
 
-    /// A client that is configured as this exchange was made.
+    /// A client configured for this exchange.
     pub(super) fn client(&self, api_url: String) -> Client {
         let (platform, oauth) = (self.platform(), self.oauth());
         client(api_url, platform, oauth)
     }
 
-    /// The same for exchanges that one client can make.
+    /// Equal for exchanges that can share a client.
     pub(super) fn configuration(&self) -> String {
         let platform = self.platform();
         let platform =
@@ -200,9 +200,9 @@ pub(super) fn client(
 ) -> Client {
     let mut policy = policy();
     policy.retries.attempts = 1;
-    // Pacing has tests of its own.
-    policy.pace.share = 1000.0;
-    policy.pace.burst = 1000.0;
+    // The rate limiter has its own tests.
+    policy.rate_limit.share = 1000.0;
+    policy.rate_limit.burst = 1000.0;
     policy.limits.read = Duration::from_secs(5);
     let app_url = "http://app.cal.test".to_owned();
     let settings = Settings {
@@ -213,10 +213,10 @@ pub(super) fn client(
         organization_id: Some(1),
         policy,
     };
-    Client::new(settings, Arc::new(Unobserved)).expect("a client")
+    Client::new(settings, Arc::new(NoopObserver)).expect("a client")
 }
 
-/// What the client sent.
+/// The request that the client sent.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) method: String,
@@ -235,8 +235,8 @@ impl Seen {
     }
 }
 
-/// A server that gives `answer` (a whole answer, head and body) to the next request, and tells what
-/// that was.
+/// A server that sends `answer` (a complete response) to the next request, and returns that
+/// request.
 pub(super) async fn serve_once(answer: Vec<u8>) -> (String, tokio::task::JoinHandle<Seen>) {
     let (url, server) = serve(vec![answer]).await;
     (
@@ -245,7 +245,7 @@ pub(super) async fn serve_once(answer: Vec<u8>) -> (String, tokio::task::JoinHan
     )
 }
 
-/// The same for several requests, one after the other.
+/// The same for several consecutive requests.
 pub(super) async fn serve(answers: Vec<Vec<u8>>) -> (String, tokio::task::JoinHandle<Vec<Seen>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -312,7 +312,7 @@ fn parse(head: &str) -> Seen {
     }
 }
 
-/// A whole answer of JSON.
+/// A complete response with a JSON body.
 pub(super) fn json(status: u16, body: &str) -> Vec<u8> {
     answer(
         status,
@@ -344,16 +344,16 @@ pub(super) fn answer(status: u16, headers: &[(String, String)], body: &[u8]) -> 
 }
 
 impl Exchange {
-    /// Without the quota of the day it was recorded.
+    /// Without the recorded rate limit headers.
     pub(super) fn whole_answer(&self) -> Vec<u8> {
-        let mut headers = self.answer_headers.clone();
+        let mut headers = self.response_headers.clone();
         headers.retain(|(name, _)| !name.starts_with("x-ratelimit"));
         answer(self.status, &headers, &self.body())
     }
 }
 
 impl Exchange {
-    /// An answer that was not recorded.
+    /// A response that was not recorded.
     pub(super) fn invented(status: u16, answer: Value) -> Self {
         let json = ("content-type".to_owned(), "application/json".to_owned());
         Self {
@@ -364,7 +364,7 @@ impl Exchange {
             headers: Vec::new(),
             sent: None,
             status,
-            answer_headers: vec![json],
+            response_headers: vec![json],
             answer,
         }
     }

@@ -1,11 +1,11 @@
-//! From a recorded request to what a caller would have asked for.
+//! Reconstructs the arguments of a call from a recorded request.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use crate::cal_com::lax::FromValue;
 use crate::cal_com::*;
+use crate::lenient::FromValue;
 
 pub(super) fn text(value: &Value, name: &str) -> Option<String> {
     value.get(name)?.as_str().map(str::to_owned)

@@ -1,9 +1,9 @@
 mod compare;
 mod exchange;
 mod inputs;
+mod messages;
 mod refusals;
 mod replay;
 mod results;
 mod tokens;
 mod tolerance;
-mod words;

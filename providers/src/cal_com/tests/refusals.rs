@@ -1,12 +1,13 @@
-//! What every recorded refusal means.
+//! The expected refusal of every recording.
 
 use super::exchange::Exchange;
+use crate::cal_com::Error;
 use crate::cal_com::Refusal;
 use crate::cal_com::Refusal::*;
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 
-/// A success is read, a refusal means what the table says, and neither `Display` nor `Debug` tells
-/// anything personal.
+/// Successes are read, refusals match the table, and neither `Display` nor `Debug` contains
+/// personal data.
 pub(super) fn expected(exchange: &Exchange, result: Result<(), Error>) {
     let Exchange { name, status, .. } = exchange;
     if *status < 400 {
@@ -45,7 +46,7 @@ fn app(app: &str) -> Refusal {
     }
 }
 
-/// By the recording's number. `None` for a refusal is one whose words we do not tell apart.
+/// By the recording's number. `None` is a refusal whose message is not classified.
 fn meaning(number: &str) -> Option<(Kind, Option<Refusal>)> {
     let (kind, refusal) = match number {
         "669b" => (Kind::Malformed, None),

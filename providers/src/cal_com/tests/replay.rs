@@ -1,4 +1,4 @@
-//! Every recorded exchange: the client sends exactly that request, and reads that answer.
+//! Replays every recorded exchange: the client sends exactly that request and reads that response.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use super::compare::assert_same;
 use super::exchange::{Exchange, all, serve};
 use super::refusals::expected;
 use super::{inputs, results};
-use crate::cal_com::answer::read;
+use crate::cal_com::Error;
+use crate::cal_com::response::read;
 use crate::cal_com::*;
-use crate::error::Error;
 
-/// Requests that the client cannot or must not make; their answers are read all the same.
+/// Requests that the client does not support; their responses are read nevertheless.
 const ANSWER_ONLY: [(&str, &str); 36] = [
     ("014", "without the secret, which is always sent"),
     ("017", "without a name, which the type requires"),
@@ -62,7 +62,7 @@ const ANSWER_ONLY: [(&str, &str); 36] = [
     ("850", "managed users are listed by the client only"),
 ];
 
-/// Zones come with us; recorded for the limits.
+/// Not supported, since the zones are known locally; recorded for the rate limits.
 const OF_LIMITS: [&str; 3] = ["900", "901", "902"];
 
 fn number_of(exchange: &Exchange) -> &str {
@@ -75,9 +75,9 @@ fn answer_only(exchange: &Exchange) -> bool {
 }
 
 #[tokio::test]
-async fn every_recorded_exchange_is_sent_and_read_as_recorded() {
+async fn recorded_exchanges_are_sent_and_read_as_recorded() {
     let recordings = all();
-    // Making a client takes longer than a call, so those that are configured alike share one.
+    // Creating a client takes longer than a call, so equal configurations share one.
     let mut alike: BTreeMap<String, Vec<&Exchange>> = BTreeMap::new();
     for exchange in recordings.iter().filter(|exchange| !answer_only(exchange)) {
         alike
@@ -118,9 +118,9 @@ async fn every_recorded_exchange_is_sent_and_read_as_recorded() {
 }
 
 #[test]
-fn answers_to_what_we_never_ask_are_read() {
+fn responses_to_unsupported_requests_are_read() {
     for exchange in all().iter().filter(|exchange| answer_only(exchange)) {
-        let result = read("GET /v2/never", exchange.as_answer()).map(drop);
+        let result = read("GET /v2/never", exchange.response()).map(drop);
         if exchange.status == 303 {
             assert_eq!(
                 result.map_err(|error| error.kind),
@@ -134,8 +134,8 @@ fn answers_to_what_we_never_ask_are_read() {
     }
 }
 
-/// The client's function for an exchange, called with what was sent; checks the result if there is
-/// one.
+/// Calls the client's function for an exchange with the recorded input, and checks the result if
+/// there is one.
 async fn call(client: &Client, exchange: &Exchange) -> Option<Result<(), Error>> {
     let segments: Vec<&str> = exchange.path.split('/').skip(2).collect();
     match *segments.first()? {

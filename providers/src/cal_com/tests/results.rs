@@ -1,4 +1,4 @@
-//! Did the client read what the recorded answer says? Fields are taken from the JSON by hand here.
+//! Compares the client's results with the recorded JSON, whose fields are read independently here.
 
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::inputs::{instant, number, text};
 use crate::cal_com::*;
 
-/// Empty texts are as good as none.
+/// Empty texts count as missing.
 fn filled(value: &Value, name: &str) -> Option<String> {
     text(value, name)
         .filter(|text| !text.trim().is_empty())
@@ -129,7 +129,7 @@ pub(super) fn page(read: &Page, answer: &Value) {
     assert_eq!(Some(read.has_next), pagination["hasNextPage"].as_bool());
 }
 
-/// What they say within the range, and nothing else of it.
+/// The recorded slots within the requested range.
 pub(super) fn slots(read: &[Slot], query: &SlotQuery, said: &Value) {
     let all = said
         .as_object()
@@ -265,7 +265,7 @@ pub(super) fn event_type(read: &EventType, said: &Value) {
     assert_eq!(Some(read.price), number(said, "price"));
     assert_eq!(read.booking_url, filled(said, "bookingUrl"));
     assert_eq!(read.users.len(), count(&said["users"]));
-    // Written again, every setting is what they said.
+    // Serialised again, every setting equals the recording.
     let written = serde_json::to_value(&read.settings).expect("settings");
     for (name, value) in written.as_object().expect("a map") {
         let mut said = said[name].clone();
@@ -337,7 +337,7 @@ pub(super) fn connect(read: &ConnectUrl, said: &Value) {
     assert!(!format!("{read:?}").contains("state"), "a token in Debug");
 }
 
-/// Each of a list.
+/// Compares each item of a list.
 pub(super) fn each<T>(read: &[T], said: &Value, check: fn(&T, &Value)) {
     let said = said.as_array().expect("a list");
     assert_eq!(read.len(), said.len());

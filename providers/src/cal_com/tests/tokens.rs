@@ -19,7 +19,7 @@ fn oauth() -> Option<OAuthClient> {
 }
 
 #[test]
-fn the_consent_page_gets_the_public_half_of_the_proof() {
+fn the_consent_url_contains_the_code_challenge() {
     let client = client("http://127.0.0.1:1".to_owned(), None, oauth());
     let verifier = CodeVerifier::stored("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
     let url = client.authorize_url("s p", &verifier).expect("a URL");
@@ -57,7 +57,7 @@ fn the_consent_page_gets_the_public_half_of_the_proof() {
 }
 
 #[tokio::test]
-async fn the_endpoint_of_the_rfc_is_asked_in_its_form() {
+async fn the_rfc_endpoint_receives_a_form() {
     let flat = r#"{"access_token":"a","token_type":"bearer","refresh_token":"r","expires_in":1800,"scope":"BOOKING_READ"}"#;
     let (url, server) = serve_once(json(200, flat)).await;
     let verifier = CodeVerifier::from_random(&[7; 32]);
@@ -101,7 +101,7 @@ async fn the_endpoint_of_the_rfc_is_asked_in_its_form() {
 }
 
 #[tokio::test]
-async fn refusals_of_the_rfc_are_told_apart() {
+async fn rfc_errors_are_classified() {
     for (status, error, kind, refusal) in [
         (
             400,
@@ -130,7 +130,7 @@ async fn refusals_of_the_rfc_are_told_apart() {
 }
 
 #[tokio::test]
-async fn only_a_missing_route_leads_to_the_endpoint_of_older_servers() {
+async fn only_a_missing_route_falls_back_to_the_old_endpoint() {
     let missing = r#"{"status":"error","error":{"code":"NotFoundException","message":"Cannot POST /v2/auth/oauth2/token"}}"#;
     let old = r#"{"status":"success","data":{"access_token":"a2","refresh_token":"r2","expires_in":1800}}"#;
     let (url, server) = serve(vec![json(404, missing), json(200, old)]).await;

@@ -1,13 +1,13 @@
-//! Answers that are odd, and answers that are none.
+//! Unusual and unreadable responses.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::exchange::{all, answer, client, json as json_answer, serve_once};
 use crate::Kind;
-use crate::cal_com::lax::FromValue;
+use crate::cal_com::Error;
 use crate::cal_com::*;
-use crate::error::Error;
+use crate::lenient::FromValue;
 
 fn recorded(name: &str) -> Value {
     let exchange = all()
@@ -47,7 +47,7 @@ fn with_type(content_type: &str, status: u16, body: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_leaves_the_outcome_open() {
+async fn after_an_unreadable_response_the_outcome_is_unknown() {
     let good = json!({ "status": "success", "data": recorded("500-") }).to_string();
     create(json_answer(201, &good))
         .await
@@ -136,7 +136,7 @@ async fn what_is_no_answer_leaves_the_outcome_open() {
 }
 
 #[test]
-fn a_booking_is_read_as_long_as_it_has_a_uid_a_status_and_a_time() {
+fn a_booking_requires_only_uid_status_and_time() {
     let whole = recorded("500-");
     let read = Booking::from_value(whole.clone()).expect("a booking");
     for name in whole.as_object().expect("a map").keys() {
@@ -166,12 +166,12 @@ fn a_booking_is_read_as_long_as_it_has_a_uid_a_status_and_a_time() {
     assert_eq!(
         Booking::from_value(more),
         Some(read),
-        "spelt in another way"
+        "rfc3339 in another way"
     );
 }
 
 #[test]
-fn unknown_words_are_kept() {
+fn unknown_enum_values_are_kept() {
     let mut value = recorded("500-");
     value["status"] = json!("awaiting_host");
     let read = Booking::from_value(value).expect("a booking");
@@ -192,7 +192,7 @@ fn unknown_words_are_kept() {
 }
 
 #[tokio::test]
-async fn an_unreadable_booking_is_counted_and_not_in_the_way() {
+async fn unreadable_bookings_are_counted_and_skipped() {
     let data = json!([recorded("500-"), { "id": 2 }]);
     for (pagination, take, has_next) in [
         (json!({ "hasNextPage": true, "totalItems": "9" }), 5, true),
@@ -221,7 +221,7 @@ async fn an_unreadable_booking_is_counted_and_not_in_the_way() {
 }
 
 #[tokio::test]
-async fn slots_are_within_the_range_in_order_and_each_once() {
+async fn slots_are_filtered_sorted_and_deduplicated() {
     let data = json!({
         "2026-12-04": [{ "start": "2026-12-04T09:00:00.000-05:00" }],
         "2026-12-03": ["2026-12-03T15:00:00Z", { "start": "2026-12-03T10:00:00.000-05:00" }, { "start": "2026-12-03T00:00:00Z" }],
@@ -276,7 +276,7 @@ async fn slots_are_within_the_range_in_order_and_each_once() {
 }
 
 #[tokio::test]
-async fn the_clients_id_goes_along_with_public_calls() {
+async fn public_calls_send_the_client_id() {
     let platform = PlatformClient {
         client_id: "cl1".to_owned(),
         client_secret: "whisper".into(),

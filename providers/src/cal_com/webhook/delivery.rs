@@ -1,4 +1,4 @@
-//! From bytes off the wire to something that can be stored once.
+//! Verifies a delivery and extracts what is needed to store it once.
 
 use std::fmt;
 
@@ -11,30 +11,30 @@ use sha2::{Digest, Sha256};
 
 use super::signature::{OpenError, check};
 use super::trigger::Trigger;
-use crate::cal_com::lax;
+use crate::lenient;
 
-/// Longer ids and names are not Cal.com's, and have no place in an index.
+/// The maximum length of ids and names in an index; Cal.com's are shorter.
 const MAX_UID: usize = 200;
 const MAX_NAME: usize = 64;
 
-/// A delivery that Cal.com did send: what is needed to store it, and to store it once.
+/// A verified delivery: what is needed to store it and to deduplicate it.
 ///
-/// `Debug` leaves the ids out: at Cal.com, whoever knows a booking's uid may read, move and cancel
-/// it.
+/// `Debug` omits the ids: whoever knows a booking's uid may read, move and cancel it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// What it is about.
+    /// The trigger.
     pub trigger: Trigger,
-    /// The name as it came, at most 64 characters; `UNKNOWN` when there was none.
+    /// The trigger's name as received, at most 64 characters; `UNKNOWN` when there was none.
     pub trigger_name: String,
-    /// When Cal.com sent it. `None` when the body does not say: a template, or `MEETING_*`, whose
-    /// `createdAt` is the booking's, weeks ago.
+    /// When Cal.com sent it. `None` when the body does not contain it: a template, or
+    /// `MEETING_*`, whose `createdAt` is that of the booking.
     pub created_at: Option<DateTime<Utc>>,
-    /// The booking.
+    /// The booking's uid.
     pub uid: Option<String>,
-    /// The calendar id, which stays the same when a booking is moved.
+    /// The iCalendar UID, which stays the same when a booking is moved.
     pub ical_uid: Option<String>,
-    /// Equal for two deliveries that say the same. At most 110 ASCII characters.
+    /// The deduplication key: equal for two deliveries of the same event. At most 110 ASCII
+    /// characters.
     pub dedupe_key: String,
 }
 
@@ -47,13 +47,13 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// Checks that Cal.com sent `raw` and reads the little that is needed to store it.
+/// Verifies the signature of `raw` and reads what is needed to store it.
 ///
-/// A genuine delivery is always accepted, whatever is in it: bodies that are not Cal.com's own
+/// A genuine delivery is always accepted, whatever its content: bodies that are not Cal.com's own
 /// (templates, forms) become [`Trigger::Unknown`].
 ///
 /// # Errors
-/// See [`OpenError`]. `raw` has not been read when there is one.
+/// See [`OpenError`]. After an error nothing of `raw` was parsed.
 pub fn open(
     secrets: &[SecretString],
     headers: &HeaderMap,
@@ -101,15 +101,14 @@ fn read(raw: &[u8]) -> Delivery {
         trigger_name: name.chars().take(MAX_NAME).collect(),
         created_at: created
             .filter(|_| !trigger.is_flat())
-            .and_then(|created| lax::instant(&created)),
+            .and_then(|created| lenient::instant(&created)),
         uid,
         ical_uid: text(subject.ical_uid).filter(|uid| is_id(uid)),
         dedupe_key,
     }
 }
 
-/// The outermost object. Values are only cut out, not read: their types are whatever a form's
-/// author wanted.
+/// The outermost object. Its values stay raw, since a form's author chooses their types.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'r> {
@@ -121,7 +120,7 @@ struct Envelope<'r> {
     payload: Option<&'r RawValue>,
 }
 
-/// What tells one statement about a booking from another.
+/// The fields that distinguish one event of a booking from another.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Subject<'r> {
@@ -150,8 +149,8 @@ struct Subject<'r> {
 }
 
 impl Subject<'_> {
-    /// Most triggers say `uid`, the no-show ones `bookingUid`, a wrong assignment has it one level
-    /// down.
+    /// Most triggers have `uid`, the no-show ones `bookingUid`, and a wrong assignment has it one
+    /// level deeper.
     fn uid(&self) -> Option<String> {
         let nested = || {
             serde_json::from_str::<Subject<'_>>(self.booking?.get())
@@ -170,12 +169,12 @@ fn is_id(text: &str) -> bool {
     (1..=MAX_UID).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-/// A string, or nothing.
+/// A string, else `None`.
 fn text(raw: Option<&RawValue>) -> Option<String> {
     serde_json::from_str(raw?.get()).ok()
 }
 
-/// The time of sending is part of the statement: a no-show can be set, taken back and set again.
+/// The time of sending is part of the key: a no-show can be set, removed and set again.
 fn key_of_statement(
     trigger: Trigger,
     name: &str,
@@ -191,7 +190,7 @@ fn key_of_statement(
             uid.to_owned(),
             created.unwrap_or_default().to_owned(),
             raw(subject.attendee_seat_id),
-            // A cancelled seat is known by its attendee only.
+            // A cancelled seat is identified by its attendee only.
             raw(subject.attendees),
             raw(subject.start_time),
             raw(subject.end_time),
@@ -210,7 +209,7 @@ fn key_of_body(trigger: Trigger, raw: &[u8]) -> String {
     )
 }
 
-/// Lengths go in as well, so that `ab, c` and `a, bc` differ.
+/// Hashes the lengths as well, so that `ab, c` and `a, bc` differ.
 fn digest(trigger: Trigger, parts: [String; 10]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,5 +1,5 @@
-//! What Cal.com says, in our words: instants in UTC, absent instead of null or empty, one shape for
-//! every trigger.
+//! Normalised events: instants in UTC, `None` instead of null or empty, one type per trigger
+//! family.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,84 +9,84 @@ use chrono::{DateTime, Utc};
 use super::trigger::Trigger;
 use crate::cal_com::plain_email;
 
-/// One thing that Cal.com says has happened.
+/// One event that Cal.com reported.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Something happened to a booking, and here it is.
+    /// A booking changed.
     Booking {
-        /// What happened.
+        /// The trigger.
         kind: BookingTrigger,
-        /// The booking as it was when they wrote.
+        /// The booking at the time of the delivery.
         booking: Box<Booking>,
     },
-    /// Attendees were marked absent, or the mark was taken back. Absence of the host is not told.
+    /// Attendees were marked absent, or the mark was removed. Absence of the host is not reported.
     NoShow {
         /// The booking.
         booking_uid: String,
-        /// Cal.com's number for it.
+        /// Cal.com's numeric id.
         booking_id: Option<i64>,
-        /// Who.
+        /// The attendees.
         attendees: Vec<AttendeeNoShow>,
     },
-    /// A meeting began or ended, by the clock.
+    /// The scheduled start or end of a meeting passed.
     Meeting {
-        /// Which of the two.
+        /// Start or end.
         kind: MeetingTrigger,
-        /// The booking as it was **made**; it may have been moved or cancelled since.
+        /// The booking at its **creation**; it may have been moved or cancelled since.
         booking: Box<MeetingSnapshot>,
     },
-    /// Something else about a booking (recording, transcript, nobody came, wrong person, instant
-    /// meeting). Look it up.
+    /// Another event of a booking (recording, transcript, no-show, wrong assignment, instant
+    /// meeting). Read the booking for details.
     OtherBooking {
-        /// What happened.
+        /// The trigger.
         trigger: Trigger,
-        /// The booking, if they say which.
+        /// The booking's uid, if it is named.
         booking_uid: Option<String>,
     },
-    /// A host will be away: their slots changed.
+    /// A host is out of office: their slots changed.
     OutOfOffice(OutOfOffice),
-    /// Somebody sent in a routing form.
+    /// A routing form was submitted.
     Form {
         /// Cal.com's id of the form.
         form_id: Option<String>,
         /// Its name.
         form_name: Option<String>,
-        /// Was nothing booked after it?
+        /// Whether no booking followed.
         without_booking: bool,
     },
-    /// An organisation's access to its members' calendars fails.
+    /// An organisation's access to its members' calendars failed.
     DelegationError,
     /// The test button.
     Ping,
-    /// A trigger we do not know, or a body that is not Cal.com's.
+    /// An unknown trigger, or a body that is not Cal.com's.
     Unknown {
         /// Its name, `UNKNOWN` if it had none.
         name: String,
     },
 }
 
-/// What happened to a booking.
+/// How a booking changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BookingTrigger {
-    /// It is made and certain. Sent again when a request is confirmed.
+    /// It was created and accepted. Also sent when a request is confirmed.
     Created,
-    /// It waits for consent.
+    /// It waits for the host's confirmation.
     Requested,
     /// It was moved; `reschedule_uid` is the uid it had before. Nothing is sent for that old uid.
     Rescheduled,
-    /// It is off. For a series this is the only message, and for a booking with seats it may be one
-    /// seat.
+    /// It was cancelled. For a series this is the only delivery, and for a booking with seats it
+    /// may be one seat.
     Cancelled,
-    /// The host declined.
+    /// The host declined it.
     Rejected,
-    /// Payment began.
+    /// A payment was started.
     PaymentInitiated,
-    /// Payment is done.
+    /// A payment was completed.
     Paid,
 }
 
-/// What the clock did.
+/// Whether a meeting started or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MeetingTrigger {
     /// `starts_at` has passed.
@@ -95,18 +95,18 @@ pub enum MeetingTrigger {
     Ended,
 }
 
-/// A booking, as one delivery describes it. A field that is `None` was not said; that does not mean
-/// it is unset.
+/// A booking as one delivery describes it. `None` means that the delivery does not contain the
+/// field, not that it is unset.
 ///
 /// `Debug` shows no names, addresses, answers or uids.
 #[derive(Clone, PartialEq)]
 pub struct Booking {
-    /// Cal.com's id. Whoever knows it may read, move and cancel the booking there, so it is never
-    /// shown to others.
+    /// Cal.com's id. Whoever knows it may read, move and cancel the booking, so it is never shown
+    /// to others.
     pub uid: String,
-    /// Cal.com's number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
-    /// When Cal.com wrote this.
+    /// When Cal.com created the delivery.
     pub created_at: Option<DateTime<Utc>>,
     /// The uid before it was moved.
     pub reschedule_uid: Option<String>,
@@ -114,7 +114,7 @@ pub struct Booking {
     pub reschedule_starts_at: Option<DateTime<Utc>>,
     /// The end before it was moved.
     pub reschedule_ends_at: Option<DateTime<Utc>>,
-    /// Who moved it: an address, perhaps in the form that [`plain_email`] undoes.
+    /// The address of the person who moved it, possibly in Cal.com's format, see [`plain_email`].
     pub rescheduled_by: Option<String>,
     /// The start.
     pub starts_at: DateTime<Utc>,
@@ -122,45 +122,45 @@ pub struct Booking {
     pub ends_at: DateTime<Utc>,
     /// As in "Coaching session between Ann and Bob".
     pub title: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: Option<Status>,
-    /// What was booked.
+    /// The event type.
     pub event_type: EventType,
-    /// Whose calendar it is in.
+    /// The host.
     pub organizer: Organizer,
-    /// Who booked, first, and whom they brought. For a cancelled seat only the person who left.
+    /// The attendees, beginning with the person who booked. For a cancelled seat only the person
+    /// who left.
     pub attendees: Vec<Attendee>,
-    /// The id in calendar files. It stays when the booking is moved, but several triggers do not
-    /// tell it.
+    /// The iCalendar UID. It stays the same when the booking is moved, but several triggers do not
+    /// contain it.
     pub ical_uid: Option<String>,
-    /// Goes up with every change, where it is told.
+    /// The iCalendar sequence, incremented by every change.
     pub ical_sequence: Option<i64>,
     /// An address, a phone number, a link or the name of an app (`integrations:daily`).
     pub location: Option<String>,
-    /// Where to meet by video, if it is by video and known yet. Always http or https.
+    /// The video link, if there is one yet. Always http or https.
     pub video_url: Option<String>,
-    /// What whoever made the booking attached to it. `Cancelled`, `Rejected` and confirmations do
-    /// not tell it.
+    /// The metadata of the creation. `Cancelled`, `Rejected` and confirmations do not contain it.
     pub metadata: BTreeMap<String, String>,
-    /// Places in the meeting, when places are sold one by one.
+    /// The number of seats, for an event type with seats.
     pub seats_per_slot: Option<i64>,
-    /// Which place this is about. A cancelled seat does not say.
+    /// The seat this is about. A cancelled seat does not contain it.
     pub attendee_seat_id: Option<String>,
-    /// Is it one of a series?
+    /// Whether it is part of a series.
     pub recurring: bool,
-    /// The answers to the booking form that were given, by slug.
+    /// The answers to the booking form, without unanswered questions.
     pub responses: Vec<Answer>,
     /// Why it was cancelled.
     pub cancellation_reason: Option<String>,
-    /// Who cancelled it: an address, if Cal.com was told.
+    /// The address of the person who cancelled it, if known.
     pub cancelled_by: Option<String>,
     /// Why it was declined.
     pub rejection_reason: Option<String>,
-    /// Did the host ask the attendee to choose another time when cancelling?
+    /// Whether the host cancelled it to request another time.
     pub request_reschedule: bool,
-    /// Cal.com's number of the payment, for the two payment triggers.
+    /// Cal.com's numeric id of the payment, for the two payment triggers.
     pub payment_id: Option<i64>,
-    /// The platform through which the organizer's account was made.
+    /// The platform client that created the organizer's account.
     pub platform_client_id: Option<String>,
 }
 
@@ -176,7 +176,7 @@ impl fmt::Debug for Booking {
 }
 
 impl Booking {
-    /// The organizer's address as they know it, see [`plain_email`].
+    /// The organizer's real address, see [`plain_email`].
     #[must_use]
     pub fn organizer_email(&self) -> Option<String> {
         let email = self.organizer.email.as_deref()?;
@@ -184,52 +184,52 @@ impl Booking {
     }
 }
 
-/// Where a booking stands.
+/// The status of a booking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Status {
-    /// It will take place, or did.
+    /// Accepted.
     Accepted,
-    /// It waits for the host.
+    /// It waits for the host's confirmation.
     Pending,
-    /// It is off.
+    /// Cancelled.
     Cancelled,
-    /// The host declined.
+    /// The host declined it.
     Rejected,
-    /// A word we do not know.
+    /// An unknown value.
     Other(String),
 }
 
-/// What is sold: a kind of meeting.
+/// An event type.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventType {
-    /// Cal.com's number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
-    /// The last part of its address.
+    /// The slug.
     pub slug: Option<String>,
     /// Its name.
     pub title: Option<String>,
-    /// Minutes.
+    /// The length in minutes.
     pub length_minutes: Option<i64>,
-    /// The price as Cal.com keeps it: minor units of `currency`. 0 is free.
+    /// The price in minor units of `currency`. 0 is free.
     pub price_minor: Option<i64>,
-    /// ISO 4217, in capitals.
+    /// ISO 4217, in upper case.
     pub currency: Option<String>,
-    /// Must the host consent?
+    /// Whether the host must confirm bookings.
     pub requires_confirmation: Option<bool>,
 }
 
 /// The host.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Organizer {
-    /// Cal.com's number of the account.
+    /// Cal.com's numeric id of the account.
     pub id: Option<i64>,
     /// The display name.
     pub name: Option<String>,
-    /// The address as Cal.com keeps it, see [`plain_email`].
+    /// The address in Cal.com's format, see [`plain_email`].
     pub email: Option<String>,
-    /// The name in links.
+    /// The username in public links.
     pub username: Option<String>,
-    /// IANA name.
+    /// An IANA time zone.
     pub time_zone: Option<String>,
 }
 
@@ -241,16 +241,16 @@ impl fmt::Debug for Organizer {
     }
 }
 
-/// A guest.
+/// An attendee.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Attendee {
     /// The address as typed. Compare with [`crate::cal_com::normalised_email`].
     pub email: String,
-    /// The name; additional guests have none.
+    /// The name; guests have none.
     pub name: Option<String>,
-    /// IANA name.
+    /// An IANA time zone.
     pub time_zone: Option<String>,
-    /// As typed.
+    /// Free text.
     pub phone: Option<String>,
     /// The language, as in `en` or `pt-BR`.
     pub locale: Option<String>,
@@ -262,12 +262,12 @@ impl fmt::Debug for Attendee {
     }
 }
 
-/// Did this guest stay away?
+/// Whether an attendee was absent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AttendeeNoShow {
     /// The address as typed.
     pub email: String,
-    /// False takes the mark back.
+    /// `false` removes the mark.
     pub no_show: bool,
 }
 
@@ -286,7 +286,7 @@ pub struct Answer {
     pub slug: String,
     /// The question, or the name of its translation (`your_name`).
     pub label: Option<String>,
-    /// What was answered.
+    /// The answer.
     pub value: AnswerValue,
 }
 
@@ -298,41 +298,41 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// What was answered. No `Debug`: it is whatever a person wrote.
+/// An answer. It has no `Debug`, since it is free text of a person.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AnswerValue {
-    /// A text, a number or a yes.
+    /// A text, a number or a flag.
     One(String),
     /// Several choices or guests.
     Many(Vec<String>),
 }
 
-/// A booking as it was when it was made.
+/// A booking at its creation.
 #[derive(Clone, PartialEq)]
 pub struct MeetingSnapshot {
     /// See [`Booking::uid`].
     pub uid: String,
-    /// Cal.com's number.
+    /// Cal.com's numeric id.
     pub id: Option<i64>,
     /// The start.
     pub starts_at: DateTime<Utc>,
     /// The end, later than the start.
     pub ends_at: DateTime<Utc>,
-    /// Where it stood.
+    /// The status.
     pub status: Option<Status>,
-    /// The id in calendar files.
+    /// The iCalendar UID.
     pub ical_uid: Option<String>,
     /// See [`Booking::ical_sequence`].
     pub ical_sequence: Option<i64>,
-    /// Cal.com's number of what was booked.
+    /// Cal.com's numeric id of the event type.
     pub event_type_id: Option<i64>,
-    /// Whose calendar it is in.
+    /// The host.
     pub organizer: Organizer,
-    /// Who booked, and whom they brought.
+    /// The attendees, beginning with the person who booked.
     pub attendees: Vec<Attendee>,
-    /// What whoever made the booking attached to it.
+    /// The metadata of the creation.
     pub metadata: BTreeMap<String, String>,
-    /// When the booking was made.
+    /// When the booking was created.
     pub created_at: Option<DateTime<Utc>>,
 }
 
@@ -351,15 +351,15 @@ impl fmt::Debug for MeetingSnapshot {
 pub struct OutOfOffice {
     /// Cal.com's id of the entry.
     pub uuid: Option<String>,
-    /// Cal.com's number of the account.
+    /// Cal.com's numeric id of the account.
     pub user_id: Option<i64>,
     /// The address of the account.
     pub user_email: Option<String>,
-    /// From.
+    /// The start.
     pub starts_at: Option<DateTime<Utc>>,
-    /// Until.
+    /// The end.
     pub ends_at: Option<DateTime<Utc>>,
-    /// As in `vacation`.
+    /// The reason, such as `vacation`.
     pub reason: Option<String>,
 }
 

@@ -1,20 +1,20 @@
-//! What Cal.com tells us by itself.
+//! Verifies and reads Cal.com's webhook deliveries.
 //!
-//! [`open`] is the only way in: it checks the signature over the exact bytes before anything is
-//! read, and returns just enough to store the delivery once. [`parse()`] reads the stored bytes
-//! later, in a job, into an [`Event`].
+//! [`open`] is the only entry: it verifies the signature over the exact bytes before anything is
+//! parsed, and returns what is needed to store the delivery once. [`parse()`] reads the stored
+//! bytes later, in a job, into an [`Event`].
 //!
-//! What Cal.com does not promise, and the caller must therefore not assume:
+//! What Cal.com does not guarantee, and the caller must not assume:
 //!
-//! - **No order and no completeness.** There may be no retry at all, and a change made while we
-//!   were down is lost. A delivery is a reason to look, not the truth; `CANCELLED` is even sent
-//!   before their own row says so.
-//! - **No delivery id and no signed time.** A delivery can be replayed by whoever saw it, for ever.
-//!   [`Delivery`] carries a key that recognises the same statement; effects must be idempotent all
-//!   the same, because an event that matches two registrations (user, client, event type) is sent
-//!   twice with times some milliseconds apart.
-//! - **No fixed shape.** A coach may replace the body by a template of their own. Such a body is
-//!   signed and accepted, and means nothing: [`Trigger::Unknown`].
+//! - **No order and no completeness.** There may be no retry, and a change made while we were down
+//!   is lost. A delivery is a hint, not the truth; `CANCELLED` is even sent before Cal.com's own
+//!   row is updated.
+//! - **No delivery id and no signed time.** Whoever saw a delivery can replay it forever.
+//!   [`Delivery`] has a deduplication key; effects must be idempotent nevertheless, because an
+//!   event that matches two registrations (user, client, event type) is sent twice with times some
+//!   milliseconds apart.
+//! - **No fixed shape.** A user may replace the body by a template. Such a body is signed and
+//!   accepted, and read as [`Trigger::Unknown`].
 
 mod delivery;
 mod event;

@@ -1,4 +1,4 @@
-//! From Cal.com's JSON to an [`Event`].
+//! Reads Cal.com's JSON into an [`Event`].
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,14 @@ use super::event::{
 };
 use super::trigger::Trigger;
 use super::wire;
-use crate::cal_com::lax::{FromValue, Lax, object};
-use crate::error::{Error, Provider};
+use crate::cal_com::Error;
+use crate::lenient::{FromValue, Lenient, object};
+use crate::provider::Provider;
 
 /// Reads a delivery that [`super::open`] has accepted.
 ///
 /// # Errors
-/// `Malformed` when a known trigger lacks what makes it usable: the booking's uid, or its time.
+/// `Malformed` when a known trigger lacks a required field: the booking's uid, or its time.
 /// `detail` names the trigger and the field. A body that is not Cal.com's is not an error but
 /// [`Event::Unknown`].
 pub fn parse(raw: &[u8]) -> Result<Event, Error> {
@@ -36,7 +37,7 @@ pub fn parse(raw: &[u8]) -> Result<Event, Error> {
     let name = name.clone();
     let trigger = Trigger::from_name(&name);
     if let Some(kind) = booking_trigger(trigger) {
-        let created_at = Lax::<DateTime<Utc>>(take(&mut root, "createdAt"));
+        let created_at = Lenient::<DateTime<Utc>>(take(&mut root, "createdAt"));
         let booking = booking(trigger, payload(&mut root), created_at)?;
         return Ok(Event::Booking {
             kind,
@@ -86,12 +87,12 @@ fn take<T: FromValue>(root: &mut Map<String, Value>, name: &str) -> Option<T> {
     root.remove(name).and_then(T::from_value)
 }
 
-/// The payload; as good as empty if it is not an object.
+/// The payload; the default if it is not an object.
 fn payload<T: DeserializeOwned + Default>(root: &mut Map<String, Value>) -> T {
     root.remove("payload").and_then(object).unwrap_or_default()
 }
 
-fn lacks(trigger: Trigger, field: &str) -> Error {
+fn missing_field(trigger: Trigger, field: &str) -> Error {
     Error::malformed(
         Provider::CalCom,
         format!("{} without a usable {field}", trigger.as_str()),
@@ -101,7 +102,7 @@ fn lacks(trigger: Trigger, field: &str) -> Error {
 fn booking(
     trigger: Trigger,
     wire: wire::Booking,
-    created_at: Lax<DateTime<Utc>>,
+    created_at: Lenient<DateTime<Utc>>,
 ) -> Result<Booking, Error> {
     let metadata = wire.metadata.0.unwrap_or_default();
     let location = wire.location.filled();
@@ -116,7 +117,10 @@ fn booking(
     .find(|link| is_web(link));
     let (starts_at, ends_at) = times(trigger, wire.start_time, wire.end_time)?;
     Ok(Booking {
-        uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
+        uid: wire
+            .uid
+            .filled()
+            .ok_or_else(|| missing_field(trigger, "uid"))?,
         id: wire.booking_id.0,
         created_at: created_at.0,
         reschedule_uid: wire.reschedule_uid.filled(),
@@ -164,18 +168,18 @@ fn booking(
 
 fn times(
     trigger: Trigger,
-    start: Lax<DateTime<Utc>>,
-    end: Lax<DateTime<Utc>>,
+    start: Lenient<DateTime<Utc>>,
+    end: Lenient<DateTime<Utc>>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Error> {
-    let starts_at = start.0.ok_or_else(|| lacks(trigger, "startTime"))?;
+    let starts_at = start.0.ok_or_else(|| missing_field(trigger, "startTime"))?;
     let ends_at = end
         .0
         .filter(|end| *end > starts_at)
-        .ok_or_else(|| lacks(trigger, "endTime"))?;
+        .ok_or_else(|| missing_field(trigger, "endTime"))?;
     Ok((starts_at, ends_at))
 }
 
-/// A link that a browser may follow; never `javascript:` and the like.
+/// An http(s) URL; never `javascript:` and the like.
 fn is_web(link: &str) -> bool {
     let scheme = link
         .split_once("://")
@@ -203,8 +207,8 @@ fn organizer(person: wire::Person) -> Organizer {
     }
 }
 
-/// Nobody can be matched, mailed or asked without an address, so those without one are left out.
-fn attendees(people: Lax<Vec<wire::Person>>) -> Vec<Attendee> {
+/// Attendees without an address are left out, since they cannot be matched or mailed.
+fn attendees(people: Lenient<Vec<wire::Person>>) -> Vec<Attendee> {
     let attendee = |person: wire::Person| {
         let language = person.language.0.unwrap_or_default().locale.filled();
         Some(Attendee {
@@ -223,7 +227,7 @@ fn attendees(people: Lax<Vec<wire::Person>>) -> Vec<Attendee> {
         .collect()
 }
 
-fn answers(responses: Lax<BTreeMap<String, wire::Response>>) -> Vec<Answer> {
+fn answers(responses: Lenient<BTreeMap<String, wire::Response>>) -> Vec<Answer> {
     let answer = |(slug, response): (String, wire::Response)| {
         Some(Answer {
             slug,
@@ -244,15 +248,15 @@ fn answer(value: Value) -> Option<AnswerValue> {
         Value::Array(_) => Vec::from_value(value)
             .filter(|choices| !choices.is_empty())
             .map(AnswerValue::Many),
-        // A choice with details, as in {"value": "phone", "optionValue": "+1202"}: the details say
-        // more.
+        // For a choice with details, as in {"value": "phone", "optionValue": "+1202"}, the details
+        // are the answer.
         Value::Object(mut choice) => {
-            let detail = Lax(take(&mut choice, "optionValue")).filled();
+            let detail = Lenient(take(&mut choice, "optionValue")).filled();
             detail
-                .or_else(|| Lax(take(&mut choice, "value")).filled())
+                .or_else(|| Lenient(take(&mut choice, "value")).filled())
                 .map(AnswerValue::One)
         }
-        scalar => Lax(String::from_value(scalar))
+        scalar => Lenient(String::from_value(scalar))
             .filled()
             .map(AnswerValue::One),
     }
@@ -269,7 +273,10 @@ fn meeting(
     organizer.id = organizer.id.or(wire.user_id.0);
     organizer.email = organizer.email.or_else(|| wire.user_primary_email.filled());
     let booking = MeetingSnapshot {
-        uid: wire.uid.filled().ok_or_else(|| lacks(trigger, "uid"))?,
+        uid: wire
+            .uid
+            .filled()
+            .ok_or_else(|| missing_field(trigger, "uid"))?,
         id: wire.id.0,
         starts_at,
         ends_at,
@@ -291,7 +298,7 @@ fn meeting(
 fn no_show(mut wire: wire::Mention) -> Result<Event, Error> {
     let people = wire.attendees.0.take().unwrap_or_default();
     let attendee = |person: wire::Person| {
-        // Without the flag there is nothing to say about the person.
+        // An entry without the flag has no information.
         Some(AttendeeNoShow {
             email: person.email.filled()?,
             no_show: person.no_show.0?,
@@ -301,7 +308,7 @@ fn no_show(mut wire: wire::Mention) -> Result<Event, Error> {
         attendees: people.into_iter().filter_map(attendee).collect(),
         booking_id: wire.booking_id.0,
         booking_uid: mentioned(wire)
-            .ok_or_else(|| lacks(Trigger::BookingNoShowUpdated, "bookingUid"))?,
+            .ok_or_else(|| missing_field(Trigger::BookingNoShowUpdated, "bookingUid"))?,
     })
 }
 

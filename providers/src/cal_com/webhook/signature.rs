@@ -1,4 +1,4 @@
-//! Did Cal.com send these bytes?
+//! Verifies the signature of a delivery.
 
 use ::http::HeaderMap;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,10 +8,10 @@ use subtle::{Choice, ConstantTimeEq};
 
 const HEADER: &str = "x-cal-signature-256";
 
-/// What Cal.com writes into the header when the registration has no secret. Anybody can write it.
+/// The header's value when the registration has no secret. It authenticates nothing.
 const NO_SECRET: &[u8] = b"no-secret-provided";
 
-/// Why a delivery is not believed. Nothing of the delivery is in here.
+/// Why a delivery is refused. Contains nothing of the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// There is no signature.
@@ -21,13 +21,13 @@ pub enum OpenError {
     /// accepted.
     #[error("the webhook is registered without a secret")]
     NoSecretProvided,
-    /// The signature fits none of our secrets.
+    /// The signature matches none of our secrets.
     #[error("the signature is wrong")]
     BadSignature,
-    /// We have no secret to check against.
+    /// No secret is configured.
     #[error("no webhook secret is configured")]
     NotConfigured,
-    /// The signature is not one: more than one header, or not 64 lower-case hexadecimal digits.
+    /// The signature is malformed: more than one header, or not 64 lower-case hexadecimal digits.
     #[error("the signature is malformed: {0}")]
     Malformed(&'static str),
 }
@@ -46,14 +46,14 @@ impl OpenError {
     }
 }
 
-/// Checks the signature against every secret, so that an old and a new one can both be in use for a
-/// while.
+/// Verifies the signature against every secret, so that an old and a new one can both be valid
+/// during a rotation.
 pub(super) fn check(
     secrets: &[SecretString],
     headers: &HeaderMap,
     raw: &[u8],
 ) -> Result<(), OpenError> {
-    // An empty secret is a published one: everybody can compute with it.
+    // An empty secret is public: anyone can sign with it.
     if secrets.is_empty()
         || secrets
             .iter()
@@ -62,8 +62,8 @@ pub(super) fn check(
         return Err(OpenError::NotConfigured);
     }
     let given = given(headers)?;
-    // All secrets are tried and all bytes compared: the time taken says nothing about how close a
-    // guess was.
+    // Tries all secrets and compares all bytes in constant time, so that timing does not help to
+    // guess.
     let fits = secrets.iter().fold(Choice::from(0), |fits, secret| {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
             .expect("HMAC takes a key of any length");
@@ -89,7 +89,7 @@ fn given(headers: &HeaderMap) -> Result<[u8; 32], OpenError> {
     if value == NO_SECRET {
         return Err(OpenError::NoSecretProvided);
     }
-    // One digest has one spelling. Cal.com writes lower case without a prefix.
+    // A digest has one accepted spelling: Cal.com's, in lower case without a prefix.
     if value.iter().any(u8::is_ascii_uppercase) {
         return Err(OpenError::Malformed("upper-case hexadecimal"));
     }

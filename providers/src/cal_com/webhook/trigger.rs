@@ -1,57 +1,57 @@
-//! The names of what can happen.
+//! The triggers of webhooks.
 
-/// What a delivery is about.
+/// The trigger of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Trigger {
-    /// A booking was made, or a requested one was confirmed.
+    /// A booking was created, or a requested one was confirmed.
     BookingCreated,
-    /// A booking waits for the host's consent. Also sent, instead of `BookingRescheduled`, when an
-    /// attendee moves a booking of an event type that needs consent.
+    /// A booking waits for the host's confirmation. Also sent, instead of `BookingRescheduled`,
+    /// when an attendee moves a booking of an event type that requires confirmation.
     BookingRequested,
-    /// A booking was moved: it has a new uid, and the old one is over.
+    /// A booking was moved: it has a new uid, and the old one is cancelled.
     BookingRescheduled,
     /// A booking, a seat of it or a series was cancelled.
     BookingCancelled,
     /// The host declined a request.
     BookingRejected,
-    /// Payment through Cal.com began.
+    /// A payment through Cal.com was started.
     BookingPaymentInitiated,
-    /// Payment through Cal.com is done.
+    /// A payment through Cal.com was completed.
     BookingPaid,
-    /// An attendee was marked absent, or the mark was taken back.
+    /// An attendee was marked absent, or the mark was removed.
     BookingNoShowUpdated,
-    /// A meeting's time has come.
+    /// The scheduled start of a meeting passed.
     MeetingStarted,
-    /// A meeting's time is over.
+    /// The scheduled end of a meeting passed.
     MeetingEnded,
-    /// A recording of a Cal Video call can be fetched.
+    /// A recording of a Cal Video call is available.
     RecordingReady,
-    /// A transcript of a Cal Video call can be fetched.
+    /// A transcript of a Cal Video call is available.
     RecordingTranscriptionGenerated,
-    /// Somebody wants to meet now.
+    /// An instant meeting was requested.
     InstantMeeting,
-    /// A host will be away.
+    /// A host is out of office.
     OooCreated,
-    /// A routing form was sent in.
+    /// A routing form was submitted.
     FormSubmitted,
-    /// A routing form was sent in and nothing was booked since.
+    /// A routing form was submitted, and no booking followed.
     FormSubmittedNoEvent,
-    /// No host came to a Cal Video call.
+    /// No host joined a Cal Video call.
     AfterHostsCalVideoNoShow,
-    /// No guest came to a Cal Video call.
+    /// No guest joined a Cal Video call.
     AfterGuestsCalVideoNoShow,
-    /// An organisation's access to its members' calendars fails.
+    /// An organisation's access to its members' calendars failed.
     DelegationCredentialError,
-    /// A host says that a booking came to the wrong person.
+    /// A host reported a wrong assignment.
     WrongAssignmentReport,
     /// The test button in Cal.com's settings.
     Ping,
-    /// A name we do not know, or a body that is not Cal.com's.
+    /// An unknown name, or a body that is not Cal.com's.
     Unknown,
 }
 
 impl Trigger {
-    /// Everything a webhook can be registered for, in Cal.com's order.
+    /// All triggers that a webhook can be registered for, in Cal.com's order.
     pub const ALL: [Self; 20] = [
         Self::BookingCreated,
         Self::BookingRequested,
@@ -114,7 +114,7 @@ impl Trigger {
         known.unwrap_or(Self::Unknown)
     }
 
-    /// Is the body the bare booking, without an envelope around it?
+    /// Whether the body is the bare booking, without an envelope.
     pub(super) const fn is_flat(self) -> bool {
         matches!(self, Self::MeetingStarted | Self::MeetingEnded)
     }

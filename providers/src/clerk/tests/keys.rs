@@ -1,4 +1,4 @@
-//! Where keys come from: rotation, outage, lies and floods.
+//! The key cache: rotation, outages, invalid documents and floods of key ids.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::*;
 
 const NOW: i64 = 1_798_761_600;
 
-/// A token that names `kid`, signed by nobody.
+/// An unsigned token that names `kid`.
 fn unsigned(kid: &str) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
     format!(
@@ -21,7 +21,7 @@ fn unsigned(kid: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_and_a_retired_one_takes_its_tokens_with_it() {
+async fn a_new_key_is_fetched_and_a_retired_one_invalidates_its_tokens() {
     let fixture = Fixture::load();
     let (stays, comes, goes) = (
         fixture.vector("v2 basic"),
@@ -42,7 +42,7 @@ async fn a_new_key_is_found_and_a_retired_one_takes_its_tokens_with_it() {
         verifier.verify(&comes.token, at(NOW)).await,
         Err(TokenError::UnknownKey)
     );
-    assert_eq!(clerk.times_asked(), 1, "asked a moment ago");
+    assert_eq!(clerk.requests(), 1, "asked a moment ago");
 
     clerk.answer(200, &fixture.jwks);
     let later = at(NOW + 10);
@@ -63,18 +63,18 @@ async fn a_new_key_is_found_and_a_retired_one_takes_its_tokens_with_it() {
         Err(TokenError::UnknownKey),
         "remembered, but withdrawn"
     );
-    assert_eq!(clerk.times_asked(), 2);
+    assert_eq!(clerk.requests(), 2);
 }
 
 #[tokio::test]
-async fn the_rotated_set_gives_every_vector_its_verdict_to_a_verifier_that_knew_the_old_one() {
+async fn after_a_rotation_every_vector_gets_its_expected_result() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
-    for (vector, verdict) in fixture
+    for (vector, result) in fixture
         .vectors
         .iter()
-        .zip(verdicts(&verifier, &fixture).await)
+        .zip(results(&verifier, &fixture).await)
     {
         let expected = match vector.name.as_str() {
             "second key" => false,
@@ -82,9 +82,9 @@ async fn the_rotated_set_gives_every_vector_its_verdict_to_a_verifier_that_knew_
             _ => vector.expected == "valid",
         };
         assert_eq!(
-            verdict.is_ok(),
+            result.is_ok(),
             expected,
-            "before rotation: {} {verdict:?}",
+            "before rotation: {} {result:?}",
             vector.name
         );
     }
@@ -94,22 +94,22 @@ async fn the_rotated_set_gives_every_vector_its_verdict_to_a_verifier_that_knew_
         .verify(&second.token, second.now() + TimeDelta::seconds(10))
         .await
         .expect("fetched on demand");
-    for (vector, verdict) in fixture
+    for (vector, result) in fixture
         .vectors
         .iter()
-        .zip(verdicts(&verifier, &fixture).await)
+        .zip(results(&verifier, &fixture).await)
     {
         assert_eq!(
-            verdict.is_ok(),
+            result.is_ok(),
             vector.expected == "valid",
-            "after rotation: {} {verdict:?}",
+            "after rotation: {} {result:?}",
             vector.name
         );
     }
 }
 
 #[tokio::test]
-async fn a_key_replaced_under_the_same_id_voids_what_it_had_proved() {
+async fn a_key_replaced_under_the_same_id_invalidates_its_tokens() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -134,7 +134,7 @@ async fn a_key_replaced_under_the_same_id_voids_what_it_had_proved() {
 }
 
 #[tokio::test]
-async fn an_outage_is_survived_for_a_day_without_waiting() {
+async fn stale_keys_are_used_for_a_day_without_waiting() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -155,7 +155,7 @@ async fn an_outage_is_survived_for_a_day_without_waiting() {
         }
     }
     assert_eq!(
-        clerk.times_asked(),
+        clerk.requests(),
         24,
         "one attempt per hour, not one per request"
     );
@@ -165,12 +165,12 @@ async fn an_outage_is_survived_for_a_day_without_waiting() {
         .await
         .expect_err("too old to believe");
     assert!(error == TokenError::KeysUnavailable && error.is_temporary());
-    let asked = clerk.times_asked();
+    let asked = clerk.requests();
     assert_eq!(
         verifier.verify(&vector.token, day).await,
         Err(TokenError::KeysUnavailable)
     );
-    assert_eq!(clerk.times_asked(), asked, "no second attempt at once");
+    assert_eq!(clerk.requests(), asked, "no second attempt at once");
     clerk.answer(200, &fixture.jwks);
     verifier
         .verify(&vector.token, day + TimeDelta::seconds(5))
@@ -179,7 +179,7 @@ async fn an_outage_is_survived_for_a_day_without_waiting() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_clerk_that_hangs_while_there_are_keys() {
+async fn a_hanging_refresh_blocks_nobody_while_keys_are_cached() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -197,17 +197,13 @@ async fn nobody_waits_for_a_clerk_that_hangs_while_there_are_keys() {
             .expect("answered at once from the old keys");
     }
     clerk.arrival().await;
-    assert_eq!(
-        clerk.times_asked(),
-        2,
-        "one fetch is under way, not a hundred"
-    );
+    assert_eq!(clerk.requests(), 2, "one fetch is under way, not a hundred");
     clerk.release();
     verifier.keys.settle().await;
 }
 
 #[tokio::test]
-async fn a_document_without_a_usable_key_changes_nothing() {
+async fn a_document_without_a_usable_key_is_ignored() {
     let fixture = Fixture::load();
     let rsa = &fixture.jwks["keys"][0];
     let with = |name: &str, value: Value| {
@@ -260,7 +256,7 @@ async fn a_document_without_a_usable_key_changes_nothing() {
 }
 
 #[tokio::test]
-async fn unusable_keys_do_not_hide_good_ones() {
+async fn unusable_keys_are_skipped() {
     let fixture = Fixture::load();
     let kid = fixture.jwks["keys"][0]["kid"].clone();
     let mut mixed = vec![
@@ -289,7 +285,7 @@ async fn unusable_keys_do_not_hide_good_ones() {
 }
 
 #[tokio::test]
-async fn a_flood_of_made_up_key_ids_asks_clerk_once_per_interval() {
+async fn unknown_key_ids_cause_one_fetch_per_interval() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -309,35 +305,31 @@ async fn a_flood_of_made_up_key_ids_asks_clerk_once_per_interval() {
                 .expect("good tokens pass all the while");
         }
     }
-    assert_eq!(
-        clerk.times_asked(),
-        5,
-        "50 seconds, one fetch per 10 seconds"
-    );
+    assert_eq!(clerk.requests(), 5, "50 seconds, one fetch per 10 seconds");
 }
 
 #[tokio::test]
-async fn the_same_made_up_key_id_is_asked_for_once_a_minute() {
+async fn an_unknown_key_id_is_cached_for_a_minute() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
     verifier.warm_up(at(NOW)).await.expect("keys");
     for second in 10..70 {
-        let verdict = verifier
+        let result = verifier
             .verify(&unsigned("ins_gone"), at(NOW + second))
             .await;
-        assert_eq!(verdict, Err(TokenError::UnknownKey));
+        assert_eq!(result, Err(TokenError::UnknownKey));
     }
-    assert_eq!(clerk.times_asked(), 2);
+    assert_eq!(clerk.requests(), 2);
     assert_eq!(
         verifier.verify(&unsigned("ins_gone"), at(NOW + 70)).await,
         Err(TokenError::UnknownKey)
     );
-    assert_eq!(clerk.times_asked(), 3);
+    assert_eq!(clerk.requests(), 3);
 }
 
 #[tokio::test]
-async fn during_an_outage_an_unknown_key_id_is_not_called_wrong() {
+async fn during_an_outage_an_unknown_key_id_is_a_temporary_error() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
@@ -345,14 +337,14 @@ async fn during_an_outage_an_unknown_key_id_is_not_called_wrong() {
     clerk.answer(500, "");
     let rotated = &fixture.vector("second key").token;
     for second in [10, 11] {
-        let verdict = verifier.verify(rotated, at(NOW + second)).await;
+        let result = verifier.verify(rotated, at(NOW + second)).await;
         assert_eq!(
-            verdict,
+            result,
             Err(TokenError::KeysUnavailable),
             "we cannot tell, so the person stays signed in"
         );
     }
-    assert_eq!(clerk.times_asked(), 2);
+    assert_eq!(clerk.requests(), 2);
     clerk.answer(200, &fixture.jwks);
     verifier
         .verify(rotated, at(NOW + 15))
@@ -361,7 +353,7 @@ async fn during_an_outage_an_unknown_key_id_is_not_called_wrong() {
 }
 
 #[tokio::test]
-async fn many_first_requests_cause_one_fetch_even_if_the_first_hangs_up() {
+async fn concurrent_first_requests_cause_one_fetch_even_if_the_first_is_canceled() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     clerk.hold();
@@ -388,11 +380,11 @@ async fn many_first_requests_cause_one_fetch_even_if_the_first_hangs_up() {
             .expect("no panic")
             .expect("all others get their answer");
     }
-    assert_eq!(clerk.times_asked(), 1);
+    assert_eq!(clerk.requests(), 1);
 }
 
 #[tokio::test]
-async fn strangers_at_the_same_moment_cause_one_fetch() {
+async fn concurrent_unknown_key_ids_cause_one_fetch() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = Arc::new(fixture.verifier(&clerk));
@@ -400,7 +392,7 @@ async fn strangers_at_the_same_moment_cause_one_fetch() {
     let strangers: Vec<_> = (0..200)
         .map(|number| {
             let verifier = Arc::clone(&verifier);
-            // Their clocks were read in another order than they arrive in.
+            // The clocks were read in another order than the calls arrive.
             let now = at(NOW + 20) - TimeDelta::milliseconds(number);
             tokio::spawn(async move {
                 verifier
@@ -415,11 +407,11 @@ async fn strangers_at_the_same_moment_cause_one_fetch() {
             Err(TokenError::UnknownKey)
         );
     }
-    assert_eq!(clerk.times_asked(), 2);
+    assert_eq!(clerk.requests(), 2);
 }
 
 #[tokio::test]
-async fn a_clock_set_back_does_not_keep_new_keys_out() {
+async fn a_clock_set_back_does_not_block_fetches() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks_before_rotation).await;
     let verifier = fixture.verifier(&clerk);
@@ -432,7 +424,7 @@ async fn a_clock_set_back_does_not_keep_new_keys_out() {
 }
 
 #[tokio::test]
-async fn a_key_id_that_no_key_can_have_is_not_looked_for() {
+async fn an_invalid_key_id_causes_no_fetch() {
     let fixture = Fixture::load();
     let clerk = Clerk::serving(&fixture.jwks).await;
     let verifier = fixture.verifier(&clerk);
@@ -443,12 +435,12 @@ async fn a_key_id_that_no_key_can_have_is_not_looked_for() {
             Err(TokenError::UnknownKey)
         );
     }
-    assert_eq!(clerk.times_asked(), 1);
+    assert_eq!(clerk.requests(), 1);
     assert_eq!(
         verifier
             .verify(&unsigned(&"k".repeat(128)), at(NOW + 60))
             .await,
         Err(TokenError::UnknownKey)
     );
-    assert_eq!(clerk.times_asked(), 2, "the longest possible id is");
+    assert_eq!(clerk.requests(), 2, "the longest possible id is");
 }

@@ -1,4 +1,5 @@
-//! A stand-in for Clerk's key endpoint: real HTTP on the loopback, counted, switchable, stoppable.
+//! A stand-in for Clerk's key endpoint over HTTP on the loopback, which counts requests and can be
+//! switched and stopped.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,20 +49,16 @@ impl Clerk {
         format!("http://{}/.well-known/jwks.json", self.address)
     }
 
-    /// What to answer from now on.
+    /// Sets the response to later requests.
     pub(super) fn answer(&self, status: u16, body: impl ToString) {
-        *self
-            .shared
-            .answer
-            .lock()
-            .expect("nobody panics with the lock") = (status, body.to_string());
+        *self.shared.answer.lock().expect("no holder panics") = (status, body.to_string());
     }
 
-    pub(super) fn times_asked(&self) -> usize {
+    pub(super) fn requests(&self) -> usize {
         self.shared.asked.load(Ordering::SeqCst)
     }
 
-    /// From now on requests arrive but are not answered.
+    /// Lets later requests hang without a response.
     pub(super) fn hold(&self) {
         self.shared.gate.forget_permits(Semaphore::MAX_PERMITS);
     }
@@ -100,11 +97,7 @@ impl Shared {
                 .acquire()
                 .await
                 .expect("the semaphore is never closed");
-            let (status, body) = self
-                .answer
-                .lock()
-                .expect("nobody panics with the lock")
-                .clone();
+            let (status, body) = self.answer.lock().expect("no holder panics").clone();
             drop(permit);
             let head = format!(
                 "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n",

@@ -1,40 +1,40 @@
-//! The breaker by itself, with a stopped clock.
+//! The state machine of the breaker, with a paused clock.
 
 use tokio::time::advance;
 
 use super::*;
 
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<&'static str>>);
+struct Recorder(Mutex<Vec<&'static str>>);
 
-impl Observer for Heard {
+impl Observer for Recorder {
     fn breaker(&self, provider: Provider, state: BreakerState) {
         assert_eq!(provider, Provider::CalCom);
         self.0
             .lock()
-            .expect("nobody panics with the lock")
+            .expect("no holder panics")
             .push(state.as_str());
     }
 }
 
-fn breaker() -> (Breaker, Arc<Heard>) {
-    let heard = Arc::new(Heard::default());
-    let observer = Arc::<Heard>::clone(&heard);
+fn breaker() -> (Breaker, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::default());
+    let observer = Arc::<Recorder>::clone(&recorder);
     (
         Breaker::new(Provider::CalCom, policy::Breaker::default(), observer),
-        heard,
+        recorder,
     )
 }
 
 impl Breaker {
-    fn lets(&self, verdict: Verdict) {
-        self.enter().expect("it is not open").report(verdict);
+    fn exchange(&self, outcome: Outcome) {
+        self.enter().expect("it is not open").report(outcome);
     }
 
-    fn is_shut(&self) -> bool {
-        let shut = self.check() == Err(Shut);
-        assert_eq!(self.enter().is_err(), shut, "both say the same");
-        shut
+    fn is_open(&self) -> bool {
+        let open = self.check() == Err(CircuitOpen);
+        assert_eq!(self.enter().is_err(), open, "both agree");
+        open
     }
 }
 
@@ -43,50 +43,47 @@ async fn seconds(seconds: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_in_a_row_open_it_and_a_good_probe_closes_it() {
-    let (breaker, heard) = breaker();
+async fn consecutive_failures_open_it_and_a_successful_probe_closes_it() {
+    let (breaker, recorder) = breaker();
     for _ in 0..4 {
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Failure);
     }
-    breaker.lets(Verdict::Well);
+    breaker.exchange(Outcome::Success);
     for _ in 0..4 {
-        breaker.lets(Verdict::Failing);
-        assert!(
-            !breaker.is_shut(),
-            "an answer between them starts the count again"
-        );
+        breaker.exchange(Outcome::Failure);
+        assert!(!breaker.is_open(), "a success in between resets the count");
     }
-    breaker.lets(Verdict::Failing);
-    assert!(breaker.is_shut());
+    breaker.exchange(Outcome::Failure);
+    assert!(breaker.is_open());
     seconds(9).await;
-    assert!(breaker.is_shut());
+    assert!(breaker.is_open());
     seconds(1).await;
     let probe = breaker.enter().expect("the pause is over");
-    assert!(breaker.is_shut(), "one at a time");
-    probe.report(Verdict::Well);
+    assert!(breaker.is_open(), "one at a time");
+    probe.report(Outcome::Success);
     for _ in 0..4 {
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Failure);
     }
-    assert!(!breaker.is_shut(), "the count started again");
+    assert!(!breaker.is_open(), "the count was reset");
     assert_eq!(
-        *heard.0.lock().expect("nobody panics with the lock"),
+        *recorder.0.lock().expect("no holder panics"),
         ["open", "half_open", "closed"]
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_probe_opens_it_for_another_pause() {
-    let (breaker, heard) = breaker();
+async fn a_failed_probe_opens_it_again() {
+    let (breaker, recorder) = breaker();
     for _ in 0..5 {
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Failure);
     }
-    for verdict in [Verdict::Failing, Verdict::Faltering] {
+    for outcome in [Outcome::Failure, Outcome::ServerError] {
         seconds(10).await;
-        breaker.lets(verdict);
-        assert!(breaker.is_shut());
+        breaker.exchange(outcome);
+        assert!(breaker.is_open());
     }
     assert_eq!(
-        *heard.0.lock().expect("nobody panics with the lock"),
+        *recorder.0.lock().expect("no holder panics"),
         ["open", "half_open", "open", "half_open", "open"]
     );
 }
@@ -95,101 +92,94 @@ async fn a_bad_probe_opens_it_for_another_pause() {
 async fn a_share_of_failures_opens_it() {
     let (breaker, _) = breaker();
     for _ in 0..9 {
-        breaker.lets(Verdict::Well);
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Success);
+        breaker.exchange(Outcome::Failure);
     }
-    breaker.lets(Verdict::Well);
-    assert!(!breaker.is_shut(), "19 calls are too few to tell");
-    breaker.lets(Verdict::Failing);
-    assert!(breaker.is_shut());
+    breaker.exchange(Outcome::Success);
+    assert!(!breaker.is_open(), "19 calls are below the minimum");
+    breaker.exchange(Outcome::Failure);
+    assert!(breaker.is_open());
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_long_ago_does_not_count() {
+async fn failures_before_the_window_do_not_count() {
     let (breaker, _) = breaker();
     for _ in 0..9 {
-        breaker.lets(Verdict::Well);
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Success);
+        breaker.exchange(Outcome::Failure);
     }
     seconds(31).await;
     for _ in 0..9 {
-        breaker.lets(Verdict::Well);
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Success);
+        breaker.exchange(Outcome::Failure);
     }
-    assert!(!breaker.is_shut());
+    assert!(!breaker.is_open());
 }
 
 #[tokio::test(start_paused = true)]
 async fn plain_500s_open_it_only_by_their_share() {
     let (breaker, _) = breaker();
     for _ in 0..19 {
-        breaker.lets(Verdict::Faltering);
-        assert!(!breaker.is_shut());
+        breaker.exchange(Outcome::ServerError);
+        assert!(!breaker.is_open());
     }
-    breaker.lets(Verdict::Faltering);
-    assert!(breaker.is_shut());
+    breaker.exchange(Outcome::ServerError);
+    assert!(breaker.is_open());
 }
 
 #[tokio::test(start_paused = true)]
 async fn client_errors_never_open_it() {
-    let (breaker, heard) = breaker();
+    let (breaker, recorder) = breaker();
     for _ in 0..1000 {
-        breaker.lets(Verdict::Well);
+        breaker.exchange(Outcome::Success);
     }
-    assert!(
-        !breaker.is_shut()
-            && heard
-                .0
-                .lock()
-                .expect("nobody panics with the lock")
-                .is_empty()
-    );
+    assert!(!breaker.is_open() && recorder.0.lock().expect("no holder panics").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_silence_counts_and_a_short_one_does_not() {
+async fn a_long_wait_without_response_counts_and_a_short_one_does_not() {
     let (breaker, _) = breaker();
     for _ in 0..50 {
-        let pass = breaker.enter().expect("it is not open");
+        let probe = breaker.enter().expect("it is not open");
         advance(Duration::from_millis(999)).await;
-        pass.report_silence();
+        probe.timed_out();
     }
     assert!(
-        !breaker.is_shut(),
-        "who waits for less than a second cannot say that nobody answers"
+        !breaker.is_open(),
+        "waits of less than a second do not count"
     );
     for _ in 0..5 {
-        let pass = breaker.enter().expect("it is not open");
+        let probe = breaker.enter().expect("it is not open");
         seconds(1).await;
-        drop(pass);
+        drop(probe);
     }
-    assert!(breaker.is_shut(), "who hangs up after a second can");
+    assert!(breaker.is_open(), "cancellations after a second do");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_is_given_up_leaves_the_place_to_the_next() {
+async fn after_a_canceled_probe_the_next_call_probes() {
     let (breaker, _) = breaker();
     for _ in 0..5 {
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Failure);
     }
     seconds(10).await;
     drop(breaker.enter().expect("the pause is over"));
-    let probe = breaker.enter().expect("nobody is probing");
-    probe.report(Verdict::Well);
-    assert!(!breaker.is_shut());
+    let probe = breaker.enter().expect("the probe was released");
+    probe.report(Outcome::Success);
+    assert!(!breaker.is_open());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_left_before_it_opened_does_not_close_it() {
+async fn an_exchange_from_before_it_opened_does_not_close_it() {
     let (breaker, _) = breaker();
     let slow = breaker.enter().expect("it is closed");
     for _ in 0..5 {
-        breaker.lets(Verdict::Failing);
+        breaker.exchange(Outcome::Failure);
     }
     seconds(10).await;
     let probe = breaker.enter().expect("the pause is over");
-    slow.report(Verdict::Well);
-    assert!(breaker.is_shut(), "only the probe may close it");
-    probe.report(Verdict::Failing);
-    assert!(breaker.is_shut());
+    slow.report(Outcome::Success);
+    assert!(breaker.is_open(), "only the probe may close it");
+    probe.report(Outcome::Failure);
+    assert!(breaker.is_open());
 }

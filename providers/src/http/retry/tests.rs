@@ -1,4 +1,4 @@
-//! The rules of repetition, one by one.
+//! The retry rules, case by case.
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use super::*;
 
 const ALL: [Safety; 3] = [Safety::Read, Safety::Idempotent, Safety::Once];
 
-fn answered(status: u16) -> Result<Reply, Failure> {
+fn replied(status: u16) -> Result<Reply, Failure> {
     let status = StatusCode::from_u16(status).expect("a status");
     Ok(Reply {
         status,
@@ -17,27 +17,27 @@ fn answered(status: u16) -> Result<Reply, Failure> {
     })
 }
 
-fn failed(how: How) -> Result<Reply, Failure> {
+fn failed(kind: FailureKind) -> Result<Reply, Failure> {
     Err(Failure {
-        how,
-        left: how != How::Unreachable,
-        what: String::new(),
+        kind,
+        sent: kind != FailureKind::Unreachable,
+        detail: String::new(),
     })
 }
 
-fn kept(how: How) -> Result<Reply, Failure> {
+fn unsent(kind: FailureKind) -> Result<Reply, Failure> {
     Err(Failure {
-        how,
-        left: false,
-        what: String::new(),
+        kind,
+        sent: false,
+        detail: String::new(),
     })
 }
 
-/// For each of [`ALL`]: `a` is repeated, `-` is not.
-fn rule(tried: &Result<Reply, Failure>, attempt: u32) -> String {
+/// For each of [`ALL`]: `r` is retried, `-` is not.
+fn rule(result: &Result<Reply, Failure>, attempt: u32) -> String {
     ALL.map(|safety| {
-        if again(safety, tried, attempt).is_some() {
-            'a'
+        if retry(safety, result, attempt).is_some() {
+            'r'
         } else {
             '-'
         }
@@ -47,129 +47,129 @@ fn rule(tried: &Result<Reply, Failure>, attempt: u32) -> String {
 }
 
 #[test]
-fn what_may_be_repeated_by_whom() {
+fn retries_by_result_and_safety() {
     let cases = [
-        (answered(429), "aaa", "aaa"),
-        (answered(502), "aa-", "aa-"),
-        (answered(503), "aa-", "aa-"),
-        (answered(504), "aa-", "aa-"),
-        (answered(408), "aa-", "aa-"),
-        (answered(500), "aa-", "---"),
-        (answered(501), "---", "---"),
-        (answered(200), "---", "---"),
-        (answered(302), "---", "---"),
-        (answered(400), "---", "---"),
-        (answered(401), "---", "---"),
-        (answered(409), "---", "---"),
-        (failed(How::Unreachable), "aaa", "aaa"),
-        (kept(How::TimedOut), "aaa", "aaa"),
-        (kept(How::Broken), "aaa", "aaa"),
-        (failed(How::TimedOut), "aa-", "aa-"),
-        (failed(How::Broken), "aa-", "aa-"),
-        (failed(How::TooLong), "---", "---"),
+        (replied(429), "rrr", "rrr"),
+        (replied(502), "rr-", "rr-"),
+        (replied(503), "rr-", "rr-"),
+        (replied(504), "rr-", "rr-"),
+        (replied(408), "rr-", "rr-"),
+        (replied(500), "rr-", "---"),
+        (replied(501), "---", "---"),
+        (replied(200), "---", "---"),
+        (replied(302), "---", "---"),
+        (replied(400), "---", "---"),
+        (replied(401), "---", "---"),
+        (replied(409), "---", "---"),
+        (failed(FailureKind::Unreachable), "rrr", "rrr"),
+        (unsent(FailureKind::TimedOut), "rrr", "rrr"),
+        (unsent(FailureKind::Broken), "rrr", "rrr"),
+        (failed(FailureKind::TimedOut), "rr-", "rr-"),
+        (failed(FailureKind::Broken), "rr-", "rr-"),
+        (failed(FailureKind::TooLong), "---", "---"),
     ];
-    for (tried, first, second) in cases {
-        assert_eq!(rule(&tried, 1), first, "{tried:?}");
-        assert_eq!(rule(&tried, 2), second, "{tried:?}");
+    for (result, first, second) in cases {
+        assert_eq!(rule(&result, 1), first, "{result:?}");
+        assert_eq!(rule(&result, 2), second, "{result:?}");
     }
 }
 
 #[test]
-fn what_leaves_a_write_in_doubt() {
-    let doubtful = [
-        answered(500),
-        answered(502),
-        answered(503),
-        answered(504),
-        answered(408),
-        failed(How::TimedOut),
-        failed(How::Broken),
-        failed(How::TooLong),
+fn the_outcome_of_a_write_is_unknown_unless_rejected_or_unsent() {
+    let unknown = [
+        replied(500),
+        replied(502),
+        replied(503),
+        replied(504),
+        replied(408),
+        failed(FailureKind::TimedOut),
+        failed(FailureKind::Broken),
+        failed(FailureKind::TooLong),
     ];
-    for tried in doubtful {
-        let verdict = ALL.map(|safety| in_doubt(safety, &tried));
-        assert_eq!(verdict, [false, true, true], "{tried:?}");
+    for result in unknown {
+        let outcome = ALL.map(|safety| outcome_unknown(safety, &result));
+        assert_eq!(outcome, [false, true, true], "{result:?}");
     }
-    for tried in [
-        answered(200),
-        answered(302),
-        answered(400),
-        answered(404),
-        answered(429),
-        failed(How::Unreachable),
-        kept(How::TimedOut),
+    for result in [
+        replied(200),
+        replied(302),
+        replied(400),
+        replied(404),
+        replied(429),
+        failed(FailureKind::Unreachable),
+        unsent(FailureKind::TimedOut),
     ] {
         assert_eq!(
-            ALL.map(|safety| in_doubt(safety, &tried)),
+            ALL.map(|safety| outcome_unknown(safety, &result)),
             [false; 3],
-            "{tried:?}"
+            "{result:?}"
         );
     }
 }
 
 #[test]
-fn what_they_asked_for_is_kept() {
-    let mut tried = answered(503);
-    let reply = tried.as_mut().expect("it is an answer");
+fn retry_after_of_a_503_is_read() {
+    let mut result = replied(503);
+    let reply = result.as_mut().expect("it is a reply");
     reply
         .headers
         .insert(header::RETRY_AFTER, HeaderValue::from_static("7"));
     assert_eq!(
-        again(Safety::Read, &tried, 1),
-        Some(Again::Later {
-            told: Some(Duration::from_secs(7))
+        retry(Safety::Read, &result, 1),
+        Some(Retry::AfterBackoff {
+            retry_after: Some(Duration::from_secs(7))
         })
     );
 }
 
 #[test]
-fn pauses_are_drawn_below_a_ceiling_that_doubles() {
+fn backoff_is_uniform_below_a_doubling_ceiling() {
     let policy = Retries::default();
-    let ceilings = [1, 2, 3, 4, 5, 6, 40].map(|attempt| pause(&policy, attempt, 1.0).as_millis());
+    let ceilings = [1, 2, 3, 4, 5, 6, 40].map(|attempt| backoff(&policy, attempt, 1.0).as_millis());
     assert_eq!(ceilings, [200, 400, 800, 1600, 3200, 5000, 5000]);
     for attempt in 1..50 {
         assert_eq!(
-            pause(&policy, attempt, 0.0),
+            backoff(&policy, attempt, 0.0),
             Duration::ZERO,
-            "full jitter begins at zero"
+            "full jitter starts at zero"
         );
         for _ in 0..100 {
-            let drawn = pause(&policy, attempt, rand::random());
-            assert!(drawn <= pause(&policy, attempt, 1.0));
+            let drawn = backoff(&policy, attempt, rand::random());
+            assert!(drawn <= backoff(&policy, attempt, 1.0));
         }
     }
     let mean = (0..10_000)
-        .map(|_| pause(&policy, 1, rand::random()).as_secs_f64())
+        .map(|_| backoff(&policy, 1, rand::random()).as_secs_f64())
         .sum::<f64>()
         / 10_000.0;
     assert!(
         (0.095..0.105).contains(&mean),
-        "evenly, so about half the ceiling on average: {mean}"
+        "uniform, so half the ceiling on average: {mean}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn repetitions_are_a_share_of_the_calls() {
-    let allowance = Allowance::new(&Retries::default());
-    let mut repeated = 0;
+async fn retries_are_limited_to_a_share_of_the_calls() {
+    let budget = RetryBudget::new(&Retries::default());
+    let mut retried = 0;
     for _ in 0..1000 {
-        allowance.earn();
-        // Each call fails twice and would be repeated twice.
-        repeated += u32::from(allowance.spend()) + u32::from(allowance.spend());
+        budget.deposit();
+        // Each call fails twice and would be retried twice.
+        retried += u32::from(budget.withdraw()) + u32::from(budget.withdraw());
     }
     assert!(
-        (200..=210).contains(&repeated),
-        "a fifth and the reserve: {repeated}"
+        (200..=210).contains(&retried),
+        "a fifth and the reserve: {retried}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reserve_comes_back_within_a_minute() {
-    let allowance = Allowance::new(&Retries::default());
-    let spend_all = || (0..100).filter(|_| allowance.spend()).count();
-    assert_eq!(spend_all(), 10);
+async fn the_reserve_refills_within_a_minute() {
+    let budget = RetryBudget::new(&Retries::default());
+    let withdraw_all = || (0..100).filter(|_| budget.withdraw()).count();
+    assert_eq!(withdraw_all(), 10);
     advance(Duration::from_secs(30)).await;
-    assert_eq!(spend_all(), 5);
+    assert_eq!(withdraw_all(), 5);
     advance(Duration::from_secs(3600)).await;
-    assert_eq!(spend_all(), 10);
+    assert_eq!(withdraw_all(), 10);
 }

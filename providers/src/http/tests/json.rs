@@ -1,4 +1,4 @@
-//! Reading one document, from a server that answers whatever bytes a test gives it.
+//! Fetching one document, from a server that sends arbitrary bytes.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use crate::error::{Error, Kind, Provider};
-use crate::http::{Client, Limits, Policy, Unobserved};
+use crate::error::{Error, Kind};
+use crate::http::{Client, Limits, NoopObserver, Policy};
+use crate::provider::Provider;
 
-/// Answers every connection with `answer` and closes it, or never answers if it is empty.
-async fn server(answer: &'static [u8]) -> Url {
+/// Sends `response` on every connection and closes it, or never responds if it is empty.
+async fn server(response: &'static [u8]) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free loopback port");
@@ -23,14 +24,14 @@ async fn server(answer: &'static [u8]) -> Url {
     tokio::spawn(async move {
         let mut silent = Vec::new();
         while let Ok((mut socket, _)) = listener.accept().await {
-            if answer.is_empty() {
+            if response.is_empty() {
                 silent.push(socket);
                 continue;
             }
             tokio::spawn(async move {
                 let mut request = vec![0; 4096];
                 let read = socket.read(&mut request).await;
-                if read.is_ok() && socket.write_all(answer).await.is_ok() {
+                if read.is_ok() && socket.write_all(response).await.is_ok() {
                     drop(socket.shutdown().await);
                 }
             });
@@ -48,16 +49,16 @@ fn client(limits: Limits) -> Client {
             limits,
             ..Policy::default()
         },
-        Arc::new(Unobserved),
+        Arc::new(NoopObserver),
     )
     .expect("the machine has root certificates")
 }
 
-async fn refused(answer: &'static [u8], limits: Limits) -> Error {
+async fn refused(response: &'static [u8], limits: Limits) -> Error {
     let error = client(limits)
-        .get_json::<Value>(&server(answer).await)
+        .get_json::<Value>(&server(response).await)
         .await
-        .expect_err("the answer is unusable");
+        .expect_err("the response is unusable");
     let shown = format!("{error} {error:?}");
     assert!(
         !shown.contains("s3cret") && !shown.contains("pa55word") && !shown.contains("hush"),
@@ -73,7 +74,7 @@ async fn reads_json_over_plain_http() {
     let value: Value = client(Limits::default())
         .get_json(&url)
         .await
-        .expect("a good answer");
+        .expect("a good response");
     assert_eq!(value, serde_json::json!({ "a": 1 }));
 }
 
@@ -97,8 +98,8 @@ async fn a_status_becomes_a_kind_and_the_body_is_not_quoted() {
         (b"HTTP/1.1 302 x\r\nlocation: http://127.0.0.1:1/hush\r\ncontent-length: 0\r\n\r\n", Kind::Malformed),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n{\"hush\":", Kind::Malformed),
     ];
-    for (answer, kind) in cases {
-        assert_eq!(refused(answer, Limits::default()).await.kind, kind);
+    for (response, kind) in cases {
+        assert_eq!(refused(response, Limits::default()).await.kind, kind);
     }
 }
 
@@ -144,7 +145,7 @@ async fn silence_ends() {
 }
 
 #[tokio::test]
-async fn an_answer_cut_short_is_unavailable() {
+async fn a_truncated_response_is_unavailable() {
     let error = refused(
         b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\":",
         Limits::default(),

@@ -1,14 +1,14 @@
-//! The door, against servers on the loopback.
+//! The client against real servers on the loopback.
 
-mod breaking;
-mod crowd;
-mod fate;
+mod breaker;
+mod bulkhead;
 mod json;
-mod quota;
-mod repetition;
+mod outcome;
+mod rate_limit;
+mod redaction;
 mod request;
+mod retry;
 mod server;
-mod traces;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,24 +18,21 @@ use reqwest::Url;
 
 use super::*;
 
-/// Everything the observer was told, as text.
+/// Records everything the observer receives, as text.
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<String>>);
+struct Recorder(Mutex<Vec<String>>);
 
-impl Heard {
+impl Recorder {
     fn all(&self) -> Vec<String> {
-        self.0.lock().expect("nobody panics with the lock").clone()
+        self.0.lock().expect("no holder panics").clone()
     }
 
     fn note(&self, text: String) {
-        self.0
-            .lock()
-            .expect("nobody panics with the lock")
-            .push(text);
+        self.0.lock().expect("no holder panics").push(text);
     }
 }
 
-impl Observer for Heard {
+impl Observer for Recorder {
     fn exchanged(&self, exchange: &Exchange<'_>) {
         let Exchange {
             provider,
@@ -59,19 +56,24 @@ impl Observer for Heard {
 
 const ROUTE: &str = "POST /v2/things/{uid}";
 
-/// Quick, and with a quota that is not in the way.
+/// Short retry pauses, and Cal.com's name for the quota of a credential.
 fn policy() -> Policy {
     let retries = Retries {
         first_pause: Duration::from_millis(1),
         ..Retries::default()
     };
+    let rate_limit = RateLimit {
+        credential_quota: "default",
+        ..RateLimit::default()
+    };
     Policy {
         retries,
+        rate_limit,
         ..Policy::default()
     }
 }
 
-/// For tests that fail more often than a provider may.
+/// For tests with more failures than would open the breaker.
 fn never_open() -> Breaker {
     Breaker {
         consecutive: u32::MAX,
@@ -80,12 +82,12 @@ fn never_open() -> Breaker {
     }
 }
 
-fn client(policy: Policy) -> (Client, Arc<Heard>) {
-    let heard = Arc::new(Heard::default());
-    let observer = Arc::<Heard>::clone(&heard);
+fn client(policy: Policy) -> (Client, Arc<Recorder>) {
+    let recorder = Arc::new(Recorder::default());
+    let observer = Arc::<Recorder>::clone(&recorder);
     (
         Client::new(Provider::CalCom, policy, observer).expect("the machine has root certificates"),
-        heard,
+        recorder,
     )
 }
 
@@ -97,7 +99,7 @@ fn call(url: &Url, safety: Safety) -> Call<'static> {
         headers: HeaderMap::new(),
         body: Body::Json(b"{\"hush\":1}".to_vec()),
         safety,
-        bucket: Bucket {
+        quota: Quota {
             key: "one",
             per_minute: 60_000,
         },

@@ -1,23 +1,23 @@
-//! What leaves the house.
+//! What is sent on the wire.
 
 use ::http::{HeaderValue, header};
 
-use super::server::{Server, say};
+use super::server::{Server, respond};
 use super::*;
 
 async fn sent(change: impl FnOnce(&mut Call<'static>)) -> String {
-    let server = Server::saying([say(200, "x-hello: 1\r\n", "{}")]).await;
-    let (client, heard) = client(policy());
+    let server = Server::sequence([respond(200, "x-hello: 1\r\n", "{}")]).await;
+    let (client, recorder) = client(policy());
     let mut call = call(&server.url(), Safety::Read);
     change(&mut call);
-    let answer = client.send(call).await.expect("an answer");
-    assert_eq!(answer.headers["x-hello"], "1");
-    assert_eq!(heard.all(), ["1 ok 200"]);
+    let response = client.send(call).await.expect("an response");
+    assert_eq!(response.headers["x-hello"], "1");
+    assert_eq!(recorder.all(), ["1 ok 200"]);
     server.requests()[0].0.clone()
 }
 
 #[tokio::test]
-async fn headers_and_bodies_are_sent_and_the_browsers_origin_is_not() {
+async fn headers_and_body_are_sent_without_an_origin() {
     let text = sent(|call| {
         call.headers.insert(
             header::AUTHORIZATION,
@@ -47,7 +47,7 @@ async fn headers_and_bodies_are_sent_and_the_browsers_origin_is_not() {
 }
 
 #[tokio::test]
-async fn a_form_is_called_one_and_nothing_is_nothing() {
+async fn content_type_and_length_match_the_body() {
     let form = sent(|call| call.body = Body::Form(b"a=1".to_vec())).await;
     assert!(
         form.contains("content-type: application/x-www-form-urlencoded\r\n")
@@ -66,7 +66,7 @@ async fn a_form_is_called_one_and_nothing_is_nothing() {
 }
 
 #[tokio::test]
-async fn an_accept_of_the_callers_stays() {
+async fn an_accept_header_of_the_caller_is_kept() {
     let text = sent(|call| {
         drop(
             call.headers

@@ -1,4 +1,4 @@
-//! A provider on the loopback that behaves as badly as a test wants.
+//! A scripted HTTP server on the loopback, with connection faults.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,30 +8,30 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-/// What becomes of one connection.
+/// What the server does with one connection.
 #[derive(Debug, Clone)]
-pub(super) enum Then {
-    /// These bytes, and the end.
-    Say(String),
-    /// The request is read, and that is all.
+pub(super) enum Action {
+    /// Sends these bytes and closes.
+    Send(String),
+    /// Reads the request and never responds.
     Hang,
-    /// Reset as soon as it is there.
+    /// Resets the connection at once.
     ResetAtOnce,
-    /// Reset once something came, before any of it was read.
+    /// Resets once bytes arrived, before reading any.
     ResetUnread,
-    /// Reset once the whole request was read.
+    /// Resets after reading the whole request.
     ResetRead,
 }
 
-/// An answer with this status, these header lines (each ended by CR LF) and this body.
-pub(super) fn say(status: u16, lines: &str, body: &str) -> Then {
-    Then::Say(format!(
+/// An response with this status, these header lines (each ended by CR LF) and this body.
+pub(super) fn respond(status: u16, lines: &str, body: &str) -> Action {
+    Action::Send(format!(
         "HTTP/1.1 {status} x\r\n{lines}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     ))
 }
 
-type Script = Box<dyn FnMut(usize) -> Then + Send>;
+type Script = Box<dyn FnMut(usize) -> Action + Send>;
 
 pub(super) struct Server {
     address: SocketAddr,
@@ -40,7 +40,7 @@ pub(super) struct Server {
 
 struct Shared {
     script: Mutex<Script>,
-    /// The requests as text, and when they were whole.
+    /// The requests as text, and when they were complete.
     requests: Mutex<Vec<(String, Instant)>>,
     connections: Mutex<usize>,
     now: Mutex<(usize, usize)>,
@@ -48,7 +48,7 @@ struct Shared {
 
 impl Server {
     /// `script` says what happens to the n-th connection, beginning with 0.
-    pub(super) async fn doing(script: impl FnMut(usize) -> Then + Send + 'static) -> Self {
+    pub(super) async fn scripted(script: impl FnMut(usize) -> Action + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a free loopback port");
@@ -70,14 +70,14 @@ impl Server {
         Self { address, shared }
     }
 
-    /// One after the other, the last one for ever.
-    pub(super) async fn saying(answers: impl Into<Vec<Then>>) -> Self {
-        let answers = answers.into();
-        Self::doing(move |number| answers[number.min(answers.len() - 1)].clone()).await
+    /// One action per connection in this order; the last one repeats.
+    pub(super) async fn sequence(responses: impl Into<Vec<Action>>) -> Self {
+        let responses = responses.into();
+        Self::scripted(move |number| responses[number.min(responses.len() - 1)].clone()).await
     }
 
-    /// An address where nobody listens.
-    pub(super) async fn nowhere() -> Url {
+    /// An address where no server listens.
+    pub(super) async fn unreachable() -> Url {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a free loopback port");
@@ -91,28 +91,20 @@ impl Server {
     }
 
     pub(super) fn connections(&self) -> usize {
-        *self
-            .shared
-            .connections
-            .lock()
-            .expect("nobody panics with the lock")
+        *self.shared.connections.lock().expect("no holder panics")
     }
 
     pub(super) fn requests(&self) -> Vec<(String, Instant)> {
         self.shared
             .requests
             .lock()
-            .expect("nobody panics with the lock")
+            .expect("no holder panics")
             .clone()
     }
 
-    /// The most requests that were under way at once.
+    /// The maximum number of concurrent requests.
     pub(super) fn most_at_once(&self) -> usize {
-        self.shared
-            .now
-            .lock()
-            .expect("nobody panics with the lock")
-            .1
+        self.shared.now.lock().expect("no holder panics").1
     }
 }
 
@@ -125,18 +117,15 @@ fn url(address: SocketAddr) -> Url {
 impl Shared {
     async fn converse(self: Arc<Self>, mut socket: TcpStream) {
         let number = {
-            let mut connections = self
-                .connections
-                .lock()
-                .expect("nobody panics with the lock");
+            let mut connections = self.connections.lock().expect("no holder panics");
             *connections += 1;
             *connections - 1
         };
-        let then = (self.script.lock().expect("nobody panics with the lock"))(number);
-        if matches!(then, Then::ResetUnread) {
+        let then = (self.script.lock().expect("no holder panics"))(number);
+        if matches!(then, Action::ResetUnread) {
             drop(socket.peek(&mut [0]).await);
         }
-        if matches!(then, Then::ResetUnread | Then::ResetAtOnce) {
+        if matches!(then, Action::ResetUnread | Action::ResetAtOnce) {
             drop(socket.set_zero_linger());
             return;
         }
@@ -145,19 +134,19 @@ impl Shared {
         };
         self.requests
             .lock()
-            .expect("nobody panics with the lock")
+            .expect("no holder panics")
             .push((request, Instant::now()));
         self.count(1);
         match then {
-            Then::Say(answer) => {
+            Action::Send(response) => {
                 tokio::task::yield_now().await;
-                if socket.write_all(answer.as_bytes()).await.is_ok() {
+                if socket.write_all(response.as_bytes()).await.is_ok() {
                     drop(socket.shutdown().await);
                 }
             }
             // Until the client gives up.
-            Then::Hang => drop(socket.read(&mut [0; 16]).await),
-            Then::ResetRead | Then::ResetUnread | Then::ResetAtOnce => {
+            Action::Hang => drop(socket.read(&mut [0; 16]).await),
+            Action::ResetRead | Action::ResetUnread | Action::ResetAtOnce => {
                 drop(socket.set_zero_linger())
             }
         }
@@ -165,7 +154,7 @@ impl Shared {
     }
 
     fn count(&self, change: isize) {
-        let mut now = self.now.lock().expect("nobody panics with the lock");
+        let mut now = self.now.lock().expect("no holder panics");
         now.0 = now.0.saturating_add_signed(change);
         now.1 = now.1.max(now.0);
     }

@@ -135,7 +135,7 @@ pub(super) async fn of_meeting(shared: &Arc<Shared>, id: u64, trigger: &'static 
     send(shared, batch).await;
 }
 
-/// Sends what was kept back to come late.
+/// Sends the deliveries that a fault kept back.
 pub(super) async fn flush(shared: &Arc<Shared>) {
     let late = std::mem::take(&mut *locked(&shared.late));
     join_all(late.into_iter().map(|outgoing| deliver(shared, outgoing))).await;

@@ -1,4 +1,4 @@
-//! What a webhook says. The fields and the way times are written differ by trigger.
+//! The payloads of webhooks. Fields and time formats differ by trigger.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};

@@ -45,7 +45,7 @@ pub(in crate::cal_com) async fn create(shared: &Arc<Shared>, call: &Call) -> Ans
 async fn place_one(shared: &Arc<Shared>, call: &Call, order: &Order) -> Result<Value, Failure> {
     let (id, seat, joined) = shared.state().write(order, call)?;
     if call.provider_fails {
-        // The row stays, the client is told otherwise, and nobody else is told anything.
+        // The row stays, the client gets an error, and no webhook is sent.
         return Err(Failure::bare(
             400,
             "BAD_REQUEST",

@@ -27,6 +27,8 @@ pub(crate) struct Parties {
     pub(crate) event_type: event_type::Model,
     /// None until somebody signs up with the attendee's address.
     pub(crate) client_id: Option<Uuid>,
+    /// Who keeps the coach's time for it.
+    pub(crate) scheduler: Scheduler,
 }
 
 /// Where a booking was made, and so who has the say over what.
@@ -179,7 +181,7 @@ fn row(cause: &Cause, after: &Projection, parties: &Parties) -> Result<Model> {
         guests: Guests::default(),
         approval: Approval::NotNeeded,
         payment_deadline: None,
-        scheduler: Scheduler::CalCom,
+        scheduler: parties.scheduler,
         conflict: None,
         merged_into: None,
         lineage_key: None,
@@ -251,7 +253,7 @@ fn propose(
     }
     if has_news(before, after, |it| (it.seats.is_some(), &it.uid)) {
         new.seat_group = if after.seats.is_some() {
-            group(&after.uid)
+            group(parties.scheduler, &after.uid)
         } else {
             booking.id
         };
@@ -305,8 +307,9 @@ pub(crate) fn currency(after: &Projection) -> Option<String> {
 }
 
 /// The same for everyone in a group, whoever's message comes first.
-fn group(uid: &str) -> Uuid {
-    let digest = Sha256::digest(format!("calcom:{uid}"));
+fn group(scheduler: Scheduler, uid: &str) -> Uuid {
+    let provider = scheduler.provider().unwrap_or_default();
+    let digest = Sha256::digest(format!("{provider}:{uid}"));
     let bytes = digest[..16].try_into().expect("a digest has 32 bytes");
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }

@@ -12,7 +12,8 @@ use super::ingest;
 use crate::app::App;
 use crate::domain::booking::create::Create;
 use crate::domain::scheduling::native::Interval;
-use crate::domain::scheduling::{Question, read};
+use crate::domain::scheduling::remote::{FreeTime, capabilities};
+use crate::domain::scheduling::{Question, read, terms};
 use crate::domain::{Error, Result, connection};
 
 /// How long somebody who books waits for the calendar.
@@ -26,6 +27,8 @@ pub(crate) enum RemoteAvailability {
     ByHours,
     /// These, as the coach's calendar has just said.
     Starts(Vec<DateTime<Utc>>),
+    /// What the hours in our own tables say, less what is taken in the coach's calendar.
+    Busy(Vec<Interval>),
 }
 
 impl RemoteAvailability {
@@ -66,16 +69,25 @@ impl RemoteAvailability {
         let coach = coach::Entity::find_by_id(coach_id.unwrap_or(event_type.coach_id))
             .one(db)
             .await?;
-        let Some(coach) = coach.filter(|coach| coach.scheduler == Scheduler::CalCom) else {
+        let Some(coach) = coach.filter(|coach| coach.scheduler.is_remote()) else {
             return Ok(Self::ByHours);
         };
-        if !connection::is_live(db, coach.id).await? {
+        let scheduler = coach.scheduler;
+        if !connection::is_live(db, scheduler, coach.id).await? {
             // It cannot be booked, and whoever tries is told so where everything else about the
             // wish is looked at.
             return Ok(Self::Starts(Vec::new()));
         }
         let length_minutes = length_minutes.unwrap_or(event_type.length_minutes);
-        Self::ask(app, coach, event_type, (starts_at, length_minutes), None).await
+        let wanted = Wanted {
+            scheduler,
+            coach,
+            event_type,
+            starts_at,
+            length_minutes,
+            moving: None,
+        };
+        wanted.read(app).await
     }
 
     /// What is on offer for a booking that is to be moved: its own time counts as free.
@@ -87,11 +99,12 @@ impl RemoteAvailability {
         booking: &booking::Model,
         starts_at: DateTime<Utc>,
     ) -> Result<Self> {
-        if booking.scheduler != Scheduler::CalCom {
+        let scheduler = booking.scheduler;
+        if !scheduler.is_remote() {
             return Ok(Self::ByHours);
         }
         let db = app.db.read();
-        if !connection::is_live(db, booking.coach_id).await? {
+        if !connection::is_live(db, scheduler, booking.coach_id).await? {
             return Ok(Self::Starts(Vec::new()));
         }
         let (coach, event_type) = (
@@ -101,32 +114,41 @@ impl RemoteAvailability {
                 .await?,
         );
         let (coach, event_type) = coach.zip(event_type).ok_or(Error::NotFound("booking"))?;
-        let length = i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
+        let length_minutes = i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
             .map_err(|error| Error::internal("a booking's length", error))?;
-        let uid = ingest::projection_of(db, booking.id)
-            .await?
-            .map(|known| known.uid);
-        Self::ask(app, coach, event_type, (starts_at, length), uid).await
-    }
-
-    async fn ask(
-        app: &Arc<App>,
-        coach: coach::Model,
-        event_type: event_type::Model,
-        (starts_at, length_minutes): (DateTime<Utc>, i32),
-        moving: Option<String>,
-    ) -> Result<Self> {
-        let until = starts_at.checked_add_signed(TimeDelta::minutes(1));
-        let until = until.ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
-        let range = Interval {
-            from: starts_at,
-            until,
-        };
-        let question = Question {
+        let known = ingest::projection_of(db, booking.id).await?;
+        let wanted = Wanted {
+            scheduler,
             coach,
             event_type,
+            starts_at,
             length_minutes,
-            moving,
+            moving: known.map(|known| known.uid),
+        };
+        wanted.read(app).await
+    }
+}
+
+/// A start that somebody wants, and of whom.
+struct Wanted {
+    scheduler: Scheduler,
+    coach: coach::Model,
+    event_type: event_type::Model,
+    starts_at: DateTime<Utc>,
+    length_minutes: i32,
+    /// The uid of the booking that is to be moved there.
+    moving: Option<String>,
+}
+
+impl Wanted {
+    async fn read(self, app: &Arc<App>) -> Result<RemoteAvailability> {
+        let range = self.range()?;
+        let question = Question {
+            scheduler: self.scheduler,
+            coach: self.coach,
+            event_type: self.event_type,
+            length_minutes: self.length_minutes,
+            moving: self.moving,
             range,
         };
         let reading = read(app, &question, PATIENCE, true).await?;
@@ -135,6 +157,23 @@ impl RemoteAvailability {
                 "the coach's calendar does not answer at present; nothing was booked",
             ));
         }
-        Ok(Self::Starts(reading.starts))
+        Ok(match reading.free {
+            FreeTime::Starts(starts) => RemoteAvailability::Starts(starts),
+            FreeTime::Busy(busy) => RemoteAvailability::Busy(busy),
+        })
+    }
+
+    /// The start alone, or all the time that it takes where taken time decides.
+    fn range(&self) -> Result<Interval> {
+        let out_of_range = || Error::invalid("startsAt", "out of range");
+        if capabilities(self.scheduler).gives_busy_times {
+            let terms = terms(&self.event_type, self.length_minutes)?;
+            return terms.claim(self.starts_at).ok_or_else(out_of_range);
+        }
+        let until = self.starts_at.checked_add_signed(TimeDelta::minutes(1));
+        Ok(Interval {
+            from: self.starts_at,
+            until: until.ok_or_else(out_of_range)?,
+        })
     }
 }

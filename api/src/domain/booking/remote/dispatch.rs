@@ -9,6 +9,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::booking::{Model as Booking, Status};
+use entity::coach::Scheduler;
 use entity::scheduler_request::{self, Column, Entity, Kind, Model as Request, Status as Standing};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
@@ -20,8 +21,8 @@ use crate::app::App;
 use crate::domain::booking::idempotency;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
-use crate::domain::scheduling::observation::Observation;
-use crate::domain::scheduling::{Calendar, Outcome, RemoteRequest};
+use crate::domain::scheduling::observation::{Observation, Reported};
+use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::{Job, job};
 
@@ -132,7 +133,7 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
     match known {
         Finding::Observed(observations) => {
             app.slots.invalidate(booking.coach_id);
-            match ingest(app, request, observations).await? {
+            match ingest(app, request, booking.scheduler, observations).await? {
                 None => give_up(app, request).await,
                 done => Ok(done),
             }
@@ -166,13 +167,13 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
         return Ok(Finding::NotDone);
     }
     mark_sent(app, request, Some(now)).await?;
-    match calendar.ask(&wanted).await {
+    match calendar.request(&wanted).await {
         Outcome::Done(observations) => Ok(Finding::Observed(observations)),
         Outcome::Refused {
             code,
             may_exist: false,
         } => Ok(Finding::Refused(code)),
-        // Cal.com may keep a booking that it has refused, and refuses a repetition like a rival.
+        // A scheduler may keep a booking that it has refused, and refuse a repetition as a conflict.
         Outcome::Refused {
             code,
             may_exist: true,
@@ -274,13 +275,18 @@ async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> R
 async fn ingest(
     app: &App,
     request: &Request,
+    scheduler: Scheduler,
     observations: Vec<Observation>,
 ) -> Result<Option<()>> {
+    let reported = Reported {
+        scheduler,
+        observations,
+    };
     let cause = Cause {
         now: app.clock.now(),
         ..Cause::from(request)
     };
-    ingest::ingest_observations(app, cause, observations).await?;
+    ingest::ingest_observations(app, cause, reported).await?;
     let request = Entity::find_by_id(request.id)
         .one(app.db.write_one())
         .await?;
@@ -377,7 +383,7 @@ async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
         .ok_or_else(|| Error::internal("an undo", "of nothing"))?;
     if let Some(calendar) = Calendar::of(app, booking, request.actor_id).await? {
         calendar
-            .end(uid)
+            .cancel(uid)
             .await
             .map_err(|error| Error::provider("undoing a second record", error))?;
     }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::coach::Scheduler;
 use entity::{Uuid, booking};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
@@ -19,7 +20,7 @@ use super::{lineage, origin, parties, push, request};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::payment::is_paid;
-use crate::domain::scheduling::observation::Observation;
+use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 use crate::outbox;
 
@@ -32,10 +33,10 @@ use crate::outbox;
 pub(crate) async fn ingest(
     txn: &Txn,
     cause: &Cause,
-    observations: Vec<Observation>,
+    reported: Reported,
     payment_deadline: DateTime<Utc>,
 ) -> Result<Option<Uuid>> {
-    let (touched, earlier) = lineage::store(txn, observations, cause.now).await?;
+    let (touched, earlier) = lineage::store(txn, reported, cause.now).await?;
     let mut booking_id = None;
     for key in touched {
         booking_id = settle(txn, cause, &key, &earlier, payment_deadline)
@@ -52,15 +53,15 @@ pub(crate) async fn ingest(
 pub(crate) async fn ingest_observations(
     app: &App,
     cause: Cause,
-    observations: Vec<Observation>,
+    reported: Reported,
 ) -> Result<Option<Uuid>> {
-    let (observations, deadline) = (Arc::new(observations), cause.now + app.deadlines.payment);
+    let (reported, deadline) = (Arc::new(reported), cause.now + app.deadlines.payment);
     app.db
         .write(move |txn| {
-            let (cause, observations) = (cause.clone(), Arc::clone(&observations));
+            let (cause, reported) = (cause.clone(), Arc::clone(&reported));
             Box::pin(async move {
                 outbox::enter(txn).await?;
-                ingest(txn, &cause, observations.to_vec(), deadline).await
+                ingest(txn, &cause, Reported::clone(&reported), deadline).await
             })
         })
         .await
@@ -100,6 +101,9 @@ async fn settle(
     earlier: &Earlier,
     payment_deadline: DateTime<Utc>,
 ) -> Result<Option<Uuid>> {
+    let Some(scheduler) = Scheduler::of_provider(&key.provider) else {
+        return Ok(None);
+    };
     let mut lineage = Lineage::load(txn, key, cause.now).await?;
     if !origin::trace(txn, cause, &mut lineage).await? {
         return Ok(None);
@@ -118,7 +122,7 @@ async fn settle(
     };
     let parties = match &eldest {
         Some(booking) if is_ours => Some(parties::known(txn, booking).await?),
-        _ => parties::find_or_import(txn, &after, cause.now).await?,
+        _ => parties::find_or_import(txn, scheduler, &after, cause.now).await?,
     };
     let Some(parties) = parties else {
         return Ok(None);

@@ -14,12 +14,17 @@ use sea_orm::{
 
 use super::project::Node;
 use crate::db::Txn;
-use crate::domain::scheduling::cal_com::PROVIDER;
-use crate::domain::scheduling::observation::{Facts, Observation, merge};
+use crate::domain::scheduling::observation::{Facts, Observation, Reported, merge};
 use crate::domain::{Error, Result};
 
-/// A uid and the seat in it.
-pub(crate) type Key = (String, String);
+/// A uid at a provider, and the seat in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key {
+    pub(crate) provider: String,
+    pub(crate) uid: String,
+    /// Empty where the uid stands for one booking.
+    pub(crate) seat: String,
+}
 
 /// What was known before a delivery was taken in, of the uids that it changed.
 #[derive(Default)]
@@ -28,12 +33,16 @@ pub(crate) struct Earlier(HashMap<Key, Option<Model>>);
 /// The uids of one booking.
 pub(crate) struct Lineage {
     nodes: Vec<Model>,
-    /// What was said about the groups in which these uids are seats, by uid.
-    groups: HashMap<String, Model>,
+    /// What was said about the groups in which these uids are seats.
+    groups: Groups,
 }
 
 fn key(row: &Model) -> Key {
-    (row.uid.clone(), row.seat.clone())
+    Key {
+        provider: row.provider.clone(),
+        uid: row.uid.clone(),
+        seat: row.seat.clone(),
+    }
 }
 
 /// What a row says. What a newer program wrote and this one cannot read counts for nothing.
@@ -44,28 +53,33 @@ fn facts_of(row: &Model) -> Facts {
     row.facts.0.iter().filter_map(read).collect()
 }
 
-async fn find(txn: &Txn, uid: &str, seat: &str) -> Result<Option<Model>> {
-    let id = (PROVIDER.to_owned(), uid.to_owned(), seat.to_owned());
+async fn find(txn: &Txn, key: &Key) -> Result<Option<Model>> {
+    let id = (key.provider.clone(), key.uid.clone(), key.seat.clone());
     Ok(Entity::find_by_id(id).one(&**txn).await?)
 }
 
 /// Takes facts in, each at its uid. Gives the seats whose meaning may have changed.
 pub(crate) async fn store(
     txn: &Txn,
-    observations: Vec<Observation>,
+    reported: Reported,
     now: DateTime<Utc>,
 ) -> Result<(BTreeSet<Key>, Earlier)> {
     let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
-    for observation in observations {
-        let key = (observation.uid.clone(), observation.seat.clone());
-        let known = find(txn, &observation.uid, &observation.seat).await?;
-        if !keep(txn, known.clone(), observation, now).await? {
+    for observation in reported.observations {
+        let key = Key {
+            provider: reported.scheduler.provider().unwrap_or_default().to_owned(),
+            uid: observation.uid.clone(),
+            seat: observation.seat.clone(),
+        };
+        let known = find(txn, &key).await?;
+        let row = known.clone().unwrap_or_else(|| empty(key.clone(), now));
+        if !keep(txn, row, known.is_none(), observation, now).await? {
             continue;
         }
-        if key.1.is_empty() {
+        if key.seat.is_empty() {
             let seats = Entity::find()
-                .filter(Column::Provider.eq(PROVIDER))
-                .filter(Column::Uid.eq(&key.0))
+                .filter(Column::Provider.eq(&key.provider))
+                .filter(Column::Uid.eq(&key.uid))
                 .filter(Column::Seat.ne(""));
             touched.extend(seats.all(&**txn).await?.iter().map(self::key));
         }
@@ -78,18 +92,12 @@ pub(crate) async fn store(
 /// Writes a fact down; gives whether it says anything new.
 async fn keep(
     txn: &Txn,
-    known: Option<Model>,
+    row: Model,
+    is_new: bool,
     observation: Observation,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let Observation {
-        uid,
-        seat,
-        kind,
-        fact,
-    } = observation;
-    let is_new = known.is_none();
-    let row = known.unwrap_or_else(|| empty(uid, seat, now));
+    let Observation { kind, fact, .. } = observation;
     let mut facts = facts_of(&row);
     let (number, previous_uid, lineage_key) = (
         fact.number,
@@ -121,11 +129,11 @@ async fn keep(
     Ok(true)
 }
 
-fn empty(uid: String, seat: String, now: DateTime<Utc>) -> Model {
+fn empty(key: Key, now: DateTime<Utc>) -> Model {
     Model {
-        provider: PROVIDER.to_owned(),
-        uid,
-        seat,
+        provider: key.provider,
+        uid: key.uid,
+        seat: key.seat,
         booking_id: None,
         previous_uid: None,
         number: None,
@@ -150,11 +158,11 @@ impl Lineage {
     /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it,
     /// and what has the same calendar id. A uid that is only known from its successor gets a place
     /// as well, so that what is said about it later finds its booking.
-    pub(crate) async fn load(txn: &Txn, (uid, seat): &Key, now: DateTime<Utc>) -> Result<Self> {
-        let mut uids = BTreeSet::from([uid.clone()]);
+    pub(crate) async fn load(txn: &Txn, key: &Key, now: DateTime<Utc>) -> Result<Self> {
+        let mut uids = BTreeSet::from([key.uid.clone()]);
         let mut lineages: BTreeSet<String> = BTreeSet::new();
         let nodes = loop {
-            let nodes = linked(txn, seat, &uids, &lineages).await?;
+            let nodes = linked(txn, key, &uids, &lineages).await?;
             let size = (uids.len(), lineages.len());
             for node in &nodes {
                 uids.insert(node.uid.clone());
@@ -173,12 +181,13 @@ impl Lineage {
             .cloned()
             .collect();
         for uid in missing {
-            let place = empty(uid, seat.clone(), now);
+            let key = Key { uid, ..key.clone() };
+            let place = empty(key, now);
             write(txn, place.clone(), true).await?;
             nodes.push(place);
         }
-        let groups = if seat.is_empty() {
-            HashMap::new()
+        let groups = if key.seat.is_empty() {
+            Groups::new()
         } else {
             groups(&**txn, &uids).await?
         };
@@ -189,7 +198,7 @@ impl Lineage {
     pub(crate) fn now(&self) -> Vec<Node> {
         self.nodes
             .iter()
-            .map(|row| node(row, self.groups.get(&row.uid)))
+            .map(|row| node(row, group_of(&self.groups, row)))
             .collect()
     }
 
@@ -207,7 +216,7 @@ impl Lineage {
             .filter(|row| row.booking_id == Some(booking_id))
             .filter_map(was)
             .map(|row| {
-                let group = self.groups.get(&row.uid).and_then(was);
+                let group = group_of(&self.groups, &row).and_then(was);
                 node(&row, group.as_ref())
             })
             .collect()
@@ -302,7 +311,7 @@ fn node(row: &Model, group: Option<&Model>) -> Node {
 
 async fn linked(
     txn: &Txn,
-    seat: &str,
+    key: &Key,
     uids: &BTreeSet<String>,
     lineages: &BTreeSet<String>,
 ) -> Result<Vec<Model>> {
@@ -311,8 +320,8 @@ async fn linked(
         .add(Column::PreviousUid.is_in(uids.clone()))
         .add(Column::LineageKey.is_in(lineages.clone()));
     let rows = Entity::find()
-        .filter(Column::Provider.eq(PROVIDER))
-        .filter(Column::Seat.eq(seat))
+        .filter(Column::Provider.eq(&key.provider))
+        .filter(Column::Seat.eq(&key.seat))
         .filter(linked);
     Ok(rows.all(&**txn).await?)
 }
@@ -339,24 +348,29 @@ pub(crate) async fn nodes_of(
             nodes
                 .entry(booking_id)
                 .or_default()
-                .push(node(row, groups.get(&row.uid)));
+                .push(node(row, group_of(&groups, row)));
         }
     }
     Ok(nodes)
 }
 
-async fn groups(
-    db: &impl ConnectionTrait,
-    uids: &BTreeSet<String>,
-) -> Result<HashMap<String, Model>> {
+/// Rows of groups as a whole, by provider and uid.
+type Groups = HashMap<(String, String), Model>;
+
+/// The group in which a row is a seat.
+fn group_of<'g>(groups: &'g Groups, row: &Model) -> Option<&'g Model> {
+    groups.get(&(row.provider.clone(), row.uid.clone()))
+}
+
+async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<Groups> {
     if uids.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Groups::new());
     }
     let rows = Entity::find()
-        .filter(Column::Provider.eq(PROVIDER))
         .filter(Column::Seat.eq(""))
         .filter(Column::Uid.is_in(uids.clone()))
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(|row| (row.uid.clone(), row)).collect())
+    let key = |row: &Model| (row.provider.clone(), row.uid.clone());
+    Ok(rows.into_iter().map(|row| (key(&row), row)).collect())
 }

@@ -13,13 +13,13 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrde
 use super::apply::{Parties, currency};
 use super::project::Projection;
 use crate::db::Txn;
-use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::observation::{Attendee, Organizer};
 use crate::domain::{Error, Result};
 
 /// The parties of a booking; `None` when nobody has said in whose calendar it is.
 pub(crate) async fn find_or_import(
     txn: &Txn,
+    scheduler: Scheduler,
     said: &Projection,
     now: DateTime<Utc>,
 ) -> Result<Option<Parties>> {
@@ -30,13 +30,14 @@ pub(crate) async fn find_or_import(
     else {
         return Ok(None);
     };
-    let coach = coach(txn, organizer, &account, now).await?;
-    let event_type = event_type(txn, said, &coach, now).await?;
+    let coach = coach(txn, scheduler, (organizer, &account), now).await?;
+    let event_type = event_type(txn, scheduler, said, &coach, now).await?;
     let client_id = client(txn, said.attendee.as_ref()).await?;
     Ok(Some(Parties {
         coach,
         event_type,
         client_id,
+        scheduler,
     }))
 }
 
@@ -55,6 +56,7 @@ pub(crate) async fn known(txn: &Txn, booking: &booking::Model) -> Result<Parties
         coach,
         event_type,
         client_id: booking.client_id,
+        scheduler: booking.scheduler,
     })
 }
 
@@ -82,11 +84,12 @@ async fn verified(txn: &Txn, email: &str) -> Result<Option<user::Model>> {
 
 async fn coach(
     txn: &Txn,
-    organizer: &Organizer,
-    account: &str,
+    scheduler: Scheduler,
+    (organizer, account): (&Organizer, &str),
     now: DateTime<Utc>,
 ) -> Result<coach::Model> {
-    if let Some(link) = connection::Entity::find_by_external(PROVIDER, account)
+    let provider = scheduler.provider().unwrap_or_default();
+    if let Some(link) = connection::Entity::find_by_external(provider, account)
         .one(&**txn)
         .await?
     {
@@ -95,12 +98,12 @@ async fn coach(
     }
     let coach = match own_coach(txn, organizer).await? {
         Some(coach) => coach,
-        None => import_coach(txn, organizer, now).await?,
+        None => import_coach(txn, scheduler, organizer, now).await?,
     };
     connection::ActiveModel {
         id: Set(entity::new_id()),
         coach_id: Set(coach.id),
-        provider: Set(PROVIDER.to_owned()),
+        provider: Set(provider.to_owned()),
         external_id: Set(account.to_owned()),
         external_email: Set(organizer.email.clone()),
         external_username: Set(organizer.username.clone()),
@@ -133,6 +136,7 @@ async fn own_coach(txn: &Txn, organizer: &Organizer) -> Result<Option<coach::Mod
 
 async fn import_coach(
     txn: &Txn,
+    scheduler: Scheduler,
     organizer: &Organizer,
     now: DateTime<Utc>,
 ) -> Result<coach::Model> {
@@ -154,7 +158,7 @@ async fn import_coach(
         biography: Set(None),
         avatar_url: Set(None),
         time_zone: Set(zone.unwrap_or_else(|| "UTC".to_owned())),
-        scheduler: Set(Scheduler::CalCom),
+        scheduler: Set(scheduler),
         listed: Set(false),
         accepts_bookings: Set(false),
         default_schedule_id: Set(None),
@@ -167,24 +171,26 @@ async fn import_coach(
 
 async fn event_type(
     txn: &Txn,
+    scheduler: Scheduler,
     said: &Projection,
     coach: &coach::Model,
     now: DateTime<Utc>,
 ) -> Result<event_type::Model> {
     // Bookings without a type of their own share one per coach.
+    let provider = scheduler.provider().unwrap_or_default();
     let id = said
         .offer
         .id
         .clone()
         .unwrap_or_else(|| format!("none-{}", coach.id.simple()));
-    if let Some(known) = event_type::Entity::find_by_provider_id(PROVIDER, &id)
+    if let Some(known) = event_type::Entity::find_by_provider_id(provider, &id)
         .one(&**txn)
         .await?
     {
         return Ok(known);
     }
-    let slug = free_slug(txn, said, coach.id, &id).await?;
-    let event_type = imported(said, coach.id, slug, id, now)
+    let slug = free_slug(txn, said, coach.id, (provider, &id)).await?;
+    let event_type = imported(said, coach.id, slug, (scheduler, id), now)
         .insert(&**txn)
         .await?;
     event_type_host::ActiveModel {
@@ -197,21 +203,26 @@ async fn event_type(
     Ok(event_type)
 }
 
-async fn free_slug(txn: &Txn, said: &Projection, coach_id: Uuid, id: &str) -> Result<String> {
+async fn free_slug(
+    txn: &Txn,
+    said: &Projection,
+    coach_id: Uuid,
+    (provider, id): (&str, &str),
+) -> Result<String> {
     let slug = said.offer.slug.clone().filter(|slug| {
         (1..=64).contains(&slug.len())
             && slug
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     });
-    let slug = slug.unwrap_or_else(|| "calcom".to_owned());
+    let slug = slug.unwrap_or_else(|| provider.to_owned());
     let taken = event_type::Entity::find()
         .filter(event_type::Column::CoachId.eq(coach_id))
         .filter(event_type::Column::Slug.eq(&slug))
         .one(&**txn)
         .await?;
     Ok(if taken.is_some() {
-        format!("{slug}-calcom-{id}")
+        format!("{slug}-{provider}-{id}")
     } else {
         slug
     })
@@ -221,7 +232,7 @@ fn imported(
     said: &Projection,
     coach_id: Uuid,
     slug: String,
-    provider_id: String,
+    (scheduler, provider_id): (Scheduler, String),
     now: DateTime<Utc>,
 ) -> event_type::ActiveModel {
     let length = said
@@ -234,7 +245,7 @@ fn imported(
         .offer
         .title
         .clone()
-        .unwrap_or_else(|| "Cal.com booking".to_owned());
+        .unwrap_or_else(|| format!("{} booking", scheduler.label()));
     event_type::ActiveModel {
         id: Set(entity::new_id()),
         coach_id: Set(coach_id),
@@ -263,7 +274,7 @@ fn imported(
         seats: Set(i32::try_from(said.seats.unwrap_or(1).clamp(1, 10_000))
             .expect("clamped to a small number")),
         schedule_id: Set(None),
-        provider: Set(Some(PROVIDER.to_owned())),
+        provider: Set(scheduler.provider().map(str::to_owned)),
         provider_event_type_id: Set(Some(provider_id)),
         version: Set(1),
         created_at: Set(now),

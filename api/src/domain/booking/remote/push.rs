@@ -17,15 +17,13 @@ use super::ingest;
 use super::project::{Projection, Target};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling::observation::Observation;
-use crate::domain::scheduling::{Calendar, Command, CommandResult};
+use crate::domain::scheduling::observation::{Observation, Reported};
+use crate::domain::scheduling::remote::{Calendar, Command, CommandResult, capabilities};
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::job::{self, Job};
 
 /// Steps in one go. One leads to the next at most once; more would mean that they undo each other.
 const MAX_COMMANDS: usize = 3;
-/// Guests that Cal.com takes at once.
-const MAX_INVITED: usize = 10;
 
 /// What is still to be done at the scheduler; `None` when the two agree, as far as is known here.
 fn next_command(
@@ -80,7 +78,10 @@ fn invitation(booking: &Model, after: &Projection) -> Option<Command> {
         .0
         .iter()
         .filter(|guest| !after.guests.contains(guest));
-    let guests: Vec<String> = missing.take(MAX_INVITED).cloned().collect();
+    let guests: Vec<String> = missing
+        .take(capabilities(booking.scheduler).max_guests_per_call)
+        .cloned()
+        .collect();
     (!guests.is_empty()).then(|| Command::Invite {
         uid: after.uid.clone(),
         guests,
@@ -144,11 +145,11 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
             return Ok(());
         };
         match calendar
-            .take(&command)
+            .run(&command)
             .await
             .map_err(|error| Error::provider("pushing a booking", error))?
         {
-            CommandResult::Told(observations) => {
+            CommandResult::Done(observations) => {
                 app.slots.invalidate(booking.coach_id);
                 ingest(app, &booking, observations).await?;
             }
@@ -185,7 +186,7 @@ pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Model
     let now = app.clock.now();
     let coming = booking::Entity::find_real()
         .filter(booking::Column::CoachId.eq(coach_id))
-        .filter(booking::Column::Scheduler.eq(Scheduler::CalCom))
+        .filter(booking::Column::Scheduler.ne(Scheduler::Native))
         .filter(booking::Column::Status.ne(Status::Initiated))
         .filter(booking::Column::StartsAt.gt(now))
         .all(app.db.read())
@@ -204,6 +205,10 @@ pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Model
 }
 
 async fn ingest(app: &App, booking: &Model, observations: Vec<Observation>) -> Result<()> {
+    let reported = Reported {
+        scheduler: booking.scheduler,
+        observations,
+    };
     let now = app.clock.now();
     let cause = Cause {
         by: ActorKind::Provider,
@@ -212,7 +217,7 @@ async fn ingest(app: &App, booking: &Model, observations: Vec<Observation>) -> R
         correlation_id: format!("align-{}", booking.id.simple()),
         now,
     };
-    ingest::ingest_observations(app, cause, observations)
+    ingest::ingest_observations(app, cause, reported)
         .await
         .map(drop)
 }

@@ -1,19 +1,34 @@
-//! Acting for a coach: with a credential that works, renewed where Cal.com no longer takes it.
+//! Calls for a coach, with a credential that is renewed where Cal.com no longer accepts it.
 
 use std::future::Future;
 
 use entity::Uuid;
+use entity::coach::Scheduler;
+use entity::connection::Kind as LinkKind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Credential, Refusal};
-use providers::{Error as Fault, Kind, Provider};
+use providers::{Kind, Provider};
 
 use crate::app::App;
-use crate::domain::connection::{self, CredentialError, Reason};
+use crate::domain::connection::{self, CredentialError, Lease, Reason, TokenRefusal};
+use crate::domain::scheduling::remote::Calendar;
 
-/// The means to cause for one coach.
+/// The means to call Cal.com for one coach.
+#[derive(Clone, Copy)]
 pub(super) struct Access<'a> {
     pub(super) app: &'a App,
     pub(super) coach_id: Uuid,
     pub(super) reason: Reason,
+}
+
+impl<'a> From<&Calendar<'a>> for Access<'a> {
+    fn from(calendar: &Calendar<'a>) -> Self {
+        Self {
+            app: calendar.app,
+            coach_id: calendar.coach_id,
+            reason: calendar.reason,
+        }
+    }
 }
 
 impl Access<'_> {
@@ -37,16 +52,34 @@ impl Access<'_> {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let lease = connection::credential(self.app, self.coach_id, self.reason)
+        let lease = connection::credential(self.app, Scheduler::CalCom, self.coach_id, self.reason)
             .await
             .map_err(without)?;
-        let outcome = ask(lease.credential.clone()).await;
-        if let Err(fault) = &outcome
-            && let Err(error) = connection::report(self.app, &lease, fault).await
+        let outcome = ask(credential_of(&lease)).await;
+        if let Some(refusal) = outcome.as_ref().err().and_then(token_refusal)
+            && let Err(error) = connection::report(self.app, &lease, refusal).await
         {
-            tracing::warn!(%error, "could not keep in mind that a credential was refused");
+            tracing::warn!(%error, "could not store that a credential was refused");
         }
         outcome
+    }
+}
+
+/// The credential that a lease is for.
+pub(super) fn credential_of(lease: &Lease) -> Credential {
+    match lease.kind {
+        LinkKind::ApiKey => Credential::api_key(lease.token.clone()),
+        _ => Credential::access_token(lease.token.clone()),
+    }
+}
+
+/// What an error says about the credential of the call; `None` for errors that are not about it.
+#[must_use]
+pub fn token_refusal(fault: &Fault) -> Option<TokenRefusal> {
+    match fault.refusal {
+        Some(Refusal::TokenExpired | Refusal::TokenRevoked) => Some(TokenRefusal::Ended),
+        Some(Refusal::InvalidApiKey) => Some(TokenRefusal::KeyRefused),
+        _ => None,
     }
 }
 
@@ -63,5 +96,5 @@ fn without(why: CredentialError) -> Fault {
         CredentialError::NotConnected | CredentialError::Broken(_) => Kind::Unauthorized,
         CredentialError::Unavailable(_) | CredentialError::Internal(_) => Kind::Unavailable,
     };
-    Fault::new(Provider::CalCom, kind, why.to_string()).never_happened()
+    Fault::new(Provider::CalCom, kind, why.to_string()).not_applied()
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use entity::Uuid;
-use providers::Error as Fault;
+use entity::coach::Scheduler;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{
     Client, Credential, EventType, EventTypeChange, EventTypeFilter, Schedule, ScheduleChange,
 };
@@ -33,7 +34,7 @@ impl<'a> Account<'a> {
         let Some(client) = app.cal_com.clone() else {
             return Ok(None);
         };
-        if !connection::is_live(app.db.write_one(), coach_id).await? {
+        if !connection::is_live(app.db.write_one(), Scheduler::CalCom, coach_id).await? {
             return Ok(None);
         }
         Ok(Some(Self {

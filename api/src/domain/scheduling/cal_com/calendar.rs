@@ -5,138 +5,32 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entity::booking::Answer;
 use entity::booking_event::ActorKind;
-use entity::scheduler_request::{Kind, Model as Request};
-use entity::{Uuid, booking, event_type};
+use entity::coach::Scheduler;
+use entity::event_type;
+use entity::scheduler_request::Kind;
+use providers::Kind as FaultKind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{
     self as wire, AttendeeAbsence, BookingFilter, BookingWindow, Cancel, Client, EventTypeKey,
     MarkAbsent, NewAttendee, NewBooking, NewGuest, Refusal, Reschedule, Slot, SlotQuery,
 };
-use providers::{Error as Fault, Kind as FaultKind};
 use serde_json::Value;
 
 use super::access::Access;
 use super::observe_booking::{guests_of, observe_booking};
-use crate::app::App;
-use crate::domain::Result;
-use crate::domain::connection::{self, Purpose, Reason};
+use crate::domain::connection;
 use crate::domain::scheduling::observation::Observation;
+use crate::domain::scheduling::remote::{Command, CommandResult, Outcome, RemoteRequest};
 
-/// A coach's calendar, with the means to cause on it.
-pub(crate) struct Calendar<'a> {
-    client: &'a Client,
-    access: Access<'a>,
+/// A coach's calendar, with the means to call it.
+pub(super) struct CalComCalendar<'a> {
+    pub(super) client: &'a Client,
+    pub(super) access: Access<'a>,
 }
 
-/// What is wanted of a calendar.
-pub(crate) struct RemoteRequest {
-    pub(crate) request: Request,
-    pub(crate) booking: booking::Model,
-    pub(crate) event_type: event_type::Model,
-}
-
-/// What came of asking.
-pub(crate) enum Outcome {
-    Done(Vec<Observation>),
-    Refused {
-        code: String,
-        /// Cal.com may have done it nevertheless, now or when it was asked before.
-        may_exist: bool,
-    },
-    /// It certainly was not done.
-    NotSent(Fault),
-    /// Nobody knows.
-    Unknown(Fault),
-}
-
-/// Something that was decided here and is to be done there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    Cancel {
-        uid: String,
-        reason: Option<String>,
-    },
-    Confirm {
-        uid: String,
-    },
-    Decline {
-        uid: String,
-        reason: Option<String>,
-    },
-    MarkAbsent {
-        uid: String,
-        email: String,
-        absent: bool,
-    },
-    Invite {
-        uid: String,
-        guests: Vec<String>,
-    },
-}
-
-/// What came of a command.
-pub(crate) enum CommandResult {
-    /// The booking as it is there now.
-    Told(Vec<Observation>),
-    /// As much of it as is ever going to be done; the booking as it is there now.
-    Partly(Vec<Observation>, &'static str),
-    /// It can never be done.
-    Impossible(&'static str),
-}
-
-impl Command {
-    /// For logs.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Cancel { .. } => "cancel",
-            Self::Confirm { .. } => "confirm",
-            Self::Decline { .. } => "decline",
-            Self::MarkAbsent { .. } => "mark_absent",
-            Self::Invite { .. } => "invite",
-        }
-    }
-}
-
-impl<'a> Calendar<'a> {
-    /// The calendar a booking is in, for a person where one asked; `None` where we have no access
-    /// to it.
-    ///
-    /// # Errors
-    /// When the database fails or the access cannot be renewed.
-    pub(crate) async fn of(
-        app: &'a App,
-        booking: &booking::Model,
-        actor_id: Option<Uuid>,
-    ) -> Result<Option<Self>> {
-        Self::of_coach(app, booking.coach_id, Purpose::Booking.asked_by(actor_id)).await
-    }
-
-    /// As [`of`](Self::of), by the coach.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    pub(crate) async fn of_coach(
-        app: &'a App,
-        coach_id: Uuid,
-        reason: impl Into<Reason>,
-    ) -> Result<Option<Self>> {
-        let Some(client) = app.cal_com.as_ref() else {
-            return Ok(None);
-        };
-        if !connection::is_live(app.db.write_one(), coach_id).await? {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            client,
-            access: Access {
-                app,
-                coach_id,
-                reason: reason.into(),
-            },
-        }))
-    }
-
+impl CalComCalendar<'_> {
     /// Asks for a booking, or for another time for one.
-    pub(crate) async fn ask(&self, wanted: &RemoteRequest) -> Outcome {
+    pub(super) async fn request(&self, wanted: &RemoteRequest) -> Outcome {
         let done = match wanted.request.kind {
             Kind::Book => self.book(wanted).await,
             Kind::Move => self.reschedule(wanted).await,
@@ -201,7 +95,8 @@ impl<'a> Calendar<'a> {
 
     /// The address of the calendar's owner, as Cal.com knows it.
     async fn owner(&self) -> Option<String> {
-        let found = connection::find_live(self.access.app, self.access.coach_id).await;
+        let found =
+            connection::find_live(self.access.app, Scheduler::CalCom, self.access.coach_id).await;
         found.ok().flatten()?.external_email
     }
 
@@ -209,7 +104,7 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(crate) async fn find(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
+    pub(super) async fn find(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
         match wanted.request.kind {
             Kind::Book => self.find_booked(wanted).await,
             _ => self.find_moved(wanted).await,
@@ -264,35 +159,17 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(crate) async fn list(&self, filter: &BookingFilter) -> Result<wire::Page, Fault> {
+    pub(super) async fn list(&self, filter: &BookingFilter) -> Result<wire::Page, Fault> {
         self.access
             .call(|credential| async move { self.client.list_bookings(&credential, filter).await })
             .await
-    }
-
-    /// A booking and what it was moved to, if it was.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub(crate) async fn trail(&self, uid: &str) -> Result<Vec<wire::Booking>, Fault> {
-        let mut trail = vec![self.read(uid).await?];
-        // A booking that is moved again and again has a long way; what is not followed to its end
-        // comes with the next reading.
-        while let Some(next) = trail
-            .last()
-            .and_then(|last| last.rescheduled_to_uid.clone())
-            .filter(|_| trail.len() < 8)
-        {
-            trail.push(self.read(&next).await?);
-        }
-        Ok(trail)
     }
 
     /// One booking.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
+    pub(super) async fn read(&self, uid: &str) -> Result<wire::Booking, Fault> {
         self.access
             .call(|credential| async move { self.client.get_booking(&credential, uid).await })
             .await
@@ -302,7 +179,7 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When it cannot be read within `budget`.
-    pub(crate) async fn slots(
+    pub(super) async fn slots(
         &self,
         query: &SlotQuery,
         budget: Duration,
@@ -317,7 +194,7 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When that is not certain.
-    pub(crate) async fn end(&self, uid: &str) -> Result<(), Fault> {
+    pub(super) async fn cancel(&self, uid: &str) -> Result<(), Fault> {
         let how = &Cancel::default();
         match self
             .access
@@ -336,7 +213,7 @@ impl<'a> Calendar<'a> {
     ///
     /// # Errors
     /// When it is not certain that it was done; doing it again is harmless.
-    pub(crate) async fn take(&self, command: &Command) -> Result<CommandResult, Fault> {
+    pub(super) async fn run(&self, command: &Command) -> Result<CommandResult, Fault> {
         let (uid, done) = match command {
             Command::Cancel { uid, reason } => {
                 let how = &Cancel {
@@ -408,7 +285,7 @@ impl<'a> Calendar<'a> {
                 observe_booking(&booking),
                 "not every guest was taken",
             )),
-            Ok(booking) => Ok(CommandResult::Told(observe_booking(&booking))),
+            Ok(booking) => Ok(CommandResult::Done(observe_booking(&booking))),
             Err(fault) => match &fault.refusal {
                 Some(Refusal::Ended) => Ok(CommandResult::Impossible("ended")),
                 Some(Refusal::UnknownBooking) => Ok(CommandResult::Impossible("unknown")),
@@ -426,7 +303,7 @@ impl<'a> Calendar<'a> {
                 Some(_)
                     if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict =>
                 {
-                    Ok(CommandResult::Told(observe_booking(&self.read(uid).await?)))
+                    Ok(CommandResult::Done(observe_booking(&self.read(uid).await?)))
                 }
                 _ => Err(fault),
             },
@@ -502,12 +379,12 @@ fn judged(fault: Fault) -> Outcome {
         Some(
             Refusal::AlreadyCanceled | Refusal::AlreadyRescheduled { .. } | Refusal::UnknownBooking,
         ) => refused("CHANGED_MEANWHILE", true),
-        _ if fault.outcome_unknown() => Outcome::Unknown(fault),
+        _ if fault.outcome_unknown() => Outcome::Unknown(fault.erased()),
         _ => match fault.kind {
             // Not answered at all, or turned away unread: by the credential, the quota, or before
             // it was sent.
             FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Unauthorized => {
-                Outcome::NotSent(fault)
+                Outcome::NotSent(fault.erased())
             }
             FaultKind::NotFound => refused("NOT_OFFERED_ANY_MORE", false),
             _ => refused("REFUSED", true),

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{acting_for, lock, require};
 use crate::domain::connection::Purpose;
+use crate::domain::scheduling::settings;
 use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// Where a coach's time is to be kept.
@@ -214,8 +215,7 @@ async fn plan(app: &App, account: &Account<'_>, coach: &coach::Model) -> Result<
         account.event_types().await.map_err(silent)?,
     );
     let states =
-        super::sync::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>())
-            .await?;
+        settings::find_many(app, &schedules.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let mut steps = Vec::new();
     for row in schedules {
         let known = states
@@ -266,10 +266,10 @@ fn step(
 }
 
 /// Cal.com said nothing that could be worked with.
-struct Silent(providers::Error);
+struct Silent(providers::cal_com::Error);
 
-impl From<providers::Error> for Silent {
-    fn from(fault: providers::Error) -> Self {
+impl From<providers::cal_com::Error> for Silent {
+    fn from(fault: providers::cal_com::Error) -> Self {
         Self(fault)
     }
 }
@@ -350,8 +350,8 @@ async fn hand_over_in(txn: &Txn, command: Command<HandOver>) -> Result<coach::Mo
     let subject = format!("coach_{}", coach_id.simple());
     author.audit(txn, action, &subject).await?;
     if to == Target::CalCom {
-        super::sync::absences_took_over(txn, &row, now, &author.correlation_id).await?;
-        super::sync::catch_up(txn, &row, now, &author.correlation_id).await?;
+        settings::absences_changed(txn, &row, now, &author.correlation_id).await?;
+        settings::catch_up(txn, &row, now, &author.correlation_id).await?;
     }
     Ok(row)
 }

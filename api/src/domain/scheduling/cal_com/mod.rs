@@ -2,29 +2,40 @@
 
 mod access;
 mod account;
+mod accounts;
+mod api_key;
 pub mod apps;
-mod cache;
 mod calendar;
+pub mod deliveries;
 mod hours;
 pub mod migrate;
 mod observe_booking;
 mod observe_event;
 mod offer;
-mod slots;
+mod probe;
+mod provision;
+mod scheduler;
 pub mod sync;
+pub mod webhook_registrations;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
 use entity::Uuid;
 
-pub(crate) use self::observe_booking::observe_booking;
+use crate::app::App;
+use crate::domain::{Conflict, Result};
+
+#[cfg(test)]
 pub(crate) use self::observe_event::observe_event;
+pub use access::token_refusal;
 pub(crate) use account::Account;
-pub use cache::SlotCache;
-pub(crate) use calendar::{Calendar, Command, CommandResult, Outcome, RemoteRequest};
+pub use api_key::connect_with_api_key;
 pub(crate) use hours::Week;
 pub(crate) use offer::Offer;
-pub(crate) use slots::{Question, Reading, read};
+pub use probe::{Answer, Probe, probe};
+pub use provision::provision;
+pub use scheduler::CalCom;
 
 /// Under which our requests go along in a booking's metadata.
 const REQUEST: &str = "courtsideRequest";
@@ -35,4 +46,18 @@ fn request_id(metadata: &BTreeMap<String, String>) -> Option<Uuid> {
     metadata.get(REQUEST)?.parse().ok()
 }
 
-pub(crate) use crate::domain::connection::PROVIDER;
+/// Cal.com as the tables name it.
+pub const PROVIDER: &str = "calcom";
+
+/// The client of Cal.com's API.
+///
+/// # Errors
+/// `InvalidState` where this server cannot call it.
+pub(crate) fn client(app: &App) -> Result<&providers::cal_com::Client> {
+    app.cal_com.as_ref().ok_or_else(|| {
+        Conflict::InvalidState("Cal.com is not set up on this server".to_owned()).into()
+    })
+}
+
+#[cfg(test)]
+mod tests;

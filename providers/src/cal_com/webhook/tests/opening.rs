@@ -1,4 +1,4 @@
-//! Signatures, and what is read before a delivery is stored.
+//! Signatures, and the fields that are read before a delivery is stored.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::*;
 
 #[test]
-fn every_captured_delivery_opens_with_its_secret_and_no_other() {
+fn captured_deliveries_open_with_their_secret_only() {
     let (mut opened, mut unsigned) = (0, 0);
     for capture in Capture::all() {
         let (headers, body) = (capture.headers(), capture.body());
@@ -60,7 +60,7 @@ fn every_captured_delivery_opens_with_its_secret_and_no_other() {
 }
 
 #[test]
-fn a_secret_can_be_replaced_while_both_are_in_use() {
+fn two_secrets_are_valid_during_a_rotation() {
     let capture = Capture::numbered("001");
     let (headers, body) = (capture.headers(), capture.body());
     let ours = || SecretString::from("whsec-lab-oauth-client");
@@ -87,7 +87,7 @@ fn every_flipped_bit_of_the_signature_is_refused() {
     for bit in 0..signature.len() * 8 {
         let mut forged = signature.clone();
         forged[bit / 8] ^= 1 << (bit % 8);
-        // Some flips make a byte that HTTP itself refuses.
+        // Some flips result in a byte that is invalid in HTTP.
         let Ok(value) = HeaderValue::from_bytes(&forged) else {
             continue;
         };
@@ -128,7 +128,7 @@ fn every_flipped_bit_of_the_body_is_refused() {
 }
 
 #[test]
-fn odd_headers_and_secrets_are_refused_with_their_reason() {
+fn invalid_headers_and_secrets_are_refused_with_a_reason() {
     let capture = Capture::numbered("001");
     let (secrets, body, good) = (capture.secrets(), capture.body(), capture.headers());
     let signature = good["x-cal-signature-256"]
@@ -190,7 +190,7 @@ fn odd_headers_and_secrets_are_refused_with_their_reason() {
 }
 
 #[test]
-fn published_vectors_get_their_verdict() {
+fn published_vectors_get_their_expected_result() {
     #[derive(Deserialize)]
     struct Fixture {
         vectors: Vec<Vector>,
@@ -229,7 +229,7 @@ fn published_vectors_get_their_verdict() {
 }
 
 #[test]
-fn nothing_is_read_before_the_signature_fits() {
+fn nothing_is_parsed_before_the_signature_is_verified() {
     let secrets = [SecretString::from("secret")];
     for body in [
         b"{".as_slice(),
@@ -253,7 +253,7 @@ fn nothing_is_read_before_the_signature_fits() {
 }
 
 #[test]
-fn what_is_stored_is_read_from_every_shape() {
+fn every_shape_yields_the_fields_to_store() {
     let delivery = |number| {
         let capture = Capture::numbered(number);
         open(&capture.secrets(), &capture.headers(), &capture.body()).expect("a genuine delivery")
@@ -287,8 +287,8 @@ fn what_is_stored_is_read_from_every_shape() {
 }
 
 #[test]
-fn the_same_statement_has_the_same_key_and_another_has_another() {
-    // What the sender meant: its bytes, whichever registration carried them.
+fn equal_events_have_equal_keys_and_different_events_do_not() {
+    // An event of the sender: its bytes, whichever registration delivered them.
     let mut key_of = HashMap::new();
     let mut keys = HashSet::new();
     for capture in Capture::all()
@@ -318,7 +318,7 @@ fn the_same_statement_has_the_same_key_and_another_has_another() {
 }
 
 #[test]
-fn the_key_sees_what_matters() {
+fn every_relevant_field_changes_the_key() {
     let base = serde_json::json!({
         "triggerEvent": "BOOKING_CANCELLED", "createdAt": "2026-11-21T01:27:27.280Z",
         "payload": { "uid": "u1", "attendees": [{ "email": "a@example.com" }], "title": "x" }

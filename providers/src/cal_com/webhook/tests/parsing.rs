@@ -1,4 +1,4 @@
-//! Every trigger that was captured, field by field.
+//! Every captured trigger, field by field.
 
 use chrono::{DateTime, Utc};
 
@@ -11,7 +11,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 #[test]
-fn every_captured_delivery_can_be_read_and_makes_sense() {
+fn captured_deliveries_are_read_and_consistent() {
     let mut read = 0;
     for capture in Capture::all() {
         let name = &capture.name;
@@ -186,7 +186,7 @@ fn created() {
 }
 
 #[test]
-fn only_given_answers_are_kept() {
+fn unanswered_questions_are_left_out() {
     let (_, booking) = Capture::numbered("001").booking();
     let slugs: Vec<_> = booking
         .responses
@@ -225,7 +225,7 @@ fn only_given_answers_are_kept() {
 }
 
 #[test]
-fn created_by_confirmation_tells_less() {
+fn created_by_confirmation_has_fewer_fields() {
     let (kind, booking) = Capture::numbered("040").booking();
     assert_eq!(
         (kind, booking.status),
@@ -238,7 +238,7 @@ fn created_by_confirmation_tells_less() {
 }
 
 #[test]
-fn rescheduled_has_a_new_uid_and_tells_the_old_one() {
+fn rescheduled_has_the_new_and_the_old_uid() {
     let (kind, booking) = Capture::numbered("013").booking();
     assert_eq!(kind, BookingTrigger::Rescheduled);
     assert_eq!(booking.uid, "eGpW4N8geo3ukJBDdeXqKY");
@@ -303,7 +303,7 @@ fn cancelled() {
 }
 
 #[test]
-fn a_cancelled_series_and_a_cancelled_seat_can_be_told() {
+fn a_cancelled_series_and_a_cancelled_seat_are_distinguished() {
     let (_, series) = Capture::numbered("084").booking();
     assert!(series.recurring && series.seats_per_slot.is_none());
     assert_eq!(series.video_url, None, "a street is no link");

@@ -1,5 +1,4 @@
-//! Triggers that were not captured (shapes from Cal.com's source), and bodies that are odd or
-//! hostile.
+//! Triggers that were not captured (shapes from Cal.com's source), and unusual or hostile bodies.
 
 use serde_json::{Value, json};
 
@@ -14,12 +13,12 @@ fn envelope(trigger: &str, payload: Value) -> Value {
     json!({ "triggerEvent": trigger, "createdAt": "2026-11-21T01:27:27.280Z", "payload": payload })
 }
 
-/// The least that a booking can be.
+/// A booking with only the required fields.
 fn bare() -> Value {
     json!({ "uid": "u1", "startTime": "2026-12-01T14:00:00Z", "endTime": "2026-12-01T15:00:00Z" })
 }
 
-fn booking(change: impl FnOnce(&mut Value)) -> Result<Booking, crate::Error> {
+fn booking(change: impl FnOnce(&mut Value)) -> Result<Booking, crate::cal_com::Error> {
     let mut payload = bare();
     change(&mut payload);
     match parse(envelope("BOOKING_CREATED", payload).to_string().as_bytes())? {
@@ -167,7 +166,7 @@ fn rarer_payloads() {
 }
 
 #[test]
-fn odd_types_cost_the_field_and_not_the_booking() {
+fn a_field_of_an_unexpected_type_is_dropped_alone() {
     let odd = [
         json!(null),
         json!([]),
@@ -214,7 +213,7 @@ fn odd_types_cost_the_field_and_not_the_booking() {
 }
 
 #[test]
-fn numbers_in_strings_and_unknown_words_are_understood() {
+fn numbers_in_strings_and_unknown_values_are_read() {
     let read = booking(|payload| {
         payload["bookingId"] = json!("91");
         payload["length"] = json!(60.0);
@@ -249,7 +248,7 @@ fn numbers_in_strings_and_unknown_words_are_understood() {
 }
 
 #[test]
-fn only_web_links_are_links() {
+fn only_http_urls_are_links() {
     for link in [
         "javascript:alert(1)",
         "data:text/html,x",
@@ -273,7 +272,7 @@ fn only_web_links_are_links() {
 }
 
 #[test]
-fn a_booking_without_uid_or_time_is_an_error_that_quotes_nothing() {
+fn a_booking_without_uid_or_time_is_an_error_without_quotes() {
     let cases: [(&str, Value); 8] = [
         ("uid", json!(null)),
         ("uid", json!(" ")),
@@ -311,7 +310,7 @@ fn a_booking_without_uid_or_time_is_an_error_that_quotes_nothing() {
 }
 
 #[test]
-fn what_is_not_cal_coms_is_unknown() {
+fn foreign_bodies_are_unknown() {
     let deep = "[".repeat(100_000);
     for body in [
         "",
@@ -355,7 +354,7 @@ fn what_is_not_cal_coms_is_unknown() {
 }
 
 #[test]
-fn ids_that_are_not_ids_do_not_reach_the_index() {
+fn invalid_ids_are_not_stored() {
     for uid in [
         json!("u".repeat(201)),
         json!("u\n1"),

@@ -5,14 +5,16 @@ use std::time::Duration;
 use entity::coach::Scheduler;
 use entity::connection::{Health, Kind, Model as Link};
 use entity::{Uuid, coach};
+use providers::Kind as FaultKind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Client, Credential, Refusal};
-use providers::{Error as Fault, Kind as FaultKind};
 
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{acting_for, require};
-use crate::domain::connection::{self, Action, PROVIDER, Purpose};
+use crate::domain::connection::{self, Action, Purpose};
 use crate::domain::scheduling::cal_com::Account;
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Author, Caller, Command, Conflict, Error, Result};
 
 /// How long one call may take that changes something.
@@ -129,7 +131,7 @@ impl<'a> AccountSession<'a> {
 
     /// The credential was not taken, or there was none.
     async fn turned_away(&self) -> Error {
-        match connection::find_live(self.app, self.coach_id).await {
+        match connection::find_live(self.app, Scheduler::CalCom, self.coach_id).await {
             Ok(Some(link)) => broken(&link),
             Ok(None) => not_connected(),
             Err(error) => error,
@@ -187,7 +189,7 @@ async fn audit(txn: &Txn, change: Change) -> Result<()> {
 
 /// The connection through which we cause for a coach, if it keeps their time and works.
 async fn usable(app: &App, coach: &coach::Model) -> Result<Link> {
-    let link = connection::find_live(app, coach.id)
+    let link = connection::find_live(app, Scheduler::CalCom, coach.id)
         .await?
         .ok_or_else(not_connected)?;
     if coach.scheduler != Scheduler::CalCom {

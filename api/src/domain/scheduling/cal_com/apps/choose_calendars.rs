@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use entity::Uuid;
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 
 use super::account_session::AccountSession;
 use super::calendar::{Calendar, Calendars, read};

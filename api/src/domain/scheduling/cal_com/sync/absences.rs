@@ -13,8 +13,9 @@ use entity::coach::{self, Scheduler};
 use entity::connection::Kind as LinkKind;
 use entity::sync_state::{self as states, State, Subject};
 use entity::{Uuid, schedule};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{Absence as Theirs, AbsenceChange, Client};
-use providers::{Error as Fault, Kind};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 
@@ -27,7 +28,6 @@ use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::cal_com::Account;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Error, Result};
-use crate::outbox::job::{self, Job};
 
 /// How long one call may take.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -147,7 +147,7 @@ pub(super) async fn number_in_organization(app: &App, coach_id: Uuid) -> Result<
     {
         return Ok(None);
     }
-    let link = connection::find_live(app, coach_id).await?;
+    let link = connection::find_live(app, Scheduler::CalCom, coach_id).await?;
     Ok(link
         .filter(|link| link.kind == LinkKind::ManagedUser)
         .and_then(|link| link.external_id.parse().ok()))
@@ -411,38 +411,4 @@ async fn fail(app: &App, rows: &[Model], state: State, message: String) -> Resul
         .exec(app.db.write_one())
         .await?;
     Ok(())
-}
-
-/// A coach's time is kept elsewhere from now on, or their days are others: what they have planned
-/// is pushed there.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn took_over(
-    txn: &Txn,
-    coach: &coach::Model,
-    now: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<()> {
-    let coming = Entity::find_from(&[coach.id], today(coach, now));
-    let ids: Vec<Uuid> = coming
-        .all(&**txn)
-        .await?
-        .into_iter()
-        .map(|row| row.id)
-        .collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let pending = ActiveModel {
-        state: Set(Some(State::Pending)),
-        ..Default::default()
-    };
-    Entity::update_many()
-        .set(pending)
-        .filter(Column::Id.is_in(ids))
-        .exec(&**txn)
-        .await?;
-    let job = Job::new(job::Kind::PushAbsences, coach.id, coach.scheduler);
-    job::enqueue(txn, job.at(now, correlation_id)).await
 }

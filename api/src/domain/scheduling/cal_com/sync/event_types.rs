@@ -5,17 +5,18 @@ use entity::coach::Scheduler;
 use entity::event_type::{ActiveModel, Column, Entity, Model, Visibility};
 use entity::sync_state::{self as row, State, Subject};
 use entity::{Uuid, coach};
-use providers::Error as Fault;
+use providers::cal_com::Error as Fault;
 use providers::cal_com::{EventType, Refusal};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::state::{self, failed, find, fingerprint, put};
 use super::{again, is_final, schedules, told};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::connection::{PROVIDER, Purpose};
+use crate::domain::connection::Purpose;
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
+use crate::domain::scheduling::settings::{self, failed, find, fingerprint, put};
 use crate::domain::{Conflict, Error, Result};
 
 /// How an object came to be there.
@@ -226,7 +227,7 @@ async fn put_synced(txn: &Txn, synced: Synced) -> Result<()> {
     if is_latest {
         Ok(())
     } else {
-        state::event_type_changed(txn, &current, now, "sync").await
+        settings::event_type_changed(txn, &current, now, "sync").await
     }
 }
 
@@ -247,8 +248,9 @@ impl Synced {
     /// Remembers it. `is_latest` while `version` is still the object's version here.
     pub(super) async fn put(self, txn: &Txn, subject: Subject, is_latest: bool) -> Result<()> {
         let found = find(&**txn, self.id).await?;
-        let before =
-            found.unwrap_or_else(|| state::blank(subject, self.id, self.coach_id, self.now));
+        let before = found.unwrap_or_else(|| {
+            settings::blank(subject, self.id, self.coach_id, Scheduler::CalCom, self.now)
+        });
         let agreed = Agreed {
             external_id: self.external_id,
             theirs: self.theirs,

@@ -2,18 +2,21 @@
 
 use std::collections::HashSet;
 
+use entity::coach::Scheduler;
 use entity::event_type::{Column, Entity, Model, Visibility};
 use entity::sync_state::Subject;
 use entity::{Provider, Uuid};
 use providers::cal_com::EventType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::{again, pull, state};
+use super::{again, pull};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{acting_for, lock};
-use crate::domain::connection::{PROVIDER, Purpose};
+use crate::domain::connection::Purpose;
+use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
+use crate::domain::scheduling::settings;
 use crate::domain::{Caller, Command, Conflict, Error, Result, event_type as offers};
 use crate::outbox::job::{self, Job};
 
@@ -135,8 +138,8 @@ async fn take(txn: &Txn, command: Command<Found>) -> Result<Option<Model>> {
     offers::require_sound(&row)?;
     (row.provider, row.provider_event_type_id) = (Some(PROVIDER.to_owned()), Some(their_id));
     let row = row.into_active_model().reset_all().insert(&**txn).await?;
-    let before = state::blank(Subject::EventType, row.id, coach.id, now);
-    state::put(
+    let before = settings::blank(Subject::EventType, row.id, coach.id, Scheduler::CalCom, now);
+    settings::put(
         txn,
         pull::agreed(&theirs, row.version).over(before, None, now),
     )

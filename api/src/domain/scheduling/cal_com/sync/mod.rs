@@ -14,27 +14,22 @@
 //! archived here is hidden there.
 
 mod absences;
-mod ensure;
 mod event_types;
 mod import;
 mod pull;
 mod schedules;
-mod state;
 
 pub use absences::push_absences;
-pub use ensure::ensure;
 pub use event_types::push_event_type;
 pub use import::{Import, Skipped, import};
 pub use pull::{pull, pull_mine};
 pub use schedules::push_schedule;
-pub use state::find_many;
 
-pub(crate) use absences::took_over as absences_took_over;
 pub(crate) use event_types::{How, Stopped, mark_synced, push};
 pub(crate) use schedules::push as push_schedule_to;
-pub(crate) use state::{catch_up, event_type_changed, schedule_changed};
 
-use providers::{Error as Fault, Kind};
+use providers::Kind;
+use providers::cal_com::Error as Fault;
 
 use crate::domain::Error;
 

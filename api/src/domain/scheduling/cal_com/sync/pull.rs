@@ -13,13 +13,13 @@ use sea_orm::{
 };
 
 use super::event_types::{Agreed, their_id};
-use super::state::{find, fingerprint, put};
-use super::{absences, again, event_types, schedules, state};
+use super::{absences, again, event_types, schedules};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::acting_for;
 use crate::domain::connection::{self as link, Purpose};
 use crate::domain::scheduling::cal_com::{Account, Offer, Week};
+use crate::domain::scheduling::settings::{self, find, fingerprint, put};
 use crate::domain::{Caller, Conflict, Error, Result, event_type as offers};
 use crate::outbox::job::{self, Job};
 
@@ -85,7 +85,7 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
 pub async fn pull_mine(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<coach::Model> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
     let coach = crate::domain::coach::require(app.db.read(), coach_id).await?;
-    let link = link::find_live(app, coach_id).await?;
+    let link = link::find_live(app, Scheduler::CalCom, coach_id).await?;
     let link =
         link.ok_or_else(|| Conflict::InvalidState("no Cal.com account is connected".to_owned()))?;
     pull(app, link.id, Some(person.user_id))
@@ -171,7 +171,7 @@ async fn look_at_event_type(app: &App, ours: event_type::Model, there: &[EventTy
                     "changed at Cal.com to what cannot be offered here ({})",
                     what.unwrap_or_default()
                 );
-                return state::failed(app, id, State::Failed, message).await;
+                return settings::failed(app, id, State::Failed, message).await;
             }
             if new != ours {
                 (new.version, new.updated_at) = (ours.version + 1, app.clock.now());
@@ -202,7 +202,7 @@ async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Re
             Error::Conflict(_) => {
                 let message =
                     "changed at Cal.com to a slug that another event type has here".to_owned();
-                state::failed(app, id, State::Failed, message).await?;
+                settings::failed(app, id, State::Failed, message).await?;
                 Ok(false)
             }
             error => Err(error),
@@ -260,7 +260,7 @@ async fn take_hours(
         let message = format!(
             "changed at Cal.com to hours that make no sense ({problem}); ours stay as they are"
         );
-        return state::failed(app, ours.id, State::Failed, message).await;
+        return settings::failed(app, ours.id, State::Failed, message).await;
     }
     let mut new = ours.clone();
     new.name = week.name.chars().take(100).collect();
@@ -393,7 +393,7 @@ async fn enqueue_push_in(txn: &Txn, push: Push) -> Result<()> {
 }
 
 async fn gone(app: &App, subject: Subject, id: Uuid, coach_id: Uuid) -> Result<()> {
-    let gone = state::blank(subject, id, coach_id, app.clock.now());
+    let gone = settings::blank(subject, id, coach_id, Scheduler::CalCom, app.clock.now());
     app.db.transaction(gone, note_gone).await
 }
 
@@ -433,7 +433,13 @@ mod tests {
             version,
             theirs: Some("before".to_owned()),
             looked_at: Some(looked_at),
-            ..state::blank(Subject::EventType, Uuid::nil(), Uuid::nil(), looked_at)
+            ..settings::blank(
+                Subject::EventType,
+                Uuid::nil(),
+                Uuid::nil(),
+                Scheduler::CalCom,
+                looked_at,
+            )
         }
     }
 

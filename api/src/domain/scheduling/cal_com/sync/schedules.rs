@@ -8,12 +8,12 @@ use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::event_types::{Stopped, Synced};
-use super::state::{self, failed, find, fingerprint};
 use super::{absences, again, is_final, told};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
+use crate::domain::scheduling::settings::{self, failed, find, fingerprint};
 use crate::domain::{Error, Result, absence};
 
 /// How hours came to be there.
@@ -224,6 +224,6 @@ async fn put_synced(txn: &Txn, synced: Synced) -> Result<()> {
     if is_latest {
         Ok(())
     } else {
-        state::schedule_changed(txn, &current, now, "sync").await
+        settings::schedule_changed(txn, &current, now, "sync").await
     }
 }

@@ -1,0 +1,336 @@
+//! Webhooks that we have Cal.com register: exactly one for each account, at the level that covers
+//! most.
+//!
+//! A booking that matches several registrations is told of once for each. So accounts that the
+//! platform made share one at the platform's own level, and each other account has one of its own.
+//! A row is written down before Cal.com is asked, with its secret sealed in it: what is signed with
+//! it is known from the first delivery on.
+
+use entity::Uuid;
+use entity::connection::{self, Kind as LinkKind};
+use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
+use providers::cal_com::Error as Fault;
+use providers::cal_com::webhook::Trigger;
+use providers::cal_com::{
+    Client, Credential, Refusal, WebhookChange, WebhookRegistration, WebhookScope,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::{Account, PROVIDER, client};
+use crate::app::App;
+use crate::domain::connection::Purpose;
+use crate::domain::webhook::secrets::{SECRET, TABLE, open};
+use crate::domain::{Conflict, Error, Result};
+use crate::vault::{Place, row_key};
+
+/// What is told unless staff choose otherwise: all that bookings are made of.
+const USUAL: [Trigger; 8] = [
+    Trigger::BookingCreated,
+    Trigger::BookingRequested,
+    Trigger::BookingRescheduled,
+    Trigger::BookingCancelled,
+    Trigger::BookingRejected,
+    Trigger::BookingNoShowUpdated,
+    Trigger::MeetingStarted,
+    Trigger::MeetingEnded,
+];
+
+pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
+    let link = connection::Entity::find_by_id(connection_id)
+        .one(app.db.read())
+        .await?;
+    Ok(link.filter(connection::Model::is_live))
+}
+
+/// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could
+/// be sent to us.
+pub(super) async fn ensure_registered(
+    app: &App,
+    link: &connection::Model,
+) -> Result<Option<Model>> {
+    if !is_reachable(&app.public_url) {
+        tracing::warn!(
+            "no webhook is registered: PUBLIC_URL is no https address, so Cal.com would send nothing to it"
+        );
+        return Ok(None);
+    }
+    let row = row(app, link).await?;
+    app.webhook_secrets.read(app).await?;
+    let place = place_of(app, &row).await?;
+    if row.scope == Scope::Platform {
+        clear_own(app, link.coach_id, &row.url).await?;
+    }
+    let row = bring_in_step(app, &row, &place)
+        .await
+        .map_err(|fault| Error::provider("registering a webhook", fault))?;
+    Ok(Some(row))
+}
+
+/// The row, made when there is none. Its id follows from what it is for, so that no two are made.
+async fn row(app: &App, link: &connection::Model) -> Result<Model> {
+    let client = client(app)?;
+    let platform = client
+        .platform_client_id()
+        .filter(|_| link.kind == LinkKind::ManagedUser);
+    let (id, scope, connection_id) = match platform {
+        Some(client_id) => (platform_row(client_id), Scope::Platform, None),
+        None => (link.id, Scope::User, Some(link.id)),
+    };
+    let now = app.clock.now();
+    let row = ActiveModel {
+        id: Set(id),
+        connection_id: Set(connection_id),
+        provider: Set(PROVIDER.to_owned()),
+        scope: Set(scope),
+        external_id: Set(None),
+        url: Set(format!("{}/webhooks/calcom", app.public_url)),
+        secret: Set(seal(app, id, SECRET, &new_secret())?),
+        previous_secret: Set(None),
+        previous_valid_until: Set(None),
+        triggers: Set(Triggers(
+            USUAL
+                .iter()
+                .map(|trigger| trigger.as_str().to_owned())
+                .collect(),
+        )),
+        checked_at: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    let once = OnConflict::column(Column::Id).do_nothing().to_owned();
+    Entity::insert(row)
+        .on_conflict(once)
+        .exec_without_returning(app.db.write_one())
+        .await?;
+    let row = Entity::find_by_id(id).one(app.db.write_one()).await?;
+    row.ok_or_else(|| Error::internal("a webhook", "its row is gone"))
+}
+
+fn platform_row(client_id: &str) -> Uuid {
+    let digest = Sha256::digest(format!("calcom platform webhook {client_id}"));
+    Uuid::from_bytes(digest[..16].try_into().expect("a digest has 32 bytes"))
+}
+
+/// Where a webhook is registered, and who may do so.
+pub(super) struct At<'a> {
+    client: &'a Client,
+    scope: WebhookScope,
+    account: Option<Account<'a>>,
+}
+
+pub(super) async fn place_of<'a>(app: &'a App, row: &Model) -> Result<At<'a>> {
+    let client = client(app)?;
+    let Some(connection_id) = row.connection_id else {
+        return Ok(At {
+            client,
+            scope: WebhookScope::Client,
+            account: None,
+        });
+    };
+    let link = live(app, connection_id).await?;
+    let link = link.ok_or_else(|| {
+        Conflict::InvalidState("its account is not connected any more".to_owned())
+    })?;
+    let account = Account::of_coach(app, link.coach_id, Purpose::Webhook).await?;
+    Ok(At {
+        client,
+        scope: WebhookScope::User,
+        account,
+    })
+}
+
+impl At<'_> {
+    async fn call<'c, T, F>(&'c self, ask: impl Fn(&'c Client, Credential) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        match &self.account {
+            Some(account) => account.call(ask).await,
+            None => ask(self.client, Credential::Platform).await,
+        }
+    }
+
+    async fn list(&self) -> Result<Vec<WebhookRegistration>, Fault> {
+        let scope = self.scope;
+        self.call(|client, credential| async move {
+            client.list_webhooks(&credential, scope, None, None).await
+        })
+        .await
+    }
+
+    async fn create(&self, change: &WebhookChange) -> Result<WebhookRegistration, Fault> {
+        let scope = self.scope;
+        self.call(|client, credential| async move {
+            client.create_webhook(&credential, scope, change).await
+        })
+        .await
+    }
+
+    async fn update(&self, id: &str, change: &WebhookChange) -> Result<WebhookRegistration, Fault> {
+        let scope = self.scope;
+        self.call(|client, credential| async move {
+            client.update_webhook(&credential, scope, id, change).await
+        })
+        .await
+    }
+
+    pub(super) async fn delete(&self, id: &str) -> Result<(), Fault> {
+        let scope = self.scope;
+        self.call(|client, credential| async move {
+            client.delete_webhook(&credential, scope, id).await
+        })
+        .await
+    }
+}
+
+/// Makes Cal.com have exactly this one for our address.
+pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
+    let ours = |error: Error| {
+        Fault::new(
+            providers::Provider::CalCom,
+            providers::Kind::Unavailable,
+            error.to_string(),
+        )
+    };
+    let secret = open(app, row, SECRET, &row.secret);
+    let secret =
+        secret.ok_or_else(|| ours(Error::internal("a webhook", "its secret does not open")))?;
+    let change = WebhookChange {
+        subscriber_url: Some(row.url.clone()),
+        active: Some(true),
+        triggers: Some(row.triggers.0.clone()),
+        secret: Some(secret.clone()),
+        ..WebhookChange::default()
+    };
+    let mut known = at.list().await?;
+    known.retain(|theirs| {
+        theirs.subscriber_url == row.url || Some(&theirs.id) == row.external_id.as_ref()
+    });
+    // Ours first, should there be several; one whose body we could not read is made anew.
+    known.sort_by_key(|theirs| {
+        (
+            theirs.payload_template.is_some(),
+            Some(&theirs.id) != row.external_id.as_ref(),
+        )
+    });
+    let kept = known
+        .first()
+        .filter(|theirs| theirs.payload_template.is_none())
+        .cloned();
+    for other in known.iter().skip(usize::from(kept.is_some())) {
+        at.delete(&other.id).await?;
+    }
+    let id = match kept {
+        Some(theirs) if is_as_wanted(&theirs, row, &secret) => theirs.id,
+        Some(theirs) => at.update(&theirs.id, &change).await?.id,
+        None => match at.create(&change).await {
+            // Somebody was faster: the next look finds it.
+            Err(fault) if fault.refusal == Some(Refusal::DuplicateUrl) => return Err(fault),
+            made => made?.id,
+        },
+    };
+    keep(app, row, id).await.map_err(ours)
+}
+
+fn is_as_wanted(theirs: &WebhookRegistration, row: &Model, secret: &SecretString) -> bool {
+    let sorted = |triggers: &[String]| {
+        let mut triggers = triggers.to_vec();
+        triggers.sort();
+        triggers
+    };
+    theirs.active
+        && theirs.subscriber_url == row.url
+        && sorted(&theirs.triggers) == sorted(&row.triggers.0)
+        && theirs
+            .secret
+            .as_ref()
+            .is_some_and(|known| known.expose_secret() == secret.expose_secret())
+}
+
+async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
+    let change = ActiveModel {
+        external_id: Set(Some(external_id)),
+        checked_at: Set(Some(app.clock.now())),
+        ..Default::default()
+    };
+    let db = app.db.write_one();
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(row.id))
+        .exec(db)
+        .await?;
+    let row = Entity::find_by_id(row.id).one(db).await?;
+    row.ok_or_else(|| Error::internal("a webhook", "its row is gone"))
+}
+
+/// An account that the platform covers has none of its own: each change would be told twice.
+async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
+    let Some(account) = Account::of_coach(app, coach_id, Purpose::Webhook).await? else {
+        return Ok(());
+    };
+    let at = At {
+        client: client(app)?,
+        scope: WebhookScope::User,
+        account: Some(account),
+    };
+    let clear = async {
+        for own in at
+            .list()
+            .await?
+            .iter()
+            .filter(|own| own.subscriber_url == url)
+        {
+            at.delete(&own.id).await?;
+        }
+        Ok(())
+    };
+    clear
+        .await
+        .map_err(|fault: Fault| Error::provider("a webhook", fault))
+}
+
+pub(super) fn new_secret() -> SecretString {
+    hex::encode(rand::random::<[u8; 32]>()).into()
+}
+
+pub(super) fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> Result<String> {
+    let place = Place {
+        table: TABLE,
+        row: &row_key(id),
+        column,
+    };
+    let sealed = app.vault.seal(place, secret.expose_secret());
+    sealed.map_err(|error| Error::internal("sealing a webhook's secret", error))
+}
+
+/// Cal.com sends to https only; a stand-in on the same machine may do without.
+pub(super) fn is_reachable(public_url: &str) -> bool {
+    let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    public_url.starts_with("https://") || loopback.iter().any(|start| public_url.starts_with(start))
+}
+
+/// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it
+/// answers.
+pub(super) async fn withdraw(app: &App, connection_id: Uuid) {
+    let gone = async {
+        let row = Entity::find_by_id(connection_id)
+            .one(app.db.write_one())
+            .await?;
+        let Some((row, external_id)) = row.and_then(|row| Some((row.clone(), row.external_id?)))
+        else {
+            return Ok(());
+        };
+        let at = place_of(app, &row).await?;
+        at.delete(&external_id)
+            .await
+            .map_err(|fault| Error::provider("a webhook", fault))
+    };
+    let gone: Result<()> = gone.await;
+    if let Err(error) = gone {
+        tracing::info!(connection.id = %connection_id, %error, "a webhook stays at Cal.com; what it sends is refused");
+    }
+}
