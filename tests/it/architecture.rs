@@ -68,6 +68,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("migration", &["db"]),
     ("sqlx", &["outbox"]),
     ("axum", &["http", "metrics"]),
+    ("graphql_server", &["cli", "graphql", "http"]),
     // Providers are called by their own crate alone.
     ("reqwest", &[]),
 ];
@@ -156,14 +157,32 @@ fn the_crates_below_do_not_know_what_is_above() {
     for (name, not) in [
         (
             "entity",
-            &["courtside", "migration", "providers", "axum"][..],
+            &[
+                "courtside",
+                "graphql_server",
+                "migration",
+                "providers",
+                "axum",
+            ][..],
         ),
         ("migration", &["courtside", "providers", "axum"]),
+        (
+            "graphql_server",
+            &[
+                "courtside",
+                "entity",
+                "migration",
+                "providers",
+                "simulators",
+                "sea-orm",
+            ],
+        ),
         (
             "providers",
             &[
                 "courtside",
                 "entity",
+                "graphql_server",
                 "migration",
                 "sea-orm",
                 "async-graphql",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use entity::user::Role;
+use graphql_server::Lifecycle;
 use sea_orm::EntityTrait as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,6 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::domain::identity::role_name;
-use crate::http::graphql::Lifecycle;
 use crate::http::page::{Page, Token};
 use crate::http::serve::{self, ServeLimits};
 use crate::http::shutdown::StopSignals;

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use entity::user::Role;
+use graphql_server::document::{Analysis, ErrorCode, RequestError};
 
-use super::document::{Analysis, Reason, Refusal};
 use crate::domain::Viewer;
 
 /// The least a caller must be.
@@ -412,7 +412,7 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
 ///
 /// # Errors
 /// `UNAUTHENTICATED` for a visitor whom signing in would help, `FORBIDDEN` otherwise.
-pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
+pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), RequestError> {
     let standing = standing(viewer);
     let refused = analysis
         .coordinates
@@ -423,11 +423,11 @@ pub fn authorise(viewer: &Viewer, analysis: &Analysis) -> Result<(), Refusal> {
     };
     let message = format!("You may not ask for {coordinate}.");
     Err(match viewer {
-        Viewer::Anonymous => Refusal::new(
-            Reason::Unauthenticated,
+        Viewer::Anonymous => RequestError::new(
+            ErrorCode::Unauthenticated,
             format!("Sign in to ask for {coordinate}."),
         ),
-        Viewer::Person(_) => Refusal::new(Reason::Forbidden, message),
+        Viewer::Person(_) => RequestError::new(ErrorCode::Forbidden, message),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{MergedObject, MergedSubscription};
+use graphql_server::document::TypeTable;
 
 use super::absence::AbsenceMutation;
 use super::apps::{CalendarMutation, VideoMutation};
@@ -10,7 +11,6 @@ use super::booking::{BookingMutation, BookingQuery, BookingSubscription};
 use super::coach::{CoachMutation, CoachQuery};
 use super::connected_account::ConnectedAccountMutation;
 use super::delivery::DeliveryMutation;
-use super::document::TypeTable;
 use super::event_type::{EventTypeMutation, EventTypeQuery};
 use super::node::NodeQuery;
 use super::note::NoteMutation;

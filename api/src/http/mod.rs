@@ -3,8 +3,7 @@
 pub mod body_limit;
 pub mod client_address;
 mod connection;
-pub mod gate;
-pub mod graphql;
+mod graphql;
 pub mod health;
 pub mod oauth;
 pub mod observe;

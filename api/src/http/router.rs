@@ -11,17 +11,14 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use graphql_server::{ClientAddress, Gauges, Lifecycle};
 
-use super::gate::{AppGate, Quotas};
-use super::graphql::{self, ClientAddress, Gauges, GraphqlEndpoint, Lifecycle, Origins};
+use super::graphql;
 use super::health::{self, Readiness};
 use super::page::{self, Page};
 use super::{client_address, oauth, observe, request_id, webhooks};
 use crate::app::App;
 use crate::config::Config;
-use crate::graphql::document::{AllowList, Limits, Policy};
-use crate::graphql::engine::{Engine, Exposure};
-use crate::graphql::schema;
 use crate::startup::Failure;
 use crate::worker;
 
@@ -38,7 +35,7 @@ pub fn router(
     page: Option<Page>,
 ) -> Result<Router, Failure> {
     let gauges = Gauges::default();
-    let graphql = graphql_routes(app, config, lifecycle, gauges.clone())?;
+    let graphql = graphql::router(app, config, lifecycle, gauges.clone())?;
     let router = Router::new()
         .route("/metrics", get(figures))
         .route("/schema.graphql", get(sdl))
@@ -61,69 +58,6 @@ pub fn router(
             observe::observe,
         ))
         .layer(middleware::from_fn(request_id::assign)))
-}
-
-fn graphql_routes(
-    app: &Arc<App>,
-    config: &Config,
-    lifecycle: Lifecycle,
-    gauges: Gauges,
-) -> Result<Router, Failure> {
-    let development = !config.environment.is_production();
-    let exposure = Exposure {
-        introspection: development,
-        suggestions: development,
-    };
-    let data = Arc::clone(app);
-    let engine = Engine::new(
-        move || schema::builder().data(Arc::clone(&data)),
-        exposure,
-        schema::check_scalars,
-    );
-    let allow_list = match &config.http.persisted_documents {
-        None => None,
-        Some(path) => {
-            let manifest = std::fs::read(path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            let list = AllowList::from_manifest(&manifest);
-            Some(list.map_err(|error| {
-                format!("{} is no manifest of documents: {error}", path.display())
-            })?)
-        }
-    };
-    let policy = Policy {
-        limits: Limits {
-            provider_mutations: schema::PROVIDER_MUTATIONS
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            // An editor sends all that is in it, and names what to run.
-            operations: if development { 20 } else { 1 },
-            ..Limits::default()
-        },
-        introspection: development,
-        persisted_queries: true,
-        allow_list,
-    };
-    let origins = Origins::new(
-        config
-            .http
-            .cors_origins
-            .iter()
-            .cloned()
-            .chain([config.public_url.clone()]),
-    );
-    let origins = if development {
-        origins.and_loopback()
-    } else {
-        origins
-    };
-    let gate = AppGate::new(Arc::clone(app), Quotas::new(config.rate_limits));
-    let endpoint = GraphqlEndpoint::new(engine, gate, policy)
-        .with_origins(origins)
-        .with_lifecycle(lifecycle)
-        .with_gauges(gauges);
-    Ok(graphql::router(endpoint))
 }
 
 /// Whether this process should be sent work: it reaches its database, which is migrated and has a

@@ -7,6 +7,7 @@ use entity::Uuid;
 use entity::booking::Status;
 use entity::booking_event::Model as Line;
 use futures_util::stream::{self, Stream};
+use graphql_server::SubscriptionSource;
 
 use super::event::BookingEvent;
 use super::object::Booking;
@@ -18,7 +19,6 @@ use crate::graphql::context::{app, caller};
 use crate::graphql::error::{Error, Result};
 use crate::graphql::id::Kind;
 use crate::graphql::scalars::{DateTime, EventCursor};
-use crate::graphql::source::Handover;
 use crate::outbox::listen::Filter;
 
 /// Most bookings in the snapshot of a list.
@@ -71,12 +71,16 @@ impl BookingSubscription {
         coach_id: Option<ID>,
         #[graphql(desc = "Go on after this event.")] after: Option<EventCursor>,
     ) -> Result<impl Stream<Item = Result<BookingStreamMessage>> + use<>> {
-        let (app, caller, handover) = (app(ctx), caller(ctx), ctx.data_unchecked::<Handover>());
-        let message = match handover.event::<Happened>() {
+        let (app, caller, source) = (
+            app(ctx),
+            caller(ctx),
+            ctx.data_unchecked::<SubscriptionSource>(),
+        );
+        let message = match source.event::<Happened>() {
             None => {
                 let watch = Watch::read(app, caller, booking_id, mine, coach_id).await?;
                 let (cursor, snapshot) = watch.start(app, caller, after).await?;
-                handover.follow::<Happened>(app.live.follow(watch.filter, cursor));
+                source.follow::<Happened>(app.live.follow(watch.filter, cursor));
                 Ok(snapshot)
             }
             Some(happened) => {
@@ -84,7 +88,7 @@ impl BookingSubscription {
                 if told.is_err() {
                     // A reader without the right to go on must not be told the rest, nor one to
                     // whom something could not be told.
-                    handover.end();
+                    source.end();
                 }
                 told
             }
