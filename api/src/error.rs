@@ -1,6 +1,4 @@
-//! What can go wrong in a rule, sorted by who must cause.
-
-use std::fmt;
+//! Errors of the domain, sorted by who can do something about them.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, SqlErr};
@@ -20,16 +18,28 @@ pub enum Error {
     /// There is no such thing, or the caller may not know of it.
     #[error("no such {0}")]
     NotFound(&'static str),
-    /// Values of the input that cannot stand.
+    /// Invalid values of the input.
     #[error("{}", .0.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Violation>),
     /// The state of things does not allow it.
     #[error("{0}")]
     Conflict(#[from] Conflict),
-    /// Somebody else's service does not answer. Nothing was done; it may be tried again.
+    /// A provider does not answer, and the caller may try again: nothing was done.
     #[error("{0}")]
     Unavailable(&'static str),
-    /// A fault of ours. What it is goes to the log, never to the caller.
+    /// A provider failed where that was not expected. The log has the fault, the caller never.
+    #[error("{what}: {fault}")]
+    Provider {
+        /// What was being done.
+        what: &'static str,
+        /// What went wrong.
+        fault: ProviderFault,
+    },
+    /// The database, or a check of a row's version, gave this transaction up in favour of another
+    /// one: run again, it may succeed.
+    #[error("lost a race: {0}")]
+    LostRace(String),
+    /// A fault of ours. The log has the cause, the caller never.
     #[error("{what}: {cause}")]
     Internal {
         /// What was being done.
@@ -39,7 +49,19 @@ pub enum Error {
     },
 }
 
-/// One value of the input that cannot stand.
+/// A fault of a provider, for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{provider}: {kind}: {detail}")]
+pub struct ProviderFault {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// The name of the fault's kind.
+    pub kind: &'static str,
+    /// What happened. It quotes no body, as bodies may hold personal data.
+    pub detail: String,
+}
+
+/// An invalid value of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Path from the input down, in the API's spelling.
@@ -144,14 +166,21 @@ impl Error {
         }
     }
 
-    /// One value of the input that cannot stand.
+    /// A fault of a provider.
+    pub fn provider(what: &'static str, fault: impl Into<ProviderFault>) -> Self {
+        Self::Provider {
+            what,
+            fault: fault.into(),
+        }
+    }
+
+    /// An invalid value of the input.
     pub fn invalid(path: &str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![Violation::at(path, message)])
     }
 
-    /// The refusal of a second use of a name, as a conflict about the field at `path`; any other
-    /// fault stays what it is. `column` is the part of the name of the guard that both databases
-    /// have in common.
+    /// `Taken` with the field at `path` when a unique index of `column` was violated; any other
+    /// error as usual. `column` is the part of the index's name that both databases have in common.
     pub(crate) fn or_taken(error: DbErr, column: &str, path: &str) -> Self {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(guard)) if guard.contains(column) => {
@@ -161,18 +190,9 @@ impl Error {
         }
     }
 
-    /// Somebody else changed the row first: the transaction is to be run again.
+    /// Another transaction changed the row first.
     pub(crate) fn lost_race() -> Self {
-        Self::internal(
-            "a booking",
-            LostRace("it was changed by another transaction".to_owned()),
-        )
-    }
-
-    /// Whether the database gave this transaction up in favour of another: run again, it may
-    /// succeed.
-    pub(crate) fn is_lost_race(&self) -> bool {
-        matches!(self, Self::Internal { cause, .. } if cause.downcast_ref::<LostRace>().is_some())
+        Self::LostRace("a booking was changed by another transaction".to_owned())
     }
 }
 
@@ -188,19 +208,7 @@ pub fn check(violations: Vec<Violation>) -> Result<()> {
     }
 }
 
-/// The database gave this transaction up in favour of another.
-#[derive(Debug)]
-struct LostRace(String);
-
-impl fmt::Display for LostRace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl std::error::Error for LostRace {}
-
-/// What the database itself refuses, by the name of the guard that both databases use.
+/// Conflicts that the database itself finds, by the name of its guard, the same in both databases.
 const GUARDS: [(&str, Conflict); 2] = [
     ("booking_coach_overlap", Conflict::SlotTaken),
     ("booking_client_overlap", Conflict::ClientBusy),
@@ -224,7 +232,7 @@ impl From<DbErr> for Error {
             }
         }
         if sqlstate(&error).is_some_and(|state| LOST_RACES.contains(&state.as_str())) {
-            return Self::internal("the database", LostRace(text));
+            return Self::LostRace(text);
         }
         Self::internal("the database", error)
     }

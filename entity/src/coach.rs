@@ -3,6 +3,8 @@
 use sea_orm::QueryFilter;
 use sea_orm::entity::prelude::*;
 
+use crate::Provider;
+
 /// Who owns a coach's time.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, async_graphql::Enum,
@@ -40,9 +42,9 @@ impl Scheduler {
     pub const fn provider(self) -> Option<&'static str> {
         match self {
             Self::Native => None,
-            Self::CalCom => Some("calcom"),
-            Self::Google => Some("google"),
-            Self::Calendly => Some("calendly"),
+            Self::CalCom => Some(Provider::CalCom.as_str()),
+            Self::Google => Some(Provider::Google.as_str()),
+            Self::Calendly => Some(Provider::Calendly.as_str()),
         }
     }
 

@@ -18,9 +18,11 @@ pub mod event_type;
 pub mod event_type_host;
 pub mod idempotency_key;
 pub mod job;
+mod named;
 pub mod note;
 pub mod oauth_attempt;
 pub mod payment;
+mod provider;
 pub mod provider_booking;
 pub mod refund;
 pub mod schedule;
@@ -35,6 +37,7 @@ pub mod webhook_delivery;
 pub mod webhook_registration;
 pub mod worker_beat;
 
+pub use provider::Provider;
 pub use sea_orm::entity::prelude::{Date, DateTimeUtc, Json, Uuid};
 
 /// A new primary key. Version 7 sorts by creation time, so indexes grow at their end.

@@ -1,7 +1,10 @@
 //! Jobs are leased: one worker at a time runs one.
 
 use chrono::TimeDelta;
-use courtside::outbox::job::{self, Job, LEASE, Lane};
+use courtside::db::Txn;
+use courtside::domain::Result;
+use courtside::outbox::job::{self, Job, Kind, LEASE, Queue, Scheduled};
+use entity::Uuid;
 use entity::job::{Entity, Model, Status};
 use sea_orm::EntityTrait;
 use tests::{TestApp, both};
@@ -14,20 +17,30 @@ both![
 ];
 
 async fn enqueue<const N: usize>(app: &TestApp, jobs: [Job; N]) {
-    let now = app.now();
-    let put_down = app.db().write(move |txn| {
-        Box::pin(async move { job::enqueue_all(txn, &jobs.map(|job| (job, now, "test"))).await })
-    });
-    put_down.await.expect("the database answers");
+    let jobs = jobs.map(|job| job.at(app.now(), "test"));
+    app.db()
+        .transaction(jobs.to_vec(), enqueue_in)
+        .await
+        .expect("the database answers");
+}
+
+async fn enqueue_in(txn: &Txn, jobs: Vec<Scheduled>) -> Result<()> {
+    job::enqueue_all(txn, &jobs).await
+}
+
+fn database(kind: Kind, subject_id: Uuid) -> Job {
+    Job::new(kind, subject_id, Queue::Database)
+}
+
+async fn plan(txn: &Txn, job: Scheduled) -> Result<()> {
+    job::enqueue_if_absent(txn, &[job]).await
 }
 
 /// Three jobs that need the database only, claimed by a worker.
 async fn taken(app: &TestApp) -> Vec<Model> {
     enqueue(
         app,
-        [0; 3].map(|_| Job::ClaimBookings {
-            user_id: entity::new_id(),
-        }),
+        [0; 3].map(|_| database(Kind::ClaimBookings, entity::new_id())),
     )
     .await;
     let taken = claim(app, TimeDelta::zero()).await;
@@ -36,13 +49,13 @@ async fn taken(app: &TestApp) -> Vec<Model> {
 }
 
 async fn claim(app: &TestApp, later: TimeDelta) -> Vec<Model> {
-    job::claim(app.db().write_one(), app.now() + later, Lane::Ours, 8)
+    job::claim(app.db().write_one(), app.now() + later, Queue::Database, 8)
         .await
         .expect("the database answers")
 }
 
 async fn renew(app: &TestApp, jobs: &[Model], later: TimeDelta) {
-    job::renew(app.db().write_one(), jobs, app.now() + later)
+    job::renew_leases(app.db().write_one(), jobs, app.now() + later)
         .await
         .expect("the database answers");
 }
@@ -67,7 +80,7 @@ async fn a_leased_job_is_not_claimed_again(app: &TestApp) {
             .all(|job| job.attempts == 2 && job.status == Status::Running)
     );
     let left = lost.iter().chain(&abandoned);
-    job::finish(app.db().write_one(), left)
+    job::complete(app.db().write_one(), left)
         .await
         .expect("the database answers");
 }
@@ -77,7 +90,7 @@ async fn a_worker_that_lost_its_lease_cannot_finish_the_job(app: &TestApp) {
     let theirs = claim(app, LEASE * 2).await;
     assert_eq!(theirs.len(), 3);
     renew(app, &slow, LEASE * 9).await;
-    job::finish(app.db().write_one(), &slow)
+    job::complete(app.db().write_one(), &slow)
         .await
         .expect("the database answers");
     let mut there = Entity::find()
@@ -88,7 +101,7 @@ async fn a_worker_that_lost_its_lease_cannot_finish_the_job(app: &TestApp) {
     let mut held = theirs.clone();
     held.sort_by_key(|job| job.id);
     assert_eq!(there, held, "neither gone nor held any longer");
-    job::finish(app.db().write_one(), &theirs)
+    job::complete(app.db().write_one(), &theirs)
         .await
         .expect("the database answers");
     assert_eq!(
@@ -102,10 +115,10 @@ async fn a_worker_that_lost_its_lease_cannot_finish_the_job(app: &TestApp) {
 
 async fn a_job_enqueued_while_it_runs_runs_again(app: &TestApp) {
     let user_id = entity::new_id();
-    let same = Job::ClaimBookings { user_id };
+    let same = database(Kind::ClaimBookings, user_id);
     enqueue(app, [same]).await;
     let first = claim(app, TimeDelta::zero()).await;
-    enqueue(app, [same, Job::SettleConflicts { coach_id: user_id }]).await;
+    enqueue(app, [same, database(Kind::SettleConflicts, user_id)]).await;
     let other = claim(app, TimeDelta::zero()).await;
     assert_eq!(
         other
@@ -120,7 +133,7 @@ async fn a_job_enqueued_while_it_runs_runs_again(app: &TestApp) {
         again.iter().map(|job| job.attempts).collect::<Vec<_>>(),
         [2, 2]
     );
-    job::finish(app.db().write_one(), &again)
+    job::complete(app.db().write_one(), &again)
         .await
         .expect("the database answers");
     let second = claim(app, LEASE * 2).await;
@@ -132,29 +145,23 @@ async fn a_job_enqueued_while_it_runs_runs_again(app: &TestApp) {
         [(user_id, 1)]
     );
     assert_ne!(second[0].id, first[0].id);
-    job::finish(app.db().write_one(), &second)
+    job::complete(app.db().write_one(), &second)
         .await
         .expect("the database answers");
 }
 
 async fn a_due_job_is_not_delayed_by_a_planned_one(app: &TestApp) {
-    let same = Job::ClaimBookings {
-        user_id: entity::new_id(),
-    };
+    let same = database(Kind::ClaimBookings, entity::new_id());
     enqueue(app, [same]).await;
     let tomorrow = app.now() + TimeDelta::days(1);
-    let plan = |job| {
-        app.db().write(move |txn| {
-            Box::pin(async move { job::plan_all(txn, &[(job, tomorrow, "test")]).await })
-        })
-    };
+    let plan = |job: Job| app.db().transaction(job.at(tomorrow, "test"), plan);
     plan(same).await.expect("the database answers");
     let due = claim(app, TimeDelta::zero()).await;
     assert_eq!(
         due.iter().map(Job::from_row).collect::<Vec<_>>(),
         [Some(same)]
     );
-    job::finish(app.db().write_one(), &due)
+    job::complete(app.db().write_one(), &due)
         .await
         .expect("the database answers");
     // A planned job runs at once when it is enqueued.
@@ -163,7 +170,7 @@ async fn a_due_job_is_not_delayed_by_a_planned_one(app: &TestApp) {
     enqueue(app, [same]).await;
     let due = claim(app, TimeDelta::zero()).await;
     assert_eq!(due.len(), 1);
-    job::finish(app.db().write_one(), &due)
+    job::complete(app.db().write_one(), &due)
         .await
         .expect("the database answers");
 }

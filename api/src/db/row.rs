@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// One row. Columns are counted from 0; asking for a column as something that it is not is our
-/// mistake, and gives `Internal`.
+/// One row. Columns are counted from 0; reading a column as another type than it has returns
+/// `Internal`.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'r>(&'r PgRow);
 
 impl<'r> Row<'r> {
-    /// The rows of an answer.
+    /// The rows of a result.
     ///
     /// # Errors
     /// `Internal` for rows of another database.

@@ -1,51 +1,65 @@
-//! Who is told after a commit: here, and with PostgreSQL in every other process that shares the
-//! database.
+//! Notifications of commits: in this process, and with PostgreSQL in every other process that shares
+//! the database.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use entity::job::Queue;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// What a commit has brought, for whoever waits for it.
+/// What a commit has added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// New lines of history.
     Events,
-    /// Work that needs nothing but the database.
-    Jobs,
-    /// Work that asks a provider.
-    ProviderJobs,
+    /// New jobs in this queue.
+    Jobs(Queue),
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::Events, Self::Jobs, Self::ProviderJobs];
+    const COUNT: usize = 1 + Queue::COUNT;
 
-    fn bit(self) -> u8 {
-        1 << self as u8
+    fn all() -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Events).chain(Queue::all().map(Self::Jobs))
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Events => 0,
+            Self::Jobs(queue) => 1 + queue.index(),
+        }
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self.index()
     }
 }
 
-/// Several [`Topic`] at once.
+const _: () = assert!(
+    Topic::COUNT <= u32::BITS as usize,
+    "each topic has a bit of its own"
+);
+
+/// A set of [`Topic`].
 #[derive(Debug, Default)]
-pub(super) struct PendingWakeups(AtomicU8);
+pub(super) struct PendingWakeups(AtomicU32);
 
 impl PendingWakeups {
     pub(super) fn add(&self, topic: Topic) {
         self.0.fetch_or(topic.bit(), Ordering::Relaxed);
     }
 
-    pub(super) fn bits(&self) -> u8 {
+    pub(super) fn bits(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Where to wait for topic. Being told is a hint: whoever waits here also looks by itself from time
-/// to time.
+/// Where to wait for a topic. A notification is a hint: whoever waits here polls as well.
 #[derive(Debug)]
 pub struct Wake {
-    waiting: [Notify; Topic::ALL.len()],
-    /// What other processes are about to be told: one message serves all commits until it is sent.
-    unsent: AtomicU8,
+    waiting: [Notify; Topic::COUNT],
+    /// Topics of the next message to other processes: one message serves all commits before it.
+    unsent: AtomicU32,
     /// Tells our own messages from those of others.
     process: Uuid,
 }
@@ -54,35 +68,35 @@ impl Default for Wake {
     fn default() -> Self {
         Self {
             waiting: Default::default(),
-            unsent: AtomicU8::new(0),
+            unsent: AtomicU32::new(0),
             process: entity::new_id(),
         }
     }
 }
 
 impl Wake {
-    /// Where to wait for topic of one sort.
+    /// Where to wait for one topic.
     #[must_use]
     pub fn on(&self, topic: Topic) -> &Notify {
-        &self.waiting[topic as usize]
+        &self.waiting[topic.index()]
     }
 
     /// Wakes whoever waits in this process.
-    pub(super) fn here(&self, bits: u8) {
-        for topic in Topic::ALL {
+    pub(super) fn here(&self, bits: u32) {
+        for topic in Topic::all() {
             if bits & topic.bit() != 0 {
                 self.on(topic).notify_waiters();
             }
         }
     }
 
-    /// Notes what is to be told to other processes; whether somebody must be sent to tell it.
-    pub(super) fn is_first_unsent(&self, bits: u8) -> bool {
+    /// Adds topics to the next message to other processes; returns whether the caller has to send
+    /// it.
+    pub(super) fn is_first_unsent(&self, bits: u32) -> bool {
         self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
     }
 
-    /// The message about everything that has not been told yet. Whatever commits from here on sends
-    /// for itself.
+    /// The message with all unsent topics. Commits after this call need another one.
     pub(super) fn message(&self) -> String {
         format!(
             "{}/{}",
@@ -91,69 +105,74 @@ impl Wake {
         )
     }
 
-    /// Wakes whoever waits for what another process tells of. What cannot be read, as from a newer
-    /// program, may be anything.
+    /// Wakes whoever waits for the topics of a message of another process. One that cannot be
+    /// parsed, as from a newer program, wakes everyone.
     pub(crate) fn hear(&self, message: &str) {
         let Some((process, bits)) = message.split_once('/') else {
-            return self.here(u8::MAX);
+            return self.here(u32::MAX);
         };
         if process.parse() != Ok(self.process) {
-            self.here(bits.parse().unwrap_or(u8::MAX));
+            self.here(bits.parse().unwrap_or(u32::MAX));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use entity::Provider;
     use futures_util::FutureExt;
 
     use super::*;
 
+    const DATABASE: Topic = Topic::Jobs(Queue::Database);
+    const CALENDARS: Topic = Topic::Jobs(Queue::Provider(Provider::Google));
+
     fn woken(wake: &Wake, told: impl FnOnce(&Wake)) -> Vec<Topic> {
-        let mut waiting: Vec<_> = Topic::ALL
+        let mut waiting: Vec<_> = Topic::all()
             .map(|topic| (topic, Box::pin(wake.on(topic).notified())))
-            .into();
+            .collect();
         told(wake);
         waiting.retain_mut(|(_, notified)| notified.now_or_never().is_some());
         waiting.into_iter().map(|(topic, _)| topic).collect()
     }
 
     #[test]
-    fn only_those_are_woken_for_whom_there_is_news() {
+    fn a_topic_wakes_only_those_who_wait_for_it() {
         let wake = Wake::default();
-        for topic in Topic::ALL {
+        assert_eq!(Topic::all().count(), Topic::COUNT);
+        for topic in Topic::all() {
             assert_eq!(woken(&wake, |wake| wake.here(topic.bit())), [topic]);
         }
         assert_eq!(
             woken(&wake, |wake| wake
-                .here(Topic::Events.bit() | Topic::ProviderJobs.bit())),
-            [Topic::Events, Topic::ProviderJobs]
+                .here(Topic::Events.bit() | CALENDARS.bit())),
+            [Topic::Events, CALENDARS]
         );
     }
 
     #[test]
-    fn one_message_tells_of_everything_since_the_last_and_reaches_other_processes_only() {
+    fn one_message_has_all_topics_since_the_last_and_wakes_other_processes_only() {
         let (one, other) = (Wake::default(), Wake::default());
         assert!(one.is_first_unsent(Topic::Events.bit()));
-        assert!(!one.is_first_unsent(Topic::Jobs.bit()));
+        assert!(!one.is_first_unsent(DATABASE.bit()));
         let message = one.message();
         assert!(
-            one.is_first_unsent(Topic::Jobs.bit()),
+            one.is_first_unsent(DATABASE.bit()),
             "what comes after the message needs another one"
         );
         assert_eq!(
             woken(&other, |wake| wake.hear(&message)),
-            [Topic::Events, Topic::Jobs]
+            [Topic::Events, DATABASE]
         );
         assert_eq!(woken(&one, |wake| wake.hear(&message)), []);
     }
 
     #[test]
-    fn a_message_that_cannot_be_read_wakes_everyone() {
+    fn a_message_that_cannot_be_parsed_wakes_everyone() {
         for message in ["", "something", "0/", "0/many"] {
             assert_eq!(
                 woken(&Wake::default(), |wake| wake.hear(message)),
-                Topic::ALL,
+                Topic::all().collect::<Vec<_>>(),
                 "{message:?}"
             );
         }

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::Result;
 use crate::db::Txn;
 
-/// Records an action in the transaction that performs it. `subject` is the global id of its object.
+/// Writes an audit entry in the transaction of the change. `subject` is the global id of what was
+/// changed.
 pub(crate) async fn record(
     txn: &Txn,
     actor_id: Option<Uuid>,
@@ -33,11 +34,11 @@ pub(crate) async fn record(
     Ok(())
 }
 
-/// Records that a secret is about to be read, for which purpose and for whom, before the read. No
-/// transaction: the read changes nothing.
+/// Writes an audit entry before a secret is read: for whom and what for. There is no transaction, as
+/// reading changes nothing.
 ///
 /// # Errors
-/// When the database fails. Then the caller must not read the secret.
+/// When the entry cannot be written. The secret must not be read then.
 pub(crate) async fn record_reading(
     db: &DatabaseConnection,
     actor_id: Option<Uuid>,

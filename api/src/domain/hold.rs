@@ -14,7 +14,7 @@ use sea_orm::{
 
 use super::booking::{BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free};
 use super::scheduling::{self, Except};
-use super::{Caller, Conflict, Error, Result, check};
+use super::{Caller, Command, Conflict, Error, Result, check};
 use crate::app::App;
 use crate::db::Txn;
 
@@ -49,35 +49,41 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
     let offered =
         RemoteAvailability::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
     let now = app.clock.now();
-    let (id, expires_at) = (entity::new_id(), now + app.deadlines.hold);
-    app.db
-        .write(move |txn| {
-            let offered = offered.clone();
-            Box::pin(async move {
-                // Serializes the holds of a person, so that their number is exact. NO KEY UPDATE
-                // does not block transactions that only refer to the account.
-                let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
-                account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
-                let request = BookingRequest {
-                    event_type_id,
-                    coach_id,
-                    starts_at,
-                    length_minutes,
-                };
-                let (offer, violations) = request.find(txn, user_id, now).await?;
-                check(violations)?;
-                make_room(txn, user_id, offer.coach.id, now).await?;
-                place(
-                    txn,
-                    offer,
-                    &offered,
-                    (starts_at, user_id),
-                    (id, now, expires_at),
-                )
-                .await
-            })
-        })
-        .await
+    let new = NewHold {
+        user_id,
+        input,
+        offered,
+        now,
+        expires_at: now + app.deadlines.hold,
+    };
+    app.db.transaction(new, insert).await
+}
+
+#[derive(Clone)]
+struct NewHold {
+    user_id: Uuid,
+    input: Create,
+    offered: RemoteAvailability,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+async fn insert(txn: &Txn, new: NewHold) -> Result<Model> {
+    let (user_id, now) = (new.user_id, new.now);
+    // Holds of one person are counted one after the other. A lock of this strength does not block
+    // those who only refer to the account.
+    let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
+    account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+    let wanted = BookingRequest {
+        event_type_id: new.input.event_type_id,
+        coach_id: new.input.coach_id,
+        starts_at: new.input.starts_at,
+        length_minutes: new.input.length_minutes,
+    };
+    let (offer, violations) = wanted.find(txn, user_id, now).await?;
+    check(violations)?;
+    make_room(txn, user_id, offer.coach.id, now).await?;
+    place(txn, offer, new).await
 }
 
 /// Deletes the hold that the new one replaces; refuses holds beyond the maximum.
@@ -100,13 +106,7 @@ async fn make_room(txn: &Txn, user_id: Uuid, coach_id: Uuid, now: DateTime<Utc>)
     Ok(())
 }
 
-async fn place(
-    txn: &Txn,
-    offer: Offer,
-    offered: &RemoteAvailability,
-    (starts_at, user_id): (DateTime<Utc>, Uuid),
-    (id, now, expires_at): (Uuid, DateTime<Utc>, DateTime<Utc>),
-) -> Result<Model> {
+async fn place(txn: &Txn, offer: Offer, new: NewHold) -> Result<Model> {
     let terms = scheduling::terms(&offer.event_type, offer.length)?;
     let scheduler = offer.coach.scheduler;
     let request = SlotRequest {
@@ -115,20 +115,22 @@ async fn place(
         terms: &terms,
         scheduler,
     };
-    require_free(txn, request, offered, starts_at, Except::default(), now).await?;
+    let (starts_at, now) = (new.input.starts_at, new.now);
+    let except = Except::default();
+    require_free(txn, request, &new.offered, starts_at, except, now).await?;
     let claim = terms
         .claim(starts_at)
         .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
     let row = ActiveModel {
-        id: Set(id),
+        id: Set(entity::new_id()),
         coach_id: Set(offer.coach.id),
         event_type_id: Set(offer.event_type.id),
-        user_id: Set(user_id),
+        user_id: Set(new.user_id),
         starts_at: Set(starts_at),
         ends_at: Set(starts_at + terms.length),
         busy_from: Set(claim.from),
         busy_until: Set(claim.until),
-        expires_at: Set(expires_at),
+        expires_at: Set(new.expires_at),
         created_at: Set(now),
     };
     Ok(row.insert(&**txn).await?)
@@ -140,33 +142,28 @@ async fn place(
 /// `NotFound` for another person's or expired hold; `InvalidState` for one that reserves the new
 /// time of a booking while the remote scheduler is asked to move it.
 pub async fn release(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Uuid> {
-    let user_id = caller.require_person()?.user_id;
     app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let own = Column::Id.eq(hold_id).and(Column::UserId.eq(user_id));
-                let free = own
-                    .clone()
-                    .and(Column::Id.not_in_subquery(Entity::of_moves()));
-                if Entity::delete_many()
-                    .filter(free)
-                    .exec(&**txn)
-                    .await?
-                    .rows_affected
-                    == 1
-                {
-                    return Ok(hold_id);
-                }
-                match Entity::find().filter(own).one(&**txn).await? {
-                    Some(_) => Err(reserved_for_move()),
-                    None => Err(no_hold()),
-                }
-            })
-        })
+        .transaction(Command::new(app, caller, hold_id)?, delete)
         .await
 }
 
-/// The caller's own unexpired hold.
+async fn delete(txn: &Txn, command: Command<Uuid>) -> Result<Uuid> {
+    let (hold_id, user_id) = (command.input, command.author.person.user_id);
+    let own = Column::Id.eq(hold_id).and(Column::UserId.eq(user_id));
+    let free = own
+        .clone()
+        .and(Column::Id.not_in_subquery(Entity::of_moves()));
+    let deleted = Entity::delete_many().filter(free).exec(&**txn).await?;
+    if deleted.rows_affected == 1 {
+        return Ok(hold_id);
+    }
+    match Entity::find().filter(own).one(&**txn).await? {
+        Some(_) => Err(reserved_for_move()),
+        None => Err(no_hold()),
+    }
+}
+
+/// The caller's own hold, while it lasts.
 ///
 /// # Errors
 /// `NotFound`.
@@ -178,7 +175,8 @@ pub async fn get(app: &App, caller: &Caller, hold_id: Uuid) -> Result<Model> {
     own.one(app.db.read()).await?.ok_or_else(no_hold)
 }
 
-/// The caller's holds, earliest first, including those of bookings that are being moved.
+/// The slots that the caller holds, earliest first; also those that are kept for bookings of theirs
+/// which are being moved.
 pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let user_id = caller.require_person()?.user_id;
     let live = Entity::find()

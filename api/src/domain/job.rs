@@ -1,4 +1,4 @@
-//! Work that was given up, in the hands of staff.
+//! Dead jobs, for staff.
 
 use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
@@ -7,12 +7,12 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
 use super::page::{self, Direction, List, Page, PageInput};
-use super::{Caller, Error, Result, audit};
+use super::{Caller, Command, Error, Result};
 use crate::app::App;
-use crate::db::Txn;
-use crate::outbox::Job;
+use crate::db::{Topic, Txn};
+use crate::outbox::job::{Job, Kind};
 
-/// Jobs that were given up, the newest first.
+/// Dead jobs, the newest first.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
@@ -30,55 +30,46 @@ pub async fn list_dead(app: &App, caller: &Caller, page: &PageInput) -> Result<P
     .await
 }
 
-/// Has a job that was given up done again, with all its attempts.
+/// Puts a dead job back into its queue, with all its attempts.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` unless it is given up.
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` unless it is dead.
 pub async fn replay(app: &App, caller: &Caller, job_id: Uuid) -> Result<Model> {
-    let admin = caller.require_admin()?.user_id;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    caller.require_admin()?;
     app.db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                let dead = Entity::find_by_id(job_id)
-                    .filter(Column::Status.eq(Status::Dead))
-                    .one(&**txn)
-                    .await?;
-                let dead = dead.ok_or(Error::NotFound("job"))?;
-                let subject = format!("job_{}", job_id.simple());
-                audit::record(
-                    txn,
-                    Some(admin),
-                    "job.replay",
-                    &subject,
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                reopen_delivery(txn, &dead).await?;
-                if let Some(waiting) = waiting_twin(txn, &dead).await? {
-                    // The same work was asked for again meanwhile: that row stands for both.
-                    Entity::delete_by_id(dead.id).exec(&**txn).await?;
-                    return Ok(waiting);
-                }
-                let job = Job::from_row(&dead);
-                let row = ActiveModel {
-                    id: Unchanged(dead.id),
-                    dedupe_key: Set(job.map(Job::dedupe_key)),
-                    status: Set(Status::Waiting),
-                    run_at: Set(now),
-                    attempts: Set(0),
-                    last_error: Set(None),
-                    ..Default::default()
-                };
-                if let Some(job) = job {
-                    txn.wakes(job.lane().topic());
-                }
-                Ok(row.update(&**txn).await?)
-            })
-        })
+        .transaction(Command::new(app, caller, job_id)?, revive)
         .await
+}
+
+async fn revive(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
+    let Command { author, input: id } = command;
+    let dead = Entity::find_by_id(id)
+        .filter(Column::Status.eq(Status::Dead))
+        .one(&**txn)
+        .await?;
+    let dead = dead.ok_or(Error::NotFound("job"))?;
+    let subject = format!("job_{}", id.simple());
+    author.audit(txn, "job.replay", &subject).await?;
+    reopen_delivery(txn, &dead).await?;
+    if let Some(waiting) = waiting_twin(txn, &dead).await? {
+        // It was enqueued again meanwhile: that row stands for both.
+        Entity::delete_by_id(dead.id).exec(&**txn).await?;
+        return Ok(waiting);
+    }
+    let job = Job::from_row(&dead);
+    let row = ActiveModel {
+        id: Unchanged(dead.id),
+        dedupe_key: Set(job.map(Job::dedupe_key)),
+        status: Set(Status::Waiting),
+        run_at: Set(author.now),
+        attempts: Set(0),
+        last_error: Set(None),
+        ..Default::default()
+    };
+    if let Some(job) = job {
+        txn.wakes(Topic::Jobs(job.queue));
+    }
+    Ok(row.update(&**txn).await?)
 }
 
 async fn waiting_twin(txn: &Txn, dead: &Model) -> Result<Option<Model>> {
@@ -89,11 +80,11 @@ async fn waiting_twin(txn: &Txn, dead: &Model) -> Result<Option<Model>> {
     Ok(twin.one(&**txn).await?)
 }
 
-/// The delivery was marked dead with its job, and lives again with it.
+/// A delivery is dead when its job is, and received again when its job is replayed.
 async fn reopen_delivery(txn: &Txn, dead: &Model) -> Result<()> {
-    let Some(Job::ProcessDelivery { delivery_id }) = Job::from_row(dead) else {
+    if Kind::parse(&dead.kind) != Some(Kind::ProcessDelivery) {
         return Ok(());
-    };
+    }
     webhook_delivery::Entity::update_many()
         .set(webhook_delivery::ActiveModel {
             status: Set(webhook_delivery::Status::Received),
@@ -101,7 +92,7 @@ async fn reopen_delivery(txn: &Txn, dead: &Model) -> Result<()> {
             processed_at: Set(None),
             ..Default::default()
         })
-        .filter(webhook_delivery::Column::Id.eq(delivery_id))
+        .filter(webhook_delivery::Column::Id.eq(dead.subject_id))
         .filter(webhook_delivery::Column::Status.eq(webhook_delivery::Status::Dead))
         .exec(&**txn)
         .await?;

@@ -1,32 +1,26 @@
-//! Work that comes round again and again: it is planned once, however often and wherever that is
-//! asked for.
+//! Recurring jobs: each is enqueued once, however often and by however many processes that is tried.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::job::{Column, Entity, Status};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::Result;
-use crate::db::Db;
-use crate::outbox::Job;
-use crate::outbox::job::plan_all;
+use crate::db::{Db, Txn};
+use crate::outbox::Scheduled;
+use crate::outbox::job::enqueue_if_absent;
 
-/// Puts down what of this work is neither waiting nor being done; what somebody asks for meanwhile
-/// is not put off. Safe to run anywhere, any number of times.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn ensure(
-    db: &Db,
-    mut jobs: Vec<(Job, DateTime<Utc>, &'static str)>,
-) -> Result<()> {
+/// Enqueues those of these jobs that neither wait nor run. Jobs that somebody enqueues meanwhile
+/// keep their time.
+pub(crate) async fn ensure(db: &Db, mut jobs: Vec<Scheduled>) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let kinds: HashSet<&str> = jobs.iter().map(|(job, ..)| job.kind()).collect();
+    let kinds: HashSet<&str> = jobs
+        .iter()
+        .map(|scheduled| scheduled.job.kind.as_str())
+        .collect();
     let planned: Vec<(String, Uuid)> = Entity::find()
         .filter(Column::Kind.is_in(kinds))
         .filter(Column::Status.is_in([Status::Waiting, Status::Running]))
@@ -39,14 +33,13 @@ pub(crate) async fn ensure(
         .iter()
         .map(|(kind, subject_id)| (kind.as_str(), *subject_id))
         .collect();
-    jobs.retain(|(job, ..)| !planned.contains(&(job.kind(), job.subject_id())));
+    jobs.retain(|Scheduled { job, .. }| !planned.contains(&(job.kind.as_str(), job.subject_id)));
     if jobs.is_empty() {
         return Ok(());
     }
-    let jobs = Arc::new(jobs);
-    db.write(move |txn| {
-        let jobs = Arc::clone(&jobs);
-        Box::pin(async move { plan_all(txn, &jobs).await })
-    })
-    .await
+    db.transaction(jobs, insert).await
+}
+
+async fn insert(txn: &Txn, jobs: Vec<Scheduled>) -> Result<()> {
+    enqueue_if_absent(txn, &jobs).await
 }

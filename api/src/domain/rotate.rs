@@ -12,6 +12,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{Error, Result};
 use crate::app::App;
+use crate::db::Txn;
 use crate::vault::{Place, Vault, VaultError, row_key};
 
 /// Values per transaction; bounds how long other writers wait.
@@ -96,7 +97,7 @@ impl<E: EntityTrait> SealedColumn<E> {
                     column: self.name,
                 };
                 match app.vault.reseal(place, &old) {
-                    Ok(Some(new)) => changes.push((id, old, new)),
+                    Ok(Some(new)) => changes.push(Change { id, old, new }),
                     Ok(None) => {}
                     Err(_) => *unreadable += 1,
                 }
@@ -120,27 +121,43 @@ impl<E: EntityTrait> SealedColumn<E> {
         Ok(rows.all(app.db.write_one()).await?)
     }
 
-    async fn put(&self, app: &App, changes: Vec<(Uuid, String, String)>) -> Result<u64> {
-        let (id, column) = (self.id, self.column);
-        app.db
-            .write(move |txn| {
-                let changes = changes.clone();
-                Box::pin(async move {
-                    let mut done = 0;
-                    for (key, old, new) in changes {
-                        let put = E::update_many()
-                            .col_expr(column, Expr::value(new))
-                            .filter(id.eq(key))
-                            .filter(column.eq(old))
-                            .exec(&**txn)
-                            .await?;
-                        done += put.rows_affected;
-                    }
-                    Ok(done)
-                })
-            })
-            .await
+    async fn put(&self, app: &App, changes: Vec<Change>) -> Result<u64> {
+        let changes = Changes {
+            id: self.id,
+            column: self.column,
+            changes,
+        };
+        app.db.transaction(changes, store::<E>).await
     }
+}
+
+/// A value sealed with the current key, and the value that it replaces.
+#[derive(Clone)]
+struct Change {
+    id: Uuid,
+    old: String,
+    new: String,
+}
+
+#[derive(Clone)]
+struct Changes<C> {
+    id: C,
+    column: C,
+    changes: Vec<Change>,
+}
+
+async fn store<E: EntityTrait>(txn: &Txn, input: Changes<E::Column>) -> Result<u64> {
+    let mut done = 0;
+    for change in input.changes {
+        let put = E::update_many()
+            .col_expr(input.column, Expr::value(change.new))
+            .filter(input.id.eq(change.id))
+            .filter(input.column.eq(change.old))
+            .exec(&**txn)
+            .await?;
+        done += put.rows_affected;
+    }
+    Ok(done)
 }
 
 async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
@@ -169,7 +186,11 @@ async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
                 Err(_) => *unreadable += 1,
             }
         }
-        done += put_notes(app, changes, current.clone()).await?;
+        let key = current.clone();
+        done += app
+            .db
+            .transaction(NoteChanges { key, changes }, put_notes)
+            .await?;
     }
 }
 
@@ -186,25 +207,24 @@ fn sealed_note(vault: &Vault, row: &note::Model) -> Result<String, VaultError> {
     }
 }
 
-async fn put_notes(app: &App, changes: Vec<(note::Model, String)>, key: String) -> Result<u64> {
-    app.db
-        .write(move |txn| {
-            let (changes, key) = (changes.clone(), key.clone());
-            Box::pin(async move {
-                let mut done = 0;
-                for (row, body) in changes {
-                    let put = note::Entity::update_many()
-                        .col_expr(note::Column::Body, Expr::value(body))
-                        .col_expr(note::Column::BodyKey, Expr::value(&key))
-                        .filter(note::Column::Id.eq(row.id))
-                        .filter(note::Column::Body.eq(row.body))
-                        .filter(note::Column::Visibility.eq(Visibility::Private))
-                        .exec(&**txn)
-                        .await?;
-                    done += put.rows_affected;
-                }
-                Ok(done)
-            })
-        })
-        .await
+#[derive(Clone)]
+struct NoteChanges {
+    key: String,
+    changes: Vec<(note::Model, String)>,
+}
+
+async fn put_notes(txn: &Txn, input: NoteChanges) -> Result<u64> {
+    let mut done = 0;
+    for (row, body) in input.changes {
+        let put = note::Entity::update_many()
+            .col_expr(note::Column::Body, Expr::value(body))
+            .col_expr(note::Column::BodyKey, Expr::value(&input.key))
+            .filter(note::Column::Id.eq(row.id))
+            .filter(note::Column::Body.eq(row.body))
+            .filter(note::Column::Visibility.eq(Visibility::Private))
+            .exec(&**txn)
+            .await?;
+        done += put.rows_affected;
+    }
+    Ok(done)
 }

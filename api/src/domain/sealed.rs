@@ -25,7 +25,8 @@ pub struct Checked {
     pub missing: BTreeSet<String>,
 }
 
-/// Tries to open every sealed value. The plain text is discarded inside the vault.
+/// Tries every sealed value with the keys there are. What opens is not looked at: nothing of it
+/// leaves the vault.
 pub async fn check(app: &App) -> Result<Checked> {
     use connection::Column as C;
     use note::Column as N;

@@ -40,7 +40,9 @@ pub fn code(error: &domain::Error) -> &'static str {
         domain::Error::Invalid(_) => "BAD_USER_INPUT",
         domain::Error::Conflict(_) => "CONFLICT",
         domain::Error::Unavailable(_) => "PROVIDER_UNAVAILABLE",
-        domain::Error::Internal { .. } => "INTERNAL",
+        domain::Error::Provider { .. }
+        | domain::Error::LostRace(_)
+        | domain::Error::Internal { .. } => "INTERNAL",
     }
 }
 
@@ -49,8 +51,10 @@ impl From<Error> for async_graphql::Error {
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", code(&error));
         let message = match &*error {
-            domain::Error::Internal { .. } => {
-                // Logged here only, where the error is answered.
+            domain::Error::Provider { .. }
+            | domain::Error::LostRace(_)
+            | domain::Error::Internal { .. } => {
+                // Logged once, here, where it is answered.
                 tracing::error!(%error, "a request failed");
                 "Something went wrong on our side.".to_owned()
             }

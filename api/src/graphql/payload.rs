@@ -126,6 +126,8 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
         domain::Error::Unauthenticated
         | domain::Error::Forbidden(_)
         | domain::Error::Unavailable(_)
+        | domain::Error::Provider { .. }
+        | domain::Error::LostRace(_)
         | domain::Error::Internal { .. } => None,
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ConnectionTrait, EntityTrait};
 
 use super::cause::Cause;
-use super::job::{self, Job};
+use super::job::{self, Job, Queue, Scheduled};
 use crate::db::{Topic, Txn};
 use crate::error::Result;
 
@@ -33,30 +33,27 @@ pub struct BookingEvent {
 }
 
 impl BookingEvent {
-    /// The work that follows from it.
+    /// The jobs that follow from it, each with the time from which it runs.
     #[must_use]
-    pub fn jobs(&self) -> Vec<Job> {
+    pub fn jobs(&self) -> Vec<(Job, DateTime<Utc>)> {
         let was_active = self.status_before.is_some_and(Status::is_active);
         let frees_its_time = matches!(self.kind, Kind::Moved | Kind::ConflictFound)
             || !self.status_after.is_active();
-        let gave_time_back = was_active && frees_its_time;
         let mut jobs = Vec::new();
-        if gave_time_back {
-            jobs.push(Job::SettleConflicts {
-                coach_id: self.coach_id,
-            });
+        if was_active && frees_its_time {
+            let settle = Job::new(job::Kind::SettleConflicts, self.coach_id, Queue::Database);
+            jobs.push((settle, self.cause.now));
         }
-        // What was decided here is to be carried out at the scheduler; what it told us, it knows.
-        let is_news_there = !matches!(self.cause.source, Source::Webhook | Source::Reconcile);
+        // The scheduler carries out what was decided here; what it told us itself, it knows.
+        let is_decided_here = !matches!(self.cause.source, Source::Webhook | Source::Reconcile);
         let ends_or_decides = (was_active && !self.status_after.is_active())
             || matches!(
                 self.kind,
                 Kind::Approved | Kind::AttendanceMarked | Kind::GuestsAdded
             );
-        if self.scheduler.is_remote() && is_news_there && ends_or_decides {
-            jobs.push(Job::PushBooking {
-                booking_id: self.booking_id,
-            });
+        if self.scheduler.is_remote() && is_decided_here && ends_or_decides {
+            let push = Job::new(job::Kind::PushBooking, self.booking_id, self.scheduler);
+            jobs.push((push, self.cause.now));
         }
         jobs
     }
@@ -114,11 +111,11 @@ pub async fn enter(txn: &Txn) -> Result<()> {
 /// When the database fails.
 pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     enter(txn).await?;
-    let mut jobs: Vec<(Job, DateTime<Utc>, String)> = Vec::new();
+    let mut jobs: Vec<Scheduled> = Vec::new();
     for event in &events {
-        for job in event.jobs() {
-            if jobs.iter().all(|(known, ..)| *known != job) {
-                jobs.push((job, event.cause.now, event.cause.correlation_id.clone()));
+        for (job, run_at) in event.jobs() {
+            if jobs.iter().all(|known| known.job != job) {
+                jobs.push(job.at(run_at, event.cause.correlation_id.clone()));
             }
         }
     }
@@ -126,9 +123,131 @@ pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
         .exec_without_returning(&**txn)
         .await?;
     txn.wakes(Topic::Events);
-    let jobs: Vec<_> = jobs
-        .iter()
-        .map(|(job, run_at, correlation_id)| (*job, *run_at, correlation_id.as_str()))
-        .collect();
     job::enqueue_all(txn, &jobs).await
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::booking_event::ActorKind;
+
+    use super::*;
+
+    fn jobs(
+        kind: Kind,
+        change: (Option<Status>, Status),
+        scheduler: Scheduler,
+        source: Source,
+    ) -> Vec<(&'static str, &'static str)> {
+        let now = DateTime::UNIX_EPOCH;
+        let event = BookingEvent {
+            booking_id: Uuid::from_u128(1),
+            coach_id: Uuid::from_u128(2),
+            client_id: None,
+            kind,
+            version: 2,
+            status_before: change.0,
+            status_after: change.1,
+            before: None,
+            after: None,
+            reason: None,
+            scheduler,
+            cause: Cause {
+                by: ActorKind::System,
+                actor_id: None,
+                source,
+                correlation_id: "test".to_owned(),
+                now,
+            },
+        };
+        let jobs = event.jobs();
+        for (job, run_at) in &jobs {
+            assert_eq!(*run_at, now);
+            let subject = match job.kind {
+                job::Kind::SettleConflicts => event.coach_id,
+                _ => event.booking_id,
+            };
+            assert_eq!(job.subject_id, subject);
+        }
+        jobs.iter()
+            .map(|(job, _)| (job.kind.as_str(), job.queue.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn jobs_follow_from_what_happened_to_whose_booking_and_who_said_so() {
+        use Scheduler::{CalCom, Native};
+        use Status::{Canceled, Confirmed, PaymentPending};
+
+        let settle = ("settle_conflicts", "database");
+        let push = ("push_booking", "calcom");
+        let (made, stays) = ((None, Confirmed), (Some(Confirmed), Confirmed));
+        let (ends, was_over) = ((Some(Confirmed), Canceled), (Some(Canceled), Canceled));
+        let approved = (Some(PaymentPending), Confirmed);
+        let table = [
+            (Kind::Scheduled, made, CalCom, Source::Api, vec![]),
+            (
+                Kind::Canceled,
+                ends,
+                CalCom,
+                Source::Api,
+                vec![settle, push],
+            ),
+            (
+                Kind::Canceled,
+                ends,
+                CalCom,
+                Source::Sweeper,
+                vec![settle, push],
+            ),
+            (Kind::Canceled, ends, CalCom, Source::Webhook, vec![settle]),
+            (
+                Kind::Canceled,
+                ends,
+                CalCom,
+                Source::Reconcile,
+                vec![settle],
+            ),
+            (Kind::Canceled, ends, Native, Source::Api, vec![settle]),
+            (
+                Kind::Canceled,
+                ends,
+                Scheduler::Google,
+                Source::Api,
+                vec![settle, ("push_booking", "google")],
+            ),
+            (Kind::Moved, stays, CalCom, Source::Api, vec![settle]),
+            (
+                Kind::ConflictFound,
+                stays,
+                Native,
+                Source::Api,
+                vec![settle],
+            ),
+            (Kind::Approved, approved, CalCom, Source::Api, vec![push]),
+            (Kind::Approved, approved, Native, Source::Api, vec![]),
+            (Kind::GuestsAdded, stays, CalCom, Source::Api, vec![push]),
+            (
+                Kind::AttendanceMarked,
+                stays,
+                CalCom,
+                Source::Webhook,
+                vec![],
+            ),
+            (
+                Kind::AttendanceMarked,
+                was_over,
+                CalCom,
+                Source::Api,
+                vec![push],
+            ),
+            (Kind::SessionRated, stays, CalCom, Source::Api, vec![]),
+        ];
+        for (kind, change, scheduler, source, expected) in table {
+            assert_eq!(
+                jobs(kind, change, scheduler, source),
+                expected,
+                "{kind:?} {change:?} {scheduler:?} {source:?}"
+            );
+        }
+    }
 }

@@ -1,8 +1,12 @@
-//! Work that happens later: a row that carries ids, not data.
+//! Jobs: work that happens later, as a row that carries ids, not data.
+//!
+//! A job is a [`Kind`] with the id of its subject and the [`Queue`] whose workers run it. What runs
+//! it is in `worker/jobs.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::job::{ActiveModel, Column, Entity, Model, Status};
+pub use entity::job::{Kind, Queue};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Alias, Expr, OnConflict, Query};
 use sea_orm::{
@@ -13,272 +17,141 @@ use sea_orm::{
 use crate::db::{Topic, Txn};
 use crate::error::Result;
 
-/// A piece of work. Doing it twice is doing it once.
+/// What commits notify that enqueue jobs in this queue.
+#[must_use]
+pub fn topic(queue: Queue) -> Topic {
+    Topic::Jobs(queue)
+}
+
+/// Work on one subject. Running it twice has the effect of running it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Turn a stored webhook into what it says.
-    ProcessDelivery { delivery_id: Uuid },
-    /// See whether bookings that were in conflict can stand now.
-    SettleConflicts { coach_id: Uuid },
-    /// Give a person the bookings that were made for their address before they signed up.
-    ClaimBookings { user_id: Uuid },
-    /// Find out what came of something that was asked of a scheduler, and ask it if nobody has.
-    RunSchedulerRequest { request_id: Uuid },
-    /// Make true at a booking's scheduler what was decided here.
-    PushBooking { booking_id: Uuid },
-    /// Read what has changed in a coach's calendar.
-    ReconcileRecent { connection_id: Uuid },
-    /// Read everything that is to come in a coach's calendar.
-    ReconcileAll { connection_id: Uuid },
-    /// See whether a connection still works, and renew it in time.
-    CheckConnection { connection_id: Uuid },
-    /// Carry an event type as it is here to its coach's calendar.
-    PushEventType { event_type_id: Uuid },
-    /// Carry hours as they are here to their coach's calendar.
-    PushSchedule { schedule_id: Uuid },
-    /// Carry the days on which a coach is away to their calendar.
-    PushAbsences { coach_id: Uuid },
-    /// See what a coach has changed about their offers and hours in their calendar.
-    PullSettings { connection_id: Uuid },
-    /// See whether the webhook of an account is registered as it should be.
-    EnsureWebhook { connection_id: Uuid },
+pub struct Job {
+    pub kind: Kind,
+    pub subject_id: Uuid,
+    pub queue: Queue,
 }
-
-/// Which work waits for which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Needs nothing but the database.
-    Ours,
-    /// Asks a provider, which may take its time.
-    Theirs,
-}
-
-impl Lane {
-    /// What tells that there is work in it.
-    #[must_use]
-    pub fn topic(self) -> Topic {
-        match self {
-            Self::Ours => Topic::Jobs,
-            Self::Theirs => Topic::ProviderJobs,
-        }
-    }
-}
-
-/// The kinds of [`Lane::Theirs`].
-const ASKING: [&str; 10] = [
-    "run_scheduler_request",
-    "push_booking",
-    "reconcile_recent",
-    "reconcile_all",
-    "check_connection",
-    "push_event_type",
-    "push_schedule",
-    "push_absences",
-    "pull_settings",
-    "ensure_webhook",
-];
 
 impl Job {
-    /// Its name in the table, in logs and in metrics.
+    /// A job for the workers of `queue`: those of the provider it calls, of the database otherwise.
     #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::ProcessDelivery { .. } => "process_delivery",
-            Self::SettleConflicts { .. } => "settle_conflicts",
-            Self::ClaimBookings { .. } => "claim_bookings",
-            Self::RunSchedulerRequest { .. } => "run_scheduler_request",
-            Self::PushBooking { .. } => "push_booking",
-            Self::ReconcileRecent { .. } => "reconcile_recent",
-            Self::ReconcileAll { .. } => "reconcile_all",
-            Self::CheckConnection { .. } => "check_connection",
-            Self::PushEventType { .. } => "push_event_type",
-            Self::PushSchedule { .. } => "push_schedule",
-            Self::PushAbsences { .. } => "push_absences",
-            Self::PullSettings { .. } => "pull_settings",
-            Self::EnsureWebhook { .. } => "ensure_webhook",
+    pub fn new(kind: Kind, subject_id: Uuid, queue: impl Into<Queue>) -> Self {
+        Self {
+            kind,
+            subject_id,
+            queue: queue.into(),
         }
-    }
-
-    /// Which work it waits for.
-    #[must_use]
-    pub fn lane(self) -> Lane {
-        if ASKING.contains(&self.kind()) {
-            Lane::Theirs
-        } else {
-            Lane::Ours
-        }
-    }
-
-    pub(crate) fn subject_id(self) -> Uuid {
-        match self {
-            Self::ProcessDelivery { delivery_id: id }
-            | Self::SettleConflicts { coach_id: id }
-            | Self::ClaimBookings { user_id: id }
-            | Self::RunSchedulerRequest { request_id: id }
-            | Self::PushBooking { booking_id: id }
-            | Self::ReconcileRecent { connection_id: id }
-            | Self::ReconcileAll { connection_id: id }
-            | Self::CheckConnection { connection_id: id }
-            | Self::PushEventType { event_type_id: id }
-            | Self::PushSchedule { schedule_id: id }
-            | Self::PushAbsences { coach_id: id }
-            | Self::PullSettings { connection_id: id }
-            | Self::EnsureWebhook { connection_id: id } => id,
-        }
-    }
-
-    /// A new job replaces the waiting one with the same key.
-    pub(crate) fn dedupe_key(self) -> String {
-        format!("{}:{}", self.kind(), self.subject_id())
     }
 
     /// The job of a row; `None` when a newer program wrote it.
     #[must_use]
     pub fn from_row(row: &Model) -> Option<Self> {
-        match row.kind.as_str() {
-            "process_delivery" => Some(Self::ProcessDelivery {
-                delivery_id: row.subject_id,
-            }),
-            "settle_conflicts" => Some(Self::SettleConflicts {
-                coach_id: row.subject_id,
-            }),
-            "claim_bookings" => Some(Self::ClaimBookings {
-                user_id: row.subject_id,
-            }),
-            "run_scheduler_request" => Some(Self::RunSchedulerRequest {
-                request_id: row.subject_id,
-            }),
-            "push_booking" => Some(Self::PushBooking {
-                booking_id: row.subject_id,
-            }),
-            "reconcile_recent" => Some(Self::ReconcileRecent {
-                connection_id: row.subject_id,
-            }),
-            "reconcile_all" => Some(Self::ReconcileAll {
-                connection_id: row.subject_id,
-            }),
-            "check_connection" => Some(Self::CheckConnection {
-                connection_id: row.subject_id,
-            }),
-            "push_event_type" => Some(Self::PushEventType {
-                event_type_id: row.subject_id,
-            }),
-            "push_schedule" => Some(Self::PushSchedule {
-                schedule_id: row.subject_id,
-            }),
-            "push_absences" => Some(Self::PushAbsences {
-                coach_id: row.subject_id,
-            }),
-            "pull_settings" => Some(Self::PullSettings {
-                connection_id: row.subject_id,
-            }),
-            "ensure_webhook" => Some(Self::EnsureWebhook {
-                connection_id: row.subject_id,
-            }),
-            _ => None,
+        Some(Self {
+            kind: Kind::parse(&row.kind)?,
+            subject_id: row.subject_id,
+            queue: Queue::parse(&row.queue)?,
+        })
+    }
+
+    /// A new job replaces the waiting one with the same key.
+    pub(crate) fn dedupe_key(self) -> String {
+        format!("{}:{}", self.kind.as_str(), self.subject_id)
+    }
+
+    /// It runs from `run_at` on.
+    #[must_use]
+    pub fn at(self, run_at: DateTime<Utc>, correlation_id: impl Into<String>) -> Scheduled {
+        Scheduled {
+            job: self,
+            run_at,
+            correlation_id: correlation_id.into(),
         }
     }
 }
 
-/// How often a job is tried before it is given up.
+/// A job with the time from which it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    pub job: Job,
+    pub run_at: DateTime<Utc>,
+    /// Of the request or round from which the job follows; logged when the job fails.
+    pub correlation_id: String,
+}
+
+/// Attempts after which a job is dead.
 pub const MAX_ATTEMPTS: i32 = 10;
-/// How long a worker may go without a word about a job; after that another one may take it over.
+/// How long a worker may go without renewing the lease of a job; then another one may claim it.
 pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
 const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
 
-/// Puts work down, to be done from `run_at` on.
-///
-/// # Errors
-/// When the database fails.
-pub async fn enqueue(
-    txn: &Txn,
-    job: &Job,
-    run_at: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<()> {
-    enqueue_all(txn, &[(*job, run_at, correlation_id)]).await
+/// Enqueues a job, as [`enqueue_all`] does.
+pub async fn enqueue(txn: &Txn, job: Scheduled) -> Result<()> {
+    enqueue_all(txn, &[job]).await
 }
 
-/// Puts much work down in one statement: each job with when it is to be done and its correlation
-/// id. No two may be the same. Where the same work waits already, it is done when it is asked for
-/// now, and gets all its attempts again.
-///
-/// # Errors
-/// When the database fails.
-pub async fn enqueue_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
-    let mut replace = same_work_waits();
+/// Enqueues jobs in one statement; no two may have the same kind and subject. A job that waits
+/// already takes the new time and queue, and has all its attempts again.
+pub async fn enqueue_all(txn: &Txn, jobs: &[Scheduled]) -> Result<()> {
+    let mut replace = same_job_waits();
     replace
-        .update_columns([Column::RunAt, Column::CorrelationId])
+        .update_columns([Column::Queue, Column::RunAt, Column::CorrelationId])
         .value(Column::Attempts, 0);
-    put_down(txn, jobs, replace).await
+    insert(txn, jobs, replace).await
 }
 
-/// The same for work that only comes round: where it waits already, that stands, also when it was
-/// asked for this very moment.
-///
-/// # Errors
-/// When the database fails.
-pub async fn plan_all(txn: &Txn, jobs: &[(Job, DateTime<Utc>, &str)]) -> Result<()> {
-    put_down(txn, jobs, same_work_waits().do_nothing().to_owned()).await
+/// Enqueues recurring jobs. A job that waits already stays as it is: somebody may have enqueued it
+/// for this very moment.
+pub async fn enqueue_if_absent(txn: &Txn, jobs: &[Scheduled]) -> Result<()> {
+    insert(txn, jobs, same_job_waits().do_nothing().to_owned()).await
 }
 
-fn same_work_waits() -> OnConflict {
+fn same_job_waits() -> OnConflict {
     OnConflict::column(Column::DedupeKey)
         .target_and_where(Expr::cust("status = 'WAITING' and dedupe_key is not null"))
         .to_owned()
 }
 
-async fn put_down(
-    txn: &Txn,
-    jobs: &[(Job, DateTime<Utc>, &str)],
-    when_it_waits: OnConflict,
-) -> Result<()> {
+async fn insert(txn: &Txn, jobs: &[Scheduled], on_conflict: OnConflict) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());
     }
-    let row = |&(job, run_at, correlation_id): &(Job, DateTime<Utc>, &str)| ActiveModel {
+    let row = |scheduled: &Scheduled| ActiveModel {
         id: Set(entity::new_id()),
-        kind: Set(job.kind().to_owned()),
-        subject_id: Set(job.subject_id()),
-        dedupe_key: Set(Some(job.dedupe_key())),
+        kind: Set(scheduled.job.kind.as_str().to_owned()),
+        queue: Set(scheduled.job.queue.as_str().to_owned()),
+        subject_id: Set(scheduled.job.subject_id),
+        dedupe_key: Set(Some(scheduled.job.dedupe_key())),
         status: Set(Status::Waiting),
-        run_at: Set(run_at),
+        run_at: Set(scheduled.run_at),
         attempts: Set(0),
         leased_until: Set(None),
         lease: Set(None),
         last_error: Set(None),
-        correlation_id: Set(correlation_id.to_owned()),
-        created_at: Set(run_at),
+        correlation_id: Set(scheduled.correlation_id.clone()),
+        created_at: Set(scheduled.run_at),
     };
     Entity::insert_many(jobs.iter().map(row))
-        .on_conflict(when_it_waits)
+        .on_conflict(on_conflict)
         .exec_without_returning(&**txn)
         .await?;
-    for (job, ..) in jobs {
-        txn.wakes(job.lane().topic());
+    for scheduled in jobs {
+        txn.wakes(Topic::Jobs(scheduled.job.queue));
     }
     Ok(())
 }
 
-/// Takes up to `limit` due jobs of a lane under a lease: one conditional statement, so that no two
-/// workers get the same one. Work that was asked for again while it is being done waits for that to
-/// end: the later of two answers of a provider need not be the newer one.
-///
-/// # Errors
-/// When the database fails.
+/// Claims up to `limit` due jobs of a queue under a lease: one conditional statement, so that no two
+/// workers claim the same one. A job whose kind and subject are running already waits for that run
+/// to end: the later of two answers of a provider need not be the newer one.
 pub async fn claim(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
-    lane: Lane,
+    queue: Queue,
     limit: u64,
 ) -> Result<Vec<Model>> {
-    let in_lane = match lane {
-        Lane::Theirs => Column::Kind.is_in(ASKING),
-        Lane::Ours => Column::Kind.is_not_in(ASKING),
-    };
+    let in_queue = Column::Queue.eq(queue.as_str());
     let running = Alias::new("running");
-    let same_work = Query::select()
+    let same_job = Query::select()
         .expr(Expr::val(1))
         .from_as(Entity, running.clone())
         .and_where(Expr::col((running.clone(), Column::Status)).eq(Status::Running))
@@ -287,14 +160,14 @@ pub async fn claim(
     let due = Column::Status
         .eq(Status::Waiting)
         .and(Column::RunAt.lte(now))
-        .and(Expr::not_exists(same_work));
+        .and(Expr::not_exists(same_job));
     let abandoned = Column::Status
         .eq(Status::Running)
         .and(Column::LeasedUntil.lt(now));
     let mut next = Query::select();
     next.column(Column::Id)
         .from(Entity)
-        .cond_where(due.or(abandoned).and(in_lane))
+        .cond_where(due.or(abandoned).and(in_queue))
         .order_by(Column::RunAt, sea_orm::Order::Asc);
     next.limit(limit);
     if db.get_database_backend() == sea_orm::DbBackend::Postgres {
@@ -316,10 +189,7 @@ pub async fn claim(
     Ok(Entity::find().from_raw_sql(statement).all(db).await?)
 }
 
-/// How many jobs stand there.
-///
-/// # Errors
-/// When the database fails.
+/// How many jobs have this status.
 pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
     Ok(Entity::find()
         .filter(Column::Status.eq(status))
@@ -327,11 +197,8 @@ pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
         .await?)
 }
 
-/// Holds on to jobs that are still being done, so that nobody takes them over.
-///
-/// # Errors
-/// When the database fails.
-pub async fn renew(
+/// Renews the leases of jobs that are still running, so that nobody else claims them.
+pub async fn renew_leases(
     db: &DatabaseConnection,
     jobs: impl IntoIterator<Item = &Model>,
     now: DateTime<Utc>,
@@ -342,40 +209,34 @@ pub async fn renew(
     };
     Entity::update_many()
         .set(row)
-        .filter(still_held(jobs))
+        .filter(still_leased(jobs))
         .exec(db)
         .await?;
     Ok(())
 }
 
-/// Takes finished jobs off the table, except those that another worker has taken over meanwhile.
-///
-/// # Errors
-/// When the database fails.
-pub async fn finish(
+/// Deletes finished jobs, except those that another worker has claimed meanwhile.
+pub async fn complete(
     db: &impl ConnectionTrait,
     jobs: impl IntoIterator<Item = &Model>,
 ) -> Result<()> {
     Entity::delete_many()
-        .filter(still_held(jobs))
+        .filter(still_leased(jobs))
         .exec(db)
         .await?;
     Ok(())
 }
 
-/// A lease is named anew each time a job is taken, and jobs that were taken together share one.
-fn still_held<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
+/// Each claim names a new lease, which the jobs that it claimed share.
+fn still_leased<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
     let (ids, leases): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.id, job.lease)).unzip();
     Condition::all()
         .add(Column::Id.is_in(ids))
         .add(Column::Lease.is_in(leases.into_iter().flatten()))
 }
 
-/// Puts a failed job back to be tried again later, or gives it up.
-///
-/// # Errors
-/// When the database fails.
-pub async fn fail(
+/// Puts a failed job back with a later time, or marks it dead after its last attempt; returns which.
+pub async fn retry(
     db: &DatabaseConnection,
     job: &Model,
     now: DateTime<Utc>,
@@ -393,8 +254,8 @@ pub async fn fail(
         .filter(Column::DedupeKey.eq(key.clone()))
         .filter(Column::Status.eq(Status::Waiting));
     if key.is_some() && newer.one(db).await?.is_some() {
-        // The same work was asked for again meanwhile: that row stands for both.
-        finish(db, [job]).await?;
+        // It was enqueued again meanwhile: that row stands for both.
+        complete(db, [job]).await?;
         return Ok(Status::Waiting);
     }
     Entity::update_many()
@@ -413,8 +274,8 @@ pub async fn fail(
     Ok(status)
 }
 
-/// How long to wait after so many attempts: 5 s x 2^n, anywhere between nothing and that, so that
-/// what failed together does not come back together.
+/// How long to wait after so many attempts: 5 s x 2^n with full jitter, so that jobs that failed
+/// together are not retried together.
 fn backoff(attempts: i32) -> TimeDelta {
     let doublings =
         u32::try_from(attempts.clamp(1, 20) - 1).expect("clamped to a small positive number");
@@ -428,32 +289,6 @@ fn backoff(attempts: i32) -> TimeDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whatever_asks_a_provider_is_in_its_lane() {
-        let id = entity::new_id();
-        let ours = [
-            Job::ProcessDelivery { delivery_id: id },
-            Job::SettleConflicts { coach_id: id },
-            Job::ClaimBookings { user_id: id },
-        ];
-        let theirs = [
-            Job::RunSchedulerRequest { request_id: id },
-            Job::PushBooking { booking_id: id },
-            Job::ReconcileRecent { connection_id: id },
-            Job::ReconcileAll { connection_id: id },
-            Job::CheckConnection { connection_id: id },
-            Job::PushEventType { event_type_id: id },
-            Job::PushSchedule { schedule_id: id },
-            Job::PushAbsences { coach_id: id },
-            Job::PullSettings { connection_id: id },
-            Job::EnsureWebhook { connection_id: id },
-        ];
-        assert!(ours.iter().all(|job| job.lane() == Lane::Ours));
-        assert!(
-            theirs.iter().all(|job| job.lane() == Lane::Theirs) && theirs.len() == ASKING.len()
-        );
-    }
 
     #[test]
     fn retries_are_spread_and_never_further_apart_than_an_hour() {

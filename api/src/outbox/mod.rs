@@ -8,4 +8,4 @@ pub mod listen;
 
 pub use cause::Cause;
 pub use event::{BookingEvent, enter, record};
-pub use job::Job;
+pub use job::{Job, Queue, Scheduled};

@@ -3,25 +3,26 @@
 mod bookings;
 mod people;
 
+use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
 
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::Result;
 
-/// Adds the demo data; returns false when the database already has coaches. Runs in one
-/// transaction.
+/// Adds the demo data; returns whether there was room for it.
+///
+/// # Errors
+/// When the database fails. Then nothing was added.
 pub async fn run(app: &App) -> Result<bool> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                if entity::coach::Entity::find().one(&**txn).await?.is_some() {
-                    return Ok(false);
-                }
-                let people = people::add(txn, now).await?;
-                bookings::add(txn, &people, now).await?;
-                Ok(true)
-            })
-        })
-        .await
+    app.db.transaction(app.clock.now(), add).await
+}
+
+async fn add(txn: &Txn, now: DateTime<Utc>) -> Result<bool> {
+    if entity::coach::Entity::find().one(&**txn).await?.is_some() {
+        return Ok(false);
+    }
+    let people = people::add(txn, now).await?;
+    bookings::add(txn, &people, now).await?;
+    Ok(true)
 }

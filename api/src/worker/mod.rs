@@ -1,24 +1,25 @@
-//! The third way in: work whose time has come.
+//! Workers: they run the jobs of each queue when they are due, and scheduled rounds.
 
-mod lane;
+mod jobs;
 mod perform;
+mod queue;
 mod schedule;
 
 use std::sync::Arc;
 
 use entity::job::Status;
+use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::Result;
-use crate::outbox::job::{self, Lane};
+use crate::outbox::Queue;
+use crate::outbox::job;
 
+pub use queue::SLOTS;
 pub use schedule::{beat, is_alive};
 
-/// Tells the figures how many jobs there are in each state.
-///
-/// # Errors
-/// When the database fails.
+/// Reports to the metrics how many jobs have each status.
 pub async fn count_jobs(app: &App) -> Result<()> {
     for (status, state) in [
         (Status::Waiting, "waiting"),
@@ -31,21 +32,22 @@ pub async fn count_jobs(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Works until told to stop; what it has begun by then, it finishes.
+/// Works until told to stop, and finishes the jobs that are running by then. Each queue has worker
+/// slots of its own: jobs that wait for a silent provider delay only jobs that call it as well.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    let timed = schedule::run(Arc::clone(&app), stop.clone());
-    // What waits for a provider that does not answer holds up nothing that does not.
-    let (ours, theirs) = (
-        lane::work(&app, Lane::Ours, &stop),
-        lane::work(&app, Lane::Theirs, &stop),
-    );
-    tokio::join!(timed, ours, theirs);
+    let rounds = schedule::run(Arc::clone(&app), stop.clone());
+    let queues = join_all(Queue::all().map(|queue| queue::work(&app, queue, &stop)));
+    tokio::join!(rounds, queues);
 }
 
-/// Runs what is due now, once; gives how many jobs it ran.
+/// Runs the jobs of all queues that are due now, once; returns how many it ran.
 ///
 /// # Errors
-/// When the table of jobs cannot be read.
+/// When the jobs cannot be claimed.
 pub async fn run_due(app: &Arc<App>) -> Result<usize> {
-    Ok(lane::run_due(app, Lane::Ours).await? + lane::run_due(app, Lane::Theirs).await?)
+    let mut count = 0;
+    for queue in Queue::all() {
+        count += queue::run_due(app, queue).await?;
+    }
+    Ok(count)
 }

@@ -1,4 +1,4 @@
-//! What is done from time to time.
+//! Scheduled rounds: sweeps, recurring jobs, and the deletion of expired rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::domain::scheduling::{settings, webhooks};
 use crate::domain::{Result, booking, connection, reconcile};
 
 const ROUND: Duration = Duration::from_secs(5);
-/// After so long without a sign of life a worker counts as gone.
+/// A worker without a beat for so long counts as gone.
 const GONE_AFTER: TimeDelta = TimeDelta::seconds(60);
-/// How long what has expired stays before it is cleared away.
+/// How long expired rows stay before they are deleted.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 
-/// Goes round until told to stop.
+/// Runs a round every 5 seconds until told to stop.
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let worker_id = entity::new_id();
     loop {
@@ -48,10 +48,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     clear(app).await
 }
 
-/// Says that a worker is alive.
-///
-/// # Errors
-/// When the database fails.
+/// Stores that a worker is alive.
 pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
     let row = ActiveModel {
         worker_id: Set(worker_id),
@@ -67,10 +64,7 @@ pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Whether some worker has shown a sign of life lately.
-///
-/// # Errors
-/// When the database fails.
+/// Whether some worker has stored a beat lately.
 pub async fn is_alive(app: &App, now: DateTime<Utc>) -> Result<bool> {
     let lately = Entity::find()
         .filter(Column::BeatAt.gt(now - GONE_AFTER))

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use courtside::outbox::job::{self, Job};
+use courtside::worker::SLOTS;
 use entity::webhook_delivery::{self, Status};
-use entity::{connection, job::Status as JobStatus};
-use sea_orm::EntityTrait;
+use entity::{Provider, connection, event_type, job::Status as JobStatus};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use simulators::{Fault, Kind};
 use tests::cal_com::WEBHOOK_SECRET;
 use tests::{On, PATIENCE, both_bare, until};
@@ -18,7 +19,8 @@ use super::webhooks::delivered;
 
 both_bare![
     a_delivery_is_processed_while_a_read_from_cal_com_hangs,
-    a_hanging_read_delays_no_other_job
+    a_hanging_read_delays_no_other_job,
+    a_hanging_provider_delays_no_job_of_another_provider
 ];
 
 async fn a_delivery_is_processed_while_a_read_from_cal_com_hangs(on: On) {
@@ -42,20 +44,57 @@ async fn a_delivery_is_processed_while_a_read_from_cal_com_hangs(on: On) {
 async fn a_hanging_read_delays_no_other_job(on: On) {
     let (fixture, stop, working) = with_a_reading_that_hangs(on).await;
     let connection = connection(&fixture).await;
-    let (job, now) = (
-        Job::PullSettings {
-            connection_id: connection.id,
-        },
-        fixture.app.now(),
-    );
-    let put_down = fixture
-        .app
-        .db()
-        .write(move |txn| Box::pin(async move { job::enqueue(txn, &job, now, "test").await }));
-    put_down.await.expect("the database answers");
+    let job = Job::new(job::Kind::PullSettings, connection.id, &connection);
+    enqueue(&fixture, job).await;
     in_time(&fixture, async || find(&fixture, job).await.is_none()).await;
     assert!(hangs(&fixture).await);
     end(fixture, stop, working).await;
+}
+
+async fn a_hanging_provider_delays_no_job_of_another_provider(on: On) {
+    let (fixture, stop, working) = with_a_reading_that_hangs(on).await;
+    fixture.cal.faults().set(Fault::new("/v2/*", Kind::Hang));
+    for number in 0..SLOTS {
+        let event_type = event_type::Model {
+            id: entity::new_id(),
+            slug: format!("hangs-{number}"),
+            provider_event_type_id: None,
+            ..fixture.offer.event_type.clone()
+        };
+        let event_type = event_type.into_active_model().reset_all();
+        let event_type = event_type.insert(fixture.app.db().write_one()).await;
+        let id = event_type.expect("a sound row").id;
+        enqueue(
+            &fixture,
+            Job::new(job::Kind::PushEventType, id, Provider::CalCom),
+        )
+        .await;
+    }
+    let has_no_free_slot = async || {
+        let all = jobs(&fixture).await;
+        let running = all
+            .iter()
+            .filter(|job| job.status == JobStatus::Running && job.queue == "calcom");
+        running.count() == SLOTS
+    };
+    until("all slots are taken", &has_no_free_slot).await;
+
+    let connection = connection(&fixture).await;
+    let waiting = Job::new(job::Kind::PullSettings, connection.id, Provider::CalCom);
+    enqueue(&fixture, waiting).await;
+    let other = Job::new(job::Kind::PullSettings, entity::new_id(), Provider::Google);
+    enqueue(&fixture, other).await;
+    in_time(&fixture, async || find(&fixture, other).await.is_none()).await;
+    assert!(has_no_free_slot().await);
+    let waiting = find(&fixture, waiting).await.expect("nobody has run it");
+    assert_eq!(waiting.status, JobStatus::Waiting);
+    end(fixture, stop, working).await;
+}
+
+async fn enqueue(fixture: &Fixture, job: Job) {
+    let job = job.at(fixture.app.now(), "test");
+    let enqueued = fixture.app.db().transaction(job, job::enqueue).await;
+    enqueued.expect("the database answers");
 }
 
 async fn connection(fixture: &Fixture) -> connection::Model {
@@ -94,14 +133,11 @@ async fn find(fixture: &Fixture, job: Job) -> Option<entity::job::Model> {
 
 /// Whether the read that got no answer is still waiting.
 async fn hangs(fixture: &Fixture) -> bool {
-    let reading = find(
-        fixture,
-        Job::ReconcileRecent {
-            connection_id: connection(fixture).await.id,
-        },
-    )
-    .await;
-    reading.is_some_and(|job| job.status == JobStatus::Running)
+    let connection = connection(fixture).await;
+    let reading = Job::new(job::Kind::ReconcileRecent, connection.id, &connection);
+    find(fixture, reading)
+        .await
+        .is_some_and(|job| job.status == JobStatus::Running)
 }
 
 /// A worker whose read of the coach's changed bookings gets no answer.

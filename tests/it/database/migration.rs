@@ -1,10 +1,14 @@
 //! Migrations run up, down, and up again.
 
+use entity::DateTimeUtc;
 use migration::MigratorTrait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
-use tests::{On, TestDb, both_bare};
+use tests::{On, START, TestDb, both_bare};
 
-both_bare![migrations_can_be_reverted];
+both_bare![
+    migrations_can_be_reverted,
+    jobs_are_moved_to_the_queue_of_their_kind
+];
 
 async fn migrations_can_be_reverted(on: On) {
     let test = TestDb::empty(on).await;
@@ -29,6 +33,65 @@ async fn migrations_can_be_reverted(on: On) {
         .expect("up again");
     assert_eq!(things(db.write_one()).await, made);
     test.remove().await;
+}
+
+/// The position of the migration that adds queues.
+const JOB_QUEUE: u32 = 9;
+
+async fn jobs_are_moved_to_the_queue_of_their_kind(on: On) {
+    let test = TestDb::empty(on).await;
+    let db = test.connect().await;
+    migration::Migrator::up(db.write_one(), Some(JOB_QUEUE - 1))
+        .await
+        .expect("up to the one before");
+    for kind in ["claim_bookings", "pull_settings"] {
+        insert_job(db.write_one(), kind).await;
+    }
+    for _ in 0..2 {
+        migration::Migrator::up(db.write_one(), Some(1))
+            .await
+            .expect("up");
+        let queue = async |kind: &str| {
+            let sql = format!("select queue from job where kind = '{kind}'");
+            let row = db
+                .write_one()
+                .query_one_raw(Statement::from_string(
+                    db.write_one().get_database_backend(),
+                    sql,
+                ))
+                .await
+                .expect("a sound query")
+                .expect("it is still there");
+            row.try_get::<String>("", "queue").expect("text")
+        };
+        assert_eq!(queue("claim_bookings").await, "database");
+        assert_eq!(queue("pull_settings").await, "calcom");
+        migration::Migrator::down(db.write_one(), Some(1))
+            .await
+            .expect("down");
+    }
+    test.remove().await;
+}
+
+/// A job of a program that knows no queues.
+async fn insert_job(db: &DatabaseConnection, kind: &str) {
+    let sql = "insert into job
+        (id, kind, subject_id, status, run_at, attempts, correlation_id, created_at)
+        values ($1, $2, $3, 'WAITING', $4, 0, 'test', $4)";
+    let now: DateTimeUtc = START.parse().expect("a literal instant");
+    let values = [
+        entity::new_id().into(),
+        kind.into(),
+        entity::new_id().into(),
+        now.into(),
+    ];
+    db.execute_raw(Statement::from_sql_and_values(
+        db.get_database_backend(),
+        sql,
+        values,
+    ))
+    .await
+    .expect("a sound row");
 }
 
 /// Tables, indexes, triggers and functions of ours.

@@ -389,6 +389,7 @@ async fn dead_job(app: &TestApp) -> Uuid {
     let row = job::Model {
         id: entity::new_id(),
         kind: "settle_conflicts".to_owned(),
+        queue: "database".to_owned(),
         subject_id: entity::new_id(),
         dedupe_key: None,
         status: job::Status::Dead,

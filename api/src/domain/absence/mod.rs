@@ -26,7 +26,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 
 use super::coach::{lock as lock_coach, manages};
 use super::text::Problems;
-use super::{Conflict, Error, Person, Result, audit};
+use super::{Author, Conflict, Error, Person, Result};
 use crate::db::Txn;
 use crate::domain::scheduling::keeps_settings;
 use crate::outbox::job::{self, Job};
@@ -153,35 +153,21 @@ async fn affected(
         .await?)
 }
 
-/// Enqueues the push to a remote scheduler; records changes by staff in the audit log.
+/// Enqueues the push to where the coach's time is kept, and audits what staff do.
 async fn record_change(
     txn: &Txn,
-    person: &Person,
+    author: &Author,
     coach: &coach::Model,
-    (row, action): (&Model, &'static str),
-    correlation_id: &str,
+    row: &Model,
+    action: &'static str,
 ) -> Result<()> {
-    let now = row.updated_at;
-    if !person.is_coach(coach.id) {
-        let subject = format!("absence_{}", row.id.simple());
-        audit::record(
-            txn,
-            Some(person.user_id),
-            action,
-            &subject,
-            now,
-            correlation_id,
-        )
+    let subject = format!("absence_{}", row.id.simple());
+    author
+        .audit_unless_own(txn, coach.id, action, &subject)
         .await?;
-    }
     if keeps_settings(coach.scheduler) {
-        job::enqueue(
-            txn,
-            &Job::PushAbsences { coach_id: coach.id },
-            now,
-            correlation_id,
-        )
-        .await?;
+        let job = Job::new(job::Kind::PushAbsences, coach.id, coach.scheduler);
+        job::enqueue(txn, job.at(author.now, &author.correlation_id)).await?;
     }
     Ok(())
 }

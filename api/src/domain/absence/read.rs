@@ -13,8 +13,8 @@ use crate::domain::coach::manages;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Caller, Result};
 
-/// Absences of these coaches that are not over in any zone, by first day, at most 200 of each. The
-/// caller of this function checks the permission.
+/// The absences of these coaches that are not over anywhere on earth, by their first day, at most
+/// 200 of each: for whoever may change what is theirs.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let yesterday = app
         .clock
@@ -60,7 +60,7 @@ pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Sel
     Entity::find_from(coach_ids, from).filter(Column::FirstDay.lte(until))
 }
 
-/// Absences of a coach that end on that day or later, as intervals.
+/// When a coach is away from that day on.
 pub(in crate::domain) async fn away(
     db: &impl ConnectionTrait,
     coach: &coach::Model,

@@ -231,6 +231,7 @@ async fn ask_to_move(
         .await?;
     let asked = NewRequest {
         booking_id: booking.id,
+        scheduler: booking.scheduler,
         kind: scheduler_request::Kind::Move,
         starts_at: input.starts_at,
         from_uid: Some(from_uid),

@@ -94,7 +94,7 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
         .await?)
 }
 
-/// The specialties of these coaches, in alphabetical order.
+/// The specialties of these coaches, in the order of the alphabet.
 pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<String>>> {
     use coach_specialty::Column as S;
 
@@ -110,7 +110,7 @@ pub async fn specialties_of(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec
     Ok(found)
 }
 
-/// All specialties of listed coaches, for filters, in alphabetical order: at most 500.
+/// All specialties of listed coaches, for filters, in the order of the alphabet: at most 500.
 pub async fn specialties(app: &App) -> Result<Vec<String>> {
     use coach_specialty::Column as S;
 

@@ -84,8 +84,8 @@ pub(super) async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
         .ok_or_else(no_coach)
 }
 
-/// The profile of an account with the role of a coach: the one imported for their verified address,
-/// else a new, unlisted one.
+/// The profile of an account with the role of a coach: the one that was imported for their verified
+/// address, else a new, unlisted one.
 pub(crate) async fn ensure_profile(
     txn: &Txn,
     user: &user::Model,
@@ -141,7 +141,7 @@ async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
     Ok(orphans.one(&**txn).await?)
 }
 
-/// Unlists the profile of an account, if it has one.
+/// Takes the profile of an account off the directory, if there is one.
 pub(super) async fn unlist(txn: &Txn, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::Listed, Expr::val(false))

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Result, audit};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// Fields to change; `None` leaves a field unchanged, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
@@ -45,46 +45,42 @@ pub struct UpdateProfile {
 /// `NotFound` for another coach's profile, `Invalid` with all violations, `Stale` when it was
 /// changed since the caller read it, `Taken` when another coach has the handle.
 pub async fn update_profile(app: &App, caller: &Caller, mut input: UpdateProfile) -> Result<Model> {
-    let (person, coach_id) = acting_for(caller, input.coach_id)?;
+    let (_, coach_id) = acting_for(caller, input.coach_id)?;
     input.headline = input.headline.map(filled);
     input.biography = input.biography.map(filled);
     input.avatar_url = input.avatar_url.map(filled);
     check(&input)?;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, input) =
-                (person.clone(), correlation_id.clone(), input.clone());
-            Box::pin(async move {
-                let coach = lock(txn, coach_id).await?;
-                if input
-                    .version
-                    .is_some_and(|version| version != coach.version)
-                {
-                    return Err(Conflict::Stale.into());
-                }
-                let zone = coach.time_zone.clone();
-                let coach = store(txn, coach, input, now).await?;
-                if coach.time_zone != zone && scheduling::keeps_settings(coach.scheduler) {
-                    // Their days begin at other times now.
-                    scheduling::absences_changed(txn, &coach, now, &correlation_id).await?;
-                }
-                if !person.is_coach(coach_id) {
-                    let subject = format!("coach_{}", coach_id.simple());
-                    audit::record(
-                        txn,
-                        Some(person.user_id),
-                        "coach.update",
-                        &subject,
-                        now,
-                        &correlation_id,
-                    )
-                    .await?;
-                }
-                Ok(coach)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, Change { coach_id, input })?;
+    app.db.transaction(command, change).await
+}
+
+#[derive(Clone)]
+struct Change {
+    coach_id: Uuid,
+    input: UpdateProfile,
+}
+
+async fn change(txn: &Txn, command: Command<Change>) -> Result<Model> {
+    let Command { author, input } = command;
+    let Change { coach_id, input } = input;
+    let coach = lock(txn, coach_id).await?;
+    if input
+        .version
+        .is_some_and(|version| version != coach.version)
+    {
+        return Err(Conflict::Stale.into());
+    }
+    let zone = coach.time_zone.clone();
+    let coach = store(txn, coach, input, author.now).await?;
+    if coach.time_zone != zone && scheduling::keeps_settings(coach.scheduler) {
+        // Their days begin at other times now.
+        scheduling::absences_changed(txn, &coach, author.now, &author.correlation_id).await?;
+    }
+    let subject = format!("coach_{}", coach_id.simple());
+    author
+        .audit_unless_own(txn, coach_id, "coach.update", &subject)
+        .await?;
+    Ok(coach)
 }
 
 fn check(input: &UpdateProfile) -> Result<()> {

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::{credential, invalid_state, read, unavailable};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Caller, Error, Result, audit, webhook};
+use crate::domain::{Caller, Command, Error, Result, webhook};
 
 /// What to end.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub enum AccountFate {
 /// `Unavailable` when the provider does not delete it: then nothing has changed.
 pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result<Model> {
     let row = read::get_managed(app, caller, input.connection_id).await?;
-    let actor = caller.require_person()?.user_id;
+    caller.require_person()?;
     if !row.is_live() {
         return Err(invalid_state("it is not connected"));
     }
@@ -45,33 +45,22 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
     if input.account == AccountFate::Deleted {
         delete_account(app, &row).await?;
     }
-    let (now, id, correlation_id) = (app.clock.now(), row.id, caller.correlation_id.clone());
-    let row = app
-        .db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                erase(txn, id, now).await?;
-                webhook::forget_registrations(txn, id).await?;
-                let subject = credential::subject(id);
-                audit::record(
-                    txn,
-                    Some(actor),
-                    "connection.disconnect",
-                    &subject,
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                Entity::find_by_id(id)
-                    .one(&**txn)
-                    .await?
-                    .ok_or(Error::NotFound("connection"))
-            })
-        })
-        .await?;
-    app.credentials.forget(id);
+    let command = Command::new(app, caller, row.id)?;
+    let row = app.db.transaction(command, disconnect_in).await?;
+    app.credentials.forget(row.id);
     Ok(row)
+}
+
+async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
+    let Command { author, input: id } = command;
+    erase(txn, id, author.now).await?;
+    webhook::forget_registrations(txn, id).await?;
+    let subject = credential::subject(id);
+    author.audit(txn, "connection.disconnect", &subject).await?;
+    Entity::find_by_id(id)
+        .one(&**txn)
+        .await?
+        .ok_or(Error::NotFound("connection"))
 }
 
 /// Takes the tokens off a row, and with them every way to act.

@@ -13,9 +13,10 @@ use sea_orm::{
 use super::credential::{CredentialError, Purpose};
 use super::renew;
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::Result;
 use crate::error::Action;
-use crate::outbox::{Job, job};
+use crate::outbox::{Job, Scheduled, job};
 
 /// How often a connection is looked at when nobody uses it.
 const EVERY: TimeDelta = TimeDelta::hours(24);
@@ -41,7 +42,7 @@ pub fn action(row: &Model) -> Option<Action> {
     }
 }
 
-/// Puts down to be looked at what is due; gives how many.
+/// Enqueues checks of the connections that are due; returns how many.
 ///
 /// # Errors
 /// When the database fails.
@@ -61,46 +62,41 @@ pub async fn sweep(app: &App) -> Result<u64> {
                 .add(restless)
                 .add(Column::CheckedAt.lt(now - OFTEN)),
         );
-    let ids: Vec<Uuid> = Entity::find_any_live()
-        .select_only()
-        .column(Column::Id)
+    let due: Vec<Model> = Entity::find_any_live()
         .filter(due)
         .order_by_asc(Column::CheckedAt)
         .limit(MOST)
-        .into_tuple()
         .all(app.db.read())
         .await?;
-    if ids.is_empty() {
+    if due.is_empty() {
         return Ok(0);
     }
-    app.db
-        .write(move |txn| {
-            let ids = ids.clone();
-            Box::pin(async move {
-                let seen = ActiveModel {
-                    checked_at: Set(Some(now)),
-                    ..Default::default()
-                };
-                Entity::update_many()
-                    .set(seen)
-                    .filter(Column::Id.is_in(ids.iter().copied()))
-                    .exec(&**txn)
-                    .await?;
-                let jobs: Vec<_> = ids
-                    .iter()
-                    .map(|id| {
-                        (
-                            Job::CheckConnection { connection_id: *id },
-                            now,
-                            "connection-sweep",
-                        )
-                    })
-                    .collect();
-                job::enqueue_all(txn, &jobs).await?;
-                Ok(ids.len() as u64)
-            })
-        })
-        .await
+    let checks = |link: &Model| {
+        Job::new(job::Kind::CheckConnection, link.id, link).at(now, "connection-sweep")
+    };
+    let jobs = due.iter().map(checks).collect();
+    app.db.transaction(Checks { now, jobs }, enqueue).await?;
+    Ok(due.len() as u64)
+}
+
+#[derive(Clone)]
+struct Checks {
+    now: DateTime<Utc>,
+    jobs: Vec<Scheduled>,
+}
+
+async fn enqueue(txn: &Txn, checks: Checks) -> Result<()> {
+    let seen = ActiveModel {
+        checked_at: Set(Some(checks.now)),
+        ..Default::default()
+    };
+    let ids = checks.jobs.iter().map(|check| check.job.subject_id);
+    Entity::update_many()
+        .set(seen)
+        .filter(Column::Id.is_in(ids))
+        .exec(&**txn)
+        .await?;
+    job::enqueue_all(txn, &checks.jobs).await
 }
 
 /// Looks at a connection: renews a consent that ends soon, and asks the provider whose the

@@ -56,6 +56,6 @@ pub(in crate::domain) fn unavailable(error: &ProviderError) -> Error {
             tracing::warn!(%error, provider = error.provider.as_str(), "a provider did not do what it was asked");
             Error::Unavailable("the provider does not answer at present; try again later")
         }
-        _ => Error::internal("a call to a provider", error.clone()),
+        _ => Error::provider("a call to a provider", error.clone()),
     }
 }

@@ -1,5 +1,7 @@
 //! Putting a connected account down, and whose it then is.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::coach::{self, Scheduler};
@@ -55,16 +57,23 @@ pub(in crate::domain) struct By {
 /// # Errors
 /// `InvalidState` when the coach has another account connected, or the account is another coach's.
 pub(in crate::domain) async fn keep(app: &App, by: By, account: Account) -> Result<Model> {
-    let (now, vault) = (app.clock.now(), app.vault.clone());
-    let row = app
-        .db
-        .write(move |txn| {
-            let (by, account, vault) = (by.clone(), account.clone(), vault.clone());
-            Box::pin(async move { keep_in(txn, &by, &account, &vault, now).await })
-        })
-        .await?;
+    let connecting = Connecting {
+        by,
+        account,
+        vault: Arc::clone(&app.vault),
+        now: app.clock.now(),
+    };
+    let row = app.db.transaction(connecting, keep_in).await?;
     app.credentials.forget(row.id);
     Ok(row)
+}
+
+#[derive(Clone)]
+struct Connecting {
+    by: By,
+    account: Account,
+    vault: Arc<Vault>,
+    now: DateTime<Utc>,
 }
 
 /// Whether the account was deleted at the provider.
@@ -72,13 +81,13 @@ pub(in crate::domain) fn is_gone(row: &Model) -> bool {
     row.health == Health::Broken && row.health_reason == Some(HealthReason::AccountGone)
 }
 
-async fn keep_in(
-    txn: &Txn,
-    by: &By,
-    account: &Account,
-    vault: &Vault,
-    now: DateTime<Utc>,
-) -> Result<Model> {
+async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
+    let Connecting {
+        by,
+        account,
+        vault,
+        now,
+    } = connecting;
     // Two ways to connect the same coach wait for each other here.
     let coach = lock(txn, by.coach_id).await?;
     let own = Entity::find_live(&account.provider)
@@ -105,7 +114,7 @@ async fn keep_in(
         None => (entity::new_id(), None),
         Some(row) => (row.id, Some(take_over(txn, row, &coach).await?)),
     };
-    let sealed = account.pair.seal(vault, id)?;
+    let sealed = account.pair.seal(&vault, id)?;
     let fresh = before.is_none();
     let (version, mut row) = match before {
         Some(row) => (row.token_version + 1, row.into_active_model()),

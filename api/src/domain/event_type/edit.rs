@@ -19,7 +19,7 @@ use crate::domain::coach::{self, acting_for, manages};
 use crate::domain::money::{self, MoneyError, Price};
 use crate::domain::scheduling;
 use crate::domain::text::{Problems, filled};
-use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
+use crate::domain::{Author, Caller, Command, Conflict, Error, Person, Result};
 
 /// Maximum number of event types of a coach, archived ones included.
 const MAX_EVENT_TYPES: u64 = 200;
@@ -103,41 +103,39 @@ pub struct Update {
 /// `Invalid` with all violations, `Taken` when another type of the coach has the slug, `Forbidden`
 /// for a coach's VERIFICATION type, `NotFound` for another coach, `InvalidState` beyond 200 types.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
-    let (person, coach_id) = acting_for(caller, input.coach_id)?;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let id = entity::new_id();
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, changes) = (
-                person.clone(),
-                correlation_id.clone(),
-                input.changes.clone(),
-            );
-            Box::pin(async move {
-                coach::lock(txn, coach_id).await?;
-                if Entity::find()
-                    .filter(Column::CoachId.eq(coach_id))
-                    .count(&**txn)
-                    .await?
-                    >= MAX_EVENT_TYPES
-                {
-                    return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MAX_EVENT_TYPES} event types"
-                    ))
-                    .into());
-                }
-                let row = prepare(txn, &person, blank(id, coach_id, now), changes).await?;
-                let row = row.into_active_model().reset_all();
-                let row = row
-                    .insert(&**txn)
-                    .await
-                    .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                audit_if_staff(txn, &person, "event_type.create", &row, &correlation_id).await?;
-                scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
-                Ok(row)
-            })
-        })
+    let (_, coach_id) = acting_for(caller, input.coach_id)?;
+    let new = NewEventType {
+        coach_id,
+        changes: input.changes,
+    };
+    let command = Command::new(app, caller, new)?;
+    app.db.transaction(command, insert).await
+}
+
+#[derive(Clone)]
+struct NewEventType {
+    coach_id: Uuid,
+    changes: Changes,
+}
+
+async fn insert(txn: &Txn, command: Command<NewEventType>) -> Result<Model> {
+    let Command { author, input } = command;
+    let coach_id = input.coach_id;
+    coach::lock(txn, coach_id).await?;
+    let others = Entity::find().filter(Column::CoachId.eq(coach_id));
+    if others.count(&**txn).await? >= MAX_EVENT_TYPES {
+        let message = format!("a coach has at most {MAX_EVENT_TYPES} event types");
+        return Err(Conflict::InvalidState(message).into());
+    }
+    let blank = blank(entity::new_id(), coach_id, author.now);
+    let row = prepare(txn, &author.person, blank, input.changes).await?;
+    let row = row.into_active_model().reset_all();
+    let row = row
+        .insert(&**txn)
         .await
+        .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
+    note_change(txn, &author, "event_type.create", &row).await?;
+    Ok(row)
 }
 
 /// Changes an event type. Existing bookings keep their price, policy and place.
@@ -172,64 +170,52 @@ pub async fn archive(app: &App, caller: &Caller, event_type_id: Uuid) -> Result<
 }
 
 async fn change(app: &App, caller: &Caller, input: Update, action: &'static str) -> Result<Model> {
-    let person = caller.require_person()?.clone();
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, input) =
-                (person.clone(), correlation_id.clone(), input.clone());
-            Box::pin(async move {
-                let found = Entity::find_by_id(input.event_type_id)
-                    .lock_exclusive()
-                    .one(&**txn)
-                    .await?;
-                let found = found
-                    .filter(|row| manages(&person, row.coach_id))
-                    .ok_or_else(no_event_type)?;
-                if input
-                    .version
-                    .is_some_and(|version| version != found.version)
-                {
-                    return Err(Conflict::Stale.into());
-                }
-                let (id, version) = (found.id, found.version);
-                let mut row = prepare(txn, &person, found, input.changes).await?;
-                (row.version, row.updated_at) = (version + 1, now);
-                let mut row = row.into_active_model().reset_all();
-                row.id = Unchanged(id);
-                let row = row
-                    .update(&**txn)
-                    .await
-                    .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
-                audit_if_staff(txn, &person, action, &row, &correlation_id).await?;
-                scheduling::event_type_changed(txn, &row, now, &correlation_id).await?;
-                Ok(row)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, Change { input, action })?;
+    app.db.transaction(command, store).await
 }
 
-/// Records changes by staff in the audit log.
-async fn audit_if_staff(
-    txn: &Txn,
-    person: &Person,
-    action: &str,
-    row: &Model,
-    correlation_id: &str,
-) -> Result<()> {
-    if person.is_coach(row.coach_id) {
-        return Ok(());
+#[derive(Clone)]
+struct Change {
+    input: Update,
+    action: &'static str,
+}
+
+async fn store(txn: &Txn, command: Command<Change>) -> Result<Model> {
+    let Command { author, input } = command;
+    let Change { input, action } = input;
+    let found = Entity::find_by_id(input.event_type_id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?;
+    let found = found
+        .filter(|row| manages(&author.person, row.coach_id))
+        .ok_or_else(no_event_type)?;
+    if input
+        .version
+        .is_some_and(|version| version != found.version)
+    {
+        return Err(Conflict::Stale.into());
     }
+    let (id, version) = (found.id, found.version);
+    let mut row = prepare(txn, &author.person, found, input.changes).await?;
+    (row.version, row.updated_at) = (version + 1, author.now);
+    let mut row = row.into_active_model().reset_all();
+    row.id = Unchanged(id);
+    let row = row
+        .update(&**txn)
+        .await
+        .map_err(|error| Error::or_taken(error, "slug", "slug"))?;
+    note_change(txn, &author, action, &row).await?;
+    Ok(row)
+}
+
+/// Enqueues the push to where the coach's time is kept, and audits what staff do.
+async fn note_change(txn: &Txn, author: &Author, action: &str, row: &Model) -> Result<()> {
     let subject = format!("eventType_{}", row.id.simple());
-    audit::record(
-        txn,
-        Some(person.user_id),
-        action,
-        &subject,
-        row.updated_at,
-        correlation_id,
-    )
-    .await
+    author
+        .audit_unless_own(txn, row.coach_id, action, &subject)
+        .await?;
+    scheduling::event_type_changed(txn, row, author.now, &author.correlation_id).await
 }
 
 /// Applies the changes and validates the result.

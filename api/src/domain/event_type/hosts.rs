@@ -11,13 +11,13 @@ use super::no_event_type;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Result, audit};
+use crate::domain::{Caller, Command, Conflict, Result};
 
 /// Maximum number of hosts of an event type.
 const MAX_HOSTS: usize = 50;
 
-/// The hosts of these event types, in their set order. A type without set hosts has no entry: its
-/// owner is the only host.
+/// The coaches who give the sessions of these event types, in the order they were set. One that was
+/// never set has its owner alone, who is not among them then.
 pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<coach::Model>>> {
     let rows = Entity::find()
         .filter(Column::EventTypeId.is_in(event_type_ids.iter().copied()))
@@ -52,7 +52,7 @@ pub async fn set_hosts(
     coach_ids: Vec<Uuid>,
     version: Option<i64>,
 ) -> Result<event_type::Model> {
-    let admin = caller.require_admin()?.user_id;
+    caller.require_admin()?;
     let mut problems = Problems::default();
     problems.require(
         coach_ids.len() <= MAX_HOSTS,
@@ -67,40 +67,45 @@ pub async fn set_hosts(
         );
     }
     problems.finish()?;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (coach_ids, correlation_id) = (coach_ids.clone(), correlation_id.clone());
-            Box::pin(async move {
-                let found = event_type::Entity::find_by_id(event_type_id)
-                    .lock_exclusive()
-                    .one(&**txn)
-                    .await?;
-                let found = found.ok_or_else(no_event_type)?;
-                if version.is_some_and(|version| version != found.version) {
-                    return Err(Conflict::Stale.into());
-                }
-                replace(txn, &found, coach_ids).await?;
-                let subject = format!("eventType_{}", event_type_id.simple());
-                audit::record(
-                    txn,
-                    Some(admin),
-                    "event_type.hosts",
-                    &subject,
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                let row = event_type::ActiveModel {
-                    id: sea_orm::ActiveValue::Unchanged(found.id),
-                    version: Set(found.version + 1),
-                    updated_at: Set(now),
-                    ..Default::default()
-                };
-                Ok(sea_orm::ActiveModelTrait::update(row, &**txn).await?)
-            })
-        })
-        .await
+    let input = SetHosts {
+        event_type_id,
+        coach_ids,
+        version,
+    };
+    let command = Command::new(app, caller, input)?;
+    app.db.transaction(command, store).await
+}
+
+#[derive(Clone)]
+struct SetHosts {
+    event_type_id: Uuid,
+    coach_ids: Vec<Uuid>,
+    version: Option<i64>,
+}
+
+async fn store(txn: &Txn, command: Command<SetHosts>) -> Result<event_type::Model> {
+    let Command { author, input } = command;
+    let found = event_type::Entity::find_by_id(input.event_type_id)
+        .lock_exclusive()
+        .one(&**txn)
+        .await?;
+    let found = found.ok_or_else(no_event_type)?;
+    if input
+        .version
+        .is_some_and(|version| version != found.version)
+    {
+        return Err(Conflict::Stale.into());
+    }
+    replace(txn, &found, input.coach_ids).await?;
+    let subject = format!("eventType_{}", found.id.simple());
+    author.audit(txn, "event_type.hosts", &subject).await?;
+    let row = event_type::ActiveModel {
+        id: sea_orm::ActiveValue::Unchanged(found.id),
+        version: Set(found.version + 1),
+        updated_at: Set(author.now),
+        ..Default::default()
+    };
+    Ok(sea_orm::ActiveModelTrait::update(row, &**txn).await?)
 }
 
 async fn replace(txn: &Txn, event_type: &event_type::Model, coach_ids: Vec<Uuid>) -> Result<()> {

@@ -107,8 +107,8 @@ pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> 
     })
 }
 
-/// These event types, archived or not: for callers who got the ids from an object that they may
-/// see, such as a booking.
+/// These event types, archived or not: for whoever got their ids from something that they may see,
+/// such as a booking.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -152,7 +152,8 @@ pub async fn first_public_by_coaches(
 }
 
 /// The lowest price above zero among the public event types of each of these coaches, in minor
-/// units with its currency. With several currencies, the one that most types use; no conversion.
+/// units with its currency. A coach with prices in several currencies has the one that most of the
+/// types are in; nothing is converted.
 pub async fn lowest_prices(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, (i64, String)>> {
     let rows: Vec<(Uuid, String, i64, i64)> = Entity::find_public()
         .filter(Column::CoachId.is_in(coach_ids.iter().copied()))

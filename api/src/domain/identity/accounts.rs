@@ -6,8 +6,9 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
-use crate::domain::{Caller, Error, Result, audit, coach};
+use crate::domain::{Caller, Command, Error, Result, coach};
 
 /// The caller's own account.
 ///
@@ -75,41 +76,39 @@ pub async fn set_suspended(
     user_id: Uuid,
     suspended: bool,
 ) -> Result<user::Model> {
-    let admin = caller.require_admin()?.user_id;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let user = app
-        .db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                let user = user::Entity::find_by_id(user_id)
-                    .one(&**txn)
-                    .await?
-                    .ok_or(Error::NotFound("user"))?;
-                let mut row = user.into_active_model();
-                row.suspended_at = Set(suspended.then_some(now));
-                row.updated_at = Set(now);
-                if suspended {
-                    coach::unlist(txn, user_id, now).await?;
-                }
-                let action = if suspended {
-                    "user.suspend"
-                } else {
-                    "user.reinstate"
-                };
-                audit::record(
-                    txn,
-                    Some(admin),
-                    action,
-                    &format!("user_{}", user_id.simple()),
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                Ok(row.update(&**txn).await?)
-            })
-        })
-        .await?;
+    caller.require_admin()?;
+    let input = SetSuspended { user_id, suspended };
+    let command = Command::new(app, caller, input)?;
+    let user = app.db.transaction(command, store_suspended).await?;
     app.recent.clear();
     Ok(user)
+}
+
+#[derive(Clone, Copy)]
+struct SetSuspended {
+    user_id: Uuid,
+    suspended: bool,
+}
+
+async fn store_suspended(txn: &Txn, command: Command<SetSuspended>) -> Result<user::Model> {
+    let Command { author, input } = command;
+    let SetSuspended { user_id, suspended } = input;
+    let user = user::Entity::find_by_id(user_id)
+        .one(&**txn)
+        .await?
+        .ok_or(Error::NotFound("user"))?;
+    let mut row = user.into_active_model();
+    row.suspended_at = Set(suspended.then_some(author.now));
+    row.updated_at = Set(author.now);
+    if suspended {
+        coach::unlist(txn, user_id, author.now).await?;
+    }
+    let action = if suspended {
+        "user.suspend"
+    } else {
+        "user.reinstate"
+    };
+    let subject = format!("user_{}", user_id.simple());
+    author.audit(txn, action, &subject).await?;
+    Ok(row.update(&**txn).await?)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use entity::note::{ActiveModel, Column, Entity, Model, Visibility};
+use entity::note::{Column, Entity, Model, Visibility};
 use entity::{Uuid, booking, session};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -15,7 +15,8 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::side;
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Error, Person, Result};
+use crate::domain::{Caller, Command, Conflict, Error, Person, Result};
+use crate::vault::Vault;
 
 /// Maximum length of a note in characters.
 const MAX_LENGTH: usize = 20_000;
@@ -47,42 +48,37 @@ pub struct Update {
 /// `NotFound` for a session in which the caller takes no part, `Forbidden` for staff, `Invalid` for
 /// an empty or too long body, `InvalidState` beyond 200 notes.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
-    let person = caller.require_person()?.clone();
+    let author_id = caller.require_person()?.user_id;
     check(Some(&input.body))?;
     let (id, now) = (entity::new_id(), app.clock.now());
     let (body, body_key) = seal::seal(&app.vault, id, input.visibility, &input.body)?;
-    let row = app
-        .db
-        .write(move |txn| {
-            let (person, input) = (person.clone(), input.clone());
-            let (body, body_key) = (body.clone(), body_key.clone());
-            Box::pin(async move {
-                require_party(txn, &person, input.session_id).await?;
-                let own = Entity::find()
-                    .filter(Column::SessionId.eq(input.session_id))
-                    .filter(Column::AuthorId.eq(person.user_id));
-                if own.count(&**txn).await? >= MAX_NOTES {
-                    let message = format!(
-                        "you have written {MAX_NOTES} notes on this session; delete one first"
-                    );
-                    return Err(Conflict::InvalidState(message).into());
-                }
-                let row = ActiveModel {
-                    id: Set(id),
-                    session_id: Set(input.session_id),
-                    author_id: Set(person.user_id),
-                    visibility: Set(input.visibility),
-                    body: Set(body),
-                    body_key: Set(body_key),
-                    version: Set(1),
-                    created_at: Set(now),
-                    updated_at: Set(now),
-                };
-                Ok(row.insert(&**txn).await?)
-            })
-        })
-        .await?;
-    seal::open(&app.vault, row)
+    let row = Model {
+        id,
+        session_id: input.session_id,
+        author_id,
+        visibility: input.visibility,
+        body,
+        body_key,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let command = Command::new(app, caller, row)?;
+    seal::open(&app.vault, app.db.transaction(command, insert).await?)
+}
+
+async fn insert(txn: &Txn, command: Command<Model>) -> Result<Model> {
+    let Command { author, input: row } = command;
+    require_party(txn, &author.person, row.session_id).await?;
+    let own = Entity::find()
+        .filter(Column::SessionId.eq(row.session_id))
+        .filter(Column::AuthorId.eq(row.author_id));
+    if own.count(&**txn).await? >= MAX_NOTES {
+        let message =
+            format!("you have written {MAX_NOTES} notes on this session; delete one first");
+        return Err(Conflict::InvalidState(message).into());
+    }
+    Ok(row.into_active_model().reset_all().insert(&**txn).await?)
 }
 
 /// Changes a note of the caller's own.
@@ -91,33 +87,38 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 /// `NotFound` for a note that the caller may not read, `Forbidden` for another author's, `Invalid`
 /// for an empty or too long body, `Stale` when it was changed since the caller read it.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
-    let person = caller.require_person()?.clone();
+    caller.require_person()?;
     check(input.body.as_deref())?;
-    let (now, vault) = (app.clock.now(), Arc::clone(&app.vault));
-    let row = app
-        .db
-        .write(move |txn| {
-            let (person, input, vault) = (person.clone(), input.clone(), Arc::clone(&vault));
-            Box::pin(async move {
-                let note = seal::open(
-                    &vault,
-                    lock_own(txn, &person, input.note_id, input.version).await?,
-                )?;
-                let body = input.body.unwrap_or_else(|| note.body.clone());
-                let visibility = input.visibility.unwrap_or(note.visibility);
-                let (body, body_key) = seal::seal(&vault, note.id, visibility, &body)?;
-                let version = note.version;
-                let mut row = note.into_active_model();
-                row.body = Set(body);
-                row.body_key = Set(body_key);
-                row.visibility = Set(visibility);
-                row.version = Set(version + 1);
-                row.updated_at = Set(now);
-                Ok(row.update(&**txn).await?)
-            })
-        })
-        .await?;
-    seal::open(&app.vault, row)
+    let change = Change {
+        input,
+        vault: Arc::clone(&app.vault),
+    };
+    let command = Command::new(app, caller, change)?;
+    seal::open(&app.vault, app.db.transaction(command, store).await?)
+}
+
+#[derive(Clone)]
+struct Change {
+    input: Update,
+    vault: Arc<Vault>,
+}
+
+async fn store(txn: &Txn, command: Command<Change>) -> Result<Model> {
+    let Command { author, input } = command;
+    let Change { input, vault } = input;
+    let note = lock_own(txn, &author.person, input.note_id, input.version).await?;
+    let note = seal::open(&vault, note)?;
+    let body = input.body.unwrap_or_else(|| note.body.clone());
+    let visibility = input.visibility.unwrap_or(note.visibility);
+    let (body, body_key) = seal::seal(&vault, note.id, visibility, &body)?;
+    let version = note.version;
+    let mut row = note.into_active_model();
+    row.body = Set(body);
+    row.body_key = Set(body_key);
+    row.visibility = Set(visibility);
+    row.version = Set(version + 1);
+    row.updated_at = Set(author.now);
+    Ok(row.update(&**txn).await?)
 }
 
 /// Deletes a note of the caller's own permanently; returns it.
@@ -130,17 +131,21 @@ pub async fn delete(
     note_id: Uuid,
     version: Option<i64>,
 ) -> Result<Model> {
-    let person = caller.require_person()?.clone();
-    app.db
-        .write(move |txn| {
-            let person = person.clone();
-            Box::pin(async move {
-                let note = lock_own(txn, &person, note_id, version).await?;
-                Entity::delete_by_id(note_id).exec(&**txn).await?;
-                Ok(note)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, Delete { note_id, version })?;
+    app.db.transaction(command, remove).await
+}
+
+#[derive(Clone, Copy)]
+struct Delete {
+    note_id: Uuid,
+    version: Option<i64>,
+}
+
+async fn remove(txn: &Txn, command: Command<Delete>) -> Result<Model> {
+    let (Delete { note_id, version }, person) = (command.input, command.author.person);
+    let note = lock_own(txn, &person, note_id, version).await?;
+    Entity::delete_by_id(note_id).exec(&**txn).await?;
+    Ok(note)
 }
 
 /// Locks the person's own note. `NotFound` unless the person may read the note, else `Forbidden`

@@ -79,7 +79,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
 }
 
 /// The newest `most` notes on each of these sessions that the caller may read, newest first, in one
-/// statement. The caller may already see the sessions.
+/// statement: for whoever has the sessions from a list that showed only what they may see.
 pub async fn list_by_sessions(
     app: &App,
     caller: &Caller,

@@ -137,7 +137,7 @@ pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
 
 fn not_now(error: Error) -> Error {
     match error {
-        Error::Internal { .. } => {
+        Error::Internal { .. } | Error::Provider { .. } | Error::LostRace(_) => {
             Error::Unavailable("the coach's calendar does not answer at present; try again later")
         }
         error => error,

@@ -6,7 +6,7 @@ use sea_orm::Condition;
 
 use crate::app::App;
 use crate::domain::{Result, booking, connection, recurring_jobs};
-use crate::outbox::Job;
+use crate::outbox::job::{Job, Kind};
 
 /// Between two readings of what has changed.
 const EVERY: TimeDelta = TimeDelta::minutes(2);
@@ -20,34 +20,20 @@ const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 /// When the database fails.
 pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
-    let readings = |connection_id| {
-        [
-            (
-                Job::ReconcileRecent { connection_id },
-                now + EVERY,
-                "reconcile",
-            ),
-            (
-                Job::ReconcileAll { connection_id },
-                now + EVERYTHING,
-                "reconcile",
-            ),
-        ]
-    };
     let mut planned = Vec::new();
     for scheduler in Scheduler::REMOTE {
         let working = connection::list_working(app, scheduler, Condition::all()).await?;
-        planned.extend(working.into_iter().flat_map(readings));
+        planned.extend(working.into_iter().flat_map(|id| {
+            [
+                (Kind::ReconcileRecent, now + EVERY),
+                (Kind::ReconcileAll, now + EVERYTHING),
+            ]
+            .map(|(kind, at)| Job::new(kind, id, scheduler).at(at, "reconcile"))
+        }));
     }
     // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
     // given up.
     let open = booking::list_open_requests(app).await?;
-    planned.extend(open.into_iter().map(|request_id| {
-        (
-            Job::RunSchedulerRequest { request_id },
-            now + EVERY,
-            "reconcile",
-        )
-    }));
+    planned.extend(open.into_iter().map(|job| job.at(now + EVERY, "reconcile")));
     recurring_jobs::ensure(&app.db, planned).await
 }

@@ -18,7 +18,7 @@ use crate::domain::connection::Purpose;
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::{Calendar, Fault, Record, RecordQuery, scheduler_of};
 use crate::domain::{Error, Result, recurring_jobs};
-use crate::outbox::job::Job;
+use crate::outbox::{Job, job};
 
 /// What changed a moment before the end of the last reading may not have been in it yet.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
@@ -119,8 +119,10 @@ pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     let report = read_all(app, &link, Mode::Repair, actor_id).await?;
     let now = app.clock.now();
     let undone = list_unpushed(app, link.coach_id).await?.into_iter();
-    let align = |booking_id| (Job::PushBooking { booking_id }, now, "reconcile");
-    recurring_jobs::ensure(&app.db, undone.map(align).collect()).await?;
+    let push = |booking: booking::Model| {
+        Job::new(job::Kind::PushBooking, booking.id, booking.scheduler).at(now, "reconcile")
+    };
+    recurring_jobs::ensure(&app.db, undone.map(push).collect()).await?;
     app.metrics
         .reconciled(report.read, report.changes.len(), report.failed);
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
@@ -415,5 +417,5 @@ impl<'a> Reader<'a> {
 }
 
 fn unreadable(fault: Fault) -> Error {
-    Error::internal("reading a calendar's records", fault)
+    Error::provider("reading a calendar's records", fault)
 }

@@ -10,10 +10,10 @@ use entity::{Uuid, provider_booking};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
-use crate::db::Txn;
+use crate::db::{Outcome, Txn};
 use crate::domain::booking::remote::ingest::ingest;
 use crate::domain::scheduling::observation::Reported;
-use crate::domain::{Cause, Error, Result};
+use crate::domain::{Cause, Result};
 
 /// What a reading has changed about one booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,39 +70,39 @@ pub(super) async fn take_in(
         correlation_id: correlation_id.to_owned(),
         now,
     };
-    let (reported, deadline) = (Arc::new(reported), now + app.deadlines.payment);
-    let outcome = app
-        .db
-        .write(move |txn| {
-            let (cause, reported) = (cause.clone(), Arc::clone(&reported));
-            Box::pin(async move {
-                crate::outbox::enter(txn).await?;
-                let before = known(txn, &reported).await?;
-                let booking_id = ingest(txn, &cause, Reported::clone(&reported), deadline).await?;
-                let change = match booking_id {
-                    Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
-                    None => None,
-                };
-                match mode {
-                    Mode::Repair => Ok(change),
-                    // Nothing of it stays: the transaction is rolled back.
-                    Mode::Look => Err(Error::internal("a look", Looked(change))),
-                }
-            })
-        })
-        .await;
-    match outcome {
-        Err(Error::Internal { cause, .. }) if mode == Mode::Look && cause.is::<Looked>() => {
-            Ok(cause.downcast::<Looked>().ok().and_then(|looked| looked.0))
-        }
-        outcome => outcome,
-    }
+    let record = Record {
+        reported: Arc::new(reported),
+        cause,
+        deadline: now + app.deadlines.payment,
+        mode,
+    };
+    app.db.conditional_transaction(record, ingest_record).await
 }
 
-/// What would have changed.
-#[derive(Debug, thiserror::Error)]
-#[error("only looked")]
-struct Looked(Option<Change>);
+/// One booking that was read.
+#[derive(Clone)]
+struct Record {
+    reported: Arc<Reported>,
+    cause: Cause,
+    /// Of a payment that the booking may wait for.
+    deadline: DateTime<Utc>,
+    mode: Mode,
+}
+
+async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Change>>> {
+    crate::outbox::enter(txn).await?;
+    let before = known(txn, &record.reported).await?;
+    let reported = Reported::clone(&record.reported);
+    let booking_id = ingest(txn, &record.cause, reported, record.deadline).await?;
+    let change = match booking_id {
+        Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
+        None => None,
+    };
+    Ok(match record.mode {
+        Mode::Repair => Outcome::Commit(change),
+        Mode::Look => Outcome::RollBack(change),
+    })
+}
 
 async fn known(txn: &Txn, reported: &Reported) -> Result<Option<booking::Model>> {
     let uids: Vec<&str> = reported

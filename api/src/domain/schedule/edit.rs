@@ -12,14 +12,13 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
 
-use super::{audit_if_staff, check_hours, lock};
+use super::{audit_if_staff, check_hours, lock, note_change};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{self, acting_for};
-use crate::domain::scheduling;
 use crate::domain::scheduling::native::{Hours, WeeklyRule};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Result};
+use crate::domain::{Caller, Command, Conflict, Result};
 
 /// Maximum number of schedules of a coach.
 const MAX_SCHEDULES: u64 = 50;
@@ -57,43 +56,44 @@ pub struct Update {
 /// # Errors
 /// `Invalid` with all violations, `NotFound` for another coach, `InvalidState` beyond 50 schedules.
 pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> {
-    let (person, coach_id) = acting_for(caller, input.coach_id)?;
+    let (_, coach_id) = acting_for(caller, input.coach_id)?;
     check(Some(&input.name), Some(&input.weekly))?;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
+    let command = Command::new(app, caller, NewSchedule { coach_id, input })?;
+    app.db.transaction(command, insert).await
+}
+
+#[derive(Clone)]
+struct NewSchedule {
+    coach_id: Uuid,
+    input: Create,
+}
+
+async fn insert(txn: &Txn, command: Command<NewSchedule>) -> Result<Model> {
+    let Command { author, input } = command;
+    let NewSchedule { coach_id, input } = input;
+    let coach = coach::lock(txn, coach_id).await?;
+    let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
+    if others >= MAX_SCHEDULES {
+        let message = format!("a coach has at most {MAX_SCHEDULES} schedules");
+        return Err(Conflict::InvalidState(message).into());
+    }
     let id = entity::new_id();
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, input) =
-                (person.clone(), correlation_id.clone(), input.clone());
-            Box::pin(async move {
-                let coach = coach::lock(txn, coach_id).await?;
-                let others = Entity::find_by_coach(coach_id).count(&**txn).await?;
-                if others >= MAX_SCHEDULES {
-                    return Err(Conflict::InvalidState(format!(
-                        "a coach has at most {MAX_SCHEDULES} schedules"
-                    ))
-                    .into());
-                }
-                let row = ActiveModel {
-                    id: Set(id),
-                    coach_id: Set(coach_id),
-                    name: Set(input.name.trim().to_owned()),
-                    time_zone: Set(input.time_zone.name().to_owned()),
-                    weekly: Set(stored(input.weekly)),
-                    version: Set(1),
-                    created_at: Set(now),
-                    updated_at: Set(now),
-                };
-                let row = row.insert(&**txn).await?;
-                if input.is_default || coach.default_schedule_id.is_none() {
-                    make_default(txn, coach, id, now).await?;
-                }
-                audit_if_staff(txn, &person, "schedule.create", &row, &correlation_id).await?;
-                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
-                Ok(row)
-            })
-        })
-        .await
+    let row = ActiveModel {
+        id: Set(id),
+        coach_id: Set(coach_id),
+        name: Set(input.name.trim().to_owned()),
+        time_zone: Set(input.time_zone.name().to_owned()),
+        weekly: Set(stored(input.weekly)),
+        version: Set(1),
+        created_at: Set(author.now),
+        updated_at: Set(author.now),
+    };
+    let row = row.insert(&**txn).await?;
+    if input.is_default || coach.default_schedule_id.is_none() {
+        make_default(txn, coach, id, author.now).await?;
+    }
+    note_change(txn, &author, "schedule.create", &row).await?;
+    Ok(row)
 }
 
 /// Changes a schedule of the caller's; staff change any. Existing bookings keep their times.
@@ -102,34 +102,30 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
 /// As [`create`]; `Stale` when it was changed since the caller read it; `InvalidState` for
 /// unsetting the default without another one.
 pub async fn update(app: &App, caller: &Caller, input: Update) -> Result<Model> {
-    let person = caller.require_person()?.clone();
+    caller.require_person()?;
     check(input.name.as_deref(), input.weekly.as_deref())?;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, input) =
-                (person.clone(), correlation_id.clone(), input.clone());
-            Box::pin(async move {
-                let (found, coach) = lock(txn, &person, input.schedule_id).await?;
-                if input
-                    .version
-                    .is_some_and(|version| version != found.version)
-                {
-                    return Err(Conflict::Stale.into());
-                }
-                let is_default = coach.default_schedule_id == Some(found.id);
-                match input.is_default {
-                    Some(true) if !is_default => make_default(txn, coach, found.id, now).await?,
-                    Some(false) if is_default => return Err(needs_a_default().into()),
-                    _ => {}
-                }
-                let row = store(txn, found, input, now).await?;
-                audit_if_staff(txn, &person, "schedule.update", &row, &correlation_id).await?;
-                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
-                Ok(row)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, input)?;
+    app.db.transaction(command, change).await
+}
+
+async fn change(txn: &Txn, command: Command<Update>) -> Result<Model> {
+    let Command { author, input } = command;
+    let (found, coach) = lock(txn, &author.person, input.schedule_id).await?;
+    if input
+        .version
+        .is_some_and(|version| version != found.version)
+    {
+        return Err(Conflict::Stale.into());
+    }
+    let is_default = coach.default_schedule_id == Some(found.id);
+    match input.is_default {
+        Some(true) if !is_default => make_default(txn, coach, found.id, author.now).await?,
+        Some(false) if is_default => return Err(needs_a_default().into()),
+        _ => {}
+    }
+    let row = store(txn, found, input, author.now).await?;
+    note_change(txn, &author, "schedule.update", &row).await?;
+    Ok(row)
 }
 
 async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Result<Model> {
@@ -156,24 +152,21 @@ async fn store(txn: &Txn, found: Model, input: Update, now: DateTime<Utc>) -> Re
 /// `NotFound` for another coach's; `InvalidState` for the default one and for one that active event
 /// types follow.
 pub async fn delete(app: &App, caller: &Caller, schedule_id: Uuid) -> Result<Model> {
-    let person = caller.require_person()?.clone();
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id) = (person.clone(), correlation_id.clone());
-            Box::pin(async move {
-                let (mut found, coach) = lock(txn, &person, schedule_id).await?;
-                if coach.default_schedule_id == Some(schedule_id) {
-                    return Err(needs_a_default().into());
-                }
-                release_event_types(txn, schedule_id, now).await?;
-                Entity::delete_by_id(schedule_id).exec(&**txn).await?;
-                found.updated_at = now;
-                audit_if_staff(txn, &person, "schedule.delete", &found, &correlation_id).await?;
-                Ok(found)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, schedule_id)?;
+    app.db.transaction(command, remove).await
+}
+
+async fn remove(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
+    let Command { author, input: id } = command;
+    let (mut found, coach) = lock(txn, &author.person, id).await?;
+    if coach.default_schedule_id == Some(id) {
+        return Err(needs_a_default().into());
+    }
+    release_event_types(txn, id, author.now).await?;
+    Entity::delete_by_id(id).exec(&**txn).await?;
+    found.updated_at = author.now;
+    audit_if_staff(txn, &author, "schedule.delete", &found).await?;
+    Ok(found)
 }
 
 /// Detaches archived event types from the schedule; refuses if an active one follows it.

@@ -16,7 +16,7 @@ use sea_orm::{EntityTrait, QuerySelect};
 use super::coach::manages;
 use super::scheduling::native::HoursError;
 use super::text::Problems;
-use super::{Error, Person, Result, audit, coach};
+use super::{Author, Error, Person, Result, coach, scheduling};
 use crate::db::Txn;
 
 /// `NotFound`, also for a schedule that the caller may not see.
@@ -49,25 +49,15 @@ fn check_hours(problems: &mut Problems, path: &str, checked: Result<(), Vec<Hour
     }
 }
 
-/// Records changes by staff in the audit log.
-async fn audit_if_staff(
-    txn: &Txn,
-    person: &Person,
-    action: &str,
-    row: &Model,
-    correlation_id: &str,
-) -> Result<()> {
-    if person.is_coach(row.coach_id) {
-        return Ok(());
-    }
+/// Audits what staff do, and enqueues the push to where the coach's time is kept.
+async fn note_change(txn: &Txn, author: &Author, action: &str, row: &Model) -> Result<()> {
+    audit_if_staff(txn, author, action, row).await?;
+    scheduling::schedule_changed(txn, row, author.now, &author.correlation_id).await
+}
+
+async fn audit_if_staff(txn: &Txn, author: &Author, action: &str, row: &Model) -> Result<()> {
     let subject = format!("schedule_{}", row.id.simple());
-    audit::record(
-        txn,
-        Some(person.user_id),
-        action,
-        &subject,
-        row.updated_at,
-        correlation_id,
-    )
-    .await
+    author
+        .audit_unless_own(txn, row.coach_id, action, &subject)
+        .await
 }

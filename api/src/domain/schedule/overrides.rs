@@ -10,13 +10,12 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
 
-use super::{audit_if_staff, check_hours, lock};
+use super::{check_hours, lock, note_change};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling;
 use crate::domain::scheduling::native::{Hours, Minute, Override};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Conflict, Error, Result};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// Maximum number of dates in one call.
 const MAX_DATES_PER_CALL: usize = 400;
@@ -54,32 +53,27 @@ pub struct SetOverrides {
 /// `Invalid` with all violations, `NotFound` for another coach's schedule, `Stale` when it was
 /// changed since the caller read it, `InvalidState` when there are too many.
 pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> Result<Model> {
-    let person = caller.require_person()?.clone();
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, input) =
-                (person.clone(), correlation_id.clone(), input.clone());
-            Box::pin(async move {
-                let (found, _) = lock(txn, &person, input.schedule_id).await?;
-                let zone: Tz = found
-                    .time_zone
-                    .parse()
-                    .map_err(|error| Error::internal("a schedule's zone", error))?;
-                check(&input, now.with_timezone(&zone).date_naive())?;
-                if input
-                    .version
-                    .is_some_and(|version| version != found.version)
-                {
-                    return Err(Conflict::Stale.into());
-                }
-                let row = store(txn, found, input, now).await?;
-                audit_if_staff(txn, &person, "schedule.overrides", &row, &correlation_id).await?;
-                scheduling::schedule_changed(txn, &row, now, &correlation_id).await?;
-                Ok(row)
-            })
-        })
-        .await
+    let command = Command::new(app, caller, input)?;
+    app.db.transaction(command, change).await
+}
+
+async fn change(txn: &Txn, command: Command<SetOverrides>) -> Result<Model> {
+    let Command { author, input } = command;
+    let (found, _) = lock(txn, &author.person, input.schedule_id).await?;
+    let zone: Tz = found
+        .time_zone
+        .parse()
+        .map_err(|error| Error::internal("a schedule's zone", error))?;
+    check(&input, author.now.with_timezone(&zone).date_naive())?;
+    if input
+        .version
+        .is_some_and(|version| version != found.version)
+    {
+        return Err(Conflict::Stale.into());
+    }
+    let row = store(txn, found, input, author.now).await?;
+    note_change(txn, &author, "schedule.overrides", &row).await?;
+    Ok(row)
 }
 
 async fn store(txn: &Txn, found: Model, input: SetOverrides, now: DateTime<Utc>) -> Result<Model> {

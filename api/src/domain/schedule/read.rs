@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Result};
 
-/// Schedules of these coaches by name, at most 50 of each. The caller of this function checks the
-/// permission.
+/// The schedules of these coaches by name, at most 50 of each: for whoever may change what is
+/// theirs.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let query = Entity::find().filter(Column::CoachId.is_in(coach_ids.iter().copied()));
     let rows = query
@@ -40,8 +40,8 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
         .ok_or_else(no_schedule)
 }
 
-/// Overrides of these schedules between two days, both inclusive, by date. The caller of this
-/// function checks the permission.
+/// The overrides of these schedules by date, from one day to another, both included: for whoever
+/// may see the schedules.
 pub async fn overrides_of(
     app: &App,
     schedule_ids: &[Uuid],

@@ -261,7 +261,7 @@ async fn ask(app: &App, question: &Question, first: &Key, weeks: usize) -> Resul
         budget: FETCH,
     };
     let free = calendar.free_time(&query).await;
-    free.map_err(|error| Error::internal("free time", error))
+    free.map_err(|error| Error::provider("free time", error))
 }
 
 fn week_of(instant: DateTime<Utc>) -> i64 {

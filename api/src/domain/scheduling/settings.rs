@@ -51,15 +51,8 @@ pub(crate) async fn event_type_changed(
     };
     let known = blank(Subject::EventType, row.id, row.coach_id, scheduler, now);
     pending(txn, known).await?;
-    job::enqueue(
-        txn,
-        &Job::PushEventType {
-            event_type_id: row.id,
-        },
-        now,
-        correlation_id,
-    )
-    .await
+    let job = Job::new(job::Kind::PushEventType, row.id, scheduler);
+    job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
 /// Hours have changed: as [`event_type_changed`].
@@ -77,15 +70,8 @@ pub(crate) async fn schedule_changed(
     };
     let known = blank(Subject::Schedule, row.id, row.coach_id, scheduler, now);
     pending(txn, known).await?;
-    job::enqueue(
-        txn,
-        &Job::PushSchedule {
-            schedule_id: row.id,
-        },
-        now,
-        correlation_id,
-    )
-    .await
+    let job = Job::new(job::Kind::PushSchedule, row.id, scheduler);
+    job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
 /// What of a coach's has changed while it was being brought to where it is kept now is pushed
@@ -166,7 +152,6 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<M
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
-/// Nothing is known of the other side.
 /// The row of settings that were never pushed.
 pub(super) fn blank(
     subject: Subject,
@@ -206,27 +191,37 @@ pub(super) async fn put(txn: &Txn, row: Model) -> Result<()> {
 
 /// What became of an attempt that did not come through.
 pub(super) async fn failed(app: &App, id: Uuid, state: State, message: String) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            let message = message.clone();
-            Box::pin(async move {
-                let Some(row) = find(&**txn, id).await? else {
-                    return Ok(());
-                };
-                put(
-                    txn,
-                    Model {
-                        state,
-                        message: Some(message),
-                        updated_at: now,
-                        ..row
-                    },
-                )
-                .await
-            })
-        })
-        .await
+    let failure = Failure {
+        id,
+        state,
+        message,
+        now: app.clock.now(),
+    };
+    app.db.transaction(failure, note_failure).await
+}
+
+#[derive(Clone)]
+struct Failure {
+    id: Uuid,
+    state: State,
+    message: String,
+    now: DateTime<Utc>,
+}
+
+async fn note_failure(txn: &Txn, failure: Failure) -> Result<()> {
+    let Some(row) = find(&**txn, failure.id).await? else {
+        return Ok(());
+    };
+    put(
+        txn,
+        Model {
+            state: failure.state,
+            message: Some(failure.message),
+            updated_at: failure.now,
+            ..row
+        },
+    )
+    .await
 }
 
 /// A text that differs when what both sides can say differs.
@@ -265,13 +260,8 @@ pub(crate) async fn absences_changed(
         .filter(absence::Column::Id.is_in(ids))
         .exec(&**txn)
         .await?;
-    job::enqueue(
-        txn,
-        &Job::PushAbsences { coach_id: coach.id },
-        now,
-        correlation_id,
-    )
-    .await
+    let job = Job::new(job::Kind::PushAbsences, coach.id, coach.scheduler);
+    job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
 /// Pushes an event type as it is now to its coach's scheduler, if that keeps settings.
@@ -380,7 +370,7 @@ pub async fn ensure_pulls(app: &App) -> Result<()> {
         jobs.extend(
             working
                 .into_iter()
-                .map(|connection_id| (Job::PullSettings { connection_id }, at, "sync")),
+                .map(|id| Job::new(job::Kind::PullSettings, id, scheduler).at(at, "sync")),
         );
     }
     recurring_jobs::ensure(&app.db, jobs).await

@@ -6,11 +6,9 @@ use entity::{Uuid, connection};
 use sea_orm::{Condition, EntityTrait};
 
 use crate::app::App;
-use crate::db::Txn;
 use crate::domain::connection::list_working;
 use crate::domain::{Result, recurring_jobs};
-use crate::outbox::Job;
-use crate::outbox::job::enqueue;
+use crate::outbox::job::{Job, Kind, enqueue};
 
 /// Between two checks of a webhook.
 const CHECK_INTERVAL: TimeDelta = TimeDelta::hours(24);
@@ -23,7 +21,7 @@ pub async fn ensure_checks(app: &App) -> Result<()> {
         let remote = app.schedulers.find(scheduler);
         if remote.is_some_and(|remote| remote.registers_webhooks(app)) {
             let working = list_working(app, scheduler, Condition::all()).await?;
-            let check = |connection_id| (Job::EnsureWebhook { connection_id }, now, "webhooks");
+            let check = |id| Job::new(Kind::EnsureWebhook, id, scheduler).at(now, "webhooks");
             jobs.extend(working.into_iter().map(check));
         }
     }
@@ -47,14 +45,6 @@ pub async fn ensure_webhook(app: &App, connection_id: Uuid) -> Result<()> {
     };
     remote.ensure_webhook(app, &link).await?;
     let next = app.clock.now() + CHECK_INTERVAL;
-    app.db
-        .transaction((connection_id, next), enqueue_check)
-        .await
-}
-
-async fn enqueue_check(
-    txn: &Txn,
-    (connection_id, at): (Uuid, chrono::DateTime<chrono::Utc>),
-) -> Result<()> {
-    enqueue(txn, &Job::EnsureWebhook { connection_id }, at, "webhooks").await
+    let check = Job::new(Kind::EnsureWebhook, link.id, &link).at(next, "webhooks");
+    app.db.transaction(check, enqueue).await
 }

@@ -17,7 +17,7 @@ use crate::db::Txn;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::{apply, note};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
+use crate::domain::{Caller, Cause, Command, Conflict, Error, Person, Result};
 
 /// Attendance of at least one side; `None` leaves a side unchanged.
 #[derive(Clone, Copy, Debug)]
@@ -114,28 +114,32 @@ async fn decide(
     version: Option<i64>,
     action: Action,
 ) -> Result<SessionWithBooking> {
-    let person = caller.require_person()?.clone();
-    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id) = (person.clone(), correlation_id.clone());
-            Box::pin(async move {
-                let (session, booking) = lock(txn, &person, id, version).await?;
-                let cause = Cause::person(
-                    coach_side(&person, &booking)?,
-                    &person,
-                    &correlation_id,
-                    now,
-                );
-                let found = match action {
-                    Action::Mark(input) => mark(txn, &cause, session, &booking, input).await?,
-                    Action::Start => begin(txn, &cause, session, &booking).await?,
-                    Action::Complete => end(txn, &cause, session, &booking).await?,
-                };
-                Ok(found)
-            })
-        })
-        .await
+    let decision = Decision {
+        session_id: id,
+        version,
+        action,
+    };
+    let command = Command::new(app, caller, decision)?;
+    app.db.transaction(command, carry_out).await
+}
+
+#[derive(Clone, Copy)]
+struct Decision {
+    session_id: Uuid,
+    version: Option<i64>,
+    action: Action,
+}
+
+async fn carry_out(txn: &Txn, command: Command<Decision>) -> Result<SessionWithBooking> {
+    let Command { author, input } = command;
+    let person = &author.person;
+    let (session, booking) = lock(txn, person, input.session_id, input.version).await?;
+    let cause = author.cause(coach_side(person, &booking)?);
+    match input.action {
+        Action::Mark(input) => mark(txn, &cause, session, &booking, input).await,
+        Action::Start => begin(txn, &cause, session, &booking).await,
+        Action::Complete => end(txn, &cause, session, &booking).await,
+    }
 }
 
 /// The side that may run the session: its coach, or staff.

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::lock;
 use super::read::SessionWithBooking;
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::booking::transition::note;
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Cause, Conflict, Error, Result};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// A rating.
 #[derive(Clone, Copy, Debug)]
@@ -31,35 +32,33 @@ pub struct Rate {
 /// `InvalidState` unless it is COMPLETED, `Invalid` for a rating out of range, `Stale` when it was
 /// changed since the caller read it.
 pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<SessionWithBooking> {
-    let person = caller.require_person()?.clone();
+    caller.require_person()?;
     let mut problems = Problems::default();
     problems.range("rating", input.rating, 1, 5);
     problems.finish()?;
-    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id) = (person.clone(), correlation_id.clone());
-            Box::pin(async move {
-                let (session, booking) =
-                    lock(txn, &person, input.session_id, input.version).await?;
-                if booking.client_id != Some(person.user_id) {
-                    return Err(Error::Forbidden("only the client may rate a session"));
-                }
-                if session.status != Status::Completed {
-                    let message = "only a completed session can be rated".to_owned();
-                    return Err(Conflict::InvalidState(message).into());
-                }
-                let (before, version) = (json!({ "rating": session.rating }), session.version);
-                let mut row = session.into_active_model();
-                row.rating = Set(Some(input.rating));
-                row.version = Set(version + 1);
-                row.updated_at = Set(now);
-                let session = row.update(&**txn).await?;
-                let cause = Cause::person(ActorKind::Client, &person, &correlation_id, now);
-                let facts = (before, json!({ "rating": input.rating }));
-                let booking = note(txn, &cause, &booking, Kind::SessionRated, facts).await?;
-                Ok(SessionWithBooking { session, booking })
-            })
-        })
-        .await
+    let command = Command::new(app, caller, input)?;
+    app.db.transaction(command, store).await
+}
+
+async fn store(txn: &Txn, command: Command<Rate>) -> Result<SessionWithBooking> {
+    let Command { author, input } = command;
+    let person = &author.person;
+    let (session, booking) = lock(txn, person, input.session_id, input.version).await?;
+    if booking.client_id != Some(person.user_id) {
+        return Err(Error::Forbidden("only the client may rate a session"));
+    }
+    if session.status != Status::Completed {
+        let message = "only a completed session can be rated".to_owned();
+        return Err(Conflict::InvalidState(message).into());
+    }
+    let (before, version) = (json!({ "rating": session.rating }), session.version);
+    let mut row = session.into_active_model();
+    row.rating = Set(Some(input.rating));
+    row.version = Set(version + 1);
+    row.updated_at = Set(author.now);
+    let session = row.update(&**txn).await?;
+    let cause = author.cause(ActorKind::Client);
+    let facts = (before, json!({ "rating": input.rating }));
+    let booking = note(txn, &cause, &booking, Kind::SessionRated, facts).await?;
+    Ok(SessionWithBooking { session, booking })
 }

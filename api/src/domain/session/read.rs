@@ -107,7 +107,7 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<SessionWithBook
     Ok(SessionWithBooking { session, booking })
 }
 
-/// Filters the sessions that the caller may see.
+/// What the caller may see of these sessions.
 pub async fn find_many(
     app: &App,
     caller: &Caller,
@@ -134,7 +134,7 @@ pub async fn find_many(
         .collect())
 }
 
-/// The sessions of these bookings, by booking. The caller may already see the bookings.
+/// The sessions of these bookings, by booking: for whoever may see the bookings.
 pub async fn find_by_bookings(app: &App, booking_ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::BookingId.is_in(booking_ids.iter().copied()))

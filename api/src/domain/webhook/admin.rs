@@ -9,8 +9,7 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Error, Result, audit};
-use crate::outbox::Job;
-use crate::outbox::job::enqueue;
+use crate::outbox::job::{Job, Kind, Queue, enqueue};
 
 /// Deliveries, the newest first; those of one status, or all.
 ///
@@ -60,16 +59,16 @@ pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Mod
                     ..Default::default()
                 };
                 let delivery = row.update(&**txn).await?;
-                let work = Job::ProcessDelivery { delivery_id };
+                let work = Job::new(Kind::ProcessDelivery, delivery_id, Queue::Database);
                 // The dead job is what is being replayed: it does not stay behind as if it were
                 // still to be looked at.
                 job::Entity::delete_many()
-                    .filter(job::Column::Kind.eq(work.kind()))
+                    .filter(job::Column::Kind.eq(work.kind.as_str()))
                     .filter(job::Column::SubjectId.eq(delivery_id))
                     .filter(job::Column::Status.eq(job::Status::Dead))
                     .exec(&**txn)
                     .await?;
-                enqueue(txn, &work, now, &correlation_id).await?;
+                enqueue(txn, work.at(now, &correlation_id)).await?;
                 let subject = format!("webhook_delivery_{}", delivery_id.simple());
                 audit::record(
                     txn,

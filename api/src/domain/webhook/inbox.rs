@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::db::{Db, Txn};
 use crate::domain::{Error, Result};
-use crate::outbox::{Job, job};
+use crate::outbox::{Job, Queue, job};
 
 /// Most deliveries in one transaction: what fits into one statement on both databases, and into a
 /// moment.
@@ -262,13 +262,8 @@ async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
         .iter()
         .filter(|row| new.contains(&row.id))
         .map(|row| {
-            (
-                Job::ProcessDelivery {
-                    delivery_id: row.id,
-                },
-                row.received_at,
-                row.correlation_id.as_str(),
-            )
+            Job::new(job::Kind::ProcessDelivery, row.id, Queue::Database)
+                .at(row.received_at, &row.correlation_id)
         })
         .collect();
     job::enqueue_all(txn, &jobs).await?;

@@ -24,6 +24,7 @@ use crate::domain::booking::transition::apply;
 use crate::domain::scheduling::observation::{Observation, Reported};
 use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
 use crate::domain::{Cause, Error, Result};
+use crate::outbox::{Job, job};
 
 /// How long one attempt may take; nobody else touches the request meanwhile. Longer than any call
 /// to a provider.
@@ -67,14 +68,10 @@ pub async fn run_request(app: &App, request_id: Uuid) -> Result<()> {
         None => {
             let (now, correlation_id) = (app.clock.now(), request.correlation_id.clone());
             let wait = ((now - request.created_at) / 4).clamp(NEXT_LOOK, LAST_LOOK);
+            let scheduler = request::scheduler_of(app.db.read(), &request).await?;
+            let job = Job::new(job::Kind::RunSchedulerRequest, request_id, scheduler);
             app.db
-                .write(move |txn| {
-                    let correlation_id = correlation_id.clone();
-                    Box::pin(async move {
-                        let job = crate::outbox::Job::RunSchedulerRequest { request_id };
-                        crate::outbox::job::enqueue(txn, &job, now + wait, &correlation_id).await
-                    })
-                })
+                .transaction(job.at(now + wait, correlation_id), job::enqueue)
                 .await
         }
     }
@@ -388,7 +385,7 @@ async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
         calendar
             .cancel(uid)
             .await
-            .map_err(|error| Error::internal("undoing a second record", error))?;
+            .map_err(|error| Error::provider("undoing a second record", error))?;
     }
     conclude(app, request, Standing::Undone, None).await
 }

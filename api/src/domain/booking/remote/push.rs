@@ -112,10 +112,8 @@ pub(crate) async fn enqueue_if_needed(
     after: &Projection,
 ) -> Result<()> {
     if next_command(booking, None, after, cause.now).is_some() {
-        let job = Job::PushBooking {
-            booking_id: booking.id,
-        };
-        job::enqueue(txn, &job, cause.now, &cause.correlation_id).await?;
+        let job = Job::new(job::Kind::PushBooking, booking.id, booking.scheduler);
+        job::enqueue(txn, job.at(cause.now, &cause.correlation_id)).await?;
     }
     Ok(())
 }
@@ -149,7 +147,7 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
         match calendar
             .run(&command)
             .await
-            .map_err(|error| Error::internal("aligning a scheduler", error))?
+            .map_err(|error| Error::provider("pushing a booking", error))?
         {
             CommandResult::Done(observations) => {
                 app.slots.invalidate(booking.coach_id);
@@ -166,7 +164,7 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
         }
     }
     Err(Error::internal(
-        "aligning a scheduler",
+        "pushing a booking",
         "one command leads to the next without an end",
     ))
 }
@@ -184,7 +182,7 @@ async fn is_under_way(app: &App, booking_id: Uuid) -> Result<bool> {
 ///
 /// # Errors
 /// When the database fails.
-pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Uuid>> {
+pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Model>> {
     let now = app.clock.now();
     let coming = booking::Entity::find_real()
         .filter(booking::Column::CoachId.eq(coach_id))
@@ -201,9 +199,8 @@ pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Uuid>
             .is_some_and(|after| next_command(booking, None, after, now).is_some())
     };
     Ok(coming
-        .iter()
+        .into_iter()
         .filter(|booking| is_undone(booking))
-        .map(|booking| booking.id)
         .collect())
 }
 

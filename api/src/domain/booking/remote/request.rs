@@ -1,14 +1,17 @@
 //! What we have asked a scheduler for, and what came of it.
 
 use chrono::{DateTime, Utc};
+use entity::coach::Scheduler;
 use entity::scheduler_request::{ActiveModel, Column, Entity, Kind, Model, Status};
 use entity::{Uuid, booking, slot_hold};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QuerySelect,
+};
 
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Cause, Result};
+use crate::domain::{Cause, Error, Result};
 use crate::outbox::job::{self, Job};
 
 /// When a request whose outcome nobody has learnt is looked after by somebody else than whoever
@@ -56,19 +59,15 @@ async fn write(
         closed_at: NotSet,
     };
     Entity::insert(row).exec_without_returning(&**txn).await?;
-    job::enqueue(
-        txn,
-        &Job::RunSchedulerRequest { request_id: id },
-        look_at,
-        &cause.correlation_id,
-    )
-    .await?;
+    let job = Job::new(job::Kind::RunSchedulerRequest, id, asked.scheduler);
+    job::enqueue(txn, job.at(look_at, &cause.correlation_id)).await?;
     Ok(id)
 }
 
 /// What is asked.
 pub(crate) struct NewRequest {
     pub(crate) booking_id: Uuid,
+    pub(crate) scheduler: Scheduler,
     pub(crate) kind: Kind,
     pub(crate) starts_at: DateTime<Utc>,
     pub(crate) from_uid: Option<String>,
@@ -81,6 +80,7 @@ impl NewRequest {
     pub(crate) fn booking(booking: &booking::Model) -> Self {
         Self {
             booking_id: booking.id,
+            scheduler: booking.scheduler,
             kind: Kind::Book,
             starts_at: booking.starts_at,
             from_uid: None,
@@ -106,6 +106,7 @@ pub(crate) async fn undo(txn: &Txn, cause: &Cause, first: &Model, uid: &str) -> 
     let cause = Cause::system(cause.source, &cause.correlation_id, cause.now);
     let asked = NewRequest {
         booking_id: first.booking_id,
+        scheduler: scheduler_of(&**txn, first).await?,
         kind: Kind::Undo,
         starts_at: first.starts_at,
         from_uid: None,
@@ -189,7 +190,7 @@ impl From<&Model> for Cause {
 /// # Errors
 /// When the database fails.
 pub(crate) async fn latest(
-    db: &impl sea_orm::ConnectionTrait,
+    db: &impl ConnectionTrait,
     booking: &booking::Model,
     kind: Kind,
 ) -> Result<Option<Model>> {
@@ -202,14 +203,31 @@ pub(crate) async fn latest(
     Ok(found.one(db).await?)
 }
 
-/// Everything that was asked of a scheduler and has not come to an end.
-///
-/// # Errors
-/// When the database fails.
-pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Uuid>> {
-    let open = Entity::find()
+/// The scheduler of the booking that a request is about.
+pub(super) async fn scheduler_of(db: &impl ConnectionTrait, request: &Model) -> Result<Scheduler> {
+    let booking = booking::Entity::find_by_id(request.booking_id)
+        .one(db)
+        .await?;
+    let booking = booking.ok_or_else(|| Error::internal("a request", "without its booking"))?;
+    Ok(booking.scheduler)
+}
+
+/// The jobs of all requests that are open.
+pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Job>> {
+    let booking = Entity::belongs_to(booking::Entity)
+        .from(Column::BookingId)
+        .to(booking::Column::Id);
+    let open: Vec<(Uuid, Scheduler)> = Entity::find()
         .filter(Column::Status.eq(Status::Open))
+        .join(JoinType::InnerJoin, booking.into())
         .select_only()
-        .column(Column::Id);
-    Ok(open.into_tuple().all(app.db.read()).await?)
+        .column(Column::Id)
+        .column(booking::Column::Scheduler)
+        .into_tuple()
+        .all(app.db.read())
+        .await?;
+    Ok(open
+        .into_iter()
+        .map(|(id, scheduler)| Job::new(job::Kind::RunSchedulerRequest, id, scheduler))
+        .collect())
 }

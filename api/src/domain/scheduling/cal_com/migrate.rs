@@ -18,10 +18,11 @@ use sea_orm::{
 use super::Account;
 use super::sync::{How, Stopped, mark_synced, push, push_schedule_to, told};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::coach::{acting_for, lock, require};
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::settings;
-use crate::domain::{Caller, Conflict, Error, Result, audit};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// Where a coach's time is to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -317,44 +318,40 @@ async fn kept(app: &App, coach_id: Uuid, to: Target) -> Result<u64> {
 }
 
 async fn hand_over(app: &App, caller: &Caller, coach_id: Uuid, to: Target) -> Result<coach::Model> {
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    let actor_id = caller.require_person()?.user_id;
-    let coach = app
-        .db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                let found = lock(txn, coach_id).await?;
-                if found.scheduler == to.scheduler() {
-                    return Ok(found);
-                }
-                let version = found.version + 1;
-                let mut row = found.into_active_model();
-                row.scheduler = Set(to.scheduler());
-                row.version = Set(version);
-                row.updated_at = Set(now);
-                let row = row.update(&**txn).await?;
-                let action = match to {
-                    Target::Native => "coach.migrate_to_native",
-                    Target::CalCom => "coach.migrate_to_calcom",
-                };
-                audit::record(
-                    txn,
-                    Some(actor_id),
-                    action,
-                    &format!("coach_{}", coach_id.simple()),
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                if to == Target::CalCom {
-                    settings::absences_changed(txn, &row, now, &correlation_id).await?;
-                    settings::catch_up(txn, &row, now, &correlation_id).await?;
-                }
-                Ok(row)
-            })
-        })
-        .await?;
+    let command = Command::new(app, caller, HandOver { coach_id, to })?;
+    let coach = app.db.transaction(command, hand_over_in).await?;
     app.slots.invalidate(coach_id);
     Ok(coach)
+}
+
+#[derive(Clone, Copy)]
+struct HandOver {
+    coach_id: Uuid,
+    to: Target,
+}
+
+async fn hand_over_in(txn: &Txn, command: Command<HandOver>) -> Result<coach::Model> {
+    let Command { author, input } = command;
+    let (HandOver { coach_id, to }, now) = (input, author.now);
+    let found = lock(txn, coach_id).await?;
+    if found.scheduler == to.scheduler() {
+        return Ok(found);
+    }
+    let version = found.version + 1;
+    let mut row = found.into_active_model();
+    row.scheduler = Set(to.scheduler());
+    row.version = Set(version);
+    row.updated_at = Set(now);
+    let row = row.update(&**txn).await?;
+    let action = match to {
+        Target::Native => "coach.migrate_to_native",
+        Target::CalCom => "coach.migrate_to_calcom",
+    };
+    let subject = format!("coach_{}", coach_id.simple());
+    author.audit(txn, action, &subject).await?;
+    if to == Target::CalCom {
+        settings::absences_changed(txn, &row, now, &author.correlation_id).await?;
+        settings::catch_up(txn, &row, now, &author.correlation_id).await?;
+    }
+    Ok(row)
 }

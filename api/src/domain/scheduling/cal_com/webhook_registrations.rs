@@ -188,7 +188,7 @@ fn unavailable(fault: Fault) -> Error {
 
 fn not_now(error: Error) -> Error {
     match error {
-        Error::Internal { cause, .. } if cause.is::<Fault>() => {
+        Error::Provider { .. } => {
             Error::Unavailable("Cal.com does not answer at present; try again later")
         }
         error => error,

@@ -66,7 +66,7 @@ pub(super) async fn ensure_registered(
     }
     let row = bring_in_step(app, &row, &place)
         .await
-        .map_err(|fault| Error::internal("registering a webhook", fault))?;
+        .map_err(|fault| Error::provider("registering a webhook", fault))?;
     Ok(Some(row))
 }
 
@@ -290,7 +290,7 @@ async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
     };
     clear
         .await
-        .map_err(|fault: Fault| Error::internal("a webhook", fault))
+        .map_err(|fault: Fault| Error::provider("a webhook", fault))
 }
 
 pub(super) fn new_secret() -> SecretString {
@@ -327,7 +327,7 @@ pub(super) async fn withdraw(app: &App, connection_id: Uuid) {
         let at = place_of(app, &row).await?;
         at.delete(&external_id)
             .await
-            .map_err(|fault| Error::internal("a webhook", fault))
+            .map_err(|fault| Error::provider("a webhook", fault))
     };
     let gone: Result<()> = gone.await;
     if let Err(error) = gone {

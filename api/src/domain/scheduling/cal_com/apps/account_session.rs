@@ -10,11 +10,12 @@ use providers::cal_com::Error as Fault;
 use providers::cal_com::{Client, Credential, Refusal};
 
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::coach::{acting_for, require};
 use crate::domain::connection::{self, Action, Purpose};
 use crate::domain::scheduling::cal_com::Account;
 use crate::domain::scheduling::cal_com::PROVIDER;
-use crate::domain::{Caller, Conflict, Error, Person, Result, audit};
+use crate::domain::{Author, Caller, Command, Conflict, Error, Result};
 
 /// How long one call may take that changes something.
 const BUDGET: Duration = Duration::from_secs(8);
@@ -25,8 +26,8 @@ pub(super) struct AccountSession<'a> {
     pub(super) coach_id: Uuid,
     pub(super) link: Link,
     account: Account<'a>,
-    /// Who changes something, and in which request; nobody where something is only read.
-    by: Option<(Person, String)>,
+    /// Who changes something; nobody where something is only read.
+    by: Option<Author>,
 }
 
 impl<'a> AccountSession<'a> {
@@ -40,10 +41,10 @@ impl<'a> AccountSession<'a> {
         caller: &Caller,
         coach_id: Option<Uuid>,
     ) -> Result<Self> {
-        let (person, coach_id) = acting_for(caller, coach_id)?;
-        let by = Some((person, caller.correlation_id.clone()));
+        let (_, coach_id) = acting_for(caller, coach_id)?;
+        let author = Command::new(app, caller, ())?.author;
         Ok(Self {
-            by,
+            by: Some(author),
             ..Self::of(app, coach_id, BUDGET).await?
         })
     }
@@ -143,27 +144,18 @@ impl<'a> AccountSession<'a> {
     /// When the database fails.
     pub(super) async fn note(&self, action: &'static str) -> Result<()> {
         self.app.slots.invalidate(self.coach_id);
-        let Some((person, correlation_id)) = self.by.clone() else {
+        let Some(by) = self.by.clone() else {
             return Ok(());
         };
-        let (now, subject) = (self.app.clock.now(), connection::subject(self.link.id));
-        self.app
-            .db
-            .write(move |txn| {
-                let (subject, correlation_id) = (subject.clone(), correlation_id.clone());
-                Box::pin(async move {
-                    audit::record(
-                        txn,
-                        Some(person.user_id),
-                        action,
-                        &subject,
-                        now,
-                        &correlation_id,
-                    )
-                    .await
-                })
-            })
-            .await
+        let change = Change {
+            author: Author {
+                now: self.app.clock.now(),
+                ..by
+            },
+            action,
+            connection_id: self.link.id,
+        };
+        self.app.db.transaction(change, audit).await
     }
 
     /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and
@@ -172,7 +164,7 @@ impl<'a> AccountSession<'a> {
         if self
             .by
             .as_ref()
-            .is_some_and(|(person, _)| person.is_coach(self.coach_id))
+            .is_some_and(|author| author.person.is_coach(self.coach_id))
         {
             return Ok(());
         }
@@ -181,6 +173,18 @@ impl<'a> AccountSession<'a> {
                 .into(),
         )
     }
+}
+
+#[derive(Clone)]
+struct Change {
+    author: Author,
+    action: &'static str,
+    connection_id: Uuid,
+}
+
+async fn audit(txn: &Txn, change: Change) -> Result<()> {
+    let subject = connection::subject(change.connection_id);
+    change.author.audit(txn, change.action, &subject).await
 }
 
 /// The connection through which we cause for a coach, if it keeps their time and works.

@@ -22,6 +22,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter, Query
 use super::event_types::Stopped;
 use super::{again, is_final, pull, schedules};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::absence::{stretch, today, zone};
 use crate::domain::connection::{self, Purpose};
 use crate::domain::scheduling::cal_com::Account;
@@ -353,43 +354,49 @@ async fn link(app: &App, row: &Model, their_id: i64) -> Result<()> {
 /// Both sides say the same now, unless something has changed here meanwhile. What was taken back is
 /// gone.
 async fn settle(app: &App, rows: Vec<Model>) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            let rows = rows.clone();
-            Box::pin(async move {
-                for row in rows {
-                    let told = ActiveModel {
-                        told_first_day: Set(Some(row.first_day)),
-                        told_last_day: Set(Some(row.last_day)),
-                        ..Default::default()
-                    };
-                    let same = Column::Id.eq(row.id).and(Column::Version.eq(row.version));
-                    if row.removed_at.is_some() {
-                        Entity::delete_many().filter(same).exec(&**txn).await?;
-                        continue;
-                    }
-                    Entity::update_many()
-                        .set(told)
-                        .filter(Column::Id.eq(row.id))
-                        .exec(&**txn)
-                        .await?;
-                    let synced = ActiveModel {
-                        state: Set(Some(State::Synced)),
-                        message: Set(None),
-                        synced_at: Set(Some(now)),
-                        ..Default::default()
-                    };
-                    Entity::update_many()
-                        .set(synced)
-                        .filter(same)
-                        .exec(&**txn)
-                        .await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    let settled = Settled {
+        rows,
+        now: app.clock.now(),
+    };
+    app.db.transaction(settled, store_settled).await
+}
+
+#[derive(Clone)]
+struct Settled {
+    rows: Vec<Model>,
+    now: DateTime<Utc>,
+}
+
+async fn store_settled(txn: &Txn, settled: Settled) -> Result<()> {
+    for row in settled.rows {
+        let told = ActiveModel {
+            told_first_day: Set(Some(row.first_day)),
+            told_last_day: Set(Some(row.last_day)),
+            ..Default::default()
+        };
+        let same = Column::Id.eq(row.id).and(Column::Version.eq(row.version));
+        if row.removed_at.is_some() {
+            Entity::delete_many().filter(same).exec(&**txn).await?;
+            continue;
+        }
+        Entity::update_many()
+            .set(told)
+            .filter(Column::Id.eq(row.id))
+            .exec(&**txn)
+            .await?;
+        let synced = ActiveModel {
+            state: Set(Some(State::Synced)),
+            message: Set(None),
+            synced_at: Set(Some(settled.now)),
+            ..Default::default()
+        };
+        Entity::update_many()
+            .set(synced)
+            .filter(same)
+            .exec(&**txn)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn fail(app: &App, rows: &[Model], state: State, message: String) -> Result<()> {

@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{again, is_final, schedules, told};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
@@ -192,52 +193,72 @@ pub(crate) async fn mark_synced(
     there: &EventType,
     message: Option<String>,
 ) -> Result<()> {
-    let (now, id, version, coach_id) = (
-        app.clock.now(),
-        event_type.id,
-        event_type.version,
-        event_type.coach_id,
-    );
-    let (their_id, theirs) = (there.id.to_string(), fingerprint(&Offer::from(there)));
-    app.db
-        .write(move |txn| {
-            let (their_id, theirs, message) = (their_id.clone(), theirs.clone(), message.clone());
-            Box::pin(async move {
-                let Some(current) = Entity::find_by_id(id).one(&**txn).await? else {
-                    return Ok(());
-                };
-                let link = ActiveModel {
-                    provider: Set(Some(PROVIDER.to_owned())),
-                    provider_event_type_id: Set(Some(their_id.clone())),
-                    ..Default::default()
-                };
-                Entity::update_many()
-                    .set(link)
-                    .filter(Column::Id.eq(id))
-                    .exec(&**txn)
-                    .await?;
-                let found = find(&**txn, id).await?;
-                let before = found.unwrap_or_else(|| {
-                    settings::blank(Subject::EventType, id, coach_id, Scheduler::CalCom, now)
-                });
-                let agreed = Agreed {
-                    external_id: their_id,
-                    theirs,
-                    version,
-                    is_latest: current.version == version,
-                };
-                let is_latest = agreed.is_latest;
-                put(txn, agreed.over(before, message, now)).await?;
-                if is_latest {
-                    Ok(())
-                } else {
-                    settings::event_type_changed(txn, &current, now, "sync").await
-                }
-            })
-        })
-        .await?;
-    app.slots.invalidate(coach_id);
+    let synced = Synced {
+        id: event_type.id,
+        coach_id: event_type.coach_id,
+        version: event_type.version,
+        external_id: there.id.to_string(),
+        theirs: fingerprint(&Offer::from(there)),
+        message,
+        now: app.clock.now(),
+    };
+    app.db.transaction(synced, put_synced).await?;
+    app.slots.invalidate(event_type.coach_id);
     Ok(())
+}
+
+async fn put_synced(txn: &Txn, synced: Synced) -> Result<()> {
+    let (id, now) = (synced.id, synced.now);
+    let Some(current) = Entity::find_by_id(id).one(&**txn).await? else {
+        return Ok(());
+    };
+    let link = ActiveModel {
+        provider: Set(Some(PROVIDER.to_owned())),
+        provider_event_type_id: Set(Some(synced.external_id.clone())),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(link)
+        .filter(Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
+    let is_latest = current.version == synced.version;
+    synced.put(txn, Subject::EventType, is_latest).await?;
+    if is_latest {
+        Ok(())
+    } else {
+        settings::event_type_changed(txn, &current, now, "sync").await
+    }
+}
+
+/// An object here and its like there, after a push or a pull of `version`.
+#[derive(Clone)]
+pub(super) struct Synced {
+    pub(super) id: Uuid,
+    pub(super) coach_id: Uuid,
+    pub(super) version: i64,
+    pub(super) external_id: String,
+    /// The fingerprint of what is there.
+    pub(super) theirs: String,
+    pub(super) message: Option<String>,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Synced {
+    /// Remembers it. `is_latest` while `version` is still the object's version here.
+    pub(super) async fn put(self, txn: &Txn, subject: Subject, is_latest: bool) -> Result<()> {
+        let found = find(&**txn, self.id).await?;
+        let before = found.unwrap_or_else(|| {
+            settings::blank(subject, self.id, self.coach_id, Scheduler::CalCom, self.now)
+        });
+        let agreed = Agreed {
+            external_id: self.external_id,
+            theirs: self.theirs,
+            version: self.version,
+            is_latest,
+        };
+        put(txn, agreed.over(before, self.message, self.now)).await
+    }
 }
 
 /// What both sides agree on.

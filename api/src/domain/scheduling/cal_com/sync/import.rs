@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use entity::coach::Scheduler;
 use entity::event_type::{Column, Entity, Model, Visibility};
 use entity::sync_state::Subject;
-use entity::{Uuid, coach};
+use entity::{Provider, Uuid};
 use providers::cal_com::EventType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
@@ -17,7 +17,7 @@ use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
 use crate::domain::scheduling::settings;
-use crate::domain::{Caller, Conflict, Error, Result, event_type as offers};
+use crate::domain::{Caller, Command, Conflict, Error, Result, event_type as offers};
 use crate::outbox::job::{self, Job};
 
 /// What came of an import.
@@ -64,25 +64,10 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
         skipped: Vec::new(),
     };
     for theirs in there {
-        let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-        let (title, id) = (theirs.title.clone(), entity::new_id());
-        let taken = app
-            .db
-            .write(move |txn| {
-                let (theirs, correlation_id) = (theirs.clone(), correlation_id.clone());
-                Box::pin(async move {
-                    let coach = lock(txn, coach_id).await?;
-                    take(
-                        txn,
-                        &coach,
-                        &theirs,
-                        offers::blank(id, coach_id, now),
-                        &correlation_id,
-                    )
-                    .await
-                })
-            })
-            .await;
+        let title = theirs.title.clone();
+        let found = Found { coach_id, theirs };
+        let command = Command::new(app, caller, found)?;
+        let taken = app.db.transaction(command, take).await;
         match taken {
             Ok(row) => done.event_types.extend(row),
             Err(Error::Invalid(wrong)) => {
@@ -104,14 +89,17 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
     Ok(done)
 }
 
-async fn take(
-    txn: &Txn,
-    coach: &coach::Model,
-    theirs: &EventType,
-    blank: Model,
-    correlation_id: &str,
-) -> Result<Option<Model>> {
-    let (now, their_id) = (blank.created_at, theirs.id.to_string());
+#[derive(Clone)]
+struct Found {
+    coach_id: Uuid,
+    theirs: EventType,
+}
+
+async fn take(txn: &Txn, command: Command<Found>) -> Result<Option<Model>> {
+    let Command { author, input } = command;
+    let (Found { coach_id, theirs }, now) = (input, author.now);
+    let coach = lock(txn, coach_id).await?;
+    let their_id = theirs.id.to_string();
     if Entity::find_by_provider_id(PROVIDER, &their_id)
         .one(&**txn)
         .await?
@@ -131,15 +119,8 @@ async fn take(
         row.provider = sea_orm::Set(Some(PROVIDER.to_owned()));
         row.provider_event_type_id = sea_orm::Set(Some(their_id));
         let row = row.update(&**txn).await?;
-        job::enqueue(
-            txn,
-            &Job::PushEventType {
-                event_type_id: row.id,
-            },
-            now,
-            correlation_id,
-        )
-        .await?;
+        let job = Job::new(job::Kind::PushEventType, row.id, Provider::CalCom);
+        job::enqueue(txn, job.at(now, author.correlation_id)).await?;
         return Ok(Some(row));
     }
     if ours.len() >= MOST {
@@ -147,9 +128,9 @@ async fn take(
             Conflict::InvalidState(format!("a coach has at most {MOST} event types")).into(),
         );
     }
-    let mut row = blank;
+    let mut row = offers::blank(entity::new_id(), coach.id, now);
     row.visibility = Visibility::Unlisted;
-    Offer::from(theirs).apply(&mut row);
+    Offer::from(&theirs).apply(&mut row);
     row.slug = free_slug(
         &row.slug,
         &ours.iter().map(|row| row.slug.as_str()).collect(),
@@ -160,7 +141,7 @@ async fn take(
     let before = settings::blank(Subject::EventType, row.id, coach.id, Scheduler::CalCom, now);
     settings::put(
         txn,
-        pull::agreed(theirs, row.version).over(before, None, now),
+        pull::agreed(&theirs, row.version).over(before, None, now),
     )
     .await?;
     Ok(Some(row))

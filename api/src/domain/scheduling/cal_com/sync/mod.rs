@@ -61,5 +61,5 @@ pub(crate) fn told(fault: &Fault) -> String {
 
 /// A failure that another try may mend.
 fn again(fault: Fault) -> Error {
-    Error::internal("keeping a calendar in step", fault)
+    Error::provider("keeping a calendar in step", fault)
 }

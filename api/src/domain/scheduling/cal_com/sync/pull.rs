@@ -1,11 +1,12 @@
 //! Looking for what a coach has changed in their own calendar.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use entity::coach::Scheduler;
 use entity::event_type::{self, Visibility};
 use entity::sync_state::{self as row, State, Subject};
-use entity::{Uuid, coach, connection, schedule, schedule_override};
+use entity::{Provider, Uuid, coach, connection, schedule, schedule_override};
 use providers::cal_com::{EventType, Schedule};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
@@ -95,7 +96,7 @@ pub async fn pull_mine(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
 
 pub(super) fn not_now(error: Error) -> Error {
     match error {
-        Error::Internal { cause, .. } if cause.is::<providers::cal_com::Error>() => {
+        Error::Provider { .. } => {
             Error::Unavailable("Cal.com does not answer at present; try again later")
         }
         error => error,
@@ -115,7 +116,7 @@ fn judge(
     known: Option<&row::Model>,
     theirs: &str,
     version: i64,
-    changed_at: chrono::DateTime<chrono::Utc>,
+    changed_at: DateTime<Utc>,
 ) -> Verdict {
     let Some(known) = known else {
         return Verdict::Take(TAKEN);
@@ -266,30 +267,34 @@ async fn take_hours(
     new.time_zone.clone_from(&week.time_zone);
     new.weekly = week.weekly();
     (new.version, new.updated_at) = (ours.version + 1, now);
-    let (kept, dates) = (new.clone(), Arc::new(week.dates));
-    let is_done = app
-        .db
-        .write(move |txn| {
-            let (new, dates) = (new.clone(), Arc::clone(&dates));
-            Box::pin(async move { store_hours(txn, new, &dates, today).await })
-        })
-        .await?;
-    if is_done {
-        schedules::mark_synced(app, &kept, theirs, Some(message.to_owned())).await
+    let hours = Hours {
+        row: new.clone(),
+        dates: week.dates,
+        today,
+    };
+    if app.db.transaction(hours, store_hours).await? {
+        schedules::mark_synced(app, &new, theirs, Some(message.to_owned())).await
     } else {
         Ok(())
     }
 }
 
+#[derive(Clone)]
+struct Hours {
+    row: schedule::Model,
+    dates: BTreeMap<NaiveDate, Vec<(u16, u16)>>,
+    today: NaiveDate,
+}
+
 /// Writes hours unless they were changed meanwhile. Dates that are over stay.
-async fn store_hours(
-    txn: &Txn,
-    new: schedule::Model,
-    dates: &std::collections::BTreeMap<chrono::NaiveDate, Vec<(u16, u16)>>,
-    today: chrono::NaiveDate,
-) -> Result<bool> {
+async fn store_hours(txn: &Txn, hours: Hours) -> Result<bool> {
     use schedule_override::Column as O;
 
+    let Hours {
+        row: new,
+        dates,
+        today,
+    } = hours;
     let found = schedule::Entity::find_by_id(new.id)
         .lock_exclusive()
         .one(&**txn)
@@ -312,11 +317,11 @@ async fn store_hours(
         .filter(O::Date.gte(today));
     coming.exec(&**txn).await?;
     let rows: Vec<_> = dates
-        .iter()
+        .into_iter()
         .map(|(date, hours)| schedule_override::Model {
             schedule_id: id,
-            date: *date,
-            hours: schedule_override::DayHours(hours.clone()),
+            date,
+            hours: schedule_override::DayHours(hours),
         })
         .map(|row| row.into_active_model().reset_all())
         .collect();
@@ -348,54 +353,63 @@ async fn enqueue_push(
     id: Uuid,
     message: Option<&'static str>,
 ) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                if let Some(row) = find(&**txn, id).await? {
-                    let message = message.map(str::to_owned).or_else(|| row.message.clone());
-                    put(
-                        txn,
-                        row::Model {
-                            state: State::Pending,
-                            message,
-                            updated_at: now,
-                            ..row
-                        },
-                    )
-                    .await?;
-                }
-                let job = match subject {
-                    Subject::EventType => Job::PushEventType { event_type_id: id },
-                    Subject::Schedule => Job::PushSchedule { schedule_id: id },
-                };
-                job::enqueue(txn, &job, now, "sync").await
-            })
-        })
-        .await
+    let push = Push {
+        subject,
+        id,
+        message,
+        now: app.clock.now(),
+    };
+    app.db.transaction(push, enqueue_push_in).await
+}
+
+#[derive(Clone, Copy)]
+struct Push {
+    subject: Subject,
+    id: Uuid,
+    message: Option<&'static str>,
+    now: DateTime<Utc>,
+}
+
+async fn enqueue_push_in(txn: &Txn, push: Push) -> Result<()> {
+    if let Some(row) = find(&**txn, push.id).await? {
+        let message = push.message.map(str::to_owned).or(row.message);
+        put(
+            txn,
+            row::Model {
+                state: State::Pending,
+                message,
+                updated_at: push.now,
+                ..row
+            },
+        )
+        .await?;
+    }
+    let kind = match push.subject {
+        Subject::EventType => job::Kind::PushEventType,
+        Subject::Schedule => job::Kind::PushSchedule,
+    };
+    let job = Job::new(kind, push.id, Provider::CalCom);
+    job::enqueue(txn, job.at(push.now, "sync")).await
 }
 
 async fn gone(app: &App, subject: Subject, id: Uuid, coach_id: Uuid) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let found = find(&**txn, id).await?.unwrap_or_else(|| {
-                    settings::blank(subject, id, coach_id, Scheduler::CalCom, now)
-                });
-                let row = row::Model {
-                    external_id: None,
-                    theirs: None,
-                    state: State::Failed,
-                    message: Some(GONE.to_owned()),
-                    looked_at: Some(now),
-                    updated_at: now,
-                    ..found
-                };
-                put(txn, row).await
-            })
-        })
-        .await
+    let gone = settings::blank(subject, id, coach_id, Scheduler::CalCom, app.clock.now());
+    app.db.transaction(gone, note_gone).await
+}
+
+async fn note_gone(txn: &Txn, blank: row::Model) -> Result<()> {
+    let now = blank.updated_at;
+    let found = find(&**txn, blank.id).await?.unwrap_or(blank);
+    let row = row::Model {
+        external_id: None,
+        theirs: None,
+        state: State::Failed,
+        message: Some(GONE.to_owned()),
+        looked_at: Some(now),
+        updated_at: now,
+        ..found
+    };
+    put(txn, row).await
 }
 
 /// What was read and what is kept, put down as one.

@@ -7,12 +7,13 @@ use entity::{Uuid, coach, schedule, schedule_override};
 use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::event_types::{Agreed, Stopped};
+use super::event_types::{Stopped, Synced};
 use super::{absences, again, is_final, told};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
-use crate::domain::scheduling::settings::{self, failed, find, fingerprint, put};
+use crate::domain::scheduling::settings::{self, failed, find, fingerprint};
 use crate::domain::{Error, Result, absence};
 
 /// How hours came to be there.
@@ -199,35 +200,30 @@ pub(super) async fn mark_synced(
     there: &Schedule,
     message: Option<String>,
 ) -> Result<()> {
-    let (now, id, version, coach_id) = (app.clock.now(), row.id, row.version, row.coach_id);
-    let (their_id, theirs) = (there.id.to_string(), of_theirs(there));
-    app.db
-        .write(move |txn| {
-            let (their_id, theirs, message) = (their_id.clone(), theirs.clone(), message.clone());
-            Box::pin(async move {
-                let Some(current) = schedule::Entity::find_by_id(id).one(&**txn).await? else {
-                    return Ok(());
-                };
-                let found = find(&**txn, id).await?;
-                let before = found.unwrap_or_else(|| {
-                    settings::blank(Subject::Schedule, id, coach_id, Scheduler::CalCom, now)
-                });
-                let agreed = Agreed {
-                    external_id: their_id,
-                    theirs,
-                    version,
-                    is_latest: current.version == version,
-                };
-                let is_latest = agreed.is_latest;
-                put(txn, agreed.over(before, message, now)).await?;
-                if is_latest {
-                    Ok(())
-                } else {
-                    settings::schedule_changed(txn, &current, now, "sync").await
-                }
-            })
-        })
-        .await?;
-    app.slots.invalidate(coach_id);
+    let synced = Synced {
+        id: row.id,
+        coach_id: row.coach_id,
+        version: row.version,
+        external_id: there.id.to_string(),
+        theirs: of_theirs(there),
+        message,
+        now: app.clock.now(),
+    };
+    app.db.transaction(synced, put_synced).await?;
+    app.slots.invalidate(row.coach_id);
     Ok(())
+}
+
+async fn put_synced(txn: &Txn, synced: Synced) -> Result<()> {
+    let (id, now) = (synced.id, synced.now);
+    let Some(current) = schedule::Entity::find_by_id(id).one(&**txn).await? else {
+        return Ok(());
+    };
+    let is_latest = current.version == synced.version;
+    synced.put(txn, Subject::Schedule, is_latest).await?;
+    if is_latest {
+        Ok(())
+    } else {
+        settings::schedule_changed(txn, &current, now, "sync").await
+    }
 }

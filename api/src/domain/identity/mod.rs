@@ -24,7 +24,7 @@ pub use recent::Recent;
 use super::{Error, Person, Result, Viewer};
 use crate::app::App;
 use crate::db::{Db, Txn};
-use crate::outbox::{Job, job};
+use crate::outbox::{Job, Queue, job};
 
 /// The issuer of the tokens that this installation signs.
 pub const LOCAL_ISSUER: &str = "courtside-local";
@@ -166,7 +166,7 @@ struct LocalClaims {
 }
 
 impl LocalIssuer {
-    /// Opens the issuer of this database; its key is generated on first use and stored there.
+    /// The issuer of this database; its key is made on first use and kept there.
     pub async fn open(db: &Db) -> Result<Self> {
         let fresh: [u8; 32] = rand::random();
         let row = setting::ActiveModel {
@@ -259,23 +259,19 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// The account of a valid token: created at the first request, updated when the token's claims
-/// change.
+/// The person behind a valid token; made on first sight, and kept in step with what their tokens
+/// say.
 pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Result<Viewer> {
     let (account, coach_id) = match AccountSummary::find(app, identity).await? {
         Some((account, coach_id)) if !account.differs_from(identity) => (account, coach_id),
         _ => {
-            let (identity, correlation_id) = (identity.clone(), correlation_id.to_owned());
-            let now = app.clock.now();
-            app.db
-                .write(move |txn| {
-                    let (identity, correlation_id) = (identity.clone(), correlation_id.clone());
-                    Box::pin(
-                        async move { upsert_account(txn, &identity, now, &correlation_id).await },
-                    )
-                })
-                .await
-                .map(|(user, coach_id)| (AccountSummary::from(user), coach_id))?
+            let seen = Seen {
+                identity: identity.clone(),
+                now: app.clock.now(),
+                correlation_id: correlation_id.to_owned(),
+            };
+            let (user, coach_id) = app.db.transaction(seen, keep).await?;
+            (AccountSummary::from(user), coach_id)
         }
     };
     Ok(Viewer::Person(Person {
@@ -300,13 +296,17 @@ fn role_of(identity: &Identity) -> Role {
     identity.role.unwrap_or(Role::Client)
 }
 
-/// Inserts or updates the account, and ensures the coach profile of a coach.
-async fn upsert_account(
-    txn: &Txn,
-    identity: &Identity,
+/// What a token says of a person, and when it was seen.
+#[derive(Clone)]
+struct Seen {
+    identity: Identity,
     now: DateTime<Utc>,
-    correlation_id: &str,
-) -> Result<(user::Model, Option<Uuid>)> {
+    correlation_id: String,
+}
+
+/// The account, and the coach profile of a person who has one.
+async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<Uuid>)> {
+    let (identity, now) = (&seen.identity, seen.now);
     let fresh = user::ActiveModel {
         id: Set(entity::new_id()),
         issuer: Set(identity.issuer.clone()),
@@ -355,13 +355,8 @@ async fn upsert_account(
     row.updated_at = Set(now);
     let user = row.update(&**txn).await?;
     if claims_bookings {
-        job::enqueue(
-            txn,
-            &Job::ClaimBookings { user_id: user.id },
-            now,
-            correlation_id,
-        )
-        .await?;
+        let job = Job::new(job::Kind::ClaimBookings, user.id, Queue::Database);
+        job::enqueue(txn, job.at(now, seen.correlation_id)).await?;
     }
     let coach = match user.role {
         Role::Coach => Some(super::coach::ensure_profile(txn, &user, now).await?),
