@@ -376,8 +376,9 @@ impl Fixture {
     async fn advance(&self, by: TimeDelta) {
         self.app.clock.advance(by);
         self.paper.book().now = self.app.now();
+        let planned = courtside::domain::reconcile::ensure(&self.app.app).await;
+        planned.expect("the database answers");
         self.app.sweep().await;
-        self.app.run_jobs().await;
     }
 
     async fn only_booking(&self) -> booking::Model {
@@ -478,7 +479,7 @@ async fn changes_made_there_are_reconciled(on: On) {
         changed_at: fixture.app.now(),
     };
     let uid = fixture.paper.book().write(entry);
-    fixture.advance(TimeDelta::minutes(3)).await;
+    fixture.advance(TimeDelta::zero()).await;
     fixture.advance(TimeDelta::minutes(3)).await;
     let made = fixture.only_booking().await;
     assert_eq!(
@@ -486,6 +487,7 @@ async fn changes_made_there_are_reconciled(on: On) {
         (Status::Confirmed, Some(maria.id), at(MONDAY))
     );
     fixture.paper.book().cancel(&uid);
+    fixture.advance(TimeDelta::zero()).await;
     fixture.advance(TimeDelta::minutes(3)).await;
     assert_eq!(fixture.only_booking().await.status, Status::Canceled);
     let coach = coach::Entity::find_by_id(made.coach_id)
