@@ -5,12 +5,13 @@
 //! transactions, so that a writer waits in our queue instead of failing half-way with "database is
 //! locked", while readers go on beside it (WAL). PostgreSQL has one pool for both.
 
+mod lock;
 mod row;
 mod wake;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -26,6 +27,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use row::Row;
 pub use wake::{Topic, Wake};
 
+use self::lock::Locks;
 use self::wake::PendingWakeups;
 use crate::error::{Conflict, Error, Result};
 
@@ -81,8 +83,7 @@ pub struct Db {
 pub struct Txn {
     inner: DatabaseTransaction,
     wakeups: PendingWakeups,
-    /// Whether it holds its place in the history.
-    has_entered: AtomicBool,
+    locks: Locks,
     queue: Arc<AtomicUsize>,
 }
 
@@ -95,11 +96,6 @@ impl Deref for Txn {
 }
 
 impl Txn {
-    /// Notes that it takes its place in the history; whether this is the first time.
-    pub(crate) fn is_entering(&self) -> bool {
-        !self.has_entered.swap(true, Ordering::Relaxed)
-    }
-
     /// Whether others cannot begin before this one ends, where there is one writer. Work that
     /// nobody waits for should come to an end then.
     pub(crate) fn is_in_the_way(&self) -> bool {
@@ -310,7 +306,7 @@ impl Db {
         let txn = Txn {
             inner,
             wakeups: PendingWakeups::default(),
-            has_entered: AtomicBool::new(false),
+            locks: Locks::default(),
             queue,
         };
         match work(&txn).await {
@@ -357,7 +353,7 @@ impl Db {
     /// transaction: a NOTIFY there makes all commits of the database wait for each other.
     fn tell(&self, news: u8) {
         self.wake.here(news);
-        if news != 0 && self.is_postgres() && self.wake.is_first_unsent(news) {
+        if self.is_postgres() && self.wake.is_first_unsent(news) {
             let db = self.clone();
             tokio::spawn(async move {
                 let notify = format!("select pg_notify('{CHANNEL}', '{}')", db.wake.message());

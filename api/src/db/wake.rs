@@ -9,8 +9,10 @@ use uuid::Uuid;
 /// What a commit has brought, for whoever waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// New lines of history.
+    /// New lines of history that have their place in the stream.
     Events,
+    /// New lines of history that wait for their place; for this process alone, which gives it.
+    PendingEvents,
     /// Work that needs nothing but the database.
     Jobs,
     /// Work that asks a provider.
@@ -18,7 +20,12 @@ pub enum Topic {
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::Events, Self::Jobs, Self::ProviderJobs];
+    const ALL: [Self; 4] = [
+        Self::Events,
+        Self::PendingEvents,
+        Self::Jobs,
+        Self::ProviderJobs,
+    ];
 
     fn bit(self) -> u8 {
         1 << self as u8
@@ -78,7 +85,8 @@ impl Wake {
 
     /// Notes what is to be told to other processes; whether somebody must be sent to tell it.
     pub(super) fn is_first_unsent(&self, bits: u8) -> bool {
-        self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
+        let bits = bits & !Topic::PendingEvents.bit();
+        bits != 0 && self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
     }
 
     /// The message about everything that has not been told yet. Whatever commits from here on sends

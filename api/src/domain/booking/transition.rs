@@ -97,21 +97,11 @@ impl<'a> Transition<'a> {
     /// `SlotTaken`, `ClientBusy` or `VerificationExists` when the database refuses it. When the
     /// booking was changed meanwhile, the whole transaction is run again, from reading it on.
     pub(crate) async fn write(self, txn: &Txn) -> Result<Model> {
-        // Before the row: whoever waits for the row's time must not hold what its history waits
-        // for.
-        outbox::enter(txn).await?;
-        let booking = match self.stored {
-            Some(stored) => write(txn, stored, &self.booking)
-                .await
-                .map(|()| self.booking)?,
-            None => {
-                self.booking
-                    .into_active_model()
-                    .reset_all()
-                    .insert(&**txn)
-                    .await?
-            }
-        };
+        let booking = self.booking;
+        match self.stored {
+            Some(stored) => write(txn, stored, &booking).await?,
+            None => insert(txn, &booking).await?,
+        }
         follow_booking(
             txn,
             self.cause,
@@ -168,6 +158,14 @@ pub(crate) async fn note(
     )
     .await?;
     Ok(changed)
+}
+
+async fn insert(txn: &Txn, booking: &Model) -> Result<()> {
+    let row = booking.clone().into_active_model().reset_all();
+    booking::Entity::insert(row)
+        .exec_without_returning(&**txn)
+        .await?;
+    Ok(())
 }
 
 /// Writes the row, unless somebody else was first.

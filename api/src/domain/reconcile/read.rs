@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::remote::ingest::ingest;
+use crate::domain::booking::remote::names;
 use crate::domain::connection::PROVIDER;
 use crate::domain::scheduling::observation::Observation;
 use crate::domain::{Cause, Error, Result};
@@ -77,7 +78,8 @@ pub(super) async fn take_in(
         .write(move |txn| {
             let (cause, observations) = (cause.clone(), Arc::clone(&observations));
             Box::pin(async move {
-                crate::outbox::enter(txn).await?;
+                txn.lock_names(&names::of_observations(&observations))
+                    .await?;
                 let before = known(txn, &observations).await?;
                 let booking_id = ingest(txn, &cause, observations.to_vec(), deadline).await?;
                 let change = match booking_id {

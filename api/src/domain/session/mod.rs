@@ -12,12 +12,12 @@ pub use read::{Held, SessionFilter, find_by_bookings, find_many, get, list};
 use entity::booking::Model as Booking;
 use entity::session::{Entity, Model};
 use entity::{Uuid, booking};
-use sea_orm::EntityTrait;
+use sea_orm::sea_query::LockType;
+use sea_orm::{EntityTrait, QuerySelect};
 
 use super::booking::side;
 use super::{Conflict, Error, Person, Result};
 use crate::db::Txn;
-use crate::outbox;
 
 /// `NotFound`, for a session that the caller may not know of.
 fn no_session() -> Error {
@@ -25,8 +25,7 @@ fn no_session() -> Error {
 }
 
 /// A session in which the person takes part, or staff's, with its booking. Nobody else changes
-/// either before the transaction ends: all changes of bookings and sessions wait for each other
-/// where history is written.
+/// either before the transaction ends: whoever changes a session locks its booking first.
 async fn lock(
     txn: &Txn,
     person: &Person,
@@ -37,8 +36,8 @@ async fn lock(
         .one(&**txn)
         .await?
         .ok_or_else(no_session)?;
-    outbox::enter(txn).await?;
     let booking = booking::Entity::find_by_id(found.booking_id)
+        .lock(LockType::NoKeyUpdate)
         .one(&**txn)
         .await?;
     let booking = booking.ok_or_else(|| Error::internal("a session", "without its booking"))?;

@@ -20,6 +20,7 @@ use crate::domain::identity::{Identity, LocalIssuer, Recent, TokenVerifier, sign
 use crate::domain::webhook::{CalComSecrets, Inbox, Receipt, receive_cal_com};
 use crate::domain::{Caller, Viewer};
 use crate::outbox::listen::Live;
+use crate::outbox::sequence;
 use crate::worker::run_due;
 
 /// A server to make databases on, for example `postgres://postgres@127.0.0.1:5432`; SQLite files
@@ -169,12 +170,14 @@ impl Lab {
     }
 
     pub(crate) async fn history(&self, booking_id: Uuid) -> Vec<booking_event::Model> {
+        sequence::place_all(&self.app.db).await.expect("places");
         let lines = booking_event::Entity::find_by_booking(booking_id)
             .order_by_asc(booking_event::Column::Seq);
         lines.all(self.app.db.read()).await.expect("history")
     }
 
     pub(crate) async fn lines(&self) -> u64 {
+        sequence::place_all(&self.app.db).await.expect("places");
         booking_event::Entity::find()
             .count(self.app.db.read())
             .await
