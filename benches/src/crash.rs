@@ -167,6 +167,7 @@ struct Effect {
 
 /// What each uid of a series led to.
 async fn effects(db: &Db, prefix: &str) -> Result<HashMap<String, Effect>, Failure> {
+    courtside::outbox::sequence::place_all(db).await?;
     let sql = format!(
         "select p.uid, count(distinct p.booking_id), count(e.seq) from provider_booking p \
          left join booking_event e on e.booking_id = p.booking_id where p.uid like '{prefix}%' group by p.uid"

@@ -20,6 +20,7 @@ mod m20261121_000006_guests;
 mod m20261121_000007_passed_over;
 mod m20261130_000008_names;
 mod m20261130_000009_job_queue;
+mod m20261130_000010_stream;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_passed_over::Migration),
             Box::new(m20261130_000008_names::Migration),
             Box::new(m20261130_000009_job_queue::Migration),
+            Box::new(m20261130_000010_stream::Migration),
         ]
     }
 }

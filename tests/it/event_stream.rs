@@ -1,13 +1,16 @@
 //! Subscriptions: in order, without gaps, for slow readers, across processes, and no longer than
 //! allowed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use courtside::db::Topic;
+use courtside::outbox::sequence::SEQUENCER_LOCK;
 use entity::booking_event;
 use entity::user::Role;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use futures_util::future::join_all;
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, TransactionTrait};
 use serde_json::{Value, json};
 use tests::{Actor, Live, LiveMessage, TestApp, at, both, until};
 
@@ -18,6 +21,9 @@ both![
     related_objects_are_read_at_delivery,
     a_slow_reader_loses_nothing,
     changes_by_another_process_are_delivered,
+    many_writers_of_two_processes_leave_no_gap,
+    what_a_crashed_process_left_gets_its_place,
+    nobody_who_books_waits_for_the_order_of_the_stream,
     a_socket_ends_with_its_token,
     an_event_stream_ends_with_its_token,
     a_socket_ends_with_the_rights_of_its_account,
@@ -144,6 +150,15 @@ async fn until_told(live: &mut Live, kind: &str) -> Value {
     }
 }
 
+async fn maria_s_booking(app: &TestApp) -> entity::booking::Model {
+    let booking = app
+        .bookings()
+        .await
+        .into_iter()
+        .find(|row| row.status.is_active() && row.client_name == "Maria Santos");
+    booking.expect("maria has a coming booking in the demo data")
+}
+
 async fn a_slow_reader_loses_nothing(app: &TestApp) {
     let maria = app.client("maria");
     let query = "subscription { bookingEvents(mine: true) { cursor kind change { reason } } }";
@@ -152,12 +167,7 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
         .as_str()
         .expect("a cursor is text")
         .to_owned();
-    let booking = app
-        .bookings()
-        .await
-        .into_iter()
-        .find(|row| row.status.is_active() && row.client_name == "Maria Santos");
-    let booking = booking.expect("maria has a coming booking in the demo data");
+    let booking = maria_s_booking(app).await;
     for _ in 0..MANY / 50 {
         let line = booking_event::Model {
             seq: 0,
@@ -234,6 +244,146 @@ async fn changes_by_another_process_are_delivered(app: &TestApp) {
     there.close().await;
     app.run_jobs().await;
     other.finish().await;
+}
+
+const COACH: &str = "subscription($id: ID!) { bookingEvents(coachId: $id) {
+    cursor kind booking { id } change { kind version } } }";
+
+async fn many_writers_of_two_processes_leave_no_gap(app: &TestApp) {
+    let other = app.beside().await;
+    let mut offers = Vec::new();
+    for coach in ["nora", "grace", "marcus"] {
+        offers.push(app.offer(coach, "coaching-60").await);
+    }
+    let (first, nora) = (app.app.live.end().await.expect("it answers"), &offers[0]);
+    let watch = json!({ "id": nora.coach_id() });
+    let mut here = app.admin().subscribe(COACH, watch.clone()).await;
+    let mut there = other.admin().subscribe(COACH, watch).await;
+    here.next().await;
+    there.next().await;
+
+    let mut writers = Vec::new();
+    for number in 0..WRITERS {
+        let name = format!("writer-{number}");
+        app.enrol(&name, Role::Client).await;
+        let actor = [app, &other][number % 2].client(&name);
+        let (offer, turn) = (&offers[number % 3], number / 3);
+        writers.push(async move {
+            let start = at("2026-11-24T14:00:00Z")
+                + TimeDelta::days((turn / 3) as i64)
+                + TimeDelta::minutes(105 * (turn % 3) as i64);
+            let booked = create(&actor, &offer.order(start)).await;
+            if booked.user_errors().is_empty() {
+                cancel(&actor, &id_of(&booked)).await.ok();
+            }
+        });
+    }
+    join_all(writers).await;
+
+    let lines: Vec<_> = app
+        .history()
+        .await
+        .into_iter()
+        .filter(|line| line.seq > first)
+        .collect();
+    assert!(
+        lines.len() > WRITERS,
+        "few of them could book: {}",
+        lines.len()
+    );
+    let mut versions = HashMap::new();
+    for (line, seq) in lines.iter().zip(first + 1..) {
+        assert_eq!(line.seq, seq, "no place is left out");
+        let version: &mut i64 = versions.entry(line.booking_id).or_default();
+        *version += 1;
+        assert_eq!(
+            line.version, *version,
+            "the versions of a booking follow each other"
+        );
+    }
+    for booking in app.bookings().await {
+        let written = versions
+            .get(&booking.id)
+            .copied()
+            .unwrap_or(booking.version);
+        assert_eq!(written, booking.version, "every change has its line, once");
+    }
+    let expected: Vec<_> = lines
+        .iter()
+        .filter(|line| line.coach_id == nora.coach.id)
+        .map(|line| format!("e{}", line.seq))
+        .collect();
+    assert_eq!(cursors(&mut here, expected.len()).await, expected);
+    assert_eq!(cursors(&mut there, expected.len()).await, expected);
+    here.close().await;
+    there.close().await;
+    app.run_jobs().await;
+    other.finish().await;
+}
+
+const WRITERS: usize = 27;
+
+/// A process that wrote history and died told nobody of it.
+async fn what_a_crashed_process_left_gets_its_place(app: &TestApp) {
+    if !app.db().is_postgres() {
+        return;
+    }
+    let maria = app.client("maria");
+    let mut live = maria.subscribe(MINE, json!({})).await;
+    let last = app
+        .history()
+        .await
+        .pop()
+        .expect("the demo data has a history");
+    let booking = maria_s_booking(app).await;
+    live.next().await;
+    let left = format!(
+        "insert into booking_event_pending (booking_id, coach_id, client_id, kind, actor_kind, source,
+            correlation_id, version, status_after, occurred_at)
+         select id, coach_id, client_id, 'LOCATION_CHANGED', 'SYSTEM', 'SEED', 'crash', version + 1,
+            status, now() from booking where id = '{}'",
+        booking.id
+    );
+    app.db()
+        .write_one()
+        .execute_unprepared(&left)
+        .await
+        .expect("a sound row");
+    for refused in [
+        "update booking_event_pending set reason = 'other'",
+        "delete from booking_event_pending where correlation_id = 'crash'",
+        "truncate booking_event_pending",
+    ] {
+        let outcome = app.db().write_one().execute_unprepared(refused).await;
+        // It may have got its place already; then there is nothing to change.
+        assert!(
+            outcome.is_err() || outcome.is_ok_and(|done| done.rows_affected() == 0),
+            "{refused}"
+        );
+    }
+    assert_eq!(cursors(&mut live, 1).await, [format!("e{}", last.seq + 1)]);
+    live.close().await;
+}
+
+/// The lock under which places are given is for those who give them.
+async fn nobody_who_books_waits_for_the_order_of_the_stream(app: &TestApp) {
+    if !app.db().is_postgres() {
+        return;
+    }
+    let maria = app.client("maria");
+    let offer = app.offer("nora", "coaching-60").await;
+    let before = app.history().await.len();
+    let giving = app.db().write_one().begin().await.expect("a transaction");
+    let lock = format!("select pg_advisory_xact_lock({SEQUENCER_LOCK})");
+    giving.execute_unprepared(&lock).await.expect("a lock");
+    let orders = [14, 17, 20].map(|hour| offer.order(at(&format!("2026-11-25T{hour}:00:00Z"))));
+    for order in &orders {
+        let booking = tokio::time::timeout(Duration::from_secs(5), create(&maria, order));
+        id_of(&booking.await.expect("nobody waits for the lock"));
+    }
+    giving.rollback().await.expect("it did nothing");
+    assert_eq!(app.history().await.len(), before + 9, "three lines of each");
+    app.run_jobs().await;
 }
 
 /// A person whose token has a moment left: as the clock stands still, it is looked at every second.

@@ -6,11 +6,12 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use tests::{Actor, Answer, TestApp, at, both};
 
-use crate::booking::{create, id_of};
+use crate::booking::{cancel, create, id_of, reschedule};
 
 both![
     lists_take_as_many_statements_however_long_they_are,
-    slots_take_two_statements
+    slots_take_two_statements,
+    a_booking_is_made_moved_and_canceled_in_few_statements,
 ];
 
 /// An operation, by whom, and the most statements that it may take.
@@ -75,6 +76,45 @@ async fn slots_take_two_statements(app: &TestApp) {
     let (answer, statements) = fewest(app, &app.visitor(), query, &asked).await;
     assert_ne!(answer.ok().data["slots"]["slots"], json!([]));
     assert_eq!(statements.len(), 2, "{statements:#?}");
+}
+
+/// Those that begin and end a transaction are not counted, nor is what follows later and for all
+/// writers together: the order of the stream and telling others of it.
+async fn a_booking_is_made_moved_and_canceled_in_few_statements(app: &TestApp) {
+    let maria = app.client("maria");
+    let offer = app.offer("nora", "coaching-60").await;
+    let mut fewest = [usize::MAX; 3];
+    for day in 24..=26 {
+        let start = |hour| format!("2026-11-{day}T{hour}:00:00Z");
+        app.app.recent.clear();
+        let order = offer.order(at(&start(14)));
+        let (made, made_in) = app.statements.of(create(&maria, &order)).await;
+        let id = id_of(&made);
+        app.app.recent.clear();
+        let later = start(19);
+        let (moved, moved_in) = app.statements.of(reschedule(&maria, &id, &later)).await;
+        moved.ok();
+        app.app.recent.clear();
+        let (canceled, canceled_in) = app.statements.of(cancel(&maria, &id)).await;
+        canceled.ok();
+        for (least, ran) in fewest.iter_mut().zip([made_in, moved_in, canceled_in]) {
+            *least = ran.iter().filter(|sql| !orders(sql)).count().min(*least);
+        }
+    }
+    let most = [9, 14, 9];
+    assert!(
+        fewest.iter().zip(&most).all(|(ran, most)| ran <= most),
+        "statements to make, move and cancel a booking: {fewest:?}, at most {most:?}"
+    );
+    app.run_jobs().await;
+}
+
+/// Whether a statement orders the stream, reads it or tells others of it.
+fn orders(sql: &str) -> bool {
+    let is_written = sql.starts_with("INSERT");
+    sql.contains("pg_notify")
+        || sql.contains("pg_advisory")
+        || (sql.contains("booking_event") && !is_written)
 }
 
 /// The answer to an operation, and the statements that it takes: the fewest of a few runs, because

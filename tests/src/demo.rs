@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use courtside::graphql::id::Kind;
 use courtside::graphql::scalars::instant;
+use courtside::outbox::sequence;
 use entity::{booking, booking_event, coach, event_type, session};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -103,6 +104,9 @@ impl TestApp {
 
     /// The whole history, in order.
     pub async fn history(&self) -> Vec<booking_event::Model> {
+        sequence::place_all(self.db())
+            .await
+            .expect("the database answers");
         let all = booking_event::Entity::find().order_by_asc(booking_event::Column::Seq);
         all.all(self.db().read())
             .await

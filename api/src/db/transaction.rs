@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -11,6 +11,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use super::lock::Locks;
 use super::wake::PendingWakeups;
 use super::{CHANNEL, Db, Topic};
 use crate::error::{Conflict, Error, Result};
@@ -23,8 +24,7 @@ const ATTEMPTS: u32 = 5;
 pub struct Txn {
     inner: DatabaseTransaction,
     wakeups: PendingWakeups,
-    /// Whether it holds its place in the history.
-    has_entered: AtomicBool,
+    pub(super) locks: Locks,
     queue: Arc<AtomicUsize>,
 }
 
@@ -37,11 +37,6 @@ impl Deref for Txn {
 }
 
 impl Txn {
-    /// Notes that it takes its place in the history; whether this is the first time.
-    pub(crate) fn is_entering(&self) -> bool {
-        !self.has_entered.swap(true, Ordering::Relaxed)
-    }
-
     /// Whether other transactions wait for this one to end, which happens where there is one
     /// writer. Background work should end early then.
     pub(crate) fn is_in_the_way(&self) -> bool {
@@ -208,7 +203,7 @@ impl Db {
         let txn = Txn {
             inner,
             wakeups: PendingWakeups::default(),
-            has_entered: AtomicBool::new(false),
+            locks: Locks::default(),
             queue: Arc::clone(&self.queue),
         };
         match work(&txn).await {
@@ -233,7 +228,7 @@ impl Db {
     /// inside the transaction: a NOTIFY there makes all commits of the database wait for each other.
     fn notify(&self, topics: u32) {
         self.wake.here(topics);
-        if topics != 0 && self.is_postgres() && self.wake.is_first_unsent(topics) {
+        if self.is_postgres() && self.wake.is_first_unsent(topics) {
             let db = self.clone();
             tokio::spawn(async move {
                 let notify = format!("select pg_notify('{CHANNEL}', '{}')", db.wake.message());

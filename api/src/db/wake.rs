@@ -10,23 +10,28 @@ use uuid::Uuid;
 /// What a commit has added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// New lines of history.
+    /// New lines of history that have their place in the stream.
     Events,
+    /// New lines of history that wait for their place; for this process alone, which gives it.
+    PendingEvents,
     /// New jobs in this queue.
     Jobs(Queue),
 }
 
 impl Topic {
-    const COUNT: usize = 1 + Queue::COUNT;
+    const COUNT: usize = 2 + Queue::COUNT;
 
     fn all() -> impl Iterator<Item = Self> {
-        std::iter::once(Self::Events).chain(Queue::all().map(Self::Jobs))
+        [Self::Events, Self::PendingEvents]
+            .into_iter()
+            .chain(Queue::all().map(Self::Jobs))
     }
 
     const fn index(self) -> usize {
         match self {
             Self::Events => 0,
-            Self::Jobs(queue) => 1 + queue.index(),
+            Self::PendingEvents => 1,
+            Self::Jobs(queue) => 2 + queue.index(),
         }
     }
 
@@ -93,7 +98,8 @@ impl Wake {
     /// Adds topics to the next message to other processes; returns whether the caller has to send
     /// it.
     pub(super) fn is_first_unsent(&self, bits: u32) -> bool {
-        self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
+        let bits = bits & !Topic::PendingEvents.bit();
+        bits != 0 && self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
     }
 
     /// The message with all unsent topics. Commits after this call need another one.

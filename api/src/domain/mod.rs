@@ -10,6 +10,7 @@ pub mod event_type;
 pub mod hold;
 pub mod identity;
 pub mod job;
+mod lock;
 pub mod money;
 pub mod note;
 pub mod page;

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use entity::booking::Status;
-use entity::booking_event::{ActiveModel, Kind, Source};
+use entity::booking_event::{ActiveModel, Entity, Kind, Source};
 use entity::coach::Scheduler;
 use entity::{Json, Uuid};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait};
 
 use super::cause::Cause;
 use super::job::{self, Job, Queue, Scheduled};
+use super::sequence;
 use crate::db::{Topic, Txn};
 use crate::error::Result;
 
@@ -81,36 +82,15 @@ impl BookingEvent {
     }
 }
 
-/// Names the lock under which lines of history get their place in PostgreSQL. Any constant does, as
-/// long as nothing else uses it.
-const STREAM_LOCK: i64 = 0x636f_7572_7473_6964;
-
-/// Waits for every transaction that writes history and makes later ones wait, until this one ends.
-/// Whoever reads bookings in order to decide over several of them does this first: what was read
-/// then stays true. Costs nothing in SQLite, which has one writer anyway.
-///
-/// # Errors
-/// When the database fails.
-pub async fn enter(txn: &Txn) -> Result<()> {
-    if txn.get_database_backend() == sea_orm::DbBackend::Postgres && txn.is_entering() {
-        txn.execute_unprepared(&format!("select pg_advisory_xact_lock({STREAM_LOCK})"))
-            .await?;
-    }
-    Ok(())
-}
-
 /// Appends lines of history, in their order, and the work that follows from them.
 ///
-/// The place in the stream (`seq`) must become visible in order, or a reader that has seen place 6
-/// would never see a place 5 that commits later. SQLite has one writer; in PostgreSQL a transaction
-/// that writes history holds a lock from its first line to its commit. Nothing slow happens in
-/// between, and transactions without history (webhooks being stored, notes, profiles) never wait
-/// for it.
+/// On PostgreSQL the lines get their place in the stream after the commit ([`sequence`]): numbers
+/// that are given out before it would become visible out of order. The row of the booking must be
+/// written before its lines: it makes whoever writes the next version wait for this commit.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
-    enter(txn).await?;
     let mut jobs: Vec<Scheduled> = Vec::new();
     for event in &events {
         for (job, run_at) in event.jobs() {
@@ -119,10 +99,14 @@ pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
             }
         }
     }
-    entity::booking_event::Entity::insert_many(events.into_iter().map(BookingEvent::into_row))
-        .exec_without_returning(&**txn)
-        .await?;
-    txn.wakes(Topic::Events);
+    let mut lines = Entity::insert_many(events.into_iter().map(BookingEvent::into_row));
+    if txn.get_database_backend() == DbBackend::Postgres {
+        lines.query().into_table(sequence::PENDING);
+        txn.wakes(Topic::PendingEvents);
+    } else {
+        txn.wakes(Topic::Events);
+    }
+    lines.exec_without_returning(&**txn).await?;
     job::enqueue_all(txn, &jobs).await
 }
 

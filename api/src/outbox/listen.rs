@@ -15,6 +15,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
+use super::sequence;
 use crate::db::{Db, Topic};
 use crate::error::Result;
 
@@ -81,6 +82,7 @@ impl Live {
     /// # Errors
     /// When the database fails.
     pub async fn open(db: Db) -> Result<Arc<Self>> {
+        sequence::place_all(&db).await?;
         let head = AtomicI64::new(end(&db).await?);
         Ok(Arc::new(Self {
             db,
@@ -89,12 +91,14 @@ impl Live {
         }))
     }
 
-    /// Reads what is new and hands it out, until told to stop.
+    /// Orders what is new, reads it and hands it out, until told to stop.
     pub async fn run(&self, stop: CancellationToken) {
-        let told = self
-            .db
-            .is_postgres()
-            .then(|| self.listen_elsewhere(stop.clone()));
+        let told = self.db.is_postgres().then(|| async {
+            tokio::join!(
+                self.listen_elsewhere(stop.clone()),
+                sequence::run(&self.db, stop.clone())
+            )
+        });
         let read = async {
             loop {
                 let told = self.db.wake().on(Topic::Events).notified();
@@ -160,11 +164,13 @@ impl Live {
         }
     }
 
-    /// The cursor of the newest event, 0 before the first.
+    /// The cursor of the newest event, 0 before the first. Everything that is committed by now is
+    /// at or before it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn end(&self) -> Result<i64> {
+        sequence::place_all(&self.db).await?;
         end(&self.db).await
     }
 

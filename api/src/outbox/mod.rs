@@ -5,7 +5,8 @@ mod cause;
 pub mod event;
 pub mod job;
 pub mod listen;
+pub mod sequence;
 
 pub use cause::Cause;
-pub use event::{BookingEvent, enter, record};
+pub use event::{BookingEvent, record};
 pub use job::{Job, Queue, Scheduled};

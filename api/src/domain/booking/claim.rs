@@ -1,5 +1,7 @@
 //! Claims bookings that were made for an address before its owner signed up.
 
+use std::collections::BTreeSet;
+
 use entity::booking::{Column, Conflict, Entity, Model};
 use entity::booking_event::{ActorKind, Kind, Source};
 use entity::{Uuid, user};
@@ -7,10 +9,12 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::remote::conflict::priority_of;
 use super::remote::conflict::{self, Resolution};
+use super::remote::names;
 use super::state::Event;
 use super::transition::apply;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::lock::Parties;
 use crate::domain::{Cause, Result};
 
 /// Assigns the bookings for a person's verified address to the person. One that overlaps another of
@@ -20,7 +24,6 @@ pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
     app.db
         .write(move |txn| {
             Box::pin(async move {
-                crate::outbox::enter(txn).await?;
                 let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
                     return Ok(());
                 };
@@ -41,16 +44,41 @@ async fn claim_all(txn: &Txn, cause: &Cause, user: &user::Model) -> Result<()> {
     let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
         return Ok(());
     };
-    let unclaimed = Entity::find_real()
+    // A booking that is being taken in for this address is either seen here or finds the person.
+    txn.lock_names(&BTreeSet::from([names::of_email(email)]))
+        .await?;
+    let mut bookings = unclaimed(txn, email).await?;
+    if bookings.is_empty() {
+        return Ok(());
+    }
+    if !txn.is_sqlite() {
+        let locked = sides(&bookings, user.id);
+        locked.lock(txn).await?;
+        bookings = unclaimed(txn, email).await?;
+        sides(&bookings, user.id).lock_beyond(txn, &locked).await?;
+    }
+    for booking in bookings {
+        take(txn, cause, &booking, user.id).await?;
+    }
+    Ok(())
+}
+
+async fn unclaimed(txn: &Txn, email: &str) -> Result<Vec<Model>> {
+    Ok(Entity::find_real()
         .filter(Column::ClientEmail.eq(email))
         .filter(Column::ClientId.is_null())
         .order_by_asc(Column::Id)
         .all(&**txn)
-        .await?;
-    for booking in unclaimed {
-        take(txn, cause, &booking, user.id).await?;
+        .await?)
+}
+
+/// The coaches of these bookings, and the person who is to have them.
+fn sides(bookings: &[Model], user_id: Uuid) -> Parties {
+    let mut sides = Parties::default();
+    for booking in bookings {
+        sides.add(booking.coach_id, Some(user_id));
     }
-    Ok(())
+    sides
 }
 
 async fn take(txn: &Txn, cause: &Cause, booking: &Model, user_id: Uuid) -> Result<()> {

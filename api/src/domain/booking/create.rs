@@ -8,15 +8,14 @@ use chrono_tz::Tz;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::coach::Scheduler;
-use entity::event_type::{self, Visibility};
-use entity::{Uuid, coach, event_type_host, slot_hold, user};
-use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use entity::{Uuid, coach, event_type, slot_hold, user};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 
 use super::guests;
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
+use super::offer::{BookingRequest, Offer};
 use super::remote::availability::RemoteAvailability;
 use super::remote::outcome;
 use super::remote::request::{self, NewRequest};
@@ -24,10 +23,8 @@ use super::state::Event;
 use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::coach::is_suspended;
 use crate::domain::hold::reserved_for_move;
 use crate::domain::scheduling::native::{Interval, Terms};
-use crate::domain::scheduling::remote::capabilities;
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
 
@@ -59,63 +56,108 @@ pub struct Create {
 /// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`,
 /// `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for invalid values.
 pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
-    let person = caller.require_person()?.clone();
+    let person = caller.require_person()?;
     let now = app.clock.now();
     let used = idempotency::key(person.user_id, "createBooking", key, &input)?;
-    if let Some(id) = idempotency::find(app.db.read(), &used, now).await? {
-        // A repeat skips the check that the slot is free.
-        return outcome::outcome(app, super::read::require(app.db.write_one(), id).await?).await;
+    let mut attempt = Attempt {
+        user_id: person.user_id,
+        cause: Cause::person(ActorKind::Client, person, &caller.correlation_id, now),
+        key: key.to_owned(),
+        request_hash: used.request_hash.clone(),
+        booking_id: entity::new_id(),
+        deadline: now + app.deadlines.payment,
+        offered: None,
+        input,
+    };
+    let mut outcome = app.db.transaction(attempt.clone(), book).await?;
+    if let Booked::AskFirst = outcome {
+        if let Some(id) = idempotency::find(app.db.read(), &used, now).await? {
+            // Whether the time is still free is no longer the question.
+            let booking = super::read::require(app.db.write_one(), id).await?;
+            return outcome::outcome(app, booking).await;
+        }
+        attempt.offered = Some(RemoteAvailability::find(app, &attempt.input).await?);
+        outcome = app.db.transaction(attempt, book).await?;
     }
-    let offered = RemoteAvailability::find(app, &input).await?;
-    let cause = Cause::person(ActorKind::Client, &person, &caller.correlation_id, now);
-    let booking_id = entity::new_id();
-    let (key, request_hash, deadline) = (
-        key.to_owned(),
-        used.request_hash,
-        now + app.deadlines.payment,
-    );
+    match outcome {
+        Booked::Now(booking) => {
+            app.metrics.booking("created");
+            if booking.status == Status::Initiated {
+                outcome::outcome(app, booking).await
+            } else {
+                Ok(booking)
+            }
+        }
+        Booked::Before(booking) => outcome::outcome(app, booking).await,
+        Booked::AskFirst => Err(Error::internal("a booking", "the calendar was asked")),
+    }
+}
 
-    let (booking, is_new) = app
-        .db
-        .write(move |txn| {
-            let (cause, input, key, request_hash) = (
-                cause.clone(),
-                input.clone(),
-                key.clone(),
-                request_hash.clone(),
-            );
-            let offered = offered.clone();
-            Box::pin(async move {
-                let user_id = cause.actor_id.expect("a person's cause names the person");
-                let key = idempotency::Key {
-                    user_id,
-                    operation: "createBooking",
-                    key: &key,
-                    request_hash,
-                };
-                if let Claim::Done(id) =
-                    idempotency::claim(txn, &key, booking_id, cause.now).await?
-                {
-                    return Ok((super::read::require(&**txn, id).await?, false));
-                }
-                let order = Order::prepare(txn, user_id, input, now).await?;
-                Ok((
-                    order
-                        .place(txn, &cause, booking_id, deadline, &offered)
-                        .await?,
-                    true,
-                ))
-            })
-        })
-        .await?;
-    if is_new {
-        app.metrics.booking("created");
+/// One try to book.
+#[derive(Clone)]
+struct Attempt {
+    user_id: Uuid,
+    cause: Cause,
+    input: Create,
+    key: String,
+    request_hash: String,
+    booking_id: Uuid,
+    /// Until when it is to be paid.
+    deadline: DateTime<Utc>,
+    /// What the coach's calendar offers; `None` before it was asked.
+    offered: Option<RemoteAvailability>,
+}
+
+/// What came of a try.
+enum Booked {
+    Now(Model),
+    /// The same was asked before.
+    Before(Model),
+    /// Nothing yet: another scheduler has to be asked which starts it offers, outside of any
+    /// transaction.
+    AskFirst,
+}
+
+async fn book(txn: &Txn, attempt: Attempt) -> Result<Booked> {
+    let Attempt {
+        user_id,
+        cause,
+        input,
+        key,
+        request_hash,
+        booking_id,
+        deadline,
+        offered,
+    } = attempt;
+    let request = BookingRequest {
+        event_type_id: input.event_type_id,
+        coach_id: input.coach_id,
+        starts_at: input.starts_at,
+        length_minutes: input.length_minutes,
+    };
+    let named = request.lock(txn, user_id).await?;
+    let is_remote = named
+        .as_ref()
+        .is_some_and(|named| named.coach.scheduler != Scheduler::Native);
+    if is_remote && offered.is_none() {
+        return Ok(Booked::AskFirst);
     }
-    if booking.status == Status::Initiated || !is_new {
-        outcome::outcome(app, booking).await
-    } else {
-        Ok(booking)
+    let key = idempotency::Key {
+        user_id,
+        operation: "createBooking",
+        key: &key,
+        request_hash,
+    };
+    if let Claim::Done(id) = idempotency::claim(txn, &key, booking_id, cause.now).await? {
+        return Ok(Booked::Before(super::read::require(&**txn, id).await?));
     }
+    let (offer, violations) = request.check(txn, user_id, named, cause.now).await?;
+    let order = Order::prepare(offer, violations, input)?;
+    let offered = offered.unwrap_or(RemoteAvailability::ByHours);
+    order
+        .place(txn, &cause, booking_id, deadline, &offered)
+        .await
+        .map(Booked::Now)
 }
 
 /// A validated booking, before its slot is taken.
@@ -130,25 +172,13 @@ struct Order {
 }
 
 impl Order {
-    async fn prepare(txn: &Txn, user_id: Uuid, input: Create, now: DateTime<Utc>) -> Result<Self> {
-        let client = user::Entity::find_by_id(user_id)
-            .one(&**txn)
-            .await?
-            .ok_or(Error::Unauthenticated)?;
-        let wanted = BookingRequest {
-            event_type_id: input.event_type_id,
-            coach_id: input.coach_id,
-            starts_at: input.starts_at,
-            length_minutes: input.length_minutes,
-        };
-        let (
-            Offer {
-                coach,
-                event_type,
-                length,
-            },
-            mut violations,
-        ) = wanted.find(txn, user_id, now).await?;
+    fn prepare(offer: Offer, mut violations: Vec<Violation>, input: Create) -> Result<Self> {
+        let Offer {
+            client,
+            coach,
+            event_type,
+            length,
+        } = offer;
         let answers =
             intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
                 violations.extend(found);
@@ -292,97 +322,6 @@ impl Order {
     }
 }
 
-/// A slot that a client wants to book.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BookingRequest {
-    pub(crate) event_type_id: Uuid,
-    pub(crate) coach_id: Option<Uuid>,
-    pub(crate) starts_at: DateTime<Utc>,
-    pub(crate) length_minutes: Option<i32>,
-}
-
-/// The coach, event type and length that a request resolves to.
-#[derive(Debug)]
-pub(crate) struct Offer {
-    pub(crate) coach: coach::Model,
-    pub(crate) event_type: event_type::Model,
-    /// In minutes.
-    pub(crate) length: i32,
-}
-
-impl BookingRequest {
-    /// Resolves the request to an offer and collects the invalid values of the request. Locks the
-    /// coach's row until the transaction ends.
-    ///
-    /// # Errors
-    /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is
-    /// the person.
-    pub(crate) async fn find(
-        self,
-        txn: &Txn,
-        user_id: Uuid,
-        now: DateTime<Utc>,
-    ) -> Result<(Offer, Vec<Violation>)> {
-        let event_type = event_type::Entity::find_by_id(self.event_type_id)
-            .filter(event_type::Column::Visibility.ne(Visibility::Archived))
-            .one(&**txn)
-            .await?
-            .ok_or(Error::NotFound("event type"))?;
-        let coach = host(txn, &event_type, self.coach_id).await?;
-        if !coach.accepts_bookings {
-            return Err(Conflict::InvalidState(
-                "this coach takes no bookings at present".to_owned(),
-            )
-            .into());
-        }
-        if coach.user_id == Some(user_id) {
-            return Err(Conflict::InvalidState("coaches cannot book themselves".to_owned()).into());
-        }
-        require_good_standing(txn, &coach).await?;
-        scheduling::require_readable(&**txn, &coach).await?;
-        if event_type.seats > 1 && !capabilities(coach.scheduler).books_seats {
-            let message =
-                "places in a group can only be booked in the coach's own calendar".to_owned();
-            return Err(Conflict::InvalidState(message).into());
-        }
-        let length = self.length_minutes.unwrap_or(event_type.length_minutes);
-        let mut violations = Vec::new();
-        if !event_type.lengths.0.contains(&length) {
-            let lengths: Vec<_> = event_type
-                .lengths
-                .0
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            violations.push(Violation::at(
-                "lengthMinutes",
-                format!("must be one of: {}", lengths.join(", ")),
-            ));
-        }
-        if self.starts_at <= now {
-            violations.push(Violation::at("startsAt", "must be in the future"));
-        }
-        Ok((
-            Offer {
-                coach,
-                event_type,
-                length,
-            },
-            violations,
-        ))
-    }
-}
-
-/// Refuses a suspended coach, who cannot be booked.
-async fn require_good_standing(txn: &Txn, coach: &coach::Model) -> Result<()> {
-    if is_suspended(&**txn, coach).await? {
-        return Err(
-            Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into(),
-        );
-    }
-    Ok(())
-}
-
 /// Confirms the booking or, if it has a price, starts its payment: nothing else is missing.
 pub(super) fn settle_price(
     transition: &mut Transition<'_>,
@@ -397,34 +336,6 @@ pub(super) fn settle_price(
     transition.then(Event::PaymentDue, None, |booking| {
         booking.payment_deadline = Some(deadline)
     })
-}
-
-/// The coach to book: one of the hosts.
-pub(crate) async fn host(
-    txn: &Txn,
-    event_type: &event_type::Model,
-    wanted: Option<Uuid>,
-) -> Result<coach::Model> {
-    let coach_id = wanted.unwrap_or(event_type.coach_id);
-    if coach_id != event_type.coach_id {
-        let hosts = event_type_host::Entity::find_by_id((event_type.id, coach_id))
-            .one(&**txn)
-            .await?;
-        hosts.ok_or_else(|| {
-            Error::invalid("coachId", "this coach does not give sessions of this type")
-        })?;
-    }
-    lock_coach(txn, coach_id).await
-}
-
-/// Locks the coach's row: serializes transactions that take time of a coach. The exclusion
-/// constraint of the database backs it up.
-pub(super) async fn lock_coach(txn: &Txn, coach_id: Uuid) -> Result<coach::Model> {
-    let coach = coach::Entity::find_by_id(coach_id)
-        .lock(LockType::NoKeyUpdate)
-        .one(&**txn)
-        .await?;
-    coach.ok_or(Error::NotFound("coach"))
 }
 
 /// The slot to check: coach, event type, terms and scheduler.

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::idempotency_key::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -114,7 +114,8 @@ pub(super) async fn give_back(txn: &Txn, user_id: Uuid, subject: Uuid) -> Result
 }
 
 /// Claims the key for `subject`, inside the transaction that performs the effect. A concurrent
-/// caller blocks until this transaction commits, and claims the key itself if it rolls back.
+/// caller blocks until this transaction commits, and claims the key itself if it rolls back. An
+/// expired key is claimed like a new one.
 ///
 /// # Errors
 /// `IdempotencyKeyReused` when the key was used with another input.
@@ -124,14 +125,6 @@ pub(super) async fn claim(
     subject: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Claim> {
-    let same = || Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()));
-    Entity::delete_many()
-        .filter(Column::UserId.eq(key.user_id))
-        .filter(Column::Operation.eq(key.operation))
-        .filter(Column::Key.eq(key.key))
-        .filter(Column::ExpiresAt.lte(now))
-        .exec(&**txn)
-        .await?;
     let row = ActiveModel {
         user_id: Set(key.user_id),
         operation: Set(key.operation.to_owned()),
@@ -141,17 +134,23 @@ pub(super) async fn claim(
         created_at: Set(now),
         expires_at: Set(now + LIFETIME),
     };
-    let on_conflict = OnConflict::columns([Column::UserId, Column::Operation, Column::Key])
-        .do_nothing()
-        .to_owned();
-    let inserted = Entity::insert(row)
-        .on_conflict(on_conflict)
+    let mut replace = OnConflict::columns([Column::UserId, Column::Operation, Column::Key]);
+    replace
+        .update_columns([
+            Column::RequestHash,
+            Column::SubjectId,
+            Column::CreatedAt,
+            Column::ExpiresAt,
+        ])
+        .action_and_where(Expr::col((Entity, Column::ExpiresAt)).lte(now));
+    let written = Entity::insert(row)
+        .on_conflict(replace)
         .exec_without_returning(&**txn)
         .await?;
-    if inserted > 0 {
+    if written > 0 {
         return Ok(Claim::New);
     }
-    let first = same()
+    let first = Entity::find_by_id((key.user_id, key.operation.to_owned(), key.key.to_owned()))
         .one(&**txn)
         .await?
         .ok_or_else(|| Error::internal("an idempotency key", "vanished"))?;

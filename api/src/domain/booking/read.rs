@@ -6,14 +6,17 @@ use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::{self, ActorKind};
 use entity::coach::Scheduler;
 use entity::event_type::Kind;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
+};
 
 use super::transition::no_booking;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Conflict, Error, Person, Result};
-use crate::outbox;
+use crate::outbox::sequence;
 
 /// Which bookings. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +55,19 @@ pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model
     }
 }
 
-/// Locks the event stream, then reads the booking: no other transaction changes a booking until
+/// Locks the booking, or the one that it was merged into: no other transaction changes it until
 /// this one ends.
 pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
-    outbox::enter(txn).await?;
-    require(&**txn, id).await
+    let booking = lock(txn, id).await?;
+    match booking.merged_into {
+        Some(id) => lock(txn, id).await,
+        None => Ok(booking),
+    }
+}
+
+async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
+    let row = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
+    row.one(&**txn).await?.ok_or_else(no_booking)
 }
 
 /// Refuses to change a booking of a remote scheduler that we cannot call: the change would be made
@@ -240,6 +251,7 @@ pub async fn history(
     booking: &Model,
     page: &PageInput,
 ) -> Result<Page<booking_event::Model>> {
+    sequence::place_of(&app.db, booking.id).await?;
     let query = booking_event::Entity::find_by_booking(booking.id);
     let order = (
         List::History,

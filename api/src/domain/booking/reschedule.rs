@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::coach::Scheduler;
-use entity::{Uuid, event_type, scheduler_request, slot_hold};
+use entity::{Uuid, coach, event_type, scheduler_request, slot_hold};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 
-use super::create::{SlotRequest, host, lock_coach, require_free};
+use super::create::{SlotRequest, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
+use super::offer::require_host;
 use super::remote::availability::RemoteAvailability;
 use super::remote::request::{self, NewRequest};
 use super::remote::{dispatch, outcome};
@@ -20,8 +21,9 @@ use super::state::Event;
 use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::lock::Parties;
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Caller, Cause, Conflict, Error, Result};
+use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
 
 /// Where to move a booking.
 #[derive(Clone, Debug, Serialize)]
@@ -56,43 +58,17 @@ pub async fn reschedule(
         return outcome::outcome_of_repeat(app, booking, subject).await;
     }
     let offered = RemoteAvailability::for_move(app, &seen, input.starts_at).await?;
-    let (key, request_hash, correlation_id) = (
-        key.to_owned(),
-        used.request_hash,
-        caller.correlation_id.clone(),
-    );
-
-    let moving = app
-        .db
-        .write(move |txn| {
-            let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
-            let (person, correlation_id, offered) =
-                (person.clone(), correlation_id.clone(), offered.clone());
-            Box::pin(async move {
-                let found = super::read::require(&**txn, input.booking_id).await?;
-                let side = super::side(&person, &found)?;
-                // Lock order: coach before event stream. The reverse order could deadlock.
-                lock_coach(txn, found.coach_id).await?;
-                let booking = super::read::take(txn, input.booking_id).await?;
-                let key = idempotency::Key {
-                    user_id: person.user_id,
-                    operation: "rescheduleBooking",
-                    key: &key,
-                    request_hash,
-                };
-                if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await?
-                {
-                    return Ok(Moving::Before(booking, subject));
-                }
-                let cause = Cause::person(side, &person, &correlation_id, now);
-                let moving = move_to(txn, &cause, &booking, input, &offered).await?;
-                if let Moving::NewRequest(_, request_id) = moving {
-                    idempotency::hand_on(txn, &key, request_id).await?;
-                }
-                Ok(moving)
-            })
-        })
-        .await?;
+    let attempt = Attempt {
+        person,
+        correlation_id: caller.correlation_id.clone(),
+        key: key.to_owned(),
+        request_hash: used.request_hash,
+        parties: Parties::of(seen.coach_id, seen.client_id),
+        input,
+        offered,
+        now,
+    };
+    let moving = app.db.transaction(attempt, attempt_move).await?;
     if !matches!(moving, Moving::Before(..)) {
         app.metrics.booking("rescheduled");
     }
@@ -103,6 +79,55 @@ pub async fn reschedule(
             outcome::outcome_of_move(app, booking, request_id).await
         }
     }
+}
+
+/// One attempt to move a booking.
+#[derive(Clone)]
+struct Attempt {
+    person: Person,
+    correlation_id: String,
+    key: String,
+    request_hash: String,
+    /// Whose booking it was when it was last seen.
+    parties: Parties,
+    input: Reschedule,
+    offered: RemoteAvailability,
+    now: DateTime<Utc>,
+}
+
+async fn attempt_move(txn: &Txn, attempt: Attempt) -> Result<Moving> {
+    let Attempt {
+        person,
+        correlation_id,
+        key,
+        request_hash,
+        parties,
+        input,
+        offered,
+        now,
+    } = attempt;
+    // Lock order: the two parties, then the booking. The reverse order could deadlock.
+    parties.lock(txn).await?;
+    let booking = super::read::take(txn, input.booking_id).await?;
+    let side = super::side(&person, &booking)?;
+    Parties::of(booking.coach_id, booking.client_id)
+        .lock_beyond(txn, &parties)
+        .await?;
+    let key = idempotency::Key {
+        user_id: person.user_id,
+        operation: "rescheduleBooking",
+        key: &key,
+        request_hash,
+    };
+    if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await? {
+        return Ok(Moving::Before(booking, subject));
+    }
+    let cause = Cause::person(side, &person, &correlation_id, now);
+    let moving = move_to(txn, &cause, &booking, input, &offered).await?;
+    if let Moving::NewRequest(_, request_id) = moving {
+        idempotency::hand_on(txn, &key, request_id).await?;
+    }
+    Ok(moving)
 }
 
 /// Result of the transaction that moves a booking.
@@ -164,7 +189,11 @@ async fn move_to(
         .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
 
     if booking.status.is_active() {
-        let coach = host(txn, &event_type, Some(booking.coach_id)).await?;
+        require_host(txn, &event_type, booking.coach_id).await?;
+        let coach = coach::Entity::find_by_id(booking.coach_id)
+            .one(&**txn)
+            .await?
+            .ok_or(Error::NotFound("coach"))?;
         let except = Except {
             booking_id: Some(booking.id),
             user_id: cause.actor_id,

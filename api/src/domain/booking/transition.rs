@@ -98,21 +98,11 @@ impl<'a> Transition<'a> {
     /// it. When the row's version has changed meanwhile, a lost race, on which the whole
     /// transaction is retried.
     pub(crate) async fn write(self, txn: &Txn) -> Result<Model> {
-        // Locks the event stream before the row: a transaction that waits for the row's time must
-        // not hold a lock that the history needs.
-        outbox::enter(txn).await?;
-        let booking = match self.stored {
-            Some(stored) => write(txn, stored, &self.booking)
-                .await
-                .map(|()| self.booking)?,
-            None => {
-                self.booking
-                    .into_active_model()
-                    .reset_all()
-                    .insert(&**txn)
-                    .await?
-            }
-        };
+        let booking = self.booking;
+        match self.stored {
+            Some(stored) => write(txn, stored, &booking).await?,
+            None => insert(txn, &booking).await?,
+        }
         follow_booking(
             txn,
             self.cause,
@@ -169,6 +159,14 @@ pub(crate) async fn note(
     )
     .await?;
     Ok(changed)
+}
+
+async fn insert(txn: &Txn, booking: &Model) -> Result<()> {
+    let row = booking.clone().into_active_model().reset_all();
+    booking::Entity::insert(row)
+        .exec_without_returning(&**txn)
+        .await?;
+    Ok(())
 }
 
 /// Updates the row if its version is unchanged.

@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::app::App;
 use crate::db::{Outcome, Txn};
 use crate::domain::booking::remote::ingest::ingest;
+use crate::domain::booking::remote::names;
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
@@ -90,7 +91,8 @@ struct Record {
 }
 
 async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Change>>> {
-    crate::outbox::enter(txn).await?;
+    txn.lock_names(&names::of_reported(&record.reported))
+        .await?;
     let before = known(txn, &record.reported).await?;
     let reported = Reported::clone(&record.reported);
     let booking_id = ingest(txn, &record.cause, reported, record.deadline).await?;

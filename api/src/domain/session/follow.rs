@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::booking::{self, Status};
-use entity::session::{Attendance, Entity, Model, Status as At};
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use entity::session::{Attendance, Column, Entity, Model, Status as At};
+use sea_orm::ActiveValue::Unchanged;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
 use crate::db::Txn;
 use crate::domain::{Cause, Result};
@@ -50,7 +51,8 @@ pub(in crate::domain) async fn follow_booking(
     let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else {
         return Ok(());
     };
-    let row = Model {
+    let id = session.id;
+    let mut row = Model {
         version: version + 1,
         updated_at: cause.now,
         ..session
@@ -58,9 +60,11 @@ pub(in crate::domain) async fn follow_booking(
     .into_active_model()
     .reset_all();
     if found.is_some() {
-        row.update(&**txn).await?;
+        row.id = Unchanged(id);
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
+        update.exec(&**txn).await?;
     } else {
-        row.insert(&**txn).await?;
+        Entity::insert(row).exec_without_returning(&**txn).await?;
     }
     Ok(())
 }

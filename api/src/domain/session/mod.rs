@@ -12,20 +12,20 @@ pub use read::{SessionFilter, SessionWithBooking, find_by_bookings, find_many, g
 use entity::booking::Model as Booking;
 use entity::session::{Entity, Model};
 use entity::{Uuid, booking};
-use sea_orm::EntityTrait;
+use sea_orm::sea_query::LockType;
+use sea_orm::{EntityTrait, QuerySelect};
 
 use super::booking::side;
 use super::{Conflict, Error, Person, Result};
 use crate::db::Txn;
-use crate::outbox;
 
 /// `NotFound`, also for a session that the caller may not see.
 fn no_session() -> Error {
     Error::NotFound("session")
 }
 
-/// Locks a session that the person takes part in (or any, for staff) and its booking. All changes
-/// of bookings and sessions are serialized by the lock of the event stream.
+/// Locks a session that the person takes part in (or any, for staff) and its booking. A transaction
+/// that changes a session locks its booking first.
 async fn lock(
     txn: &Txn,
     person: &Person,
@@ -36,8 +36,8 @@ async fn lock(
         .one(&**txn)
         .await?
         .ok_or_else(no_session)?;
-    outbox::enter(txn).await?;
     let booking = booking::Entity::find_by_id(found.booking_id)
+        .lock(LockType::NoKeyUpdate)
         .one(&**txn)
         .await?;
     let booking = booking.ok_or_else(|| Error::internal("a session", "without its booking"))?;

@@ -5,6 +5,7 @@
 //! Where Cal.com itself leaves gaps, so do we until its truth is read back: cancelling a whole
 //! series sends one message, for its first occurrence; the others stay as they are here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,29 +13,93 @@ use chrono::{DateTime, Utc};
 use entity::booking_event::{ActorKind, Source};
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
 use entity::{Uuid, provider_booking};
+use futures_util::{StreamExt as _, stream};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::parsers::{Delivered, Parsers};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::{self, remote::ingest::ingest};
+use crate::domain::booking::{
+    self,
+    remote::{ingest::ingest, names},
+};
 use crate::domain::{Cause, Conflict, Error, Result};
-use crate::outbox;
 
-/// How long a transaction goes on taking deliveries: whoever writes history waits for it, also
-/// where there are many writers.
+/// Groups of deliveries that are done at the same time, each on a connection of the pool.
+const AT_ONCE: usize = 6;
+/// How long a transaction goes on taking deliveries: other writers wait for it.
 const LONGEST: Duration = Duration::from_millis(100);
 /// Longest failure that is kept with a delivery.
 const FAILURE: usize = 500;
 
-/// Turns stored deliveries into what they say, one after the other. Those that are taken together
-/// share a transaction for as long as it keeps nobody waiting. Doing it again changes nothing.
+/// Turns stored deliveries into what they say. On SQLite, which has one writer, those that are taken
+/// together share a transaction for as long as it keeps nobody waiting. Doing it again changes
+/// nothing.
 ///
 /// # Errors
 /// When the database fails; it is to be tried again then. A delivery that can never be understood
 /// is marked DEAD instead.
 pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
+    if app.db.is_postgres() && delivery_ids.len() > 1 {
+        return process_apart(app, &delivery_ids).await;
+    }
+    process_in_turn(app, delivery_ids).await
+}
+
+/// Deliveries that have nothing in common are done at the same time, each in a transaction of its
+/// own; those about the same booking, coach or client one after the other, as they came.
+async fn process_apart(app: &App, delivery_ids: &[Uuid]) -> Result<()> {
+    let deliveries = Entity::find()
+        .filter(webhook_delivery::Column::Id.is_in(delivery_ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
+    let about = |id: &Uuid| {
+        let delivery = deliveries.iter().find(|delivery| delivery.id == *id)?;
+        let (_, parse) = app.webhook_parsers.find(&delivery.provider)?;
+        match parse(&delivery.body, delivery.sent_at).ok()? {
+            Delivered::Reported(reported) => Some(names::of_reported(&reported)),
+            Delivered::Ignored { .. } | Delivered::Unknown => None,
+        }
+    };
+    let named = delivery_ids
+        .iter()
+        .map(|id| (*id, about(id).unwrap_or_default()));
+    let groups = stream::iter(groups(named)).map(|group| async move {
+        for delivery_id in group {
+            process_in_turn(app, vec![delivery_id]).await?;
+        }
+        Ok(())
+    });
+    let outcomes: Vec<Result<()>> = groups.buffer_unordered(AT_ONCE).collect().await;
+    outcomes.into_iter().collect()
+}
+
+/// Puts together what shares a name, each group in the order given.
+fn groups(named: impl Iterator<Item = (Uuid, BTreeSet<String>)>) -> Vec<Vec<Uuid>> {
+    let mut groups: Vec<(BTreeSet<String>, Vec<(usize, Uuid)>)> = Vec::new();
+    for (place, (id, names)) in named.enumerate() {
+        let (sharing, apart): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|(known, _)| !known.is_disjoint(&names));
+        groups = apart;
+        let mut joined = (names, vec![(place, id)]);
+        for (names, ids) in sharing {
+            joined.0.extend(names);
+            joined.1.extend(ids);
+        }
+        groups.push(joined);
+    }
+    groups
+        .into_iter()
+        .map(|(_, mut ids)| {
+            ids.sort_unstable();
+            ids.into_iter().map(|(_, id)| id).collect()
+        })
+        .collect()
+}
+
+async fn process_in_turn(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     let mut left = &delivery_ids[..];
     while !left.is_empty() {
         let (done, processed) = process_some(app, left.into()).await?;
@@ -55,7 +120,6 @@ async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Ve
         .write(move |txn| {
             let (delivery_ids, parsers) = (Arc::clone(&delivery_ids), Arc::clone(&parsers));
             Box::pin(async move {
-                outbox::enter(txn).await?;
                 let (began, mut done, mut processed) = (Instant::now(), 0, Vec::new());
                 for delivery_id in &*delivery_ids {
                     processed.extend(

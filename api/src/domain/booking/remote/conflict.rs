@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
+use crate::domain::lock::Parties;
 use crate::domain::{Cause, Result};
 
 /// Smaller goes first.
@@ -196,15 +197,53 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
         .write(move |txn| {
             let cause = cause.clone();
             Box::pin(async move {
-                crate::outbox::enter(txn).await?;
+                let waiting = waiting(txn, coach_id).await?;
+                if waiting.is_empty() {
+                    return Ok(());
+                }
+                parties(&waiting).lock(txn).await?;
                 settle(txn, &cause, coach_id).await
             })
         })
         .await
 }
 
-/// As [`settle_conflicts`], inside a transaction that has entered the history.
+/// As [`settle_conflicts`], inside a transaction. Whose time is decided over is locked first, without
+/// waiting for others.
 pub(crate) async fn settle(txn: &Txn, cause: &Cause, coach_id: Uuid) -> Result<()> {
+    let mut waiting = waiting(txn, coach_id).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    if !txn.is_sqlite() {
+        let locked = parties(&waiting);
+        locked.clone().lock_beyond(txn, &Parties::default()).await?;
+        waiting = self::waiting(txn, coach_id).await?;
+        parties(&waiting).lock_beyond(txn, &locked).await?;
+    }
+    let priorities = priorities(txn, waiting.iter().map(|booking| booking.id)).await?;
+    let mut waiting: Vec<_> = waiting
+        .into_iter()
+        .map(|booking| (priority_in(&priorities, booking.id), booking))
+        .collect();
+    waiting.sort_by_key(|(priority, booking)| (*priority, booking.created_at, booking.id));
+    for (priority, booking) in waiting {
+        reconsider(txn, cause, &booking, priority).await?;
+    }
+    Ok(())
+}
+
+/// The two sides of these bookings.
+fn parties(bookings: &[Model]) -> Parties {
+    let mut parties = Parties::default();
+    for booking in bookings {
+        parties.add(booking.coach_id, booking.client_id);
+    }
+    parties
+}
+
+/// The active bookings in conflict with a coach's, or with those of the coach's clients.
+async fn waiting(txn: &Txn, coach_id: Uuid) -> Result<Vec<Model>> {
     // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients
     // may be many. Whether they are active is not asked of the database: SQLite would then go
     // through all active bookings instead.
@@ -225,19 +264,7 @@ pub(crate) async fn settle(txn: &Txn, cause: &Cause, coach_id: Uuid) -> Result<(
         .all(&**txn)
         .await?;
     waiting.retain(|booking| booking.status.is_active());
-    if waiting.is_empty() {
-        return Ok(());
-    }
-    let priorities = priorities(txn, waiting.iter().map(|booking| booking.id)).await?;
-    let mut waiting: Vec<_> = waiting
-        .into_iter()
-        .map(|booking| (priority_in(&priorities, booking.id), booking))
-        .collect();
-    waiting.sort_by_key(|(priority, booking)| (*priority, booking.created_at, booking.id));
-    for (priority, booking) in waiting {
-        reconsider(txn, cause, &booking, priority).await?;
-    }
-    Ok(())
+    Ok(waiting)
 }
 
 async fn reconsider(txn: &Txn, cause: &Cause, booking: &Model, priority: Priority) -> Result<()> {

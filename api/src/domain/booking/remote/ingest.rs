@@ -15,17 +15,16 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use super::apply::{Origin, apply_remote, merge_into, settle_around};
 use super::lineage::{Earlier, Key, Lineage};
 use super::project::{Projection, project};
-use super::{lineage, origin, parties, push, request};
-
+use super::{lineage, names, origin, parties, push, request};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::payment::is_paid;
+use crate::domain::lock::{self, Parties as Locked};
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
-use crate::outbox;
 
 /// Takes facts in and carries out what is new about them. Gives the booking they are about,
-/// once enough is known for one. The transaction must have entered the history ([`outbox::enter`]).
+/// once enough is known for one. Whoever takes in facts about the same waits from here on.
 /// `payment_deadline` is until when a booking whose price becomes due by it is to be paid.
 ///
 /// # Errors
@@ -36,10 +35,11 @@ pub(crate) async fn ingest(
     reported: Reported,
     payment_deadline: DateTime<Utc>,
 ) -> Result<Option<Uuid>> {
+    txn.lock_names(&names::of_reported(&reported)).await?;
     let (touched, earlier) = lineage::store(txn, reported, cause.now).await?;
-    let mut booking_id = None;
+    let (mut booking_id, mut locked) = (None, Locked::default());
     for key in touched {
-        booking_id = settle(txn, cause, &key, &earlier, payment_deadline)
+        booking_id = settle(txn, cause, &key, &earlier, (payment_deadline, &mut locked))
             .await?
             .or(booking_id);
     }
@@ -59,10 +59,7 @@ pub(crate) async fn ingest_observations(
     app.db
         .write(move |txn| {
             let (cause, reported) = (cause.clone(), Arc::clone(&reported));
-            Box::pin(async move {
-                outbox::enter(txn).await?;
-                ingest(txn, &cause, Reported::clone(&reported), deadline).await
-            })
+            Box::pin(async move { ingest(txn, &cause, Reported::clone(&reported), deadline).await })
         })
         .await
 }
@@ -99,7 +96,7 @@ async fn settle(
     cause: &Cause,
     key: &Key,
     earlier: &Earlier,
-    payment_deadline: DateTime<Utc>,
+    (payment_deadline, locked): (DateTime<Utc>, &mut Locked),
 ) -> Result<Option<Uuid>> {
     let Some(scheduler) = Scheduler::of_provider(&key.provider) else {
         return Ok(None);
@@ -116,6 +113,7 @@ async fn settle(
     let Some(after) = project(&lineage.now()) else {
         return Ok(None);
     };
+    txn.lock_more_names(&names::of_projection(&after)).await?;
     let is_ours = match &eldest {
         Some(booking) => request::was_made_here(txn, booking.id).await?,
         None => false,
@@ -127,6 +125,14 @@ async fn settle(
     let Some(parties) = parties else {
         return Ok(None);
     };
+    let mut involved = Locked::of(parties.coach.id, parties.client_id);
+    if let Some(booking) = &eldest {
+        involved.add(booking.coach_id, booking.client_id);
+    }
+    locked.extend(txn, involved).await?;
+    if let Some(booking) = &eldest {
+        lock::require_unchanged(txn, booking).await?;
+    }
 
     if let Some(eldest) = &eldest {
         for second in records {

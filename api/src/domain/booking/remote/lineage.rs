@@ -12,6 +12,7 @@ use sea_orm::{
     QueryFilter,
 };
 
+use super::names;
 use super::project::Node;
 use crate::db::Txn;
 use crate::domain::scheduling::observation::{Facts, Observation, Reported, merge};
@@ -172,6 +173,9 @@ impl Lineage {
             if size == (uids.len(), lineages.len()) {
                 break nodes;
             }
+            // What is read again is read under the locks of all that is known by now.
+            txn.lock_more_names(&names::of_chain(&uids, &lineages))
+                .await?;
         };
         let mut nodes = nodes;
         let known: BTreeSet<&String> = nodes.iter().map(|node| &node.uid).collect();

@@ -12,6 +12,7 @@ pub(super) mod conflict;
 pub(super) mod dispatch;
 pub(crate) mod ingest;
 mod lineage;
+pub(crate) mod names;
 mod origin;
 pub(super) mod outcome;
 mod ownership;

@@ -6,6 +6,7 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 
 use super::lineage::Lineage;
+use super::names;
 use super::project::Projection;
 use super::request::{self, Closing};
 use crate::db::Txn;
@@ -15,7 +16,10 @@ use crate::domain::{Cause, Result};
 /// record of a request that has its booking already: it is no booking of its own, and is ended
 /// where it is.
 pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Result<bool> {
-    for (uid, request_id) in lineage.requests() {
+    let requests = lineage.requests();
+    let ids = requests.iter().map(|(_, id)| names::of_request(*id));
+    txn.lock_more_names(&ids.collect()).await?;
+    for (uid, request_id) in requests {
         let Some(request) = Entity::find_by_id(request_id).one(&**txn).await? else {
             continue;
         };

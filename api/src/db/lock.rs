@@ -1,0 +1,89 @@
+//! Advisory locks of a transaction: on names, for what has no row yet. SQLite needs none, as it has
+//! one writer.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sha2::{Digest, Sha256};
+
+use super::Txn;
+use crate::error::{Error, Result};
+
+/// What a transaction has locked, so that a repetition costs no statement.
+#[derive(Debug, Default)]
+pub(super) struct Locks(Mutex<BTreeSet<i64>>);
+
+impl Locks {
+    /// Those of `names` that are not locked, in the order in which all transactions lock.
+    fn missing<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> BTreeSet<i64> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys: BTreeSet<i64> = names.into_iter().map(|name| key(name)).collect();
+        keys.retain(|key| !held.contains(key));
+        keys
+    }
+
+    fn add(&self, keys: BTreeSet<i64>) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.extend(keys);
+    }
+}
+
+impl Txn {
+    /// Locks names until the transaction ends. Other transactions that lock one of them wait. A
+    /// transaction calls this once, before it locks any row: all names are locked in one order, so
+    /// that no two transactions wait for each other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn lock_names(&self, names: &BTreeSet<String>) -> Result<()> {
+        let keys = self.locks.missing(names);
+        if self.is_sqlite() || keys.is_empty() {
+            return Ok(());
+        }
+        let calls: Vec<_> = keys
+            .iter()
+            .map(|key| format!("pg_advisory_xact_lock({key})"))
+            .collect();
+        self.execute_unprepared(&format!("select {}", calls.join(", ")))
+            .await?;
+        self.locks.add(keys);
+        Ok(())
+    }
+
+    /// Locks more names, without waiting, since others are locked already. Gives whether any was
+    /// new: what was read before under fewer locks is to be read again then.
+    ///
+    /// # Errors
+    /// A lost race when another transaction has locked one of them.
+    pub(crate) async fn lock_more_names(&self, names: &BTreeSet<String>) -> Result<bool> {
+        let keys = self.locks.missing(names);
+        if self.is_sqlite() || keys.is_empty() {
+            return Ok(false);
+        }
+        let calls: Vec<_> = keys
+            .iter()
+            .map(|key| format!("pg_try_advisory_xact_lock({key})"))
+            .collect();
+        let sql = format!("select {}", calls.join(" and "));
+        let row = self
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, sql))
+            .await?;
+        let locked = row.map(|row| row.try_get_by_index(0)).transpose()?;
+        if locked != Some(true) {
+            return Err(Error::lost_race());
+        }
+        self.locks.add(keys);
+        Ok(true)
+    }
+
+    /// Whether there is one writer, so that nothing needs to be locked.
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.get_database_backend() == DbBackend::Sqlite
+    }
+}
+
+fn key(name: &str) -> i64 {
+    let digest = Sha256::digest(name);
+    i64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
+}
