@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use courtside::db::Db;
 use entity::user::Role;
 use serde_json::json;
 
@@ -16,7 +15,7 @@ use crate::report::{Report, complain, rounded};
 use crate::seed::{client_subject, ids};
 use crate::server::{Launch, Server};
 use crate::stats::median;
-use crate::{Failure, database, process};
+use crate::{Failure, database};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -61,7 +60,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .start()
         .await?;
     let limit = start_limit(&options, &token, courtside.target).await?;
-    let database = cluster(&db).await?;
+    let database = database::postmaster(&db).await?;
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
 
     let mut report = Report::new("compare");
@@ -105,12 +104,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     courtside.stop().await
 }
 
-/// The process that has started those of the database, if it runs on this machine.
-async fn cluster(db: &Db) -> Result<Option<u32>, Failure> {
-    let own = u32::try_from(database::count(db, "select pg_backend_pid()::bigint").await?)?;
-    Ok(process::parent(own).ok())
-}
-
 /// The limit, writing the very bytes that Courtside writes.
 async fn start_limit(options: &Options, token: &str, courtside: Target) -> Result<Server, Failure> {
     let mut wanted = Vec::new();
@@ -138,15 +131,7 @@ async fn start_limit(options: &Options, token: &str, courtside: Target) -> Resul
         ("--tail-q1", tail(&wanted[0].1)?),
         ("--tail-q2", tail(&wanted[1].1)?),
     ];
-    let launch = Launch {
-        binary: std::env::current_exe()?,
-        arguments: ["limit".to_owned()]
-            .into_iter()
-            .chain(arguments.map(|(name, value)| format!("{name}={value}")))
-            .collect(),
-        environment: Vec::new(),
-    };
-    let limit = launch.start().await?;
+    let limit = Launch::limit(arguments)?.start().await?;
     let bearer = format!("Bearer {token}");
     for (path, courtsides) in wanted {
         let body = ask(

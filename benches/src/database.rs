@@ -1,13 +1,14 @@
 //! Looking into the server's database beside the server, and databases that go away afterwards.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use courtside::db::{Db, DbOptions};
 use entity::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
-use crate::Failure;
 use crate::report::complain;
+use crate::{Failure, process};
 
 /// Opens and migrates a database.
 pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
@@ -30,6 +31,86 @@ pub(crate) async fn count(db: &Db, sql: &str) -> Result<i64, Failure> {
         ))
         .await?;
     Ok(row.ok_or("a count without a row")?.try_get_by_index(0)?)
+}
+
+/// Name of the kind of database.
+pub(crate) fn name(db: &Db) -> &'static str {
+    if db.is_postgres() {
+        "PostgreSQL"
+    } else {
+        "SQLite"
+    }
+}
+
+/// The process of PostgreSQL that has started all others, if it runs on this machine.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn postmaster(db: &Db) -> Result<Option<u32>, Failure> {
+    if !db.is_postgres() {
+        return Ok(None);
+    }
+    let own = u32::try_from(count(db, "select pg_backend_pid()::bigint").await?)?;
+    Ok(process::parent(own).ok())
+}
+
+/// Sets a parameter for all sessions of a PostgreSQL cluster, or resets it.
+///
+/// # Errors
+/// When the role may not do that.
+pub(crate) async fn set_on_cluster(
+    db: &Db,
+    parameter: &str,
+    value: Option<&str>,
+) -> Result<(), Failure> {
+    let change = match value {
+        Some(value) => format!("alter system set {parameter} = '{value}'"),
+        None => format!("alter system reset {parameter}"),
+    };
+    db.write_one().execute_unprepared(&change).await?;
+    db.write_one()
+        .execute_unprepared("select pg_reload_conf()")
+        .await?;
+    tokio::time::sleep(RELOAD).await;
+    Ok(())
+}
+
+/// Sessions read changed parameters between two statements, soon after the reload.
+const RELOAD: Duration = Duration::from_millis(200);
+
+/// A delay of all commits of a PostgreSQL cluster, as a slower disk would cause.
+pub(crate) struct CommitDelay {
+    is_set: bool,
+}
+
+impl CommitDelay {
+    /// Delays each flush by so many microseconds, also when no other transaction is about to
+    /// commit.
+    ///
+    /// # Errors
+    /// When the role may not do that, or the database is SQLite.
+    pub(crate) async fn set(db: &Db, microseconds: Option<u32>) -> Result<Self, Failure> {
+        if let Some(microseconds) = microseconds {
+            if !db.is_postgres() {
+                return Err("only PostgreSQL can delay commits".into());
+            }
+            set_on_cluster(db, "commit_siblings", Some("0")).await?;
+            set_on_cluster(db, "commit_delay", Some(&microseconds.to_string())).await?;
+        }
+        Ok(Self {
+            is_set: microseconds.is_some(),
+        })
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn reset(self, db: &Db) -> Result<(), Failure> {
+        if self.is_set {
+            set_on_cluster(db, "commit_delay", None).await?;
+            set_on_cluster(db, "commit_siblings", None).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Pairs of active bookings of one coach, and of one client, that take the same time: always 0.

@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) database_cpu_us: Option<f64>,
     pub(crate) timings: Sorted,
     pub(crate) requests: usize,
+    /// Accepted responses, those outside of the measured time included.
+    pub(crate) accepted: usize,
     pub(crate) errors: usize,
     /// The first answer that was not what it should have been.
     pub(crate) first_error: Option<String>,
@@ -95,13 +97,25 @@ impl Watched {
     }
 }
 
-/// Asks for `seconds`, after half a second that does not count.
+/// Where the requests of a measurement come from. All connections share one source.
+pub(crate) trait RequestSource: Send + Sync + 'static {
+    /// The bytes of the next request; a source whose requests differ writes them into `buffer`.
+    fn next<'r>(&'r self, buffer: &'r mut Vec<u8>) -> &'r [u8];
+
+    /// Whether every response must be the same, byte for byte.
+    fn is_constant(&self) -> bool;
+
+    /// Whether a response is the expected one.
+    fn accepts(&self, status: u16, body: &[u8]) -> bool;
+}
+
+/// Sends requests for `seconds`, after half a second that does not count.
 ///
 /// # Errors
 /// When the server cannot be reached or a connection breaks.
-pub(crate) async fn measure(
+pub(crate) async fn measure<S: RequestSource>(
     target: Target,
-    requests: Requests,
+    requests: S,
     connections: usize,
     seconds: Duration,
     watched: Watched,
@@ -122,6 +136,7 @@ pub(crate) async fn measure(
     while let Some(asked) = asking.join_next().await {
         let asked = asked??;
         all.timings.append(asked.timings);
+        all.accepted += asked.accepted;
         all.errors += asked.errors;
         all.first_error = all.first_error.or(asked.first_error);
     }
@@ -136,6 +151,7 @@ pub(crate) async fn measure(
         database_cpu_us: each(1),
         timings: all.timings.sorted(),
         requests,
+        accepted: all.accepted,
         errors: all.errors,
         first_error: all.first_error,
     })
@@ -144,13 +160,14 @@ pub(crate) async fn measure(
 #[derive(Default)]
 struct Asked {
     timings: Timings,
+    accepted: usize,
     errors: usize,
     first_error: Option<String>,
 }
 
-async fn ask(
+async fn ask<S: RequestSource>(
     target: Target,
-    requests: Arc<Requests>,
+    requests: Arc<S>,
     from: Instant,
     until: Instant,
 ) -> std::io::Result<Asked> {
@@ -167,12 +184,14 @@ async fn ask(
         // Looking into an answer costs more than comparing it with one that was looked into.
         let is_good = match &expected {
             Some(expected) => answer.body == expected,
-            None => requests.is_good(answer.status, answer.body),
+            None => requests.accepts(answer.status, answer.body),
         };
-        if is_good && expected.is_none() && requests.is_steady() {
+        if is_good && expected.is_none() && requests.is_constant() {
             expected = Some(answer.body.to_vec());
         }
-        if !is_good {
+        if is_good {
+            asked.accepted += 1;
+        } else {
             asked.errors += 1;
             asked.first_error.get_or_insert_with(|| {
                 String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned()

@@ -31,6 +31,7 @@ mod stats;
 mod watched;
 mod webhook_latency;
 mod webhooks;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,8 @@ enum Command {
     Load(load::Options),
     /// Courtside against the limit, in turns.
     Compare(compare::Options),
+    /// Bookings a second: Courtside and the limit, in turns.
+    Writes(writes::Options),
     /// Send signed webhooks and look for each of them afterwards.
     Webhooks(webhooks::Options),
     /// From a webhook to the frame of a subscriber.
@@ -114,6 +117,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Limit(options) => limit::run(options).await,
         Command::Load(options) => load::run(options).await,
         Command::Compare(options) => compare::run(options).await,
+        Command::Writes(options) => writes::run(options).await,
         Command::Webhooks(options) => webhooks::run(options).await,
         Command::WebhookLatency(options) => webhook_latency::run(options).await,
         Command::Sockets(options) => sockets::run(options).await,

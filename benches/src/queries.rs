@@ -8,6 +8,7 @@ use entity::Uuid;
 use serde_json::{Value, json};
 
 use crate::http::Target;
+use crate::load::RequestSource;
 use crate::people;
 use crate::seed::ids;
 
@@ -129,31 +130,30 @@ impl Requests {
             made: AtomicU32::new(0),
         }
     }
+}
 
-    /// Whether every answer must be the same, byte for byte.
-    pub(crate) fn is_steady(&self) -> bool {
-        matches!(self.query, Query::Q1 | Query::Q2 | Query::Q3)
-    }
-
-    /// The next request; `made` holds it where it is not always the same.
-    pub(crate) fn next<'r>(&'r self, made: &'r mut Vec<u8>) -> &'r [u8] {
+impl RequestSource for Requests {
+    fn next<'r>(&'r self, buffer: &'r mut Vec<u8>) -> &'r [u8] {
         if self.query != Query::Mutation {
             return &self.fixed;
         }
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let starts_at =
             self.first_start + TimeDelta::minutes(20) * i32::try_from(number).unwrap_or(i32::MAX);
-        *made = request(
+        *buffer = request(
             self.target,
             self.token.as_deref(),
             BOOK,
             &booking(ids::short_offer(1), starts_at),
         );
-        made
+        buffer
     }
 
-    /// Whether an answer is what was asked for.
-    pub(crate) fn is_good(&self, status: u16, body: &[u8]) -> bool {
+    fn is_constant(&self) -> bool {
+        matches!(self.query, Query::Q1 | Query::Q2 | Query::Q3)
+    }
+
+    fn accepts(&self, status: u16, body: &[u8]) -> bool {
         let has = |text: &str| std::str::from_utf8(body).is_ok_and(|body| body.contains(text));
         status == 200
             && body.starts_with(b"{\"data\":{")

@@ -114,14 +114,7 @@ async fn report(
     let overlaps = database::overlaps(db, &format!("a.coach_id = {key}")).await?;
 
     let mut report = Report::new("races");
-    report.add(
-        "database",
-        if db.is_postgres() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        },
-    );
+    report.add("database", database::name(db));
     report.add("rounds", options.rounds);
     report.add("callers", options.callers);
     report.add("rounds_with_one_winner", one_winner);

@@ -49,6 +49,21 @@ impl Launch {
         }
     }
 
+    /// The hand-written limit, which is a subcommand of this program.
+    ///
+    /// # Errors
+    /// When the path of this program is not known.
+    pub(crate) fn limit<const N: usize>(arguments: [(&str, String); N]) -> Result<Self, Failure> {
+        Ok(Self {
+            binary: std::env::current_exe()?,
+            arguments: ["limit".to_owned()]
+                .into_iter()
+                .chain(arguments.map(|(name, value)| format!("{name}={value}")))
+                .collect(),
+            environment: Vec::new(),
+        })
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self

@@ -102,11 +102,7 @@ impl Stage {
 
     /// "SQLite" or "PostgreSQL".
     pub(crate) fn database(&self) -> &'static str {
-        if self.db.is_postgres() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        }
+        database::name(&self.db)
     }
 
     /// A coach who has an account of their own at the stand-in, with so many offers of half an hour

@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::task::JoinSet;
 
 use crate::calcom::{Deliveries, Delivery};
+use crate::database::CommitDelay;
 use crate::http::{Connection, Target};
 use crate::report::{Report, rounded};
 use crate::stats::Timings;
@@ -36,10 +37,20 @@ pub(crate) struct Options {
     /// How long to wait for the effects of what was acknowledged.
     #[arg(long, default_value_t = 900)]
     drain_seconds: u64,
+    /// Microseconds by which PostgreSQL delays each flush of commits.
+    #[arg(long)]
+    commit_delay: Option<u32>,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let db = database::open(&options.database_url).await?;
+    let delay = CommitDelay::set(&db, options.commit_delay).await?;
+    let measured = measure(&options, &db).await;
+    delay.reset(&db).await?;
+    measured
+}
+
+async fn measure(options: &Options, db: &Db) -> Result<(), Failure> {
     let series = Deliveries::new(&options.secret)?;
     // Made beforehand: signing shares the processors with the server.
     let deliveries: Arc<[Delivery]> = (0..options.count)
@@ -54,14 +65,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     )
     .await?;
     let took = began.elapsed();
-    let drained = drain(
-        &db,
-        &series.prefix,
-        Duration::from_secs(options.drain_seconds),
-    )
-    .await?;
+    let patience = Duration::from_secs(options.drain_seconds);
+    let drained = drain(db, &series.prefix, patience).await?;
 
-    let known = statuses(&db, &series.prefix).await?;
+    let known = statuses(db, &series.prefix).await?;
     let lost = sent
         .acknowledged
         .iter()
@@ -75,6 +82,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let idle = idle.count();
     let mut report = Report::new("webhooks");
     report.add("senders", options.senders);
+    report.add("commit_delay_us", options.commit_delay.unwrap_or_default());
     report.add("acknowledged", sent.acknowledged.len());
     report.add(
         "acknowledged_per_second",
@@ -82,9 +90,11 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     );
     sent.timings.sorted().tell(&mut report);
     report.add("not_200", sent.refused);
+    let processed_after = (took + drained).as_secs_f64();
+    report.add("processed_after_seconds", rounded(processed_after));
     report.add(
-        "processed_after_seconds",
-        rounded((took + drained).as_secs_f64()),
+        "effects_per_second",
+        rounded((sent.acknowledged.len() - lost - idle) as f64 / processed_after),
     );
     report.add("lost", lost);
     report.add("not_processed", idle);

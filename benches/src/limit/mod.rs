@@ -1,11 +1,13 @@
-//! `bench limit`: what the same answers cost at least: a handler of axum, one statement of sqlx,
-//! rows written as JSON by hand.
+//! `bench limit`: the lower bound of what the same answers cost: axum handlers that run statements
+//! written by hand with sqlx and write rows as JSON by hand.
 //!
-//! There is no GraphQL in it: each answer has a path of its own, and the body of the request is
-//! read and ignored. `--tail-…` is what the other server writes behind `data`, so that both give
-//! the same bytes.
+//! There is no GraphQL in it: each answer has a path of its own. Reads ignore the body of the
+//! request; `--tail-…` is what the other server writes behind `data`, so that both return the same
+//! bytes. `createBooking` reads its input from the variables in the body and believes the header
+//! `x-client` about who the caller is.
 
 mod bookings;
+mod create_booking;
 mod directory;
 mod json;
 
@@ -26,6 +28,7 @@ use sea_orm::sqlx::postgres::PgPoolOptions;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 
+use self::create_booking::Refused;
 use crate::Failure;
 
 #[derive(clap::Args)]
@@ -52,6 +55,11 @@ pub(crate) struct Options {
     #[arg(long, default_value = "}")]
     tail_q2: String,
 }
+
+/// Where the limit books.
+pub(crate) const CREATE_BOOKING: &str = "/createBooking";
+/// The header that names the client who books, by the id of their account.
+pub(crate) const CLIENT: &str = "x-client";
 
 struct Limit {
     pool: PgPool,
@@ -80,6 +88,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let routes = Router::new()
         .route("/q1", post(q1))
         .route("/q2", post(q2))
+        .route(CREATE_BOOKING, post(create_booking))
         .route("/healthz", get(async || "ok"))
         .with_state(limit);
     let listener = TcpListener::bind(options.listen).await?.tap_io(|stream| {
@@ -109,6 +118,24 @@ async fn q2(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Re
         return StatusCode::UNAUTHORIZED.into_response();
     }
     answer(bookings::write(&limit.pool, limit.user, &limit.tail_q2).await)
+}
+
+async fn create_booking(
+    State(limit): State<Arc<Limit>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let client = headers
+        .get(CLIENT)
+        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let Some(client) = client else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    match create_booking::write(&limit.pool, client, &body).await {
+        Ok(body) => answer(Ok(body)),
+        Err(Refused::Request(reason)) => (StatusCode::CONFLICT, reason).into_response(),
+        Err(Refused::Database(error)) => answer(Err(error)),
+    }
 }
 
 fn answer(written: sea_orm::sqlx::Result<Vec<u8>>) -> Response {

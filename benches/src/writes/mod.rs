@@ -1,0 +1,223 @@
+//! `bench writes`: bookings a second through `createBooking`, by many clients of many coaches. On
+//! PostgreSQL the hand-written limit takes turns with Courtside, and so does any other server that
+//! is given.
+
+mod requests;
+mod rows;
+mod statements;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use courtside::db::Db;
+
+use self::requests::{BookingRequests, Client};
+use crate::Failure;
+use crate::database::{self, CommitDelay};
+use crate::limit;
+use crate::load::{Outcome, Watched, measure};
+use crate::people::Issuer;
+use crate::queries::GRAPHQL;
+use crate::report::{Report, complain, rounded};
+use crate::seed::{COACHES, ids};
+use crate::server::{Launch, Server};
+use crate::stats::median;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The binary `courtside`.
+    #[arg(long)]
+    binary: PathBuf,
+    /// A database that `seed-load` has filled.
+    #[arg(long)]
+    database_url: String,
+    /// A program that serves the same mutation at /graphql, to compare with. It is started with
+    /// LISTEN, DATABASE_URL and DATABASE_POOL, answers at /healthz, and believes the header
+    /// `x-client`.
+    #[arg(long)]
+    peer: Option<PathBuf>,
+    /// Coaches who are booked.
+    #[arg(long, default_value_t = COACHES, value_parser = clap::value_parser!(u32).range(1..=i64::from(COACHES)))]
+    coaches: u32,
+    /// Connections, each of which sends the next request when the last one is answered.
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Of each turn.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Turns of each server.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Connections of each server to the database.
+    #[arg(long, default_value_t = 8)]
+    pool: u32,
+    /// Microseconds by which PostgreSQL delays each flush of commits.
+    #[arg(long)]
+    commit_delay: Option<u32>,
+}
+
+/// A turn that is not measured: it fills caches and counts statements.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// One of the servers that take turns.
+struct Contestant {
+    name: &'static str,
+    path: &'static str,
+    server: Server,
+    statements: Option<f64>,
+    outcomes: Vec<Outcome>,
+}
+
+/// What all turns share.
+struct Field {
+    db: Db,
+    clients: Arc<[Client]>,
+    coaches: u32,
+    connections: usize,
+    /// The process that has started those of the database.
+    database: Option<u32>,
+}
+
+pub(crate) async fn run(options: Options) -> Result<(), Failure> {
+    let db = database::open(&options.database_url).await?;
+    let field = Field {
+        clients: requests::clients(&Issuer::open(&db).await?)?.into(),
+        coaches: options.coaches,
+        connections: options.clients,
+        database: database::postmaster(&db).await?,
+        db,
+    };
+    let delay = CommitDelay::set(&field.db, options.commit_delay).await?;
+    let measured = measure_all(&options, &field).await;
+    delay.reset(&field.db).await?;
+    report(&options, &field, &measured?);
+    Ok(())
+}
+
+async fn measure_all(options: &Options, field: &Field) -> Result<Vec<Contestant>, Failure> {
+    let mut contestants = start(options, field).await?;
+    let counts_statements = statements::available(&field.db).await?;
+    for contestant in &mut contestants {
+        if counts_statements {
+            statements::start(&field.db).await?;
+        }
+        let outcome = turn(field, contestant, WARM_UP).await?;
+        if counts_statements {
+            let counted = statements::stop(&field.db, contestant.name, outcome.accepted).await?;
+            contestant.statements = Some(counted);
+        }
+    }
+    let seconds = Duration::try_from_secs_f64(options.seconds)?;
+    for round in 1..=options.rounds {
+        complain(&format!("writes: turn {round} of {}\n", options.rounds));
+        for contestant in &mut contestants {
+            let outcome = turn(field, contestant, seconds).await?;
+            contestant.outcomes.push(outcome);
+        }
+    }
+    Ok(contestants)
+}
+
+/// Starts all servers; the limit speaks to PostgreSQL only.
+async fn start(options: &Options, field: &Field) -> Result<Vec<Contestant>, Failure> {
+    let pool = options.pool.to_string();
+    let courtside =
+        Launch::courtside(&options.binary, &options.database_url).with("DATABASE_POOL", &pool);
+    let mut launches = vec![("courtside", GRAPHQL, courtside)];
+    if field.db.is_postgres() {
+        let arguments = [
+            ("--database-url", options.database_url.clone()),
+            ("--connections", pool.clone()),
+            ("--token", String::new()),
+            ("--user", ids::client(0).to_string()),
+        ];
+        let limit = Launch::limit(arguments)?;
+        launches.push(("limit", limit::CREATE_BOOKING, limit));
+    }
+    if let Some(peer) = &options.peer {
+        let peer = Launch::courtside(peer, &options.database_url).with("DATABASE_POOL", &pool);
+        launches.push(("peer", GRAPHQL, peer));
+    }
+    let mut contestants = Vec::new();
+    for (name, path, launch) in launches {
+        contestants.push(Contestant {
+            name,
+            path,
+            server: launch.start().await?,
+            statements: None,
+            outcomes: Vec::new(),
+        });
+    }
+    Ok(contestants)
+}
+
+/// One turn of a server on slots that nobody has used, and a check of what it has stored.
+async fn turn(
+    field: &Field,
+    contestant: &Contestant,
+    seconds: Duration,
+) -> Result<Outcome, Failure> {
+    let first_start = rows::first_free_day(&field.db).await?;
+    let target = contestant.server.target;
+    let requests = BookingRequests {
+        target,
+        path: contestant.path,
+        clients: Arc::clone(&field.clients),
+        first_start,
+        taken: (0..field.coaches).map(|_| AtomicU32::new(0)).collect(),
+    };
+    let watched = Watched {
+        server: Some(contestant.server.pid()),
+        database: field.database,
+    };
+    let outcome = measure(target, requests, field.connections, seconds, watched).await?;
+    if let Some(error) = &outcome.first_error {
+        let (name, errors) = (contestant.name, outcome.errors);
+        return Err(format!("{name}: {errors} bookings failed, first: {error}").into());
+    }
+    rows::check(&field.db, first_start, outcome.accepted)
+        .await
+        .map_err(|error| format!("{}: {error}", contestant.name))?;
+    Ok(outcome)
+}
+
+/// Prints medians of the turns.
+fn report(options: &Options, field: &Field, contestants: &[Contestant]) {
+    let mut report = Report::new("writes");
+    report.add("database", database::name(&field.db));
+    report.add("coaches", options.coaches);
+    report.add("clients", options.clients);
+    report.add("pool", options.pool);
+    report.add("commit_delay_us", options.commit_delay.unwrap_or_default());
+    let middle = |contestant: &Contestant, figure: fn(&Outcome) -> f64| {
+        median(&contestant.outcomes.iter().map(figure).collect::<Vec<_>>())
+    };
+    for contestant in contestants {
+        let figures: [(&str, fn(&Outcome) -> f64); 5] = [
+            ("bookings_per_second", |outcome| outcome.per_second),
+            ("cpu_us", |outcome| outcome.cpu_us.unwrap_or_default()),
+            ("database_cpu_us", |outcome| {
+                outcome.database_cpu_us.unwrap_or_default()
+            }),
+            ("p50_ms", |outcome| outcome.timings.quantile_ms(0.5)),
+            ("p99_ms", |outcome| outcome.timings.quantile_ms(0.99)),
+        ];
+        let name = contestant.name;
+        for (figure, of) in figures {
+            report.add(format!("{name}_{figure}"), rounded(middle(contestant, of)));
+        }
+        if let Some(statements) = contestant.statements {
+            report.add(format!("{name}_statements"), rounded(statements));
+        }
+    }
+    let per_second: fn(&Outcome) -> f64 = |outcome| outcome.per_second;
+    if let [courtside, others @ ..] = contestants {
+        for other in others {
+            let ratio = middle(courtside, per_second) / middle(other, per_second);
+            report.add(format!("ratio_to_{}", other.name), rounded(ratio));
+        }
+    }
+    report.print();
+}
