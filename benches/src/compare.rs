@@ -1,5 +1,5 @@
-//! `bench compare`: Courtside against the hand-written limit on PostgreSQL, in turns, so that
-//! whatever else the machine does meets both.
+//! `bench compare`: reads of Courtside and of the hand-written limit on PostgreSQL. They take turns,
+//! so that other load on the machine affects both.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use entity::user::Role;
 use serde_json::json;
 
 use crate::http::{Connection, Target};
-use crate::load::{Outcome, Watched, measure};
-use crate::people::Issuer;
+use crate::load::{Outcome, Processes, measure};
 use crate::queries::{GRAPHQL, Q1, Q2, Query, Requests, request};
-use crate::report::{Report, complain, rounded};
+use crate::report::{Report, log, rounded};
 use crate::seed::{client_subject, ids};
 use crate::server::{Launch, Server};
 use crate::stats::median;
+use crate::tokens::Issuer;
 use crate::{Failure, database};
 
 #[derive(clap::Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Options {
     database_url: String,
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Of each turn.
+    /// Length of a turn.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Turns of each server for each query.
@@ -38,9 +38,8 @@ pub(crate) struct Options {
 /// The client whose bookings are read.
 const CLIENT: u32 = 707;
 
-/// What is compared: a name, the question, its path at the limit, and whether the caller has signed
-/// in.
-const CONTESTS: [(&str, Query, &str, bool); 3] = [
+/// Name, query, path at the limit, and whether the caller has signed in.
+const COMPARISONS: [(&str, Query, &str, bool); 3] = [
     ("q1_visitor", Query::Q1, "/q1", false),
     ("q1_client", Query::Q1, "/q1", true),
     ("q2_client", Query::Q2, "/q2", true),
@@ -65,17 +64,17 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
 
     let mut report = Report::new("compare");
     report.add("connections", options.connections);
-    for (name, query, path, signed_in) in CONTESTS {
+    for (name, query, path, signed_in) in COMPARISONS {
         let token = signed_in.then(|| token.clone());
-        let (mut limits, mut courtsides) = (Vec::new(), Vec::new());
+        let (mut limit_outcomes, mut courtside_outcomes) = (Vec::new(), Vec::new());
         for round in 1..=options.rounds {
-            complain(&format!("{name}: turn {round} of {}\n", options.rounds));
+            log(&format!("{name}: turn {round} of {}\n", options.rounds));
             for (server, path, outcomes) in [
-                (&limit, path, &mut limits),
-                (&courtside, GRAPHQL, &mut courtsides),
+                (&limit, path, &mut limit_outcomes),
+                (&courtside, GRAPHQL, &mut courtside_outcomes),
             ] {
                 let requests = Requests::new(server.target, path, token.clone(), query);
-                let watched = Watched {
+                let processes = Processes {
                     server: Some(server.pid()),
                     database,
                 };
@@ -84,7 +83,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                     requests,
                     options.connections,
                     seconds,
-                    watched,
+                    processes,
                 )
                 .await?;
                 if let Some(error) = outcome.first_error {
@@ -97,20 +96,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 outcomes.push(outcome);
             }
         }
-        tell(&mut report, name, &limits, &courtsides);
+        add_medians(&mut report, name, &limit_outcomes, &courtside_outcomes);
     }
     report.print();
     limit.stop().await?;
     courtside.stop().await
 }
 
-/// The limit, writing the very bytes that Courtside writes.
+/// Starts the limit and checks that it returns the same bytes as Courtside.
 async fn start_limit(options: &Options, token: &str, courtside: Target) -> Result<Server, Failure> {
-    let mut wanted = Vec::new();
+    let mut expected = Vec::new();
     for (path, query) in [("/q1", Q1), ("/q2", Q2)] {
-        wanted.push((
+        expected.push((
             path,
-            ask(
+            fetch(
                 courtside,
                 &request(courtside, Some(token), query, &json!({})),
             )
@@ -128,25 +127,25 @@ async fn start_limit(options: &Options, token: &str, courtside: Target) -> Resul
         ("--database-url", options.database_url.clone()),
         ("--token", token.to_owned()),
         ("--user", ids::client(CLIENT).to_string()),
-        ("--tail-q1", tail(&wanted[0].1)?),
-        ("--tail-q2", tail(&wanted[1].1)?),
+        ("--tail-q1", tail(&expected[0].1)?),
+        ("--tail-q2", tail(&expected[1].1)?),
     ];
     let limit = Launch::limit(arguments)?.start().await?;
     let bearer = format!("Bearer {token}");
-    for (path, courtsides) in wanted {
-        let body = ask(
+    for (path, courtside_outcomes) in expected {
+        let body = fetch(
             limit.target,
             &limit
                 .target
                 .request("POST", path, &[("authorization", &bearer)], b"{}"),
         )
         .await?;
-        same(path, &courtsides, &body)?;
+        same(path, &courtside_outcomes, &body)?;
     }
     Ok(limit)
 }
 
-async fn ask(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
+async fn fetch(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut connection = Connection::open(target).await?;
     let answer = connection.send(request).await?;
     match answer.status {
@@ -155,13 +154,13 @@ async fn ask(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
-    if courtsides == limits {
+fn same(path: &str, courtside_outcomes: &[u8], limit_outcomes: &[u8]) -> Result<(), Failure> {
+    if courtside_outcomes == limit_outcomes {
         return Ok(());
     }
-    let at = courtsides
+    let at = courtside_outcomes
         .iter()
-        .zip(limits)
+        .zip(limit_outcomes)
         .take_while(|(one, other)| one == other)
         .count();
     let near = |body: &[u8]| {
@@ -169,14 +168,19 @@ fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
     };
     Err(format!(
         "{path}: the answers differ at byte {at}: …{}… against …{}…",
-        near(courtsides),
-        near(limits)
+        near(courtside_outcomes),
+        near(limit_outcomes)
     )
     .into())
 }
 
-/// Medians of the turns.
-fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outcome]) {
+/// Adds medians of the turns.
+fn add_medians(
+    report: &mut Report,
+    name: &str,
+    limit_outcomes: &[Outcome],
+    courtside_outcomes: &[Outcome],
+) {
     let middle = |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| {
         median(&outcomes.iter().map(figure).collect::<Vec<_>>())
     };
@@ -184,7 +188,7 @@ fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outco
     let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu_us.unwrap_or_default();
     let database_cpu: fn(&Outcome) -> f64 = |outcome| outcome.database_cpu_us.unwrap_or_default();
     let p99: fn(&Outcome) -> f64 = |outcome| outcome.timings.quantile_ms(0.99);
-    for (server, outcomes) in [("limit", limits), ("courtside", courtsides)] {
+    for (server, outcomes) in [("limit", limit_outcomes), ("courtside", courtside_outcomes)] {
         report.add(
             format!("{name}_{server}_requests_per_second"),
             rounded(middle(outcomes, per_second)),
@@ -204,6 +208,6 @@ fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outco
     }
     report.add(
         format!("{name}_ratio"),
-        rounded(middle(courtsides, per_second) / middle(limits, per_second)),
+        rounded(middle(courtside_outcomes, per_second) / middle(limit_outcomes, per_second)),
     );
 }

@@ -1,4 +1,4 @@
-//! Looking into the server's database beside the server, and databases that go away afterwards.
+//! Direct access to the server's database, and temporary databases.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use courtside::db::{Db, DbOptions};
 use entity::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
-use crate::report::complain;
+use crate::report::log;
 use crate::{Failure, process};
 
 /// Opens and migrates a database.
@@ -21,7 +21,7 @@ pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
     Ok(db)
 }
 
-/// The one number that a statement gives.
+/// The single number that a query returns.
 pub(crate) async fn count(db: &Db, sql: &str) -> Result<i64, Failure> {
     let connection = db.read();
     let row = connection
@@ -42,7 +42,7 @@ pub(crate) fn name(db: &Db) -> &'static str {
     }
 }
 
-/// The process of PostgreSQL that has started all others, if it runs on this machine.
+/// The PostgreSQL process that is the parent of all backends, if it runs on this machine.
 ///
 /// # Errors
 /// When the database fails.
@@ -113,9 +113,8 @@ impl CommitDelay {
     }
 }
 
-/// Pairs of active bookings of one coach, and of one client, that take the same time: always 0.
-/// `scope` is a condition on `a`, so that only what a measurement has made is compared with
-/// everything.
+/// Counts pairs of active bookings of one coach, or of one client, that overlap: always 0. `scope`
+/// is a condition on `a`, which restricts one side of each pair to the bookings of a measurement.
 pub(crate) async fn overlaps(db: &Db, scope: &str) -> Result<i64, Failure> {
     const ACTIVE: &str =
         "('INITIATED', 'SCHEDULED', 'PAYMENT_PENDING', 'PAYMENT_FAILED', 'CONFIRMED')";
@@ -136,7 +135,7 @@ pub(crate) async fn overlaps(db: &Db, scope: &str) -> Result<i64, Failure> {
     Ok(count(db, &of_coaches).await? + count(db, &of_clients).await?)
 }
 
-/// A database of one measurement.
+/// A temporary database.
 pub(crate) struct Scratch {
     pub(crate) url: String,
     place: Place,
@@ -144,7 +143,7 @@ pub(crate) struct Scratch {
 
 enum Place {
     Folder(PathBuf),
-    /// The name of the database, and where to say that it is to go.
+    /// The name of the database, and an address at which it can be dropped.
     Cluster {
         name: String,
         admin_url: String,
@@ -152,7 +151,7 @@ enum Place {
 }
 
 impl Scratch {
-    /// A file in a folder of its own.
+    /// A SQLite file in a new folder.
     pub(crate) fn sqlite() -> Result<Self, Failure> {
         let folder =
             std::env::temp_dir().join(format!("courtside-bench-{}", Uuid::new_v4().simple()));
@@ -185,7 +184,7 @@ impl Scratch {
         })
     }
 
-    /// Takes it away; what still uses it is cut off.
+    /// Deletes it; PostgreSQL closes connections that still use it.
     pub(crate) async fn remove(self) -> Result<(), Failure> {
         match self.place {
             Place::Folder(folder) => std::fs::remove_dir_all(folder)?,
@@ -196,7 +195,7 @@ impl Scratch {
                     .execute_unprepared(&drop)
                     .await
                 {
-                    complain(&format!("bench: {name} is left over: {error}\n"));
+                    log(&format!("bench: {name} could not be dropped: {error}\n"));
                 }
             }
         }

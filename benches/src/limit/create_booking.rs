@@ -53,7 +53,7 @@ const READ_AVAILABILITY: &str = "\
     select exists (select from hours, minute, wanted where opens <= start and start + length <= closes \
             and (start - opens) % step = 0) \
         and not exists (select from absence a, wanted where a.coach_id = $5 and a.removed_at is null \
-            and a.last_day >= first_day::date and a.first_day <= last_day::date), \
+            and a.last_day >= wanted.first_day::date and a.first_day <= wanted.last_day::date), \
         exists (select from booking where coach_id = $5 and busy_until > $3 and busy_from < $4 \
             and conflict is null \
             and status in ('INITIATED', 'SCHEDULED', 'PAYMENT_PENDING', 'PAYMENT_FAILED', 'CONFIRMED')) \
@@ -145,7 +145,7 @@ struct Offer {
 /// `Request` for a slot that cannot be booked.
 pub(super) async fn write(pool: &PgPool, client: Uuid, body: &[u8]) -> Result<Vec<u8>, Refused> {
     let input = Input::parse(body).ok_or(Refused::Request("not a booking"))?;
-    let (id, now) = (entity::new_id(), crate::people::now());
+    let (id, now) = (entity::new_id(), crate::tokens::now());
     let mut transaction = pool.begin().await?;
     let claimed = sqlx::query(CLAIM_KEY)
         .bind(client)

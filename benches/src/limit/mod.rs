@@ -39,19 +39,19 @@ pub(crate) struct Options {
     /// A loopback address.
     #[arg(long, env = "LISTEN")]
     listen: SocketAddr,
-    /// The one bearer token there is.
+    /// The only bearer token that is accepted.
     #[arg(long)]
     token: String,
-    /// Whose it is.
+    /// The user of the token.
     #[arg(long)]
     user: Uuid,
-    /// As many as Courtside has on this machine.
+    /// As many as Courtside uses by default on a machine with two processors.
     #[arg(long, default_value_t = 8)]
     connections: u32,
-    /// What follows `data` in the answer to Q1.
+    /// The bytes after `data` in the answer to Q1.
     #[arg(long, default_value = "}")]
     tail_q1: String,
-    /// What follows `data` in the answer to Q2.
+    /// The bytes after `data` in the answer to Q2.
     #[arg(long, default_value = "}")]
     tail_q2: String,
 }
@@ -92,29 +92,29 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .route("/healthz", get(async || "ok"))
         .with_state(limit);
     let listener = TcpListener::bind(options.listen).await?.tap_io(|stream| {
-        // Without it the second half of an answer may wait for the first to be acknowledged.
+        // Otherwise the second packet of an answer may wait for the acknowledgement of the first.
         let _ = stream.set_nodelay(true);
     });
     Ok(axum::serve(listener, routes).await?)
 }
 
 impl Limit {
-    /// Whether the caller is who the token says; a visitor has none.
-    fn knows(&self, headers: &HeaderMap) -> Option<bool> {
+    /// Whether the token is the accepted one; `None` for a visitor without a token.
+    fn is_signed_in(&self, headers: &HeaderMap) -> Option<bool> {
         let given = headers.get(AUTHORIZATION)?;
         Some(given.as_bytes().ct_eq(self.bearer.as_bytes()).into())
     }
 }
 
 async fn q1(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
-    if limit.knows(&headers) == Some(false) {
+    if limit.is_signed_in(&headers) == Some(false) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     answer(directory::write(&limit.pool, &limit.tail_q1).await)
 }
 
 async fn q2(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
-    if limit.knows(&headers) != Some(true) {
+    if limit.is_signed_in(&headers) != Some(true) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     answer(bookings::write(&limit.pool, limit.user, &limit.tail_q2).await)

@@ -10,9 +10,9 @@ use crate::Failure;
 use crate::http::Target;
 use crate::limit::CLIENT;
 use crate::load::RequestSource;
-use crate::people::Issuer;
 use crate::queries::{self, BOOK};
 use crate::seed::{CLIENTS, COACHES, client_subject, ids};
+use crate::tokens::Issuer;
 
 /// Each coach has clients of their own, so that a client's bookings never overlap.
 const CLIENTS_PER_COACH: u32 = CLIENTS / COACHES;

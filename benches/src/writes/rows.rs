@@ -7,7 +7,7 @@ use courtside::db::Db;
 use entity::{booking, booking_event, idempotency_key, session};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, QueryTrait};
 
-use crate::{Failure, people};
+use crate::{Failure, tokens};
 
 /// INITIATED, SCHEDULED, CONFIRMED.
 const EVENTS_PER_BOOKING: usize = 3;
@@ -26,7 +26,7 @@ pub(super) async fn first_free_day(db: &Db) -> Result<DateTime<Utc>, Failure> {
         .into_tuple()
         .one(db.read())
         .await?;
-    let last = last.flatten().unwrap_or_default().max(people::now());
+    let last = last.flatten().unwrap_or_default().max(tokens::now());
     Ok(last.duration_trunc(TimeDelta::days(1))? + TimeDelta::days(2))
 }
 

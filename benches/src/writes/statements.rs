@@ -3,7 +3,7 @@
 use courtside::db::Db;
 use sea_orm::{ConnectionTrait, Statement};
 
-use crate::report::complain;
+use crate::report::log;
 use crate::{Failure, database};
 
 /// Statements that open and close transactions are not counted.
@@ -53,7 +53,7 @@ pub(super) async fn stop(db: &Db, server: &str, bookings: usize) -> Result<f64, 
     let connection = db.write_one();
     let statement = Statement::from_string(connection.get_database_backend(), CALLS);
     let mut total = 0.0;
-    complain(&format!("{server}: statements for each booking\n"));
+    log(&format!("{server}: statements for each booking\n"));
     for (place, row) in connection
         .query_all_raw(statement)
         .await?
@@ -66,7 +66,7 @@ pub(super) async fn stop(db: &Db, server: &str, bookings: usize) -> Result<f64, 
         if place < SHOWN {
             let query: String = query.split_whitespace().collect::<Vec<_>>().join(" ");
             let query: String = query.chars().take(110).collect();
-            complain(&format!("  {each:6.2}  {query}\n"));
+            log(&format!("  {each:6.2}  {query}\n"));
         }
     }
     Ok(total)
