@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The whole table of figures, from a release build: `benches/run.sh` on SQLite, `benches/run.sh pg` on a throw-away PostgreSQL cluster
-# as well, which the comparison with the limit needs. Everything it starts and stores goes away with it.
+# Takes all figures with a release build: `benches/run.sh` on SQLite, `benches/run.sh pg` on a throw-away PostgreSQL cluster as well, which
+# the comparisons with the limit need. It stops everything that it has started and deletes everything that it has stored.
 #
-#   COURTSIDE=…  BENCH=…   binaries to measure with instead of building them
+#   COURTSIDE=…  BENCH=…   existing binaries to measure, instead of building them
 #   SECONDS_EACH=10        length of a turn of load
 #   HANG_SECONDS=300       how long Cal.com hangs
+#   PEER=…                 a program that serves createBooking, to compare with in `writes`
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ulimit -n 16384
@@ -35,7 +36,8 @@ trap clean_up EXIT
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# Starts a cluster that listens on a free port of the loopback address only; sets `admin` to the address of its first database.
+# Starts a cluster that listens on a free port of the loopback address only; sets `admin` to the address of its first database. Statements
+# are counted only while `writes` turns that on.
 start_cluster() {
     pg_bin="$(dirname "$(ls -d /usr/lib/postgresql/*/bin/initdb | tail -1)")"
     cluster="$work/cluster"
@@ -45,11 +47,12 @@ start_cluster() {
     local port
     port="$(free_port)"
     as_postgres "$pg_bin/pg_ctl" -D "$cluster" -l "$cluster/log" -w start \
-        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=100" >/dev/null
+        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 \
+            -c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=none" >/dev/null
     admin="postgres://postgres@127.0.0.1:$port/postgres"
 }
 
-# A new database of that name; sets `database`.
+# Creates a database of that name; sets `database`.
 new_database() {
     if [ "$kind" = sqlite ]; then
         database="sqlite://$work/$1.db"
@@ -108,6 +111,12 @@ all_on() {
     stop_server
     if [ "$kind" = pg ]; then
         measure compare --binary "$courtside" --database-url "$database" --seconds "$turn"
+        for setting in "--pool 8" "--pool 64 --commit-delay 2000"; do
+            # shellcheck disable=SC2086 # two options or one
+            measure writes --binary "$courtside" --database-url "$database" --seconds "$turn" $setting ${PEER:+--peer "$PEER"}
+        done
+    else
+        measure writes --binary "$courtside" --database-url "$database" --seconds "$turn"
     fi
 
     new_database hooks

@@ -1,5 +1,5 @@
-//! `bench burst-calcom`: ten times as many questions as a key's quota allows, at a stand-in that
-//! enforces it. It must not be refused twice, and whatever does not fit must be answered at once.
+//! `bench burst-calcom`: ten times as many requests as a key's quota allows, at a stand-in that
+//! enforces it. Courtside must stop after the first 429 and answer the excess at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,32 +7,31 @@ use std::time::Duration;
 use simulators::cal_com::{self, Limits};
 
 use crate::Failure;
+use crate::environment::{Coach, Environment, EnvironmentOptions};
 use crate::http::{Connection, Target};
+use crate::metrics::{figures, sum};
 use crate::report::Report;
-use crate::slot_load::{How, Said, ask, question};
-use crate::stage::{Coach, Place, Stage};
-use crate::watched::{figures, sum};
+use crate::slot_requests::{AnswerKind, Pace, send_all, slots_request};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    place: Place,
-    /// Questions for each call that a minute allows; each of them needs two.
+    environment: EnvironmentOptions,
+    /// Requests for each call that the quota allows; each of them needs two calls.
     #[arg(long, default_value_t = 10)]
     times: u32,
 }
 
-/// What a key may ask a minute.
+/// Requests per minute that a key may send.
 const QUOTA: u32 = 120;
-/// Offers of a coach: what can be asked of one is more than a century, and nobody looks that far
-/// ahead.
+/// Event types of a coach, so that the requests need not reach a century ahead.
 const OFFERS: u32 = 20;
-const HOW: How = How {
+const PACE: Pace = Pace {
     connections: 32,
     every: Duration::ZERO,
-    lasting: None,
+    duration: None,
 };
-/// What people wait for at most.
+/// Highest p99 that is accepted.
 const GOAL_MS: f64 = 500.0;
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -40,32 +39,35 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         limits: Limits::real(),
         ..cal_com::Options::default()
     };
-    let stage = Stage::open(&options.place, enforced).await?;
-    let scene = Scene { options, stage };
-    let done = scene.play().await;
-    scene.stage.close(done).await
+    let environment = Environment::open(&options.environment, enforced).await?;
+    let run = Run {
+        options,
+        environment,
+    };
+    let done = run.execute().await;
+    run.environment.close(done).await
 }
 
-struct Scene {
+struct Run {
     options: Options,
-    stage: Stage,
+    environment: Environment,
 }
 
-impl Scene {
-    async fn play(&self) -> Result<(), Failure> {
-        let server = self.stage.launch.start().await?;
+impl Run {
+    async fn execute(&self) -> Result<(), Failure> {
+        let server = self.environment.launch.start().await?;
         let mut report = Report::new("burst-calcom");
-        report.add("database", self.stage.database());
+        report.add("database", self.environment.database());
         report.add("quota_per_minute", QUOTA);
         let alone = self
-            .stage
+            .environment
             .add_coach(server.target, "burst-alone", OFFERS)
             .await?;
         let shared = self
-            .stage
+            .environment
             .add_coach(server.target, "burst-shared", OFFERS)
             .await?;
-        // The accounts were made and filled with the same keys: that is forgotten a minute later.
+        // The setup has used the same keys; their quotas are full again a minute later.
         tokio::time::sleep(Duration::from_secs(62)).await;
         let first = self
             .burst("alone", server.target, &alone, &mut report)
@@ -77,18 +79,18 @@ impl Scene {
         server.stop().await?;
         report.add("goal_p99_ms", GOAL_MS);
         report.print();
-        for (name, told) in [("alone", first), ("shared", second)] {
-            if told.after_the_first > 0 {
+        for (name, measured) in [("alone", first), ("shared", second)] {
+            if measured.after_the_first > 0 {
                 return Err(format!(
-                    "{name}: asked again {} times after a 429",
-                    told.after_the_first
+                    "{name}: sent {} calls after a 429",
+                    measured.after_the_first
                 )
                 .into());
             }
-            if told.wrong > 0 || told.p99_ms >= GOAL_MS {
+            if measured.wrong > 0 || measured.p99_ms >= GOAL_MS {
                 return Err(format!(
                     "{name}: {} wrong answers, p99 {} ms",
-                    told.wrong, told.p99_ms
+                    measured.wrong, measured.p99_ms
                 )
                 .into());
             }
@@ -96,33 +98,32 @@ impl Scene {
         Ok(())
     }
 
-    /// Ten times the quota, each question for a stretch that was not asked for before.
+    /// Sends a multiple of the quota, each request for a range that was not requested before.
     async fn burst(
         &self,
         part: &str,
         server: Target,
         coach: &Coach,
         report: &mut Report,
-    ) -> Result<Told, Failure> {
+    ) -> Result<BurstFigures, Failure> {
         let wanted = QUOTA * self.options.times;
         let each = wanted.div_ceil(OFFERS);
         let weeks = (0..each).flat_map(|week| {
             coach
                 .offers
                 .iter()
-                .map(move |offer| question(server, *offer, 1 + week * 2))
+                .map(move |offer| slots_request(server, *offer, 1 + week * 2))
         });
-        let questions = Arc::new(weeks.collect::<Vec<_>>());
+        let requests = Arc::new(weeks.collect::<Vec<_>>());
         let before = (self.calls(coach), figures(server).await?);
-        let answers = ask(server, &questions, HOW).await?;
-        // Those that wait for their turn do so for a quarter of a minute at most.
+        let answers = send_all(server, &requests, PACE).await?;
+        // Queued calls wait for a quarter of a minute at most.
         tokio::time::sleep(Duration::from_secs(20)).await;
         let after = figures(server).await?;
         let calls = self.calls(coach);
         let refused: Vec<_> = calls.refused.clone();
         let first = refused.first().copied();
-        // What was on its way when the first refusal came back cannot be called back: a second is
-        // more than that takes.
+        // Calls in flight at the first refusal do not count: they end within a second.
         let late = first.map_or(0, |first| {
             refused.iter().filter(|at| **at - first > 1_000).count()
         });
@@ -139,7 +140,7 @@ impl Scene {
         report.add(format!("{part}_asked"), answers.timings.len());
         report.add(
             format!("{part}_answered"),
-            answers.timings.len() - answers.count(Said::Unavailable),
+            answers.timings.len() - answers.count(AnswerKind::Unavailable),
         );
         report.add(format!("{part}_calls"), calls.all - before.0.all);
         report.add(
@@ -151,7 +152,7 @@ impl Scene {
             format!("{part}_kept_back_by_quota"),
             outcome("outcome=\"quota\""),
         );
-        let wrong = answers.count(Said::Wrong);
+        let wrong = answers.count(AnswerKind::Wrong);
         report.add(format!("{part}_wrong"), wrong);
         if let Some(fault) = &answers.fault {
             report.add(format!("{part}_fault"), fault.as_str());
@@ -160,27 +161,27 @@ impl Scene {
         for (name, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
             report.add(format!("{part}_{name}_ms"), sorted.quantile_ms(share));
         }
-        Ok(Told {
+        Ok(BurstFigures {
             after_the_first: late,
             wrong,
             p99_ms: sorted.quantile_ms(0.99),
         })
     }
 
-    /// Somebody else asks with the coach's key until it is refused.
+    /// Another program uses the coach's key until it is refused.
     async fn use_up(&self, coach: &Coach) -> Result<(), Failure> {
-        let target: Target = self.stage.cal.url().parse()?;
+        let target: Target = self.environment.cal.url().parse()?;
         let bearer = format!("Bearer {}", coach.api_key);
         let request = target.request("GET", "/v2/me", &[("authorization", bearer.as_str())], &[]);
         let mut connection = Connection::open(target).await?;
         while connection.send(&request).await?.status != 429 {}
-        self.stage.cal.reset_requests();
+        self.environment.cal.reset_requests();
         Ok(())
     }
 
     fn calls(&self, coach: &Coach) -> Calls {
         let bearer = format!("Bearer {}", coach.api_key);
-        let all = self.stage.cal.requests();
+        let all = self.environment.cal.requests();
         let mine: Vec<_> = all
             .iter()
             .filter(|call| {
@@ -201,15 +202,15 @@ impl Scene {
     }
 }
 
-/// What the stand-in saw of one key.
+/// Calls that the stand-in received with one key.
 struct Calls {
     all: usize,
-    /// When each call above the quota came, in milliseconds since 1970.
+    /// Times of the calls above the quota, in milliseconds since 1970.
     refused: Vec<i64>,
 }
 
-/// What the goals are about.
-struct Told {
+/// The figures that have goals.
+struct BurstFigures {
     after_the_first: usize,
     wrong: usize,
     p99_ms: f64,

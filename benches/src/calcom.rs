@@ -1,5 +1,5 @@
-//! Signed deliveries of Cal.com, made of a recorded one: each about a new booking at a time of its
-//! own.
+//! Signed webhook deliveries of Cal.com, derived from a recorded one: each about a new booking at a
+//! different time.
 
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::http::Target;
-use crate::{Failure, people};
+use crate::{Failure, tokens};
 
 const RECORDED: &str = include_str!(
     "../../providers/fixtures/calcom/webhooks/006-step516-BOOKING_CREATED-user-coach1.json"
 );
 
-/// Accounts at Cal.com between which bookings are spread, one an hour in the calendar of each.
+/// Number of Cal.com accounts that the bookings are spread over, one booking an hour in each.
 const ORGANIZERS: u32 = 64;
 
-/// A series of deliveries that no other run has sent.
+/// A series of deliveries whose ids differ from those of every other run.
 pub(crate) struct Deliveries {
     recorded: Value,
-    /// What all uids of the series begin with: lower-case letters and digits.
+    /// Prefix of all uids of the series: lower-case letters and digits.
     pub(crate) prefix: String,
-    /// Numbers of accounts, event types and bookings at Cal.com begin here.
+    /// First of the numeric ids of accounts, event types and bookings at Cal.com.
     first_number: u64,
     first_start: DateTime<Utc>,
     secret: String,
-    /// The one in whose calendar everything is, by address; many when left out.
+    /// Email address of the only organizer; many organizers when left out.
     organizer: Option<String>,
 }
 
@@ -50,38 +50,38 @@ impl Deliveries {
                     .to_lowercase()
             ),
             first_number: rand::random_range(1_000_000..1_000_000_000),
-            first_start: people::now().duration_trunc(TimeDelta::hours(1))? + TimeDelta::days(3),
+            first_start: tokens::now().duration_trunc(TimeDelta::hours(1))? + TimeDelta::days(3),
             secret: secret.to_owned(),
             organizer: None,
         })
     }
 
-    /// All in the calendar of the coach with this address.
-    pub(crate) fn of_coach(mut self, email: String) -> Self {
+    /// Puts all bookings into the calendar of the coach with this address.
+    pub(crate) fn for_coach(mut self, email: String) -> Self {
         self.organizer = Some(email);
         self
     }
 
-    /// The delivery of that number, sent now.
+    /// The delivery with that number, with the present time as the time of sending.
     pub(crate) fn get(&self, target: Target, number: u32) -> Delivery {
-        let (lane, row) = if self.organizer.is_some() {
+        let (organizer_number, row) = if self.organizer.is_some() {
             (0, number)
         } else {
             (number % ORGANIZERS, number / ORGANIZERS)
         };
-        let account = self.first_number + u64::from(lane);
+        let account = self.first_number + u64::from(organizer_number);
         let uid = format!("{}{number:010}", self.prefix);
         let starts_at = self.first_start + TimeDelta::hours(i64::from(row));
-        let name = format!("{}-{lane}", self.prefix);
+        let name = format!("{}-{organizer_number}", self.prefix);
         let organizer = self
             .organizer
             .clone()
-            .unwrap_or_else(|| people::email(&name));
-        let attendee = people::email(&uid);
+            .unwrap_or_else(|| tokens::email(&name));
+        let attendee = tokens::email(&uid);
         let at = |instant: DateTime<Utc>| instant.to_rfc3339_opts(SecondsFormat::Secs, true);
 
         let mut body = self.recorded.clone();
-        body["createdAt"] = people::now()
+        body["createdAt"] = tokens::now()
             .to_rfc3339_opts(SecondsFormat::Millis, true)
             .into();
         let payload = &mut body["payload"];

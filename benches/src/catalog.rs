@@ -1,4 +1,4 @@
-//! Rows that several measurements make: accounts, coaches whose hours never end, what they offer.
+//! Rows that several measurements store: accounts, coaches who are always open, event types.
 
 use chrono::{DateTime, Utc};
 use courtside::domain::identity::LOCAL_ISSUER;
@@ -10,15 +10,15 @@ use entity::schedule::{self, Weekly, WeeklyRule};
 use entity::user::{self, Role};
 use entity::{Uuid, event_type_host};
 
-use crate::people;
+use crate::tokens;
 
-/// The account that signs in under a subject.
+/// The account of a subject.
 pub(crate) fn account(id: Uuid, subject: &str, role: Role, now: DateTime<Utc>) -> user::Model {
     user::Model {
         id,
         issuer: LOCAL_ISSUER.to_owned(),
         subject: subject.to_owned(),
-        email: Some(people::email(subject)),
+        email: Some(tokens::email(subject)),
         email_verified: true,
         display_name: subject.to_owned(),
         time_zone: "UTC".to_owned(),
@@ -29,7 +29,7 @@ pub(crate) fn account(id: Uuid, subject: &str, role: Role, now: DateTime<Utc>) -
     }
 }
 
-/// The listed profile of an account. `schedule_id` is that of [`always`].
+/// The listed coach profile of an account. `schedule_id` is that of [`always`].
 pub(crate) fn profile(
     id: Uuid,
     account: &user::Model,
@@ -55,7 +55,7 @@ pub(crate) fn profile(
     }
 }
 
-/// Hours that never end, in UTC.
+/// A schedule that is open at all times, in UTC.
 pub(crate) fn always(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> schedule::Model {
     schedule::Model {
         id,
@@ -77,18 +77,18 @@ pub(crate) fn always(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> schedule::
     }
 }
 
-/// What sets one offer apart from another.
+/// The fields in which event types differ.
 pub(crate) struct Terms {
     pub(crate) slug: &'static str,
     pub(crate) title: &'static str,
     pub(crate) minutes: i32,
-    /// Distance of starts; the length when left out.
+    /// Minutes between two starts; the length when left out.
     pub(crate) interval: Option<i32>,
     /// In cents; zero is free.
     pub(crate) price_minor: i64,
 }
 
-/// An offer that can be booked at once and as far ahead as anyone likes.
+/// An event type without minimum notice and with an unlimited booking window.
 pub(crate) fn offer(
     id: Uuid,
     coach: &coach::Model,
@@ -136,7 +136,7 @@ pub(crate) fn offer(
     }
 }
 
-/// That a coach gives their own offer.
+/// Makes the owner of an event type its host.
 pub(crate) fn host(offer: &event_type::Model) -> event_type_host::Model {
     event_type_host::Model {
         event_type_id: offer.id,

@@ -1,5 +1,5 @@
-//! `bench cold-start`: from the spawn of the process to its first answer, on a database that is
-//! there already.
+//! `bench cold-start`: time from the spawn of the process to its first answer, on an existing
+//! database.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,14 +14,14 @@ pub(crate) struct Options {
     /// The binary `courtside`.
     #[arg(long)]
     binary: PathBuf,
-    /// It is migrated first.
+    /// The database; it is migrated first.
     #[arg(long)]
     database_url: String,
     #[arg(long, default_value_t = 10)]
     runs: u32,
 }
 
-/// Until the memory of a server that nobody asks is looked at.
+/// How long a server has been idle when its memory is read.
 const IDLE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
     let mut report = Report::new("cold-start");
     report.add("runs", options.runs);
-    timings.sorted().tell(&mut report);
+    timings.sorted().add_to(&mut report);
     report.add("resident_mib_idle", rounded(median(&resident)));
     report.print();
     Ok(())

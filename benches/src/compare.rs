@@ -1,22 +1,21 @@
-//! `bench compare`: Courtside against the hand-written limit on PostgreSQL, in turns, so that
-//! whatever else the machine does meets both.
+//! `bench compare`: reads of Courtside and of the hand-written limit on PostgreSQL. They take turns,
+//! so that other load on the machine affects both.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use courtside::db::Db;
 use entity::user::Role;
 use serde_json::json;
 
 use crate::http::{Connection, Target};
-use crate::load::{Outcome, Watched, measure};
-use crate::people::Issuer;
+use crate::load::{Outcome, Processes, measure};
 use crate::queries::{GRAPHQL, Q1, Q2, Query, Requests, request};
-use crate::report::{Report, complain, rounded};
+use crate::report::{Report, log, rounded};
 use crate::seed::{client_subject, ids};
 use crate::server::{Launch, Server};
 use crate::stats::median;
-use crate::{Failure, database, process};
+use crate::tokens::Issuer;
+use crate::{Failure, database};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -28,7 +27,7 @@ pub(crate) struct Options {
     database_url: String,
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Of each turn.
+    /// Length of a turn.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
     /// Turns of each server for each query.
@@ -39,9 +38,8 @@ pub(crate) struct Options {
 /// The client whose bookings are read.
 const CLIENT: u32 = 707;
 
-/// What is compared: a name, the question, its path at the limit, and whether the caller has signed
-/// in.
-const CONTESTS: [(&str, Query, &str, bool); 3] = [
+/// Name, query, path at the limit, and whether the caller has signed in.
+const COMPARISONS: [(&str, Query, &str, bool); 3] = [
     ("q1_visitor", Query::Q1, "/q1", false),
     ("q1_client", Query::Q1, "/q1", true),
     ("q2_client", Query::Q2, "/q2", true),
@@ -61,22 +59,22 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         .start()
         .await?;
     let limit = start_limit(&options, &token, courtside.target).await?;
-    let database = cluster(&db).await?;
+    let database = database::postmaster(&db).await?;
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
 
     let mut report = Report::new("compare");
     report.add("connections", options.connections);
-    for (name, query, path, signed_in) in CONTESTS {
+    for (name, query, path, signed_in) in COMPARISONS {
         let token = signed_in.then(|| token.clone());
-        let (mut limits, mut courtsides) = (Vec::new(), Vec::new());
+        let (mut limit_outcomes, mut courtside_outcomes) = (Vec::new(), Vec::new());
         for round in 1..=options.rounds {
-            complain(&format!("{name}: turn {round} of {}\n", options.rounds));
+            log(&format!("{name}: turn {round} of {}\n", options.rounds));
             for (server, path, outcomes) in [
-                (&limit, path, &mut limits),
-                (&courtside, GRAPHQL, &mut courtsides),
+                (&limit, path, &mut limit_outcomes),
+                (&courtside, GRAPHQL, &mut courtside_outcomes),
             ] {
                 let requests = Requests::new(server.target, path, token.clone(), query);
-                let watched = Watched {
+                let processes = Processes {
                     server: Some(server.pid()),
                     database,
                 };
@@ -85,7 +83,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                     requests,
                     options.connections,
                     seconds,
-                    watched,
+                    processes,
                 )
                 .await?;
                 if let Some(error) = outcome.first_error {
@@ -98,26 +96,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
                 outcomes.push(outcome);
             }
         }
-        tell(&mut report, name, &limits, &courtsides);
+        add_medians(&mut report, name, &limit_outcomes, &courtside_outcomes);
     }
     report.print();
     limit.stop().await?;
     courtside.stop().await
 }
 
-/// The process that has started those of the database, if it runs on this machine.
-async fn cluster(db: &Db) -> Result<Option<u32>, Failure> {
-    let own = u32::try_from(database::count(db, "select pg_backend_pid()::bigint").await?)?;
-    Ok(process::parent(own).ok())
-}
-
-/// The limit, writing the very bytes that Courtside writes.
+/// Starts the limit and checks that it returns the same bytes as Courtside.
 async fn start_limit(options: &Options, token: &str, courtside: Target) -> Result<Server, Failure> {
-    let mut wanted = Vec::new();
+    let mut expected = Vec::new();
     for (path, query) in [("/q1", Q1), ("/q2", Q2)] {
-        wanted.push((
+        expected.push((
             path,
-            ask(
+            fetch(
                 courtside,
                 &request(courtside, Some(token), query, &json!({})),
             )
@@ -135,33 +127,25 @@ async fn start_limit(options: &Options, token: &str, courtside: Target) -> Resul
         ("--database-url", options.database_url.clone()),
         ("--token", token.to_owned()),
         ("--user", ids::client(CLIENT).to_string()),
-        ("--tail-q1", tail(&wanted[0].1)?),
-        ("--tail-q2", tail(&wanted[1].1)?),
+        ("--tail-q1", tail(&expected[0].1)?),
+        ("--tail-q2", tail(&expected[1].1)?),
     ];
-    let launch = Launch {
-        binary: std::env::current_exe()?,
-        arguments: ["limit".to_owned()]
-            .into_iter()
-            .chain(arguments.map(|(name, value)| format!("{name}={value}")))
-            .collect(),
-        environment: Vec::new(),
-    };
-    let limit = launch.start().await?;
+    let limit = Launch::limit(arguments)?.start().await?;
     let bearer = format!("Bearer {token}");
-    for (path, courtsides) in wanted {
-        let body = ask(
+    for (path, courtside_outcomes) in expected {
+        let body = fetch(
             limit.target,
             &limit
                 .target
                 .request("POST", path, &[("authorization", &bearer)], b"{}"),
         )
         .await?;
-        same(path, &courtsides, &body)?;
+        same(path, &courtside_outcomes, &body)?;
     }
     Ok(limit)
 }
 
-async fn ask(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
+async fn fetch(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut connection = Connection::open(target).await?;
     let answer = connection.send(request).await?;
     match answer.status {
@@ -170,13 +154,13 @@ async fn ask(target: Target, request: &[u8]) -> Result<Vec<u8>, Failure> {
     }
 }
 
-fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
-    if courtsides == limits {
+fn same(path: &str, courtside_outcomes: &[u8], limit_outcomes: &[u8]) -> Result<(), Failure> {
+    if courtside_outcomes == limit_outcomes {
         return Ok(());
     }
-    let at = courtsides
+    let at = courtside_outcomes
         .iter()
-        .zip(limits)
+        .zip(limit_outcomes)
         .take_while(|(one, other)| one == other)
         .count();
     let near = |body: &[u8]| {
@@ -184,14 +168,19 @@ fn same(path: &str, courtsides: &[u8], limits: &[u8]) -> Result<(), Failure> {
     };
     Err(format!(
         "{path}: the answers differ at byte {at}: …{}… against …{}…",
-        near(courtsides),
-        near(limits)
+        near(courtside_outcomes),
+        near(limit_outcomes)
     )
     .into())
 }
 
-/// Medians of the turns.
-fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outcome]) {
+/// Adds medians of the turns.
+fn add_medians(
+    report: &mut Report,
+    name: &str,
+    limit_outcomes: &[Outcome],
+    courtside_outcomes: &[Outcome],
+) {
     let middle = |outcomes: &[Outcome], figure: fn(&Outcome) -> f64| {
         median(&outcomes.iter().map(figure).collect::<Vec<_>>())
     };
@@ -199,7 +188,7 @@ fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outco
     let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu_us.unwrap_or_default();
     let database_cpu: fn(&Outcome) -> f64 = |outcome| outcome.database_cpu_us.unwrap_or_default();
     let p99: fn(&Outcome) -> f64 = |outcome| outcome.timings.quantile_ms(0.99);
-    for (server, outcomes) in [("limit", limits), ("courtside", courtsides)] {
+    for (server, outcomes) in [("limit", limit_outcomes), ("courtside", courtside_outcomes)] {
         report.add(
             format!("{name}_{server}_requests_per_second"),
             rounded(middle(outcomes, per_second)),
@@ -219,6 +208,6 @@ fn tell(report: &mut Report, name: &str, limits: &[Outcome], courtsides: &[Outco
     }
     report.add(
         format!("{name}_ratio"),
-        rounded(middle(courtsides, per_second) / middle(limits, per_second)),
+        rounded(middle(courtside_outcomes, per_second) / middle(limit_outcomes, per_second)),
     );
 }

@@ -1,5 +1,5 @@
-//! `bench crash`: the server is killed while webhooks come in, again and again. What it had
-//! answered must be there, and nothing twice.
+//! `bench crash`: repeatedly kills the server while it receives webhooks. Every acknowledged
+//! delivery must have its effect, exactly once.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use crate::Failure;
 use crate::calcom::{Deliveries, Delivery};
 use crate::database::{self, Scratch};
-use crate::report::{Report, complain};
+use crate::report::{Report, log};
 use crate::server::{Launch, Server};
 use crate::webhooks::{Answered, Sent, drain, send, statuses};
 
@@ -22,8 +22,8 @@ pub(crate) struct Options {
     /// The binary `courtside`.
     #[arg(long)]
     binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being;
-    /// SQLite when left out.
+    /// Any database of a PostgreSQL cluster, in which a temporary database is created; SQLite when
+    /// left out.
     #[arg(long)]
     postgres: Option<String>,
     #[arg(long, default_value_t = 20)]
@@ -35,9 +35,9 @@ pub(crate) struct Options {
 }
 
 const SECRET: &str = "bench-webhook-secret";
-/// Work that a killed worker had taken is taken over when its lease ends, after a minute; several
-/// kills may follow each other.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// Jobs of a killed worker are taken over when their lease ends, and several kills may follow each
+/// other.
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let scratch = match &options.postgres {
@@ -47,16 +47,16 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let db = database::open(&scratch.url).await?;
     let launch =
         Launch::courtside(&options.binary, &scratch.url).with("CALCOM_WEBHOOK_SECRETS", SECRET);
-    let done = kill_again_and_again(&options, &launch, &db).await;
+    let done = run_rounds(&options, &launch, &db).await;
     if done.is_err() {
-        complain(&format!("bench: the database is kept: {}\n", scratch.url));
+        log(&format!("bench: the database is kept: {}\n", scratch.url));
         return done;
     }
     drop(db);
     scratch.remove().await
 }
 
-/// A series of webhooks, as it was sent.
+/// A series of webhooks that was sent.
 struct Series {
     prefix: String,
     deliveries: Arc<[Delivery]>,
@@ -75,9 +75,9 @@ impl Series {
     }
 }
 
-async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Result<(), Failure> {
+async fn run_rounds(options: &Options, launch: &Launch, db: &Db) -> Result<(), Failure> {
     let mut server = launch.start().await?;
-    // Once without a kill: how much history a booking has.
+    // Once without a kill, to learn how many events a booking has.
     let control = Series::new(&server, options.webhooks)?;
     send(
         server.target,
@@ -86,28 +86,28 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
         &Answered::default(),
     )
     .await?;
-    drain(db, &control.prefix, PATIENCE).await?;
-    let expected = lines_of_each(&effects(db, &control.prefix).await?, &control)?;
+    drain(db, &control.prefix, TIMEOUT).await?;
+    let expected = events_per_booking(&effects(db, &control.prefix).await?, &control)?;
 
-    let (mut answered, mut lost, mut all) = (0, 0, vec![control]);
+    let (mut totals, mut all) = (Totals::default(), vec![control]);
     for round in 1..=options.rounds {
         let series = Series::new(&server, options.webhooks)?;
         let sent = send_and_kill(options, server, &series).await?;
         server = launch.start().await?;
         let known = statuses(db, &series.prefix).await?;
-        answered += sent.acknowledged.len();
-        lost += sent
+        totals.answered += sent.acknowledged.len();
+        totals.lost += sent
             .acknowledged
             .iter()
             .filter(|uid| !known.contains_key(*uid))
             .count();
-        complain(&format!(
+        log(&format!(
             "round {round}: killed after {} answers, {} stored\n",
             sent.acknowledged.len(),
             known.len()
         ));
-        // All of it comes once more: what was never answered for the first time, the rest as a
-        // copy.
+        // The whole series is sent again: new to the server where it was never stored, a repeat
+        // otherwise.
         let again = send(
             server.target,
             &series.deliveries,
@@ -120,18 +120,17 @@ async fn kill_again_and_again(options: &Options, launch: &Launch, db: &Db) -> Re
         }
         all.push(series);
     }
-    let mut found = Found::default();
     for series in &all {
-        drain(db, &series.prefix, PATIENCE).await?;
-        found.count(&effects(db, &series.prefix).await?, series, expected);
-        found.second_bookings += second_bookings(db, series).await?;
+        drain(db, &series.prefix, TIMEOUT).await?;
+        totals.count(&effects(db, &series.prefix).await?, series, expected);
+        totals.second_bookings += second_bookings(db, series).await?;
     }
     server.stop().await?;
-    tell(options, db, (answered, lost), &found)
+    report(options, db, &totals)
 }
 
-/// Sends a series to a server that is killed after any number of answers, and up to five
-/// milliseconds.
+/// Sends a series to a server that is killed after a random number of answers and up to five
+/// milliseconds more.
 async fn send_and_kill(
     options: &Options,
     server: Server,
@@ -150,7 +149,7 @@ async fn send_and_kill(
         let answered = Arc::clone(&answered);
         async move { send(target, &deliveries, senders, &answered).await }
     });
-    // A server that refuses to answer would be waited for for ever.
+    // The sending also ends when a server stops answering.
     while answered.load(Ordering::Relaxed) < after && !sending.is_finished() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -159,13 +158,13 @@ async fn send_and_kill(
     sending.await?
 }
 
-/// What the database has of one uid.
+/// Rows that belong to one uid.
 struct Effect {
     bookings: i64,
-    lines: i64,
+    events: i64,
 }
 
-/// What each uid of a series led to.
+/// The rows of each uid of a series.
 async fn effects(db: &Db, prefix: &str) -> Result<HashMap<String, Effect>, Failure> {
     courtside::outbox::sequence::place_all(db).await?;
     let sql = format!(
@@ -183,32 +182,32 @@ async fn effects(db: &Db, prefix: &str) -> Result<HashMap<String, Effect>, Failu
         .map(|row| {
             let effect = Effect {
                 bookings: row.try_get_by_index(1)?,
-                lines: row.try_get_by_index(2)?,
+                events: row.try_get_by_index(2)?,
             };
             Ok((row.try_get_by_index(0)?, effect))
         })
         .collect()
 }
 
-/// Lines of history of each booking of a series: the same for all.
-fn lines_of_each(effects: &HashMap<String, Effect>, series: &Series) -> Result<i64, Failure> {
+/// Number of events of each booking of a series, which must be the same for all.
+fn events_per_booking(effects: &HashMap<String, Effect>, series: &Series) -> Result<i64, Failure> {
     let expected = effects
         .values()
         .next()
-        .map(|effect| effect.lines)
+        .map(|effect| effect.events)
         .unwrap_or_default();
     let is_even = effects.len() == series.deliveries.len()
         && effects
             .values()
-            .all(|effect| effect.bookings == 1 && effect.lines == expected);
+            .all(|effect| effect.bookings == 1 && effect.events == expected);
     if is_even && expected > 0 {
         Ok(expected)
     } else {
-        Err("webhooks have uneven effects even without a kill".into())
+        Err("webhooks differ in their effects even without a kill".into())
     }
 }
 
-/// Bookings beyond one for each attendee; each webhook has an attendee of its own.
+/// Counts bookings beyond one for each attendee; each webhook has a different attendee.
 async fn second_bookings(db: &Db, series: &Series) -> Result<i64, Failure> {
     let made = format!(
         "select count(*) from booking where client_email like '{}%' and merged_into is null",
@@ -218,52 +217,46 @@ async fn second_bookings(db: &Db, series: &Series) -> Result<i64, Failure> {
 }
 
 #[derive(Default)]
-struct Found {
+struct Totals {
+    answered: usize,
+    lost: usize,
     missing: usize,
     doubled: usize,
     second_bookings: i64,
 }
 
-impl Found {
+impl Totals {
     fn count(&mut self, effects: &HashMap<String, Effect>, series: &Series, expected: i64) {
         for delivery in series.deliveries.iter() {
             match effects.get(&delivery.uid) {
-                Some(effect) if effect.bookings > 1 || effect.lines > expected => self.doubled += 1,
-                Some(effect) if effect.bookings == 1 && effect.lines == expected => {}
+                Some(effect) if effect.bookings > 1 || effect.events > expected => {
+                    self.doubled += 1
+                }
+                Some(effect) if effect.bookings == 1 && effect.events == expected => {}
                 _ => self.missing += 1,
             }
         }
     }
 }
 
-fn tell(
-    options: &Options,
-    db: &Db,
-    (answered, lost): (usize, usize),
-    found: &Found,
-) -> Result<(), Failure> {
+fn report(options: &Options, db: &Db, totals: &Totals) -> Result<(), Failure> {
     let mut report = Report::new("crash");
-    report.add(
-        "database",
-        if db.is_postgres() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        },
-    );
+    report.add("database", database::name(db));
     report.add("kills", options.rounds);
     report.add("webhooks_each", options.webhooks);
-    report.add("answered_before_the_kills", answered);
-    report.add("answered_and_lost", lost);
-    report.add("effects_missing", found.missing);
-    report.add("effects_doubled", found.doubled);
-    report.add("second_bookings", found.second_bookings);
+    report.add("answered_before_the_kills", totals.answered);
+    report.add("answered_and_lost", totals.lost);
+    report.add("effects_missing", totals.missing);
+    report.add("effects_doubled", totals.doubled);
+    report.add("second_bookings", totals.second_bookings);
     report.print();
-    let is_right =
-        lost == 0 && found.missing == 0 && found.doubled == 0 && found.second_bookings == 0;
+    let is_right = totals.lost == 0
+        && totals.missing == 0
+        && totals.doubled == 0
+        && totals.second_bookings == 0;
     if is_right {
         Ok(())
     } else {
-        Err("the kills left traces".into())
+        Err("deliveries were lost or processed twice".into())
     }
 }

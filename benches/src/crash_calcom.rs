@@ -1,6 +1,6 @@
-//! `bench crash-calcom`: the server is killed while clients book a coach whose calendar is at a
-//! stand-in for Cal.com. After a restart both sides must agree: nothing is open, nothing stands
-//! twice, and what was confirmed to a client stands.
+//! `bench crash-calcom`: kills the server while clients book a coach whose calendar is at a stand-in
+//! for Cal.com. After a restart both sides must agree: no request is open, no booking exists twice,
+//! and every booking confirmed to a client is active.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,71 +15,74 @@ use simulators::cal_com;
 use tokio::task::JoinSet;
 
 use crate::Failure;
+use crate::environment::{self, Environment, EnvironmentOptions};
 use crate::http::Connection;
 use crate::queries::{self, BOOK};
-use crate::report::{Report, complain};
+use crate::report::{Report, log};
 use crate::server::Server;
-use crate::stage::{self, Place, Stage};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    place: Place,
+    environment: EnvironmentOptions,
     #[arg(long, default_value_t = 10)]
     rounds: u32,
-    /// Bookings that are under way when the server is killed.
+    /// Bookings in progress when the server is killed.
     #[arg(long, default_value_t = 20)]
     bookings: u32,
 }
 
-/// A request that left no trace counts as never carried out after a minute.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// A request without a trace at Cal.com counts as not executed after a minute.
+const TIMEOUT: Duration = Duration::from_secs(240);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
-    let scene = Scene { options, stage };
-    let done = scene.play().await;
-    scene.stage.close(done).await
+    let environment = Environment::open(&options.environment, cal_com::Options::default()).await?;
+    let run = Run {
+        options,
+        environment,
+    };
+    let done = run.execute().await;
+    run.environment.close(done).await
 }
 
-struct Scene {
+struct Run {
     options: Options,
-    stage: Stage,
+    environment: Environment,
 }
 
-impl Scene {
-    async fn play(&self) -> Result<(), Failure> {
-        let mut server = self.stage.launch.start().await?;
+impl Run {
+    async fn execute(&self) -> Result<(), Failure> {
+        let mut server = self.environment.launch.start().await?;
         let offer = self
-            .stage
+            .environment
             .add_coach(server.target, "crash-coach", 1)
             .await?
             .offers[0];
         let mut confirmed = Vec::new();
         for round in 0..self.options.rounds {
-            let told = self.book_and_kill(server, offer, round).await?;
-            complain(&format!(
+            let answers = self.book_and_kill(server, offer, round).await?;
+            log(&format!(
                 "round {}: killed after {} answers\n",
                 round + 1,
-                told.len()
+                answers.len()
             ));
-            confirmed.extend(told);
-            server = self.stage.launch.start().await?;
+            confirmed.extend(answers);
+            server = self.environment.launch.start().await?;
         }
         let began = Instant::now();
-        while self.open().await? > 0 && began.elapsed() < PATIENCE {
+        while self.open().await? > 0 && began.elapsed() < TIMEOUT {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        // What follows from the last answers is work of its own.
+        // Lets the jobs that follow from the last answers finish.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let settled = began.elapsed();
         server.stop().await?;
-        self.tell(&confirmed, settled).await
+        self.report(&confirmed, settled).await
     }
 
-    /// Many clients book at once, each a time of their own; the server is killed at some moment, in
-    /// every third round while all their requests wait at the stand-in, before it has done anything
-    /// or after. Gives the starts that were confirmed.
+    /// Many clients book at once, each a different time. The server is killed after a random time, or
+    /// while the stand-in delays all requests: in every third round before it has executed them, in
+    /// another third after. Returns the starts that were confirmed.
     async fn book_and_kill(
         &self,
         server: Server,
@@ -87,17 +90,25 @@ impl Scene {
         round: u32,
     ) -> Result<Vec<DateTime<Utc>>, Failure> {
         let hold = match round % 3 {
-            1 => Some(self.stage.cal.hold(Point::BeforeCommit, "/v2/bookings")),
-            2 => Some(self.stage.cal.hold(Point::BeforeAnswer, "/v2/bookings")),
+            1 => Some(
+                self.environment
+                    .cal
+                    .hold(Point::BeforeCommit, "/v2/bookings"),
+            ),
+            2 => Some(
+                self.environment
+                    .cal
+                    .hold(Point::BeforeAnswer, "/v2/bookings"),
+            ),
             _ => None,
         };
         let mut clients = JoinSet::new();
         for number in 0..self.options.bookings {
             let token = self
-                .stage
+                .environment
                 .issuer
                 .token(&format!("crash-{round}-{number}"), Role::Client)?;
-            let start = stage::half_hour(round * self.options.bookings + number);
+            let start = environment::half_hour(round * self.options.bookings + number);
             let request = queries::request(
                 server.target,
                 Some(&token),
@@ -138,21 +149,23 @@ impl Scene {
     async fn open(&self) -> Result<u64, Failure> {
         let open = scheduler_request::Entity::find()
             .filter(scheduler_request::Column::Status.eq(scheduler_request::Status::Open))
-            .count(self.stage.db.read())
+            .count(self.environment.db.read())
             .await?;
         let initiated =
             booking::Entity::find().filter(booking::Column::Status.eq(booking::Status::Initiated));
-        Ok(open + initiated.count(self.stage.db.read()).await?)
+        Ok(open + initiated.count(self.environment.db.read()).await?)
     }
 
-    async fn tell(&self, confirmed: &[DateTime<Utc>], settled: Duration) -> Result<(), Failure> {
-        let all = booking::Entity::find().all(self.stage.db.read()).await?;
+    async fn report(&self, confirmed: &[DateTime<Utc>], settled: Duration) -> Result<(), Failure> {
+        let all = booking::Entity::find()
+            .all(self.environment.db.read())
+            .await?;
         let here: BTreeMap<DateTime<Utc>, usize> = tally(
             all.iter()
                 .filter(|row| row.status.is_active())
                 .map(|row| row.starts_at),
         );
-        let there = self.stage.cal.bookings();
+        let there = self.environment.cal.bookings();
         let there: BTreeMap<DateTime<Utc>, usize> = tally(
             there
                 .iter()
@@ -178,7 +191,7 @@ impl Scene {
             .count();
         let open = self.open().await?;
         let mut report = Report::new("crash-calcom");
-        report.add("database", self.stage.database());
+        report.add("database", self.environment.database());
         report.add("kills", self.options.rounds);
         report.add(
             "bookings_asked_for",

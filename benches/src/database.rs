@@ -1,13 +1,14 @@
-//! Looking into the server's database beside the server, and databases that go away afterwards.
+//! Direct access to the server's database, and temporary databases.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use courtside::db::{Db, DbOptions};
 use entity::Uuid;
 use sea_orm::{ConnectionTrait, Database, Statement};
 
-use crate::Failure;
-use crate::report::complain;
+use crate::report::log;
+use crate::{Failure, process};
 
 /// Opens and migrates a database.
 pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
@@ -20,7 +21,7 @@ pub(crate) async fn open(url: &str) -> Result<Db, Failure> {
     Ok(db)
 }
 
-/// The one number that a statement gives.
+/// The single number that a query returns.
 pub(crate) async fn count(db: &Db, sql: &str) -> Result<i64, Failure> {
     let connection = db.read();
     let row = connection
@@ -32,9 +33,88 @@ pub(crate) async fn count(db: &Db, sql: &str) -> Result<i64, Failure> {
     Ok(row.ok_or("a count without a row")?.try_get_by_index(0)?)
 }
 
-/// Pairs of active bookings of one coach, and of one client, that take the same time: always 0.
-/// `scope` is a condition on `a`, so that only what a measurement has made is compared with
-/// everything.
+/// Name of the kind of database.
+pub(crate) fn name(db: &Db) -> &'static str {
+    if db.is_postgres() {
+        "PostgreSQL"
+    } else {
+        "SQLite"
+    }
+}
+
+/// The PostgreSQL process that is the parent of all backends, if it runs on this machine.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn postmaster(db: &Db) -> Result<Option<u32>, Failure> {
+    if !db.is_postgres() {
+        return Ok(None);
+    }
+    let own = u32::try_from(count(db, "select pg_backend_pid()::bigint").await?)?;
+    Ok(process::parent(own).ok())
+}
+
+/// Sets a parameter for all sessions of a PostgreSQL cluster, or resets it.
+///
+/// # Errors
+/// When the role may not do that.
+pub(crate) async fn set_on_cluster(
+    db: &Db,
+    parameter: &str,
+    value: Option<&str>,
+) -> Result<(), Failure> {
+    let change = match value {
+        Some(value) => format!("alter system set {parameter} = '{value}'"),
+        None => format!("alter system reset {parameter}"),
+    };
+    db.write_one().execute_unprepared(&change).await?;
+    db.write_one()
+        .execute_unprepared("select pg_reload_conf()")
+        .await?;
+    tokio::time::sleep(RELOAD).await;
+    Ok(())
+}
+
+/// Sessions read changed parameters between two statements, soon after the reload.
+const RELOAD: Duration = Duration::from_millis(200);
+
+/// A delay of all commits of a PostgreSQL cluster, as a slower disk would cause.
+pub(crate) struct CommitDelay {
+    is_set: bool,
+}
+
+impl CommitDelay {
+    /// Delays each flush by so many microseconds, also when no other transaction is about to
+    /// commit.
+    ///
+    /// # Errors
+    /// When the role may not do that, or the database is SQLite.
+    pub(crate) async fn set(db: &Db, microseconds: Option<u32>) -> Result<Self, Failure> {
+        if let Some(microseconds) = microseconds {
+            if !db.is_postgres() {
+                return Err("only PostgreSQL can delay commits".into());
+            }
+            set_on_cluster(db, "commit_siblings", Some("0")).await?;
+            set_on_cluster(db, "commit_delay", Some(&microseconds.to_string())).await?;
+        }
+        Ok(Self {
+            is_set: microseconds.is_some(),
+        })
+    }
+
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn reset(self, db: &Db) -> Result<(), Failure> {
+        if self.is_set {
+            set_on_cluster(db, "commit_delay", None).await?;
+            set_on_cluster(db, "commit_siblings", None).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts pairs of active bookings of one coach, or of one client, that overlap: always 0. `scope`
+/// is a condition on `a`, which restricts one side of each pair to the bookings of a measurement.
 pub(crate) async fn overlaps(db: &Db, scope: &str) -> Result<i64, Failure> {
     const ACTIVE: &str =
         "('INITIATED', 'SCHEDULED', 'PAYMENT_PENDING', 'PAYMENT_FAILED', 'CONFIRMED')";
@@ -55,7 +135,7 @@ pub(crate) async fn overlaps(db: &Db, scope: &str) -> Result<i64, Failure> {
     Ok(count(db, &of_coaches).await? + count(db, &of_clients).await?)
 }
 
-/// A database of one measurement.
+/// A temporary database.
 pub(crate) struct Scratch {
     pub(crate) url: String,
     place: Place,
@@ -63,7 +143,7 @@ pub(crate) struct Scratch {
 
 enum Place {
     Folder(PathBuf),
-    /// The name of the database, and where to say that it is to go.
+    /// The name of the database, and an address at which it can be dropped.
     Cluster {
         name: String,
         admin_url: String,
@@ -71,7 +151,7 @@ enum Place {
 }
 
 impl Scratch {
-    /// A file in a folder of its own.
+    /// A SQLite file in a new folder.
     pub(crate) fn sqlite() -> Result<Self, Failure> {
         let folder =
             std::env::temp_dir().join(format!("courtside-bench-{}", Uuid::new_v4().simple()));
@@ -104,7 +184,7 @@ impl Scratch {
         })
     }
 
-    /// Takes it away; what still uses it is cut off.
+    /// Deletes it; PostgreSQL closes connections that still use it.
     pub(crate) async fn remove(self) -> Result<(), Failure> {
         match self.place {
             Place::Folder(folder) => std::fs::remove_dir_all(folder)?,
@@ -115,7 +195,7 @@ impl Scratch {
                     .execute_unprepared(&drop)
                     .await
                 {
-                    complain(&format!("bench: {name} is left over: {error}\n"));
+                    log(&format!("bench: {name} could not be dropped: {error}\n"));
                 }
             }
         }

@@ -1,11 +1,11 @@
-//! `bench hang-calcom`: Cal.com hangs for minutes, while people go on asking for what needs it.
-//! Everything else must go on as before.
+//! `bench hang-calcom`: Cal.com hangs for minutes while clients keep requesting what depends on it.
+//! Everything else must stay as fast as before.
 //!
-//! How fast a machine is changes within minutes, and what is kept grows meanwhile. So two
-//! Courtsides are asked the same side by side, each with a Cal.com of its own, of which one hangs:
-//! the difference between the two at that time is what hanging does. The difference before is what
-//! chance does. What it cannot show is work that the hanging one would take from the whole machine;
-//! that would be seen in the rows of both, before and during.
+//! The speed of a machine varies within minutes, and tables grow meanwhile. So two servers get the
+//! same load side by side, each with its own stand-in for Cal.com, of which one hangs: the
+//! difference between the two in that phase is the effect of hanging, the difference before it is
+//! noise. This cannot show processor time that the hanging server takes from the whole machine;
+//! that shows as a change of both from the first phase to the second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -25,73 +25,75 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Failure;
 use crate::calcom::Deliveries;
+use crate::environment::{Coach, Environment, EnvironmentOptions, SECRET, half_hour, today};
 use crate::http::{Connection, Target};
-use crate::people;
+use crate::metrics;
 use crate::queries::{self, BOOK, Q1, Q2};
-use crate::report::{Report, complain, rounded};
-use crate::slot_load::{How, ask, question};
-use crate::stage::{Coach, Place, SECRET, Stage, half_hour, today};
+use crate::report::{Report, log, rounded};
+use crate::slot_requests::{Pace, send_all, slots_request};
 use crate::stats::{Sorted, Timings};
-use crate::watched;
+use crate::tokens;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    place: Place,
-    /// How long Cal.com hangs.
+    environment: EnvironmentOptions,
+    /// How many seconds Cal.com hangs.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
-    /// How long it is measured before and after.
+    /// Seconds of each of the phases before and after.
     #[arg(long, default_value_t = 120)]
     calm: u64,
-    /// How often a second each of the operations is done.
+    /// Rate of each operation.
     #[arg(long, default_value_t = 20)]
     per_second: u32,
 }
 
 const COACHES: u32 = 10;
-/// Clients who book coaches of our own, in turns: nobody's list of bookings gets long.
+/// Clients who take turns in booking, so that no client's list of bookings grows long.
 const CLIENTS: u32 = 50;
-/// How much slower things may be meanwhile.
+/// How much slower other operations may be while Cal.com hangs.
 const GOAL_PERCENT: f64 = 10.0;
-const PARTS: [&str; 3] = ["before", "during", "after"];
+const PHASES: [&str; 3] = ["before", "during", "after"];
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let (hanging, steady) = (
-        Scene::open(&options, true).await?,
-        Scene::open(&options, false).await?,
+        Run::open(&options, true).await?,
+        Run::open(&options, false).await?,
     );
-    let together = Barrier::new(2);
-    let done = match tokio::try_join!(hanging.play(&together), steady.play(&together)) {
-        Ok((seen, beside)) => tell(&options, hanging.stage.database(), &seen, &beside),
+    let barrier = Barrier::new(2);
+    let done = match tokio::try_join!(hanging.execute(&barrier), steady.execute(&barrier)) {
+        Ok((measured, beside)) => {
+            report(&options, hanging.environment.database(), &measured, &beside)
+        }
         Err(failure) => Err(failure),
     };
-    // Where something went wrong both databases are kept.
+    // After a failure both databases are kept.
     let closed = steady
-        .stage
+        .environment
         .close(if done.is_ok() {
             Ok(())
         } else {
             Err("the measurement failed".into())
         })
         .await;
-    hanging.stage.close(done.and(closed)).await
+    hanging.environment.close(done.and(closed)).await
 }
 
-struct Scene<'o> {
+struct Run<'o> {
     options: &'o Options,
-    stage: Stage,
+    environment: Environment,
     hangs: bool,
 }
 
-/// What was seen on one of the two.
-struct Seen {
-    parts: [Part; 3],
+/// Measurements of one of the two servers.
+struct Measured {
+    phases: [Phase; 3],
     effects: Vec<Sorted>,
-    breaker: watched::Breaker,
+    breaker: metrics::Breaker,
 }
 
-/// Something that does not need Cal.com.
+/// An operation that does not depend on Cal.com.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
     Coaches,
@@ -113,19 +115,19 @@ impl Operation {
     }
 }
 
-/// Makes the requests of all operations.
-struct World {
+/// Creates the requests of all operations.
+struct Workload {
     server: Target,
     own_offer: Uuid,
-    /// Tokens of those who book.
+    /// Tokens of the clients who book.
     clients: Vec<String>,
-    /// The one who lists their bookings.
+    /// Token of the client who lists their bookings.
     reader: String,
     deliveries: Deliveries,
     made: AtomicU32,
 }
 
-impl World {
+impl Workload {
     fn request(&self, operation: Operation) -> Vec<u8> {
         let server = self.server;
         match operation {
@@ -143,7 +145,7 @@ impl World {
         }
     }
 
-    /// Half hours without an end, from next month on.
+    /// Books consecutive half hours from next month on.
     fn book(&self, token: &str, offer: Uuid, number: u32) -> Vec<u8> {
         let start = today() + TimeDelta::days(30) + TimeDelta::minutes(30 * i64::from(number));
         queries::request(
@@ -155,125 +157,129 @@ impl World {
     }
 }
 
-fn is_good(operation: Operation, status: u16, body: &[u8]) -> bool {
+fn is_accepted(operation: Operation, status: u16, body: &[u8]) -> bool {
     let has = |text: &str| std::str::from_utf8(body).is_ok_and(|body| body.contains(text));
     let is_booked = operation != Operation::Book || has("\"status\":\"CONFIRMED\"");
     status == 200 && !has("\"errors\":[") && is_booked
 }
 
-/// A part of the measurement.
-struct Part {
+/// A phase of the measurement.
+struct Phase {
     timings: Vec<Sorted>,
     began: DateTime<Utc>,
     ended: DateTime<Utc>,
     faults: Vec<String>,
 }
 
-impl<'o> Scene<'o> {
+impl<'o> Run<'o> {
     async fn open(options: &'o Options, hangs: bool) -> Result<Self, Failure> {
         Ok(Self {
             options,
-            stage: Stage::open(&options.place, cal_com::Options::default()).await?,
+            environment: Environment::open(&options.environment, cal_com::Options::default())
+                .await?,
             hangs,
         })
     }
 
-    /// Begins when the other one is ready too.
-    async fn play(&self, together: &Barrier) -> Result<Seen, Failure> {
-        let server = self.stage.launch.start().await?;
+    /// Starts measuring when the other server is ready too.
+    async fn execute(&self, barrier: &Barrier) -> Result<Measured, Failure> {
+        let server = self.environment.launch.start().await?;
         let target = server.target;
         let mut coaches = Vec::new();
         for number in 0..COACHES {
             coaches.push(
-                self.stage
+                self.environment
                     .add_coach(target, &format!("hang-coach-{number}"), 1)
                     .await?,
             );
         }
-        let world = Arc::new(self.world(target).await?);
-        let (changes, breaker) = watch::channel(watched::Breaker::default());
+        let workload = Arc::new(self.workload(target).await?);
+        let (changes, breaker) = watch::channel(metrics::Breaker::default());
         let mut beside = JoinSet::new();
-        beside.spawn(watched::breaker(target, changes));
+        beside.spawn(metrics::breaker(target, changes));
         let stop = Arc::new(AtomicBool::new(false));
-        beside.spawn(need_it(
+        beside.spawn(load_cal_com(
             target,
             coaches,
-            self.stage.issuer.token("hang-needs", Role::Client)?,
+            self.environment.issuer.token("hang-needs", Role::Client)?,
             Arc::clone(&stop),
         ));
-        // What a new process does first is not part of this.
-        let _ = self.part(&world, Duration::from_secs(5)).await?;
+        // Warms the new process up.
+        let _ = self.phase(&workload, Duration::from_secs(5)).await?;
 
         let calm = Duration::from_secs(self.options.calm);
-        together.wait().await;
-        let before = self.part(&world, calm).await?;
+        barrier.wait().await;
+        let before = self.phase(&workload, calm).await?;
         if self.hangs {
-            self.stage.cal.faults().set(Fault::new("*", Kind::Hang));
-            complain("Cal.com hangs\n");
+            self.environment
+                .cal
+                .faults()
+                .set(Fault::new("*", Kind::Hang));
+            log("Cal.com hangs\n");
         }
         let during = self
-            .part(&world, Duration::from_secs(self.options.seconds))
+            .phase(&workload, Duration::from_secs(self.options.seconds))
             .await?;
         if self.hangs {
-            self.stage.cal.faults().clear();
-            complain("Cal.com answers again\n");
+            self.environment.cal.faults().clear();
+            log("Cal.com answers again\n");
         }
-        let after = self.part(&world, calm).await?;
+        let after = self.phase(&workload, calm).await?;
         stop.store(true, Ordering::Relaxed);
         let breaker = *breaker.borrow();
         beside.abort_all();
-        let parts = [before, during, after];
-        let effects = self.effects(&world, &parts).await?;
+        let phases = [before, during, after];
+        let effects = self.effects(&workload, &phases).await?;
         server.stop().await?;
-        Ok(Seen {
-            parts,
+        Ok(Measured {
+            phases,
             effects,
             breaker,
         })
     }
 
-    async fn world(&self, server: Target) -> Result<World, Failure> {
-        let own_offer = self.stage.add_own_coach("hang-own").await?;
-        let others = self.stage.add_own_coach("hang-read").await?;
+    async fn workload(&self, server: Target) -> Result<Workload, Failure> {
+        let own_offer = self.environment.add_own_coach("hang-own").await?;
+        let others = self.environment.add_own_coach("hang-read").await?;
         let names = (0..CLIENTS).map(|number| format!("hang-client-{number}"));
         let clients: Result<Vec<_>, _> = names
-            .map(|name| self.stage.issuer.token(&name, Role::Client))
+            .map(|name| self.environment.issuer.token(&name, Role::Client))
             .collect();
-        let world = World {
+        let workload = Workload {
             server,
             own_offer,
             clients: clients?,
-            reader: self.stage.issuer.token("hang-reader", Role::Client)?,
+            reader: self.environment.issuer.token("hang-reader", Role::Client)?,
             deliveries: Deliveries::new(SECRET)?,
             made: AtomicU32::new(0),
         };
         let mut connection = Connection::open(server).await?;
         for number in 0..20 {
             let answer = connection
-                .send(&world.book(&world.reader, others, number))
+                .send(&workload.book(&workload.reader, others, number))
                 .await?;
-            if !is_good(Operation::Book, answer.status, answer.body) {
+            if !is_accepted(Operation::Book, answer.status, answer.body) {
                 return Err(format!("no booking: {}", String::from_utf8_lossy(answer.body)).into());
             }
         }
-        Ok(world)
+        Ok(workload)
     }
 
-    /// Each operation in its own time, for so long.
-    async fn part(&self, world: &Arc<World>, lasting: Duration) -> Result<Part, Failure> {
-        let began = people::now();
-        let until = Instant::now() + lasting;
+    /// Runs all operations side by side for a time.
+    async fn phase(&self, workload: &Arc<Workload>, duration: Duration) -> Result<Phase, Failure> {
+        let began = tokens::now();
+        let until = Instant::now() + duration;
         let every = Duration::from_secs(1) / self.options.per_second.max(1);
         let mut doing = JoinSet::new();
         for operation in Operation::ALL {
-            let world = Arc::clone(world);
+            let workload = Arc::clone(workload);
             doing.spawn(async move {
-                repeat(&world, operation, every, until)
+                repeat(&workload, operation, every, until)
                     .await
                     .map(|done| (operation, done))
             });
         }
-        let mut part = Part {
+        let mut phase = Phase {
             timings: Vec::new(),
             began,
             ended: began,
@@ -289,34 +295,35 @@ impl<'o> Scene<'o> {
                 .find(|(of, _)| *of == operation)
                 .ok_or("each of them is done")?;
             let (timings, fault) = std::mem::take(&mut found.1);
-            part.timings.push(timings.sorted());
-            part.faults
+            phase.timings.push(timings.sorted());
+            phase
+                .faults
                 .extend(fault.map(|fault| format!("{}: {fault}", operation.name())));
         }
-        part.ended = people::now();
-        Ok(part)
+        phase.ended = tokens::now();
+        Ok(phase)
     }
 
-    /// From the receipt of a webhook to its effect, part by part.
-    async fn effects(&self, world: &World, parts: &[Part]) -> Result<Vec<Sorted>, Failure> {
+    /// Time from the receipt of a webhook to its effect, by phase.
+    async fn effects(&self, workload: &Workload, phases: &[Phase]) -> Result<Vec<Sorted>, Failure> {
         crate::webhooks::drain(
-            &self.stage.db,
-            &world.deliveries.prefix,
+            &self.environment.db,
+            &workload.deliveries.prefix,
             Duration::from_secs(120),
         )
         .await?;
         let rows: Vec<(DateTime<Utc>, Option<DateTime<Utc>>)> = Entity::find()
             .select_only()
             .columns([Column::ReceivedAt, Column::ProcessedAt])
-            .filter(Column::Uid.starts_with(&world.deliveries.prefix))
+            .filter(Column::Uid.starts_with(&workload.deliveries.prefix))
             .into_tuple()
-            .all(self.stage.db.read())
+            .all(self.environment.db.read())
             .await?;
-        let of = |part: &Part| {
+        let of = |phase: &Phase| {
             let mut took = Timings::default();
             for (received, processed) in rows
                 .iter()
-                .filter(|(at, _)| (part.began..part.ended).contains(at))
+                .filter(|(at, _)| (phase.began..phase.ended).contains(at))
             {
                 took.push(
                     (processed.unwrap_or(*received) - *received)
@@ -326,11 +333,16 @@ impl<'o> Scene<'o> {
             }
             took.sorted()
         };
-        Ok(parts.iter().map(of).collect())
+        Ok(phases.iter().map(of).collect())
     }
 }
 
-fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Result<(), Failure> {
+fn report(
+    options: &Options,
+    database: &str,
+    hanging: &Measured,
+    steady: &Measured,
+) -> Result<(), Failure> {
     let mut report = Report::new("hang-calcom");
     report.add("database", database);
     report.add("hanging_seconds", options.seconds);
@@ -338,44 +350,47 @@ fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Res
     for (index, operation) in Operation::ALL.into_iter().enumerate() {
         let name = operation.name();
         let sides = [(hanging, "hanging"), (steady, "steady")];
-        let timings = |seen: &Seen, part: usize, quantile| {
-            seen.parts[part].timings[index].quantile_ms(quantile)
+        let timings = |measured: &Measured, phase: usize, quantile| {
+            measured.phases[phase].timings[index].quantile_ms(quantile)
         };
-        for (part, said) in PARTS.into_iter().enumerate() {
-            for (seen, side) in sides {
+        for (phase, phase_name) in PHASES.into_iter().enumerate() {
+            for (measured, side) in sides {
                 report.add(
-                    format!("{name}_{said}_{side}_p50_ms"),
-                    timings(seen, part, 0.5),
+                    format!("{name}_{phase_name}_{side}_p50_ms"),
+                    timings(measured, phase, 0.5),
                 );
                 report.add(
-                    format!("{name}_{said}_{side}_p99_ms"),
-                    timings(seen, part, 0.99),
+                    format!("{name}_{phase_name}_{side}_p99_ms"),
+                    timings(measured, phase, 0.99),
                 );
             }
-            let [with, without] = [hanging, steady].map(|seen| timings(seen, part, 0.99));
+            let [with, without] = [hanging, steady].map(|measured| timings(measured, phase, 0.99));
             let difference = rounded((with / without.max(0.01) - 1.0) * 100.0);
-            report.add(format!("{name}_{said}_p99_difference_percent"), difference);
-            if said == "during" {
+            report.add(
+                format!("{name}_{phase_name}_p99_difference_percent"),
+                difference,
+            );
+            if phase_name == "during" {
                 worst = worst.max(difference);
             }
         }
     }
-    for (seen, side) in [(hanging, "hanging"), (steady, "steady")] {
-        for (effect, said) in seen.effects.iter().zip(PARTS) {
+    for (measured, side) in [(hanging, "hanging"), (steady, "steady")] {
+        for (effect, phase_name) in measured.effects.iter().zip(PHASES) {
             report.add(
-                format!("webhook_effect_{said}_{side}_p50_ms"),
+                format!("webhook_effect_{phase_name}_{side}_p50_ms"),
                 effect.quantile_ms(0.5),
             );
             report.add(
-                format!("webhook_effect_{said}_{side}_p99_ms"),
+                format!("webhook_effect_{phase_name}_{side}_p99_ms"),
                 effect.quantile_ms(0.99),
             );
         }
     }
     let faults: Vec<&String> = [hanging, steady]
         .iter()
-        .flat_map(|seen| &seen.parts)
-        .flat_map(|part| &part.faults)
+        .flat_map(|measured| &measured.phases)
+        .flat_map(|phase| &phase.faults)
         .collect();
     let breaker = hanging.breaker;
     report.add("worst_p99_difference_percent", worst);
@@ -394,25 +409,24 @@ fn tell(options: &Options, database: &str, hanging: &Seen, steady: &Seen) -> Res
     }
 }
 
-/// Does one thing again and again; gives how long it took each time, and the first answer that was
-/// not good.
+/// Repeats one operation; returns the durations and the first response that was not accepted.
 async fn repeat(
-    world: &World,
+    workload: &Workload,
     operation: Operation,
     every: Duration,
     until: Instant,
 ) -> Result<(Timings, Option<String>), std::io::Error> {
-    let mut connection = Connection::open(world.server).await?;
+    let mut connection = Connection::open(workload.server).await?;
     let (mut timings, mut fault) = (Timings::default(), None);
     let mut turn = interval(every);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < until {
         turn.tick().await;
-        let request = world.request(operation);
+        let request = workload.request(operation);
         let began = Instant::now();
         let answer = connection.send(&request).await?;
         timings.push(began.elapsed());
-        if !is_good(operation, answer.status, answer.body) {
+        if !is_accepted(operation, answer.status, answer.body) {
             let text =
                 || String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
             fault.get_or_insert_with(text);
@@ -421,26 +435,26 @@ async fn repeat(
     Ok((timings, fault))
 }
 
-/// People who need Cal.com, and do not mind what comes of it: they look for free time and book.
-async fn need_it(
+/// Clients who depend on Cal.com: they request slots and book, whatever the answers are.
+async fn load_cal_com(
     server: Target,
     coaches: Vec<Coach>,
     token: String,
     stop: Arc<AtomicBool>,
 ) -> Result<(), Failure> {
-    let how = How {
+    let pace = Pace {
         connections: 2,
         every: Duration::from_millis(200),
-        lasting: Some(Duration::from_secs(2)),
+        duration: Some(Duration::from_secs(2)),
     };
     let mut bookings = JoinSet::new();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
-        let questions = coaches
+        let requests = coaches
             .iter()
-            .map(|coach| question(server, coach.offers[0], number % 8))
+            .map(|coach| slots_request(server, coach.offers[0], number % 8))
             .collect();
-        ask(server, &Arc::new(questions), how).await?;
+        send_all(server, &Arc::new(requests), pace).await?;
         let offer = coaches[number as usize % coaches.len()].offers[0];
         let request = queries::request(
             server,

@@ -1,5 +1,5 @@
-//! The least HTTP/1.1 that measures a server without taking its processor: requests are bytes made
-//! beforehand, answers are read into one buffer that is kept.
+//! A minimal HTTP/1.1 client that costs little processor time: requests are prepared bytes, and
+//! responses are read into one reused buffer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ impl FromStr for Target {
 }
 
 impl Target {
-    /// The bytes of a request; `headers` beyond those that every request has.
+    /// The bytes of a request; `headers` are added to those that every request has.
     pub(crate) fn request(
         self,
         method: &str,
@@ -66,13 +66,13 @@ impl Target {
     }
 }
 
-/// A connection that stays open.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// An answer, until the next request.
+/// A response, valid until the next request.
 pub(crate) struct Answer<'c> {
     pub(crate) status: u16,
     pub(crate) body: &'c [u8],
@@ -88,11 +88,10 @@ impl Connection {
         })
     }
 
-    /// Sends the bytes of a request and reads the whole answer.
+    /// Sends the bytes of a request and reads the whole response.
     ///
     /// # Errors
-    /// When the connection ends first, or the answer is not of the kind that servers with whole
-    /// bodies give.
+    /// When the connection closes early, or the response has no `content-length`.
     pub(crate) async fn send(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
         self.buffer.clear();
         self.stream.write_all(request).await?;
@@ -120,7 +119,7 @@ impl Connection {
     }
 }
 
-/// What the head of an answer says.
+/// The parsed head of a response.
 struct Head {
     status: u16,
     /// Where the body begins.
@@ -129,7 +128,7 @@ struct Head {
 }
 
 impl Head {
-    /// Gives `None` while the head is not complete.
+    /// Returns `None` while the head is not complete.
     fn find(bytes: &[u8]) -> io::Result<Option<Self>> {
         let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
             return Ok(None);

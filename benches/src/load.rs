@@ -1,4 +1,5 @@
-//! `bench load`: the next request of a connection leaves when the answer to the last one is there.
+//! `bench load`: closed-loop load; a connection sends its next request when it has the response to
+//! the last one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,46 +27,55 @@ pub(crate) struct Options {
     connections: usize,
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// The server's process, to measure its time on the processors.
+    /// The server's process id, to measure its processor time.
     #[arg(long)]
     pid: Option<u32>,
 }
 
-/// What came of it.
+/// Result of a measurement.
 pub(crate) struct Outcome {
     pub(crate) per_second: f64,
-    /// The server's time on the processors for each request, in microseconds.
+    /// The server's processor time for each request, in microseconds.
     pub(crate) cpu_us: Option<f64>,
-    /// The same of the database, in processes of its own.
+    /// The same of PostgreSQL's processes.
     pub(crate) database_cpu_us: Option<f64>,
     pub(crate) timings: Sorted,
     pub(crate) requests: usize,
+    /// Accepted responses, those outside of the measured time included.
+    pub(crate) accepted: usize,
     pub(crate) errors: usize,
-    /// The first answer that was not what it should have been.
+    /// The first response that was not accepted.
     pub(crate) first_error: Option<String>,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let requests = Requests::new(options.url, GRAPHQL, options.token, options.query);
     let seconds = Duration::try_from_secs_f64(options.seconds)?;
-    let watched = Watched {
+    let processes = Processes {
         server: options.pid,
         database: None,
     };
-    let outcome = measure(options.url, requests, options.connections, seconds, watched).await?;
+    let outcome = measure(
+        options.url,
+        requests,
+        options.connections,
+        seconds,
+        processes,
+    )
+    .await?;
     let mut report = Report::new("load");
     report.add("query", format!("{:?}", options.query).to_lowercase());
     report.add("connections", options.connections);
-    outcome.tell(&mut report);
+    outcome.add_to(&mut report);
     report.print();
     Ok(())
 }
 
 impl Outcome {
-    fn tell(&self, report: &mut Report) {
+    fn add_to(&self, report: &mut Report) {
         report.add("requests", self.requests);
         report.add("requests_per_second", rounded(self.per_second));
-        self.timings.tell(report);
+        self.timings.add_to(report);
         report.add(
             "server_cpu_us_per_request",
             self.cpu_us.map_or(Value::Null, |us| rounded(us).into()),
@@ -77,16 +87,16 @@ impl Outcome {
     }
 }
 
-/// Processes whose time on the processors is measured.
+/// Processes whose processor time is measured.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched {
+pub(crate) struct Processes {
     pub(crate) server: Option<u32>,
-    /// The process that has started all of the database's.
+    /// The parent of PostgreSQL's processes.
     pub(crate) database: Option<u32>,
 }
 
-impl Watched {
-    fn look(self) -> Result<[Option<Duration>; 2], Failure> {
+impl Processes {
+    fn cpu_times(self) -> Result<[Option<Duration>; 2], Failure> {
         let database = self.database.map(process::cpu_time_of_children);
         Ok([
             self.server.map(process::cpu_time).transpose()?,
@@ -95,35 +105,48 @@ impl Watched {
     }
 }
 
-/// Asks for `seconds`, after half a second that does not count.
+/// Where the requests of a measurement come from. All connections share one source.
+pub(crate) trait RequestSource: Send + Sync + 'static {
+    /// The bytes of the next request; a source whose requests differ writes them into `buffer`.
+    fn next<'r>(&'r self, buffer: &'r mut Vec<u8>) -> &'r [u8];
+
+    /// Whether every response must be the same, byte for byte.
+    fn is_constant(&self) -> bool;
+
+    /// Whether a response is the expected one.
+    fn accepts(&self, status: u16, body: &[u8]) -> bool;
+}
+
+/// Sends requests for `seconds`, after half a second that does not count.
 ///
 /// # Errors
 /// When the server cannot be reached or a connection breaks.
-pub(crate) async fn measure(
+pub(crate) async fn measure<S: RequestSource>(
     target: Target,
-    requests: Requests,
+    requests: S,
     connections: usize,
     seconds: Duration,
-    watched: Watched,
+    processes: Processes,
 ) -> Result<Outcome, Failure> {
     let requests = Arc::new(requests);
     let from = Instant::now() + Duration::from_millis(500);
     let until = from + seconds;
-    let mut asking = JoinSet::new();
+    let mut senders = JoinSet::new();
     for _ in 0..connections {
-        asking.spawn(ask(target, Arc::clone(&requests), from, until));
+        senders.spawn(send_requests(target, Arc::clone(&requests), from, until));
     }
     tokio::time::sleep_until(from.into()).await;
-    let before = watched.look()?;
+    let before = processes.cpu_times()?;
     tokio::time::sleep_until(until.into()).await;
-    let after = watched.look()?;
+    let after = processes.cpu_times()?;
 
-    let mut all = Asked::default();
-    while let Some(asked) = asking.join_next().await {
-        let asked = asked??;
-        all.timings.append(asked.timings);
-        all.errors += asked.errors;
-        all.first_error = all.first_error.or(asked.first_error);
+    let mut all = Collected::default();
+    while let Some(collected) = senders.join_next().await {
+        let collected = collected??;
+        all.timings.append(collected.timings);
+        all.accepted += collected.accepted;
+        all.errors += collected.errors;
+        all.first_error = all.first_error.or(collected.first_error);
     }
     let requests = all.timings.len();
     let each = |place: usize| {
@@ -136,50 +159,55 @@ pub(crate) async fn measure(
         database_cpu_us: each(1),
         timings: all.timings.sorted(),
         requests,
+        accepted: all.accepted,
         errors: all.errors,
         first_error: all.first_error,
     })
 }
 
 #[derive(Default)]
-struct Asked {
+struct Collected {
     timings: Timings,
+    accepted: usize,
     errors: usize,
     first_error: Option<String>,
 }
 
-async fn ask(
+async fn send_requests<S: RequestSource>(
     target: Target,
-    requests: Arc<Requests>,
+    requests: Arc<S>,
     from: Instant,
     until: Instant,
-) -> std::io::Result<Asked> {
+) -> std::io::Result<Collected> {
     let mut connection = Connection::open(target).await?;
-    let (mut asked, mut expected, mut made) = (Asked::default(), None::<Vec<u8>>, Vec::new());
+    let (mut collected, mut expected, mut made) =
+        (Collected::default(), None::<Vec<u8>>, Vec::new());
     loop {
         let request = requests.next(&mut made);
         let began = Instant::now();
         if began >= until {
-            return Ok(asked);
+            return Ok(collected);
         }
         let answer = connection.send(request).await?;
         let ended = Instant::now();
-        // Looking into an answer costs more than comparing it with one that was looked into.
+        // Comparing with an accepted response costs less than inspecting each one.
         let is_good = match &expected {
             Some(expected) => answer.body == expected,
-            None => requests.is_good(answer.status, answer.body),
+            None => requests.accepts(answer.status, answer.body),
         };
-        if is_good && expected.is_none() && requests.is_steady() {
+        if is_good && expected.is_none() && requests.is_constant() {
             expected = Some(answer.body.to_vec());
         }
-        if !is_good {
-            asked.errors += 1;
-            asked.first_error.get_or_insert_with(|| {
+        if is_good {
+            collected.accepted += 1;
+        } else {
+            collected.errors += 1;
+            collected.first_error.get_or_insert_with(|| {
                 String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned()
             });
         }
         if began >= from && ended <= until {
-            asked.timings.push(ended - began);
+            collected.timings.push(ended - began);
         }
     }
 }

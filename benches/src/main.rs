@@ -1,7 +1,7 @@
-//! Measures Courtside from outside, over its own wire, and breaks it at the worst moments.
+//! Load and fault-injection tests of Courtside, run against the server's public HTTP interface.
 //!
-//! Each subcommand prints a small table and one line of JSON, and ends by itself. It speaks to
-//! loopback addresses only.
+//! Each subcommand prints a table and one line of JSON, and then exits. It connects to loopback
+//! addresses only.
 
 mod burst_calcom;
 mod calcom;
@@ -11,35 +11,36 @@ mod compare;
 mod crash;
 mod crash_calcom;
 mod database;
+mod environment;
 mod hang_calcom;
 mod http;
 mod limit;
 mod load;
-mod people;
+mod metrics;
 mod process;
 mod queries;
 mod races;
 mod report;
 mod seed;
 mod server;
-mod slot_load;
+mod slot_requests;
 mod slots_calcom;
 mod socket;
 mod sockets;
-mod stage;
 mod stats;
-mod watched;
+mod tokens;
 mod webhook_latency;
 mod webhooks;
+mod writes;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Why a measurement could not be made.
+/// Why a measurement failed.
 type Failure = courtside::startup::Failure;
 
-/// The same allocator as the server: the limit is to differ from it by its code only.
+/// The same allocator as the server, so that the limit differs from it by its code only.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -56,37 +57,39 @@ enum Command {
     SeedLoad(seed::Options),
     /// Serve the hand-written limit.
     Limit(limit::Options),
-    /// Ask one thing again and again, over connections that stay open.
+    /// Repeat one request over persistent connections.
     Load(load::Options),
-    /// Courtside against the limit, in turns.
+    /// Compare reads of Courtside with the limit, in turns.
     Compare(compare::Options),
-    /// Send signed webhooks and look for each of them afterwards.
+    /// Compare createBooking of Courtside with the limit, in turns.
+    Writes(writes::Options),
+    /// Send signed webhooks and check the effect of each.
     Webhooks(webhooks::Options),
-    /// From a webhook to the frame of a subscriber.
+    /// Latency from a webhook to the subscriber's frame.
     WebhookLatency(webhook_latency::Options),
     /// Memory of open sockets.
     Sockets(sockets::Options),
-    /// Many clients, one slot.
+    /// Many clients compete for one slot.
     Races(races::Options),
-    /// Kill the server among webhooks and see what is left.
+    /// Kill the server while it receives webhooks, and check consistency.
     Crash(crash::Options),
-    /// Kill the server among bookings in a calendar at Cal.com, and see whether both sides agree.
+    /// Kill the server while it books at Cal.com, and check that both sides agree.
     CrashCalcom(crash_calcom::Options),
-    /// Free time of coaches at Cal.com: cold, warm, and with Cal.com slow or hanging.
+    /// Latency of slots of Cal.com coaches: cold, warm, and with Cal.com slow or hanging.
     SlotsCalcom(slots_calcom::Options),
-    /// Cal.com hangs: what does not need it goes on as before.
+    /// Check that a hanging Cal.com delays nothing that does not depend on it.
     HangCalcom(hang_calcom::Options),
-    /// Ten times as much as a key's quota at Cal.com allows.
+    /// Send ten times the quota of a Cal.com API key.
     BurstCalcom(burst_calcom::Options),
-    /// From spawn to the first answer.
+    /// Time from spawn to the first answer.
     ColdStart(cold_start::Options),
 }
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // One thread is enough to keep the server busy, and takes least from it on a small machine. The
-    // limit is a server itself, and so is the stand-in, whose work must not hold up the clocks that
-    // measure.
+    // One thread is enough to saturate the server and leaves it most of a small machine. The limit
+    // is a server itself; the subcommands with a stand-in run that server in this process, and its
+    // work must not delay the measuring task.
     let mut runtime = match command {
         Command::Limit(_)
         | Command::SlotsCalcom(_)
@@ -102,7 +105,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report::complain(&format!("bench: {error}\n"));
+            report::log(&format!("bench: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -114,6 +117,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Limit(options) => limit::run(options).await,
         Command::Load(options) => load::run(options).await,
         Command::Compare(options) => compare::run(options).await,
+        Command::Writes(options) => writes::run(options).await,
         Command::Webhooks(options) => webhooks::run(options).await,
         Command::WebhookLatency(options) => webhook_latency::run(options).await,
         Command::Sockets(options) => sockets::run(options).await,

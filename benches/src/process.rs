@@ -1,14 +1,14 @@
-//! What the system knows of a process.
+//! Reads processor time and memory of processes from `/proc`.
 
 use std::time::Duration;
 
 use crate::Failure;
 
-/// Clock ticks of `/proc` a second: a constant of Linux's interface to programs, whatever the
-/// kernel's own rate.
+/// Clock ticks of `/proc` per second: a constant of Linux's interface, independent of the kernel's
+/// own rate.
 const TICKS: u64 = 100;
 
-/// Time on a processor so far, in user space and in the kernel; in steps of 10 ms.
+/// Processor time of a process so far, user and system; in steps of 10 ms.
 ///
 /// # Errors
 /// When there is no such process.
@@ -16,8 +16,7 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Failure> {
     Ok(Stat::read(pid)?.cpu_time)
 }
 
-/// Time on a processor so far of the processes that a process has started and that still run; zero
-/// when there are none.
+/// Processor time so far of all running child processes of a process; zero when there are none.
 ///
 /// # Errors
 /// When `/proc` cannot be read.
@@ -31,7 +30,7 @@ pub(crate) fn cpu_time_of_children(parent: u32) -> Result<Duration, Failure> {
     Ok(children.map(|stat| stat.cpu_time).sum())
 }
 
-/// The process that has started another one.
+/// The parent of a process.
 ///
 /// # Errors
 /// When there is no such process.
@@ -39,7 +38,7 @@ pub(crate) fn parent(pid: u32) -> Result<u32, Failure> {
     Ok(Stat::read(pid)?.parent)
 }
 
-/// What is used of `/proc/PID/stat`.
+/// The fields used of `/proc/PID/stat`.
 struct Stat {
     parent: u32,
     cpu_time: Duration,
@@ -48,7 +47,7 @@ struct Stat {
 impl Stat {
     fn read(pid: u32) -> Result<Self, Failure> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The second field is the name in parentheses, which may hold anything; the third is what
+        // The second field is the name in parentheses, which may contain any character; the third
         // follows its last parenthesis.
         let after_name = stat.rsplit_once(')').ok_or("no name in /proc/stat")?.1;
         let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();

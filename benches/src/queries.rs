@@ -1,4 +1,4 @@
-//! What is asked.
+//! GraphQL documents and the requests made of them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -8,8 +8,9 @@ use entity::Uuid;
 use serde_json::{Value, json};
 
 use crate::http::Target;
-use crate::people;
+use crate::load::RequestSource;
 use crate::seed::ids;
+use crate::tokens;
 
 /// The directory: 20 coaches with what they offer.
 pub(crate) const Q1: &str = "{ coaches(first:20) { nodes { id handle displayName headline timeZone eventTypes(first:10) { nodes \
@@ -23,7 +24,7 @@ pub(crate) const Q2: &str = "{ viewer { bookings(first:20) { nodes { id referenc
 const Q3: &str =
     "query($id: ID!) { coach(by: { id: $id }) { id handle displayName headline timeZone } }";
 
-/// Free time of an offer.
+/// Free slots of an event type.
 const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) { slots(eventTypeId: $id, \
     range: { from: $from, until: $until }) { slots { startsAt endsAt } } }";
 
@@ -31,12 +32,12 @@ const SLOTS: &str = "query($id: ID!, $from: DateTime!, $until: DateTime!) { slot
 pub(crate) const BOOK: &str = "mutation($input: CreateBookingInput!) { createBooking(input: $input) \
     { booking { id status } userErrors { code message } } }";
 
-/// An instant as it goes over the wire.
+/// An instant as it is sent in variables.
 pub(crate) fn instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Where Courtside answers.
+/// Courtside's GraphQL endpoint.
 pub(crate) const GRAPHQL: &str = "/graphql";
 
 /// The bytes of a GraphQL request to Courtside.
@@ -86,7 +87,7 @@ pub(crate) enum Query {
     Q3,
     /// Free slots of the coach with 500 bookings, 14 days.
     Slots,
-    /// Bookings, one after the other, of one offer that is free far ahead.
+    /// Bookings of consecutive slots of one event type.
     Mutation,
 }
 
@@ -95,17 +96,17 @@ pub(crate) struct Requests {
     target: Target,
     token: Option<String>,
     query: Query,
-    /// The same each time, but for mutations.
+    /// The request, unless it is a mutation.
     fixed: Vec<u8>,
-    /// Where the bookings of a mutation begin, and how many there were.
+    /// Start of the first booking of a mutation, and how many were requested.
     first_start: DateTime<Utc>,
     made: AtomicU32,
 }
 
 impl Requests {
-    /// `path` is [`GRAPHQL`], or that of the same answer at the limit.
+    /// `path` is [`GRAPHQL`], or the path of the same answer at the limit.
     pub(crate) fn new(target: Target, path: &str, token: Option<String>, query: Query) -> Self {
-        let today = people::now()
+        let today = tokens::now()
             .duration_trunc(TimeDelta::days(1))
             .expect("a day divides the range of instants");
         let until = today + TimeDelta::days(14);
@@ -124,36 +125,35 @@ impl Requests {
             target,
             token,
             query,
-            // Somewhere that an earlier run is not likely to have filled.
+            // A random day, which an earlier run is not likely to have booked.
             first_start: today + TimeDelta::days(rand::random_range(30..3_000)),
             made: AtomicU32::new(0),
         }
     }
+}
 
-    /// Whether every answer must be the same, byte for byte.
-    pub(crate) fn is_steady(&self) -> bool {
-        matches!(self.query, Query::Q1 | Query::Q2 | Query::Q3)
-    }
-
-    /// The next request; `made` holds it where it is not always the same.
-    pub(crate) fn next<'r>(&'r self, made: &'r mut Vec<u8>) -> &'r [u8] {
+impl RequestSource for Requests {
+    fn next<'r>(&'r self, buffer: &'r mut Vec<u8>) -> &'r [u8] {
         if self.query != Query::Mutation {
             return &self.fixed;
         }
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let starts_at =
             self.first_start + TimeDelta::minutes(20) * i32::try_from(number).unwrap_or(i32::MAX);
-        *made = request(
+        *buffer = request(
             self.target,
             self.token.as_deref(),
             BOOK,
             &booking(ids::short_offer(1), starts_at),
         );
-        made
+        buffer
     }
 
-    /// Whether an answer is what was asked for.
-    pub(crate) fn is_good(&self, status: u16, body: &[u8]) -> bool {
+    fn is_constant(&self) -> bool {
+        matches!(self.query, Query::Q1 | Query::Q2 | Query::Q3)
+    }
+
+    fn accepts(&self, status: u16, body: &[u8]) -> bool {
         let has = |text: &str| std::str::from_utf8(body).is_ok_and(|body| body.contains(text));
         status == 200
             && body.starts_with(b"{\"data\":{")

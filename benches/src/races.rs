@@ -1,5 +1,5 @@
-//! `bench races`: in each round many clients want times of one coach of which any two overlap.
-//! Exactly one of them gets theirs.
+//! `bench races`: in each round many clients book overlapping times of one coach. Exactly one of
+//! them succeeds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 
 use crate::catalog::{self, Terms};
 use crate::http::{Connection, Target};
-use crate::people::{self, Issuer};
 use crate::queries::{self, BOOK};
 use crate::report::Report;
 use crate::seed::insert;
+use crate::tokens::{self, Issuer};
 use crate::{Failure, database};
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// The server, started with RATE_LIMIT_BOOKINGS_PER_MINUTE=0.
     #[arg(long)]
     url: Target,
-    /// Its database: the coach is put there, and what came of it is read there.
+    /// Its database, in which the coach is stored and the result is checked.
     #[arg(long)]
     database_url: String,
     #[arg(long, default_value_t = 100)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     callers: u32,
 }
 
-/// Starts every five minutes: twelve of them lie within the hour that each would take.
+/// Starts every five minutes: twelve of them lie within the hour that each booking takes.
 const OFFER: Terms = Terms {
     slug: "race-60",
     title: "Race",
@@ -44,9 +44,9 @@ const OFFER: Terms = Terms {
 };
 const STARTS: u32 = 12;
 
-/// What a caller was told.
+/// The answer to a caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Told {
+enum Answer {
     Booked,
     SlotTaken,
     Other(String),
@@ -59,7 +59,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let race = Arc::new(Race {
         target: options.url,
         offer,
-        first_start: people::now().duration_trunc(TimeDelta::days(1))? + TimeDelta::days(2),
+        first_start: tokens::now().duration_trunc(TimeDelta::days(1))? + TimeDelta::days(2),
         rounds: options.rounds,
         line: Barrier::new(options.callers as usize),
     });
@@ -69,13 +69,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         let token = issuer.token(&format!("race-{run}-{number}"), Role::Client)?;
         callers.spawn(Arc::clone(&race).call(number, token));
     }
-    let mut rounds: BTreeMap<u32, BTreeMap<Told, u32>> = BTreeMap::new();
-    while let Some(told) = callers.join_next().await {
-        for (round, told) in told??.into_iter().enumerate() {
+    let mut rounds: BTreeMap<u32, BTreeMap<Answer, u32>> = BTreeMap::new();
+    while let Some(answers) = callers.join_next().await {
+        for (round, answers) in answers??.into_iter().enumerate() {
             *rounds
                 .entry(round as u32)
                 .or_default()
-                .entry(told)
+                .entry(answers)
                 .or_default() += 1;
         }
     }
@@ -86,19 +86,19 @@ async fn report(
     options: &Options,
     db: &Db,
     coach_id: Uuid,
-    rounds: BTreeMap<u32, BTreeMap<Told, u32>>,
+    rounds: BTreeMap<u32, BTreeMap<Answer, u32>>,
 ) -> Result<(), Failure> {
     let one_winner = rounds
         .values()
-        .filter(|told| told.get(&Told::Booked) == Some(&1))
+        .filter(|answers| answers.get(&Answer::Booked) == Some(&1))
         .count();
-    let mut all: BTreeMap<Told, u32> = BTreeMap::new();
-    for (told, count) in rounds.into_values().flatten() {
-        *all.entry(told).or_default() += count;
+    let mut all: BTreeMap<Answer, u32> = BTreeMap::new();
+    for (answers, count) in rounds.into_values().flatten() {
+        *all.entry(answers).or_default() += count;
     }
     let others: u32 = all
         .iter()
-        .filter(|(told, _)| matches!(told, Told::Other(_)))
+        .filter(|(answers, _)| matches!(answers, Answer::Other(_)))
         .map(|(_, count)| count)
         .sum();
     let key = if db.is_postgres() {
@@ -114,24 +114,17 @@ async fn report(
     let overlaps = database::overlaps(db, &format!("a.coach_id = {key}")).await?;
 
     let mut report = Report::new("races");
-    report.add(
-        "database",
-        if db.is_postgres() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        },
-    );
+    report.add("database", database::name(db));
     report.add("rounds", options.rounds);
     report.add("callers", options.callers);
     report.add("rounds_with_one_winner", one_winner);
     report.add(
         "slot_taken",
-        all.get(&Told::SlotTaken).copied().unwrap_or_default(),
+        all.get(&Answer::SlotTaken).copied().unwrap_or_default(),
     );
     report.add("anything_else", others);
-    for (told, count) in &all {
-        if let Told::Other(what) = told {
+    for (answers, count) in &all {
+        if let Answer::Other(what) = answers {
             report.add(what.chars().take(200).collect::<String>(), *count);
         }
     }
@@ -145,18 +138,18 @@ async fn report(
     if is_right {
         Ok(())
     } else {
-        Err("the races did not end as they must".into())
+        Err("a race did not have exactly one winner".into())
     }
 }
 
-/// How SQLite holds a key: as its bytes.
+/// A key as SQLite stores it: as bytes.
 fn sqlite_key(id: Uuid) -> String {
     format!("x'{}'", id.simple())
 }
 
-/// Gives the keys of the coach and of the offer.
+/// Returns the keys of the coach and of the offer.
 async fn add_coach(db: &Db, run: &str) -> Result<(Uuid, Uuid), Failure> {
-    let now = people::now();
+    let now = tokens::now();
     let account = catalog::account(
         entity::new_id(),
         &format!("race-{run}-coach"),
@@ -185,18 +178,18 @@ struct Race {
     offer: Uuid,
     first_start: DateTime<Utc>,
     rounds: u32,
-    /// All callers stand here before each round.
+    /// All callers wait here before each round.
     line: Barrier,
 }
 
 impl Race {
-    /// One client, through all rounds.
-    async fn call(self: Arc<Self>, number: u32, token: String) -> Result<Vec<Told>, Failure> {
+    /// Runs one client through all rounds.
+    async fn call(self: Arc<Self>, number: u32, token: String) -> Result<Vec<Answer>, Failure> {
         let mut connection = Connection::open(self.target).await?;
-        // Makes the account.
+        // Creates the account.
         let hello = queries::request(self.target, Some(&token), "{ viewer { id } }", &json!({}));
         connection.send(&hello).await?;
-        let mut told = Vec::new();
+        let mut answers = Vec::new();
         for round in 0..self.rounds {
             let minutes = i64::from(round) * 180 + i64::from(number % STARTS) * 5;
             let variables =
@@ -204,14 +197,14 @@ impl Race {
             let request = queries::request(self.target, Some(&token), BOOK, &variables);
             self.line.wait().await;
             let answer = connection.send(&request).await?;
-            told.push(read(answer.body));
+            answers.push(read(answer.body));
         }
-        Ok(told)
+        Ok(answers)
     }
 }
 
-fn read(body: &[u8]) -> Told {
-    let other = || Told::Other(String::from_utf8_lossy(body).into_owned());
+fn read(body: &[u8]) -> Answer {
+    let other = || Answer::Other(String::from_utf8_lossy(body).into_owned());
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return other();
     };
@@ -220,9 +213,9 @@ fn read(body: &[u8]) -> Told {
         payload["booking"].is_object(),
         payload["userErrors"].as_array().map(Vec::as_slice),
     ) {
-        (true, Some([])) => Told::Booked,
-        (false, Some([error])) if error["code"] == "SLOT_TAKEN" => Told::SlotTaken,
-        (false, Some([error])) => Told::Other(error["code"].to_string()),
+        (true, Some([])) => Answer::Booked,
+        (false, Some([error])) if error["code"] == "SLOT_TAKEN" => Answer::SlotTaken,
+        (false, Some([error])) => Answer::Other(error["code"].to_string()),
         _ => other(),
     }
 }

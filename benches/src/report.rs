@@ -1,10 +1,10 @@
-//! What a measurement says: a table for people, and one line of JSON for whoever keeps figures.
+//! Output of a measurement: a table for people and one line of JSON for programs.
 
 use std::io::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Figures in the order in which they are told.
+/// Figures in the order of output.
 pub(crate) struct Report {
     name: &'static str,
     rows: Vec<(String, Value)>,
@@ -18,12 +18,12 @@ impl Report {
         }
     }
 
-    /// One figure; its name says the unit.
+    /// Adds one figure; its name ends in the unit.
     pub(crate) fn add(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.rows.push((name.into(), value.into()));
     }
 
-    /// To standard output.
+    /// Writes to standard output.
     pub(crate) fn print(self) {
         let width = self
             .rows
@@ -43,17 +43,17 @@ impl Report {
             .chain(self.rows)
             .collect();
         text.push_str(&format!("{}\n", Value::Object(figures)));
-        // A reader that has seen enough is no failure.
+        // A reader that closes the pipe early is no failure.
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
 }
 
-/// To standard error: how far it has come, and what went wrong.
-pub(crate) fn complain(text: &str) {
+/// Writes progress and errors to standard error.
+pub(crate) fn log(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// Two digits after the point: more would be noise.
+/// Rounds to two decimals.
 pub(crate) fn rounded(figure: f64) -> f64 {
     (figure * 100.0).round() / 100.0
 }

@@ -1,4 +1,4 @@
-//! A server as a child of this process.
+//! Starts servers as child processes.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use crate::Failure;
 use crate::http::Target;
 
 /// Longer than any start, migrations included.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Between two attempts to reach a server that is starting: what a measured start may be off by.
-const GLANCE: Duration = Duration::from_millis(1);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Between two attempts to reach a starting server; the error of a measured start.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A running server. Dropping it kills it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) target: Target,
-    /// From spawn to the first answer.
+    /// Time from spawn to the first answer.
     pub(crate) started_in: Duration,
 }
 
-/// What to run.
+/// Program, arguments and environment of a server.
 pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
     pub(crate) arguments: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// Courtside on a database: without demo data, and without a limit on bookings.
+    /// Courtside on a database, without demo data and without a rate limit on bookings.
     pub(crate) fn courtside(binary: &Path, database_url: &str) -> Self {
         let settings = [
             ("DATABASE_URL", database_url),
@@ -47,6 +47,21 @@ impl Launch {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
         }
+    }
+
+    /// The hand-written limit, which is a subcommand of this program.
+    ///
+    /// # Errors
+    /// When the path of this program is not known.
+    pub(crate) fn limit<const N: usize>(arguments: [(&str, String); N]) -> Result<Self, Failure> {
+        Ok(Self {
+            binary: std::env::current_exe()?,
+            arguments: ["limit".to_owned()]
+                .into_iter()
+                .chain(arguments.map(|(name, value)| format!("{name}={value}")))
+                .collect(),
+            environment: Vec::new(),
+        })
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
@@ -78,10 +93,10 @@ impl Launch {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended ({status}); see {}", log.display()).into());
             }
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > START_TIMEOUT {
                 return Err(format!("the server does not answer; see {}", log.display()).into());
             }
-            tokio::time::sleep(GLANCE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         server.started_in = began.elapsed();
         Ok(server)
@@ -95,12 +110,12 @@ impl Server {
             .expect("it has not been waited for: only `kill` and `stop` do, and they take it")
     }
 
-    /// SIGKILL: nothing of it runs any more when this returns.
+    /// Sends SIGKILL and waits for the end of the process.
     pub(crate) async fn kill(mut self) -> Result<(), Failure> {
         Ok(self.child.kill().await?)
     }
 
-    /// SIGTERM, and the end.
+    /// Sends SIGTERM and waits for the end of the process.
     pub(crate) async fn stop(mut self) -> Result<(), Failure> {
         Command::new("kill")
             .arg(self.pid().to_string())
@@ -111,7 +126,7 @@ impl Server {
     }
 }
 
-/// An address that nobody listens on at this moment.
+/// A loopback address with a port that is free at the moment.
 fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

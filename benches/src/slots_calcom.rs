@@ -1,5 +1,5 @@
-//! `bench slots-calcom`: how long the free time of coaches at Cal.com takes: cold, warm, and with
-//! Cal.com slow or hanging.
+//! `bench slots-calcom`: latency of slots of Cal.com coaches: cold, warm, and with Cal.com slow or
+//! hanging.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,159 +8,171 @@ use simulators::cal_com;
 use simulators::{Fault, Kind};
 
 use crate::Failure;
+use crate::environment::{Coach, Environment, EnvironmentOptions};
 use crate::http::Target;
 use crate::report::Report;
-use crate::slot_load::{Answers, How, Said, ask, question};
-use crate::stage::{Coach, Place, Stage};
+use crate::slot_requests::{AnswerKind, Answers, Pace, send_all, slots_request};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    place: Place,
+    environment: EnvironmentOptions,
     #[arg(long, default_value_t = 40)]
     coaches: u32,
-    /// How long what is known is asked for, in each of its parts.
+    /// Seconds of each phase that requests cached slots.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
 }
 
-/// Stretches of each coach that are asked for in a cold part: together with what is read again they
-/// stay within a key's quota.
-const STRETCHES: u32 = 8;
-/// An answer is new enough for half a minute.
+/// Ranges requested of each coach in a cold phase: together with the refreshes they stay within a
+/// key's quota.
+const RANGES: u32 = 8;
+/// Cached slots are fresh for half a minute.
 const UNTIL_STALE: Duration = Duration::from_secs(31);
-/// What people wait for at most.
+/// Highest p99 that is accepted.
 const GOAL_MS: f64 = 500.0;
-const COLD: How = How {
+const COLD: Pace = Pace {
     connections: 8,
     every: Duration::from_millis(20),
-    lasting: None,
+    duration: None,
 };
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    let stage = Stage::open(&options.place, cal_com::Options::default()).await?;
-    let scene = Scene { options, stage };
-    let done = scene.play().await;
-    scene.stage.close(done).await
+    let environment = Environment::open(&options.environment, cal_com::Options::default()).await?;
+    let run = Run {
+        options,
+        environment,
+    };
+    let done = run.execute().await;
+    run.environment.close(done).await
 }
 
-struct Scene {
+struct Run {
     options: Options,
-    stage: Stage,
+    environment: Environment,
 }
 
-impl Scene {
-    async fn play(&self) -> Result<(), Failure> {
-        let server = self.stage.launch.start().await?;
+impl Run {
+    async fn execute(&self) -> Result<(), Failure> {
+        let server = self.environment.launch.start().await?;
         let target = server.target;
         let mut coaches = Vec::new();
         for number in 0..self.options.coaches {
             coaches.push(
-                self.stage
+                self.environment
                     .add_coach(target, &format!("slots-coach-{number}"), 1)
                     .await?,
             );
         }
-        // The first look at what they have there is not part of this.
+        // Lets the first synchronisation finish.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let known = questions(target, &coaches, 1);
-        let warm = How {
-            lasting: Some(Duration::from_secs(self.options.seconds)),
+        let known = requests(target, &coaches, 1);
+        let warm = Pace {
+            duration: Some(Duration::from_secs(self.options.seconds)),
             ..COLD
         };
         let slow = Fault::new("/v2/slots", Kind::Slow(Duration::from_secs(10)));
         let hang = Fault::new("*", Kind::Hang);
 
-        let mut told = Told {
+        let mut results = Results {
             report: Report::new("slots-calcom"),
             worst: 0.0,
             wrong: None,
         };
-        told.report.add("database", self.stage.database());
-        told.report.add("coaches", self.options.coaches);
-        self.part("cold", target, &known, COLD, &mut told).await?;
-        self.part("warm", target, &known, warm, &mut told).await?;
+        results.report.add("database", self.environment.database());
+        results.report.add("coaches", self.options.coaches);
+        self.phase("cold", target, &known, COLD, &mut results)
+            .await?;
+        self.phase("warm", target, &known, warm, &mut results)
+            .await?;
         for (name, fault, first_week) in [("slow", slow, 30), ("hanging", hang, 60)] {
             tokio::time::sleep(UNTIL_STALE).await;
-            self.stage.cal.faults().set(fault);
-            self.part(&format!("{name}_known"), target, &known, warm, &mut told)
+            self.environment.cal.faults().set(fault);
+            self.phase(&format!("{name}_known"), target, &known, warm, &mut results)
                 .await?;
-            let unknown = questions(target, &coaches, first_week);
-            self.part(&format!("{name}_cold"), target, &unknown, COLD, &mut told)
-                .await?;
-            self.stage.cal.faults().clear();
+            let unknown = requests(target, &coaches, first_week);
+            self.phase(
+                &format!("{name}_cold"),
+                target,
+                &unknown,
+                COLD,
+                &mut results,
+            )
+            .await?;
+            self.environment.cal.faults().clear();
             self.recover(target, &known).await?;
         }
         server.stop().await?;
-        let Told {
+        let Results {
             mut report,
             worst,
             wrong,
-        } = told;
+        } = results;
         report.add("worst_p99_ms", worst);
         report.add("goal_p99_ms", GOAL_MS);
         report.print();
         match wrong {
-            Some(wrong) => Err(format!(
-                "an answer that is neither free time nor an honest error: {wrong}"
-            )
-            .into()),
+            Some(wrong) => {
+                Err(format!("an answer with neither slots nor the expected error: {wrong}").into())
+            }
             None if worst >= GOAL_MS => Err(format!("a p99 of {worst} ms").into()),
             None => Ok(()),
         }
     }
 
-    async fn part(
+    async fn phase(
         &self,
         name: &str,
         server: Target,
-        questions: &Arc<Vec<Vec<u8>>>,
-        how: How,
-        told: &mut Told,
+        requests: &Arc<Vec<Vec<u8>>>,
+        pace: Pace,
+        results: &mut Results,
     ) -> Result<(), Failure> {
-        let calls = self.stage.slot_calls();
-        let answers = ask(server, questions, how).await?;
-        let calls = self.stage.slot_calls() - calls;
-        told.add(name, answers, calls);
+        let calls = self.environment.slot_calls();
+        let answers = send_all(server, requests, pace).await?;
+        let calls = self.environment.slot_calls() - calls;
+        results.add(name, answers, calls);
         Ok(())
     }
 
-    /// Everything is well again, and read anew.
+    /// Waits until all slots are fresh again.
     async fn recover(&self, server: Target, known: &Arc<Vec<Vec<u8>>>) -> Result<(), Failure> {
         for _ in 0..60 {
-            let answers = ask(server, known, COLD).await?;
-            if answers.count(Said::Fresh) == answers.timings.len() {
+            let answers = send_all(server, known, COLD).await?;
+            if answers.count(AnswerKind::Fresh) == answers.timings.len() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        Err("a minute after Cal.com is well again free time is not fresh".into())
+        Err("slots are not fresh a minute after Cal.com has recovered".into())
     }
 }
 
-/// The report so far.
-struct Told {
+/// Results so far.
+struct Results {
     report: Report,
     /// The highest p99 in milliseconds.
     worst: f64,
     wrong: Option<String>,
 }
 
-impl Told {
-    fn add(&mut self, part: &str, mut answers: Answers, calls: usize) {
+impl Results {
+    fn add(&mut self, phase: &str, mut answers: Answers, calls: usize) {
         self.wrong = self.wrong.take().or(answers.fault.take());
-        self.worst = self.worst.max(answers.tell(part, calls, &mut self.report));
+        self.worst = self
+            .worst
+            .max(answers.add_to(phase, calls, &mut self.report));
     }
 }
 
-/// Stretches that have no week in common, so that none of them helps with another; coach by coach
-/// in turns.
-fn questions(server: Target, coaches: &[Coach], first_week: u32) -> Arc<Vec<Vec<u8>>> {
-    let stretches = (0..STRETCHES).map(|number| first_week + number * 2);
-    let each = stretches.flat_map(|week| {
+/// Requests for ranges that have no week in common, so that none fills the cache for another; the
+/// coaches take turns.
+fn requests(server: Target, coaches: &[Coach], first_week: u32) -> Arc<Vec<Vec<u8>>> {
+    let ranges = (0..RANGES).map(|number| first_week + number * 2);
+    let each = ranges.flat_map(|week| {
         coaches
             .iter()
-            .map(move |coach| question(server, coach.offers[0], week))
+            .map(move |coach| slots_request(server, coach.offers[0], week))
     });
     Arc::new(each.collect())
 }

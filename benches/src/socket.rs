@@ -16,7 +16,7 @@ use crate::http::Target;
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
-    /// Connects and is acknowledged.
+    /// Connects and waits for the acknowledgement.
     ///
     /// # Errors
     /// When the server refuses.
@@ -33,23 +33,23 @@ impl Socket {
         let config = WebSocketConfig::default().read_buffer_size(4 * 1024);
         let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
         let mut socket = Self(stream);
-        socket.say(json!({ "type": "connection_init" })).await?;
-        match socket.hear().await? {
+        socket.send(json!({ "type": "connection_init" })).await?;
+        match socket.receive().await? {
             message if message["type"] == "connection_ack" => Ok(socket),
             message => Err(format!("not acknowledged: {message}").into()),
         }
     }
 
-    /// Begins an operation; gives its first message.
+    /// Starts an operation; returns its first message.
     pub(crate) async fn subscribe(&mut self, query: &str) -> Result<Value, Failure> {
-        self.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
+        self.send(json!({ "type": "subscribe", "id": "1", "payload": { "query": query } }))
             .await?;
         self.next().await
     }
 
     /// The data of the next message of the operation.
     pub(crate) async fn next(&mut self) -> Result<Value, Failure> {
-        let mut message = self.hear().await?;
+        let mut message = self.receive().await?;
         let payload = message["payload"].take();
         if message["type"] == "next" && payload.get("errors").is_none() {
             return Ok(payload);
@@ -57,18 +57,18 @@ impl Socket {
         Err(format!("the stream ended: {} {payload}", message["type"]).into())
     }
 
-    /// Says goodbye and waits for the answer.
+    /// Closes the socket and waits for the server's close frame.
     pub(crate) async fn close(mut self) -> Result<(), Failure> {
         self.0.close(None).await?;
         while self.0.next().await.is_some_and(|message| message.is_ok()) {}
         Ok(())
     }
 
-    async fn say(&mut self, message: Value) -> Result<(), Failure> {
+    async fn send(&mut self, message: Value) -> Result<(), Failure> {
         Ok(self.0.send(Message::text(message.to_string())).await?)
     }
 
-    async fn hear(&mut self) -> Result<Value, Failure> {
+    async fn receive(&mut self) -> Result<Value, Failure> {
         loop {
             match self.0.next().await.ok_or("the socket ended")?? {
                 Message::Text(text) => {
@@ -76,12 +76,12 @@ impl Socket {
                     if message["type"] != "ping" {
                         return Ok(message);
                     }
-                    self.say(json!({ "type": "pong" })).await?;
+                    self.send(json!({ "type": "pong" })).await?;
                 }
                 Message::Close(frame) => {
                     return Err(format!("the server closed the socket: {frame:?}").into());
                 }
-                // The library answers the pings of the protocol below by itself.
+                // The library answers pings of the WebSocket protocol itself.
                 _ => {}
             }
         }

@@ -1,5 +1,5 @@
-//! `bench sockets`: what an open socket with a live subscription costs, and that nothing of it is
-//! left afterwards.
+//! `bench sockets`: memory of an open socket with a live subscription, and whether it is released
+//! afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// The server, as http://127.0.0.1:8080.
     #[arg(long)]
     url: Target,
-    /// Whose bookings are watched.
+    /// Token of the subscriber.
     #[arg(long)]
     token: String,
     #[arg(long, default_value_t = 1000)]
@@ -27,16 +27,16 @@ pub(crate) struct Options {
     pid: u32,
 }
 
-const WATCH: &str =
+const SUBSCRIPTION: &str =
     "subscription { bookingEvents(mine: true) { kind booking { id status startsAt } } }";
-/// Sockets that are opened side by side.
+/// Sockets opened concurrently.
 const AT_ONCE: usize = 50;
-/// Until what was closed must be gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the gauges may take to follow.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
-    // What is made once, such as the account, the analysed document and the connections to the
-    // database, is no socket's.
+    // The account, the analysed document and the database connections are created once and do not
+    // belong to a socket.
     open(&options).await?.close().await?;
     warm_up(&options).await?;
     wait_for(options.url, 0).await?;
@@ -74,27 +74,27 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has every connection to the database opened and used, by as many requests side by side as
-/// sockets are going to be opened.
+/// Opens and uses every database connection, with as many concurrent requests as sockets will be
+/// opened.
 async fn warm_up(options: &Options) -> Result<(), Failure> {
     let request = &queries::request(options.url, Some(&options.token), Q2, &Value::Null);
-    let asked = stream::iter(0..AT_ONCE * 10).map(|_| async move {
+    let requests = stream::iter(0..AT_ONCE * 10).map(|_| async move {
         let mut connection = Connection::open(options.url).await?;
         match connection.send(request).await?.status {
             200 => Ok(()),
             status => Err(Failure::from(format!("a query was answered with {status}"))),
         }
     });
-    asked.buffer_unordered(AT_ONCE).try_collect().await
+    requests.buffer_unordered(AT_ONCE).try_collect().await
 }
 
 async fn open(options: &Options) -> Result<Socket, Failure> {
     let mut socket = Socket::connect(options.url, &options.token).await?;
-    socket.subscribe(WATCH).await?;
+    socket.subscribe(SUBSCRIPTION).await?;
     Ok(socket)
 }
 
-/// Until the server's own gauges say that so many sockets and subscriptions are open.
+/// Waits until the server's gauges show so many sockets and subscriptions.
 async fn wait_for(target: Target, count: usize) -> Result<(), Failure> {
     let began = Instant::now();
     loop {
@@ -107,7 +107,7 @@ async fn wait_for(target: Target, count: usize) -> Result<(), Failure> {
         if found == [count, count] {
             return Ok(());
         }
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > TIMEOUT {
             return Err(format!(
                 "{count} sockets and subscriptions should be open, the gauges say {found:?}"
             )

@@ -1,10 +1,10 @@
-//! How long things took.
+//! Durations and their quantiles.
 
 use std::time::Duration;
 
 use crate::report::{Report, rounded};
 
-/// Durations of one kind of thing.
+/// Durations of one operation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timings(Vec<Duration>);
 
@@ -21,14 +21,14 @@ impl Timings {
         self.0.len()
     }
 
-    /// In order, so that quantiles can be read off.
+    /// Sorts, so that quantiles can be read.
     pub(crate) fn sorted(mut self) -> Sorted {
         self.0.sort_unstable();
         Sorted(self.0)
     }
 }
 
-/// Durations in order.
+/// Sorted durations.
 #[derive(Clone, Debug)]
 pub(crate) struct Sorted(Vec<Duration>);
 
@@ -41,8 +41,8 @@ impl Sorted {
         rounded(found.copied().unwrap_or_default().as_secs_f64() * 1000.0)
     }
 
-    /// Median, the slow ones, and the slowest.
-    pub(crate) fn tell(&self, report: &mut Report) {
+    /// Adds p50, p95, p99 and the maximum.
+    pub(crate) fn add_to(&self, report: &mut Report) {
         for (name, share) in [
             ("p50_ms", 0.5),
             ("p95_ms", 0.95),
@@ -54,7 +54,7 @@ impl Sorted {
     }
 }
 
-/// The middle one; of an even number the lower of the two in the middle. Zero when there are none.
+/// The median; of an even count the lower of the two in the middle. Zero when there are none.
 pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

@@ -1,5 +1,5 @@
-//! `bench webhook-latency`: from the sending of a webhook to the first frame about its booking at
-//! the coach's socket.
+//! `bench webhook-latency`: time from the sending of a webhook to the first frame about its booking
+//! at the coach's socket.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,11 +9,11 @@ use tokio::sync::mpsc;
 
 use crate::calcom::Deliveries;
 use crate::http::{Connection, Target};
-use crate::people::{self, Issuer};
 use crate::queries::instant;
 use crate::report::Report;
 use crate::socket::Socket;
 use crate::stats::Timings;
+use crate::tokens::{self, Issuer};
 use crate::{Failure, database};
 
 #[derive(clap::Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     /// One of its CALCOM_WEBHOOK_SECRETS.
     #[arg(long)]
     secret: String,
-    /// Its database: the coach's token is signed with the key that is kept there.
+    /// Its database, which has the key that signs the coach's token.
     #[arg(long)]
     database_url: String,
     /// Deliveries a second, evenly.
@@ -34,39 +34,40 @@ pub(crate) struct Options {
     count: u32,
 }
 
-/// Longer than any frame may take; what has not come by then does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A frame that has not arrived by then counts as missed.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-const WATCH: &str = "subscription { bookingEvents(mine: true) { kind booking { startsAt } } }";
+const SUBSCRIPTION: &str =
+    "subscription { bookingEvents(mine: true) { kind booking { startsAt } } }";
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let db = database::open(&options.database_url).await?;
     let series = Deliveries::new(&options.secret)?;
     let coach = format!("{}-coach", series.prefix);
     let token = Issuer::open(&db).await?.token(&coach, Role::Coach)?;
-    let series = series.of_coach(people::email(&coach));
+    let series = series.for_coach(tokens::email(&coach));
     let mut socket = Socket::connect(options.url, &token).await?;
-    socket.subscribe(WATCH).await?;
+    socket.subscribe(SUBSCRIPTION).await?;
 
-    // The first one makes the coach's link and event type; it does not count.
+    // The first delivery creates the coach's link and event type; it does not count.
     let (sent, mut sendings) = mpsc::unbounded_channel();
     let sending = tokio::spawn(send(options.url, series, options.rate, options.count, sent));
     let (mut began, mut timings, mut first) = (HashMap::new(), Timings::default(), true);
     let mut open = true;
     while open || !began.is_empty() {
         tokio::select! {
-            // What was sent is known before its frame is looked for.
+            // The time of sending is recorded before the frame is read.
             biased;
             sending = sendings.recv(), if open => match sending {
                 Some((starts_at, at)) => { began.insert(starts_at, at); }
                 None => open = false,
             },
-            frame = tokio::time::timeout(PATIENCE, socket.next()) => {
+            frame = tokio::time::timeout(TIMEOUT, socket.next()) => {
                 let Ok(frame) = frame else { break };
                 let arrived = Instant::now();
                 let frame = frame?;
                 let starts_at = frame["data"]["bookingEvents"]["booking"]["startsAt"].as_str().unwrap_or_default();
-                // A booking has several lines; the first one counts.
+                // A booking has several events; the first one counts.
                 if let Some(at) = began.remove(starts_at) && !std::mem::take(&mut first) {
                     timings.push(arrived - at);
                 }
@@ -77,7 +78,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let mut report = Report::new("webhook-latency");
     report.add("rate_per_second", options.rate);
     report.add("frames", timings.len());
-    timings.sorted().tell(&mut report);
+    timings.sorted().add_to(&mut report);
     report.add("missed", began.len());
     report.add("not_200", refused);
     report.print();
@@ -89,8 +90,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// Sends at an even pace; tells of each, by its booking's start, before it leaves. Gives how many
-/// were refused.
+/// Sends at an even pace; reports the start of each booking to `sent` before sending it. Returns
+/// how many were refused.
 async fn send(
     target: Target,
     series: Deliveries,
@@ -110,7 +111,7 @@ async fn send(
         }
         if number == 0 {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            // The pause is not made up for by sending twenty at once.
+            // Without it the pause would be followed by a burst.
             pace.reset();
         }
     }

@@ -1,5 +1,5 @@
-//! `bench webhooks`: how fast deliveries are acknowledged, and that each acknowledged one had its
-//! effect.
+//! `bench webhooks`: how fast deliveries are acknowledged and processed, and whether each
+//! acknowledged one had its effect.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::task::JoinSet;
 
 use crate::calcom::{Deliveries, Delivery};
+use crate::database::CommitDelay;
 use crate::http::{Connection, Target};
 use crate::report::{Report, rounded};
 use crate::stats::Timings;
@@ -25,23 +26,33 @@ pub(crate) struct Options {
     /// One of its CALCOM_WEBHOOK_SECRETS.
     #[arg(long)]
     secret: String,
-    /// Its database, to look for each delivery.
+    /// Its database, in which each delivery is checked.
     #[arg(long)]
     database_url: String,
-    /// Connections, each of which sends the next when the last one is answered.
+    /// Connections, each of which sends its next delivery when the last one is answered.
     #[arg(long, default_value_t = 16)]
     senders: usize,
     #[arg(long, default_value_t = 20_000)]
     count: u32,
-    /// How long to wait for the effects of what was acknowledged.
+    /// How long to wait for the effects of the acknowledged deliveries.
     #[arg(long, default_value_t = 900)]
     drain_seconds: u64,
+    /// Microseconds by which PostgreSQL delays each flush of commits.
+    #[arg(long)]
+    commit_delay: Option<u32>,
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let db = database::open(&options.database_url).await?;
+    let delay = CommitDelay::set(&db, options.commit_delay).await?;
+    let measured = measure(&options, &db).await;
+    delay.reset(&db).await?;
+    measured
+}
+
+async fn measure(options: &Options, db: &Db) -> Result<(), Failure> {
     let series = Deliveries::new(&options.secret)?;
-    // Made beforehand: signing shares the processors with the server.
+    // Prepared in advance, because signing takes processor time from the server.
     let deliveries: Arc<[Delivery]> = (0..options.count)
         .map(|number| series.get(options.url, number))
         .collect();
@@ -54,62 +65,61 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     )
     .await?;
     let took = began.elapsed();
-    let drained = drain(
-        &db,
-        &series.prefix,
-        Duration::from_secs(options.drain_seconds),
-    )
-    .await?;
+    let timeout = Duration::from_secs(options.drain_seconds);
+    let drained = drain(db, &series.prefix, timeout).await?;
 
-    let known = statuses(&db, &series.prefix).await?;
+    let known = statuses(db, &series.prefix).await?;
     let lost = sent
         .acknowledged
         .iter()
         .filter(|uid| !known.contains_key(*uid))
         .count();
-    let idle = sent.acknowledged.iter().filter(|uid| {
+    let unprocessed = sent.acknowledged.iter().filter(|uid| {
         known
             .get(*uid)
             .is_some_and(|status| *status != Status::Processed)
     });
-    let idle = idle.count();
+    let unprocessed = unprocessed.count();
     let mut report = Report::new("webhooks");
     report.add("senders", options.senders);
+    report.add("commit_delay_us", options.commit_delay.unwrap_or_default());
     report.add("acknowledged", sent.acknowledged.len());
     report.add(
         "acknowledged_per_second",
         rounded(sent.acknowledged.len() as f64 / took.as_secs_f64()),
     );
-    sent.timings.sorted().tell(&mut report);
+    sent.timings.sorted().add_to(&mut report);
     report.add("not_200", sent.refused);
+    let processed_after = (took + drained).as_secs_f64();
+    report.add("processed_after_seconds", rounded(processed_after));
     report.add(
-        "processed_after_seconds",
-        rounded((took + drained).as_secs_f64()),
+        "effects_per_second",
+        rounded((sent.acknowledged.len() - lost - unprocessed) as f64 / processed_after),
     );
     report.add("lost", lost);
-    report.add("not_processed", idle);
+    report.add("not_processed", unprocessed);
     report.print();
-    if lost + idle > 0 {
+    if lost + unprocessed > 0 {
         Err("deliveries that were acknowledged had no effect".into())
     } else {
         Ok(())
     }
 }
 
-/// How many answers have come so far.
+/// Counts the answers received so far.
 pub(crate) type Answered = Arc<AtomicUsize>;
 
-/// What came back.
+/// Result of sending.
 pub(crate) struct Sent {
-    /// Uids of those answered with 200.
+    /// Uids of the deliveries answered with 200.
     pub(crate) acknowledged: Vec<String>,
-    /// Answered with anything else.
+    /// Number of deliveries answered with another status.
     pub(crate) refused: usize,
     pub(crate) timings: Timings,
 }
 
-/// Sends all, each once. A sender whose connection breaks stops: what it had not been answered by
-/// then counts as neither.
+/// Sends each delivery once. A sender whose connection breaks stops; its unanswered delivery counts
+/// as neither acknowledged nor refused.
 ///
 /// # Errors
 /// When no connection can be opened at all.
@@ -163,11 +173,11 @@ pub(crate) async fn send(
     Ok(all)
 }
 
-/// Waits until nothing of the series is waiting any more; gives how long that took.
+/// Waits until all deliveries of the series are processed; returns how long that took.
 ///
 /// # Errors
 /// When it takes too long.
-pub(crate) async fn drain(db: &Db, prefix: &str, patience: Duration) -> Result<Duration, Failure> {
+pub(crate) async fn drain(db: &Db, prefix: &str, timeout: Duration) -> Result<Duration, Failure> {
     let waiting = format!(
         "select count(*) from webhook_delivery where uid like '{prefix}%' and status = 'RECEIVED'"
     );
@@ -175,15 +185,15 @@ pub(crate) async fn drain(db: &Db, prefix: &str, patience: Duration) -> Result<D
     loop {
         match database::count(db, &waiting).await? {
             0 => return Ok(began.elapsed()),
-            left if began.elapsed() > patience => {
-                return Err(format!("{left} deliveries still wait").into());
+            left if began.elapsed() > timeout => {
+                return Err(format!("{left} deliveries are not processed").into());
             }
             _ => tokio::time::sleep(Duration::from_millis(250)).await,
         }
     }
 }
 
-/// Where each delivery of the series stands, by uid.
+/// Status of each delivery of the series, by uid.
 pub(crate) async fn statuses(db: &Db, prefix: &str) -> Result<HashMap<String, Status>, Failure> {
     let rows: Vec<(String, Status)> = Entity::find()
         .select_only()

@@ -18,10 +18,7 @@ const SQL: &str = "\
         order by created_at desc, id desc limit 3) n on true \
     order by b.starts_at, b.id, n.created_at desc, n.id desc";
 
-/// The whole answer.
-///
-/// # Errors
-/// When the database fails.
+/// Writes the whole answer.
 pub(super) async fn write(pool: &PgPool, client: Uuid, tail: &str) -> sqlx::Result<Vec<u8>> {
     let rows = sqlx::query(SQL).bind(client).fetch_all(pool).await?;
     let mut out = Vec::with_capacity(16 * 1024);
@@ -46,7 +43,7 @@ pub(super) async fn write(pool: &PgPool, client: Uuid, tail: &str) -> sqlx::Resu
     Ok(out)
 }
 
-/// Gives what ends the booking once its notes are written.
+/// Returns the bytes that close the booking after its notes.
 fn begin_booking(out: &mut Vec<u8>, booking: Uuid, row: &PgRow) -> sqlx::Result<&'static [u8]> {
     out.extend_from_slice(b"{\"id\":");
     json::id(out, "booking", booking);

@@ -13,10 +13,7 @@ const SQL: &str = "\
         where coach_id = c.id and visibility = 'PUBLIC' order by title, id limit 10) e on true \
     order by c.display_name, c.id, e.title, e.id";
 
-/// The whole answer.
-///
-/// # Errors
-/// When the database fails.
+/// Writes the whole answer.
 pub(super) async fn write(pool: &PgPool, tail: &str) -> sqlx::Result<Vec<u8>> {
     let rows = sqlx::query(SQL).fetch_all(pool).await?;
     let mut out = Vec::with_capacity(16 * 1024);

@@ -1,4 +1,4 @@
-//! Values as Courtside writes them.
+//! Writes JSON values as Courtside does.
 
 use std::io::Write as _;
 
@@ -16,7 +16,7 @@ pub(super) fn text_or_null(out: &mut Vec<u8>, value: Option<&str>) {
     }
 }
 
-/// A global id: what it is of, and its key.
+/// A global id: the prefix of its type, and its key.
 pub(super) fn id(out: &mut Vec<u8>, prefix: &str, key: Uuid) {
     out.push(b'"');
     out.extend_from_slice(prefix.as_bytes());
@@ -33,7 +33,7 @@ pub(super) fn instant(out: &mut Vec<u8>, instant: DateTime<Utc>) {
     text(out, &instant.to_rfc3339_opts(SecondsFormat::Millis, true));
 }
 
-/// A price; the data measured with is in currencies of two decimals.
+/// A price; all measured data is in currencies of two decimals.
 pub(super) fn price(out: &mut Vec<u8>, minor: i64, currency: &str) {
     if minor == 0 {
         out.extend_from_slice(b"null");
@@ -48,7 +48,7 @@ pub(super) fn price(out: &mut Vec<u8>, minor: i64, currency: &str) {
     .expect("memory takes whatever is written to it");
 }
 
-/// What goes between the items of a list.
+/// Writes a comma unless it is the first item of a list.
 pub(super) fn comma(out: &mut Vec<u8>) {
     if out.last() != Some(&b'[') {
         out.push(b',');

@@ -1,11 +1,13 @@
-//! `bench limit`: what the same answers cost at least: a handler of axum, one statement of sqlx,
-//! rows written as JSON by hand.
+//! `bench limit`: the lower bound of what the same answers cost: axum handlers that run statements
+//! written by hand with sqlx and write rows as JSON by hand.
 //!
-//! There is no GraphQL in it: each answer has a path of its own, and the body of the request is
-//! read and ignored. `--tail-…` is what the other server writes behind `data`, so that both give
-//! the same bytes.
+//! There is no GraphQL in it: each answer has a path of its own. Reads ignore the body of the
+//! request; `--tail-…` is what the other server writes behind `data`, so that both return the same
+//! bytes. `createBooking` reads its input from the variables in the body and believes the header
+//! `x-client` about who the caller is.
 
 mod bookings;
+mod create_booking;
 mod directory;
 mod json;
 
@@ -26,6 +28,7 @@ use sea_orm::sqlx::postgres::PgPoolOptions;
 use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 
+use self::create_booking::Refused;
 use crate::Failure;
 
 #[derive(clap::Args)]
@@ -36,22 +39,27 @@ pub(crate) struct Options {
     /// A loopback address.
     #[arg(long, env = "LISTEN")]
     listen: SocketAddr,
-    /// The one bearer token there is.
+    /// The only bearer token that is accepted.
     #[arg(long)]
     token: String,
-    /// Whose it is.
+    /// The user of the token.
     #[arg(long)]
     user: Uuid,
-    /// As many as Courtside has on this machine.
+    /// As many as Courtside uses by default on a machine with two processors.
     #[arg(long, default_value_t = 8)]
     connections: u32,
-    /// What follows `data` in the answer to Q1.
+    /// The bytes after `data` in the answer to Q1.
     #[arg(long, default_value = "}")]
     tail_q1: String,
-    /// What follows `data` in the answer to Q2.
+    /// The bytes after `data` in the answer to Q2.
     #[arg(long, default_value = "}")]
     tail_q2: String,
 }
+
+/// Where the limit books.
+pub(crate) const CREATE_BOOKING: &str = "/createBooking";
+/// The header that names the client who books, by the id of their account.
+pub(crate) const CLIENT: &str = "x-client";
 
 struct Limit {
     pool: PgPool,
@@ -80,35 +88,54 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
     let routes = Router::new()
         .route("/q1", post(q1))
         .route("/q2", post(q2))
+        .route(CREATE_BOOKING, post(create_booking))
         .route("/healthz", get(async || "ok"))
         .with_state(limit);
     let listener = TcpListener::bind(options.listen).await?.tap_io(|stream| {
-        // Without it the second half of an answer may wait for the first to be acknowledged.
+        // Otherwise the second packet of an answer may wait for the acknowledgement of the first.
         let _ = stream.set_nodelay(true);
     });
     Ok(axum::serve(listener, routes).await?)
 }
 
 impl Limit {
-    /// Whether the caller is who the token says; a visitor has none.
-    fn knows(&self, headers: &HeaderMap) -> Option<bool> {
+    /// Whether the token is the accepted one; `None` for a visitor without a token.
+    fn is_signed_in(&self, headers: &HeaderMap) -> Option<bool> {
         let given = headers.get(AUTHORIZATION)?;
         Some(given.as_bytes().ct_eq(self.bearer.as_bytes()).into())
     }
 }
 
 async fn q1(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
-    if limit.knows(&headers) == Some(false) {
+    if limit.is_signed_in(&headers) == Some(false) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     answer(directory::write(&limit.pool, &limit.tail_q1).await)
 }
 
 async fn q2(State(limit): State<Arc<Limit>>, headers: HeaderMap, _: Bytes) -> Response {
-    if limit.knows(&headers) != Some(true) {
+    if limit.is_signed_in(&headers) != Some(true) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     answer(bookings::write(&limit.pool, limit.user, &limit.tail_q2).await)
+}
+
+async fn create_booking(
+    State(limit): State<Arc<Limit>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let client = headers
+        .get(CLIENT)
+        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let Some(client) = client else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    match create_booking::write(&limit.pool, client, &body).await {
+        Ok(body) => answer(Ok(body)),
+        Err(Refused::Request(reason)) => (StatusCode::CONFLICT, reason).into_response(),
+        Err(Refused::Database(error)) => answer(Err(error)),
+    }
 }
 
 fn answer(written: sea_orm::sqlx::Result<Vec<u8>>) -> Response {

@@ -9,28 +9,28 @@ use entity::note::{self, Visibility};
 use entity::session::{self, Attendance};
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, DatabaseTransaction, EntityTrait};
 
-use super::{BOOKINGS, CLIENTS, COACHES, COMING, client_subject, ids, insert};
-use crate::{Failure, people};
+use super::{BOOKINGS, CLIENTS, COACHES, UPCOMING, client_subject, ids, insert};
+use crate::{Failure, tokens};
 
-/// How much was made.
-pub(super) struct Made {
+/// Numbers of stored rows.
+pub(super) struct Stored {
     pub(super) bookings: u32,
     pub(super) notes: u32,
 }
 
-/// Bookings whose rows are made and stored together.
+/// Bookings stored together.
 const STEP: usize = 5_000;
 
-pub(super) async fn add(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Made, Failure> {
+pub(super) async fn add(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Stored, Failure> {
     let mut notes_made = 0;
     for first in (0..BOOKINGS).step_by(STEP) {
-        let (mut bookings, mut sessions, mut notes, mut lines) =
+        let (mut bookings, mut sessions, mut notes, mut events) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for number in first..BOOKINGS.min(first + STEP as u32) {
             let booked = booked(number, now)?;
-            lines.push(line(&booked));
+            events.push(event(&booked));
             sessions.push(session(number, &booked));
-            // Nothing to four: two on average.
+            // Zero to four notes: two on average.
             for place in 0..number % 5 {
                 notes.push(note(notes_made, place, number, &booked));
                 notes_made += 1;
@@ -40,29 +40,29 @@ pub(super) async fn add(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result
         insert::<booking::Entity>(txn, bookings).await?;
         insert::<session::Entity>(txn, sessions).await?;
         insert::<note::Entity>(txn, notes).await?;
-        for some in lines.chunks(500) {
+        for some in events.chunks(500) {
             booking_event::Entity::insert_many(some.to_vec())
                 .exec_without_returning(txn)
                 .await?;
         }
     }
-    Ok(Made {
+    Ok(Stored {
         bookings: BOOKINGS,
         notes: notes_made,
     })
 }
 
-/// Whose it is: the first ones are all coach 0's.
+/// The coach of a booking; the upcoming ones are all of coach 0.
 fn coach_of(number: u32) -> u32 {
     number
-        .checked_sub(COMING)
+        .checked_sub(UPCOMING)
         .map_or(0, |past| 1 + past % (COACHES - 1))
 }
 
-/// When it begins and how long it takes: the first ones are still to come, every 40 minutes; the
-/// others took place in the last year, each coach's once a day.
+/// Start and length of a booking: the first ones are upcoming, every 40 minutes; the others took
+/// place in the last year, one a day for each coach.
 fn time_of(number: u32, now: DateTime<Utc>) -> Result<(DateTime<Utc>, TimeDelta), Failure> {
-    let Some(past) = number.checked_sub(COMING) else {
+    let Some(past) = number.checked_sub(UPCOMING) else {
         let first = now.duration_trunc(TimeDelta::hours(1))? + TimeDelta::hours(1);
         return Ok((
             first + TimeDelta::minutes(i64::from(number) * 40),
@@ -81,19 +81,19 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
     let (starts_at, length) = time_of(number, now)?;
     let (coach, client) = (coach_of(number), number % CLIENTS);
     let (ends_at, made_at) = (starts_at + length, starts_at - TimeDelta::days(20));
-    let is_coming = number < COMING;
+    let is_upcoming = number < UPCOMING;
     Ok(booking::Model {
         id: ids::booking(number),
         reference: format!("CS-L{number:07}"),
         coach_id: ids::coach(coach),
         client_id: Some(ids::client(client)),
-        event_type_id: if is_coming {
+        event_type_id: if is_upcoming {
             ids::short_offer(coach)
         } else {
             ids::long_offer(coach)
         },
         kind: Kind::Session,
-        status: if is_coming {
+        status: if is_upcoming {
             Status::Confirmed
         } else {
             Status::Completed
@@ -106,7 +106,7 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
         seat_group: ids::booking(number),
         client_time_zone: "America/Chicago".to_owned(),
         client_name: client_subject(client),
-        client_email: Some(people::email(&client_subject(client))),
+        client_email: Some(tokens::email(&client_subject(client))),
         price_minor: 0,
         currency: "USD".to_owned(),
         policy: Policy::default(),
@@ -125,7 +125,7 @@ fn booked(number: u32, now: DateTime<Utc>) -> Result<booking::Model, Failure> {
         canceled_at: None,
         moves: 0,
         created_at: made_at,
-        updated_at: if is_coming { made_at } else { ends_at },
+        updated_at: if is_upcoming { made_at } else { ends_at },
     })
 }
 
@@ -155,7 +155,7 @@ fn session(number: u32, booked: &booking::Model) -> session::Model {
     }
 }
 
-/// The coach and the client write in turns; the third is for the coach's eyes only.
+/// The coach and the client write alternately; the third note is private.
 fn note(id: u32, place: u32, number: u32, booked: &booking::Model) -> note::Model {
     let client = booked.client_id.expect("every booking here has a client");
     let by_client = place % 2 == 1;
@@ -183,11 +183,11 @@ fn note(id: u32, place: u32, number: u32, booked: &booking::Model) -> note::Mode
     }
 }
 
-/// How its history ends.
-fn line(booked: &booking::Model) -> booking_event::ActiveModel {
+/// The last event of a booking.
+fn event(booked: &booking::Model) -> booking_event::ActiveModel {
     let is_over = booked.status == Status::Completed;
     booking_event::ActiveModel {
-        // The database numbers its lines.
+        // The database assigns it.
         seq: NotSet,
         booking_id: Set(booked.id),
         coach_id: Set(booked.coach_id),

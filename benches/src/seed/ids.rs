@@ -1,5 +1,4 @@
-//! Keys that every measurement can name without looking: they have the shape of version 7, and sort
-//! by their number.
+//! Keys that measurements know without a query: UUIDs of version 7 that sort by their number.
 
 use entity::Uuid;
 

@@ -1,4 +1,4 @@
-//! `bench seed-load`: a marketplace of a few years, for measurements of reading.
+//! `bench seed-load`: fills a database with the rows of a marketplace of a few years.
 
 mod booked;
 pub(crate) mod ids;
@@ -14,13 +14,13 @@ use sea_orm::{
 
 use crate::catalog::{self, Terms};
 use crate::report::Report;
-use crate::{Failure, database, people};
+use crate::{Failure, database, tokens};
 
 pub(crate) const COACHES: u32 = 200;
 pub(crate) const CLIENTS: u32 = 1_000;
 pub(crate) const BOOKINGS: u32 = 50_000;
-/// Bookings to come, all of coach 0, every 40 minutes within 14 days; the rest is past.
-pub(crate) const COMING: u32 = 500;
+/// Upcoming bookings, all of coach 0, every 40 minutes within 14 days; the others are past.
+pub(crate) const UPCOMING: u32 = 500;
 
 /// Rows in one statement: SQLite takes 32,766 values, and the widest row has 34.
 const CHUNK: usize = 900;
@@ -62,14 +62,14 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         return Err("the database already has coaches: give an empty one".into());
     }
     let began = std::time::Instant::now();
-    let now = people::now();
-    // So that tokens can be signed before a server has ever run here.
+    let now = tokens::now();
+    // Creates the key that signs tokens, before a server has ever run on the database.
     LocalIssuer::open(&db).await?;
     let txn = db.write_one().begin().await?;
     add_people(&txn, now).await?;
     let made = booked::add(&txn, now).await?;
     txn.commit().await?;
-    // Plans that a database in use would have.
+    // Gives the planner the statistics of a database in use.
     db.write_one().execute_unprepared("analyze").await?;
 
     let mut report = Report::new("seed-load");
@@ -128,7 +128,7 @@ async fn add_people(txn: &DatabaseTransaction, now: DateTime<Utc>) -> Result<(),
     insert::<event_type_host::Entity>(txn, hosts).await
 }
 
-/// All rows, many in a statement.
+/// Inserts rows in chunks.
 pub(crate) async fn insert<E>(db: &impl ConnectionTrait, rows: Vec<E::Model>) -> Result<(), Failure>
 where
     E: EntityTrait,

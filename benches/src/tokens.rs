@@ -1,4 +1,4 @@
-//! Tokens of the server's own issuer.
+//! Signs tokens as the server's local issuer does.
 
 use chrono::{DateTime, Utc};
 use courtside::clock::Clock;
@@ -8,15 +8,15 @@ use entity::user::Role;
 
 use crate::Failure;
 
-/// Signs for everyone: it has the key out of the server's database.
+/// Signs with the key from the server's database.
 pub(crate) struct Issuer(LocalIssuer);
 
-/// The time, as the server takes it.
+/// The current time, with the precision that the server uses.
 pub(crate) fn now() -> DateTime<Utc> {
     Clock::System.now()
 }
 
-/// The verified address behind a subject.
+/// The verified email address of a subject.
 pub(crate) fn email(subject: &str) -> String {
     format!("{subject}@bench.example")
 }
@@ -26,7 +26,7 @@ impl Issuer {
         Ok(Self(LocalIssuer::open(db).await?))
     }
 
-    /// A token that says about the person what their account says: signing in changes nothing.
+    /// A token whose claims equal the stored account, so that signing in updates nothing.
     pub(crate) fn token(&self, subject: &str, role: Role) -> Result<String, Failure> {
         let now = now();
         let identity = Identity {

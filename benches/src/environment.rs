@@ -1,4 +1,4 @@
-//! A Courtside wired to a stand-in for Cal.com, and coaches whose calendars are there.
+//! A temporary database, a stand-in for Cal.com, and coaches whose calendars are there.
 
 use std::path::PathBuf;
 
@@ -14,37 +14,37 @@ use crate::Failure;
 use crate::catalog::{self, Terms};
 use crate::database::{self, Scratch};
 use crate::http::{Connection, Target};
-use crate::people::{self, Issuer};
 use crate::queries;
-use crate::report::complain;
+use crate::report::log;
 use crate::seed::insert;
 use crate::server::Launch;
+use crate::tokens::{self, Issuer};
 
-/// With which the webhooks of the stage are signed.
+/// Signs the webhooks of the stand-in.
 pub(crate) const SECRET: &str = "bench-webhook-secret";
 const OFFER: Terms = Terms {
-    slug: "stage-30",
-    title: "Stage",
+    slug: "environment-30",
+    title: "Environment",
     minutes: 30,
     interval: None,
     price_minor: 0,
 };
 const CONNECT: &str = "mutation($input: ConnectWithApiKeyInput!) { connectWithApiKey(input: $input) { userErrors { code } } }";
 
-/// What a bench on a stage is run with.
+/// Options of the subcommands with an environment.
 #[derive(clap::Args)]
-pub(crate) struct Place {
+pub(crate) struct EnvironmentOptions {
     /// The binary `courtside`.
     #[arg(long)]
     binary: PathBuf,
-    /// Any database of a PostgreSQL cluster, in which another one is made for the time being;
-    /// SQLite when left out.
+    /// Any database of a PostgreSQL cluster, in which a temporary database is created; SQLite when
+    /// left out.
     #[arg(long)]
     postgres: Option<String>,
 }
 
-/// A database of its own, a stand-in, and how to start a Courtside between them.
-pub(crate) struct Stage {
+/// A temporary database, a stand-in for Cal.com, and how to start a Courtside between them.
+pub(crate) struct Environment {
     scratch: Scratch,
     pub(crate) db: Db,
     pub(crate) cal: StandIn,
@@ -54,23 +54,26 @@ pub(crate) struct Stage {
 
 /// A coach whose calendar is at the stand-in.
 pub(crate) struct Coach {
-    /// Their key there.
+    /// Their API key at the stand-in.
     pub(crate) api_key: String,
-    /// What they offer, here and there.
+    /// Their event types, which exist on both sides.
     pub(crate) offers: Vec<Uuid>,
 }
 
-impl Stage {
+impl Environment {
     /// # Errors
     /// When there is no database or no port to be had.
-    pub(crate) async fn open(place: &Place, options: cal_com::Options) -> Result<Self, Failure> {
-        let scratch = match &place.postgres {
+    pub(crate) async fn open(
+        options: &EnvironmentOptions,
+        stand_in: cal_com::Options,
+    ) -> Result<Self, Failure> {
+        let scratch = match &options.postgres {
             Some(admin_url) => Scratch::postgres(admin_url).await?,
             None => Scratch::sqlite()?,
         };
         let db = database::open(&scratch.url).await?;
-        let cal = cal_com::start(options).await?;
-        let launch = Launch::courtside(&place.binary, &scratch.url)
+        let cal = cal_com::start(stand_in).await?;
+        let launch = Launch::courtside(&options.binary, &scratch.url)
             .with("CALCOM_API_URL", &cal.url())
             .with("CALCOM_APP_URL", &cal.url())
             .with("CALCOM_WEBHOOK_SECRETS", SECRET);
@@ -84,14 +87,14 @@ impl Stage {
         })
     }
 
-    /// Takes the database away, unless something went wrong with it.
+    /// Deletes the database, unless the measurement failed.
     ///
     /// # Errors
-    /// What went wrong.
+    /// Why the measurement failed.
     pub(crate) async fn close(self, done: Result<(), Failure>) -> Result<(), Failure> {
         drop(self.db);
         if done.is_err() {
-            complain(&format!(
+            log(&format!(
                 "bench: the database is kept: {}\n",
                 self.scratch.url
             ));
@@ -102,15 +105,11 @@ impl Stage {
 
     /// "SQLite" or "PostgreSQL".
     pub(crate) fn database(&self) -> &'static str {
-        if self.db.is_postgres() {
-            "PostgreSQL"
-        } else {
-            "SQLite"
-        }
+        database::name(&self.db)
     }
 
-    /// A coach who has an account of their own at the stand-in, with so many offers of half an hour
-    /// there and here.
+    /// Adds a coach with an account at the stand-in and so many event types of half an hour on both
+    /// sides.
     ///
     /// # Errors
     /// When either side refuses.
@@ -122,28 +121,29 @@ impl Stage {
     ) -> Result<Coach, Failure> {
         let (_, api_key) = self
             .cal
-            .add_account(name, &people::email(name), "Europe/London");
+            .add_account(name, &tokens::email(name), "Europe/London");
         let profile = self.add_profile(name, Scheduler::CalCom).await?;
         let mut coach = Coach {
             api_key,
             offers: Vec::new(),
         };
         for number in 0..offers {
-            let slug = format!("stage-{number}");
-            let wish = json!({ "title": "Stage", "slug": slug, "lengthInMinutes": OFFER.minutes });
-            let made = self
-                .there(&coach.api_key, "/v2/event-types", "2024-06-14", wish)
+            let slug = format!("environment-{number}");
+            let input =
+                json!({ "title": "Environment", "slug": slug, "lengthInMinutes": OFFER.minutes });
+            let created = self
+                .post_to_stand_in(&coach.api_key, "/v2/event-types", "2024-06-14", input)
                 .await?;
-            let their_id = made["data"]["id"]
+            let provider_id = created["data"]["id"]
                 .as_i64()
-                .ok_or_else(|| format!("no event type: {made}"))?;
+                .ok_or_else(|| format!("no event type: {created}"))?;
             coach
                 .offers
-                .push(self.add_offer(&profile, slug, Some(their_id)).await?);
+                .push(self.add_offer(&profile, slug, Some(provider_id)).await?);
         }
         let token = self.issuer.token(name, Role::Coach)?;
-        let wish = json!({ "input": { "apiKey": coach.api_key } });
-        let connect = queries::request(server, Some(&token), CONNECT, &wish);
+        let input = json!({ "input": { "apiKey": coach.api_key } });
+        let connect = queries::request(server, Some(&token), CONNECT, &input);
         let mut connection = Connection::open(server).await?;
         let answer: Value = serde_json::from_slice(connection.send(&connect).await?.body)?;
         match answer["data"]["connectWithApiKey"]["userErrors"]
@@ -155,17 +155,14 @@ impl Stage {
         }
     }
 
-    /// A coach whose time is kept here; gives the key of their only offer.
-    ///
-    /// # Errors
-    /// When the database refuses.
+    /// Adds a coach with the built-in scheduler; returns the key of their only event type.
     pub(crate) async fn add_own_coach(&self, name: &str) -> Result<Uuid, Failure> {
         let profile = self.add_profile(name, Scheduler::Native).await?;
         self.add_offer(&profile, OFFER.slug.to_owned(), None).await
     }
 
     async fn add_profile(&self, name: &str, scheduler: Scheduler) -> Result<coach::Model, Failure> {
-        let now = people::now();
+        let now = tokens::now();
         let account = catalog::account(entity::new_id(), name, Role::Coach, now);
         let mut profile = catalog::profile(entity::new_id(), &account, entity::new_id(), now);
         profile.scheduler = scheduler;
@@ -184,19 +181,19 @@ impl Stage {
         &self,
         profile: &coach::Model,
         slug: String,
-        their_id: Option<i64>,
+        provider_id: Option<i64>,
     ) -> Result<Uuid, Failure> {
-        let mut offer = catalog::offer(entity::new_id(), profile, &OFFER, people::now());
+        let mut offer = catalog::offer(entity::new_id(), profile, &OFFER, tokens::now());
         offer.slug = slug;
-        offer.provider = their_id.map(|_| "calcom".to_owned());
-        offer.provider_event_type_id = their_id.map(|id| id.to_string());
+        offer.provider = provider_id.map(|_| "calcom".to_owned());
+        offer.provider_event_type_id = provider_id.map(|id| id.to_string());
         let (id, host) = (offer.id, catalog::host(&offer));
         insert::<event_type::Entity>(self.db.write_one(), vec![offer]).await?;
         insert::<event_type_host::Entity>(self.db.write_one(), vec![host]).await?;
         Ok(id)
     }
 
-    async fn there(
+    async fn post_to_stand_in(
         &self,
         key: &str,
         path: &str,
@@ -216,7 +213,7 @@ impl Stage {
         )?)
     }
 
-    /// How often the stand-in was asked for free time so far.
+    /// How many requests for slots the stand-in has received.
     pub(crate) fn slot_calls(&self) -> usize {
         self.cal
             .requests()
@@ -226,14 +223,15 @@ impl Stage {
     }
 }
 
-/// Midnight of today, in UTC.
+/// Midnight of today in UTC.
 pub(crate) fn today() -> DateTime<Utc> {
-    people::now()
+    tokens::now()
         .duration_trunc(TimeDelta::days(1))
         .expect("a day divides the range of instants")
 }
 
-/// Half hours on weekdays between nine and five in London, in winter; from tomorrow on.
+/// Half hours on weekdays from tomorrow on, between 09:00 and 17:00 UTC, which is London time in
+/// winter.
 pub(crate) fn half_hour(number: u32) -> DateTime<Utc> {
     let today = today();
     let mut days = (1..)

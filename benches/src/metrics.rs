@@ -1,4 +1,4 @@
-//! Figures of Courtside's own, read while it is measured.
+//! Reads Courtside's `/metrics` during a measurement.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::Failure;
 use crate::http::{Connection, Target};
 
-/// Between two looks: no state of a breaker lasts for less.
-const GLANCE: Duration = Duration::from_millis(200);
+/// Shorter than any state of a breaker lasts.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What `/metrics` says: the value behind each name with its labels.
+/// All values of `/metrics` by name with labels.
 ///
 /// # Errors
 /// When the server does not answer.
@@ -18,7 +18,7 @@ pub(crate) async fn figures(target: Target) -> Result<HashMap<String, f64>, Fail
     Ok(read(&String::from_utf8_lossy(&text)))
 }
 
-/// The sum of all lines of a name that have a label.
+/// Sums the lines of a name that have a label.
 pub(crate) fn sum(figures: &HashMap<String, f64>, name: &str, label: &str) -> f64 {
     figures
         .iter()
@@ -35,7 +35,7 @@ fn read(text: &str) -> HashMap<String, f64> {
         .collect()
 }
 
-/// How often a breaker changed to a state.
+/// How often a breaker changed to each state.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Breaker {
     pub(crate) opened: u32,
@@ -43,13 +43,13 @@ pub(crate) struct Breaker {
     pub(crate) closed: u32,
 }
 
-/// Watches the breaker of Cal.com until it is aborted; `told` hears of each change.
+/// Follows the breaker of Cal.com until the task is aborted; sends each change to `changes`.
 ///
 /// # Errors
 /// When the server does not answer.
 pub(crate) async fn breaker(
     target: Target,
-    told: tokio::sync::watch::Sender<Breaker>,
+    changes: tokio::sync::watch::Sender<Breaker>,
 ) -> Result<(), Failure> {
     let mut connection = Connection::open(target).await?;
     let request = target.request("GET", "/metrics", &[], &[]);
@@ -63,13 +63,13 @@ pub(crate) async fn breaker(
             "provider=\"calcom\"",
         );
         if now != last {
-            told.send_modify(|breaker| match now {
+            changes.send_modify(|breaker| match now {
                 2.0 => breaker.opened += 1,
                 1.0 => breaker.half_opened += 1,
                 _ => breaker.closed += 1,
             });
             last = now;
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
