@@ -66,7 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const FOREIGN: &[(&str, &[&str])] = &[
     ("providers", &["app", "domain", "startup"]),
     ("migration", &["db"]),
-    ("sqlx", &["outbox"]),
+    ("sqlx", &["db", "error", "outbox"]),
     ("axum", &["http", "metrics"]),
     ("graphql_server", &["cli", "graphql", "http"]),
     // Providers are called by their own crate alone.
@@ -114,12 +114,55 @@ fn foreign_crates_stay_where_they_belong() {
     let mut wrong = Vec::new();
     for source in sources("api/src") {
         for (name, parts) in FOREIGN {
-            if !source.names_after(&format!("{name}::")).is_empty()
-                && !parts.contains(&source.part.as_str())
-            {
+            let is_used = !source.names_after(&format!("{name}::")).is_empty()
+                // SeaORM exports the driver that it is built on.
+                || source.text.contains(&format!("sea_orm::{name}::"));
+            if is_used && !parts.contains(&source.part.as_str()) {
                 wrong.push(format!("{}: {name}", source.path.display()));
             }
         }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Lines outside of Cal.com's adapter that may name it: where schedulers are listed.
+const LISTS: &[(&str, &str)] = &[
+    ("domain/scheduling/mod.rs", "pub mod cal_com;"),
+    (
+        "domain/scheduling/remote.rs",
+        "Scheduler::CalCom => (false, true, false, 10),",
+    ),
+    ("domain/scheduling/availability.rs", "CalCom,"),
+    (
+        "domain/scheduling/availability.rs",
+        "Scheduler::CalCom => Self::CalCom,",
+    ),
+];
+
+#[test]
+fn a_provider_is_named_only_in_its_adapter() {
+    let mut wrong = Vec::new();
+    for source in sources("api/src") {
+        let is_ours = ["db", "domain", "error", "outbox", "worker"].contains(&source.part.as_str());
+        let path = source.path.display().to_string();
+        if !is_ours || path.contains("domain/scheduling/cal_com/") {
+            continue;
+        }
+        let names = |line: &&str| {
+            let line = line.to_lowercase();
+            line.contains("calcom") || line.contains("cal_com") || line.contains("cal.com")
+        };
+        let is_listed = |line: &&str| {
+            LISTS
+                .iter()
+                .any(|(file, known)| path.ends_with(file) && line.trim() == *known)
+        };
+        let lines = source
+            .text
+            .lines()
+            .filter(names)
+            .filter(|line| !is_listed(line));
+        wrong.extend(lines.map(|line| format!("{path}: {}", line.trim())));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
