@@ -1,5 +1,6 @@
 //! Approval and rejection by the coach.
 
+use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
@@ -11,26 +12,16 @@ use super::state::Event;
 use super::transition::{Transition, apply, no_booking};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Caller, Cause, Conflict, Error, Result};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// Approves a booking: confirms it, or leaves it waiting for its payment.
 ///
 /// # Errors
 /// `InvalidState` unless it waits for approval; `NotFound` unless the caller is its coach or staff.
 pub async fn approve(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
-    let deadline = app.clock.now() + app.deadlines.payment;
-    decide(app, caller, booking_id, move |txn, cause, booking| {
-        Box::pin(async move {
-            let is_paid = is_paid(&**txn, booking.id).await?;
-            let mut transition = Transition::of(cause, booking);
-            transition.then(Event::Noted(Kind::Approved), None, |row| {
-                row.approval = Approval::Given
-            })?;
-            settle_price(&mut transition, is_paid, deadline)?;
-            transition.write(txn).await
-        })
-    })
-    .await
+    let payment_deadline = app.clock.now() + app.deadlines.payment;
+    let decision = Decision::Approve { payment_deadline };
+    decide(app, caller, booking_id, decision).await
 }
 
 /// Rejects a booking and releases its time.
@@ -44,61 +35,61 @@ pub async fn reject(
     reason: Option<String>,
 ) -> Result<Model> {
     check_reason(reason.as_deref())?;
-    decide(app, caller, booking_id, move |txn, cause, booking| {
-        let reason = reason.clone();
-        Box::pin(
-            async move { apply(txn, cause, booking, Event::RejectedByCoach, reason, |_| ()).await },
-        )
-    })
-    .await
+    decide(app, caller, booking_id, Decision::Reject { reason }).await
 }
 
-type Deciding<'t> = futures_util::future::BoxFuture<'t, Result<Model>>;
+#[derive(Clone)]
+enum Decision {
+    Approve { payment_deadline: DateTime<Utc> },
+    Reject { reason: Option<String> },
+}
 
-async fn decide<F>(app: &App, caller: &Caller, booking_id: Uuid, decision: F) -> Result<Model>
-where
-    F: for<'t> Fn(&'t Txn, &'t Cause, &'t Model) -> Deciding<'t> + Clone + Send + Sync + 'static,
-{
-    let person = caller.require_person()?.clone();
-    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, decision) =
-                (person.clone(), correlation_id.clone(), decision.clone());
-            Box::pin(async move {
-                let booking = super::read::take(txn, booking_id).await?;
-                super::read::require_reachable(txn, &booking).await?;
-                let side = match super::side(&person, &booking)? {
-                    ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
-                    ActorKind::Client if person.is_admin() => ActorKind::Admin,
-                    ActorKind::Client => {
-                        return Err(Error::Forbidden("only the coach may decide this"));
-                    }
-                    side => side,
-                };
-                if booking.status != Status::Scheduled || booking.approval != Approval::Pending {
-                    return Err(Conflict::InvalidState(
-                        "the booking does not wait for approval".to_owned(),
-                    )
-                    .into());
-                }
-                if booking.starts_at <= now {
-                    return Err(Conflict::InvalidState("its time has passed".to_owned()).into());
-                }
-                decision(
-                    txn,
-                    &Cause::person(side, &person, &correlation_id, now),
-                    &booking,
-                )
-                .await
-            })
-        })
-        .await
-        .map_err(|error| {
-            if matches!(error, Error::NotFound(_)) {
-                no_booking()
-            } else {
-                error
-            }
-        })
+async fn decide(
+    app: &App,
+    caller: &Caller,
+    booking_id: Uuid,
+    decision: Decision,
+) -> Result<Model> {
+    let command = Command::new(app, caller, (booking_id, decision))?;
+    let decided = app.db.transaction(command, carry_out).await;
+    decided.map_err(|error| match error {
+        Error::NotFound(_) => no_booking(),
+        error => error,
+    })
+}
+
+async fn carry_out(txn: &Txn, command: Command<(Uuid, Decision)>) -> Result<Model> {
+    let Command { author, input } = command;
+    let (booking_id, decision) = input;
+    let person = &author.person;
+    let booking = super::read::take(txn, booking_id).await?;
+    super::read::require_reachable(txn, &booking).await?;
+    let side = match super::side(person, &booking)? {
+        ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
+        ActorKind::Client if person.is_admin() => ActorKind::Admin,
+        ActorKind::Client => return Err(Error::Forbidden("only the coach may decide this")),
+        side => side,
+    };
+    if booking.status != Status::Scheduled || booking.approval != Approval::Pending {
+        let message = "the booking does not wait for approval".to_owned();
+        return Err(Conflict::InvalidState(message).into());
+    }
+    if booking.starts_at <= author.now {
+        return Err(Conflict::InvalidState("its time has passed".to_owned()).into());
+    }
+    let cause = author.cause(side);
+    match decision {
+        Decision::Reject { reason } => {
+            apply(txn, &cause, &booking, Event::RejectedByCoach, reason, |_| ()).await
+        }
+        Decision::Approve { payment_deadline } => {
+            let is_paid = is_paid(&**txn, booking.id).await?;
+            let mut transition = Transition::of(&cause, &booking);
+            transition.then(Event::Noted(Kind::Approved), None, |row| {
+                row.approval = Approval::Given
+            })?;
+            settle_price(&mut transition, is_paid, payment_deadline)?;
+            transition.write(txn).await
+        }
+    }
 }

@@ -11,7 +11,7 @@ use super::state::Event;
 use super::transition::apply;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Caller, Cause, Conflict, Result};
+use crate::domain::{Caller, Cause, Command, Conflict, Result};
 
 /// What to cancel.
 #[derive(Clone, Debug, Serialize)]
@@ -29,38 +29,46 @@ pub struct Cancel {
 /// `InvalidState` for a booking that is no longer active, and for a client once the session has
 /// begun; `Stale` when it was changed since the caller read it.
 pub async fn cancel(app: &App, caller: &Caller, key: &str, input: Cancel) -> Result<Model> {
-    let person = caller.require_person()?.clone();
+    let user_id = caller.require_person()?.user_id;
     check_reason(input.reason.as_deref())?;
-    let now = app.clock.now();
-    let request_hash = idempotency::key(person.user_id, "cancelBooking", key, &input)?.request_hash;
-    let (key, correlation_id) = (key.to_owned(), caller.correlation_id.clone());
-
-    let (booking, is_new) = app
-        .db
-        .write(move |txn| {
-            let (input, key, request_hash) = (input.clone(), key.clone(), request_hash.clone());
-            let (person, correlation_id) = (person.clone(), correlation_id.clone());
-            Box::pin(async move {
-                let booking = super::read::take(txn, input.booking_id).await?;
-                let side = super::side(&person, &booking)?;
-                let key = idempotency::Key {
-                    user_id: person.user_id,
-                    operation: "cancelBooking",
-                    key: &key,
-                    request_hash,
-                };
-                if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, now).await? {
-                    return Ok((booking, false));
-                }
-                let cause = Cause::person(side, &person, &correlation_id, now);
-                Ok((take_back(txn, &cause, &booking, input).await?, true))
-            })
-        })
-        .await?;
+    let request_hash = idempotency::key(user_id, "cancelBooking", key, &input)?.request_hash;
+    let attempt = Attempt {
+        input,
+        key: key.to_owned(),
+        request_hash,
+    };
+    let command = Command::new(app, caller, attempt)?;
+    let (booking, is_new) = app.db.transaction(command, carry_out).await?;
     if is_new {
         app.metrics.booking("canceled");
     }
     Ok(booking)
+}
+
+/// A cancellation with its idempotency key.
+#[derive(Clone)]
+struct Attempt {
+    input: Cancel,
+    key: String,
+    request_hash: String,
+}
+
+/// Gives the booking, and whether it is this attempt that has canceled it.
+async fn carry_out(txn: &Txn, command: Command<Attempt>) -> Result<(Model, bool)> {
+    let Command { author, input } = command;
+    let booking = super::read::take(txn, input.input.booking_id).await?;
+    let side = super::side(&author.person, &booking)?;
+    let key = idempotency::Key {
+        user_id: author.person.user_id,
+        operation: "cancelBooking",
+        key: &input.key,
+        request_hash: input.request_hash,
+    };
+    if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, author.now).await? {
+        return Ok((booking, false));
+    }
+    let cause = author.cause(side);
+    Ok((take_back(txn, &cause, &booking, input.input).await?, true))
 }
 
 async fn take_back(txn: &Txn, cause: &Cause, booking: &Model, input: Cancel) -> Result<Model> {

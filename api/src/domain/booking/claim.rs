@@ -20,27 +20,20 @@ use crate::domain::{Cause, Result};
 /// Assigns the bookings for a person's verified address to the person. One that overlaps another of
 /// theirs is assigned too, and marked as a conflict.
 pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
-    let now = app.clock.now();
-    app.db
-        .write(move |txn| {
-            Box::pin(async move {
-                let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
-                    return Ok(());
-                };
-                let cause = Cause {
-                    by: ActorKind::Client,
-                    actor_id: Some(user_id),
-                    source: Source::Api,
-                    correlation_id: format!("claim-{}", user_id.simple()),
-                    now,
-                };
-                claim_all(txn, &cause, &user).await
-            })
-        })
-        .await
+    let cause = Cause {
+        by: ActorKind::Client,
+        actor_id: Some(user_id),
+        source: Source::Api,
+        correlation_id: format!("claim-{}", user_id.simple()),
+        now: app.clock.now(),
+    };
+    app.db.transaction((user_id, cause), claim_all).await
 }
 
-async fn claim_all(txn: &Txn, cause: &Cause, user: &user::Model) -> Result<()> {
+async fn claim_all(txn: &Txn, (user_id, cause): (Uuid, Cause)) -> Result<()> {
+    let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
+        return Ok(());
+    };
     let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
         return Ok(());
     };
@@ -58,7 +51,7 @@ async fn claim_all(txn: &Txn, cause: &Cause, user: &user::Model) -> Result<()> {
         sides(&bookings, user.id).lock_beyond(txn, &locked).await?;
     }
     for booking in bookings {
-        take(txn, cause, &booking, user.id).await?;
+        take(txn, &cause, &booking, user.id).await?;
     }
     Ok(())
 }

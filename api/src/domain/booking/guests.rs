@@ -7,7 +7,8 @@ use entity::booking_event::Kind;
 use super::state::Event;
 use super::transition::apply;
 use crate::app::App;
-use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation};
+use crate::db::Txn;
+use crate::domain::{Caller, Command, Conflict, Error, Result, Violation};
 
 /// Maximum number of guests per booking.
 const MAX_GUESTS: usize = 10;
@@ -25,52 +26,40 @@ pub async fn add_guests(
     booking_id: Uuid,
     guests: Vec<String>,
 ) -> Result<Model> {
-    let person = caller.require_person()?.clone();
-    let (correlation_id, now) = (caller.correlation_id.clone(), app.clock.now());
-    app.db
-        .write(move |txn| {
-            let (person, correlation_id, guests) =
-                (person.clone(), correlation_id.clone(), guests.clone());
-            Box::pin(async move {
-                let booking = super::read::take(txn, booking_id).await?;
-                let side = super::side(&person, &booking)?;
-                super::read::require_reachable(txn, &booking).await?;
-                let asked =
-                    check(&guests, booking.client_email.as_deref(), 0).map_err(Error::Invalid)?;
-                let new: Vec<String> = asked
-                    .0
-                    .into_iter()
-                    .filter(|guest| !booking.guests.0.contains(guest))
-                    .collect();
-                if new.is_empty() {
-                    return Ok(booking);
-                }
-                check(
-                    &new,
-                    booking.client_email.as_deref(),
-                    booking.guests.0.len(),
-                )
-                .map_err(Error::Invalid)?;
-                if booking.seat_group != booking.id {
-                    let message =
-                        "a seat in a group is for one: whoever else comes books their own"
-                            .to_owned();
-                    return Err(Conflict::InvalidState(message).into());
-                }
-                if !booking.status.is_active() || booking.starts_at <= now {
-                    let message =
-                        "others can be invited only to a session that is still to come".to_owned();
-                    return Err(Conflict::InvalidState(message).into());
-                }
-                let cause = Cause::person(side, &person, &correlation_id, now);
-                let added = Event::Noted(Kind::GuestsAdded);
-                apply(txn, &cause, &booking, added, None, |booking| {
-                    booking.guests.0.extend(new)
-                })
-                .await
-            })
-        })
-        .await
+    let command = Command::new(app, caller, (booking_id, guests))?;
+    app.db.transaction(command, add).await
+}
+
+async fn add(txn: &Txn, command: Command<(Uuid, Vec<String>)>) -> Result<Model> {
+    let Command { author, input } = command;
+    let (booking_id, guests) = input;
+    let booking = super::read::take(txn, booking_id).await?;
+    let side = super::side(&author.person, &booking)?;
+    super::read::require_reachable(txn, &booking).await?;
+    let client = booking.client_email.as_deref();
+    let asked = check(&guests, client, 0).map_err(Error::Invalid)?;
+    let new: Vec<String> = asked
+        .0
+        .into_iter()
+        .filter(|guest| !booking.guests.0.contains(guest))
+        .collect();
+    if new.is_empty() {
+        return Ok(booking);
+    }
+    check(&new, client, booking.guests.0.len()).map_err(Error::Invalid)?;
+    if booking.seat_group != booking.id {
+        let message = "a seat in a group is for one: whoever else comes books their own".to_owned();
+        return Err(Conflict::InvalidState(message).into());
+    }
+    if !booking.status.is_active() || booking.starts_at <= author.now {
+        let message = "others can be invited only to a session that is still to come".to_owned();
+        return Err(Conflict::InvalidState(message).into());
+    }
+    let added = Event::Noted(Kind::GuestsAdded);
+    apply(txn, &author.cause(side), &booking, added, None, |booking| {
+        booking.guests.0.extend(new)
+    })
+    .await
 }
 
 /// Normalizes and deduplicates the addresses, or returns all violations. `known` is the number of

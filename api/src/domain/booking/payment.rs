@@ -14,7 +14,8 @@ use sea_orm::{
 use super::state::Event;
 use super::transition::apply;
 use crate::app::App;
-use crate::domain::{Caller, Cause, Conflict, Result};
+use crate::db::Txn;
+use crate::domain::{Caller, Command, Conflict, Result};
 
 /// Whether the booking is paid.
 pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Result<bool> {
@@ -47,47 +48,39 @@ pub async fn list_paid(
 /// # Errors
 /// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` unless a payment is due.
 pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Result<Model> {
-    let admin = caller.require_admin()?.clone();
-    let cause = Cause::person(
-        ActorKind::Admin,
-        &admin,
-        &caller.correlation_id,
-        app.clock.now(),
-    );
-    app.db
-        .write(move |txn| {
-            let cause = cause.clone();
-            Box::pin(async move {
-                let booking = super::read::take(txn, booking_id).await?;
-                if !matches!(
-                    booking.status,
-                    Status::PaymentPending | Status::PaymentFailed
-                ) {
-                    return Err(Conflict::InvalidState(
-                        "no payment is due for this booking".to_owned(),
-                    )
-                    .into());
-                }
-                let paid = payment::Model {
-                    id: entity::new_id(),
-                    booking_id: booking.id,
-                    status: payment::Status::Succeeded,
-                    amount_minor: booking.price_minor,
-                    refunded_minor: 0,
-                    currency: booking.currency.clone(),
-                    provider: None,
-                    provider_payment_id: None,
-                    paid_at: Some(cause.now),
-                    failure: None,
-                    created_at: cause.now,
-                    updated_at: cause.now,
-                };
-                paid.into_active_model().reset_all().insert(&**txn).await?;
-                apply(txn, &cause, &booking, Event::Paid, None, |row| {
-                    row.payment_deadline = None
-                })
-                .await
-            })
-        })
-        .await
+    caller.require_admin()?;
+    let command = Command::new(app, caller, booking_id)?;
+    app.db.transaction(command, record).await
+}
+
+async fn record(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
+    let Command { author, input } = command;
+    let booking = super::read::take(txn, input).await?;
+    if !matches!(
+        booking.status,
+        Status::PaymentPending | Status::PaymentFailed
+    ) {
+        let message = "no payment is due for this booking".to_owned();
+        return Err(Conflict::InvalidState(message).into());
+    }
+    let cause = author.cause(ActorKind::Admin);
+    let paid = payment::Model {
+        id: entity::new_id(),
+        booking_id: booking.id,
+        status: payment::Status::Succeeded,
+        amount_minor: booking.price_minor,
+        refunded_minor: 0,
+        currency: booking.currency.clone(),
+        provider: None,
+        provider_payment_id: None,
+        paid_at: Some(cause.now),
+        failure: None,
+        created_at: cause.now,
+        updated_at: cause.now,
+    };
+    paid.into_active_model().reset_all().insert(&**txn).await?;
+    apply(txn, &cause, &booking, Event::Paid, None, |row| {
+        row.payment_deadline = None
+    })
+    .await
 }

@@ -90,22 +90,31 @@ fn event(booking: &Model, now: DateTime<Utc>, over_before: DateTime<Utc>) -> Opt
 }
 
 async fn apply_due(app: &App, id: Uuid, now: DateTime<Utc>) -> Result<bool> {
-    let cause = Cause::system(Source::Sweeper, &format!("sweep-{id}"), now);
-    let over_before = now - app.deadlines.completion_grace;
-    app.db
-        .write(move |txn| {
-            let cause = cause.clone();
-            Box::pin(async move {
-                let booking = super::read::take(txn, id).await?;
-                let Some(event) = event(&booking, now, over_before) else {
-                    return Ok(false);
-                };
-                apply(txn, &cause, &booking, event, None, |booking| {
-                    booking.payment_deadline = None
-                })
-                .await?;
-                Ok(true)
-            })
-        })
-        .await
+    let due = Due {
+        booking_id: id,
+        cause: Cause::system(Source::Sweeper, &format!("sweep-{id}"), now),
+        over_before: now - app.deadlines.completion_grace,
+    };
+    app.db.transaction(due, apply_in).await
+}
+
+/// A booking that may be due.
+#[derive(Clone)]
+struct Due {
+    booking_id: Uuid,
+    cause: Cause,
+    /// A session that ended before is over.
+    over_before: DateTime<Utc>,
+}
+
+async fn apply_in(txn: &Txn, due: Due) -> Result<bool> {
+    let booking = super::read::take(txn, due.booking_id).await?;
+    let Some(event) = event(&booking, due.cause.now, due.over_before) else {
+        return Ok(false);
+    };
+    apply(txn, &due.cause, &booking, event, None, |booking| {
+        booking.payment_deadline = None
+    })
+    .await?;
+    Ok(true)
 }

@@ -7,8 +7,9 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
-use crate::domain::{Caller, Error, Result, audit};
+use crate::domain::{Caller, Command, Error, Result};
 use crate::outbox::job::{Job, Kind, Queue, enqueue};
 
 /// Deliveries, the newest first; those of one status, or all.
@@ -43,44 +44,34 @@ pub async fn list(
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound`.
 pub async fn replay(app: &App, caller: &Caller, delivery_id: Uuid) -> Result<Model> {
-    let admin = caller.require_admin()?.user_id;
-    let (now, correlation_id) = (app.clock.now(), caller.correlation_id.clone());
-    app.db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                let known = Entity::find_by_id(delivery_id).one(&**txn).await?;
-                let known = known.ok_or(Error::NotFound("webhook delivery"))?;
-                let row = ActiveModel {
-                    id: Unchanged(known.id),
-                    status: Set(Status::Received),
-                    failure: Set(None),
-                    processed_at: Set(None),
-                    ..Default::default()
-                };
-                let delivery = row.update(&**txn).await?;
-                let work = Job::new(Kind::ProcessDelivery, delivery_id, Queue::Database);
-                // The dead job is what is being replayed: it does not stay behind as if it were
-                // still to be looked at.
-                job::Entity::delete_many()
-                    .filter(job::Column::Kind.eq(work.kind.as_str()))
-                    .filter(job::Column::SubjectId.eq(delivery_id))
-                    .filter(job::Column::Status.eq(job::Status::Dead))
-                    .exec(&**txn)
-                    .await?;
-                enqueue(txn, work.at(now, &correlation_id)).await?;
-                let subject = format!("webhook_delivery_{}", delivery_id.simple());
-                audit::record(
-                    txn,
-                    Some(admin),
-                    "webhook.replay",
-                    &subject,
-                    now,
-                    &correlation_id,
-                )
-                .await?;
-                Ok(delivery)
-            })
-        })
-        .await
+    caller.require_admin()?;
+    let command = Command::new(app, caller, delivery_id)?;
+    app.db.transaction(command, replay_in).await
+}
+
+async fn replay_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
+    let Command { author, input: id } = command;
+    let known = Entity::find_by_id(id).one(&**txn).await?;
+    let known = known.ok_or(Error::NotFound("webhook delivery"))?;
+    let row = ActiveModel {
+        id: Unchanged(known.id),
+        status: Set(Status::Received),
+        failure: Set(None),
+        processed_at: Set(None),
+        ..Default::default()
+    };
+    let delivery = row.update(&**txn).await?;
+    let work = Job::new(Kind::ProcessDelivery, id, Queue::Database);
+    // The dead job is what is being replayed: it does not stay behind as if it were still to be
+    // looked at.
+    job::Entity::delete_many()
+        .filter(job::Column::Kind.eq(work.kind.as_str()))
+        .filter(job::Column::SubjectId.eq(id))
+        .filter(job::Column::Status.eq(job::Status::Dead))
+        .exec(&**txn)
+        .await?;
+    enqueue(txn, work.at(author.now, &author.correlation_id)).await?;
+    let subject = format!("webhook_delivery_{}", id.simple());
+    author.audit(txn, "webhook.replay", &subject).await?;
+    Ok(delivery)
 }

@@ -224,10 +224,7 @@ impl Inbox {
         rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
         let rows: Arc<[Row]> = rows.into();
         let stored = db
-            .write(move |txn| {
-                let rows = Arc::clone(&rows);
-                Box::pin(async move { insert(txn, &rows).await })
-            })
+            .transaction(rows, insert)
             .await
             .map_err(Arc::new);
         for (id, answer) in answers {
@@ -242,7 +239,7 @@ impl Inbox {
 }
 
 /// Stores what is new, with its jobs; gives the ids of what was new.
-async fn insert(txn: &Txn, rows: &[Row]) -> Result<HashSet<Uuid>> {
+async fn insert(txn: &Txn, rows: Arc<[Row]>) -> Result<HashSet<Uuid>> {
     let once = OnConflict::columns([Column::Provider, Column::DedupeKey])
         .do_nothing()
         .to_owned();

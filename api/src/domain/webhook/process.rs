@@ -114,28 +114,35 @@ async fn process_in_turn(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
 /// The first of these deliveries, at least one; gives how many.
 async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Vec<Processed>)> {
     let now = app.clock.now();
-    let deadline = now + app.deadlines.payment;
-    let parsers = Arc::clone(&app.webhook_parsers);
-    app.db
-        .write(move |txn| {
-            let (delivery_ids, parsers) = (Arc::clone(&delivery_ids), Arc::clone(&parsers));
-            Box::pin(async move {
-                let (began, mut done, mut processed) = (Instant::now(), 0, Vec::new());
-                for delivery_id in &*delivery_ids {
-                    processed.extend(
-                        process_in(txn, &parsers, *delivery_id, (now, deadline))
-                            .await
-                            .map_err(again)?,
-                    );
-                    done += 1;
-                    if txn.is_in_the_way() || began.elapsed() >= LONGEST {
-                        break;
-                    }
-                }
-                Ok((done, processed))
-            })
-        })
-        .await
+    let batch = Batch {
+        delivery_ids,
+        parsers: Arc::clone(&app.webhook_parsers),
+        now,
+        payment_deadline: now + app.deadlines.payment,
+    };
+    app.db.transaction(batch, process_batch).await
+}
+
+#[derive(Clone)]
+struct Batch {
+    delivery_ids: Arc<[Uuid]>,
+    parsers: Arc<Parsers>,
+    now: DateTime<Utc>,
+    payment_deadline: DateTime<Utc>,
+}
+
+async fn process_batch(txn: &Txn, batch: Batch) -> Result<(usize, Vec<Processed>)> {
+    let times = (batch.now, batch.payment_deadline);
+    let (began, mut done, mut processed) = (Instant::now(), 0, Vec::new());
+    for delivery_id in &*batch.delivery_ids {
+        let delivery = process_in(txn, &batch.parsers, *delivery_id, times).await;
+        processed.extend(delivery.map_err(again)?);
+        done += 1;
+        if txn.is_in_the_way() || began.elapsed() >= LONGEST {
+            break;
+        }
+    }
+    Ok((done, processed))
 }
 
 async fn announce(app: &App, delivery: &Processed) {

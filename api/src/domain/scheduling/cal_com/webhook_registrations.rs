@@ -10,8 +10,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::webhooks::{bring_in_step, ensure_registered, live, new_secret, place_of, seal};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::webhook::secrets::{PREVIOUS, SECRET, open};
-use crate::domain::{Caller, Conflict, Error, Result, audit};
+use crate::domain::{Caller, Command, Conflict, Error, Result};
 
 /// How long a replaced secret is still accepted: deliveries signed with it may be on their way.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
@@ -106,30 +107,16 @@ pub async fn delete(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
             _ => {}
         }
     }
-    let (actor, now, correlation_id) = (
-        caller.require_admin()?.user_id,
-        app.clock.now(),
-        caller.correlation_id.clone(),
-    );
-    app.db
-        .write(move |txn| {
-            let correlation_id = correlation_id.clone();
-            Box::pin(async move {
-                Entity::delete_by_id(id).exec(&**txn).await?;
-                audit::record(
-                    txn,
-                    Some(actor),
-                    "webhook.delete",
-                    &subject(id),
-                    now,
-                    &correlation_id,
-                )
-                .await
-            })
-        })
-        .await?;
+    let command = Command::new(app, caller, id)?;
+    app.db.transaction(command, delete_row).await?;
     app.webhook_secrets.read(app).await?;
     Ok(row)
+}
+
+async fn delete_row(txn: &Txn, command: Command<Uuid>) -> Result<()> {
+    let Command { author, input: id } = command;
+    Entity::delete_by_id(id).exec(&**txn).await?;
+    author.audit(txn, "webhook.delete", &subject(id)).await
 }
 
 async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
@@ -147,32 +134,31 @@ async fn change_row(
     change: ActiveModel,
     action: &'static str,
 ) -> Result<Model> {
-    let (actor, now, correlation_id) = (
-        caller.require_admin()?.user_id,
-        app.clock.now(),
-        caller.correlation_id.clone(),
-    );
-    app.db
-        .write(move |txn| {
-            let (correlation_id, change) = (correlation_id.clone(), change.clone());
-            Box::pin(async move {
-                let change = ActiveModel {
-                    updated_at: Set(now),
-                    ..change
-                };
-                Entity::update_many()
-                    .set(change)
-                    .filter(Column::Id.eq(id))
-                    .exec(&**txn)
-                    .await?;
-                audit::record(txn, Some(actor), action, &subject(id), now, &correlation_id).await
-            })
-        })
-        .await?;
+    caller.require_admin()?;
+    let command = Command::new(app, caller, (id, change, action))?;
+    app.db.transaction(command, store_change).await?;
     app.webhook_secrets.read(app).await?;
     let row = get(app, caller, id).await?;
     let place = place_of(app, &row).await?;
     bring_in_step(app, &row, &place).await.map_err(unavailable)
+}
+
+async fn store_change(
+    txn: &Txn,
+    command: Command<(Uuid, ActiveModel, &'static str)>,
+) -> Result<()> {
+    let Command { author, input } = command;
+    let (id, change, action) = input;
+    let change = ActiveModel {
+        updated_at: Set(author.now),
+        ..change
+    };
+    Entity::update_many()
+        .set(change)
+        .filter(Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
+    author.audit(txn, action, &subject(id)).await
 }
 
 fn subject(id: Uuid) -> String {
