@@ -33,9 +33,6 @@ impl Txn {
     /// Locks names until the transaction ends. Other transactions that lock one of them wait. A
     /// transaction calls this once, before it locks any row: all names are locked in one order, so
     /// that no two transactions wait for each other.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(crate) async fn lock_names(&self, names: &BTreeSet<String>) -> Result<()> {
         let keys = self.locks.missing(names);
         if self.is_sqlite() || keys.is_empty() {

@@ -36,9 +36,6 @@ impl Parties {
     }
 
     /// Whoever takes time of one of them waits until this transaction ends.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(crate) async fn lock(&self, txn: &Txn) -> Result<()> {
         if !txn.is_sqlite() {
             rows::<coach::Entity>(txn, coach::Column::Id, &self.coaches, None).await?;

@@ -87,9 +87,6 @@ impl BookingEvent {
 /// On PostgreSQL the lines get their place in the stream after the commit ([`sequence`]): numbers
 /// that are given out before it would become visible out of order. The row of the booking must be
 /// written before its lines: it makes whoever writes the next version wait for this commit.
-///
-/// # Errors
-/// When the database fails.
 pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     let mut jobs: Vec<Scheduled> = Vec::new();
     for event in &events {

@@ -78,9 +78,6 @@ pub struct Live {
 impl Live {
     /// Follows a database from its present end on. Whoever follows it later has read at least up to
     /// there from the table.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn open(db: Db) -> Result<Arc<Self>> {
         sequence::place_all(&db).await?;
         let head = AtomicI64::new(end(&db).await?);
@@ -166,9 +163,6 @@ impl Live {
 
     /// The cursor of the newest event, 0 before the first. Everything that is committed by now is
     /// at or before it.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub async fn end(&self) -> Result<i64> {
         sequence::place_all(&self.db).await?;
         end(&self.db).await

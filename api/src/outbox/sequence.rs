@@ -40,9 +40,6 @@ select booking_id, coach_id, client_id, kind, actor_kind, actor_id, source,
 from moved order by id";
 
 /// Gives every line that is committed by now its place.
-///
-/// # Errors
-/// When the database fails.
 pub async fn place_all(db: &Db) -> Result<()> {
     while db.is_postgres() && is_pending(db, None).await? {
         db.transaction((), place).await?;

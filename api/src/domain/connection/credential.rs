@@ -341,9 +341,6 @@ pub(super) fn unreadable(error: &VaultError) -> CredentialError {
 
 /// Tells that a call made with a credential failed. When the provider no longer takes the token,
 /// the next [`credential`] is a new one; any other failure changes nothing.
-///
-/// # Errors
-/// When the database fails.
 pub async fn report(app: &App, lease: &Lease, refusal: TokenRefusal) -> Result<(), Error> {
     if refusal == TokenRefusal::KeyRefused {
         return renew::refused_key(app, lease.connection_id, lease.version).await;

@@ -43,9 +43,6 @@ pub fn action(row: &Model) -> Option<Action> {
 }
 
 /// Enqueues checks of the connections that are due; returns how many.
-///
-/// # Errors
-/// When the database fails.
 pub async fn sweep(app: &App) -> Result<u64> {
     if app.accounts.is_empty() {
         return Ok(0);

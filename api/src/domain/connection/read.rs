@@ -16,9 +16,6 @@ use crate::domain::coach::manages;
 use crate::domain::{Caller, Error, Result};
 
 /// The connection through which we may act for a coach.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_live(app: &App, scheduler: Scheduler, coach_id: Uuid) -> Result<Option<Model>> {
     Ok(Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::CoachId.eq(coach_id))
@@ -27,9 +24,6 @@ pub async fn find_live(app: &App, scheduler: Scheduler, coach_id: Uuid) -> Resul
 }
 
 /// Whether there is a connection through which we may act for a coach.
-///
-/// # Errors
-/// When the database fails.
 pub async fn is_live(
     db: &impl ConnectionTrait,
     scheduler: Scheduler,
@@ -43,9 +37,6 @@ pub async fn is_live(
 }
 
 /// The connections that are not known to be broken and meet a condition, by their ids.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_working(app: &App, scheduler: Scheduler, which: Condition) -> Result<Vec<Uuid>> {
     let working = Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::Health.ne(Health::Broken))
@@ -59,9 +50,6 @@ pub async fn list_working(app: &App, scheduler: Scheduler, which: Condition) -> 
 }
 
 /// Those of several coaches for whom we may cause.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_live_coaches(
     app: &App,
     coach_ids: &[Uuid],
@@ -109,9 +97,6 @@ pub async fn list_by_coach(app: &App, caller: &Caller, coach_id: Uuid) -> Result
 
 /// The same of several coaches in one statement, for whoever has made sure that the caller manages
 /// them.
-///
-/// # Errors
-/// When the database fails.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let rows = Entity::find()
         .filter(Column::CoachId.is_in(coach_ids.iter().copied()))

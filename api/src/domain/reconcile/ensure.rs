@@ -15,9 +15,6 @@ const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 
 /// Puts down the next readings of each calendar that has none waiting. Safe to run anywhere, any
 /// number of times.
-///
-/// # Errors
-/// When the database fails.
 pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
     let mut planned = Vec::new();

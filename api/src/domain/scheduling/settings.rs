@@ -25,9 +25,6 @@ use crate::domain::{Result, recurring_jobs};
 use crate::outbox::job::{self, Job};
 
 /// How these objects stand to their likes elsewhere: for whoever may change them.
-///
-/// # Errors
-/// When the database fails.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -37,9 +34,6 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> 
 }
 
 /// An event type has changed: if its coach's time is kept elsewhere, it is to be pushed there.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn event_type_changed(
     txn: &Txn,
     row: &event_type::Model,
@@ -56,9 +50,6 @@ pub(crate) async fn event_type_changed(
 }
 
 /// Hours have changed: as [`event_type_changed`].
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn schedule_changed(
     txn: &Txn,
     row: &schedule::Model,
@@ -77,9 +68,6 @@ pub(crate) async fn schedule_changed(
 /// What of a coach's has changed while it was being brought to where it is kept now is pushed
 /// there once more. Rows that somebody is changing are waited for: until the coach's time has
 /// changed hands, their change is not pushed by itself.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn catch_up(
     txn: &Txn,
     coach: &coach::Model,
@@ -232,9 +220,6 @@ pub(super) fn fingerprint(said: &impl Serialize) -> String {
 
 /// A coach's time is kept elsewhere from now on, or their days are others: what they have planned
 /// is pushed there.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn absences_changed(
     txn: &Txn,
     coach: &coach::Model,

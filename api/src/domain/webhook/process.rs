@@ -289,9 +289,6 @@ async fn booking_of(txn: &Txn, provider: &str, uid: &str) -> Result<Option<Uuid>
 }
 
 /// Marks a delivery whose job has been given up.
-///
-/// # Errors
-/// When the database fails.
 pub async fn give_up(app: &App, delivery_id: Uuid, error: &str) -> Result<()> {
     let row = ActiveModel {
         status: Set(Status::Dead),

@@ -94,9 +94,6 @@ impl WebhookSecrets {
     }
 
     /// Reads the table.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(in crate::domain) async fn read(&self, app: &App) -> Result<()> {
         let now = app.clock.now();
         // From where it was just written: a reader may be behind.

@@ -1,8 +1,7 @@
-//! Making true here what a scheduler says about a booking.
+//! Applies the projected state of a remote booking to our tables.
 //!
-//! Only what is new is carried out: the difference between what the scheduler's words meant before
-//! and what they mean now. What it had said already is not said again by a repetition, so that
-//! whatever happened here since stays.
+//! Applies only the difference between the previous and the current projection. A repeated fact
+//! changes nothing, so later changes made here survive it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::booking::{Answers, Approval, Conflict, Guests, Model, Status};
@@ -21,37 +20,34 @@ use crate::domain::booking::state::{self, Event};
 use crate::domain::booking::transition::{Transition, apply};
 use crate::domain::{Cause, Error, Result};
 
-/// The people and the offer behind a booking, as we know them.
+/// The people and the offer of a booking, as our tables know them.
 pub(crate) struct Parties {
     pub(crate) coach: coach::Model,
     pub(crate) event_type: event_type::Model,
-    /// None until somebody signs up with the attendee's address.
+    /// `None` until a user signs up with the attendee's address.
     pub(crate) client_id: Option<Uuid>,
-    /// Who keeps the coach's time for it.
+    /// The scheduler that manages the coach's time for this booking.
     pub(crate) scheduler: Scheduler,
 }
 
-/// Where a booking was made, and so who has the say over what.
+/// Where a booking was made, which decides which fields the scheduler may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// At the scheduler: all of it is the scheduler's to say.
+    /// Made at the scheduler, which may change every field.
     Scheduler,
-    /// Here: the scheduler has the say over time and place, and over whether it takes place. The
-    /// rest is ours.
+    /// Made here: the scheduler may change time, place and whether the booking takes place, nothing
+    /// else.
     Here {
         is_paid: bool,
-        /// Until when it is to be paid, should the price be due now.
+        /// Payment deadline, if the price becomes due now.
         payment_deadline: DateTime<Utc>,
     },
 }
 
-/// Brings a booking where the scheduler wants it, or makes it. `before` is what the scheduler's
-/// words meant when they were last carried out.
+/// Creates the booking or moves it to the state that its scheduler reports. `before` is the
+/// projection that was applied last.
 ///
-/// A time that cannot be had does not stop this: the booking is kept and marked as a conflict.
-///
-/// # Errors
-/// When the database fails.
+/// A time that cannot be reserved is no error: the booking is stored and marked as a conflict.
 pub(crate) async fn apply_remote(
     txn: &Txn,
     cause: &Cause,
@@ -96,13 +92,13 @@ pub(crate) async fn apply_remote(
 }
 
 impl Projection {
-    /// What its status follows from.
+    /// The fields of the projection that determine the status.
     fn decision(&self) -> (&str, Target, DateTime<Utc>, DateTime<Utc>) {
         (&self.uid, self.target, self.starts_at, self.ends_at)
     }
 }
 
-/// Whether one aspect of it is said for the first time.
+/// Whether this field of the projection changed since it was last applied.
 fn has_news<'d, T: PartialEq>(
     before: Option<&'d Projection>,
     after: &'d Projection,
@@ -111,7 +107,7 @@ fn has_news<'d, T: PartialEq>(
     before.is_none_or(|before| of(before) != of(after))
 }
 
-/// Who did it, where the scheduler names one of the two sides.
+/// The cause of the change, attributed to coach or client if the scheduler names one of them.
 fn attributed(
     cause: &Cause,
     before: Option<&Projection>,
@@ -119,7 +115,7 @@ fn attributed(
     parties: &Parties,
 ) -> Cause {
     if cause.by != ActorKind::Provider {
-        // It was asked for here, and is known better than the scheduler says.
+        // A request made here: its own cause is more precise than the scheduler's.
         return cause.clone();
     }
     let by = after
@@ -149,7 +145,7 @@ fn attributed(
     }
 }
 
-/// A booking that was born at the scheduler, before anything has happened to it here.
+/// The initial row of a booking that was made at the scheduler.
 fn row(cause: &Cause, after: &Projection, parties: &Parties) -> Result<Model> {
     let id = entity::new_id();
     let event_type = &parties.event_type;
@@ -208,7 +204,7 @@ fn busy(
         .ok_or_else(|| Error::internal("a scheduler's booking", "its time is out of range"))
 }
 
-/// The booking with all that is new about it, apart from its status.
+/// The booking with all changed fields applied, except the status.
 fn propose(
     booking: &Model,
     before: Option<&Projection>,
@@ -288,7 +284,7 @@ fn propose(
     Ok(new)
 }
 
-/// Guests are only ever added: neither side can take one back.
+/// Guests are only added: neither side can remove one.
 fn with_guests(booking: &Model, more: &[String]) -> Guests {
     let mut guests = booking.guests.0.clone();
     guests.extend(
@@ -306,7 +302,7 @@ pub(crate) fn currency(after: &Projection) -> Option<String> {
         .filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
 }
 
-/// The same for everyone in a group, whoever's message comes first.
+/// A group id derived from the uid, so it is the same for every seat, in any order of messages.
 fn group(scheduler: Scheduler, uid: &str) -> Uuid {
     let provider = scheduler.provider().unwrap_or_default();
     let digest = Sha256::digest(format!("{provider}:{uid}"));
@@ -325,7 +321,7 @@ fn events(booking: &Model, proposed: &Model, after: &Projection, now: DateTime<U
     with_approval(events, booking, proposed, after)
 }
 
-/// Adds what is said about the coach's approval.
+/// Applies the coach's approval to the booking.
 pub(crate) fn with_approval(
     mut events: Vec<Event>,
     booking: &Model,
@@ -345,7 +341,7 @@ pub(crate) fn with_approval(
     events
 }
 
-/// A change that is known in full before its first line is written.
+/// A change that is computed in full before the first write.
 struct Change {
     booking: Model,
     proposed: Model,
@@ -420,8 +416,8 @@ impl Change {
         transition.write(txn).await
     }
 
-    /// Gets the booking its time, or says why it cannot have it. What ends without taking time
-    /// needs none.
+    /// Reserves the booking's time, or returns the conflict. A booking that ends without time needs
+    /// none.
     async fn make_room(
         &self,
         txn: &Txn,
@@ -461,11 +457,7 @@ fn kind_of_detail(booking: &Model, proposed: &Model) -> Kind {
     }
 }
 
-/// Two bookings turned out to be one: the second record gives its time back and points to the
-/// first.
-///
-/// # Errors
-/// When the database fails.
+/// Merges two records of one booking: the second releases its time and points to the first.
 pub(crate) async fn merge_into(
     txn: &Txn,
     cause: &Cause,
@@ -485,10 +477,7 @@ pub(crate) async fn merge_into(
     Ok(())
 }
 
-/// Sees whether bookings that were in conflict with this one's coach or client may stand now.
-///
-/// # Errors
-/// When the database fails.
+/// Resolves conflicts again for the coach and the client of this booking.
 pub(crate) async fn settle_around(txn: &Txn, cause: &Cause, booking: &Model) -> Result<()> {
     conflict::settle(txn, cause, booking.coach_id).await
 }

@@ -1,4 +1,4 @@
-//! What a scheduler says about the session itself: that it began, and who did not come.
+//! Applies what a scheduler reports about the session itself: that it began, and who was absent.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{Model, Status};
@@ -13,7 +13,7 @@ use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
 use crate::domain::{Cause, Result};
 
-/// Carries over to the session what is new about it.
+/// Applies the changed part of the projection to the session.
 pub(crate) async fn follow(
     txn: &Txn,
     cause: &Cause,
@@ -89,8 +89,7 @@ pub(crate) async fn follow(
     Ok(booking)
 }
 
-/// The session of a booking whose confirmation came after its end: it has one like any other that
-/// was confirmed once.
+/// Creates the session of a booking that was confirmed only after its end.
 async fn missed(txn: &Txn, cause: &Cause, booking: &Model) -> Result<()> {
     session::ActiveModel {
         id: Set(entity::new_id()),
@@ -118,8 +117,7 @@ struct Wanted {
     ended_at: Option<DateTime<Utc>>,
 }
 
-/// What the session of a booking in this state is to be; `None` where there is nothing to say about
-/// it.
+/// The state the session should have; `None` if the projection says nothing about it.
 fn wanted(booking: &Model, session: &session::Model, after: &Projection) -> Option<Wanted> {
     let is_absent = after.absent == Some(true);
     let status = match booking.status {

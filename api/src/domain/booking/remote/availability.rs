@@ -1,4 +1,4 @@
-//! Which starts a coach offers, where that is for another scheduler to say.
+//! Looks up the starts that a coach offers where a remote scheduler decides that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,24 +16,24 @@ use crate::domain::scheduling::remote::{FreeTime, capabilities};
 use crate::domain::scheduling::{Question, read, terms};
 use crate::domain::{Error, Result, connection};
 
-/// How long somebody who books waits for the calendar.
+/// How long a booking request waits for the calendar.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Starts on offer around the one that is wanted. Looked up before the transaction that takes one
-/// of them: no transaction waits for somebody else's answer.
+/// Available starts around the requested one. Looked up before the booking transaction, so that no
+/// transaction waits for a remote answer.
 #[derive(Clone, Debug)]
 pub(crate) enum RemoteAvailability {
-    /// The hours in our own tables say so.
+    /// Decided by the hours in our own tables.
     ByHours,
-    /// These, as the coach's calendar has just said.
+    /// The starts that the coach's calendar has just returned.
     Starts(Vec<DateTime<Utc>>),
-    /// What the hours in our own tables say, less what is taken in the coach's calendar.
+    /// The hours in our own tables, minus the busy times of the coach's calendar.
     Busy(Vec<Interval>),
 }
 
 impl RemoteAvailability {
-    /// What is on offer around a start that somebody wants to book. What cannot be booked at all is
-    /// for the booking itself to refuse.
+    /// Looks up availability around the requested start. Input that cannot be booked at all is
+    /// refused later, by the booking transaction.
     ///
     /// # Errors
     /// `Unavailable` when the coach's calendar does not answer.
@@ -48,7 +48,7 @@ impl RemoteAvailability {
         .await
     }
 
-    /// As [`find`](Self::find), by the parts of the wish.
+    /// As [`find`](Self::find), with the parts of the request.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -74,8 +74,7 @@ impl RemoteAvailability {
         };
         let scheduler = coach.scheduler;
         if !connection::is_live(db, scheduler, coach.id).await? {
-            // It cannot be booked, and whoever tries is told so where everything else about the
-            // wish is looked at.
+            // The input is not bookable; the booking transaction returns the precise error.
             return Ok(Self::Starts(Vec::new()));
         }
         let length_minutes = length_minutes.unwrap_or(event_type.length_minutes);
@@ -90,7 +89,7 @@ impl RemoteAvailability {
         wanted.read(app).await
     }
 
-    /// What is on offer for a booking that is to be moved: its own time counts as free.
+    /// Looks up availability for a move: the booking's own time counts as free.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -129,14 +128,14 @@ impl RemoteAvailability {
     }
 }
 
-/// A start that somebody wants, and of whom.
+/// The requested start, coach and event type.
 struct Wanted {
     scheduler: Scheduler,
     coach: coach::Model,
     event_type: event_type::Model,
     starts_at: DateTime<Utc>,
     length_minutes: i32,
-    /// The uid of the booking that is to be moved there.
+    /// The uid of the booking to move.
     moving: Option<String>,
 }
 
@@ -163,7 +162,7 @@ impl Wanted {
         })
     }
 
-    /// The start alone, or all the time that it takes where taken time decides.
+    /// The start alone, or the whole blocked interval where busy times decide.
     fn range(&self) -> Result<Interval> {
         let out_of_range = || Error::invalid("startsAt", "out of range");
         if capabilities(self.scheduler).gives_busy_times {

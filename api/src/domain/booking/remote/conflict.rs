@@ -1,9 +1,9 @@
-//! Which of several bookings that want the same time may have it.
+//! Decides which of several bookings for the same time keeps it.
 //!
-//! A scheduler may have accepted what our database must refuse. Such a booking is kept, visible to
-//! staff, and takes no time. Who snapshots does not depend on the order in which messages came: what
-//! was booked here always snapshots, and among a scheduler's bookings the one with the lower number,
-//! which the scheduler gave its time first.
+//! A scheduler may accept a booking that our database must refuse. Such a booking is stored,
+//! visible to staff, and reserves no time. The winner does not depend on the order of messages: a
+//! booking made here wins over a remote one, and among remote bookings the lower number (the order
+//! in which the scheduler assigned times) wins.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -22,14 +22,14 @@ use crate::domain::booking::transition::apply;
 use crate::domain::lock::Parties;
 use crate::domain::{Cause, Result};
 
-/// Smaller goes first.
+/// Smaller wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
-    /// Booked here.
+    /// Made here.
     Ours,
-    /// The scheduler's number.
+    /// The scheduler's booking number.
     Numbered(i64),
-    /// A scheduler's booking whose number nobody has said.
+    /// A remote booking whose number is unknown.
     Unnumbered,
 }
 
@@ -39,15 +39,15 @@ impl Priority {
     }
 }
 
-/// Whether a booking may have its time.
+/// Whether a booking may reserve its time.
 pub(crate) enum Resolution {
-    /// It may, once these have given way.
+    /// It may, once these are displaced.
     Wins { displaced: Vec<(Model, Conflict)> },
     /// It may not.
     Loses(Conflict),
 }
 
-/// Looks who else wants the time of `booking`, as it is to be.
+/// Finds the rivals of `booking` in its proposed state, and decides.
 pub(crate) async fn resolve(txn: &Txn, booking: &Model, priority: Priority) -> Result<Resolution> {
     let rivals = rivals(txn, booking).await?;
     let priorities = priorities(txn, rivals.iter().map(|(rival, _)| rival.id)).await?;
@@ -65,7 +65,7 @@ pub(crate) async fn resolve(txn: &Txn, booking: &Model, priority: Priority) -> R
     })
 }
 
-/// Of several reasons the same one is always told.
+/// A fixed order, so that of several reasons always the same one is reported.
 fn weight(conflict: Conflict) -> u8 {
     match conflict {
         Conflict::CoachOverlap => 0,
@@ -74,7 +74,7 @@ fn weight(conflict: Conflict) -> u8 {
     }
 }
 
-/// The bookings that the database would not let stand beside this one.
+/// The bookings that a database constraint would refuse beside this one.
 async fn rivals(txn: &Txn, booking: &Model) -> Result<Vec<(Model, Conflict)>> {
     let coach = Condition::all()
         .add(Column::CoachId.eq(booking.coach_id))
@@ -144,7 +144,7 @@ async fn priorities(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<HashMa
         .into_tuple::<(Uuid, Option<i64>)>()
         .all(&**txn)
         .await?;
-    // The end of the chain has the greatest number: it is the one that has the time now.
+    // The last uid of the lineage has the greatest number; that one owns the time now.
     for (id, number) in numbers {
         let known = priorities.entry(id).or_insert(Priority::Unnumbered);
         *known = match (*known, number) {
@@ -162,7 +162,7 @@ fn priority_in(priorities: &HashMap<Uuid, Priority>, id: Uuid) -> Priority {
     priorities.get(&id).copied().unwrap_or(Priority::Ours)
 }
 
-/// Lets bookings give way to one that goes first.
+/// Marks bookings as in conflict and releases their time.
 pub(crate) async fn displace(
     txn: &Txn,
     cause: &Cause,
@@ -182,11 +182,8 @@ pub(crate) async fn displace(
     Ok(())
 }
 
-/// Sees again whether bookings in conflict with a coach's, or with those of the coach's clients,
-/// may stand now; the first in line first.
-///
-/// # Errors
-/// When the database fails.
+/// Resolves again the conflicts of a coach's bookings and of those of the coach's clients, in order
+/// of priority.
 pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
     let cause = Cause::system(
         Source::Sweeper,
@@ -208,8 +205,8 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
         .await
 }
 
-/// As [`settle_conflicts`], inside a transaction. Whose time is decided over is locked first, without
-/// waiting for others.
+/// As [`settle_conflicts`], inside a transaction. Locks the parties first, and fails instead of
+/// waiting for a lock.
 pub(crate) async fn settle(txn: &Txn, cause: &Cause, coach_id: Uuid) -> Result<()> {
     let mut waiting = waiting(txn, coach_id).await?;
     if waiting.is_empty() {
@@ -233,7 +230,7 @@ pub(crate) async fn settle(txn: &Txn, cause: &Cause, coach_id: Uuid) -> Result<(
     Ok(())
 }
 
-/// The two sides of these bookings.
+/// The coaches and clients of these bookings.
 fn parties(bookings: &[Model]) -> Parties {
     let mut parties = Parties::default();
     for booking in bookings {
@@ -242,11 +239,11 @@ fn parties(bookings: &[Model]) -> Parties {
     parties
 }
 
-/// The active bookings in conflict with a coach's, or with those of the coach's clients.
+/// The active bookings in conflict with those of a coach, or of the coach's clients.
 async fn waiting(txn: &Txn, coach_id: Uuid) -> Result<Vec<Model>> {
-    // Bookings in conflict are few, and have an index of their own; a coach's bookings and clients
-    // may be many. Whether they are active is not asked of the database: SQLite would then go
-    // through all active bookings instead.
+    // Starts at the conflicting bookings, which are few and indexed; a coach's bookings may be
+    // many. Status is filtered afterwards: with it in the query, SQLite would scan all active
+    // bookings.
     let other = Alias::new("other");
     let shares_a_client = Query::select()
         .expr(Expr::val(1))
@@ -293,7 +290,7 @@ async fn reconsider(txn: &Txn, cause: &Cause, booking: &Model, priority: Priorit
     Ok(())
 }
 
-/// A booking's place in line.
+/// A booking's priority in a conflict.
 pub(crate) async fn priority_of(txn: &Txn, id: Uuid) -> Result<Priority> {
     Ok(priority_in(
         &priorities(txn, std::iter::once(id)).await?,

@@ -1,10 +1,10 @@
-//! Asking a scheduler for what only it can grant: a new booking, another time.
+//! Sends requests that only the scheduler can grant: a new booking, another time.
 //!
-//! The order is always the same. What is asked is written down first, together with the time it
-//! takes here and the work that sees to it later. Then it is sent, outside of any transaction. What
-//! comes back is taken in like anything else that the scheduler says ([`learn`]), and closes the
-//! request. When nothing comes back, the scheduler's own records are looked at: what is found there
-//! is adopted, and what is not there after a while is given up.
+//! One transaction first stores the request, reserves the time here and enqueues the job that
+//! retries it. Then the request is sent, outside of any transaction. The answer is ingested like
+//! any other observation ([`ingest`]) and closes the request. If the answer is lost, the
+//! scheduler's records are read: a booking found there is applied, and one that does not appear in
+//! time is given up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -26,37 +26,37 @@ use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::{Job, job};
 
-/// How long one attempt may take; nobody else touches the request meanwhile. Longer than any call
-/// to a provider.
+/// Lease of one attempt: no other worker runs the request meanwhile. Longer than any provider call.
 const LEASE: TimeDelta = TimeDelta::seconds(45);
-/// After so long without a trace at the scheduler, a request whose answer was lost counts as never
-/// carried out. Whatever turns up later is undone there.
+/// A request whose answer was lost and that left no trace at the scheduler for so long counts as
+/// not carried out. A booking that appears later is canceled there.
 const SETTLED: TimeDelta = TimeDelta::seconds(60);
-/// After so long a booking that its scheduler could not be asked for is given up.
+/// After so long a booking whose scheduler cannot be reached is given up.
 const GIVEN_UP: TimeDelta = TimeDelta::minutes(10);
-/// After so long nothing can come of a request any more.
+/// After so long a request can have no effect any more.
 pub(crate) const OVER: TimeDelta = TimeDelta::minutes(11);
-/// Between two looks for an answer that was lost: at least this, and more as time goes by.
+/// Minimum interval between two reads for a lost answer; the interval grows over time.
 const NEXT_LOOK: TimeDelta = TimeDelta::seconds(5);
 const LAST_LOOK: TimeDelta = TimeDelta::minutes(10);
-/// Why a booking was given up that its scheduler has said nothing about.
+/// Reason of a booking that was given up because its scheduler never answered.
 const NO_ANSWER: &str = "NO_ANSWER";
 
-/// What became known of a request.
+/// What is known about the effect of a request.
 enum Finding {
-    /// The scheduler has it.
+    /// The scheduler has carried it out.
     Observed(Vec<Observation>),
     Refused(String),
-    /// Not known yet: to be looked at again.
+    /// Not known yet; read again later.
     Pending,
-    /// It certainly was not carried out, and nobody waits for it any more.
+    /// Certainly not carried out; the request can be concluded.
     NotDone,
 }
 
-/// Carries a request out, or finds out what came of it. Done when the request is closed.
+/// Sends a request, or finds the outcome of one already sent. Returns `Ok` once the request is
+/// closed.
 ///
 /// # Errors
-/// When it is still open: it is to be tried again.
+/// When it is still open; the job retries.
 pub async fn run_request(app: &App, request_id: Uuid) -> Result<()> {
     let Some(request) = lease(app, request_id).await? else {
         return Ok(());
@@ -77,7 +77,7 @@ pub async fn run_request(app: &App, request_id: Uuid) -> Result<()> {
     }
 }
 
-/// The request under a lease; `None` when it is closed.
+/// Takes the lease of the request; `None` if it is closed.
 async fn lease(app: &App, id: Uuid) -> Result<Option<Request>> {
     let now = app.clock.now();
     let taken = Entity::update_many()
@@ -122,7 +122,7 @@ async fn release(app: &App, request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// `None` when the outcome is still open.
+/// Returns `None` while the outcome is open.
 async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
     let booking =
         crate::domain::booking::read::require(app.db.write_one(), request.booking_id).await?;
@@ -148,7 +148,7 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
     }
 }
 
-/// Sends the request if it has not been sent, and looks for its effect if it has.
+/// Sends the request if it was not sent yet, else looks for its effect.
 async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding> {
     let now = app.clock.now();
     let is_wanted = match request.kind {
@@ -173,7 +173,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
             code,
             may_exist: false,
         } => Ok(Finding::Refused(code)),
-        // A scheduler may keep a booking that it has refused, and refuse a repetition as a conflict.
+        // A scheduler may keep a booking that it has refused, and refuse a retry as a conflict.
         Outcome::Refused {
             code,
             may_exist: true,
@@ -183,18 +183,18 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
             Err(_) => Ok(Finding::Pending),
         },
         Outcome::NotSent(error) => {
-            tracing::info!(request.id = %request.id, %error, "a scheduler could not be asked; trying again");
+            tracing::info!(request.id = %request.id, %error, "scheduler unreachable, retrying");
             mark_sent(app, request, None).await?;
             Ok(Finding::Pending)
         }
         Outcome::Unknown(error) => {
-            tracing::warn!(request.id = %request.id, booking.id = %booking.id, %error, "a scheduler's answer was lost");
+            tracing::warn!(request.id = %request.id, booking.id = %booking.id, %error, "scheduler's answer lost");
             Ok(Finding::Pending)
         }
     }
 }
 
-/// An answer was lost: the scheduler's records know.
+/// Reads the scheduler's records for the effect of a request whose answer was lost.
 async fn look(app: &App, calendar: &Calendar<'_>, wanted: &RemoteRequest) -> Result<Finding> {
     let (now, request) = (app.clock.now(), &wanted.request);
     match calendar.find(wanted).await {
@@ -204,7 +204,7 @@ async fn look(app: &App, calendar: &Calendar<'_>, wanted: &RemoteRequest) -> Res
         }
         Ok(_) => Ok(Finding::Pending),
         Err(error) => {
-            tracing::info!(request.id = %request.id, %error, "a scheduler's records cannot be read; looking again later");
+            tracing::info!(request.id = %request.id, %error, "scheduler's records unreadable, retrying");
             if request.kind == Kind::Book && now - request.created_at >= GIVEN_UP {
                 abandon(app, request).await?;
             }
@@ -213,8 +213,8 @@ async fn look(app: &App, calendar: &Calendar<'_>, wanted: &RemoteRequest) -> Res
     }
 }
 
-/// The client waits no longer and the time is given back. The request stays open: what it may have
-/// left behind is still looked for.
+/// Fails the booking for the client and releases its time. The request stays open, so that a
+/// booking it may have made at the scheduler is still found.
 async fn abandon(app: &App, request: &Request) -> Result<()> {
     let (now, request) = (app.clock.now(), request.clone());
     app.db
@@ -258,7 +258,8 @@ async fn wanted(app: &App, request: &Request, booking: &Booking) -> Result<Remot
     })
 }
 
-/// Durable before anything leaves, so that after a crash it is looked for and not sent again.
+/// Committed before the request is sent, so that after a crash its effect is looked for and it is
+/// not sent twice.
 async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> Result<()> {
     let sent = Expr::col(Column::Attempts).add(i32::from(at.is_some()));
     Entity::update_many()
@@ -270,8 +271,7 @@ async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> R
     Ok(())
 }
 
-/// Takes in what the scheduler told, which closes the request; `None` if it says too little for
-/// that.
+/// Ingests the answer, which closes the request; returns `None` if the answer is not sufficient.
 async fn ingest(
     app: &App,
     request: &Request,
@@ -295,9 +295,8 @@ async fn ingest(
         .then_some(()))
 }
 
-/// What the scheduler tells may be about something else by now, and will never answer the request:
-/// a booking that was ended there before it could be moved, or one that became known here by
-/// another way. After a while that is believed. `None` before.
+/// Concludes a request whose answer will never come: the booking was ended there before the move,
+/// or became known here another way. Returns `None` until enough time has passed.
 async fn give_up(app: &App, request: &Request) -> Result<Option<()>> {
     let (now, booking) = (
         app.clock.now(),
@@ -324,8 +323,8 @@ async fn give_up(app: &App, request: &Request) -> Result<Option<()>> {
     .map(Some)
 }
 
-/// Nothing came of it: a booking that was to be made is given up, one that was to be moved stays
-/// where it is.
+/// Closes a request without effect: a new booking is given up, a move leaves the booking where it
+/// is.
 async fn conclude(
     app: &App,
     request: &Request,
@@ -375,7 +374,7 @@ async fn conclude(
         .await
 }
 
-/// Ends a second record at the scheduler.
+/// Cancels a duplicate booking at the scheduler.
 async fn undo(app: &App, request: &Request, booking: &Booking) -> Result<()> {
     let uid = request
         .uid

@@ -1,8 +1,7 @@
-//! Taking in what a scheduler has said about bookings, whichever way it came: a webhook, the answer
-//! to a request of ours, a reading.
+//! Ingests what a scheduler reports about bookings: webhooks, answers to our requests, polls.
 //!
-//! What was said is kept as facts about uids, and a booking is projected from all the facts there
-//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
+//! Observations are stored as facts about uids, and a booking is projected from all of its facts.
+//! So order, repetition and gaps do not matter: the same facts project to the same booking.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,12 +22,9 @@ use crate::domain::lock::{self, Parties as Locked};
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
-/// Takes facts in and carries out what is new about them. Gives the booking they are about,
-/// once enough is known for one. Whoever takes in facts about the same waits from here on.
-/// `payment_deadline` is until when a booking whose price becomes due by it is to be paid.
-///
-/// # Errors
-/// When the database fails.
+/// Stores facts and applies what changed. Returns the booking they belong to, once enough is known.
+/// Locks the names of the facts, so transactions about the same ones run one after the other.
+/// `payment_deadline` applies to a booking whose price becomes due by this.
 pub(crate) async fn ingest(
     txn: &Txn,
     cause: &Cause,
@@ -46,10 +42,7 @@ pub(crate) async fn ingest(
     Ok(booking_id)
 }
 
-/// [`ingest`] in a transaction of its own.
-///
-/// # Errors
-/// When the database fails.
+/// [`ingest`] in its own transaction.
 pub(crate) async fn ingest_observations(
     app: &App,
     cause: Cause,
@@ -64,10 +57,7 @@ pub(crate) async fn ingest_observations(
         .await
 }
 
-/// What everything that a scheduler has said about a booking means.
-///
-/// # Errors
-/// When the database fails.
+/// Projects all stored facts about a booking.
 pub(crate) async fn projection_of(
     db: &impl ConnectionTrait,
     booking_id: Uuid,
@@ -75,10 +65,7 @@ pub(crate) async fn projection_of(
     Ok(projections_of(db, &[booking_id]).await?.remove(&booking_id))
 }
 
-/// The same of several bookings at once; those of which too little is known are left out.
-///
-/// # Errors
-/// When the database fails.
+/// [`projection_of`] several bookings at once; bookings with too few facts are left out.
 pub(crate) async fn projections_of(
     db: &impl ConnectionTrait,
     booking_ids: &[Uuid],
@@ -90,7 +77,7 @@ pub(crate) async fn projections_of(
         .collect())
 }
 
-/// Brings the booking of one lineage where its facts say. Gives `None` while they say too little.
+/// Applies the facts of one lineage to its booking. Returns `None` while they are too few.
 async fn settle(
     txn: &Txn,
     cause: &Cause,
@@ -181,7 +168,7 @@ async fn settle(
     Ok(Some(booking.id))
 }
 
-/// Whatever was merged into a booking that is itself merged now follows it.
+/// Points bookings that were merged into `from` to `to`.
 async fn redirect(txn: &Txn, cause: &Cause, from: Uuid, to: Uuid) -> Result<()> {
     let followers = booking::Entity::find()
         .filter(booking::Column::MergedInto.eq(from))

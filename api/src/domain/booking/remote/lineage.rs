@@ -1,5 +1,4 @@
-//! Chains of uids: a booking that is moved at Cal.com gets a new uid each time, and stays one
-//! booking here.
+//! Lineages of uids: a scheduler assigns a new uid at each move, but it stays one booking here.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,23 +17,23 @@ use crate::db::Txn;
 use crate::domain::scheduling::observation::{Facts, Observation, Reported, merge};
 use crate::domain::{Error, Result};
 
-/// A uid at a provider, and the seat in it.
+/// A uid at a provider, and a seat in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     pub(crate) provider: String,
     pub(crate) uid: String,
-    /// Empty where the uid stands for one booking.
+    /// Empty if the uid belongs to a single booking.
     pub(crate) seat: String,
 }
 
-/// What was known before a delivery was taken in, of the uids that it changed.
+/// The rows of the changed uids before a delivery was ingested.
 #[derive(Default)]
 pub(crate) struct Earlier(HashMap<Key, Option<Model>>);
 
 /// The uids of one booking.
 pub(crate) struct Lineage {
     nodes: Vec<Model>,
-    /// What was said about the groups in which these uids are seats.
+    /// Facts about the groups in which these uids are seats.
     groups: Groups,
 }
 
@@ -46,7 +45,7 @@ fn key(row: &Model) -> Key {
     }
 }
 
-/// What a row says. What a newer program wrote and this one cannot read counts for nothing.
+/// The facts of a row. Facts written by a newer version that cannot be parsed are ignored.
 fn facts_of(row: &Model) -> Facts {
     let read = |(kind, value): (&String, &serde_json::Value)| {
         Some((kind.clone(), serde_json::from_value(value.clone()).ok()?))
@@ -59,7 +58,7 @@ async fn find(txn: &Txn, key: &Key) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(id).one(&**txn).await?)
 }
 
-/// Takes facts in, each at its uid. Gives the seats whose meaning may have changed.
+/// Stores facts by uid. Returns the seats whose projection may have changed.
 pub(crate) async fn store(
     txn: &Txn,
     reported: Reported,
@@ -90,7 +89,7 @@ pub(crate) async fn store(
     Ok((touched, earlier))
 }
 
-/// Writes a fact down; gives whether it says anything new.
+/// Stores a fact; returns whether it changed anything.
 async fn keep(
     txn: &Txn,
     row: Model,
@@ -106,8 +105,7 @@ async fn keep(
         fact.lineage_key.clone(),
     );
     let changed = merge(&mut facts, kind, fact);
-    // The greater of two: like the facts themselves, this may come in any order and any number
-    // of times.
+    // The greater of the two: commutative and idempotent, like the facts themselves.
     let new = Model {
         number: row.number.max(number),
         previous_uid: row.previous_uid.clone().max(previous_uid),
@@ -156,9 +154,9 @@ async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
 }
 
 impl Lineage {
-    /// Everything that belongs to the same booking as a uid: what it replaced, what replaced it,
-    /// and what has the same calendar id. A uid that is only known from its successor gets a place
-    /// as well, so that what is said about it later finds its booking.
+    /// Loads all uids of the same booking: predecessors, successors, and uids with the same
+    /// calendar id. A uid known only from its successor gets a row too, so that later facts about
+    /// it find the booking.
     pub(crate) async fn load(txn: &Txn, key: &Key, now: DateTime<Utc>) -> Result<Self> {
         let mut uids = BTreeSet::from([key.uid.clone()]);
         let mut lineages: BTreeSet<String> = BTreeSet::new();
@@ -173,7 +171,7 @@ impl Lineage {
             if size == (uids.len(), lineages.len()) {
                 break nodes;
             }
-            // What is read again is read under the locks of all that is known by now.
+            // Read again under the locks of all uids known so far.
             txn.lock_more_names(&names::of_chain(&uids, &lineages))
                 .await?;
         };
@@ -198,7 +196,7 @@ impl Lineage {
         Ok(Self { nodes, groups })
     }
 
-    /// What is known now, for [`project`](super::project::derive).
+    /// The current nodes, for [`project`](super::project::project).
     pub(crate) fn now(&self) -> Vec<Node> {
         self.nodes
             .iter()
@@ -206,7 +204,7 @@ impl Lineage {
             .collect()
     }
 
-    /// What was known about one booking before the delivery came.
+    /// The nodes of one booking before the delivery.
     pub(crate) fn before(&self, earlier: &Earlier, booking_id: Uuid) -> Vec<Node> {
         let was = |row: &Model| {
             earlier
@@ -226,8 +224,7 @@ impl Lineage {
             .collect()
     }
 
-    /// The bookings that its uids belong to so far, the eldest first. More than one: they were
-    /// records of the same.
+    /// The bookings that the uids belong to, oldest first. Several are duplicates of one booking.
     pub(crate) async fn bookings(&self, txn: &Txn) -> Result<Vec<booking::Model>> {
         let ids: BTreeSet<Uuid> = self
             .nodes
@@ -245,8 +242,8 @@ impl Lineage {
         Ok(found)
     }
 
-    /// The uids that came from requests of ours and are not tied to anything yet. A moved booking
-    /// carries its first request along, and follows from the uid it replaced.
+    /// The uids that our requests created and that belong to no booking yet. A moved booking
+    /// repeats its first request, but its booking follows from the uid it replaced.
     pub(crate) fn requests(&self) -> Vec<(String, Uuid)> {
         let untied = self
             .nodes
@@ -262,7 +259,7 @@ impl Lineage {
             .collect()
     }
 
-    /// From now on a uid belongs to this booking.
+    /// Assigns a uid to this booking.
     pub(crate) async fn ties(
         &mut self,
         txn: &Txn,
@@ -276,7 +273,7 @@ impl Lineage {
         Ok(())
     }
 
-    /// From now on all its uids belong to this booking.
+    /// Assigns all uids of the lineage to this booking.
     pub(crate) async fn belongs_to(
         &mut self,
         txn: &Txn,
@@ -330,8 +327,7 @@ async fn linked(
     Ok(rows.all(&**txn).await?)
 }
 
-/// All that is known about some bookings, from outside of any change to them: two facts,
-/// however many there are.
+/// Loads the nodes of several bookings outside of any change, with two queries in total.
 pub(crate) async fn nodes_of(
     db: &impl ConnectionTrait,
     booking_ids: &[Uuid],
@@ -358,10 +354,10 @@ pub(crate) async fn nodes_of(
     Ok(nodes)
 }
 
-/// Rows of groups as a whole, by provider and uid.
+/// Group rows, by provider and uid.
 type Groups = HashMap<(String, String), Model>;
 
-/// The group in which a row is a seat.
+/// The group row of a seat.
 fn group_of<'g>(groups: &'g Groups, row: &Model) -> Option<&'g Model> {
     groups.get(&(row.provider.clone(), row.uid.clone()))
 }

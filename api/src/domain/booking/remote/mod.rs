@@ -1,9 +1,9 @@
-//! Bookings whose time a remote scheduler keeps. Written once for all of them; no provider is named.
+//! Bookings whose time a remote scheduler manages. Generic over schedulers; no provider is named.
 //!
-//! [`request`] and [`dispatch`] ask for what only the scheduler can grant; [`ingest`] stores what it
-//! says as facts, [`project`] reduces the facts to one meaning, [`apply`] turns a changed meaning
-//! into transitions, [`conflict`] decides who keeps a time that two bookings want, and [`push`]
-//! carries out there what was decided here.
+//! [`request`] and [`dispatch`] request what only the scheduler can grant; [`ingest`] stores its
+//! reports as facts, [`project`] reduces the facts to one state, [`apply`] turns a changed state
+//! into transitions, [`conflict`] resolves two bookings for the same time, and [`push`] sends
+//! decisions made here to the scheduler.
 
 mod apply;
 mod attendance;

@@ -1,6 +1,6 @@
-//! Names that a transaction locks before it ingests observations: everything that two of them may
-//! share and that may have no row yet. Transactions about the same uid, lineage, account, event
-//! type, person or request of ours run one after the other.
+//! Names that a transaction locks before it ingests observations: everything two transactions may
+//! share that may have no row yet. Serializes transactions about the same uid, lineage, account,
+//! event type, person or request of ours.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use entity::Uuid;
 use super::project::Projection;
 use crate::domain::scheduling::observation::{Attendee, Observation, Offer, Organizer, Reported};
 
-/// The names of what these observations are about.
+/// The lock names of observations.
 pub(crate) fn of_reported(reported: &Reported) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for Observation { uid, fact, .. } in &reported.observations {
@@ -23,14 +23,14 @@ pub(crate) fn of_reported(reported: &Reported) -> BTreeSet<String> {
     names
 }
 
-/// The names of whom and what a booking is with, as far as a scheduler has said.
+/// The lock names of the people and the event type in a projection.
 pub(super) fn of_projection(said: &Projection) -> BTreeSet<String> {
     let mut names = of_people(said.organizer.as_ref(), said.attendee.as_ref());
     names.extend(of_offer(&said.offer));
     names
 }
 
-/// The names of a chain of uids.
+/// The lock names of a lineage of uids.
 pub(super) fn of_chain<'n>(
     uids: impl IntoIterator<Item = &'n String>,
     lineages: impl IntoIterator<Item = &'n String>,
@@ -40,7 +40,7 @@ pub(super) fn of_chain<'n>(
         .collect()
 }
 
-/// The name of a person who may have bookings before they sign up.
+/// The lock name of a person who may have bookings before they sign up.
 pub(crate) fn of_email(email: &str) -> String {
     format!("email:{email}")
 }

@@ -1,4 +1,4 @@
-//! Which of a scheduler's bookings came from requests of ours.
+//! Matches a scheduler's bookings to the requests they came from.
 
 use entity::scheduler_request::{Entity, Kind, Model, Status};
 use entity::{Uuid, booking};
@@ -12,9 +12,8 @@ use super::request::{self, Closing};
 use crate::db::Txn;
 use crate::domain::{Cause, Result};
 
-/// Ties the uids of a lineage to the booking whose request they came from. Gives `false` for a second
-/// record of a request that has its booking already: it is no booking of its own, and is ended
-/// where it is.
+/// Assigns the uids of a lineage to the booking whose request created them. Returns `false` for a
+/// duplicate of a request that already has its booking; the duplicate is canceled at the scheduler.
 pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Result<bool> {
     let requests = lineage.requests();
     let ids = requests.iter().map(|(_, id)| names::of_request(*id));
@@ -45,7 +44,7 @@ pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Re
     Ok(true)
 }
 
-/// The open request that what was learnt is the answer to.
+/// The open request that this projection answers.
 pub(crate) async fn answered(
     txn: &Txn,
     booking_id: Uuid,
@@ -59,14 +58,14 @@ pub(crate) async fn answered(
     }))
 }
 
-/// Closes a request whose outcome has become known.
+/// Closes a request whose outcome is known.
 pub(crate) async fn close(
     txn: &Txn,
     request: &Model,
     booking: &booking::Model,
     after: &Projection,
 ) -> Result<()> {
-    // Somebody else may have moved it elsewhere first.
+    // It may have been moved elsewhere in the meantime.
     let is_ours = request.kind == Kind::Book || booking.starts_at == request.starts_at;
     let (status, refusal) = if is_ours {
         (Status::Accepted, None)

@@ -1,5 +1,4 @@
-//! What somebody who asked a scheduler for something is told of it: they wait for the outcome, but
-//! not for ever.
+//! Waits for the outcome of a remote request, with a time limit, and returns it to the client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,27 +13,26 @@ use super::request;
 use crate::app::App;
 use crate::domain::{Conflict, Error, Result};
 
-/// How long somebody who asked waits for the outcome; the booking is then told of as it is.
+/// How long a client waits for the outcome; afterwards the booking is returned as it is.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Carries a request out for somebody who waits, but not for ever: the work goes on without them.
+/// Runs a request and waits up to the limit; the request continues after the client stops waiting.
 async fn wait_for_outcome(app: &Arc<App>, request_id: Uuid) {
     let doing = {
         let app = Arc::clone(app);
         app.tasks.clone().spawn(async move {
             if let Err(error) = run_request(&app, request_id).await {
-                tracing::warn!(request.id = %request_id, %error, "a request to a scheduler is still open");
+                tracing::warn!(request.id = %request_id, %error, "request to a scheduler still open");
             }
         })
     };
     let _ = tokio::time::timeout(PATIENCE, doing).await;
 }
 
-/// What came of a booking that its scheduler was asked for, as far as it is known within a short
-/// while.
+/// Waits for the outcome of a new booking, up to the limit.
 ///
 /// # Errors
-/// Why the scheduler refused it.
+/// The scheduler's refusal.
 pub(crate) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking> {
     let Some(request) = request::latest(app.db.write_one(), &booking, Kind::Book).await? else {
         return Ok(booking);
@@ -52,11 +50,11 @@ pub(crate) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking>
     }
 }
 
-/// A move that was asked for before: what came of it then. Its key snapshots for the request, where a
-/// scheduler was asked, or else for the booking.
+/// The outcome of a repeated move. The idempotency key is that of the request, or of the booking if
+/// no scheduler was involved.
 ///
 /// # Errors
-/// Why the scheduler refused it.
+/// The scheduler's refusal.
 pub(crate) async fn outcome_of_repeat(
     app: &Arc<App>,
     booking: Booking,
@@ -69,10 +67,10 @@ pub(crate) async fn outcome_of_repeat(
     }
 }
 
-/// What came of a move.
+/// Waits for the outcome of a move, up to the limit.
 ///
 /// # Errors
-/// Why the scheduler refused it.
+/// The scheduler's refusal.
 pub(crate) async fn outcome_of_move(
     app: &Arc<App>,
     booking: Booking,
@@ -91,7 +89,7 @@ pub(crate) async fn outcome_of_move(
     }
 }
 
-/// A scheduler's no, in the words of a client.
+/// Maps a scheduler's refusal to a client error.
 fn refused(code: &str) -> Error {
     match code {
         "SLOT_TAKEN" => Conflict::SlotTaken.into(),

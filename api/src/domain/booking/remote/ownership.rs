@@ -1,6 +1,6 @@
-//! What a scheduler may change about a booking that was made here: when and where it takes place,
-//! and whether it does. Who booked what, and for how much, it only repeats; and what ended here it
-//! does not bring back.
+//! Limits what a scheduler may change about a booking that was made here: time, place, and whether
+//! it takes place. Offer, client and price stay ours, and the scheduler cannot reopen a booking
+//! that ended here.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
@@ -10,7 +10,7 @@ use super::project::{Projection, Target};
 use super::transition_path::transition_path;
 use crate::domain::booking::state::Event;
 
-/// What has to happen to the booking, in order.
+/// The transitions to apply, in order.
 pub(crate) fn events(
     booking: &Model,
     proposed: &Model,
@@ -38,7 +38,7 @@ pub(crate) fn events(
     )
     .into_iter();
     let events = transition_path.filter_map(|event| match event {
-        // Money is counted here, and the clock ends sessions here.
+        // Payments are tracked here, and sessions are ended by the clock here.
         Event::Paid => None,
         Event::Ended if booking.status != Status::Confirmed => None,
         Event::Confirmed if waits => None,
@@ -52,8 +52,8 @@ fn is_moved(booking: &Model, proposed: &Model) -> bool {
     (booking.starts_at, booking.ends_at) != (proposed.starts_at, proposed.ends_at)
 }
 
-/// The coach's word is asked for where either side asks for it. Once given here it snapshots, until
-/// another time is asked for.
+/// Approval is required if either side requires it. An approval granted here is kept until the time
+/// changes.
 fn approval(booking: &Model, after: &Projection, moved: bool) -> Approval {
     match (booking.approval, after.approval) {
         (ours, Approval::NotNeeded) => ours,
@@ -62,7 +62,7 @@ fn approval(booking: &Model, after: &Projection, moved: bool) -> Approval {
     }
 }
 
-/// The proposed booking with all that is ours as it is.
+/// The proposed booking with the fields that belong to us unchanged.
 pub(crate) fn keep(booking: &Model, proposed: Model, after: &Projection) -> Model {
     let ended_here = !booking.status.is_active();
     let approval = approval(booking, after, is_moved(booking, &proposed));

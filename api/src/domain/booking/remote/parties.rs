@@ -1,5 +1,5 @@
-//! Who is behind a booking that was born at Cal.com: our coach, our offer, our client. Who is not
-//! known yet is taken in, unlisted, so that nothing is dropped.
+//! Resolves the parties of a booking that was made at the scheduler: coach, offer, client. Unknown
+//! coaches and offers are imported unlisted, so that no booking is dropped.
 
 use chrono::{DateTime, Utc};
 use entity::coach::{self, Scheduler};
@@ -16,7 +16,7 @@ use crate::db::Txn;
 use crate::domain::scheduling::observation::{Attendee, Organizer};
 use crate::domain::{Error, Result};
 
-/// The parties of a booking; `None` when nobody has said in whose calendar it is.
+/// The parties of a booking; `None` if no message named the organizer.
 pub(crate) async fn find_or_import(
     txn: &Txn,
     scheduler: Scheduler,
@@ -60,12 +60,12 @@ pub(crate) async fn known(txn: &Txn, booking: &booking::Model) -> Result<Parties
     })
 }
 
-/// The account's id at Cal.com, or its address where a message leaves the id out.
+/// The account's id at the provider, or its address if the message has no id.
 fn account(organizer: &Organizer) -> Option<String> {
     organizer.id.clone().or_else(|| organizer.email.clone())
 }
 
-/// The client who has signed up with the attendee's address, once it is verified.
+/// The client with the attendee's address, if it is verified.
 async fn client(txn: &Txn, attendee: Option<&Attendee>) -> Result<Option<Uuid>> {
     let Some(attendee) = attendee else {
         return Ok(None);
@@ -73,7 +73,7 @@ async fn client(txn: &Txn, attendee: Option<&Attendee>) -> Result<Option<Uuid>> 
     Ok(verified(txn, &attendee.email).await?.map(|user| user.id))
 }
 
-/// Two issuers may vouch for one address; the older account counts.
+/// Two issuers may verify the same address; the older account wins.
 async fn verified(txn: &Txn, email: &str) -> Result<Option<user::Model>> {
     let users = user::Entity::find_by_verified_email(email);
     let oldest = users
@@ -118,7 +118,7 @@ async fn coach(
     Ok(coach)
 }
 
-/// The profile of somebody who has signed up here with the address they have there.
+/// The coach who signed up here with the address of the remote account.
 async fn own_coach(txn: &Txn, organizer: &Organizer) -> Result<Option<coach::Model>> {
     let Some(email) = &organizer.email else {
         return Ok(None);
@@ -176,7 +176,7 @@ async fn event_type(
     coach: &coach::Model,
     now: DateTime<Utc>,
 ) -> Result<event_type::Model> {
-    // Bookings without a type of their own share one per coach.
+    // Bookings without an event type share one placeholder per coach.
     let provider = scheduler.provider().unwrap_or_default();
     let id = said
         .offer

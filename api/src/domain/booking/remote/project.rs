@@ -1,5 +1,5 @@
-//! From everything that a scheduler has said about a chain of uids to what it means: a pure
-//! function, so that the same messages mean the same in every order.
+//! Projects all facts about a lineage of uids to one state. A pure function of the set of facts, so
+//! the order of messages does not matter.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -13,8 +13,8 @@ use crate::domain::scheduling::observation::{
     PAID, PAYMENT_STARTED, READ, REQUESTED, STARTED, Standing, absent,
 };
 
-/// Kinds that describe a booking, the most observation first. Where several say something, the first of
-/// them is believed.
+/// Kinds of facts that describe a booking, the most reliable first. The first one that has a value
+/// wins.
 const DESCRIPTIVE: [&str; 8] = [
     MOVED,
     CREATED,
@@ -26,24 +26,24 @@ const DESCRIPTIVE: [&str; 8] = [
     READ,
 ];
 
-/// One uid and what was said about it.
+/// One uid and its facts.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Node {
     pub(crate) uid: String,
-    /// The attendee's address where the uid snapshots for a group, else empty.
+    /// The attendee's address if the uid belongs to a group, else empty.
     pub(crate) seat: String,
-    /// The scheduler's number; grows along a chain of moves.
+    /// The scheduler's number; grows with each move.
     pub(crate) number: Option<i64>,
     pub(crate) facts: Facts,
-    /// What was said about the group as a whole, where this is a seat in it.
+    /// The facts about the group, if this is a seat in one.
     pub(crate) group_facts: Facts,
 }
 
-/// Where the scheduler wants the booking to be.
+/// The state that the scheduler reports for the booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// Waits for the coach.
+    /// Waits for the coach's approval.
     Requested,
     /// Waits for a payment at the scheduler.
     Unpaid,
@@ -62,20 +62,20 @@ pub(crate) struct Place {
     pub(crate) join_url: Option<String>,
 }
 
-/// What a chain of uids says as a whole.
+/// The state of a lineage of uids.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Projection {
-    /// The uid at the end of the chain: the one that counts.
+    /// The last uid of the lineage: the current one.
     pub(crate) uid: String,
-    /// Its number: the order in which the scheduler gave times away.
+    /// Its number: the order in which the scheduler assigned times.
     pub(crate) number: Option<i64>,
     pub(crate) target: Target,
     pub(crate) approval: Approval,
     /// Whether it was ever more than a request.
     pub(crate) was_certain: bool,
     pub(crate) has_started: bool,
-    /// Whether the attendee stayed away, where somebody said.
+    /// Whether the attendee was absent, if reported.
     pub(crate) absent: Option<bool>,
     pub(crate) starts_at: DateTime<Utc>,
     pub(crate) ends_at: DateTime<Utc>,
@@ -88,15 +88,14 @@ pub(crate) struct Projection {
     pub(crate) requires_approval: bool,
     pub(crate) seats: Option<i64>,
     pub(crate) answers: Vec<Answer>,
-    /// Addresses of the others who were ever said to be invited: they come along when it is moved,
-    /// and are never taken back.
+    /// Addresses of all guests ever reported: a move keeps them, and none is removed.
     pub(crate) guests: Vec<String>,
     pub(crate) lineage_key: Option<String>,
-    /// How often it was moved.
+    /// The number of moves.
     pub(crate) moves: i32,
     /// Why it was canceled or declined.
     pub(crate) reason: Option<String>,
-    /// Address of whoever brought it where it is.
+    /// The address of the person who caused the current state.
     pub(crate) by: Option<String>,
 }
 
@@ -109,7 +108,7 @@ impl Node {
         DESCRIPTIVE.into_iter().filter_map(|kind| self.find(kind))
     }
 
-    /// Greater is later in the chain.
+    /// Sort key: greater is later in the lineage.
     fn place_in_chain(&self) -> (Option<i64>, Option<i64>, &str) {
         (
             self.number,
@@ -118,8 +117,7 @@ impl Node {
         )
     }
 
-    /// Somebody described the booking; that a meeting began or that somebody stayed away is not
-    /// enough.
+    /// Whether a fact describes the booking; a started meeting or an absence alone is not enough.
     fn is_described(&self) -> bool {
         self.descriptive().any(|said| {
             said.starts_at
@@ -128,17 +126,17 @@ impl Node {
         })
     }
 
-    /// The uid snapshots for a group whose bookings are its seats.
+    /// Whether the uid belongs to a group whose bookings are its seats.
     fn is_group(&self) -> bool {
         self.seat.is_empty() && self.descriptive().any(|fact| fact.seats.is_some())
     }
 }
 
-/// What all of it means; `None` while too little is known to make a booking of it.
+/// Projects the nodes; `None` while the facts are too few to create a booking.
 ///
-/// `nodes` are the uids of one chain, in any order. The end of the chain decides; what it does not
-/// say is looked up further back. A uid that is canceled or declined stays so, whatever else is
-/// said about it; only a seat, whose uid lives on, can be taken again.
+/// `nodes` are the uids of one lineage, in any order. The last uid decides; fields it lacks are
+/// taken from its predecessors. A canceled or declined uid stays so whatever other facts say; only
+/// a seat, whose uid continues to exist, can be taken again.
 pub(crate) fn project(nodes: &[Node]) -> Option<Projection> {
     let mut chain: Vec<&Node> = nodes.iter().collect();
     chain.sort_by_key(|node| Reverse((node.is_described(), node.place_in_chain())));
@@ -219,8 +217,7 @@ fn target(tip: &Node) -> Option<Target> {
         .then_some(Target::Unpaid)
 }
 
-/// A seat keeps the group's uid, so that who left may come back under the same one. Then the later
-/// word counts.
+/// A seat keeps the group's uid, so an attendee may return under the same one. The later fact wins.
 fn taken_again(tip: &Node) -> bool {
     match (tip.facts.get(CREATED), tip.find(CANCELED)) {
         (Some(taken), Some(left)) => !tip.seat.is_empty() && taken.at > left.at,
@@ -242,7 +239,7 @@ fn accepted(tip: &Node) -> bool {
         || meeting(tip, ENDED)
 }
 
-/// The clock says so of every booking that stood when it was made.
+/// The scheduler's clock reports this of every booking that was active when the report was made.
 fn meeting(tip: &Node, kind: &str) -> bool {
     tip.find(kind)
         .is_some_and(|fact| matches!(fact.standing, None | Some(Standing::Accepted)))
@@ -261,7 +258,7 @@ fn approval(tip: &Node, target: Target) -> Approval {
     }
 }
 
-/// The fact that brought the booking where it is.
+/// The fact that determines the current state.
 fn decisive(tip: &Node, target: Target) -> Option<&Fact> {
     match target {
         Target::Canceled => tip.find(CANCELED).or_else(|| tip.find(READ)),
@@ -271,8 +268,7 @@ fn decisive(tip: &Node, target: Target) -> Option<&Fact> {
     }
 }
 
-/// Moving a booking loses names at the scheduler: they are looked up further back, under the same
-/// address.
+/// A move drops names at the scheduler: they are taken from predecessors with the same address.
 fn attendee(chain: &[&Node]) -> Option<Attendee> {
     let all = || {
         chain
@@ -306,8 +302,7 @@ fn offer(chain: &[&Node]) -> Offer {
     }
 }
 
-/// Where to meet. Of a change of place no message tells: the latest reading of the uid that counts
-/// is believed first.
+/// Where to meet. No message reports a change of place, so the latest read of the current uid wins.
 fn whereabouts<'s>(tip: &'s Node, told: impl Iterator<Item = &'s Fact>) -> Place {
     let mut told = told.filter(|fact| fact.location.is_some() || fact.video_url.is_some());
     let read = tip
@@ -330,7 +325,7 @@ fn whereabouts<'s>(tip: &'s Node, told: impl Iterator<Item = &'s Fact>) -> Place
     )
 }
 
-/// The scheduler writes links, telephone numbers, addresses and names of apps into one field.
+/// Parses the scheduler's single field for links, telephone numbers, addresses and app names.
 fn place(location: Option<&str>, video_url: Option<&str>) -> Place {
     let place = |kind, value: Option<&str>, join_url: Option<&str>| Place {
         kind,

@@ -1,9 +1,8 @@
-//! Making true at a scheduler what was decided here: a cancellation, the coach's word, who did not
-//! come.
+//! Pushes decisions made here to the scheduler: cancellation, approval, absence.
 //!
-//! These decisions are ours to make. They stand here at once and are carried out there until they
-//! stand there as well. Nothing about them is remembered but the two states themselves: whatever
-//! differs is what is still to be done, however often that is looked at.
+//! A decision takes effect here at once and is pushed until the scheduler reports the same state.
+//! No queue of decisions is stored: the next command is computed from the difference of the two
+//! states, so a repeated push is a no-op.
 
 use chrono::{DateTime, Utc};
 use entity::booking::{self, Approval, Model, Status};
@@ -22,10 +21,11 @@ use crate::domain::scheduling::remote::{Calendar, Command, CommandResult, capabi
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::job::{self, Job};
 
-/// Steps in one go. One leads to the next at most once; more would mean that they undo each other.
+/// Commands per run. A command leads to at most one other; more would mean that they undo each
+/// other.
 const MAX_COMMANDS: usize = 3;
 
-/// What is still to be done at the scheduler; `None` when the two agree, as far as is known here.
+/// The next command for the scheduler; `None` if both sides agree, as far as is known here.
 fn next_command(
     booking: &Model,
     session: Option<&session::Model>,
@@ -88,7 +88,7 @@ fn invitation(booking: &Model, after: &Projection) -> Option<Command> {
     })
 }
 
-/// Only who was marked absent here is news there.
+/// Only an absence recorded here is pushed.
 fn absence(session: &session::Model, after: &Projection) -> Option<Command> {
     let email = after.attendee.as_ref()?.email.clone();
     let is_absent = session.client_attendance == Attendance::Absent;
@@ -100,11 +100,8 @@ fn absence(session: &session::Model, after: &Projection) -> Option<Command> {
     })
 }
 
-/// Asks for the work if there is any: a booking that ended here has turned up at the scheduler,
-/// say.
-///
-/// # Errors
-/// When the database fails.
+/// Enqueues a push if one is needed, for example after a booking that ended here appears at the
+/// scheduler.
 pub(crate) async fn enqueue_if_needed(
     txn: &Txn,
     cause: &Cause,
@@ -118,11 +115,11 @@ pub(crate) async fn enqueue_if_needed(
     Ok(())
 }
 
-/// Does at the scheduler what is still to be done about a booking. Nothing, where we have no access
-/// to the coach's calendar.
+/// Sends the pending commands of a booking to its scheduler. A no-op without access to the coach's
+/// calendar.
 ///
 /// # Errors
-/// When the scheduler cannot be asked; it is to be tried again then.
+/// When the scheduler cannot be reached; the job retries.
 pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
     for _ in 0..MAX_COMMANDS {
         let booking = crate::domain::booking::read::require(app.db.write_one(), booking_id).await?;
@@ -137,8 +134,8 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
             return Ok(());
         };
         if matches!(command, Command::Invite { .. }) && is_under_way(app, booking_id).await? {
-            // Guests are told the time: they are invited once it is certain which one that is. What
-            // settles it asks for this again.
+            // Invitations tell guests the time, so they wait until the pending move is settled;
+            // closing that request enqueues the push again.
             return Ok(());
         }
         let Some(calendar) = Calendar::of(app, &booking, None).await? else {
@@ -154,11 +151,11 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
                 ingest(app, &booking, observations).await?;
             }
             CommandResult::Partly(observations, why) => {
-                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "a scheduler followed a decision in part");
+                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "scheduler carried out a command in part");
                 return ingest(app, &booking, observations).await;
             }
             CommandResult::Impossible(why) => {
-                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "a scheduler cannot follow a decision");
+                tracing::warn!(booking.id = %booking.id, command = command.name(), why, "scheduler cannot carry out a command");
                 return Ok(());
             }
         }
@@ -169,7 +166,7 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
     ))
 }
 
-/// Whether something else about the booking has been asked of its scheduler and is not known yet.
+/// Whether another request about the booking is still open at its scheduler.
 async fn is_under_way(app: &App, booking_id: Uuid) -> Result<bool> {
     Ok(scheduler_request::Entity::find_open(booking_id)
         .one(app.db.write_one())
@@ -177,11 +174,7 @@ async fn is_under_way(app: &App, booking_id: Uuid) -> Result<bool> {
         .is_some())
 }
 
-/// A coach's bookings to come about which something is still to be done at their scheduler: work
-/// that was given up during a long outage, say.
-///
-/// # Errors
-/// When the database fails.
+/// A coach's future bookings that still have a command to push, for example after a long outage.
 pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Model>> {
     let now = app.clock.now();
     let coming = booking::Entity::find_real()

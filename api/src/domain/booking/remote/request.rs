@@ -1,4 +1,4 @@
-//! What we have asked a scheduler for, and what came of it.
+//! Requests to a scheduler, and their outcomes.
 
 use chrono::{DateTime, Utc};
 use entity::coach::Scheduler;
@@ -14,20 +14,15 @@ use crate::db::Txn;
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::job::{self, Job};
 
-/// When a request whose outcome nobody has learnt is looked after by somebody else than whoever
-/// sent it.
+/// When the job takes over a request whose outcome is still unknown to its sender.
 const LOOKED_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 
-/// Writes down what is about to be asked, and the work that sees to it should we not come back.
-///
-/// # Errors
-/// When the database fails.
+/// Stores a request, and enqueues the job that runs it if this process stops.
 pub(crate) async fn open(txn: &Txn, cause: &Cause, asked: NewRequest) -> Result<Uuid> {
     write(txn, cause, asked, None, cause.now + LOOKED_AFTER).await
 }
 
-/// `uid` is what the request is about, where that is not what it leads to; `look_at` when somebody
-/// sees to it.
+/// `uid` is the remote booking to change, if there is one; `look_at` is when the job runs.
 async fn write(
     txn: &Txn,
     cause: &Cause,
@@ -64,7 +59,7 @@ async fn write(
     Ok(id)
 }
 
-/// What is asked.
+/// The content of a request.
 pub(crate) struct NewRequest {
     pub(crate) booking_id: Uuid,
     pub(crate) scheduler: Scheduler,
@@ -76,7 +71,7 @@ pub(crate) struct NewRequest {
 }
 
 impl NewRequest {
-    /// That a booking be made.
+    /// Requests a new booking.
     pub(crate) fn booking(booking: &booking::Model) -> Self {
         Self {
             booking_id: booking.id,
@@ -90,10 +85,7 @@ impl NewRequest {
     }
 }
 
-/// A second record of a booking has turned up at the scheduler: it is to be ended there, once.
-///
-/// # Errors
-/// When the database fails.
+/// Requests that a duplicate booking be canceled at the scheduler; idempotent.
 pub(crate) async fn undo(txn: &Txn, cause: &Cause, first: &Model, uid: &str) -> Result<()> {
     let known = Entity::find()
         .filter(Column::Kind.eq(Kind::Undo))
@@ -118,10 +110,7 @@ pub(crate) async fn undo(txn: &Txn, cause: &Cause, first: &Model, uid: &str) -> 
         .map(drop)
 }
 
-/// Whether a booking was made here and asked for at its scheduler.
-///
-/// # Errors
-/// When the database fails.
+/// Whether a booking was made here and requested from its scheduler.
 pub(crate) async fn was_made_here(txn: &Txn, booking_id: Uuid) -> Result<bool> {
     let booked = Entity::find()
         .filter(Column::BookingId.eq(booking_id))
@@ -136,10 +125,7 @@ pub(crate) struct Closing {
     pub(crate) refusal: Option<String>,
 }
 
-/// Ends a request that is open; gives whether it was.
-///
-/// # Errors
-/// When the database fails.
+/// Closes an open request; returns whether it was open.
 pub(crate) async fn close(
     txn: &Txn,
     request: &Model,
@@ -173,7 +159,7 @@ pub(crate) async fn close(
 }
 
 impl From<&Model> for Cause {
-    /// The cause that a request carries out.
+    /// The cause that the request was made for.
     fn from(request: &Model) -> Self {
         Self {
             by: request.actor_kind,
@@ -185,10 +171,7 @@ impl From<&Model> for Cause {
     }
 }
 
-/// The latest request that was made for a booking.
-///
-/// # Errors
-/// When the database fails.
+/// The latest request for a booking.
 pub(crate) async fn latest(
     db: &impl ConnectionTrait,
     booking: &booking::Model,
@@ -212,7 +195,7 @@ pub(super) async fn scheduler_of(db: &impl ConnectionTrait, request: &Model) -> 
     Ok(booking.scheduler)
 }
 
-/// The jobs of all requests that are open.
+/// The jobs of all open requests.
 pub(crate) async fn list_open_requests(app: &App) -> Result<Vec<Job>> {
     let booking = Entity::belongs_to(booking::Entity)
         .from(Column::BookingId)

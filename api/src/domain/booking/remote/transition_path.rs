@@ -1,15 +1,15 @@
-//! The way from where a booking snapshots to where its scheduler wants it, along the table of
-//! transitions.
+//! The path through the transition table from a booking's status to the state its scheduler
+//! reports.
 
 use entity::booking::Status;
 
 use super::project::Target;
 use crate::domain::booking::state::Event;
 
-/// What has to happen, in order. Empty when it is there, or when time has already carried it
-/// further.
+/// The events to apply, in order. Empty if the booking is already there, or if the clock has moved
+/// it further.
 ///
-/// `moved` says that the time changes on the way, `is_over` that the new time lies in the past.
+/// `moved`: the time changes on the way. `is_over`: the new time is in the past.
 pub(crate) fn transition_path(
     from: Status,
     target: Target,
@@ -19,7 +19,7 @@ pub(crate) fn transition_path(
     use Event as E;
     use Status as S;
 
-    // What was given up for good is not the scheduler's to bring back.
+    // A refund is final; the scheduler cannot undo it.
     if from == S::Refunded {
         return Vec::new();
     }
@@ -40,7 +40,7 @@ pub(crate) fn transition_path(
         transition_path
     };
     match (from, target) {
-        // The sweeper keeps the same clock: what it has ended is not begun again.
+        // The sweeper uses the same clock: a booking that it expired is not reopened.
         (S::Expired, Target::Requested | Target::Unpaid) if is_over => Vec::new(),
         (_, Target::Requested | Target::Unpaid) => to_scheduled(E::MovedForApproval),
         (S::Completed, Target::Confirmed | Target::Completed) if !moved => Vec::new(),
@@ -54,8 +54,7 @@ pub(crate) fn transition_path(
         (S::Completed | S::Expired, Target::Canceled) => vec![E::CanceledElsewhere],
         (S::Rejected | S::Abandoned, Target::Canceled) => vec![E::Reinstated, E::Canceled],
         (_, Target::Canceled) => vec![E::Canceled],
-        // Money that is due here has no place in a booking that a scheduler declines; it is
-        // canceled instead.
+        // A booking whose price is due here cannot be rejected; it is canceled instead.
         (S::PaymentPending | S::PaymentFailed, Target::Rejected) => vec![E::Canceled],
         (_, Target::Rejected) => then(to_scheduled(E::MovedForApproval), E::RejectedByCoach),
     }

@@ -23,9 +23,6 @@ pub(crate) struct Account<'a> {
 
 impl<'a> Account<'a> {
     /// A coach's account; `None` where we have no access to one.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(crate) async fn of_coach(
         app: &'a App,
         coach_id: Uuid,

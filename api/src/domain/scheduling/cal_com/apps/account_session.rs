@@ -139,9 +139,6 @@ impl<'a> AccountSession<'a> {
     }
 
     /// Writes down what was changed there, and has free time looked at again.
-    ///
-    /// # Errors
-    /// When the database fails.
     pub(super) async fn note(&self, action: &'static str) -> Result<()> {
         self.app.slots.invalidate(self.coach_id);
         let Some(by) = self.by.clone() else {

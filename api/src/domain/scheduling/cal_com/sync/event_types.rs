@@ -184,9 +184,6 @@ async fn require_free(app: &App, event_type: &Model, their_id: i64) -> Result<()
 }
 
 /// Remembers that both sides say the same now.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn mark_synced(
     app: &App,
     event_type: &Model,
