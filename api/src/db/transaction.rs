@@ -142,23 +142,6 @@ impl Db {
         .await
     }
 
-    /// As [`transaction`](Self::transaction), for work that is a closure.
-    ///
-    /// # Errors
-    /// As [`transaction`](Self::transaction).
-    pub async fn write<T, F>(&self, work: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'t> Fn(&'t Txn) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
-    {
-        let work = Arc::new(work);
-        self.spawn(move |txn| {
-            let work = Arc::clone(&work);
-            Box::pin(async move { work(txn).await.map(Outcome::Commit) })
-        })
-        .await
-    }
-
     async fn spawn<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,

@@ -44,12 +44,7 @@ enum Decision {
     Reject { reason: Option<String> },
 }
 
-async fn decide(
-    app: &App,
-    caller: &Caller,
-    booking_id: Uuid,
-    decision: Decision,
-) -> Result<Model> {
+async fn decide(app: &App, caller: &Caller, booking_id: Uuid, decision: Decision) -> Result<Model> {
     let command = Command::new(app, caller, (booking_id, decision))?;
     let decided = app.db.transaction(command, carry_out).await;
     decided.map_err(|error| match error {
@@ -80,7 +75,15 @@ async fn carry_out(txn: &Txn, command: Command<(Uuid, Decision)>) -> Result<Mode
     let cause = author.cause(side);
     match decision {
         Decision::Reject { reason } => {
-            apply(txn, &cause, &booking, Event::RejectedByCoach, reason, |_| ()).await
+            apply(
+                txn,
+                &cause,
+                &booking,
+                Event::RejectedByCoach,
+                reason,
+                |_| (),
+            )
+            .await
         }
         Decision::Approve { payment_deadline } => {
             let is_paid = is_paid(&**txn, booking.id).await?;

@@ -11,6 +11,7 @@ use sea_orm::{
 use super::state::Event;
 use super::transition::apply;
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::{Cause, Result};
 
 /// Bookings per round.

@@ -223,10 +223,7 @@ impl Inbox {
         // order they may lock each other out.
         rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
         let rows: Arc<[Row]> = rows.into();
-        let stored = db
-            .transaction(rows, insert)
-            .await
-            .map_err(Arc::new);
+        let stored = db.transaction(rows, insert).await.map_err(Arc::new);
         for (id, answer) in answers {
             // A sender that has gone away misses the answer, not the effect.
             let _ = answer.send(match &stored {

@@ -190,19 +190,16 @@ pub async fn settle_conflicts(app: &App, coach_id: Uuid) -> Result<()> {
         &format!("settle-{}", coach_id.simple()),
         app.clock.now(),
     );
-    app.db
-        .write(move |txn| {
-            let cause = cause.clone();
-            Box::pin(async move {
-                let waiting = waiting(txn, coach_id).await?;
-                if waiting.is_empty() {
-                    return Ok(());
-                }
-                parties(&waiting).lock(txn).await?;
-                settle(txn, &cause, coach_id).await
-            })
-        })
-        .await
+    app.db.transaction((coach_id, cause), settle_in).await
+}
+
+async fn settle_in(txn: &Txn, (coach_id, cause): (Uuid, Cause)) -> Result<()> {
+    let waiting = waiting(txn, coach_id).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    parties(&waiting).lock(txn).await?;
+    settle(txn, &cause, coach_id).await
 }
 
 /// As [`settle_conflicts`], inside a transaction. Locks the parties first, and fails instead of

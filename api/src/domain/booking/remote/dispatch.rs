@@ -18,6 +18,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, ExprTrait, QueryFilter};
 use super::ingest;
 use super::request::{self, Closing};
 use crate::app::App;
+use crate::db::Txn;
 use crate::domain::booking::idempotency;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
@@ -216,33 +217,23 @@ async fn look(app: &App, calendar: &Calendar<'_>, wanted: &RemoteRequest) -> Res
 /// Fails the booking for the client and releases its time. The request stays open, so that a
 /// booking it may have made at the scheduler is still found.
 async fn abandon(app: &App, request: &Request) -> Result<()> {
-    let (now, request) = (app.clock.now(), request.clone());
+    let cause = Cause::system(
+        entity::booking_event::Source::Sweeper,
+        &request.correlation_id,
+        app.clock.now(),
+    );
     app.db
-        .write(move |txn| {
-            let request = request.clone();
-            Box::pin(async move {
-                let booking = crate::domain::booking::read::take(txn, request.booking_id).await?;
-                if booking.status == Status::Initiated {
-                    let cause = Cause::system(
-                        entity::booking_event::Source::Sweeper,
-                        &request.correlation_id,
-                        now,
-                    );
-                    let reason = Some(NO_ANSWER.to_owned());
-                    apply(
-                        txn,
-                        &cause,
-                        &booking,
-                        Event::SchedulerRefused,
-                        reason,
-                        |_| (),
-                    )
-                    .await?;
-                }
-                Ok(())
-            })
-        })
+        .transaction((request.booking_id, cause), abandon_in)
         .await
+}
+
+async fn abandon_in(txn: &Txn, (booking_id, cause): (Uuid, Cause)) -> Result<()> {
+    let booking = crate::domain::booking::read::take(txn, booking_id).await?;
+    if booking.status == Status::Initiated {
+        let (event, reason) = (Event::SchedulerRefused, Some(NO_ANSWER.to_owned()));
+        apply(txn, &cause, &booking, event, reason, |_| ()).await?;
+    }
+    Ok(())
 }
 
 async fn wanted(app: &App, request: &Request, booking: &Booking) -> Result<RemoteRequest> {
@@ -331,47 +322,54 @@ async fn conclude(
     status: Standing,
     refusal: Option<String>,
 ) -> Result<()> {
-    let now = app.clock.now();
-    let request = request.clone();
-    app.db
-        .write(move |txn| {
-            let (request, refusal) = (request.clone(), refusal.clone());
-            Box::pin(async move {
-                let booking = crate::domain::booking::read::take(txn, request.booking_id).await?;
-                let is_refused = refusal.is_some();
-                let reason = refusal.clone().or_else(|| Some(NO_ANSWER.to_owned()));
-                if !request::close(txn, &request, status, Closing { refusal, uid: None }, now)
-                    .await?
-                {
-                    return Ok(());
-                }
-                if request.kind == Kind::Book && booking.status == Status::Initiated {
-                    let cause = Cause {
-                        now,
-                        ..Cause::from(&request)
-                    };
-                    apply(
-                        txn,
-                        &cause,
-                        &booking,
-                        Event::SchedulerRefused,
-                        reason,
-                        |_| (),
-                    )
-                    .await?;
-                }
-                if is_refused && let Some(user_id) = request.actor_id {
-                    let subject = if request.kind == Kind::Book {
-                        booking.id
-                    } else {
-                        request.id
-                    };
-                    idempotency::give_back(txn, user_id, subject).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+    let conclusion = Conclusion {
+        request: request.clone(),
+        status,
+        refusal,
+        now: app.clock.now(),
+    };
+    app.db.transaction(conclusion, conclude_in).await
+}
+
+/// The end of a request that has brought nothing about.
+#[derive(Clone)]
+struct Conclusion {
+    request: Request,
+    status: Standing,
+    refusal: Option<String>,
+    now: DateTime<Utc>,
+}
+
+async fn conclude_in(txn: &Txn, conclusion: Conclusion) -> Result<()> {
+    let Conclusion {
+        request,
+        status,
+        refusal,
+        now,
+    } = conclusion;
+    let booking = crate::domain::booking::read::take(txn, request.booking_id).await?;
+    let is_refused = refusal.is_some();
+    let reason = refusal.clone().or_else(|| Some(NO_ANSWER.to_owned()));
+    if !request::close(txn, &request, status, Closing { refusal, uid: None }, now).await? {
+        return Ok(());
+    }
+    if request.kind == Kind::Book && booking.status == Status::Initiated {
+        let cause = Cause {
+            now,
+            ..Cause::from(&request)
+        };
+        let event = Event::SchedulerRefused;
+        apply(txn, &cause, &booking, event, reason, |_| ()).await?;
+    }
+    if is_refused && let Some(user_id) = request.actor_id {
+        let subject = if request.kind == Kind::Book {
+            booking.id
+        } else {
+            request.id
+        };
+        idempotency::give_back(txn, user_id, subject).await?;
+    }
+    Ok(())
 }
 
 /// Cancels a duplicate booking at the scheduler.

@@ -48,13 +48,23 @@ pub(crate) async fn ingest_observations(
     cause: Cause,
     reported: Reported,
 ) -> Result<Option<Uuid>> {
-    let (reported, deadline) = (Arc::new(reported), cause.now + app.deadlines.payment);
+    let deadline = cause.now + app.deadlines.payment;
     app.db
-        .write(move |txn| {
-            let (cause, reported) = (cause.clone(), Arc::clone(&reported));
-            Box::pin(async move { ingest(txn, &cause, Reported::clone(&reported), deadline).await })
-        })
+        .transaction((cause, Arc::new(reported), deadline), ingest_in)
         .await
+}
+
+async fn ingest_in(
+    txn: &Txn,
+    (cause, reported, payment_deadline): (Cause, Arc<Reported>, DateTime<Utc>),
+) -> Result<Option<Uuid>> {
+    ingest(
+        txn,
+        &cause,
+        Arc::unwrap_or_clone(reported),
+        payment_deadline,
+    )
+    .await
 }
 
 /// Projects all stored facts about a booking.
