@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tests::{Actor, Live, LiveMessage, TestApp, at, both, until};
 
 use crate::booking::{MINE, cancel, create, id_of, reschedule};
+use crate::slot::{slots, starts};
 
 both![
     a_stream_resumes_from_its_cursor,
@@ -253,9 +254,12 @@ async fn many_writers_of_two_processes_leave_no_gap(app: &TestApp) {
     let other = app.beside().await;
     let mut offers = Vec::new();
     for coach in ["nora", "grace", "marcus"] {
-        offers.push(app.offer(coach, "coaching-60").await);
+        let offer = app.offer(coach, "coaching-60").await;
+        let range = json!({ "from": "2026-11-24T00:00:00Z", "until": "2026-12-08T00:00:00Z" });
+        let free = slots(&app.visitor(), json!({ "id": offer.id(), "range": range })).await;
+        offers.push((offer, starts(&free)));
     }
-    let (first, nora) = (app.app.live.end().await.expect("it answers"), &offers[0]);
+    let (first, nora) = (app.app.live.end().await.expect("it answers"), &offers[0].0);
     let watch = json!({ "id": nora.coach_id() });
     let mut here = app.admin().subscribe(COACH, watch.clone()).await;
     let mut there = other.admin().subscribe(COACH, watch).await;
@@ -267,11 +271,10 @@ async fn many_writers_of_two_processes_leave_no_gap(app: &TestApp) {
         let name = format!("writer-{number}");
         app.enrol(&name, Role::Client).await;
         let actor = [app, &other][number % 2].client(&name);
-        let (offer, turn) = (&offers[number % 3], number / 3);
+        let (offer, free) = &offers[number % 3];
+        // Every other one: none is too close to another.
+        let start = at(&format!("{}:00Z", free[number / 3 * 2]));
         writers.push(async move {
-            let start = at("2026-11-24T14:00:00Z")
-                + TimeDelta::days((turn / 3) as i64)
-                + TimeDelta::minutes(105 * (turn % 3) as i64);
             let booked = create(&actor, &offer.order(start)).await;
             if booked.user_errors().is_empty() {
                 cancel(&actor, &id_of(&booked)).await.ok();

@@ -19,14 +19,14 @@ both![
     availability_takes_as_many_statements_for_all_coaches_as_for_one,
 ];
 
-async fn slots(actor: &Actor<'_>, variables: Value) -> Answer {
+pub(crate) async fn slots(actor: &Actor<'_>, variables: Value) -> Answer {
     let query = "query($id: ID!, $coach: ID, $range: TimeRangeInput!, $length: Int, $booking: ID) {
         slots(eventTypeId: $id, coachId: $coach, range: $range, lengthMinutes: $length, bookingId: $booking) {
             slots { startsAt endsAt } verifiedAt source coach { displayName } } }";
     actor.gql(query, variables).await
 }
 
-fn starts(answer: &Answer) -> Vec<String> {
+pub(crate) fn starts(answer: &Answer) -> Vec<String> {
     let slots = answer.at("/slots/slots").as_array().expect("a list");
     slots
         .iter()
