@@ -87,7 +87,6 @@ impl BookingEvent {
 /// On PostgreSQL events get their position in the stream after the commit ([`sequence`]): positions
 /// assigned earlier would become visible out of order. The booking's row must be written before its
 /// events: the row lock makes the writer of the next version wait for this commit.
-/// written before its lines: it makes whoever writes the next version wait for this commit.
 pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     let mut jobs: Vec<Scheduled> = Vec::new();
     for event in &events {

@@ -48,7 +48,6 @@ impl BookingRequest {
     /// # Errors
     /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is
     /// the person.
-    /// the person.
     pub(crate) async fn find(
         self,
         txn: &Txn,

@@ -6,7 +6,6 @@
 //!
 //! Tokens leave this module only inside a [`Lease`], which callers pass to the provider's client at
 //! once.
-//! once.
 
 mod adopt;
 mod credential;

@@ -40,7 +40,6 @@ pub trait AccountProvider: Send + Sync {
     ///
     /// # Errors
     /// The provider's refusal; `None` if the call failed for another reason.
-    /// What the provider said about the credential; `None` when it said nothing about it.
     async fn check(&self, lease: &Lease) -> Result<(), Option<TokenRefusal>>;
 
     /// The consent page; `None` if this server is no OAuth client.
@@ -50,7 +49,6 @@ pub trait AccountProvider: Send + Sync {
     ///
     /// # Errors
     /// Why the exchange failed.
-    /// Why there are none.
     async fn redeem(
         &self,
         code: SecretString,
