@@ -39,7 +39,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     beat(app, worker_id).await?;
     let changed = booking::sweep(app).await?;
     if changed > 0 {
-        tracing::info!(bookings = changed, "sweep ended or expired bookings");
+        tracing::info!(bookings = changed, "sweep advanced bookings");
     }
     connection::sweep(app).await?;
     reconcile::ensure(app).await?;
