@@ -1,4 +1,4 @@
-//! Errors of the domain, sorted by who can do something about them.
+//! Errors of the domain, classified by who can act on them.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DbErr, SqlErr};
@@ -6,28 +6,28 @@ use sea_orm::{DbErr, SqlErr};
 /// The result of a domain function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a domain function did nothing.
+/// Why a domain function failed; it changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller must sign in.
     #[error("sign in first")]
     Unauthenticated,
-    /// The caller may not do this at all. Somebody else's object is `NotFound` instead.
+    /// The caller may not do this at all. Another person's object is `NotFound` instead.
     #[error("not allowed: {0}")]
     Forbidden(&'static str),
-    /// There is no such thing, or the caller may not know of it.
+    /// It does not exist, or the caller may not know of it.
     #[error("no such {0}")]
     NotFound(&'static str),
     /// Invalid values of the input.
     #[error("{}", .0.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<Violation>),
-    /// The state of things does not allow it.
+    /// The current state does not allow it.
     #[error("{0}")]
     Conflict(#[from] Conflict),
-    /// A provider does not answer, and the caller may try again: nothing was done.
+    /// A provider does not answer; nothing was done, and the caller may retry.
     #[error("{0}")]
     Unavailable(&'static str),
-    /// A provider failed where that was not expected. The log has the fault, the caller never.
+    /// A provider failed unexpectedly. The fault is logged and never shown to the caller.
     #[error("{what}: {fault}")]
     Provider {
         /// What was being done.
@@ -35,11 +35,11 @@ pub enum Error {
         /// What went wrong.
         fault: ProviderFault,
     },
-    /// The database, or a check of a row's version, gave this transaction up in favour of another
-    /// one: run again, it may succeed.
+    /// The database, or a version check, aborted this transaction in favour of another one; a retry
+    /// may succeed.
     #[error("lost a race: {0}")]
     LostRace(String),
-    /// A fault of ours. The log has the cause, the caller never.
+    /// A server fault. The cause is logged and never shown to the caller.
     #[error("{what}: {cause}")]
     Internal {
         /// What was being done.
@@ -57,16 +57,16 @@ pub struct ProviderFault {
     pub provider: &'static str,
     /// The name of the fault's kind.
     pub kind: &'static str,
-    /// What happened. It quotes no body, as bodies may hold personal data.
+    /// What happened. Contains no body, as bodies may hold personal data.
     pub detail: String,
 }
 
 /// An invalid value of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Path from the input down, in the API's spelling.
+    /// Path in the input, in the API's spelling.
     pub field: Vec<String>,
-    /// For people.
+    /// Message for people.
     pub message: String,
 }
 
@@ -81,10 +81,10 @@ impl Violation {
     }
 }
 
-/// The state of things does not allow it.
+/// The current state does not allow it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
-    /// Somebody else has the time.
+    /// Another booking has the time.
     #[error("this time is no longer free")]
     SlotTaken,
     /// The coach does not offer this start.
@@ -96,7 +96,7 @@ pub enum Conflict {
     /// The client already has an active verification booking.
     #[error("you already have an active verification booking")]
     VerificationExists,
-    /// The hold has ended.
+    /// The hold has expired.
     #[error("the hold on this slot has expired")]
     HoldExpired,
     /// It was changed since the caller read it.
@@ -108,9 +108,9 @@ pub enum Conflict {
     /// A rule of the coach forbids it.
     #[error("{message}")]
     Policy {
-        /// For people.
+        /// Message for people.
         message: String,
-        /// Until when, or from when, it is allowed.
+        /// The time until which, or from which, it is allowed.
         boundary: Option<DateTime<Utc>>,
     },
     /// The name is in use.
@@ -122,18 +122,18 @@ pub enum Conflict {
     /// The coach is already away on some of these days.
     #[error("another absence has some of these days")]
     AbsenceOverlap,
-    /// Something has to be done about the coach's account elsewhere first.
+    /// The coach's account at the provider needs an action first.
     #[error("{message}")]
     Account {
-        /// For people.
+        /// Message for people.
         message: &'static str,
-        /// What mends it.
+        /// The action that repairs it.
         action: Action,
     },
-    /// An app has to be connected first.
+    /// An app must be connected first.
     #[error("{0} has to be connected first")]
     AppMissing(String),
-    /// Somebody else's service has understood, and refuses.
+    /// The provider understood the request and refused it.
     #[error("{0}")]
     Refused(&'static str),
 }
@@ -155,7 +155,7 @@ pub enum Action {
 }
 
 impl Error {
-    /// A fault of ours.
+    /// A server fault.
     pub fn internal(
         what: &'static str,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -180,7 +180,8 @@ impl Error {
     }
 
     /// `Taken` with the field at `path` when a unique index of `column` was violated; any other
-    /// error as usual. `column` is the part of the index's name that both databases have in common.
+    /// error is converted as usual. `column` is the part of the index's name that both databases
+    /// share.
     pub(crate) fn or_taken(error: DbErr, column: &str, path: &str) -> Self {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(guard)) if guard.contains(column) => {
@@ -208,13 +209,13 @@ pub fn check(violations: Vec<Violation>) -> Result<()> {
     }
 }
 
-/// Conflicts that the database itself finds, by the name of its guard, the same in both databases.
+/// Conflicts that a database constraint detects, by its name, which both databases share.
 const GUARDS: [(&str, Conflict); 2] = [
     ("booking_coach_overlap", Conflict::SlotTaken),
     ("booking_client_overlap", Conflict::ClientBusy),
 ];
 
-/// SQLSTATE of a deadlock and of a serialisation failure.
+/// SQLSTATEs of deadlock and serialization failure.
 const LOST_RACES: [&str; 2] = ["40P01", "40001"];
 
 impl From<DbErr> for Error {
@@ -224,7 +225,7 @@ impl From<DbErr> for Error {
             return Self::Conflict(conflict.clone());
         }
         if let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() {
-            // SQLite names the columns, PostgreSQL the index.
+            // SQLite reports the columns, PostgreSQL the index.
             if constraint.contains("booking_one_verification")
                 || constraint.contains("booking.client_id")
             {

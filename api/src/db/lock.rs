@@ -1,5 +1,5 @@
-//! Advisory locks of a transaction: on names, for what has no row yet. SQLite needs none, as it has
-//! one writer.
+//! Advisory locks of a transaction, on names of things that have no row yet. SQLite has one writer
+//! and needs none.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use super::Txn;
 use crate::error::{Error, Result};
 
-/// What a transaction has locked, so that a repetition costs no statement.
+/// The names that a transaction has locked, so that locking one again costs no statement.
 #[derive(Debug, Default)]
 pub(super) struct Locks(Mutex<BTreeSet<i64>>);
 
 impl Locks {
-    /// Those of `names` that are not locked, in the order in which all transactions lock.
+    /// Those of `names` that are not locked yet, in the common lock order.
     fn missing<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> BTreeSet<i64> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys: BTreeSet<i64> = names.into_iter().map(|name| key(name)).collect();
@@ -30,9 +30,9 @@ impl Locks {
 }
 
 impl Txn {
-    /// Locks names until the transaction ends. Other transactions that lock one of them wait. A
-    /// transaction calls this once, before it locks any row: all names are locked in one order, so
-    /// that no two transactions wait for each other.
+    /// Locks names until the transaction ends; other transactions that lock one of them wait. Call
+    /// once, before any row is locked: all transactions lock names in the same order, which avoids
+    /// deadlocks.
     pub(crate) async fn lock_names(&self, names: &BTreeSet<String>) -> Result<()> {
         let keys = self.locks.missing(names);
         if self.is_sqlite() || keys.is_empty() {
@@ -48,8 +48,8 @@ impl Txn {
         Ok(())
     }
 
-    /// Locks more names, without waiting, since others are locked already. Gives whether any was
-    /// new: what was read before under fewer locks is to be read again then.
+    /// Locks more names, without waiting, since other locks are already taken. Returns whether any
+    /// was new: rows read before under fewer locks must be read again then.
     ///
     /// # Errors
     /// A lost race when another transaction has locked one of them.
@@ -74,7 +74,7 @@ impl Txn {
         Ok(true)
     }
 
-    /// Whether there is one writer, so that nothing needs to be locked.
+    /// Whether the database has one writer, so that no locks are needed.
     pub(crate) fn is_sqlite(&self) -> bool {
         self.get_database_backend() == DbBackend::Sqlite
     }

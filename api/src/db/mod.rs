@@ -1,5 +1,5 @@
-//! SQLite and PostgreSQL behind one interface: a pool for reads, transactions for writes. Code above
-//! it does not depend on which of them it is.
+//! SQLite and PostgreSQL behind one interface: a pool for reads, transactions for writes. Callers
+//! do not depend on which of them it is.
 //!
 //! SQLite has one writer: its writes go through a pool of one connection, in IMMEDIATE
 //! transactions, so that a writer waits in our queue instead of failing half-way with "database is
@@ -27,7 +27,7 @@ pub use wake::{Topic, Wake};
 /// The channel on which processes that share a PostgreSQL database notify each other of commits.
 pub(crate) const CHANNEL: &str = "courtside";
 
-/// How to reach the database.
+/// How to connect to the database.
 #[derive(Clone, Debug)]
 pub struct DbOptions {
     /// `sqlite://path` or `postgres://…`.
@@ -37,8 +37,8 @@ pub struct DbOptions {
 }
 
 impl DbOptions {
-    /// Why the database cannot be opened, for the operator; without its password. A pool that timed
-    /// out on a server does not say why, so this connects once more without a pool.
+    /// The reason why the database cannot be opened, for the operator; without its password. The
+    /// timeout of a pool hides the reason, so this connects once more without a pool.
     pub async fn why(&self, error: DbErr) -> String {
         if let Some(file) = self.url.strip_prefix("sqlite:") {
             return format!("{}: {error}", file.trim_start_matches("//"));
@@ -60,9 +60,9 @@ impl DbOptions {
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
-    /// Serialises background work where there is one writer, SQLite; none in PostgreSQL.
+    /// Serializes background work on SQLite, which has one writer; `None` on PostgreSQL.
     turns: Option<Arc<Semaphore>>,
-    /// Transactions that wait for a connection: in SQLite, for the one writer.
+    /// Number of transactions that wait for a connection; on SQLite, for the one writer.
     queue: Arc<AtomicUsize>,
     wake: Arc<Wake>,
 }
@@ -119,7 +119,7 @@ impl Db {
         migration::Migrator::up(&self.write, None).await
     }
 
-    /// Whether all migrations of this program have run.
+    /// Whether all migrations of this version have run.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -141,13 +141,13 @@ impl Db {
         &self.write
     }
 
-    /// A permit for background work. With SQLite there is one, so that a request waits for the
-    /// writer behind one background job at most; with PostgreSQL no permit is needed.
+    /// A permit for background work. SQLite has one permit, so that a request waits for at most one
+    /// background job before it can write; PostgreSQL needs none.
     pub async fn background_turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(self.turns.as_ref()?).acquire_owned().await.ok()
     }
 
-    /// Open connections, and how many of them are idle.
+    /// The number of open connections, and of idle ones among them.
     #[must_use]
     pub fn connections(&self) -> (u32, usize) {
         if self.is_postgres() {
@@ -165,7 +165,7 @@ impl Db {
         self.write.get_database_backend() == DbBackend::Postgres
     }
 
-    /// Where to wait for commits.
+    /// Notifications of commits.
     #[must_use]
     pub fn wake(&self) -> &Wake {
         &self.wake
@@ -192,11 +192,11 @@ fn sqlite(options: &DbOptions, connections: u32) -> ConnectOptions {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(20))
             .statement_cache_capacity(512)
-            // Rows come from a thread of their own, through a buffer: one that has room for a
-            // whole result saves switching between threads every few rows.
+            // Rows arrive from another thread through a buffer: one with room for a whole result
+            // saves a thread switch every few rows.
             .row_buffer_size(1_000)
             .pragma("journal_mode", "WAL")
-            // A commit must survive a power cut, not only a crash of this process.
+            // A commit must survive a power failure, not only a crash of this process.
             .pragma("synchronous", "FULL")
             // Per connection. The page cache of the system serves all of them.
             .pragma("cache_size", "-4000")
@@ -227,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_operator_learns_which_server_cannot_be_reached_and_why() {
-        // The system chooses a port; nobody listens there once this listener is gone.
+        // The system chooses the port; nothing listens on it once this listener is dropped.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a free port");

@@ -1,6 +1,5 @@
-//! A row of PostgreSQL whose values are read where they lie: text is not copied, and the type of a
-//! column is not looked up again for every value. For lists that are written as soon as they are
-//! read; everything else reads models.
+//! Reads values of a PostgreSQL row in place: text is not copied, and column types are not looked
+//! up again for every value. For lists that are serialized at once; everything else reads models.
 
 use chrono::{DateTime, Utc};
 use sea_orm::QueryResult;
@@ -10,7 +9,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// One row. Columns are counted from 0; reading a column as another type than it has returns
+/// One row. Columns are counted from 0; reading a column as a type other than its own returns
 /// `Internal`.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'r>(&'r PgRow);

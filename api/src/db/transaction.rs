@@ -16,7 +16,7 @@ use super::wake::PendingWakeups;
 use super::{CHANNEL, Db, Topic};
 use crate::error::{Conflict, Error, Result};
 
-/// How often a transaction is run that loses the race against another one each time.
+/// Attempts of a transaction that loses a race each time.
 const ATTEMPTS: u32 = 5;
 
 /// A write transaction, and the topics that its commit notifies.
@@ -37,20 +37,20 @@ impl Deref for Txn {
 }
 
 impl Txn {
-    /// Whether other transactions wait for this one to end, which happens where there is one
-    /// writer. Background work should end early then.
+    /// Whether other transactions wait for this one, which happens on SQLite with its one writer.
+    /// Background work should end early then.
     pub(crate) fn is_in_the_way(&self) -> bool {
         self.inner.get_database_backend() == DbBackend::Sqlite
             && self.queue.load(Ordering::Relaxed) > 0
     }
 
-    /// The commit notifies those who wait for `topic`.
+    /// Adds a topic that the commit notifies.
     pub(crate) fn wakes(&self, topic: Topic) {
         self.wakeups.add(topic);
     }
 }
 
-/// A place in the queue of transactions, until it is dropped.
+/// A count in the queue of transactions, until dropped.
 struct Queued<'q>(&'q AtomicUsize);
 
 impl<'q> Queued<'q> {
@@ -66,11 +66,11 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// How a transaction ends that did not fail.
+/// How a transaction without an error ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
     Commit(T),
-    /// Nothing is written: the value says what would have been.
+    /// Writes nothing; the value is what a commit would have returned.
     RollBack(T),
 }
 
@@ -102,10 +102,10 @@ impl Db {
     /// Runs `work` with a clone of `input` in a write transaction: committed when it returns `Ok`,
     /// rolled back otherwise.
     ///
-    /// It runs on a task of its own. A caller that is cancelled therefore never cuts it in half, and
-    /// never leaves a pooled connection inside a transaction (sqlx 0.9.0 does, when `begin` is
-    /// cancelled). A transaction that loses the race against another one (deadlock, serialisation)
-    /// is run again, which is why `work` may be called more than once.
+    /// Runs in a separate task, so that a cancelled caller neither interrupts it nor leaves a
+    /// pooled connection inside a transaction (sqlx 0.9.0 does, when `begin` is cancelled). A
+    /// transaction that loses a race (deadlock, serialization failure) is retried, so `work` may
+    /// run more than once.
     ///
     /// # Errors
     /// What `work` returns; `Stale` when it loses every race.
@@ -123,8 +123,8 @@ impl Db {
         .await
     }
 
-    /// As [`transaction`](Self::transaction), for work that decides whether it is committed. A dry
-    /// run is work that ends in [`Outcome::RollBack`].
+    /// As [`transaction`](Self::transaction), for work that decides whether to commit. A dry run
+    /// ends in [`Outcome::RollBack`].
     ///
     /// # Errors
     /// As [`transaction`](Self::transaction).
@@ -163,7 +163,7 @@ impl Db {
                     let jitter = u64::from(rand::random_range(1..=8 * attempt));
                     tokio::time::sleep(Duration::from_millis(jitter)).await;
                 }
-                // Those who won have changed what this one had read.
+                // The winners have changed what this one read.
                 Err(Error::LostRace(_)) => return Err(Conflict::Stale.into()),
                 outcome => return outcome,
             }
@@ -207,8 +207,8 @@ impl Db {
         }
     }
 
-    /// Notifies those who wait for these topics here and, with PostgreSQL, in other processes. Not
-    /// inside the transaction: a NOTIFY there makes all commits of the database wait for each other.
+    /// Notifies waiters for these topics here and, on PostgreSQL, in other processes. Outside of
+    /// the transaction: a NOTIFY inside serializes all commits of the database.
     fn notify(&self, topics: u32) {
         self.wake.here(topics);
         if self.is_postgres() && self.wake.is_first_unsent(topics) {
@@ -216,7 +216,7 @@ impl Db {
             tokio::spawn(async move {
                 let notify = format!("select pg_notify('{CHANNEL}', '{}')", db.wake.message());
                 if let Err(error) = db.write.execute_unprepared(&notify).await {
-                    tracing::debug!(%error, "could not notify other processes of a commit; they will see it when they poll");
+                    tracing::debug!(%error, "could not notify other processes of a commit; they poll");
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! Notifications of commits: in this process, and with PostgreSQL in every other process that shares
+//! Notifications of commits: in this process, and on PostgreSQL in every other process that shares
 //! the database.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,9 +10,9 @@ use uuid::Uuid;
 /// What a commit has added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// New lines of history that have their place in the stream.
+    /// New events with a position in the stream.
     Events,
-    /// New lines of history that wait for their place; for this process alone, which gives it.
+    /// New events without a position; for this process only, which assigns it.
     PendingEvents,
     /// New jobs in this queue.
     Jobs(Queue),
@@ -59,13 +59,13 @@ impl PendingWakeups {
     }
 }
 
-/// Where to wait for a topic. A notification is a hint: whoever waits here polls as well.
+/// Waits for topics. A notification is a hint: waiters poll as well.
 #[derive(Debug)]
 pub struct Wake {
     waiting: [Notify; Topic::COUNT],
     /// Topics of the next message to other processes: one message serves all commits before it.
     unsent: AtomicU32,
-    /// Tells our own messages from those of others.
+    /// Distinguishes our own messages from those of other processes.
     process: Uuid,
 }
 
@@ -80,13 +80,13 @@ impl Default for Wake {
 }
 
 impl Wake {
-    /// Where to wait for one topic.
+    /// The notification of one topic.
     #[must_use]
     pub fn on(&self, topic: Topic) -> &Notify {
         &self.waiting[topic.index()]
     }
 
-    /// Wakes whoever waits in this process.
+    /// Wakes the waiters in this process.
     pub(super) fn here(&self, bits: u32) {
         for topic in Topic::all() {
             if bits & topic.bit() != 0 {
@@ -95,8 +95,7 @@ impl Wake {
         }
     }
 
-    /// Adds topics to the next message to other processes; returns whether the caller has to send
-    /// it.
+    /// Adds topics to the next message to other processes; returns whether the caller must send it.
     pub(super) fn is_first_unsent(&self, bits: u32) -> bool {
         let bits = bits & !Topic::PendingEvents.bit();
         bits != 0 && self.unsent.fetch_or(bits, Ordering::AcqRel) == 0
@@ -111,8 +110,8 @@ impl Wake {
         )
     }
 
-    /// Wakes whoever waits for the topics of a message of another process. One that cannot be
-    /// parsed, as from a newer program, wakes everyone.
+    /// Wakes the waiters for the topics of another process's message. One that cannot be parsed,
+    /// for example from a newer version, wakes all waiters.
     pub(crate) fn hear(&self, message: &str) {
         let Some((process, bits)) = message.split_once('/') else {
             return self.here(u32::MAX);

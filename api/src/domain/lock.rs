@@ -1,9 +1,9 @@
-//! The rows that a transaction locks before it decides over several bookings.
+//! Row locks of transactions that decide over several bookings.
 //!
-//! All transactions lock in one order: names ([`Txn::lock_names`]), then coaches by id, then clients
-//! by id, then bookings. So no two of them wait for each other. What turns out to be needed later
-//! is locked without waiting; when somebody else has it, the transaction is run again. SQLite has
-//! one writer and skips all of it.
+//! All transactions lock in one order, to avoid deadlocks: names ([`Txn::lock_names`]), then
+//! coaches by id, clients by id, bookings. A row that turns out to be needed later is locked
+//! without waiting; if another transaction has it, this one is retried. SQLite has one writer and
+//! skips all locks.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::{Error, Result};
 use crate::db::Txn;
 
-/// Whose time is decided over.
+/// The coaches and clients whose bookings a transaction decides over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parties {
     pub(crate) coaches: BTreeSet<Uuid>,
@@ -22,7 +22,7 @@ pub(crate) struct Parties {
 }
 
 impl Parties {
-    /// The two sides of one booking.
+    /// The parties of one booking.
     pub(crate) fn of(coach_id: Uuid, client_id: Option<Uuid>) -> Self {
         Self {
             coaches: BTreeSet::from([coach_id]),
@@ -35,7 +35,7 @@ impl Parties {
         self.clients.extend(client_id);
     }
 
-    /// Whoever takes time of one of them waits until this transaction ends.
+    /// Locks the parties' rows. Transactions that reserve time of any of them wait for this one.
     pub(crate) async fn lock(&self, txn: &Txn) -> Result<()> {
         if !txn.is_sqlite() {
             rows::<coach::Entity>(txn, coach::Column::Id, &self.coaches, None).await?;
@@ -44,7 +44,7 @@ impl Parties {
         Ok(())
     }
 
-    /// Locks others as well: in the common order if these are the first.
+    /// Locks more parties; in the common order if these are the first.
     ///
     /// # Errors
     /// As [`lock_beyond`](Self::lock_beyond).
@@ -59,8 +59,8 @@ impl Parties {
         Ok(())
     }
 
-    /// Locks those that are not among the `locked` ones. It does not wait, since others are locked
-    /// already.
+    /// Locks the parties that are not in `locked`, without waiting, since other locks are already
+    /// taken.
     ///
     /// # Errors
     /// A lost race when another transaction has locked one of them.
@@ -80,7 +80,7 @@ impl Parties {
     }
 }
 
-/// Locks rows in the order of their ids; gives how many.
+/// Locks rows in the order of their ids; returns how many.
 async fn rows<E: EntityTrait>(
     txn: &Txn,
     id: E::Column,
@@ -102,7 +102,7 @@ async fn rows<E: EntityTrait>(
     Ok(rows.into_tuple::<Uuid>().all(&**txn).await?.len())
 }
 
-/// Locks a booking that was read before, and with it its session.
+/// Locks a booking that was read before, and its session.
 ///
 /// # Errors
 /// A lost race when it was changed since it was read.

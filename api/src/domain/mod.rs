@@ -1,4 +1,4 @@
-//! Every rule. The only layer that opens transactions or calls providers.
+//! The business rules. The only layer that opens transactions or calls providers.
 
 pub mod absence;
 mod audit;
@@ -27,7 +27,7 @@ mod text;
 mod viewer;
 pub mod webhook;
 
-/// Rows for lists that are written as soon as they are read.
+/// Rows for lists that are serialized at once.
 pub(crate) use crate::db::Row;
 pub use crate::error::{Conflict, Error, Result, Violation, check};
 pub use crate::outbox::Cause;

@@ -1,4 +1,4 @@
-//! Recurring jobs: each is enqueued once, however often and by however many processes that is tried.
+//! Recurring jobs: each is enqueued once, whatever the number of calls and processes.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ use crate::db::{Db, Txn};
 use crate::outbox::Scheduled;
 use crate::outbox::job::enqueue_if_absent;
 
-/// Enqueues those of these jobs that neither wait nor run. Jobs that somebody enqueues meanwhile
-/// keep their time.
+/// Enqueues those of these jobs that are neither enqueued nor running. Jobs that are enqueued
+/// concurrently keep their time.
 pub(crate) async fn ensure(db: &Db, mut jobs: Vec<Scheduled>) -> Result<()> {
     if jobs.is_empty() {
         return Ok(());

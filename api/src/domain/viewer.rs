@@ -38,7 +38,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The person who calls.
+    /// The person who made the request.
     ///
     /// # Errors
     /// `Unauthenticated` when not signed in, `Forbidden` when the person is suspended.
@@ -52,8 +52,8 @@ impl Caller {
         }
     }
 
-    /// The person who calls, unless anonymous or suspended. Public reads use it to show a person
-    /// more than a visitor.
+    /// The person who made the request, unless anonymous or suspended. Public reads show more to a
+    /// person than to a visitor.
     #[must_use]
     pub fn find_person(&self) -> Option<&Person> {
         self.require_person().ok()

@@ -1,14 +1,14 @@
-//! Who did it, from where, and when.
+//! The cause of a change: who, through which source, and when.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking_event::{ActorKind, Source};
 
-/// One cause. Every line of history is written from it.
+/// A cause. Every history event records it.
 #[derive(Clone, Debug)]
 pub struct Cause {
     pub by: ActorKind,
-    /// The person, where the actor is one.
+    /// The person, if the actor is one.
     pub actor_id: Option<Uuid>,
     pub source: Source,
     pub correlation_id: String,
@@ -16,7 +16,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause of the system itself.
+    /// A cause without a person: the system itself.
     #[must_use]
     pub fn system(source: Source, correlation_id: &str, now: DateTime<Utc>) -> Self {
         Self {

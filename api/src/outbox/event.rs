@@ -1,4 +1,4 @@
-//! What happened to a booking, and which work follows from it.
+//! Booking events, and the jobs that follow from them.
 
 use chrono::{DateTime, Utc};
 use entity::booking::Status;
@@ -14,27 +14,27 @@ use super::sequence;
 use crate::db::{Topic, Txn};
 use crate::error::Result;
 
-/// One line of history, before it has its place in the stream.
+/// A history event, before it has a position in the stream.
 #[derive(Clone, Debug)]
 pub struct BookingEvent {
     pub booking_id: Uuid,
     pub coach_id: Uuid,
     pub client_id: Option<Uuid>,
     pub kind: Kind,
-    /// The booking's version after it.
+    /// The booking's version after the event.
     pub version: i64,
     pub status_before: Option<Status>,
     pub status_after: Status,
     pub before: Option<Json>,
     pub after: Option<Json>,
     pub reason: Option<String>,
-    /// Who keeps the coach's time for this booking.
+    /// The scheduler of the booking.
     pub scheduler: Scheduler,
     pub cause: Cause,
 }
 
 impl BookingEvent {
-    /// The jobs that follow from it, each with the time from which it runs.
+    /// The jobs that follow from the event, each with its due time.
     #[must_use]
     pub fn jobs(&self) -> Vec<(Job, DateTime<Utc>)> {
         let was_active = self.status_before.is_some_and(Status::is_active);
@@ -45,7 +45,7 @@ impl BookingEvent {
             let settle = Job::new(job::Kind::SettleConflicts, self.coach_id, Queue::Database);
             jobs.push((settle, self.cause.now));
         }
-        // The scheduler carries out what was decided here; what it told us itself, it knows.
+        // Only decisions made here are pushed; the scheduler already has what it reported itself.
         let is_decided_here = !matches!(self.cause.source, Source::Webhook | Source::Reconcile);
         let ends_or_decides = (was_active && !self.status_after.is_active())
             || matches!(
@@ -82,11 +82,11 @@ impl BookingEvent {
     }
 }
 
-/// Appends lines of history, in their order, and the work that follows from them.
+/// Appends events in order, and enqueues the jobs that follow from them.
 ///
-/// On PostgreSQL the lines get their place in the stream after the commit ([`sequence`]): numbers
-/// that are given out before it would become visible out of order. The row of the booking must be
-/// written before its lines: it makes whoever writes the next version wait for this commit.
+/// On PostgreSQL events get their position in the stream after the commit ([`sequence`]): positions
+/// assigned earlier would become visible out of order. The booking's row must be written before its
+/// events: the row lock makes the writer of the next version wait for this commit.
 pub async fn record(txn: &Txn, events: Vec<BookingEvent>) -> Result<()> {
     let mut jobs: Vec<Scheduled> = Vec::new();
     for event in &events {

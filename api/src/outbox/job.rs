@@ -1,7 +1,7 @@
-//! Jobs: work that happens later, as a row that carries ids, not data.
+//! Jobs: deferred work, stored as rows with ids instead of data.
 //!
-//! A job is a [`Kind`] with the id of its subject and the [`Queue`] whose workers run it. What runs
-//! it is in `worker/jobs.rs`.
+//! A job is a [`Kind`] with the id of its subject and the [`Queue`] whose workers run it.
+//! `worker/jobs.rs` maps kinds to functions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -17,13 +17,13 @@ use sea_orm::{
 use crate::db::{Topic, Txn};
 use crate::error::Result;
 
-/// What commits notify that enqueue jobs in this queue.
+/// The topic that commits with jobs in this queue notify.
 #[must_use]
 pub fn topic(queue: Queue) -> Topic {
     Topic::Jobs(queue)
 }
 
-/// Work on one subject. Running it twice has the effect of running it once.
+/// Work on one subject. Idempotent: running it twice has the effect of running it once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
     pub kind: Kind,
@@ -32,7 +32,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job for the workers of `queue`: those of the provider it calls, of the database otherwise.
+    /// A job for the workers of `queue`: that of the provider it calls, otherwise the database's.
     #[must_use]
     pub fn new(kind: Kind, subject_id: Uuid, queue: impl Into<Queue>) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Job {
         }
     }
 
-    /// The job of a row; `None` when a newer program wrote it.
+    /// The job of a row; `None` when a newer version wrote it.
     #[must_use]
     pub fn from_row(row: &Model) -> Option<Self> {
         Some(Self {
@@ -52,12 +52,12 @@ impl Job {
         })
     }
 
-    /// A new job replaces the waiting one with the same key.
+    /// A new job replaces the enqueued one with the same key.
     pub(crate) fn dedupe_key(self) -> String {
         format!("{}:{}", self.kind.as_str(), self.subject_id)
     }
 
-    /// It runs from `run_at` on.
+    /// The job, due at `run_at`.
     #[must_use]
     pub fn at(self, run_at: DateTime<Utc>, correlation_id: impl Into<String>) -> Scheduled {
         Scheduled {
@@ -68,18 +68,18 @@ impl Job {
     }
 }
 
-/// A job with the time from which it runs.
+/// A job with its due time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheduled {
     pub job: Job,
     pub run_at: DateTime<Utc>,
-    /// Of the request or round from which the job follows; logged when the job fails.
+    /// Correlation id of the request or round that caused the job; logged when the job fails.
     pub correlation_id: String,
 }
 
 /// Attempts after which a job is dead.
 pub const MAX_ATTEMPTS: i32 = 10;
-/// How long a worker may go without renewing the lease of a job; then another one may claim it.
+/// How long a worker may go without renewing the lease of a job before another may claim it.
 pub const LEASE: TimeDelta = TimeDelta::seconds(20);
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
 const LAST_RETRY: TimeDelta = TimeDelta::hours(1);
@@ -89,8 +89,8 @@ pub async fn enqueue(txn: &Txn, job: Scheduled) -> Result<()> {
     enqueue_all(txn, &[job]).await
 }
 
-/// Enqueues jobs in one statement; no two may have the same kind and subject. A job that waits
-/// already takes the new time and queue, and has all its attempts again.
+/// Enqueues jobs in one statement; no two may have the same kind and subject. An enqueued job takes
+/// the new time and queue, and its attempts start again.
 pub async fn enqueue_all(txn: &Txn, jobs: &[Scheduled]) -> Result<()> {
     let mut replace = same_job_waits();
     replace
@@ -99,8 +99,8 @@ pub async fn enqueue_all(txn: &Txn, jobs: &[Scheduled]) -> Result<()> {
     insert(txn, jobs, replace).await
 }
 
-/// Enqueues recurring jobs. A job that waits already stays as it is: somebody may have enqueued it
-/// for this very moment.
+/// Enqueues recurring jobs. An enqueued job keeps its time, which may have been requested on
+/// purpose.
 pub async fn enqueue_if_absent(txn: &Txn, jobs: &[Scheduled]) -> Result<()> {
     insert(txn, jobs, same_job_waits().do_nothing().to_owned()).await
 }
@@ -140,9 +140,9 @@ async fn insert(txn: &Txn, jobs: &[Scheduled], on_conflict: OnConflict) -> Resul
     Ok(())
 }
 
-/// Claims up to `limit` due jobs of a queue under a lease: one conditional statement, so that no two
-/// workers claim the same one. A job whose kind and subject are running already waits for that run
-/// to end: the later of two answers of a provider need not be the newer one.
+/// Claims up to `limit` due jobs of a queue under a lease, in one conditional statement, so that no
+/// two workers claim the same one. Skips jobs whose kind and subject are running: of two concurrent
+/// answers of a provider the later one need not be the newer one.
 pub async fn claim(
     db: &DatabaseConnection,
     now: DateTime<Utc>,
@@ -197,7 +197,7 @@ pub async fn count(db: &DatabaseConnection, status: Status) -> Result<u64> {
         .await?)
 }
 
-/// Renews the leases of jobs that are still running, so that nobody else claims them.
+/// Renews the leases of running jobs, so that no other worker claims them.
 pub async fn renew_leases(
     db: &DatabaseConnection,
     jobs: impl IntoIterator<Item = &Model>,
@@ -215,7 +215,7 @@ pub async fn renew_leases(
     Ok(())
 }
 
-/// Deletes finished jobs, except those that another worker has claimed meanwhile.
+/// Deletes finished jobs, except those that another worker has claimed in the meantime.
 pub async fn complete(
     db: &impl ConnectionTrait,
     jobs: impl IntoIterator<Item = &Model>,
@@ -227,7 +227,7 @@ pub async fn complete(
     Ok(())
 }
 
-/// Each claim names a new lease, which the jobs that it claimed share.
+/// Matches jobs whose lease is unchanged. Each claim sets a new lease id, shared by its jobs.
 fn still_leased<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
     let (ids, leases): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.id, job.lease)).unzip();
     Condition::all()
@@ -235,7 +235,7 @@ fn still_leased<'j>(jobs: impl IntoIterator<Item = &'j Model>) -> Condition {
         .add(Column::Lease.is_in(leases.into_iter().flatten()))
 }
 
-/// Puts a failed job back with a later time, or marks it dead after its last attempt; returns which.
+/// Reschedules a failed job, or marks it dead after its last attempt; returns which.
 pub async fn retry(
     db: &DatabaseConnection,
     job: &Model,
@@ -254,7 +254,7 @@ pub async fn retry(
         .filter(Column::DedupeKey.eq(key.clone()))
         .filter(Column::Status.eq(Status::Waiting));
     if key.is_some() && newer.one(db).await?.is_some() {
-        // It was enqueued again meanwhile: that row stands for both.
+        // It was enqueued again in the meantime: that row replaces this one.
         complete(db, [job]).await?;
         return Ok(Status::Waiting);
     }
@@ -274,8 +274,8 @@ pub async fn retry(
     Ok(status)
 }
 
-/// How long to wait after so many attempts: 5 s x 2^n with full jitter, so that jobs that failed
-/// together are not retried together.
+/// Backoff after this many attempts: 5 s x 2^n with full jitter, so that jobs that failed together
+/// are not retried together.
 fn backoff(attempts: i32) -> TimeDelta {
     let doublings =
         u32::try_from(attempts.clamp(1, 20) - 1).expect("clamped to a small positive number");

@@ -1,8 +1,8 @@
-//! Following the history of bookings live: in order, without gaps, however slow the reader.
+//! Live streams of booking events: in order and without gaps, however slow the reader.
 //!
-//! The table of events is the truth, and its `seq` the cursor. One task per process reads what is
-//! new, once, and hands it to everyone who follows. Whoever falls behind reads on from the table,
-//! from their own cursor: being late never means losing something.
+//! The event table is the source of truth, and its `seq` the cursor. One task per process reads new
+//! events once and broadcasts them to all followers. A follower that lags behind the broadcast
+//! reads the table again from its own cursor, so it misses nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,14 +19,14 @@ use super::sequence;
 use crate::db::{Db, Topic};
 use crate::error::Result;
 
-/// How many events a follower may be behind before it reads from the table again.
+/// How many events a follower may lag behind before it reads from the table again.
 const BUFFER: usize = 1024;
-/// How many events are read at once.
+/// Events per read.
 const PAGE: u64 = 500;
-/// How long an event of another process may go unnoticed when nobody tells us.
+/// Poll interval for events of other processes whose notification was lost.
 const POLL: Duration = Duration::from_millis(1000);
 
-/// What one follower wants to see.
+/// Selects the events of one follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// One booking.
@@ -35,7 +35,7 @@ pub enum Filter {
     Client(Uuid),
     /// The bookings of a coach.
     Coach(Uuid),
-    /// The bookings in which a person takes part, as client or as coach.
+    /// The bookings of a person, as client or as coach.
     Either { client_id: Uuid, coach_id: Uuid },
 }
 
@@ -67,7 +67,7 @@ impl Filter {
     }
 }
 
-/// The live end of the history.
+/// The live end of the event stream.
 #[derive(Debug)]
 pub struct Live {
     db: Db,
@@ -76,8 +76,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Follows a database from its present end on. Whoever follows it later has read at least up to
-    /// there from the table.
+    /// Starts at the present end of the stream. Later followers read earlier events from the table.
     pub async fn open(db: Db) -> Result<Arc<Self>> {
         sequence::place_all(&db).await?;
         let head = AtomicI64::new(end(&db).await?);
@@ -88,7 +87,7 @@ impl Live {
         }))
     }
 
-    /// Orders what is new, reads it and hands it out, until told to stop.
+    /// Orders, reads and broadcasts new events until stopped.
     pub async fn run(&self, stop: CancellationToken) {
         let told = self.db.is_postgres().then(|| async {
             tokio::join!(
@@ -100,7 +99,7 @@ impl Live {
             loop {
                 let told = self.db.wake().on(Topic::Events).notified();
                 if let Err(error) = self.read_news().await {
-                    tracing::warn!(%error, "could not read the history of bookings; trying again");
+                    tracing::warn!(%error, "could not read booking events, retrying");
                 }
                 tokio::select! {
                     () = told => {}
@@ -115,8 +114,8 @@ impl Live {
         }
     }
 
-    /// PostgreSQL tells of commits of other processes. That is a hint: it may be lost, and then the
-    /// poll finds them.
+    /// Listens to PostgreSQL notifications of other processes' commits. They are hints: a lost one
+    /// is made up for by the poll.
     async fn listen_elsewhere(&self, stop: CancellationToken) {
         use sea_orm::sqlx::postgres::PgListener;
 
@@ -135,7 +134,7 @@ impl Live {
                 () = stop.cancelled() => return,
             };
             if let Err(error) = outcome {
-                tracing::warn!(%error, "lost the notification channel; polling until it is back");
+                tracing::warn!(%error, "notification channel lost, polling until it is back");
                 tokio::time::sleep(POLL).await;
             }
         }
@@ -151,7 +150,7 @@ impl Live {
             head = last.seq;
             let more = news.len() as u64 == PAGE;
             for event in news {
-                // Nobody follows: nothing to do.
+                // An error means that there are no followers.
                 let _ = self.news.send(Arc::new(event));
             }
             self.head.store(head, Ordering::Release);
@@ -161,14 +160,14 @@ impl Live {
         }
     }
 
-    /// The cursor of the newest event, 0 before the first. Everything that is committed by now is
-    /// at or before it.
+    /// The cursor of the newest event, 0 before the first. Every event committed so far is at or
+    /// before it.
     pub async fn end(&self) -> Result<i64> {
         sequence::place_all(&self.db).await?;
         end(&self.db).await
     }
 
-    /// Everything after `cursor` that the filter lets through, in order, then what comes.
+    /// Streams the events after `cursor` that match the filter, in order, first stored, then live.
     pub fn follow(
         self: &Arc<Self>,
         filter: Filter,
@@ -194,7 +193,7 @@ struct Follower {
     filter: Filter,
     cursor: i64,
     backlog: std::vec::IntoIter<Model>,
-    /// Whether there may be something in the table that the channel will not bring.
+    /// Whether the table may have events that the broadcast no longer has.
     behind: bool,
 }
 
@@ -206,7 +205,7 @@ impl Follower {
                 return Ok(Some(Arc::new(event)));
             }
             if self.behind {
-                // Boxed: most of the time a follower waits for news, and there are many of them.
+                // Boxed: followers are many, and most of the time each only waits for events.
                 let backlog =
                     Box::pin(page(&self.live.db, self.filter.condition(), self.cursor)).await?;
                 self.behind = backlog.len() as u64 == PAGE;

@@ -1,5 +1,4 @@
-//! Facts and work: what happened, and what has to be done about it, written in the transaction of
-//! the change itself.
+//! Transactional outbox: events and jobs, written in the transaction of the change itself.
 
 mod cause;
 pub mod event;

@@ -1,15 +1,15 @@
-//! The order of the stream on PostgreSQL: lines of history get their place after their commit.
+//! Orders the event stream on PostgreSQL: events get their position after their commit.
 //!
-//! A transaction writes its lines to `booking_event_pending`. A sequencer moves what has been
-//! committed there to `booking_event`, where each line gets the next place. Sequencers of all
-//! processes take turns under a lock that nobody else takes, so places become visible in order: a
-//! reader that sees a place sees every place before it.
+//! A transaction writes its events to `booking_event_pending`. A sequencer moves committed ones to
+//! `booking_event`, where each gets the next position. The sequencers of all processes exclude each
+//! other with an advisory lock, so positions become visible in order: a reader that sees a position
+//! sees every position before it.
 //!
-//! Within a booking the order is that of its versions. A pending line gets its number when it is
-//! inserted. The transaction that writes version n + 1 of a booking has waited for the one that
-//! wrote version n to commit, so its number is greater, and whoever sees it sees the other as well.
+//! Within a booking the order is that of its versions. A pending event gets its number when it is
+//! inserted. The transaction that writes version n + 1 of a booking has waited for the commit of
+//! version n, so its number is greater, and a reader that sees it sees the other as well.
 //!
-//! SQLite has one writer and numbers lines as it inserts them: nothing is pending there.
+//! SQLite has one writer and numbers events as it inserts them: nothing is pending there.
 
 use std::time::Duration;
 
@@ -20,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 use crate::db::{Db, Topic, Txn};
 use crate::error::Result;
 
-/// Where lines wait for their place.
+/// The table of events without a position.
 pub(super) const PENDING: &str = "booking_event_pending";
 
-/// The advisory lock of sequencers. Any constant does, as long as nothing else uses it.
+/// The advisory lock of sequencers. Any constant that nothing else uses.
 pub const SEQUENCER_LOCK: i64 = 0x636f_7572_7473_6964;
-/// How long a line that another process left behind may wait.
+/// Poll interval for pending events that another process has left.
 const POLL: Duration = Duration::from_millis(1000);
 
-/// Moves the oldest lines. `seq` is numbered by the database after the sort.
+/// Moves the oldest events. The database assigns `seq` after the sort.
 const MOVE: &str = "with moved as (
     delete from booking_event_pending
     where id in (select id from booking_event_pending order by id limit 1000)
@@ -39,7 +39,7 @@ select booking_id, coach_id, client_id, kind, actor_kind, actor_id, source,
     correlation_id, version, status_before, status_after, before, after, reason, occurred_at
 from moved order by id";
 
-/// Gives every line that is committed by now its place.
+/// Assigns positions to all committed events.
 pub async fn place_all(db: &Db) -> Result<()> {
     while db.is_postgres() && is_pending(db, None).await? {
         db.transaction((), place).await?;
@@ -47,7 +47,7 @@ pub async fn place_all(db: &Db) -> Result<()> {
     Ok(())
 }
 
-/// Gives the lines of a booking their place if any of them has none yet.
+/// Assigns positions to the events of a booking, if any has none.
 pub(crate) async fn place_of(db: &Db, booking_id: Uuid) -> Result<()> {
     if db.is_postgres() && is_pending(db, Some(booking_id)).await? {
         place_all(db).await?;
@@ -55,12 +55,12 @@ pub(crate) async fn place_of(db: &Db, booking_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Gives lines their place as they are committed, until told to stop.
+/// Assigns positions to events as they are committed, until stopped.
 pub(super) async fn run(db: &Db, stop: CancellationToken) {
     loop {
         let told = db.wake().on(Topic::PendingEvents).notified();
         if let Err(error) = place_all(db).await {
-            tracing::warn!(%error, "could not order the history of bookings; trying again");
+            tracing::warn!(%error, "could not order booking events, retrying");
         }
         tokio::select! {
             () = told => {}
@@ -85,7 +85,7 @@ async fn is_pending(db: &Db, booking_id: Option<Uuid>) -> Result<bool> {
     Ok(db.read().query_one_raw(statement).await?.is_some())
 }
 
-/// A statement sees what was committed before it began, so the lines are read by the statement
+/// A statement sees what was committed before it began, so the events are read by the statement
 /// after the one that waits for the lock.
 async fn place(txn: &Txn, (): ()) -> Result<()> {
     txn.execute_unprepared(&format!("select pg_advisory_xact_lock({SEQUENCER_LOCK})"))

@@ -1,4 +1,4 @@
-//! Workers: they run the jobs of each queue when they are due, and scheduled rounds.
+//! Workers: run the due jobs of each queue, and scheduled rounds.
 
 mod jobs;
 mod perform;
@@ -19,7 +19,7 @@ use crate::outbox::job;
 pub use queue::SLOTS;
 pub use schedule::{beat, is_alive};
 
-/// Reports to the metrics how many jobs have each status.
+/// Reports the number of jobs per status to the metrics.
 pub async fn count_jobs(app: &App) -> Result<()> {
     for (status, state) in [
         (Status::Waiting, "waiting"),
@@ -32,15 +32,15 @@ pub async fn count_jobs(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Works until told to stop, and finishes the jobs that are running by then. Each queue has worker
-/// slots of its own: jobs that wait for a silent provider delay only jobs that call it as well.
+/// Runs jobs until stopped, and finishes the running ones. Each queue has its own worker slots:
+/// jobs that wait for a silent provider delay only jobs that call it too.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let rounds = schedule::run(Arc::clone(&app), stop.clone());
     let queues = join_all(Queue::all().map(|queue| queue::work(&app, queue, &stop)));
     tokio::join!(rounds, queues);
 }
 
-/// Runs the jobs of all queues that are due now, once; returns how many it ran.
+/// Runs the due jobs of all queues once; returns how many it ran.
 ///
 /// # Errors
 /// When the jobs cannot be claimed.

@@ -20,7 +20,7 @@ pub(super) fn group(jobs: Vec<Model>) -> Vec<Vec<Model>> {
     groups
 }
 
-/// The delivery that a job is about; `None` for other jobs, and after its last attempt.
+/// The delivery of a job; `None` for other jobs, and after the last attempt.
 fn delivery(job: &Model) -> Option<Uuid> {
     let is_delivery = Kind::parse(&job.kind) == Some(Kind::ProcessDelivery);
     (is_delivery && job.attempts <= job::MAX_ATTEMPTS).then_some(job.subject_id)
@@ -66,7 +66,7 @@ async fn complete(app: &App, jobs: &[Model], started: Instant) {
         Ok(()) => jobs
             .iter()
             .for_each(|job| app.metrics.job_ran(label(job), "done", share)),
-        // Their leases run out, and another worker claims them.
+        // Their leases expire, and another worker claims them.
         Err(error) => {
             tracing::warn!(%error, jobs = jobs.len(), "could not delete finished jobs")
         }
@@ -75,7 +75,7 @@ async fn complete(app: &App, jobs: &[Model], started: Instant) {
 
 async fn retry(app: &App, job: &Model, error: &Error, started: Instant) {
     tracing::warn!(job.kind = job.kind, job.queue = job.queue, job.id = %job.id,
-        job.attempts = job.attempts, correlation_id = job.correlation_id, %error, "a job failed");
+        job.attempts = job.attempts, correlation_id = job.correlation_id, %error, "job failed");
     let why = error.to_string();
     let stored = async {
         let status = job::retry(app.db.write_one(), job, app.clock.now(), &why).await?;
@@ -94,7 +94,7 @@ async fn retry(app: &App, job: &Model, error: &Error, started: Instant) {
             app.metrics.job_ran(label(job), outcome, started.elapsed());
         }
         Err(error) => {
-            tracing::warn!(job.kind = job.kind, job.id = %job.id, %error, "could not store that a job failed")
+            tracing::warn!(job.kind = job.kind, job.id = %job.id, %error, "could not store the failure of a job")
         }
     }
 }

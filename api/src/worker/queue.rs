@@ -1,5 +1,5 @@
-//! The workers of one queue: they claim due jobs under leases, renew the leases while the jobs run,
-//! and claim the next ones as slots become free.
+//! The workers of one queue: claim due jobs under leases, renew the leases while the jobs run, and
+//! claim the next ones as slots become free.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::app::App;
 use crate::domain::Result;
 use crate::outbox::job::{self, Queue};
 
-/// Worker slots of a queue: jobs of it that one process runs at a time.
+/// Worker slots of a queue: how many of its jobs one process runs concurrently.
 pub const SLOTS: usize = 8;
-/// How often due jobs are polled for when no commit notifies us.
+/// Poll interval for due jobs whose notification was lost.
 const POLL: Duration = Duration::from_millis(500);
-/// Longer than any job takes that makes progress: a year of a coach's bookings is read in less. A
-/// job that takes longer is cancelled, and claimed again when its lease has run out.
+/// Timeout of a job, longer than any that makes progress: a year of a coach's bookings is read in
+/// less. A job that takes longer is cancelled, and claimed again when its lease has expired.
 const LONGEST: Duration = Duration::from_secs(600);
-/// How often leases are renewed: often enough that one renewal may fail.
+/// Interval of lease renewals: short enough that one renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(job::LEASE.num_seconds().unsigned_abs() / 3);
 
-/// Runs the jobs of a queue until told to stop, and finishes those that are running by then.
+/// Runs the jobs of a queue until stopped, and finishes the running ones.
 pub(super) async fn work(app: &Arc<App>, queue: Queue, stop: &CancellationToken) {
     let mut slots = Slots::of(queue);
     let mut renewal = interval(RENEWAL);
@@ -34,11 +34,12 @@ pub(super) async fn work(app: &Arc<App>, queue: Queue, stop: &CancellationToken)
         let notified = app.db.wake().on(job::topic(queue)).notified();
         let free = if stop.is_cancelled() { 0 } else { slots.free() };
         if free > 0 {
-            // A database that does not answer must not keep us from renewing leases.
+            // A timeout, because a database that does not answer must not block the renewal of
+            // leases.
             match timeout(RENEWAL, slots.fill(app, free)).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "could not claim jobs; trying again"),
-                Err(_) => tracing::warn!("claiming jobs takes too long; trying again"),
+                Ok(Err(error)) => tracing::warn!(%error, "could not claim jobs, retrying"),
+                Err(_) => tracing::warn!("claiming jobs timed out, retrying"),
             }
         }
         let may_claim = !stop.is_cancelled() && slots.free() > 0;
@@ -52,7 +53,7 @@ pub(super) async fn work(app: &Arc<App>, queue: Queue, stop: &CancellationToken)
     }
 }
 
-/// Runs the jobs of a queue that are due now, once; returns how many it ran.
+/// Runs the due jobs of a queue once; returns how many it ran.
 pub(super) async fn run_due(app: &Arc<App>, queue: Queue) -> Result<usize> {
     let mut slots = Slots::of(queue);
     let count = slots.fill(app, SLOTS).await?;
@@ -102,7 +103,7 @@ impl Slots {
             let performing = perform(Arc::clone(app), Arc::clone(&jobs), queue);
             let task = self.running.spawn(async move {
                 if timeout(LONGEST, performing).await.is_err() {
-                    tracing::error!("a job made no progress and was cancelled; its lease runs out");
+                    tracing::error!("job timed out and was cancelled; its lease expires");
                 }
             });
             self.jobs.insert(task.id(), jobs);
@@ -117,18 +118,18 @@ impl Slots {
             let id = match end {
                 Ok((id, ())) => id,
                 Err(error) => {
-                    tracing::error!(%error, "a job ended without an outcome");
+                    tracing::error!(%error, "job ended without an outcome");
                     error.id()
                 }
             };
-            // A job whose outcome was not stored is claimed again when its lease has run out, until
+            // A job whose outcome was not stored is claimed again when its lease has expired, until
             // its attempts are used up.
             self.jobs.remove(&id);
             ended = self.running.try_join_next_with_id();
         }
     }
 
-    /// Renews the leases of the jobs that are running.
+    /// Renews the leases of the running jobs.
     async fn renew_leases(&self, app: &App) {
         if self.are_empty() {
             return;
@@ -137,8 +138,8 @@ impl Slots {
         let renewing = job::renew_leases(app.db.write_one(), jobs, app.clock.now());
         match timeout(RENEWAL, renewing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "could not renew leases; trying again"),
-            Err(_) => tracing::warn!("renewing leases takes too long; trying again"),
+            Ok(Err(error)) => tracing::warn!(%error, "could not renew leases, retrying"),
+            Err(_) => tracing::warn!("renewing leases timed out, retrying"),
         }
     }
 }

@@ -16,17 +16,17 @@ use crate::domain::scheduling::{settings, webhooks};
 use crate::domain::{Result, booking, connection, reconcile};
 
 const ROUND: Duration = Duration::from_secs(5);
-/// A worker without a beat for so long counts as gone.
+/// A worker without a heartbeat for so long counts as dead.
 const GONE_AFTER: TimeDelta = TimeDelta::seconds(60);
-/// How long expired rows stay before they are deleted.
+/// Retention of expired rows.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 
-/// Runs a round every 5 seconds until told to stop.
+/// Runs a round every 5 seconds until stopped.
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let worker_id = entity::new_id();
     loop {
         if let Err(error) = round(&app, worker_id).await {
-            tracing::warn!(%error, "a scheduled round failed; the next one tries again");
+            tracing::warn!(%error, "scheduled round failed, retrying with the next one");
         }
         tokio::select! {
             () = tokio::time::sleep(ROUND) => {}
@@ -39,7 +39,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     beat(app, worker_id).await?;
     let changed = booking::sweep(app).await?;
     if changed > 0 {
-        tracing::info!(bookings = changed, "time has moved bookings on");
+        tracing::info!(bookings = changed, "sweep advanced bookings");
     }
     connection::sweep(app).await?;
     reconcile::ensure(app).await?;
@@ -48,7 +48,7 @@ async fn round(app: &App, worker_id: Uuid) -> Result<()> {
     clear(app).await
 }
 
-/// Stores that a worker is alive.
+/// Stores the heartbeat of a worker.
 pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
     let row = ActiveModel {
         worker_id: Set(worker_id),
@@ -64,7 +64,7 @@ pub async fn beat(app: &App, worker_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// Whether some worker has stored a beat lately.
+/// Whether any worker has stored a recent heartbeat.
 pub async fn is_alive(app: &App, now: DateTime<Utc>) -> Result<bool> {
     let lately = Entity::find()
         .filter(Column::BeatAt.gt(now - GONE_AFTER))

@@ -1,5 +1,5 @@
-//! Creates a booking: first our row, because the database refuses overlaps; then the scheduler;
-//! then the payment.
+//! Creates a booking: first our row, because the database refuses overlaps; then the booking at the
+//! scheduler; then the payment.
 
 use std::sync::Arc;
 
@@ -72,7 +72,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     let mut outcome = app.db.transaction(attempt.clone(), book).await?;
     if let Booked::AskFirst = outcome {
         if let Some(id) = idempotency::find(app.db.read(), &used, now).await? {
-            // Whether the time is still free is no longer the question.
+            // A repeat skips the check that the slot is free.
             let booking = super::read::require(app.db.write_one(), id).await?;
             return outcome::outcome(app, booking).await;
         }
@@ -93,7 +93,7 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     }
 }
 
-/// One try to book.
+/// One attempt to book.
 #[derive(Clone)]
 struct Attempt {
     user_id: Uuid,
@@ -102,18 +102,18 @@ struct Attempt {
     key: String,
     request_hash: String,
     booking_id: Uuid,
-    /// Until when it is to be paid.
+    /// The payment deadline.
     deadline: DateTime<Utc>,
-    /// What the coach's calendar offers; `None` before it was asked.
+    /// The availability in the coach's calendar; `None` before it was read.
     offered: Option<RemoteAvailability>,
 }
 
-/// What came of a try.
+/// Result of the transaction that creates a booking.
 enum Booked {
     Now(Model),
-    /// The same was asked before.
+    /// A repeat of an earlier request.
     Before(Model),
-    /// Nothing yet: another scheduler has to be asked which starts it offers, outside of any
+    /// Nothing yet: availability must be read from the remote scheduler first, outside of any
     /// transaction.
     AskFirst,
 }
@@ -322,7 +322,8 @@ impl Order {
     }
 }
 
-/// Confirms the booking or, if it has a price, starts its payment: nothing else is missing.
+/// Confirms the booking or, if it has a price, starts its payment. Called when no approval is
+/// pending.
 pub(super) fn settle_price(
     transition: &mut Transition<'_>,
     is_paid: bool,

@@ -1,4 +1,4 @@
-//! What somebody wants to book, and whether it is on offer.
+//! Reads what a client requests to book, and checks that it is offered.
 
 use chrono::{DateTime, Utc};
 use entity::event_type::{self, Visibility};
@@ -13,7 +13,7 @@ use crate::db::Txn;
 use crate::domain::scheduling::{self, remote::capabilities};
 use crate::domain::{Conflict, Error, Result, Violation};
 
-/// A slot that somebody wants.
+/// The requested slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookingRequest {
     pub(crate) event_type_id: Uuid,
@@ -22,7 +22,7 @@ pub(crate) struct BookingRequest {
     pub(crate) length_minutes: Option<i32>,
 }
 
-/// Who would give the session to whom, and what kind of session it is.
+/// The coach, the client and the event type of a booking request.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub(crate) client: user::Model,
@@ -32,7 +32,7 @@ pub(crate) struct Offer {
     pub(crate) length: i32,
 }
 
-/// What a request names, before any question of whether it can be booked.
+/// The rows that a request names, before the check that they can be booked.
 pub(crate) struct Named {
     client: user::Model,
     pub(crate) coach: coach::Model,
@@ -41,9 +41,9 @@ pub(crate) struct Named {
 }
 
 impl BookingRequest {
-    /// What is on offer to this person, and what is wrong with the values of the wish. The rows of
-    /// the coach and of the person are locked from here on, in this order: whoever takes time of
-    /// either waits. The database's own guard stands behind it.
+    /// Finds the offer for this person, and the violations in the input. Locks the rows of coach
+    /// and person, in this order, so bookings of either are serialized. The database's exclusion
+    /// guard is the second line of defence.
     ///
     /// # Errors
     /// `NotFound` for what cannot be booked, `InvalidState` when the coach takes no bookings, or is
@@ -58,8 +58,8 @@ impl BookingRequest {
         self.check(txn, user_id, named, now).await
     }
 
-    /// Reads everything that the request names in one statement, and locks it. `None` when there is
-    /// no such thing to book.
+    /// Reads all rows that the request names in one statement, and locks them. `None` if one is
+    /// missing.
     pub(super) async fn lock(&self, txn: &Txn, user_id: Uuid) -> Result<Option<Named>> {
         let found = txn.query_one(&self.statement(user_id)).await?;
         let read = |row| -> Result<Named> {
@@ -102,7 +102,7 @@ impl BookingRequest {
         query
     }
 
-    /// Whether what is named can be booked.
+    /// Checks whether the named rows can be booked.
     pub(super) async fn check(
         self,
         txn: &Txn,
@@ -160,7 +160,7 @@ impl BookingRequest {
         Ok((offer, violations))
     }
 
-    /// Which part of what is named there is not.
+    /// The error that names the missing row.
     async fn why_not(&self, txn: &Txn, user_id: Uuid) -> Result<Error> {
         if user::Entity::find_by_id(user_id)
             .one(&**txn)
@@ -180,7 +180,7 @@ impl BookingRequest {
     }
 }
 
-// What the columns of each table begin with in the statement that reads all of them.
+// Column prefixes of each table in the combined statement.
 const EVENT_TYPE: &str = "E_";
 const COACH: &str = "C_";
 const CLIENT: &str = "U_";
@@ -196,7 +196,7 @@ fn columns<E: EntityTrait>(query: &mut SelectStatement, prefix: &str) {
     }
 }
 
-/// That the coach is one of the event type's hosts.
+/// Subquery: the coach is one of the event type's hosts.
 fn host() -> SelectStatement {
     use event_type_host::Column as H;
 
@@ -214,7 +214,7 @@ fn host() -> SelectStatement {
         .to_owned()
 }
 
-/// That the coach's account is suspended.
+/// Subquery: the coach's account is suspended.
 fn suspended() -> SelectStatement {
     let account = Alias::new("account");
     Query::select()
@@ -232,7 +232,7 @@ fn takes_no_bookings() -> Error {
     Conflict::InvalidState("this coach takes no bookings at present".to_owned()).into()
 }
 
-/// Refuses a coach who is none of the hosts of an event type.
+/// Refuses a coach who is not a host of the event type.
 pub(super) async fn require_host(
     txn: &Txn,
     event_type: &event_type::Model,

@@ -1,4 +1,4 @@
-//! Moves a booking to another time. It keeps its identity.
+//! Moves a booking to another time, under the same id.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::domain::lock::Parties;
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Caller, Cause, Conflict, Error, Person, Result};
 
-/// Where to move a booking.
+/// The input of [`reschedule`].
 #[derive(Clone, Debug, Serialize)]
 pub struct Reschedule {
     pub booking_id: Uuid,
@@ -88,7 +88,7 @@ struct Attempt {
     correlation_id: String,
     key: String,
     request_hash: String,
-    /// Whose booking it was when it was last seen.
+    /// The parties of the booking when it was last read.
     parties: Parties,
     input: Reschedule,
     offered: RemoteAvailability,

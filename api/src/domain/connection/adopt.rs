@@ -1,4 +1,4 @@
-//! What was taken in for an unknown account goes to the coach who turns out to own it.
+//! Transfers imported data of an unknown account to the coach who connects that account.
 
 use entity::event_type::Visibility;
 use entity::{booking, coach, event_type, event_type_host};
@@ -13,10 +13,10 @@ use super::invalid_state;
 use crate::db::Txn;
 use crate::domain::{Conflict, Error, Result};
 
-/// Moves the event types and bookings of a coach who was imported, and has no account here, to the
-/// coach who connects that account. The imported profile stays behind, empty and unlisted: history
-/// names it. What the coach offers under the same slug here is taken for the same as there: both
-/// could not have that slug at Cal.com.
+/// Moves the event types and bookings of an imported coach (one without an account here) to the
+/// coach who connects the account. The imported profile stays, empty and unlisted, because history
+/// refers to it. Event types with equal slugs are treated as the same one: at the provider a slug
+/// is unique per coach.
 ///
 /// # Errors
 /// `InvalidState` when a booking of the account overlaps with one that the coach has here.
@@ -75,14 +75,14 @@ pub(super) async fn adopt(txn: &Txn, imported: &coach::Model, coach: &coach::Mod
     }
 }
 
-/// Whether what is offered here under the slug of something at Cal.com can be that.
+/// Whether an event type here and an imported one with the same slug can be the same.
 fn is_the_same(own: &event_type::Model, imported: &event_type::Model) -> bool {
     let is_free = own.provider_event_type_id.is_none() && own.visibility != Visibility::Archived;
     is_free && imported.provider_event_type_id.is_some()
 }
 
-/// Links what the coach offers with what it is at Cal.com, and gives it the bookings that were
-/// taken in for that. The imported event type stays behind, archived.
+/// Links an event type to its remote one, and moves the imported bookings to it. The imported event
+/// type stays, archived.
 async fn merge(txn: &Txn, imported: event_type::Model, own: event_type::Model) -> Result<()> {
     let (imported_id, own_id) = (imported.id, own.id);
     let (provider, external_id) = (
@@ -95,7 +95,7 @@ async fn merge(txn: &Txn, imported: event_type::Model, own: event_type::Model) -
     imported.provider_event_type_id = Set(None);
     imported.visibility = Set(Visibility::Archived);
     imported.version = Set(imported_version);
-    // First, as no two may be linked with the same.
+    // Unlinked first: the link is unique.
     imported.update(&**txn).await?;
     let own_version = own.version + 1;
     let mut own = own.into_active_model();

@@ -1,4 +1,4 @@
-//! A credential that works, for whoever needs to act for a coach.
+//! Leases valid credentials to callers that act for a coach.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -17,13 +17,12 @@ use crate::app::App;
 use crate::domain::{Error, audit};
 use crate::vault::VaultError;
 
-/// A token that ends sooner than this is replaced before it is used: a call may take 20 s, and
-/// clocks differ.
+/// A token is renewed this long before it expires: a call may take 20 s, and clocks differ.
 pub(super) const EARLY: TimeDelta = TimeDelta::seconds(90);
-/// Reasons that are remembered for one token.
+/// Most reasons that are remembered per token.
 const MOST_TOLD: usize = 1_000;
 
-/// What a credential is read for. It goes into the audit log.
+/// The purpose of reading a credential; stored in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
     Booking,
@@ -34,7 +33,7 @@ pub enum Purpose {
     Calendar,
     Webhook,
     Health,
-    /// Getting a new pair, or giving the old one back.
+    /// Renewing or revoking a pair of tokens.
     Renewal,
 }
 
@@ -56,8 +55,7 @@ impl Purpose {
     }
 }
 
-/// A purpose, and the person whose wish it is. What serves everybody, or nobody in particular, has
-/// no person.
+/// A purpose, and the person who caused it; none for background work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reason {
     pub(super) purpose: Purpose,
@@ -65,7 +63,7 @@ pub struct Reason {
 }
 
 impl Purpose {
-    /// For a person, where one is known to have asked.
+    /// Adds the person, if one is known.
     #[must_use]
     pub fn asked_by(self, actor_id: Option<Uuid>) -> Reason {
         Reason {
@@ -84,8 +82,7 @@ impl From<Purpose> for Reason {
     }
 }
 
-/// A credential to make calls with, until one of them says that it is no longer good: see
-/// [`report`].
+/// A credential for calls. A caller that has it refused calls [`report`].
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub connection_id: Uuid,
@@ -95,14 +92,14 @@ pub struct Lease {
     pub external_id: String,
     pub kind: Kind,
     pub token: SecretString,
-    /// Which pair of tokens it is of.
+    /// The version of its pair of tokens.
     version: i64,
 }
 
-/// What a provider says about a credential that it does not accept.
+/// Why a provider refused a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRefusal {
-    /// The token has expired or was revoked: a new one may be accepted.
+    /// The token has expired or was revoked: a renewed one may be accepted.
     Ended,
     /// The API key is not accepted.
     KeyRefused,
@@ -114,10 +111,10 @@ pub enum CredentialError {
     /// The coach has no account connected.
     #[error("no account is connected")]
     NotConnected,
-    /// The coach must do something first.
+    /// The coach must act first.
     #[error("the connection is broken")]
     Broken(HealthReason),
-    /// A new token is needed, and cannot be had at the moment. Worth another try later.
+    /// A new token is needed, and the provider issues none at present. Retry later.
     #[error("the provider issues no new token at present: {0}")]
     Unavailable(String),
     #[error(transparent)]
@@ -143,9 +140,8 @@ impl From<CredentialError> for Error {
     }
 }
 
-/// Opened tokens, for as long as they are current; and whose flight it is to get a new one. Every
-/// opening is written to the audit log once for each purpose and person, so the log has a line for
-/// each credential that was read, what for and for whom, not one for each request.
+/// Caches decrypted tokens while they are current, and runs one renewal per connection at a time.
+/// Writes one audit entry per credential, purpose and person, not one per request.
 #[derive(Default)]
 pub struct Credentials {
     held: Mutex<HashMap<Uuid, Held>>,
@@ -185,7 +181,7 @@ impl Credentials {
             *entry = fresh();
         }
         if entry.told.len() >= MOST_TOLD {
-            // What is forgotten is told once more.
+            // Forgotten reasons are written to the audit log once more.
             entry.told.clear();
         }
         entry.told.insert(reason);
@@ -198,8 +194,8 @@ impl Credentials {
             .remove(&connection_id);
     }
 
-    /// The flight of this process at a connection: one caller asks the database and the provider, the
-    /// others wait for what it brings.
+    /// The single flight of a connection in this process: one caller reads the database and calls
+    /// the provider, the others wait for its result.
     pub(in crate::domain) fn single_flight(&self, connection_id: Uuid) -> Arc<Flight<()>> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flight) = flights.get(&connection_id).and_then(Weak::upgrade) {
@@ -212,8 +208,8 @@ impl Credentials {
     }
 }
 
-/// A working credential of a coach. A token that has ended, or is about to, is replaced first:
-/// once, however many ask, here and in other processes.
+/// Returns a valid credential of a coach. A token that has expired, or is about to, is renewed
+/// first: once, however many callers there are, in all processes.
 ///
 /// # Errors
 /// See [`CredentialError`].
@@ -229,7 +225,7 @@ pub async fn credential(
     lease(app, row, reason.into()).await
 }
 
-/// The same, of a connection.
+/// As [`credential`], by connection.
 ///
 /// # Errors
 /// See [`CredentialError`].
@@ -248,7 +244,7 @@ pub async fn credential_of(
     .await
 }
 
-/// Also of a connection that counts as broken: a key that was refused may be good again.
+/// Leases the credential of a broken connection too: a refused key may be valid again.
 pub(super) async fn lease_for_check(
     app: &App,
     connection_id: Uuid,
@@ -281,7 +277,7 @@ async fn lease_regardless(app: &App, row: Model, reason: Reason) -> Result<Lease
     } else {
         match renew::renew(app, &row, renew::When::Usual).await {
             Ok(row) => row,
-            // It was early: the old one is good for this call yet.
+            // The renewal was early: the old token is still valid for this call.
             Err(CredentialError::Unavailable(_))
                 if ends.is_some_and(|ends| ends > now + EARLY / 3) =>
             {
@@ -307,7 +303,7 @@ async fn opened(app: &App, row: &Model, reason: Reason) -> Result<SecretString, 
     if let Some(token) = app.credentials.find(row, reason) {
         return Ok(token);
     }
-    // Of many that come at once, one opens it and says so.
+    // One of several concurrent callers decrypts it and writes the audit entry.
     let flight = app.credentials.single_flight(row.id);
     let _flight = flight.lock().await;
     if let Some(token) = app.credentials.find(row, reason) {
@@ -333,14 +329,14 @@ pub(in crate::domain) fn subject(connection_id: Uuid) -> String {
     format!("connection_{}", connection_id.simple())
 }
 
-/// A value that does not open is a fault of ours, not the coach's: the key may come back with the
-/// next start.
+/// A value that cannot be decrypted is a server fault, not the coach's: the key may be configured
+/// again.
 pub(super) fn unreadable(error: &VaultError) -> CredentialError {
     CredentialError::Internal(Error::internal("opening a token", error.clone()))
 }
 
-/// Tells that a call made with a credential failed. When the provider no longer takes the token,
-/// the next [`credential`] is a new one; any other failure changes nothing.
+/// Reports that a provider refused a credential. A refused token is marked as expired, so that the
+/// next [`credential`] renews it.
 pub async fn report(app: &App, lease: &Lease, refusal: TokenRefusal) -> Result<(), Error> {
     if refusal == TokenRefusal::KeyRefused {
         return renew::refused_key(app, lease.connection_id, lease.version).await;
@@ -354,7 +350,7 @@ pub async fn report(app: &App, lease: &Lease, refusal: TokenRefusal) -> Result<(
     if row.kind == Kind::ApiKey {
         return renew::refused_key(app, lease.connection_id, lease.version).await;
     }
-    // Every process sees that it has ended, and whoever asks next gets a new one.
+    // Marked in the database, so that every process renews before its next call.
     Entity::update_many()
         .set(ActiveModel {
             access_expires_at: Set(Some(app.clock.now())),

@@ -1,4 +1,4 @@
-//! Ending a connection.
+//! Disconnects accounts.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -11,24 +11,23 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Caller, Command, Error, Result, webhook};
 
-/// What to end.
+/// The input of [`disconnect`].
 #[derive(Clone, Debug)]
 pub struct Disconnect {
     pub connection_id: Uuid,
-    /// What becomes of the account.
+    /// What happens to the account.
     pub account: AccountFate,
 }
 
-/// What becomes of the account at the provider.
+/// What happens to the account at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountFate {
     Kept,
-    /// Deleted there for good, with its bookings. Only accounts that the platform made can be.
+    /// Deleted there permanently, with its bookings. Only for accounts that the platform created.
     Deleted,
 }
 
-/// Ends a connection: its tokens are erased here, and nobody can act through it any more. Bookings
-/// stay.
+/// Ends a connection and erases its tokens, so that it can no longer be used. Bookings stay.
 ///
 /// # Errors
 /// `NotFound` for another coach's, `InvalidState` for an account that cannot be deleted,
@@ -63,7 +62,7 @@ async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
         .ok_or(Error::NotFound("connection"))
 }
 
-/// Takes the tokens off a row, and with them every way to act.
+/// Erases the tokens of a connection.
 pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     let erased = ActiveModel {
         access_token: Set(None),

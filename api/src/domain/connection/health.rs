@@ -1,5 +1,4 @@
-//! Looking after connections, so that what is about to end is renewed, or told of while there is
-//! time.
+//! Checks connections regularly, renews consents before they expire, and warns coaches in time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -18,16 +17,16 @@ use crate::domain::Result;
 use crate::error::Action;
 use crate::outbox::{Job, Scheduled, job};
 
-/// How often a connection is looked at when nobody uses it.
+/// Interval between checks of an unused connection.
 const EVERY: TimeDelta = TimeDelta::hours(24);
-/// And when it is broken or ends soon.
+/// Interval while it is broken or expires soon.
 const OFTEN: TimeDelta = TimeDelta::hours(6);
-/// A consent that ends sooner than this is renewed; while that does not work, its coach is warned.
+/// A consent is renewed this long before it expires; while that fails, the coach is warned.
 const SOON: TimeDelta = TimeDelta::days(7);
-/// Connections put down to be looked at in one round.
+/// Most checks enqueued in one round.
 const MOST: u64 = 100;
 
-/// The action that mends a connection which is not well; `None` when nothing is to be done.
+/// The action that repairs a connection; `None` if it is healthy.
 #[must_use]
 pub fn action(row: &Model) -> Option<Action> {
     match (row.health_reason?, row.kind) {
@@ -96,11 +95,11 @@ async fn enqueue(txn: &Txn, checks: Checks) -> Result<()> {
     job::enqueue_all(txn, &checks.jobs).await
 }
 
-/// Looks at a connection: renews a consent that ends soon, and asks the provider whose the
-/// credential is.
+/// Checks a connection: renews a consent that expires soon, and verifies the credential with the
+/// provider.
 ///
 /// # Errors
-/// When the database fails. What the provider says is an outcome, and kept.
+/// When the database fails. The provider's answer is an outcome, and stored.
 pub async fn check(app: &App, connection_id: Uuid) -> Result<()> {
     let row = Entity::find_by_id(connection_id).one(app.db.read()).await?;
     let Some(row) = row.filter(Model::is_live) else {
@@ -121,9 +120,10 @@ pub async fn check(app: &App, connection_id: Uuid) -> Result<()> {
     ask(app, connection_id).await
 }
 
-/// The coach is told while there is time: the consent ends soon, and could not be renewed.
+/// Marks a connection whose consent expires soon and could not be renewed, so that its coach is
+/// warned.
 async fn warn(app: &App, row: &Model, now: DateTime<Utc>) -> Result<()> {
-    tracing::warn!(connection.id = %row.id, "a connection ends soon and could not be renewed");
+    tracing::warn!(connection.id = %row.id, "connection expires soon and could not be renewed");
     let ending = ActiveModel {
         health: Set(Health::Expiring),
         health_reason: Set(Some(HealthReason::ConsentEnding)),

@@ -1,11 +1,10 @@
-//! Coaches' accounts at providers: how they are connected, and how a credential that works is
-//! leased.
+//! Coaches' accounts at providers: how they are connected, and how valid credentials are leased.
 //!
-//! A connection is OBSERVED (known from messages only), or we may act through it: as a managed user
-//! of the platform, with the consent of the account's owner (OAuth), or with an API key. A coach
-//! has at most one such connection, and an account belongs to one coach.
+//! A connection is OBSERVED (known from messages only), or usable for calls: as a managed user of
+//! the platform, with the consent of the account's owner (OAuth), or with an API key. A coach has
+//! at most one usable connection, and an account belongs to one coach.
 //!
-//! Tokens leave this module only as a [`Lease`] credential, to be handed to the provider's client at
+//! Tokens leave this module only inside a [`Lease`], which callers pass to the provider's client at
 //! once.
 
 mod adopt;
@@ -49,11 +48,11 @@ fn invalid_state(message: &str) -> Error {
     super::Conflict::InvalidState(message.to_owned()).into()
 }
 
-/// A provider's fault as the caller's error: temporary ones may be tried again.
+/// Maps a provider's fault to a client error; temporary faults may be retried.
 pub(in crate::domain) fn unavailable(error: &ProviderError) -> Error {
     match error.kind {
         Kind::Unavailable | Kind::RateLimited { .. } | Kind::Malformed => {
-            tracing::warn!(%error, provider = error.provider.as_str(), "a provider did not do what it was asked");
+            tracing::warn!(%error, provider = error.provider.as_str(), "call to a provider failed");
             Error::Unavailable("the provider does not answer at present; try again later")
         }
         _ => Error::provider("a call to a provider", error.clone()),

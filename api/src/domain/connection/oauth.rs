@@ -1,9 +1,8 @@
-//! A coach on their way to a provider and back, to let us act for an account of their own.
+//! OAuth: connects a coach's own account with the coach's consent.
 //!
-//! What protects the way: the `state` is random, known here only by its hash, good once and for ten
-//! minutes; the code can be redeemed only with a verifier that never leaves the server (PKCE,
-//! S256), so a code that was given for another attempt is worth nothing in this one; and the
-//! browser ends where the operator allows.
+//! Protections: `state` is random, stored as a hash, valid once and for ten minutes; a code can be
+//! redeemed only with the attempt's PKCE verifier (S256), which never leaves the server; and the
+//! final redirect must be on the operator's allow list.
 
 use std::sync::Arc;
 
@@ -26,46 +25,46 @@ use crate::domain::coach::{acting_for, manages, require};
 use crate::domain::{Caller, Conflict, Error, Person, Result};
 use crate::vault::Place;
 
-/// How long the way to Cal.com and back may take.
+/// How long an attempt is valid.
 const LIFE: TimeDelta = TimeDelta::minutes(10);
-/// Attempts of one person that may be open at once.
+/// Most open attempts of one person.
 const MOST: u64 = 10;
 
-/// What is started.
+/// The input of [`start`].
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// The provider, as the tables name it.
+    /// The provider's name in the tables.
     pub provider: &'static str,
-    /// None for the caller's own profile.
+    /// `None` for the caller's own profile.
     pub coach_id: Option<Uuid>,
-    /// Where the browser goes in the end.
+    /// The final redirect of the browser.
     pub redirect_to: String,
 }
 
-/// Where the browser goes first.
+/// The first redirect of the browser.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// Cal.com's page for giving consent. For this browser only: whoever has it can connect an
-    /// account with the coach.
+    /// The provider's consent page. For this browser only: anyone who has the URL can connect an
+    /// account to the coach.
     pub authorize_url: String,
     pub expires_at: DateTime<Utc>,
 }
 
-/// Where the browser goes from the callback.
+/// The redirect of the callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
-    /// Back, with an outcome in the query: `connected`, `denied`, `expired`, `refused`, `conflict`
-    /// or `failed`.
+    /// Back to the client, with an outcome in the query: `connected`, `denied`, `expired`,
+    /// `refused`, `conflict` or `failed`.
     Back(String),
-    /// Nowhere: the state is none that was given out, or was used before. There is no observation where
-    /// this browser came from.
+    /// No redirect: the state is unknown or was used before, so the origin of the browser is
+    /// unknown.
     Unknown,
 }
 
-/// Begins to connect an account of the coach's own.
+/// Starts to connect a coach's own account.
 ///
 /// # Errors
-/// `Invalid` for an address that is not allowed, `InvalidState` when the server has no OAuth client
+/// `Invalid` for a redirect that is not allowed, `InvalidState` when the server has no OAuth client
 /// or too many attempts are open, `Forbidden` or `NotFound` for a coach whom the caller does not
 /// manage.
 pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> {
@@ -108,7 +107,7 @@ pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> 
     })
 }
 
-/// Clears away what has expired, and refuses a person who has too many attempts open.
+/// Deletes expired attempts, and refuses a person who has too many open ones.
 async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     use sea_orm::PaginatorTrait as _;
     let db = app.db.write_one();
@@ -128,8 +127,7 @@ async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// Ends what [`start`] began, with what Cal.com's page put into the browser's address: a code, or
-/// an error.
+/// Completes an attempt with the code or the error from the consent page's redirect.
 ///
 /// # Errors
 /// Only when the database fails; everything else is an outcome.
@@ -161,13 +159,13 @@ pub async fn finish(
         Err(Error::Conflict(_)) => back("conflict"),
         Err(Error::Forbidden(_) | Error::NotFound(_) | Error::Invalid(_)) => back("refused"),
         Err(error) => {
-            tracing::warn!(%error, correlation_id, "an account could not be connected");
+            tracing::warn!(%error, correlation_id, "account could not be connected");
             back("failed")
         }
     }
 }
 
-/// Uses the state up. One statement, so that of two that come with it one gets it.
+/// Consumes the state in one statement, so that only one of two concurrent callbacks gets it.
 async fn redeem(
     app: &App,
     provider: &str,
@@ -232,7 +230,7 @@ async fn connect(
     Ok(())
 }
 
-/// Rights may have ended between start and finish.
+/// Checks permissions again: they may have ended between start and finish.
 async fn require_rights(app: &App, attempt: &Model) -> Result<()> {
     let account = entity::user::Entity::find_by_id(attempt.user_id)
         .one(app.db.read())
@@ -267,7 +265,7 @@ fn provider_of(app: &App, name: &str) -> Result<Arc<dyn AccountProvider>> {
     })
 }
 
-/// 32 random bytes, as text that needs no escaping in a URL.
+/// 32 random bytes, in URL-safe text.
 fn random() -> SecretString {
     let bytes: [u8; 32] = rand::random();
     URL_SAFE_NO_PAD.encode(bytes).into()

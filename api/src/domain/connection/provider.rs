@@ -1,4 +1,4 @@
-//! What connections need of a provider, whichever it is.
+//! The port to account providers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::store::Owner;
 use super::token::Pair;
 use crate::domain::Result;
 
-/// A failed call, whichever provider it was made to.
+/// A failed call to any provider.
 type Fault = providers::Error;
 
 /// A provider where coaches have accounts.
 #[async_trait]
 pub trait AccountProvider: Send + Sync {
-    /// Its name for people.
+    /// Its display name.
     fn label(&self) -> &'static str;
 
-    /// Gets a new pair of tokens for a connection. `is_unchanged` tells whether the row is still as
-    /// it was read; it is asked before a refusal is believed.
+    /// Renews the tokens of a connection. `is_unchanged` returns whether the row is still as it was
+    /// read; called before a refusal is believed.
     ///
     /// # Errors
     /// Those of `is_unchanged`.
@@ -39,16 +39,16 @@ pub trait AccountProvider: Send + Sync {
     /// Checks that a credential is accepted.
     ///
     /// # Errors
-    /// What the provider said about the credential; `None` when it said nothing about it.
+    /// The provider's refusal; `None` if the call failed for another reason.
     async fn check(&self, lease: &Lease) -> Result<(), Option<TokenRefusal>>;
 
-    /// Where a coach gives their consent; `None` where this server is no OAuth client.
+    /// The consent page; `None` if this server is no OAuth client.
     fn authorize_url(&self, state: &str, verifier: &SecretString) -> Option<String>;
 
     /// Exchanges a code for tokens.
     ///
     /// # Errors
-    /// Why there are none.
+    /// Why the exchange failed.
     async fn redeem(
         &self,
         code: SecretString,
@@ -56,23 +56,23 @@ pub trait AccountProvider: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<(Owner, Pair), RedeemError>;
 
-    /// Deletes an account that was made by us; `Ok` as well when it is gone.
+    /// Deletes an account that the platform created; `Ok` too if it is already gone.
     ///
     /// # Errors
-    /// When that is not certain.
+    /// When its effect is not certain.
     async fn delete(&self, external_id: &str) -> Result<(), Fault>;
 }
 
 /// The outcome of a renewal.
 pub enum Renewed {
     Pair(Pair),
-    /// Somebody else has renewed it meanwhile.
+    /// Another process has renewed it in the meantime.
     Overtaken,
-    /// The account is gone.
+    /// The account no longer exists.
     Gone,
     /// The refresh token was refused.
     Refused,
-    /// The provider did not answer, or not with tokens.
+    /// The provider did not answer, or without tokens.
     Failed(Fault),
 }
 
@@ -83,25 +83,25 @@ pub enum RedeemError {
     Failed(Fault),
 }
 
-/// The providers of accounts that this server can call, by the name that the tables have for them.
+/// The account providers that this server can call, by their names in the tables.
 #[derive(Clone, Default)]
 pub struct AccountProviders(HashMap<&'static str, Arc<dyn AccountProvider>>);
 
 impl AccountProviders {
-    /// Adds one, in place of the one before.
+    /// Registers a provider, replacing an earlier one.
     #[must_use]
     pub fn with(mut self, name: &'static str, provider: Arc<dyn AccountProvider>) -> Self {
         self.0.insert(name, provider);
         self
     }
 
-    /// The provider of that name; `None` when this server cannot call it.
+    /// The provider with that name; `None` if this server cannot call it.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<dyn AccountProvider>> {
         self.0.get(name).map(Arc::clone)
     }
 
-    /// Whether there is none.
+    /// Whether none is registered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

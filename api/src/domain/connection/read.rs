@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::domain::coach::manages;
 use crate::domain::{Caller, Error, Result};
 
-/// The connection through which we may act for a coach.
+/// The connection through which the server may act for a coach.
 pub async fn find_live(app: &App, scheduler: Scheduler, coach_id: Uuid) -> Result<Option<Model>> {
     Ok(Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::CoachId.eq(coach_id))
@@ -23,7 +23,7 @@ pub async fn find_live(app: &App, scheduler: Scheduler, coach_id: Uuid) -> Resul
         .await?)
 }
 
-/// Whether there is a connection through which we may act for a coach.
+/// Whether the server may act for a coach at this scheduler.
 pub async fn is_live(
     db: &impl ConnectionTrait,
     scheduler: Scheduler,
@@ -36,7 +36,7 @@ pub async fn is_live(
         > 0)
 }
 
-/// The connections that are not known to be broken and meet a condition, by their ids.
+/// The ids of the connections that match a condition and are not known to be broken.
 pub async fn list_working(app: &App, scheduler: Scheduler, which: Condition) -> Result<Vec<Uuid>> {
     let working = Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::Health.ne(Health::Broken))
@@ -49,7 +49,7 @@ pub async fn list_working(app: &App, scheduler: Scheduler, which: Condition) -> 
         .await?)
 }
 
-/// Those of several coaches for whom we may cause.
+/// Those of several coaches for whom the server may act.
 pub async fn list_live_coaches(
     app: &App,
     coach_ids: &[Uuid],
@@ -65,13 +65,13 @@ pub async fn list_live_coaches(
         .collect())
 }
 
-/// The connections through which we may act for a coach.
+/// The connections through which the server may act for a coach.
 pub async fn list_live(app: &App, coach_id: Uuid) -> Result<Vec<Model>> {
     let live = Entity::find_any_live().filter(Column::CoachId.eq(coach_id));
     Ok(live.order_by_asc(Column::Id).all(app.db.read()).await?)
 }
 
-/// The coaches for whom we may act at a scheduler, as a part of a larger query.
+/// A subquery for the coaches for whom the server may act at a scheduler.
 #[must_use]
 pub fn live_coaches(scheduler: Scheduler) -> SelectStatement {
     Entity::find_live(scheduler.provider().unwrap_or_default())
@@ -80,8 +80,7 @@ pub fn live_coaches(scheduler: Scheduler) -> SelectStatement {
         .into_query()
 }
 
-/// The accounts of a coach that are connected, the newest first; without those that are only known
-/// from messages. For the coach and staff.
+/// The connected accounts of a coach, newest first, without OBSERVED ones. For the coach and staff.
 ///
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage, `Unauthenticated`.
@@ -95,8 +94,7 @@ pub async fn list_by_coach(app: &App, caller: &Caller, coach_id: Uuid) -> Result
         .unwrap_or_default())
 }
 
-/// The same of several coaches in one statement, for whoever has made sure that the caller manages
-/// them.
+/// As [`list_by_coach`] for several coaches, in one statement. The caller checks permissions.
 pub async fn list_by_coaches(app: &App, coach_ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<Model>>> {
     let rows = Entity::find()
         .filter(Column::CoachId.is_in(coach_ids.iter().copied()))

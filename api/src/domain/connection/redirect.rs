@@ -1,21 +1,19 @@
-//! Where a browser may be sent back to.
+//! The allow list of redirects.
 
 use http::Uri;
 
-/// URLs and origins of ours, as the operator listed them. Anything else would let a stranger send
-/// people on with our name.
+/// URLs and origins that the operator allows. Anything else would be an open redirect.
 #[derive(Clone, Debug, Default)]
 pub struct Redirects(Vec<String>);
 
 impl Redirects {
-    /// The addresses listed: an origin allows everything on it, an address with a path itself
-    /// alone.
+    /// Parses the list: an origin allows every URL on it, a URL with a path only itself.
     #[must_use]
     pub fn new(listed: Vec<String>) -> Self {
         Self(listed)
     }
 
-    /// Whether a browser may be sent there.
+    /// Whether a redirect to this URL is allowed.
     #[must_use]
     pub fn allows(&self, url: &str) -> bool {
         let Some(wanted) = Address::read(url) else {
@@ -32,7 +30,7 @@ impl Redirects {
     }
 }
 
-/// An address with the outcome added to its query.
+/// The URL with the outcome added to its query.
 pub(super) fn with_outcome(url: &str, outcome: &str) -> String {
     let joint = if url.contains('?') { '&' } else { '?' };
     format!("{url}{joint}connection={outcome}")
@@ -47,7 +45,7 @@ struct Address {
 }
 
 impl Address {
-    /// Strict: what two parsers might read in two ways is no address.
+    /// Strict: rejects URLs that two parsers might read differently.
     fn read(url: &str) -> Option<Self> {
         let plain = url.len() <= 2000
             && url

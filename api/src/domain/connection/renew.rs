@@ -1,14 +1,14 @@
-//! A new pair of tokens for a connection: got once, by whoever comes first, in whichever process.
+//! Renews the tokens of a connection: once, by one caller in one process.
 //!
-//! A refresh token works once, and of two that race one is told that it is unknown; a pair that is
-//! forced kills every other. So: one caller of a process goes, the others wait for it; among
-//! processes the row has a lease. Whoever holds it asks the provider, and puts the answer down
-//! under the condition that lease and version are still what they were. When the refresh token is
-//! refused, the row is read again first: somebody may have been faster. Only then is a pair forced
-//! (managed users), or is the refusal counted (consents).
+//! A refresh token works once; the second of two concurrent uses is refused, and forcing a pair
+//! revokes every other. So one caller per process renews while others wait, and processes exclude
+//! each other with a lease in the row. The lease holder calls the provider and stores the answer on
+//! condition that lease and version are unchanged. When the refresh token is refused, the row is
+//! read again first, because another process may have renewed it. Only then is a pair forced
+//! (managed users) or the refusal counted (consents).
 //!
-//! A holder that dies leaves a lease that runs out. It may have used the refresh token up without
-//! putting the new pair down; then the next one's refresh is refused, and a pair is forced.
+//! The lease of a crashed holder expires. It may have used the refresh token without storing the
+//! new pair; then the next refresh is refused, and a pair is forced.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,27 +27,25 @@ use crate::app::App;
 use crate::domain::connection::credential::Purpose;
 use crate::domain::{Result, audit};
 
-/// How long the holder of a lease has: two exchanges with the provider, and room to put the answer
-/// down.
+/// Duration of a lease: two calls to the provider, and time to store the answer.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How long a caller waits for another process that is getting a pair.
+/// How long a caller waits for a renewal by another process.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Refusals in a row, each after reading the row again, before the connection counts as broken.
+/// Refusals in a row, each after reading the row again, before the connection is marked as broken.
 const PROOF: i32 = 2;
 const FIRST_RETRY: TimeDelta = TimeDelta::seconds(5);
 const LAST_RETRY: TimeDelta = TimeDelta::minutes(10);
 
-/// Under which circumstances a pair is wanted.
+/// When a renewal is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum When {
-    /// The old one is ending.
+    /// The token is about to expire.
     Usual,
-    /// It is looked after: also when the old one is still good, and when the connection counts as
-    /// broken.
+    /// At a health check: even if the token is still valid, and even if the connection is broken.
     Check,
 }
 
-/// The row with a new pair: one that this call got, or that somebody else got meanwhile.
+/// Returns the row with a new pair, renewed by this call or by another one in the meantime.
 pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, CredentialError> {
     let flight = app.credentials.single_flight(seen.id);
     let _flight = flight.lock().await;
@@ -84,13 +82,13 @@ pub(super) async fn renew(app: &App, seen: &Model, when: When) -> Result<Model, 
 }
 
 async fn current(app: &App, id: Uuid) -> Result<Model, CredentialError> {
-    // Where writes go: a reader of its own may see the row as it was a moment ago.
+    // Read from the primary: a replica may lag.
     let row = Entity::find_by_id(id).one(app.db.write_one()).await?;
     row.filter(Model::is_live)
         .ok_or(CredentialError::NotConnected)
 }
 
-/// Takes the lease if nobody has it.
+/// Takes the lease if it is free.
 async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>, CredentialError> {
     let lease = entity::new_id();
     let free = Condition::any()
@@ -111,13 +109,13 @@ async fn take(app: &App, row: &Model, now: DateTime<Utc>) -> Result<Option<Uuid>
     Ok((taken.rows_affected == 1).then_some(lease))
 }
 
-/// Asks the provider and puts the answer down. On a task of its own: a caller that goes away must
-/// not leave a pair that nobody has.
+/// Calls the provider and stores the answer in a separate task, so that a cancelled caller cannot
+/// lose a new pair.
 async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, CredentialError> {
     let refresh = match &row.refresh_token {
         Some(_) => {
             let (subject, now) = (subject(row.id), app.clock.now());
-            // Whoever comes first gets it for all that wait: it is nobody's in particular.
+            // One caller renews for all that wait, so the audit entry names no person.
             audit::record_reading(
                 app.db.write_one(),
                 None,
@@ -158,7 +156,7 @@ async fn get(app: &App, row: Model, lease: Uuid) -> Result<Model, CredentialErro
     Ok(row)
 }
 
-/// A row under a lease of ours.
+/// A row whose lease we have.
 struct Held {
     db: crate::db::Db,
     lease: Uuid,
@@ -189,7 +187,7 @@ impl Held {
         };
         let (change, answer) = match outcome {
             Err(error) => (free, Err(CredentialError::Internal(error))),
-            // Somebody was faster: whoever asked reads what they put down.
+            // Another process has renewed it; callers read its row.
             Ok(Renewed::Overtaken) => (free, Ok(())),
             Ok(Renewed::Pair(pair)) => {
                 let sealed = pair.seal(vault, self.row.id)?;
@@ -211,7 +209,7 @@ impl Held {
             ),
             Ok(Renewed::Refused) => self.refused(free, now),
             Ok(Renewed::Failed(error)) => {
-                tracing::warn!(connection.id = %self.row.id, %error, "no new token for a connection; trying again later");
+                tracing::warn!(connection.id = %self.row.id, %error, "no new token for a connection, retrying later");
                 (
                     ActiveModel {
                         retry_at: Set(Some(now + FIRST_RETRY)),
@@ -229,20 +227,20 @@ impl Held {
             .exec(self.db.write_one())
             .await?;
         if put.rows_affected == 0 {
-            tracing::warn!(connection.id = %self.row.id, "a lease ran out before the answer came; another process went on");
+            tracing::warn!(connection.id = %self.row.id, "lease expired before the answer came, another process took over");
         }
         answer
     }
 
-    /// A refusal that stood after the row was read again. One may be a mishap of theirs; two are
-    /// proof.
+    /// Counts a refusal that was repeated after reading the row again. One may be the provider's
+    /// mistake; two mark the connection as broken.
     fn refused(
         &self,
         free: ActiveModel,
         now: DateTime<Utc>,
     ) -> (ActiveModel, Result<(), CredentialError>) {
         let failures = self.row.failures + 1;
-        tracing::warn!(connection.id = %self.row.id, failures, "the provider refuses the token of a connection");
+        tracing::warn!(connection.id = %self.row.id, failures, "provider refuses the token of a connection");
         let counted = ActiveModel {
             failures: Set(failures),
             retry_at: Set(Some(now + backoff(failures))),
@@ -270,7 +268,7 @@ impl From<HealthReason> for CredentialError {
     }
 }
 
-/// What a row says once its credential was accepted.
+/// The columns of a row whose credential was accepted.
 pub(super) fn well(now: DateTime<Utc>, row: ActiveModel) -> ActiveModel {
     ActiveModel {
         health: Set(Health::Ok),
@@ -309,7 +307,7 @@ pub(super) async fn refused_key(app: &App, connection_id: Uuid, version: i64) ->
     else {
         return Ok(());
     };
-    // Several calls that were on their way together are one refusal.
+    // Concurrent calls that were refused count as one refusal.
     let again = row.retry_at.is_none_or(|retry_at| retry_at <= now);
     if !row.is_live() || row.token_version != version || !again {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Putting a connected account down, and whose it then is.
+//! Stores connected accounts, and decides which coach owns them.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::domain::coach::lock;
 use crate::domain::{Result, audit};
 use crate::vault::Vault;
 
-/// An account that the provider has shown to be whose it is.
+/// An account whose ownership the provider has verified.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct Account {
     pub(in crate::domain) provider: String,
@@ -27,11 +27,11 @@ pub(in crate::domain) struct Account {
     pub(in crate::domain) pair: Pair,
 }
 
-/// Whose account it is at the provider.
+/// The owner of an account at the provider.
 #[derive(Clone)]
 pub struct Owner {
     pub external_id: String,
-    /// As the person knows it.
+    /// In the spelling that the person sees.
     pub email: Option<String>,
     pub username: Option<String>,
 }
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Owner {
     }
 }
 
-/// Who connects which coach.
+/// Who connects an account to which coach.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct By {
     pub(in crate::domain) coach_id: Uuid,
@@ -52,7 +52,7 @@ pub(in crate::domain) struct By {
     pub(in crate::domain) correlation_id: String,
 }
 
-/// Connects an account with a coach.
+/// Connects an account to a coach.
 ///
 /// # Errors
 /// `InvalidState` when the coach has another account connected, or the account is another coach's.
@@ -88,7 +88,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
         vault,
         now,
     } = connecting;
-    // Two ways to connect the same coach wait for each other here.
+    // Serializes concurrent connects of the same coach.
     let coach = lock(txn, by.coach_id).await?;
     let own = Entity::find_live(&account.provider)
         .filter(Column::CoachId.eq(coach.id))
@@ -96,7 +96,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
         .await?;
     match own {
         Some(own) if own.external_id == account.owner.external_id => {}
-        // There is nothing left to disconnect.
+        // The account no longer exists; only the tokens are left to erase.
         Some(own) if is_gone(&own) => disconnect::erase(txn, own.id, now).await?,
         Some(_) => {
             let label = label(&account.provider);
@@ -166,7 +166,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
     Ok(row)
 }
 
-/// A provider's name for people.
+/// A provider's display name.
 fn label(provider: &str) -> &str {
     Scheduler::of_provider(provider).map_or(provider, |scheduler| scheduler.label())
 }

@@ -1,4 +1,4 @@
-//! Tokens in the database: sealed, each for its own row and column.
+//! Tokens in the database, encrypted and bound to their row and column.
 
 use chrono::{DateTime, Utc};
 use entity::Uuid;
@@ -12,17 +12,17 @@ pub(crate) const TABLE: &str = "connection";
 pub(crate) const ACCESS: &str = "access_token";
 pub(crate) const REFRESH: &str = "refresh_token";
 
-/// What a provider gave us to act with. An API key is a pair without its second half.
+/// The tokens of a connection. An API key is a pair without a refresh token.
 #[derive(Clone, Debug)]
 pub struct Pair {
     pub access: SecretString,
-    /// None when it does not end by itself.
+    /// `None` if it does not expire.
     pub access_expires_at: Option<DateTime<Utc>>,
     pub refresh: Option<SecretString>,
     pub refresh_expires_at: Option<DateTime<Utc>>,
 }
 
-/// A pair as it is put down.
+/// An encrypted pair.
 #[derive(Clone, Debug)]
 pub(super) struct Sealed {
     pub(super) access: String,
@@ -32,7 +32,7 @@ pub(super) struct Sealed {
 }
 
 impl Pair {
-    /// The pair, sealed for the row of a connection.
+    /// Encrypts the pair for the row of a connection.
     pub(super) fn seal(&self, vault: &Vault, connection_id: Uuid) -> Result<Sealed> {
         let row = row_key(connection_id);
         let seal = |column, token: &SecretString| {
@@ -59,12 +59,12 @@ impl Pair {
     }
 }
 
-/// The access token, or the key, of a connection.
+/// Decrypts the access token, or the API key, of a connection.
 pub(super) fn open_access(vault: &Vault, row: &Model) -> Result<SecretString, VaultError> {
     open(vault, row, ACCESS, row.access_token.as_deref())
 }
 
-/// The token that gets a new pair.
+/// Decrypts the refresh token.
 pub(super) fn open_refresh(vault: &Vault, row: &Model) -> Result<SecretString, VaultError> {
     open(vault, row, REFRESH, row.refresh_token.as_deref())
 }

@@ -1,4 +1,4 @@
-//! Readings that somebody asks for.
+//! Polls on demand.
 
 use entity::booking::{self, Status};
 use entity::coach::Scheduler;
@@ -14,11 +14,10 @@ use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::Calendar;
 use crate::domain::{Caller, Error, Result};
 
-/// Most bookings of a client that are read at once.
+/// Most bookings of a client in one call.
 const MOST: u64 = 25;
 
-/// Reads again what the caller takes part in: a coach's whole calendar, a client's bookings that
-/// are to come.
+/// Polls what the caller takes part in: a coach's whole calendar, a client's future bookings.
 ///
 /// # Errors
 /// `Unauthenticated`; `Unavailable` when the calendar does not answer.
@@ -73,7 +72,7 @@ async fn one(
         }
         Ok(found) => found,
         Err(fault) => {
-            tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
+            tracing::info!(booking.id = %booking.id, %fault, "booking could not be read");
             report.failed += 1;
             return Ok(());
         }
@@ -90,16 +89,16 @@ async fn one(
     Ok(())
 }
 
-/// What staff want read.
+/// The input of [`run`].
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// One coach's calendar; all that are connected when left out.
+    /// One coach's calendar; all connected ones if `None`.
     pub coach_id: Option<Uuid>,
-    /// Tell what would change, and change nothing.
+    /// Report what would change, and change nothing.
     pub dry_run: bool,
 }
 
-/// Reads everything that is to come, for staff.
+/// Polls all future bookings, for staff.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound` for a coach without a connected
@@ -127,7 +126,7 @@ pub async fn run(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
         match read_all(app, &link, mode, Some(staff)).await {
             Ok(found) => report.add(found),
             Err(error) => {
-                tracing::info!(connection.id = %link.id, %error, "a calendar could not be read");
+                tracing::info!(connection.id = %link.id, %error, "calendar could not be read");
                 report.failed += 1;
             }
         }

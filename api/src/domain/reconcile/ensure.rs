@@ -1,4 +1,4 @@
-//! Seeing to it that every connected calendar is read in time.
+//! Enqueues the polls of every connected calendar.
 
 use chrono::TimeDelta;
 use entity::coach::Scheduler;
@@ -8,13 +8,12 @@ use crate::app::App;
 use crate::domain::{Result, booking, connection, recurring_jobs};
 use crate::outbox::job::{Job, Kind};
 
-/// Between two readings of what has changed.
+/// Interval between two polls for changes.
 const EVERY: TimeDelta = TimeDelta::minutes(2);
-/// Between two readings of everything.
+/// Interval between two full polls.
 const EVERYTHING: TimeDelta = TimeDelta::hours(24);
 
-/// Puts down the next readings of each calendar that has none waiting. Safe to run anywhere, any
-/// number of times.
+/// Enqueues the next polls of each calendar that has none enqueued. Idempotent, in any process.
 pub async fn ensure(app: &App) -> Result<()> {
     let now = app.clock.now();
     let mut planned = Vec::new();
@@ -28,8 +27,7 @@ pub async fn ensure(app: &App) -> Result<()> {
             .map(|(kind, at)| Job::new(kind, id, scheduler).at(at, "reconcile"))
         }));
     }
-    // Nothing that was asked of a scheduler is forgotten, also when the work that sees to it was
-    // given up.
+    // Open requests get a job again if theirs is dead, so that none is lost.
     let open = booking::list_open_requests(app).await?;
     planned.extend(open.into_iter().map(|job| job.at(now + EVERY, "reconcile")));
     recurring_jobs::ensure(&app.db, planned).await

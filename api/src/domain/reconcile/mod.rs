@@ -1,10 +1,10 @@
-//! Reading a scheduler's own records, and making true here what they say.
+//! Polls schedulers' records and applies them here.
 //!
-//! Messages get lost, and of some changes none is sent. So what has changed is read every two
-//! minutes, and everything that is still to come once a day; and whenever somebody asks. What is
-//! read goes the same way as what is told ([`learn`](crate::domain::booking::remote::ingest)): reading again
-//! what is known changes nothing. A booking that cannot be taken in is tried again for a while;
-//! then the readings go on without it, and it is tried each night.
+//! Messages get lost, and some changes send none. So changes are polled every two minutes, all
+//! future bookings once a day, and either on demand. Records are ingested like messages
+//! ([`ingest`](crate::domain::booking::remote::ingest)), so an unchanged record is a no-op. A
+//! booking that cannot be ingested is retried for a while; then the polls continue past it, and
+//! each full poll retries it.
 
 mod demand;
 mod ensure;

@@ -1,5 +1,5 @@
-//! Follows what changes in a coach's calendar, and reads everything that is to come or is not settled
-//! here.
+//! Polls a coach's calendar: for changes, and in full for all bookings that are in the future or
+//! not settled here.
 
 use std::collections::BTreeSet;
 
@@ -20,24 +20,24 @@ use crate::domain::scheduling::remote::{Calendar, Fault, Record, RecordQuery, sc
 use crate::domain::{Error, Result, recurring_jobs};
 use crate::outbox::{Job, job};
 
-/// What changed a moment before the end of the last reading may not have been in it yet.
+/// Overlap of two polls: a change just before the end of a poll may not have been in it yet.
 const OVERLAP: TimeDelta = TimeDelta::minutes(2);
-/// How far back the first reading goes.
+/// How far back the first poll goes.
 const FIRST: TimeDelta = TimeDelta::days(2);
-/// Pages of one reading; what is left comes with the next one.
+/// Most pages per poll; the next one reads the rest.
 const MOST_PAGES: u32 = 40;
-/// How far back the reading of everything looks for how sessions went.
+/// How far back a full poll looks for the outcome of sessions.
 const BACK: TimeDelta = TimeDelta::days(30);
-/// Readings in a row that begin at the same place because something in them failed. After that the
-/// readings go on without it.
+/// Polls in a row that may restart at the same place after a failure. Then the polls continue past
+/// it.
 const MOST_TRIES: i32 = 10;
 
-/// Reads what has changed in a coach's calendar since it was read last. Where a booking cannot be
-/// read or taken in, the next reading begins where this one did. What fails again and again is
-/// passed over, so that it holds up nothing else, and is left to [`full`].
+/// Polls the changes in a coach's calendar since the last poll. After a booking that cannot be read
+/// or ingested, the next poll starts at the same place again. A booking that fails repeatedly is
+/// skipped, so that it blocks nothing else, and left to [`full`].
 ///
 /// # Errors
-/// When it cannot be read; the next reading begins where this one did.
+/// When the calendar cannot be read; the next poll starts at the same place.
 pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     let Some(link) = live(app, connection_id).await? else {
         return Ok(Report::default());
@@ -50,7 +50,7 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
     let changed = RecordQuery::Changed { since, until: None };
     let (last, is_whole) = reader.pages(&changed).await?;
     let report = reader.report;
-    // Their clock, not ours: with nothing new it stays where it is.
+    // The provider's clock, not ours: without changes the cursor stays.
     let cursor = last.or(link.sync_cursor).unwrap_or(now - OVERLAP);
     connection::Entity::update_many()
         .set(place(&link, (since, cursor), report.failed, now))
@@ -61,13 +61,13 @@ pub async fn recent(app: &App, connection_id: Uuid) -> Result<Report> {
         .reconciled(report.read, report.changes.len(), report.failed);
     if !report.changes.is_empty() || !is_whole || report.failed > 0 {
         tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
-            failed = report.failed, is_whole, "a calendar's records were read");
+            failed = report.failed, is_whole, "changes in a calendar polled");
     }
     Ok(report)
 }
 
-/// Where the next reading of what has changed is to begin, after one from `since` to `cursor` in
-/// which so many failed; and what has been passed over by then.
+/// The place where the next poll for changes starts, after one from `since` to `cursor` with this
+/// many failures; and the skipped range.
 fn place(
     link: &connection::Model,
     (since, cursor): (DateTime<Utc>, DateTime<Utc>),
@@ -91,10 +91,10 @@ fn place(
         });
         return next;
     }
-    // What fails at the very end is read each time anyhow, until something comes after it.
+    // A failure at the cursor itself is read again anyway until a later change moves the cursor.
     if link.passed_over_from.is_none() || link.sync_cursor != Some(cursor) {
         tracing::warn!(connection.id = %link.id, failed, from = %since, until = %now,
-            "bookings that could not be taken in are passed over until the nightly reading");
+            "bookings that could not be ingested are skipped until the nightly poll");
         next.sync_cursor = Set(Some(cursor));
         next.passed_over_from = Set(Some(
             link.passed_over_from.map_or(since, |from| from.min(since)),
@@ -104,14 +104,13 @@ fn place(
     next
 }
 
-/// Reads everything that is to come in a coach's calendar, and looks for what is known here and not
-/// there; for a person where one asked. So are bookings of the last 30 days of which nobody has
-/// said here how they went: it may have been said there while nothing could be read. What was
-/// passed over is tried again, and what was decided here and is not carried out there yet is taken
-/// up again.
+/// Polls all future bookings in a coach's calendar, and looks up those known here but missing
+/// there; on behalf of a person if one requested it. Also reads bookings of the last 30 days
+/// without an outcome here, because it may have been recorded there during an outage. Retries the
+/// skipped range, and enqueues pushes of decisions that the scheduler does not have yet.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the calendar cannot be read.
 pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<Report> {
     let Some(link) = live(app, connection_id).await? else {
         return Ok(Report::default());
@@ -126,7 +125,7 @@ pub async fn full(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     app.metrics
         .reconciled(report.read, report.changes.len(), report.failed);
     tracing::info!(connection.id = %link.id, read = report.read, changed = report.changes.len(),
-        missing = report.missing.len(), failed = report.failed, "everything to come in a calendar was read");
+        missing = report.missing.len(), failed = report.failed, "calendar polled in full");
     Ok(report)
 }
 
@@ -146,7 +145,7 @@ pub(super) async fn read_all(
         .partition(|booking| booking.starts_at <= now);
     reader.look_back(&begun).await?;
     for booking in begun.iter().chain(&coming) {
-        // What has ended here and is gone there is nothing to worry about.
+        // A booking that ended here may be gone there.
         if booking.status.is_active() {
             reader.look_for(booking).await?;
         }
@@ -154,8 +153,7 @@ pub(super) async fn read_all(
     Ok(reader.report)
 }
 
-/// Bookings of a coach that are to come, as far as is known here, and those of the last weeks of
-/// which nobody has said how they went.
+/// A coach's future bookings, and those of the last weeks without an outcome.
 async fn open(
     app: &App,
     link: &connection::Model,
@@ -164,7 +162,7 @@ async fn open(
     use booking::Column;
     use sea_orm::sea_query::ExprTrait;
 
-    // Asked for each booking in turn: SQLite would read all sessions.
+    // A subquery per booking: otherwise SQLite scans all sessions.
     let unmarked = Query::select()
         .expr(Expr::val(1))
         .from(session::Entity)
@@ -174,7 +172,7 @@ async fn open(
         )
         .and_where(session::Column::ClientAttendance.eq(Attendance::Unknown))
         .to_owned();
-    // Time has carried these on, and nobody else.
+    // Statuses that only the clock has set.
     let over = Column::Status
         .eq(Status::Completed)
         .and(Expr::exists(unmarked));
@@ -198,7 +196,7 @@ pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connec
     Ok(link.filter(|link| link.is_live() && link.health != connection::Health::Broken))
 }
 
-/// One reading of one calendar.
+/// One poll of one calendar.
 struct Reader<'a> {
     app: &'a App,
     link: &'a connection::Model,
@@ -206,7 +204,7 @@ struct Reader<'a> {
     actor_id: Option<Uuid>,
     report: Report,
     seen: BTreeSet<String>,
-    /// The earliest change that could not be read or taken in, as nearly as it is known.
+    /// The earliest change that could not be read or ingested, as far as its time is known.
     first_failed: Option<DateTime<Utc>>,
 }
 
@@ -223,7 +221,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All pages; returns the last change among them, and whether these were all.
+    /// Reads all pages; returns the last change among them, and whether the last page was reached.
     async fn pages(&mut self, query: &RecordQuery) -> Result<(Option<DateTime<Utc>>, bool)> {
         let since = match query {
             RecordQuery::Changed { since, .. } => Some(*since),
@@ -252,8 +250,8 @@ impl<'a> Reader<'a> {
         Ok((last, false))
     }
 
-    /// Notes a failure. One that cannot be placed may be anywhere: at the beginning of what was
-    /// passed over, too.
+    /// Records a failure. One without a time may be anywhere, so it counts as being at the start of
+    /// the range, also of the skipped one.
     fn has_failed(&mut self, at: Option<DateTime<Utc>>) {
         self.first_failed = self
             .first_failed
@@ -262,8 +260,8 @@ impl<'a> Reader<'a> {
             .min();
     }
 
-    /// What the readings of what has changed have passed over. What is taken in is not read again:
-    /// the next time begins at the first change that failed, or where this time ended.
+    /// Polls the skipped range again. The range shrinks to what still fails: it then starts at the
+    /// first failed change, or where this poll stopped.
     async fn try_again(&mut self) -> Result<()> {
         let (Some(from), Some(until)) = (self.link.passed_over_from, self.link.passed_over_until)
         else {
@@ -276,10 +274,10 @@ impl<'a> Reader<'a> {
         self.first_failed = None;
         let (last, is_whole) = match self.pages(&changed).await {
             Ok(end) => end,
-            // Nothing else waits for it.
+            // Nothing else depends on it.
             Err(error) => {
                 self.report.failed += 1;
-                tracing::warn!(connection.id = %self.link.id, %error, "what was passed over could not be read");
+                tracing::warn!(connection.id = %self.link.id, %error, "skipped range could not be read");
                 return Ok(());
             }
         };
@@ -292,7 +290,7 @@ impl<'a> Reader<'a> {
             .map(|at| from.max(at - TimeDelta::milliseconds(1)));
         if let Some(left) = left {
             tracing::warn!(connection.id = %self.link.id, from = %left, %until,
-                "bookings that were passed over could not be taken in this time either");
+                "skipped bookings could not be ingested in this poll either");
         }
         if self.mode == Mode::Repair {
             let next = connection::ActiveModel {
@@ -303,7 +301,7 @@ impl<'a> Reader<'a> {
             connection::Entity::update_many()
                 .set(next)
                 .filter(connection::Column::Id.eq(self.link.id))
-                // Unless more was passed over meanwhile.
+                // Unless more was skipped in the meantime.
                 .filter(connection::Column::PassedOverUntil.eq(until))
                 .exec(self.app.db.write_one())
                 .await?;
@@ -311,8 +309,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// How bookings that have begun went. One call is enough for a hundred of them; what else there
-    /// is at their time is left as it is.
+    /// Reads the outcome of bookings that have begun. One call covers a hundred of them; other
+    /// records in the same range are ignored.
     async fn look_back(&mut self, bookings: &[booking::Model]) -> Result<()> {
         let begin = bookings.iter().map(|booking| booking.starts_at).min();
         let end = bookings.iter().map(|booking| booking.ends_at).max();
@@ -378,13 +376,13 @@ impl<'a> Reader<'a> {
                 self.report.failed += 1;
                 self.has_failed(record.changed_at);
                 tracing::warn!(connection.id = %self.link.id, uid = record.uid, %error,
-                    "a record of a calendar could not be ingested");
+                    "record of a calendar could not be ingested");
             }
         }
         self.seen.insert(record.uid);
     }
 
-    /// Takes in a record, and the one that took its place.
+    /// Ingests a record and the one that replaced it.
     async fn follow(&mut self, record: Record) -> Result<()> {
         let successor = record.moved_to.clone();
         self.take_in(record).await;
@@ -396,7 +394,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A booking that no list has shown.
+    /// Reads a booking that no page contained.
     async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
         let Some(known) = ingest::projection_of(self.app.db.read(), booking.id).await? else {
             return Ok(());
@@ -409,7 +407,7 @@ impl<'a> Reader<'a> {
             Ok(None) => self.report.missing.push(booking.id),
             Err(fault) => {
                 self.report.failed += 1;
-                tracing::info!(booking.id = %booking.id, %fault, "a booking could not be read");
+                tracing::info!(booking.id = %booking.id, %fault, "booking could not be read");
             }
         }
         Ok(())

@@ -1,5 +1,4 @@
-//! Taking in bookings that were read, one transaction for each, and keeping account of what it
-//! changed.
+//! Ingests records in one transaction each, and reports what changed.
 
 use std::sync::Arc;
 
@@ -16,27 +15,27 @@ use crate::domain::booking::remote::names;
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
-/// What a reading has changed about one booking.
+/// What a poll changed about one booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     pub booking_id: Uuid,
-    /// None for a booking that was not known here.
+    /// `None` for a booking that was not known here.
     pub status_before: Option<Status>,
     pub status_after: Status,
     pub starts_before: Option<DateTime<Utc>>,
     pub starts_after: DateTime<Utc>,
 }
 
-/// What came of a reading.
+/// The result of a poll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Bookings that were read.
+    /// Number of bookings read.
     pub read: usize,
     pub changes: Vec<Change>,
-    /// Bookings that could not be read or taken in; they are tried again with the next reading, and
-    /// in the end with each nightly one.
+    /// Number of bookings that could not be read or ingested; retried by the next poll, and later
+    /// by each nightly one.
     pub failed: usize,
-    /// Bookings that are known here and that the scheduler knows nothing of.
+    /// Bookings that are known here and missing at the scheduler.
     pub missing: Vec<Uuid>,
 }
 
@@ -49,14 +48,14 @@ impl Report {
     }
 }
 
-/// Whether what is found is made true, or only told.
+/// Whether changes are applied or only reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Repair,
     Look,
 }
 
-/// Takes in one booking that was read; gives what it changed.
+/// Ingests one record; returns what it changed.
 pub(super) async fn take_in(
     app: &App,
     reported: Reported,
@@ -80,12 +79,12 @@ pub(super) async fn take_in(
     app.db.conditional_transaction(record, ingest_record).await
 }
 
-/// One booking that was read.
+/// One record.
 #[derive(Clone)]
 struct Record {
     reported: Arc<Reported>,
     cause: Cause,
-    /// Of a payment that the booking may wait for.
+    /// The payment deadline of the booking.
     deadline: DateTime<Utc>,
     mode: Mode,
 }

@@ -1,4 +1,4 @@
-//! What is known of a coach's time, and what an event type asks of it.
+//! A coach's open and busy time, and the terms of an event type.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
@@ -44,17 +44,17 @@ pub enum Freshness {
     Partial,
 }
 
-/// The open and the taken time of one coach over a stretch, for one event type.
+/// The open and the busy time of one coach in a range, for one event type.
 #[derive(Clone, Debug)]
 pub struct Availability {
     pub hours: Hours,
     pub busy: Vec<Interval>,
-    /// When the coach is away: closed, whatever the hours say.
+    /// Absences of the coach: closed, whatever the hours are.
     pub away: Vec<Interval>,
 }
 
 impl Availability {
-    /// Free slots that start in the stretch.
+    /// Free slots that start in the range.
     #[must_use]
     pub fn slots(&self, terms: &Terms, range: Interval, now: DateTime<Utc>) -> Vec<Slot> {
         let mut found = slots(&self.hours, terms, &self.busy, range, now);
@@ -62,7 +62,7 @@ impl Availability {
         found
     }
 
-    /// The same, one after the other.
+    /// The free slots in the range, as an iterator in order of time.
     pub fn upcoming(
         &self,
         terms: &Terms,
@@ -73,7 +73,7 @@ impl Availability {
         found.filter(|slot| !self.is_away(slot.starts_at, slot.ends_at))
     }
 
-    /// Whether the coach is away in any of the time.
+    /// Whether the coach is absent during any part of the interval.
     #[must_use]
     pub fn is_away(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> bool {
         self.away
@@ -81,14 +81,14 @@ impl Availability {
             .any(|away| away.intersects(&Interval { from, until }))
     }
 
-    /// Whether a session may start then.
+    /// Whether a session may start at `start`.
     #[must_use]
     pub fn offers(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         offers(&self.hours, terms, &self.busy, start, now)
             && !self.is_away(start, start + terms.length)
     }
 
-    /// Whether something of ours takes any of the stretch.
+    /// Whether a booking or hold of ours overlaps the interval.
     #[must_use]
     pub fn is_busy(&self, stretch: Interval) -> bool {
         self.busy
@@ -96,18 +96,18 @@ impl Availability {
             .any(|busy| busy.from < stretch.until && busy.until > stretch.from)
     }
 
-    /// Whether it could start then if nothing else were booked: tells "taken" from "not offered".
+    /// As [`offers`](Self::offers), but ignores busy time: distinguishes "taken" from "not
+    /// offered".
     #[must_use]
     pub fn would_offer(&self, terms: &Terms, start: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         offers(&self.hours, terms, &[], start, now) && !self.is_away(start, start + terms.length)
     }
 }
 
-/// Refuses a coach whose time is kept by a scheduler that cannot be asked: no free time is ever
-/// made up.
+/// Refuses a coach whose scheduler cannot be read, so that no availability is invented.
 ///
 /// # Errors
-/// `InvalidState` for a scheduler that cannot be asked, or that we have no access to.
+/// `InvalidState` for a scheduler that this server cannot call, or without a live connection.
 pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -> Result<()> {
     if !coach.scheduler.is_remote() || connection::is_live(db, coach.scheduler, coach.id).await? {
         return Ok(());
@@ -115,10 +115,10 @@ pub async fn require_readable(db: &impl ConnectionTrait, coach: &coach::Model) -
     Err(Conflict::InvalidState("this coach's calendar cannot be read yet".to_owned()).into())
 }
 
-/// What an event type asks of a slot of the given length.
+/// The terms of an event type for slots of the given length.
 ///
 /// # Errors
-/// `Internal` when the stored terms make no sense.
+/// `Internal` when the stored terms are invalid.
 pub fn terms(event_type: &event_type::Model, length_minutes: i32) -> Result<Terms> {
     let minutes = |minutes: i32| TimeDelta::minutes(i64::from(minutes));
     let window = match (

@@ -1,4 +1,4 @@
-//! Free time of coaches whose time a remote scheduler keeps: from the cache, or fetched.
+//! Free time of coaches with a remote scheduler: from the cache, or fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,39 +18,39 @@ use crate::app::App;
 use crate::domain::connection::Purpose;
 use crate::domain::{Conflict, Error, Result};
 
-/// Most weeks in one call: a month, as their own page asks for it.
+/// Most weeks per call: one month.
 const MOST_WEEKS: usize = 5;
-/// How long a fetch may take; nobody waits for it that long.
+/// Timeout of a fetch; callers stop waiting earlier.
 const FETCH: Duration = Duration::from_secs(15);
 
-/// Which free time is asked for.
+/// A query for free time.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// Which scheduler is called: for a booking that is moved, the one that keeps it.
+    /// The scheduler to call; for a move, the scheduler of the booking.
     pub(crate) scheduler: Scheduler,
     pub(crate) coach: coach::Model,
     pub(crate) event_type: event_type::Model,
     pub(crate) length_minutes: i32,
-    /// The uid of a booking that is to be moved.
+    /// The uid of a booking to move.
     pub(crate) moving: Option<String>,
     pub(crate) range: Interval,
 }
 
-/// What is known about it.
+/// The cached or fetched free time of a query.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     /// In order of time.
     pub(crate) free: FreeTime,
-    /// The oldest of the answers that it is made of; none when nothing is known.
+    /// The age of the oldest answer used; `None` if nothing is cached.
     pub(crate) verified_at: Option<DateTime<Utc>>,
-    /// All of it is new enough to rely on.
+    /// Every week is recent enough to rely on.
     pub(crate) is_fresh: bool,
-    /// Something is known of all of it.
+    /// Every week has an answer.
     pub(crate) is_complete: bool,
 }
 
 impl Reading {
-    /// How far it may be relied on.
+    /// The freshness of the reading.
     pub(crate) fn freshness(&self) -> Freshness {
         match (self.is_complete, self.is_fresh) {
             (false, _) => Freshness::Partial,
@@ -60,11 +60,11 @@ impl Reading {
     }
 }
 
-/// What is known of free time, waiting no longer than `patience` for what is not known. With
-/// `reliable` it also waits for what may be out of date.
+/// Reads free time, and waits at most `patience` for weeks that are not cached. With `reliable` it
+/// also waits for weeks that may be out of date.
 ///
 /// # Errors
-/// When the coach's calendar cannot be reached at all: not connected, or not for this event type.
+/// When the calendar cannot be read at all: not connected, or the event type is not linked.
 pub(crate) async fn read(
     app: &Arc<App>,
     question: &Question,
@@ -82,8 +82,8 @@ pub(crate) async fn read(
         if under_way.is_empty() || left.is_zero() {
             return Ok(reading(question.range, lookups));
         }
-        // What comes of it may be in doubt already: then the next look fetches again, as long as
-        // there is time.
+        // An answer may be invalidated while it is fetched; the next pass fetches again if time
+        // remains.
         join_all(
             under_way
                 .into_iter()
@@ -93,8 +93,8 @@ pub(crate) async fn read(
     }
 }
 
-/// Looks at each week, and has fetched what is not known well enough: weeks that follow each other
-/// in one call.
+/// Looks up each week in the cache and starts fetches of those that need one; consecutive weeks
+/// share a call.
 fn look_up(app: &Arc<App>, question: &Question, weeks: &[Key]) -> Vec<Lookup> {
     let mut lookups: Vec<_> = weeks
         .iter()
@@ -146,7 +146,7 @@ fn reading(range: Interval, lookups: Vec<Lookup>) -> Reading {
 }
 
 impl FreeTime {
-    /// The part of a stretch of what is known of two weeks, the earlier one first.
+    /// Concatenates the readings of two consecutive weeks, clipped to the range.
     fn and(self, later: Self, range: Interval) -> Self {
         match (self, later) {
             (Self::Starts(mut starts), Self::Starts(more)) => {
@@ -167,7 +167,7 @@ impl FreeTime {
         }
     }
 
-    /// The part that belongs to a week.
+    /// The part that falls into a week.
     fn of_week(&self, week: i64) -> Self {
         match self {
             Self::Starts(starts) => Self::Starts(
@@ -177,7 +177,7 @@ impl FreeTime {
                     .filter(|start| week_of(*start) == week)
                     .collect(),
             ),
-            // One that reaches into two weeks is kept with both.
+            // An interval that spans two weeks is cached with both.
             Self::Busy(busy) => Self::Busy(
                 busy.iter()
                     .copied()
@@ -211,8 +211,8 @@ fn weeks(question: &Question) -> Result<Vec<Key>> {
         .collect())
 }
 
-/// Fetches weeks that follow each other. Nobody need wait for it. They fail together: to ask for
-/// each by itself as well would only add to what a calendar that is not well has to do.
+/// Fetches consecutive weeks in a background task. They succeed or fail together: separate calls
+/// would only load a slow scheduler further.
 fn begin(app: &Arc<App>, question: &Question, weeks: Vec<(Key, watch::Sender<()>)>) {
     if !weeks.is_empty() {
         app.tasks
@@ -227,7 +227,7 @@ async fn fetch(app: Arc<App>, question: Question, weeks: Vec<(Key, watch::Sender
         [] => return,
     };
     if let Err(error) = &answer {
-        tracing::info!(coach.id = %question.coach.id, %error, "free time could not be read; what was known is kept");
+        tracing::info!(coach.id = %question.coach.id, %error, "free time could not be fetched; cached weeks stay");
     }
     for (key, _) in &weeks {
         match &answer {

@@ -1,6 +1,5 @@
-//! What decides over coaches' time, read from the database in one statement. Each further one would
-//! wake two threads more, here and where the database works, and that costs more than what they
-//! read.
+//! Reads everything that decides over coaches' availability in one statement. Each further
+//! statement costs two more thread switches, which is more than the read itself.
 
 use std::collections::HashMap;
 
@@ -20,19 +19,19 @@ use super::availability::Availability;
 use super::native::{Hours, Interval, Minute, Override, WeeklyRule};
 use crate::domain::{Error, Result, absence};
 
-/// Whose bookings and holds do not count as taken time.
+/// Bookings and holds that do not count as busy.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Except {
     /// A booking that is being moved.
     pub booking_id: Option<Uuid>,
-    /// Holds of this person, but for those that a move has made.
+    /// Holds of this person, except those created by a move.
     pub user_id: Option<Uuid>,
 }
 
-/// The availability of one coach for one event type.
+/// Loads the availability of one coach for one event type.
 ///
 /// # Errors
-/// When the database fails or the stored hours make no sense.
+/// When the database fails or the stored hours are invalid.
 pub async fn load(
     db: &impl ConnectionTrait,
     coach: &coach::Model,
@@ -47,11 +46,11 @@ pub async fn load(
         .ok_or_else(|| Error::internal("availability", "one was asked for and none came back"))
 }
 
-/// The availability of several coaches, each for one event type, in the same order: one statement,
-/// however many there are.
+/// Loads the availability of several coaches, each for one event type, in the same order, with one
+/// statement.
 ///
 /// # Errors
-/// When the database fails or stored hours make no sense.
+/// When the database fails or the stored hours are invalid.
 pub async fn load_many(
     db: &impl ConnectionTrait,
     offers: &[(&coach::Model, &event_type::Model)],
@@ -65,7 +64,7 @@ pub async fn load_many(
     let asked = Asked {
         schedule_ids: offers.iter().filter_map(schedule_of).collect(),
         coach_ids: offers.iter().map(|(coach, _)| coach.id).collect(),
-        // A session may reach out of the stretch, and a taken time into it.
+        // A session may end after the range, and busy time may begin before it.
         around: Interval {
             from: widen(range.from, -WIDEST),
             until: widen(range.until, WIDEST),
@@ -114,14 +113,14 @@ fn closed(coach: &coach::Model) -> Hours {
     }
 }
 
-/// What a line of the answer is about. Each has whose it is, and two texts.
+/// The kind of a result row. Each row has an owner id and two texts.
 #[derive(Clone, Copy)]
 enum About {
     /// A schedule: its zone and its weekly hours.
     Schedule,
-    /// A schedule's day with hours of its own: the day and the hours.
+    /// A day with overridden hours: the day and the hours.
     Override,
-    /// A coach's taken time: nothing and the stretches.
+    /// A coach's busy time: an empty text and the intervals.
     Taken,
     /// A coach's absence: its first and its last day.
     Absence,
@@ -130,7 +129,7 @@ enum About {
 impl About {
     const ALL: [Self; 4] = [Self::Schedule, Self::Override, Self::Taken, Self::Absence];
 
-    /// Has a query give such lines.
+    /// Shapes a query into such rows.
     fn lines<E: EntityTrait>(
         self,
         query: Select<E>,
@@ -148,7 +147,7 @@ impl About {
     }
 }
 
-/// What is to be read.
+/// The parameters of the statement.
 struct Asked {
     schedule_ids: Vec<Uuid>,
     coach_ids: Vec<Uuid>,
@@ -228,8 +227,8 @@ impl Asked {
             .filter(Column::BusyFrom.lt(self.around.until))
             .filter(Column::ExpiresAt.gt(self.now));
         if let Some(id) = self.except.user_id {
-            // A time that a booking is being moved to is not free for anything else, whoever moves
-            // it.
+            // The new time of a booking that is being moved is busy for everything else, for its
+            // owner too.
             query = query.filter(
                 Column::UserId
                     .ne(id)
@@ -256,8 +255,7 @@ impl Asked {
     }
 }
 
-/// All stretches of a group of rows as one value: a row of its own for each of hundreds costs far
-/// more than what is in it.
+/// Aggregates all intervals of a group into one value: one row each costs far more than its data.
 fn stretches(database: DbBackend, from: impl ColumnTrait, until: impl ColumnTrait) -> SimpleExpr {
     let [list, pair] = match database {
         DbBackend::Sqlite => ["json_group_array", "json_array"],
@@ -269,10 +267,10 @@ fn stretches(database: DbBackend, from: impl ColumnTrait, until: impl ColumnTrai
     Func::cust(list).arg(pair).into()
 }
 
-/// What has been read.
+/// The parsed result rows.
 #[derive(Default)]
 struct Found {
-    /// Of coaches.
+    /// By coach.
     zones: HashMap<Uuid, Tz>,
     /// By schedule.
     weekly: HashMap<Uuid, (Tz, Vec<WeeklyRule>)>,

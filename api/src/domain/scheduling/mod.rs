@@ -1,8 +1,7 @@
-//! Who owns a coach's time. The one place that chooses by scheduler; nothing above it knows which
-//! one it is.
+//! Who manages a coach's time. The only place that selects by scheduler; callers are generic.
 //!
-//! The built-in scheduler is [`native`]. Every other one implements [`remote::RemoteScheduler`], the
-//! port, in a folder of its own.
+//! The built-in scheduler is [`native`]. Every other one implements the port
+//! [`remote::RemoteScheduler`] in its own folder.
 
 mod availability;
 pub mod cal_com;

@@ -1,4 +1,4 @@
-//! What a scheduler has said about one of its booking uids, kept in our words.
+//! Facts that a scheduler reported about one of its booking uids, in provider-neutral terms.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use entity::booking::Answer;
 use entity::coach::Scheduler;
 use serde::{Deserialize, Serialize};
 
-/// A booking was made and is certain.
+/// A booking was made and is confirmed.
 pub const CREATED: &str = "CREATED";
-/// It waits for the coach.
+/// It waits for the coach's approval.
 pub const REQUESTED: &str = "REQUESTED";
-/// It took the place of an earlier uid.
+/// It replaced an earlier uid.
 pub const MOVED: &str = "MOVED";
-/// It is off.
+/// It was canceled.
 pub const CANCELED: &str = "CANCELED";
 /// The coach declined.
 pub const DECLINED: &str = "DECLINED";
-/// A payment at the scheduler began.
+/// A payment at the scheduler was started.
 pub const PAYMENT_STARTED: &str = "PAYMENT_STARTED";
 /// It was paid at the scheduler.
 pub const PAID: &str = "PAID";
@@ -26,19 +26,18 @@ pub const PAID: &str = "PAID";
 pub const STARTED: &str = "STARTED";
 /// Its end has passed.
 pub const ENDED: &str = "ENDED";
-/// Somebody did not come; the address follows after a colon, since each person is marked for
-/// themselves.
+/// A person was absent. The address follows after a colon, since each person is marked separately.
 pub const ABSENT: &str = "ABSENT";
 
-/// The booking as it was read from the scheduler: the latest reading. Readings may be the first to
-/// tell of anything, since messages get lost and some changes are never told.
+/// The booking as last read from the scheduler. A read may be the first report of anything, since
+/// messages get lost and some changes send none.
 pub const READ: &str = "READ";
-/// Somebody else is invited; the address follows.
+/// A guest was invited; the address follows.
 pub const GUEST: &str = "GUEST:";
-/// Only that the uid took the place of an earlier one.
+/// Only records that the uid replaced an earlier one.
 pub const SUCCEEDED: &str = "SUCCEEDED";
 
-/// Where a booking stands in the scheduler's own words.
+/// The status of a booking at the scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Standing {
@@ -48,15 +47,15 @@ pub enum Standing {
     Rejected,
 }
 
-/// One message, reduced to what may follow from it. What it did not say is absent, and absent does
-/// not mean unset.
+/// One message, reduced to the fields that are used. A missing field means that the message did not
+/// contain it, not that it is unset.
 ///
-/// No `Debug` outside of tests: it names people.
+/// No `Debug` outside of tests: it holds personal data.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Fact {
-    /// When the scheduler wrote it.
+    /// When the scheduler created the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,20 +89,20 @@ pub struct Fact {
     pub currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
-    /// Places in the meeting, where places are booked one by one.
+    /// Seats of the meeting, where seats are booked one by one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seats: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Address of whoever did it.
+    /// The address of the person who caused the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub no_show: Option<bool>,
-    /// The request of ours that the scheduler's booking came from, as it carries it along. Copied
-    /// by the scheduler when it moves one.
+    /// Our request that created the booking, repeated by the scheduler as metadata and copied when
+    /// the booking is moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Uuid>,
 }
@@ -119,20 +118,20 @@ pub struct Offer {
     pub length_minutes: Option<i64>,
 }
 
-/// Whose calendar it is in.
+/// The owner of the calendar.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 #[serde(default, rename_all = "camelCase")]
 pub struct Organizer {
     pub id: Option<String>,
     pub name: Option<String>,
-    /// As the person knows it, lower-cased.
+    /// In the spelling that the person sees, lower-cased.
     pub email: Option<String>,
     pub username: Option<String>,
     pub time_zone: Option<String>,
 }
 
-/// Who booked.
+/// The person who booked.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(Debug))]
 #[serde(default, rename_all = "camelCase")]
@@ -143,18 +142,18 @@ pub struct Attendee {
     pub time_zone: Option<String>,
 }
 
-/// One fact and what it is about.
+/// One fact and the uid it is about.
 #[derive(Clone)]
 pub struct Observation {
     pub uid: String,
-    /// The attendee's address where the uid stands for a group, else empty.
+    /// The attendee's address if the uid belongs to a group, else empty.
     pub seat: String,
     pub kind: String,
     pub fact: Fact,
 }
 
 impl Observation {
-    /// That somebody else is invited. Kept for each by themselves: who is invited once stays so.
+    /// A guest was invited. Stored per guest, because an invitation is never revoked.
     pub fn guest(uid: &str, email: &str) -> Self {
         let fact = Fact::default();
         Self {
@@ -166,14 +165,14 @@ impl Observation {
     }
 }
 
-/// What a scheduler has said, at once, about some of its uids.
+/// Observations that a scheduler reported together.
 #[derive(Clone)]
 pub struct Reported {
     pub scheduler: Scheduler,
     pub observations: Vec<Observation>,
 }
 
-/// The kind under which somebody's absence is kept.
+/// The kind under which a person's absence is stored.
 pub fn absent(email: &str) -> String {
     format!("{ABSENT}:{email}")
 }
@@ -181,9 +180,8 @@ pub fn absent(email: &str) -> String {
 /// The latest fact of each kind about one uid.
 pub type Facts = BTreeMap<String, Fact>;
 
-/// Takes a fact in: of two of the same kind the later one stays. Doing so is idempotent and
-/// commutes, so that neither the order in which messages come nor how often they come can change
-/// what the whole says. Gives whether it changed anything.
+/// Merges a fact: of two with the same kind the later one is kept. Idempotent and commutative, so
+/// order and repetition of messages do not matter. Returns whether anything changed.
 pub fn merge(said: &mut Facts, kind: String, fact: Fact) -> bool {
     match said.get(&kind) {
         Some(known) if weight(known) >= weight(&fact) => false,
@@ -194,8 +192,8 @@ pub fn merge(said: &mut Facts, kind: String, fact: Fact) -> bool {
     }
 }
 
-/// Later is heavier. The same instant happens when one change is sent twice; then an end weighs
-/// more than a beginning, and then the text decides, so that every order agrees.
+/// Sort key: the later fact is greater. A change that is sent twice has the same instant twice;
+/// then a final status beats an open one, and then the text decides, so every order agrees.
 fn weight(fact: &Fact) -> (Option<DateTime<Utc>>, u8, String) {
     let text = serde_json::to_string(fact).expect("a fact has text keys and plain values");
     let standing = match fact.standing {

@@ -1,9 +1,9 @@
-//! The port to remote schedulers: what the machinery around bookings, free time and settings calls,
-//! whichever service keeps a coach's time.
+//! The port to remote schedulers: what bookings, free time and settings call, whichever service
+//! manages a coach's time.
 //!
-//! A scheduler is added by a folder with an implementation of [`RemoteScheduler`] and a line in
-//! start-up. A trait and not an enum, so that one can be written outside of this crate, as the tests
-//! do. Implementations translate; they decide nothing.
+//! To add a scheduler, implement [`RemoteScheduler`] in a new folder and register it at start-up. A
+//! trait and not an enum, so that tests can implement one outside of this crate. Implementations
+//! translate and make no decisions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use crate::app::App;
 use crate::domain::connection::{self as link, Purpose, Reason};
 use crate::domain::{Error, Result};
 
-/// A failed call, whichever provider it was made to.
+/// A failed call to any provider.
 pub type Fault = providers::Error;
 
-/// What a scheduler cannot do, or does otherwise, as data.
+/// The capabilities of a scheduler, as data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Whether a place in a group can be booked through its API.
+    /// Whether a seat of a group can be booked through its API.
     pub books_seats: bool,
-    /// Whether event types, hours and absences are kept there as well and pushed to it.
+    /// Whether event types, hours and absences are stored there too and pushed to it.
     pub keeps_settings: bool,
-    /// Whether it says what is taken, and the hours here say the rest.
+    /// Whether it returns busy times, to be subtracted from the hours stored here.
     pub gives_busy_times: bool,
-    /// Most guests that one call invites.
+    /// Most guests that one call can invite.
     pub max_guests_per_call: usize,
 }
 
-/// What each scheduler can do.
+/// The capabilities of each scheduler.
 #[must_use]
 pub const fn capabilities(scheduler: Scheduler) -> Capabilities {
     let (books_seats, keeps_settings, gives_busy_times, max_guests_per_call) = match scheduler {
@@ -54,16 +54,16 @@ pub const fn capabilities(scheduler: Scheduler) -> Capabilities {
     }
 }
 
-/// Whether a scheduler keeps coaches' event types, hours and absences as well.
+/// Whether a scheduler stores coaches' event types, hours and absences too.
 #[must_use]
 pub(crate) const fn keeps_settings(scheduler: Scheduler) -> bool {
     capabilities(scheduler).keeps_settings
 }
 
-/// A service that keeps coaches' time.
+/// A service that manages coaches' time.
 #[async_trait]
 pub trait RemoteScheduler: Send + Sync {
-    /// Free time in a stretch.
+    /// Free time in a range.
     ///
     /// # Errors
     /// When it cannot be read in time.
@@ -76,8 +76,8 @@ pub trait RemoteScheduler: Send + Sync {
     /// Makes or moves a booking.
     async fn request(&self, calendar: &Calendar<'_>, request: &RemoteRequest) -> Outcome;
 
-    /// What a request has led to, from the scheduler's own records; nothing if it has led to
-    /// nothing.
+    /// The records that a request has created or changed at the scheduler; empty if it had no
+    /// effect.
     ///
     /// # Errors
     /// When the records cannot be read.
@@ -87,26 +87,26 @@ pub trait RemoteScheduler: Send + Sync {
         request: &RemoteRequest,
     ) -> Result<Vec<Observation>, Fault>;
 
-    /// Carries out what was decided here.
+    /// Carries out a command.
     ///
     /// # Errors
-    /// When it is not certain that it was done; a repetition is harmless.
+    /// When its effect is not certain; a retry is harmless.
     async fn run(&self, calendar: &Calendar<'_>, command: &Command)
     -> Result<CommandResult, Fault>;
 
-    /// Cancels a booking, whatever its state; `Ok` as well when it has ended before.
+    /// Cancels a booking in any status; `Ok` too if it ended before.
     ///
     /// # Errors
-    /// When that is not certain.
+    /// When its effect is not certain.
     async fn cancel(&self, calendar: &Calendar<'_>, uid: &str) -> Result<(), Fault>;
 
-    /// One booking; `None` when the scheduler knows none of that uid.
+    /// Reads one booking; `None` if the scheduler has none with that uid.
     ///
     /// # Errors
     /// When it cannot be read.
     async fn read(&self, calendar: &Calendar<'_>, uid: &str) -> Result<Option<Record>, Fault>;
 
-    /// A page of the calendar's records. `after` is the `next` of the page before.
+    /// Reads a page of the calendar's records. `after` is the `next` of the previous page.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -117,7 +117,7 @@ pub trait RemoteScheduler: Send + Sync {
         after: Option<&str>,
     ) -> Result<Page, Fault>;
 
-    /// Pushes an event type as it is now.
+    /// Pushes the current state of an event type.
     ///
     /// # Errors
     /// When a later attempt may succeed.
@@ -125,7 +125,7 @@ pub trait RemoteScheduler: Send + Sync {
         Ok(())
     }
 
-    /// Pushes hours as they are now.
+    /// Pushes the current state of a schedule.
     ///
     /// # Errors
     /// When a later attempt may succeed.
@@ -133,7 +133,7 @@ pub trait RemoteScheduler: Send + Sync {
         Ok(())
     }
 
-    /// Pushes a coach's absences as they are now.
+    /// Pushes the current absences of a coach.
     ///
     /// # Errors
     /// When a later attempt may succeed.
@@ -141,7 +141,7 @@ pub trait RemoteScheduler: Send + Sync {
         Ok(())
     }
 
-    /// Pulls event types and hours that were changed there.
+    /// Pulls event types and hours that were changed at the scheduler.
     ///
     /// # Errors
     /// When a later attempt may succeed.
@@ -149,7 +149,7 @@ pub trait RemoteScheduler: Send + Sync {
         Ok(())
     }
 
-    /// Whether webhooks can be registered there that reach this server.
+    /// Whether webhooks can be registered there, which requires that this server is reachable.
     fn registers_webhooks(&self, _app: &App) -> bool {
         false
     }
@@ -162,8 +162,7 @@ pub trait RemoteScheduler: Send + Sync {
         Ok(())
     }
 
-    /// Deletes the webhook of an account that is about to be disconnected, as far as the scheduler
-    /// answers.
+    /// Deletes the webhook of an account before it is disconnected; best effort.
     async fn withdraw_webhook(&self, _app: &App, _link: &connection::Model) {}
 }
 
@@ -172,33 +171,33 @@ pub trait RemoteScheduler: Send + Sync {
 pub struct Schedulers(HashMap<Scheduler, Arc<dyn RemoteScheduler>>);
 
 impl Schedulers {
-    /// Adds the implementation for a scheduler, in place of the one before.
+    /// Registers the implementation of a scheduler, replacing an earlier one.
     #[must_use]
     pub fn with(mut self, scheduler: Scheduler, implementation: Arc<dyn RemoteScheduler>) -> Self {
         self.0.insert(scheduler, implementation);
         self
     }
 
-    /// The implementation for a scheduler; `None` when this server cannot call it.
+    /// The implementation of a scheduler; `None` if this server cannot call it.
     #[must_use]
     pub fn find(&self, scheduler: Scheduler) -> Option<&dyn RemoteScheduler> {
         self.0.get(&scheduler).map(|found| &**found)
     }
 
-    /// The implementation for the scheduler that a provider is.
+    /// The implementation of the scheduler with this provider name.
     #[must_use]
     pub fn find_by_provider(&self, provider: &str) -> Option<&dyn RemoteScheduler> {
         self.find(Scheduler::of_provider(provider)?)
     }
 
-    /// Whether there is none.
+    /// Whether none is registered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// One coach's calendar at a remote scheduler, and why it is called.
+/// One coach's calendar at a remote scheduler, and the purpose of the calls.
 #[derive(Clone, Copy)]
 pub struct Calendar<'a> {
     pub app: &'a App,
@@ -209,8 +208,8 @@ pub struct Calendar<'a> {
 }
 
 impl<'a> Calendar<'a> {
-    /// The calendar that a booking is in, called for a person where one asked; `None` where we have
-    /// no access to it.
+    /// The calendar of a booking, with the person on whose behalf it is called; `None` without a
+    /// live connection.
     pub(crate) async fn of(
         app: &'a App,
         booking: &booking::Model,
@@ -220,7 +219,7 @@ impl<'a> Calendar<'a> {
         Self::of_coach(app, booking.scheduler, booking.coach_id, reason).await
     }
 
-    /// A coach's calendar at a scheduler; `None` where we have no access to it.
+    /// A coach's calendar at a scheduler; `None` without a live connection.
     pub(crate) async fn of_coach(
         app: &'a App,
         scheduler: Scheduler,
@@ -281,8 +280,8 @@ impl<'a> Calendar<'a> {
         self.remote.list(self, query, after).await
     }
 
-    /// A booking and what it was moved to, at most eight records: the rest comes with the next
-    /// reading.
+    /// Reads a booking and the records it was moved to, at most eight; the next poll reads the
+    /// rest.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -299,16 +298,16 @@ impl<'a> Calendar<'a> {
     }
 }
 
-/// The calendar that a coach's connection gives access to, at the scheduler that its provider is.
+/// The scheduler that the provider of a connection is.
 ///
 /// # Errors
-/// `Internal` for a connection that is no scheduler's.
+/// `Internal` for a connection to a provider that is no scheduler.
 pub(crate) fn scheduler_of(link: &connection::Model) -> Result<Scheduler> {
     Scheduler::of_provider(&link.provider)
         .ok_or_else(|| Error::internal("a connection", "its provider keeps no calendars"))
 }
 
-/// Which free time is wanted.
+/// A query for free time.
 #[derive(Clone, Debug)]
 pub struct FreeTimeQuery {
     /// The scheduler's id of the event type.
@@ -318,20 +317,20 @@ pub struct FreeTimeQuery {
     /// The uid of a booking whose own time counts as free.
     pub moving: Option<String>,
     pub range: Interval,
-    /// How long the call may take.
+    /// Timeout of the call.
     pub budget: Duration,
 }
 
-/// Free time as a scheduler knows it.
+/// Free time in the form that the scheduler returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FreeTime {
-    /// The starts that can be booked.
+    /// The bookable starts.
     Starts(Vec<DateTime<Utc>>),
-    /// What is taken; what is left of the coach's hours here can be booked.
+    /// Busy intervals, to be subtracted from the hours stored here.
     Busy(Vec<Interval>),
 }
 
-/// A booking that is to be made or moved.
+/// A request to make or move a booking.
 pub struct RemoteRequest {
     pub request: Request,
     pub booking: booking::Model,
@@ -344,12 +343,12 @@ pub enum Outcome {
     Refused {
         /// Stored with the request; see `booking::remote::outcome`.
         code: String,
-        /// It may have been done nevertheless, now or by an earlier attempt.
+        /// It may have taken effect anyway, now or in an earlier attempt.
         may_exist: bool,
     },
-    /// It certainly was not done.
+    /// It certainly had no effect.
     NotSent(Fault),
-    /// Whether it was done is unknown.
+    /// Its effect is unknown.
     Unknown(Fault),
 }
 
@@ -379,7 +378,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// For logs.
+    /// Its name in logs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Cancel { .. } => "cancel",
@@ -393,25 +392,25 @@ impl Command {
 
 /// The outcome of a command.
 pub enum CommandResult {
-    /// The booking as it is there now.
+    /// Done; the booking as it is there now.
     Done(Vec<Observation>),
-    /// As much of it as will ever be done; the booking as it is there now.
+    /// Done as far as the scheduler supports it; the booking as it is there now.
     Partly(Vec<Observation>, &'static str),
-    /// It can never be done.
+    /// The scheduler does not support it.
     Impossible(&'static str),
 }
 
-/// Which records of a calendar.
+/// Selects records of a calendar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordQuery {
-    /// What has changed, the earliest change first.
+    /// Changed records, the earliest change first.
     Changed {
         since: DateTime<Utc>,
         until: Option<DateTime<Utc>>,
     },
-    /// Everything that is to come, by start.
+    /// Future records, by start.
     Upcoming,
-    /// What lies between two instants, by start.
+    /// Records between two instants, by start.
     Between {
         from: DateTime<Utc>,
         until: DateTime<Utc>,
@@ -421,9 +420,9 @@ pub enum RecordQuery {
 /// A page of records.
 pub struct Page {
     pub records: Vec<Record>,
-    /// Records that could not be read.
+    /// The number of records that could not be parsed.
     pub unreadable: usize,
-    /// Where the next page begins; `None` at the end.
+    /// The cursor of the next page; `None` at the end.
     pub next: Option<String>,
 }
 
@@ -431,10 +430,10 @@ pub struct Page {
 pub struct Record {
     pub uid: String,
     pub changed_at: Option<DateTime<Utc>>,
-    /// The uid that took its place when it was moved.
+    /// The uid that replaced it when it was moved.
     pub moved_to: Option<String>,
-    /// Whether it says more than that the session was to take place: somebody was absent, or it was
-    /// moved, canceled or declined.
+    /// Whether it has an outcome beyond a planned session: somebody was absent, or it was moved,
+    /// canceled or declined.
     pub has_outcome: bool,
     pub observations: Vec<Observation>,
 }

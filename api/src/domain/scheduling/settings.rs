@@ -1,5 +1,5 @@
-//! Event types, hours and absences that a scheduler keeps as well: how both sides stand, and when
-//! they are pushed or pulled. What is written there is the adapter's to know.
+//! Event types, hours and absences that a scheduler stores too: their sync state, and when they are
+//! pushed or pulled. The adapter knows the wire format.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,7 +24,7 @@ use crate::domain::connection as link;
 use crate::domain::{Result, recurring_jobs};
 use crate::outbox::job::{self, Job};
 
-/// How these objects stand to their likes elsewhere: for whoever may change them.
+/// The sync states of these objects. The caller checks permissions.
 pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
     let rows = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -33,7 +33,7 @@ pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> 
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// An event type has changed: if its coach's time is kept elsewhere, it is to be pushed there.
+/// Enqueues a push of a changed event type, if its coach's scheduler stores settings.
 pub(crate) async fn event_type_changed(
     txn: &Txn,
     row: &event_type::Model,
@@ -49,7 +49,7 @@ pub(crate) async fn event_type_changed(
     job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
-/// Hours have changed: as [`event_type_changed`].
+/// Enqueues a push of changed hours, as [`event_type_changed`].
 pub(crate) async fn schedule_changed(
     txn: &Txn,
     row: &schedule::Model,
@@ -65,9 +65,8 @@ pub(crate) async fn schedule_changed(
     job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
-/// What of a coach's has changed while it was being brought to where it is kept now is pushed
-/// there once more. Rows that somebody is changing are waited for: until the coach's time has
-/// changed hands, their change is not pushed by itself.
+/// Pushes settings that changed while a migration copied them. Waits for rows that others are
+/// changing: until the migration commits, their change enqueues no push.
 pub(crate) async fn catch_up(
     txn: &Txn,
     coach: &coach::Model,
@@ -82,8 +81,8 @@ pub(crate) async fn catch_up(
         .into_iter()
         .map(|known| (known.id, known.version))
         .collect();
-    // What was brought is behind when it has another version by now, and what was not when it
-    // belongs to what is offered.
+    // A copied object is behind if its version changed since; one that was not copied is behind if
+    // it belongs to what the coach offers.
     let is_behind = |id, version, is_offered| match brought.get(&id) {
         Some(known) => *known != version,
         None => is_offered,
@@ -123,7 +122,7 @@ async fn settings_keeper(txn: &Txn, coach_id: Uuid) -> Result<Option<Scheduler>>
     Ok(scheduler.filter(|scheduler| capabilities(*scheduler).keeps_settings))
 }
 
-/// Marks settings as not pushed yet; `unknown` is their row where there is none.
+/// Marks settings as pending; `unknown` is inserted if they have no row yet.
 async fn pending(txn: &Txn, unknown: Model) -> Result<()> {
     let updated_at = unknown.updated_at;
     let row = find(&**txn, unknown.id).await?.unwrap_or(unknown);
@@ -140,7 +139,7 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<M
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
-/// The row of settings that were never pushed.
+/// A new sync-state row, for settings that were never pushed.
 pub(super) fn blank(
     subject: Subject,
     id: Uuid,
@@ -164,7 +163,7 @@ pub(super) fn blank(
     }
 }
 
-/// Puts it down, over what was there.
+/// Upserts a sync-state row.
 pub(super) async fn put(txn: &Txn, row: Model) -> Result<()> {
     let columns = Column::iter().filter(|column| !matches!(column, Column::Id));
     let over = OnConflict::column(Column::Id)
@@ -177,7 +176,7 @@ pub(super) async fn put(txn: &Txn, row: Model) -> Result<()> {
     Ok(())
 }
 
-/// What became of an attempt that did not come through.
+/// Stores the failure of a push.
 pub(super) async fn failed(app: &App, id: Uuid, state: State, message: String) -> Result<()> {
     let failure = Failure {
         id,
@@ -212,14 +211,13 @@ async fn note_failure(txn: &Txn, failure: Failure) -> Result<()> {
     .await
 }
 
-/// A text that differs when what both sides can say differs.
+/// A hash over the fields that both sides store; differs when one of them differs.
 pub(super) fn fingerprint(said: &impl Serialize) -> String {
     let text = serde_json::to_vec(said).expect("plain data has a JSON form");
     hex::encode(Sha256::digest(text))
 }
 
-/// A coach's time is kept elsewhere from now on, or their days are others: what they have planned
-/// is pushed there.
+/// Enqueues a push of a coach's absences, after a change of them or of the coach's scheduler.
 pub(crate) async fn absences_changed(
     txn: &Txn,
     coach: &coach::Model,
@@ -249,10 +247,10 @@ pub(crate) async fn absences_changed(
     job::enqueue(txn, job.at(now, correlation_id)).await
 }
 
-/// Pushes an event type as it is now to its coach's scheduler, if that keeps settings.
+/// Pushes an event type to its coach's scheduler, if that stores settings.
 ///
 /// # Errors
-/// When a later attempt may succeed; what cannot succeed is stored, for the coach to see.
+/// When a retry may succeed; a permanent failure is stored, for the coach to see.
 pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
     let row = event_type::Entity::find_by_id(event_type_id)
         .one(app.db.read())
@@ -269,7 +267,7 @@ pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
     }
 }
 
-/// Pushes hours as they are now to their coach's scheduler, if that keeps settings.
+/// Pushes hours to their coach's scheduler, if that stores settings.
 ///
 /// # Errors
 /// As [`push_event_type`].
@@ -289,8 +287,8 @@ pub async fn push_schedule(app: &App, schedule_id: Uuid) -> Result<()> {
     }
 }
 
-/// Pushes a coach's absences as they are now to their scheduler. Where that keeps none, the rows of
-/// those that were taken back are deleted.
+/// Pushes a coach's absences to their scheduler. If that stores none, deletes the rows of the
+/// withdrawn ones.
 ///
 /// # Errors
 /// As [`push_event_type`].
@@ -308,13 +306,13 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
     }
 }
 
-/// What the connected account of a coach cannot be used for.
+/// Message of a push to a scheduler that this server cannot call.
 const NOT_CALLED: &str = "this server cannot call the coach's calendar";
 
-/// Who keeps a coach's settings besides us.
+/// The scheduler that stores a coach's settings too.
 enum Keeper<'a> {
     Remote(&'a dyn RemoteScheduler),
-    /// A scheduler that this server is not set up to call.
+    /// This server is not configured to call it.
     NotCalled,
     None,
 }
@@ -334,10 +332,10 @@ async fn keeper(app: &App, coach_id: Uuid) -> Result<Keeper<'_>> {
     })
 }
 
-/// Between two pulls of what a coach has changed at their scheduler.
+/// Interval between two pulls of a coach's settings.
 const PULL_INTERVAL: TimeDelta = TimeDelta::hours(24);
 
-/// Enqueues the next pull of each connection that has none waiting. A repetition is a no-op.
+/// Enqueues the next pull of each connection that has none enqueued. A repeat is a no-op.
 pub async fn ensure_pulls(app: &App) -> Result<()> {
     let at = app.clock.now() + PULL_INTERVAL;
     let mut jobs = Vec::new();
@@ -361,11 +359,11 @@ pub async fn ensure_pulls(app: &App) -> Result<()> {
     recurring_jobs::ensure(&app.db, jobs).await
 }
 
-/// Pulls what a coach has changed at their scheduler. No-op for a connection that does not work, or
-/// that is not the one that keeps the coach's time.
+/// Pulls what a coach changed at their scheduler. A no-op for a broken connection, or one to
+/// another scheduler than the coach's.
 ///
 /// # Errors
-/// When a later attempt may succeed.
+/// When a retry may succeed.
 pub async fn pull(app: &App, connection_id: Uuid) -> Result<()> {
     let found = connection::Entity::find_by_id(connection_id)
         .one(app.db.read())

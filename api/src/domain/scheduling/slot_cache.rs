@@ -1,9 +1,8 @@
-//! Free time at remote schedulers, cached by the week, with its age.
+//! Caches free time of remote schedulers, by week, with its age.
 //!
-//! Their answer takes from a tenth of a second to for ever, and there is a quota. So answers are
-//! kept, week by week. One that is new enough is given as it is; an older one is given as well,
-//! while a new one is fetched; only where nothing is known does anyone wait, and never longer than
-//! they want to. Whoever asks for the same week at the same time waits for the same fetch.
+//! A scheduler answers after a tenth of a second or not at all, and has a quota. A recent answer is
+//! returned as it is; an older one is returned while a new one is fetched; only an uncached week
+//! makes a caller wait, up to the caller's limit. Concurrent callers share one fetch per week.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,24 +15,24 @@ use tokio::sync::watch;
 
 use super::remote::FreeTime;
 
-/// Answers are kept by the week, in UTC.
+/// Length of a cached window; windows begin at UTC midnight.
 pub(super) const WINDOW: TimeDelta = TimeDelta::days(7);
-/// An answer that is no older needs no other.
+/// Up to this age an answer needs no refresh.
 pub(super) const FRESH: TimeDelta = TimeDelta::seconds(30);
-/// An answer that is older says nothing any more.
+/// Beyond this age an answer is not used at all.
 const USELESS: TimeDelta = TimeDelta::hours(24);
-/// After a failure nobody asks again for a while.
+/// After a failed fetch there is no other for this long.
 const PAUSE: TimeDelta = TimeDelta::seconds(2);
-/// Weeks that are kept; those that were asked for longest ago go first.
+/// Most cached weeks; the least recently used are evicted.
 const MOST: usize = 20_000;
 
-/// Which free time.
+/// A cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) scheduler: Scheduler,
-    /// The scheduler's id of it.
+    /// The scheduler's id of the event type.
     pub(super) event_type: String,
-    /// Only where there is a choice.
+    /// Only if the event type has several lengths.
     pub(super) length: Option<i64>,
     /// The booking whose own time counts as free.
     pub(super) moving: Option<String>,
@@ -41,7 +40,7 @@ pub(super) struct Key {
     pub(super) week: i64,
 }
 
-/// An answer, and when it was asked for.
+/// An answer, and when it was requested.
 #[derive(Clone, Debug)]
 pub(super) struct CachedWeek {
     pub(super) free: FreeTime,
@@ -51,12 +50,12 @@ pub(super) struct CachedWeek {
 struct Entry {
     coach_id: Uuid,
     known: Option<CachedWeek>,
-    /// Counts what has happened that makes an answer doubtful.
+    /// Number of invalidations.
     invalidations: u64,
-    /// How many of them the last answer has seen: where it was asked for before the last one, it
-    /// may be shown, but not relied on.
+    /// Value of `invalidations` when the cached answer was requested: if it has grown since, the
+    /// answer may be shown, but not relied on.
     answered: u64,
-    /// How many of them there were when the fetch began that is under way.
+    /// Value of `invalidations` when the running fetch began.
     asked: u64,
     fetching: Option<watch::Receiver<()>>,
     not_before: Option<DateTime<Utc>>,
@@ -73,21 +72,20 @@ impl Entry {
     }
 }
 
-/// Weeks of free time.
+/// Cached weeks of free time.
 #[derive(Default)]
 pub struct SlotCache {
     weeks: Mutex<HashMap<Key, Entry>>,
 }
 
-/// What a look into the cache gives.
+/// The result of a cache lookup.
 pub(super) struct Lookup {
     pub(super) known: Option<CachedWeek>,
     /// Whether it may be relied on.
     pub(super) is_fresh: bool,
-    /// Somebody is fetching it.
+    /// Another caller is fetching it.
     pub(super) fetching: Option<watch::Receiver<()>>,
-    /// It is for the caller to fetch it, and to say so by [`SlotCache::store`] or
-    /// [`SlotCache::fail`].
+    /// The caller must fetch it, and finish with [`SlotCache::store`] or [`SlotCache::fail`].
     pub(super) to_fetch: Option<watch::Sender<()>>,
 }
 
@@ -96,7 +94,7 @@ impl SlotCache {
         use_it(&mut self.weeks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is known of a week. At most one of those who look at the same time is to fetch it.
+    /// Looks up a week. At most one of several concurrent callers is told to fetch it.
     pub(super) fn look_up(&self, key: &Key, coach_id: Uuid, now: DateTime<Utc>) -> Lookup {
         self.with(|weeks| {
             if weeks.len() >= MOST && !weeks.contains_key(key) {
@@ -115,7 +113,7 @@ impl SlotCache {
             entry.used_at = now;
             entry.known.take_if(|known| now - known.read_at > USELESS);
             let is_fresh = entry.is_fresh(now);
-            // Whoever was fetching may be gone without a word.
+            // The task that was fetching may have ended without a result.
             let fetching = entry
                 .fetching
                 .clone()
@@ -139,8 +137,7 @@ impl SlotCache {
         })
     }
 
-    /// Keeps what was fetched. `read_at` is when it was asked for: what has changed since is not in
-    /// it.
+    /// Stores a fetched week. `read_at` is when it was requested: later changes are not in it.
     pub(super) fn store(&self, key: &Key, known: CachedWeek) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
@@ -152,7 +149,7 @@ impl SlotCache {
         });
     }
 
-    /// It could not be fetched: what was known before stays.
+    /// Records a failed fetch; a cached answer stays.
     pub(super) fn fail(&self, key: &Key, now: DateTime<Utc>) {
         self.with(|weeks| {
             if let Some(entry) = weeks.get_mut(key) {
@@ -163,8 +160,8 @@ impl SlotCache {
         });
     }
 
-    /// Something has changed in a coach's calendar: what is known of it is looked at again before
-    /// anyone relies on it.
+    /// Invalidates a coach's weeks after a change in the calendar: they are fetched again before a
+    /// caller may rely on them.
     pub fn invalidate(&self, coach_id: Uuid) {
         self.with(|weeks| {
             for entry in weeks
@@ -185,9 +182,9 @@ fn make_room(weeks: &mut HashMap<Key, Entry>) {
     weeks.retain(|_, entry| entry.used_at > oldest || entry.fetching.is_some());
 }
 
-/// Waits for a fetch to end, for a while.
+/// Waits for a fetch to end, with a time limit.
 pub(super) async fn wait(mut fetching: watch::Receiver<()>, patience: Duration) {
-    // The sender is dropped at the end, whatever comes of it.
+    // The sender is dropped at the end of a fetch, also after a failure.
     let _ = tokio::time::timeout(patience, fetching.changed()).await;
 }
 
@@ -255,7 +252,7 @@ mod tests {
             !other.is_fresh && other.known.is_some() && other.to_fetch.is_none(),
             "somebody fetches it, and it is not there yet"
         );
-        // Nor when it could not be fetched; then nobody asks again for a while.
+        // Nor after a failed fetch; then there is no other for a while.
         cache.fail(&key(), at(2));
         let again = cache.look_up(&key(), COACH, at(3));
         assert!(!again.is_fresh && again.to_fetch.is_none());

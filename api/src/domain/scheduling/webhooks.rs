@@ -1,4 +1,4 @@
-//! Webhooks that remote schedulers are to have registered for connected accounts.
+//! Webhooks registered at remote schedulers for connected accounts.
 
 use chrono::TimeDelta;
 use entity::coach::Scheduler;
@@ -10,10 +10,10 @@ use crate::domain::connection::list_working;
 use crate::domain::{Result, recurring_jobs};
 use crate::outbox::job::{Job, Kind, enqueue};
 
-/// Between two checks of a webhook.
+/// Interval between two checks of a webhook.
 const CHECK_INTERVAL: TimeDelta = TimeDelta::hours(24);
 
-/// Enqueues a check for each connection that has none waiting. A repetition is a no-op.
+/// Enqueues a check for each connection that has none enqueued. A repeat is a no-op.
 pub async fn ensure_checks(app: &App) -> Result<()> {
     let now = app.clock.now();
     let mut jobs = Vec::new();
@@ -32,7 +32,7 @@ pub async fn ensure_checks(app: &App) -> Result<()> {
 /// next check.
 ///
 /// # Errors
-/// When a later attempt may succeed.
+/// When a retry may succeed.
 pub async fn ensure_webhook(app: &App, connection_id: Uuid) -> Result<()> {
     let link = connection::Entity::find_by_id(connection_id)
         .one(app.db.read())

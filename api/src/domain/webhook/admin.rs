@@ -1,4 +1,4 @@
-//! Deliveries in the hands of staff.
+//! Webhook deliveries for staff.
 
 use entity::Uuid;
 use entity::job;
@@ -12,10 +12,10 @@ use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Command, Error, Result};
 use crate::outbox::job::{Job, Kind, Queue, enqueue};
 
-/// Deliveries, the newest first; those of one status, or all.
+/// Lists deliveries, newest first; those of one status, or all.
 ///
 /// # Errors
-/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for a cursor that is none.
+/// `Unauthenticated`, `Forbidden` for anyone but staff, `Invalid` for an invalid cursor.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -38,8 +38,8 @@ pub async fn list(
     .await
 }
 
-/// Has a delivery understood again, as if it had just come. What it has already brought about is
-/// not brought about twice.
+/// Processes a delivery again, as if it had just arrived. Idempotent: effects that it already had
+/// are not repeated.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden` for anyone but staff, `NotFound`.
@@ -62,8 +62,7 @@ async fn replay_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
     };
     let delivery = row.update(&**txn).await?;
     let work = Job::new(Kind::ProcessDelivery, id, Queue::Database);
-    // The dead job is what is being replayed: it does not stay behind as if it were still to be
-    // looked at.
+    // The replay replaces the dead job, which would otherwise still be listed as a failure.
     job::Entity::delete_many()
         .filter(job::Column::Kind.eq(work.kind.as_str()))
         .filter(job::Column::SubjectId.eq(id))

@@ -1,8 +1,8 @@
-//! Where deliveries come in: opened, stored, answered.
+//! Receives deliveries: verifies, stores, answers.
 //!
-//! An answer of 200 is a promise, so it is given after the commit and not before. A commit waits
-//! for the disk, and a provider sends many deliveries at once; therefore everything that waits at
-//! that moment is stored in one transaction.
+//! The answer 200 promises durability, so it is sent after the commit. A commit waits for the disk
+//! and providers send bursts, so all deliveries that wait at a moment are stored in one
+//! transaction.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,29 +22,29 @@ use crate::db::{Db, Txn};
 use crate::domain::{Error, Result};
 use crate::outbox::{Job, Queue, job};
 
-/// Most deliveries in one transaction: what fits into one statement on both databases, and into a
-/// moment.
+/// Most deliveries per transaction: the limit of one statement on both databases, and short enough
+/// not to delay other writers.
 const BATCH: usize = 256;
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    /// It is stored, and its work is waiting.
+    /// It is stored, and its job is enqueued.
     Stored,
-    /// The same was stored before; nothing was done.
+    /// It was stored before; nothing was done.
     Duplicate,
 }
 
-/// Why a delivery was not taken.
+/// Why a delivery was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No secret is configured, so nothing can be told from a forgery.
+    /// No secret is configured, so no signature can be verified.
     #[error("no webhook secret is configured")]
     NotConfigured,
-    /// Nothing shows that the provider sent it; with a stable label for metrics.
+    /// Its signature is missing or wrong; with a stable label for metrics.
     #[error("the delivery is not genuine: {0}")]
     NotGenuine(&'static str),
-    /// It could not be stored; it is to be sent again.
+    /// It could not be stored; the provider must send it again.
     #[error("the delivery could not be stored: {0}")]
     NotStored(Arc<Error>),
 }
@@ -61,33 +61,34 @@ impl Refusal {
     }
 }
 
-/// A delivery whose signature was checked, as far as it is read before it is stored.
+/// A delivery with a verified signature, and the fields that are read before it is stored.
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// Equal for two deliveries of the same event.
     pub dedupe_key: String,
     /// The trigger's name as received.
     pub trigger: String,
-    /// The trigger as a label of metrics.
+    /// The trigger as a metrics label.
     pub label: &'static str,
-    /// The provider's id of what it is about.
+    /// The provider's id of the subject.
     pub uid: Option<String>,
     pub sent_at: Option<DateTime<Utc>>,
 }
 
-/// Why a delivery was not opened.
+/// Why a delivery could not be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// No secret was given.
+    /// No secret is configured.
     NotConfigured,
-    /// The signature matches none of the secrets. One more may have been registered meanwhile.
+    /// The signature matches none of the secrets. A new one may have been registered by another
+    /// process.
     BadSignature,
-    /// It is not signed as the provider signs; with a stable label for metrics.
+    /// The signature is missing or malformed; with a stable label for metrics.
     NotSigned(&'static str),
 }
 
-/// Stores a delivery and its job, once, however often and in how many copies it comes. `open`
-/// checks its signature against the provider's secrets.
+/// Stores a delivery and its job once, however many copies arrive. `open` verifies its signature
+/// with the provider's secrets.
 ///
 /// # Errors
 /// See [`Refusal`]. Nothing has changed then.
@@ -146,7 +147,7 @@ fn row(app: &App, provider: &str, opened: Opened, raw: &Bytes, correlation_id: &
         row: ActiveModel {
             provider: Set(provider.to_owned()),
             dedupe_key: Set(opened.dedupe_key),
-            // A body may name its trigger with a NUL, which PostgreSQL's text cannot hold.
+            // A body may have a NUL in its trigger, which PostgreSQL's text cannot store.
             trigger: Set(opened.trigger.replace('\0', "\u{fffd}")),
             uid: Set(opened.uid),
             body: Set(raw.to_vec()),
@@ -164,7 +165,7 @@ fn row(app: &App, provider: &str, opened: Opened, raw: &Bytes, correlation_id: &
     }
 }
 
-/// A delivery on its way into the table.
+/// A delivery to insert.
 #[derive(Clone, Debug)]
 struct Row {
     id: Uuid,
@@ -184,9 +185,8 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Stores a delivery together with whatever else is waiting. Whoever comes first stores for all
-    /// that have come by then; those who come meanwhile are the next batch. The answer comes after
-    /// the commit.
+    /// Stores a delivery in a group commit: the first waiter stores everything that waits, and
+    /// later arrivals form the next batch. Returns after the commit.
     async fn store(&self, db: &Db, row: Row) -> Answer {
         let (answer, mut answered) = oneshot::channel();
         self.waiting
@@ -198,7 +198,7 @@ impl Inbox {
             match answered.try_recv() {
                 Ok(answer) => return answer,
                 Err(oneshot::error::TryRecvError::Empty) => self.store_batch(db).await,
-                // Whoever was storing it is gone: nothing is known to be stored.
+                // The task that was storing it has ended: nothing is known to be stored.
                 Err(oneshot::error::TryRecvError::Closed) => {
                     let gone = Error::internal("a webhook", "its batch was abandoned");
                     return Err(Refusal::NotStored(Arc::new(gone)));
@@ -219,13 +219,13 @@ impl Inbox {
             .map(|(row, answer)| ((row.id, row), answer))
             .map(|((id, row), answer)| (row, (id, answer)))
             .unzip();
-        // Two processes that store the same rows in the same order wait for each other, in another
-        // order they may lock each other out.
+        // Sorted, so that two processes that insert the same rows wait for each other instead of
+        // deadlocking.
         rows.sort_by(|one, other| one.dedupe_key.cmp(&other.dedupe_key));
         let rows: Arc<[Row]> = rows.into();
         let stored = db.transaction(rows, insert).await.map_err(Arc::new);
         for (id, answer) in answers {
-            // A sender that has gone away misses the answer, not the effect.
+            // A caller that has gone away misses the answer, not the effect.
             let _ = answer.send(match &stored {
                 Ok(stored) if stored.contains(&id) => Ok(Receipt::Stored),
                 Ok(_) => Ok(Receipt::Duplicate),
@@ -235,7 +235,7 @@ impl Inbox {
     }
 }
 
-/// Stores what is new, with its jobs; gives the ids of what was new.
+/// Inserts new deliveries with their jobs; returns the ids of the new ones.
 async fn insert(txn: &Txn, rows: Arc<[Row]>) -> Result<HashSet<Uuid>> {
     let once = OnConflict::columns([Column::Provider, Column::DedupeKey])
         .do_nothing()

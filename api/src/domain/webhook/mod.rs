@@ -1,4 +1,4 @@
-//! What providers tell us: stored first, exactly as it came, and answered; processed later, in a job.
+//! Webhooks of providers: stored first, byte for byte, and answered; processed later, in a job.
 
 mod admin;
 mod inbox;
@@ -19,7 +19,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::Result;
 use crate::db::Txn;
 
-/// Deletes the registrations of a connection that is gone.
+/// Deletes the registrations of a deleted connection.
 pub(crate) async fn forget_registrations(txn: &Txn, connection_id: Uuid) -> Result<()> {
     Entity::delete_many()
         .filter(Column::ConnectionId.eq(connection_id))

@@ -1,4 +1,4 @@
-//! What stored deliveries say, by provider.
+//! Parses stored deliveries, by provider.
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::scheduling::observation::Reported;
 
-/// What a delivery says.
+/// A parsed delivery.
 pub enum Delivered {
-    /// Something about bookings.
+    /// Observations about bookings.
     Reported(Reported),
-    /// Nothing that is acted upon, perhaps about a booking.
+    /// A trigger that has no effect here; may have a booking uid.
     Ignored { uid: Option<String> },
-    /// A trigger that this program does not know.
+    /// A trigger that this version does not know.
     Unknown,
 }
 
-/// Parses a body, which was sent at an instant where that is known. An error says why it can never
-/// be understood.
+/// Parses a body; the instant is when it was sent, if known. The error says why it can never be
+/// parsed.
 pub type Parse = fn(&[u8], Option<DateTime<Utc>>) -> Result<Delivered, String>;
 
 /// The parsers of all providers.
@@ -25,14 +25,14 @@ pub type Parse = fn(&[u8], Option<DateTime<Utc>>) -> Result<Delivered, String>;
 pub struct Parsers(HashMap<&'static str, Parse>);
 
 impl Parsers {
-    /// Adds a provider's.
+    /// Registers a provider's parser.
     #[must_use]
     pub fn with(mut self, provider: &'static str, parse: Parse) -> Self {
         self.0.insert(provider, parse);
         self
     }
 
-    /// A provider's, with its name.
+    /// A provider's parser and static name.
     pub(super) fn find(&self, provider: &str) -> Option<(&'static str, Parse)> {
         self.0
             .get_key_value(provider)

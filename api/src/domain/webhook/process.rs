@@ -1,9 +1,9 @@
-//! From a stored delivery to its effect, in one transaction.
+//! Processes stored deliveries, each in one transaction.
 //!
-//! What comes is written down as facts first, then the booking is derived from all the facts there
-//! are. That is why order, repetition and gaps do not matter: the same facts give the same booking.
-//! Where Cal.com itself leaves gaps, so do we until its truth is read back: cancelling a whole
-//! series sends one message, for its first occurrence; the others stay as they are here.
+//! A delivery is stored as facts, and the booking is projected from all of its facts. So order,
+//! repetition and gaps do not matter: the same facts project to the same booking. Where a provider
+//! sends too few messages, the gap stays until the next poll: the cancellation of a whole series,
+//! for example, sends one message, for its first occurrence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,20 +26,20 @@ use crate::domain::booking::{
 };
 use crate::domain::{Cause, Conflict, Error, Result};
 
-/// Groups of deliveries that are done at the same time, each on a connection of the pool.
+/// Most groups of deliveries that are processed concurrently, each on its own connection of the
+/// pool.
 const AT_ONCE: usize = 6;
-/// How long a transaction goes on taking deliveries: other writers wait for it.
+/// Maximum duration of a shared transaction: other writers wait for it.
 const LONGEST: Duration = Duration::from_millis(100);
-/// Longest failure that is kept with a delivery.
+/// Maximum length of a stored failure.
 const FAILURE: usize = 500;
 
-/// Turns stored deliveries into what they say. On SQLite, which has one writer, those that are taken
-/// together share a transaction for as long as it keeps nobody waiting. Doing it again changes
-/// nothing.
+/// Processes stored deliveries. On SQLite, which has one writer, deliveries of one call share a
+/// transaction as long as no other writer waits. Idempotent.
 ///
 /// # Errors
-/// When the database fails; it is to be tried again then. A delivery that can never be understood
-/// is marked DEAD instead.
+/// When the database fails; the job retries. A delivery that can never be parsed is marked DEAD
+/// instead.
 pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     if app.db.is_postgres() && delivery_ids.len() > 1 {
         return process_apart(app, &delivery_ids).await;
@@ -47,8 +47,8 @@ pub async fn process(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     process_in_turn(app, delivery_ids).await
 }
 
-/// Deliveries that have nothing in common are done at the same time, each in a transaction of its
-/// own; those about the same booking, coach or client one after the other, as they came.
+/// Processes unrelated deliveries concurrently, each in its own transaction; those about the same
+/// booking, coach or client one after the other, in order of arrival.
 async fn process_apart(app: &App, delivery_ids: &[Uuid]) -> Result<()> {
     let deliveries = Entity::find()
         .filter(webhook_delivery::Column::Id.is_in(delivery_ids.iter().copied()))
@@ -75,7 +75,7 @@ async fn process_apart(app: &App, delivery_ids: &[Uuid]) -> Result<()> {
     outcomes.into_iter().collect()
 }
 
-/// Puts together what shares a name, each group in the order given.
+/// Groups deliveries that share a name; each group keeps the given order.
 fn groups(named: impl Iterator<Item = (Uuid, BTreeSet<String>)>) -> Vec<Vec<Uuid>> {
     let mut groups: Vec<(BTreeSet<String>, Vec<(usize, Uuid)>)> = Vec::new();
     for (place, (id, names)) in named.enumerate() {
@@ -111,7 +111,7 @@ async fn process_in_turn(app: &App, delivery_ids: Vec<Uuid>) -> Result<()> {
     Ok(())
 }
 
-/// The first of these deliveries, at least one; gives how many.
+/// Processes the first of these deliveries, at least one; returns how many.
 async fn process_some(app: &App, delivery_ids: Arc<[Uuid]>) -> Result<(usize, Vec<Processed>)> {
     let now = app.clock.now();
     let batch = Batch {
@@ -154,12 +154,12 @@ async fn announce(app: &App, delivery: &Processed) {
     if let Some(booking_id) = delivery.booking_id
         && let Err(error) = booking::invalidate_slots(app, booking_id).await
     {
-        // It is done all the same, and what is known of free time grows old by itself.
-        tracing::warn!(%error, booking.id = %booking_id, "free time could not be put in doubt");
+        // The delivery is processed all the same, and cached free time expires by itself.
+        tracing::warn!(%error, booking.id = %booking_id, "free time could not be invalidated");
     }
 }
 
-/// A delivery whose effect there is now.
+/// A processed delivery.
 struct Processed {
     booking_id: Option<Uuid>,
     provider: &'static str,
@@ -167,8 +167,8 @@ struct Processed {
     received_at: DateTime<Utc>,
 }
 
-/// Whoever took the time between our looking and our writing has committed by now: looking again
-/// finds them.
+/// A slot conflict becomes a lost race: the conflicting transaction has committed by now, so a
+/// retry reads its booking and resolves the conflict.
 fn again(error: Error) -> Error {
     match error {
         Error::Conflict(
@@ -178,7 +178,7 @@ fn again(error: Error) -> Error {
     }
 }
 
-/// Gives nothing for a delivery that has had its effect before.
+/// Returns `None` for a delivery that was processed before.
 async fn process_in(
     txn: &Txn,
     parsers: &Parsers,
@@ -210,7 +210,7 @@ async fn process_in(
     }))
 }
 
-/// Where a delivery ends.
+/// The final status of a delivery.
 struct Outcome {
     status: Status,
     booking_id: Option<Uuid>,
@@ -275,7 +275,7 @@ async fn carry_out(
     }
 }
 
-/// The booking that a uid belongs to; of a group, any of its seats.
+/// The booking of a uid; for a group, of any of its seats.
 async fn booking_of(txn: &Txn, provider: &str, uid: &str) -> Result<Option<Uuid>> {
     use provider_booking::Column;
 
@@ -288,7 +288,7 @@ async fn booking_of(txn: &Txn, provider: &str, uid: &str) -> Result<Option<Uuid>
     Ok(row.and_then(|row| row.booking_id))
 }
 
-/// Marks a delivery whose job has been given up.
+/// Marks a delivery whose job is dead.
 pub async fn give_up(app: &App, delivery_id: Uuid, error: &str) -> Result<()> {
     let row = ActiveModel {
         status: Set(Status::Dead),

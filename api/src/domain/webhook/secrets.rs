@@ -1,5 +1,4 @@
-//! What providers may sign with: secrets of the settings, and those of registered webhooks. Each
-//! provider's are its own.
+//! Webhook secrets by provider: those of the settings, and those of registered webhooks.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,18 +14,17 @@ use crate::app::App;
 use crate::domain::Result;
 use crate::vault::{Place, row_key};
 
-/// An unknown signature makes us look for new secrets, but no more often than this: anybody can
-/// send one.
+/// An unknown signature reloads the secrets, at most this often: anybody can send one.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Secrets in use by provider: several while one replaces another, none while it is not set up.
+/// Valid secrets by provider: several during a rotation, none if the provider is not configured.
 #[derive(Default)]
 pub struct WebhookSecrets {
     configured: HashMap<&'static str, Vec<SecretString>>,
     registered: RwLock<Registered>,
 }
 
-/// Opened secrets of the table, and when it was read.
+/// Decrypted secrets of the table, and when it was read.
 #[derive(Default)]
 struct Registered {
     secrets: HashMap<String, Vec<SecretString>>,
@@ -34,8 +32,8 @@ struct Registered {
 }
 
 impl WebhookSecrets {
-    /// Adds the secrets of the settings for a provider. Empty ones are left out: they would let
-    /// anybody sign.
+    /// Adds a provider's secrets from the settings. Skips empty ones, with which anybody could
+    /// sign.
     #[must_use]
     pub fn with(mut self, provider: &'static str, secrets: Vec<SecretString>) -> Self {
         let secrets = secrets
@@ -45,7 +43,7 @@ impl WebhookSecrets {
         self
     }
 
-    /// Whether a provider's deliveries can be told from forgeries.
+    /// Whether a provider's signatures can be verified.
     pub async fn is_configured(&self, app: &App, provider: &str) -> bool {
         if self
             .configured
@@ -69,7 +67,7 @@ impl WebhookSecrets {
         configured.chain(registered).cloned().collect()
     }
 
-    /// Reads the table again unless that was done a moment ago; gives whether it was read.
+    /// Reads the table again, unless it was read a moment ago; returns whether it was read.
     pub(super) async fn refresh(&self, app: &App) -> bool {
         {
             let mut registered = self
@@ -87,7 +85,7 @@ impl WebhookSecrets {
         match self.read(app).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(%error, "the secrets of registered webhooks could not be read");
+                tracing::warn!(%error, "secrets of registered webhooks could not be read");
                 false
             }
         }
@@ -96,7 +94,7 @@ impl WebhookSecrets {
     /// Reads the table.
     pub(in crate::domain) async fn read(&self, app: &App) -> Result<()> {
         let now = app.clock.now();
-        // From where it was just written: a reader may be behind.
+        // From the primary, which was just written: a replica may lag.
         let rows = Entity::find().all(app.db.write_one()).await?;
         let mut secrets: HashMap<String, Vec<SecretString>> = HashMap::new();
         for row in &rows {
@@ -126,7 +124,7 @@ pub(in crate::domain) const TABLE: &str = "webhook_registration";
 pub(in crate::domain) const SECRET: &str = "secret";
 pub(in crate::domain) const PREVIOUS: &str = "previous_secret";
 
-/// A secret of a registration; one that does not open counts for nothing.
+/// Decrypts the secret of a registration; `None` if that fails.
 pub(in crate::domain) fn open(
     app: &App,
     row: &Model,
@@ -141,7 +139,7 @@ pub(in crate::domain) fn open(
     match app.vault.open(place, sealed) {
         Ok(secret) => Some(secret).filter(|secret| !secret.expose_secret().is_empty()),
         Err(error) => {
-            tracing::error!(registration.id = %row.id, %error, "the secret of a webhook does not open");
+            tracing::error!(registration.id = %row.id, %error, "secret of a webhook could not be decrypted");
             None
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! One transaction first stores the request, reserves the time here and enqueues the job that
 //! retries it. Then the request is sent, outside of any transaction. The answer is ingested like
-//! any other observation ([`ingest`]) and closes the request. If the answer is lost, the
-//! scheduler's records are read: a booking found there is applied, and one that does not appear in
-//! time is given up.
+//! any other observation ([`ingest::ingest_observations`]) and closes the request. If the answer is
+//! lost, the scheduler's records are read: a booking found there is applied, and one that does not
+//! appear in time is given up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;

@@ -1,4 +1,4 @@
-//! Calls for a coach, with a credential that is renewed where Cal.com no longer accepts it.
+//! Calls on behalf of a coach; renews the credential when Cal.com no longer accepts it.
 
 use std::future::Future;
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::connection::{self, CredentialError, Lease, Reason, TokenRefusal};
 use crate::domain::scheduling::remote::Calendar;
 
-/// The means to call Cal.com for one coach.
+/// The client and the credentials to call Cal.com for one coach.
 #[derive(Clone, Copy)]
 pub(super) struct Access<'a> {
     pub(super) app: &'a App,
@@ -32,11 +32,11 @@ impl<'a> From<&Calendar<'a>> for Access<'a> {
 }
 
 impl Access<'_> {
-    /// Makes a call with the coach's credential; once more with a new one when the first is no
-    /// longer taken.
+    /// Makes a call with the coach's credential, and retries once with a renewed one if the first
+    /// is refused.
     ///
     /// # Errors
-    /// What the call gives. Without a credential nothing is sent, and the error says so.
+    /// The error of the call. Without a credential nothing is sent, and the error says so.
     pub(super) async fn call<T, F>(&self, ask: impl Fn(Credential) -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -65,7 +65,7 @@ impl Access<'_> {
     }
 }
 
-/// The credential that a lease is for.
+/// The client's credential for a lease.
 pub(super) fn credential_of(lease: &Lease) -> Credential {
     match lease.kind {
         LinkKind::ApiKey => Credential::api_key(lease.token.clone()),
@@ -73,7 +73,7 @@ pub(super) fn credential_of(lease: &Lease) -> Credential {
     }
 }
 
-/// What an error says about the credential of the call; `None` for errors that are not about it.
+/// The credential refusal in an error; `None` for other errors.
 #[must_use]
 pub fn token_refusal(fault: &Fault) -> Option<TokenRefusal> {
     match fault.refusal {
@@ -90,7 +90,7 @@ fn is_about_token(fault: &Fault) -> bool {
     )
 }
 
-/// Nothing was sent.
+/// The error of a call that was not sent.
 fn without(why: CredentialError) -> Fault {
     let kind = match why {
         CredentialError::NotConnected | CredentialError::Broken(_) => Kind::Unauthorized,

@@ -1,5 +1,4 @@
-//! What a coach has at Cal.com besides bookings: what they offer, their hours, and what they have
-//! connected.
+//! A coach's account at Cal.com besides bookings: event types, schedules, connected apps.
 
 use std::time::Duration;
 
@@ -15,14 +14,14 @@ use crate::app::App;
 use crate::domain::Result;
 use crate::domain::connection::{self, Reason};
 
-/// A coach's account, with the means to cause on it.
+/// A coach's account, with the means to call it.
 pub(crate) struct Account<'a> {
     client: Client,
     access: Access<'a>,
 }
 
 impl<'a> Account<'a> {
-    /// A coach's account; `None` where we have no access to one.
+    /// A coach's account; `None` without a live connection.
     pub(crate) async fn of_coach(
         app: &'a App,
         coach_id: Uuid,
@@ -44,7 +43,7 @@ impl<'a> Account<'a> {
         }))
     }
 
-    /// The same, with so much time for each call.
+    /// Sets the timeout of each call.
     pub(crate) fn within(self, budget: Duration) -> Self {
         Self {
             client: self.client.within(budget),
@@ -52,11 +51,11 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Makes any call of the client's with the coach's credential, once more with a new one when
-    /// the first is no longer taken.
+    /// Makes any call of the client with the coach's credential, and retries once with a renewed
+    /// one if the first is refused.
     ///
     /// # Errors
-    /// What the call gives.
+    /// The error of the call.
     pub(crate) async fn call<'c, T, F>(
         &'c self,
         ask: impl Fn(&'c Client, Credential) -> F,
@@ -69,7 +68,7 @@ impl<'a> Account<'a> {
             .await
     }
 
-    /// All they offer, hidden ones included.
+    /// All event types, including hidden ones.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -89,7 +88,7 @@ impl<'a> Account<'a> {
     }
 
     /// # Errors
-    /// When that is refused or not certain. Look for the slug before trying again.
+    /// When that is refused or its effect is unknown. Look up the slug before a retry.
     pub(crate) async fn create_event_type(
         &self,
         change: &EventTypeChange,
@@ -101,7 +100,7 @@ impl<'a> Account<'a> {
     }
 
     /// # Errors
-    /// When that is refused or not certain; doing it again is harmless.
+    /// When that is refused or its effect is unknown; a retry is harmless.
     pub(crate) async fn update_event_type(
         &self,
         id: i64,
@@ -113,7 +112,7 @@ impl<'a> Account<'a> {
         .await
     }
 
-    /// All their hours.
+    /// All schedules.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -123,7 +122,7 @@ impl<'a> Account<'a> {
     }
 
     /// # Errors
-    /// When that is refused or not certain. Look for the name before trying again.
+    /// When that is refused or its effect is unknown. Look up the name before a retry.
     pub(crate) async fn create_schedule(&self, change: &ScheduleChange) -> Result<Schedule, Fault> {
         self.call(
             |client, credential| async move { client.create_schedule(&credential, change).await },
@@ -132,7 +131,7 @@ impl<'a> Account<'a> {
     }
 
     /// # Errors
-    /// When that is refused or not certain; doing it again is harmless.
+    /// When that is refused or its effect is unknown; a retry is harmless.
     pub(crate) async fn update_schedule(
         &self,
         id: i64,

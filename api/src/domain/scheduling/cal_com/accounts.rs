@@ -23,10 +23,9 @@ use crate::domain::connection::{
     AccountProvider, Lease, Owner, Pair, RedeemError, Renewed, TokenRefusal,
 };
 
-/// For one exchange under a lease, which holds for two of them and more.
+/// Timeout of one exchange; a lease is longer than two of them.
 const BUDGET: Duration = Duration::from_secs(12);
-/// How long a consent lasts from the last renewal. Cal.com does not say it; it was seen in its
-/// source.
+/// How long a consent lasts after a renewal. Not documented; taken from Cal.com's source.
 const CONSENT: TimeDelta = TimeDelta::days(30);
 
 #[async_trait]
@@ -66,7 +65,7 @@ impl AccountProvider for CalCom {
         if link.kind != Kind::ManagedUser {
             return Ok(Renewed::Refused);
         }
-        tracing::info!(connection.id = %link.id, "the refresh token of a managed user is used up; forcing a new pair");
+        tracing::info!(connection.id = %link.id, "refresh token of a managed user is used up, forcing a new pair");
         Ok(match force(&client, &link.external_id).await {
             Ok(pair) => Renewed::Pair(pair),
             Err(error) if error.refusal == Some(Refusal::UnknownUser) => Renewed::Gone,
@@ -108,7 +107,7 @@ impl AccountProvider for CalCom {
     }
 }
 
-/// There is none, which is as if it was refused.
+/// The error for a missing refresh token, equal to a refused one.
 fn used_up() -> Error {
     let mut error = Error::new(Provider::CalCom, ErrorKind::Rejected, "no refresh token");
     error.refusal = Some(Refusal::RefreshTokenUsed);
@@ -122,12 +121,12 @@ fn is_refused(error: &Error) -> bool {
     )
 }
 
-/// A pair that kills every other of the user.
+/// Forces a new pair, which revokes every other pair of the user.
 pub(super) async fn force(client: &Client, external_id: &str) -> Result<Pair, Error> {
     Ok(client.force_refresh(number(external_id)?).await?.into())
 }
 
-/// Makes a managed user for a coach.
+/// Creates a managed user for a coach.
 pub(super) async fn create_user(
     client: &Client,
     coach: &coach::Model,
@@ -148,19 +147,19 @@ pub(super) async fn create_user(
     Ok((owner(client, made.user), made.tokens.into()))
 }
 
-/// The managed user with an address.
+/// Finds the managed user with an address.
 pub(super) async fn find_user(client: &Client, email: &str) -> Result<Option<Owner>, Error> {
     let listed = client.list_users(&[email.to_owned()], None, None).await?;
     let mut owners = listed.into_iter().map(|user| owner(client, user));
     Ok(owners.find(|owner| owner.email.as_deref() == Some(email)))
 }
 
-/// Whose a credential is.
+/// The owner of a credential.
 pub(super) async fn me(client: &Client, credential: &Credential) -> Result<Owner, Error> {
     Ok(owner(client, client.get_me(credential).await?))
 }
 
-/// Redeems a code; whose account it is for, and its tokens.
+/// Redeems a code; returns the account's owner and its tokens.
 async fn redeem(
     client: &Client,
     code: SecretString,

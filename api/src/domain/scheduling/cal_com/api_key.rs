@@ -1,4 +1,4 @@
-//! Connecting an account by a key that its owner made.
+//! Connects an account with an API key that its owner created.
 
 use entity::Uuid;
 use entity::connection::{Kind, Model};
@@ -11,16 +11,16 @@ use crate::domain::coach::acting_for;
 use crate::domain::connection::{Account, By, Pair, keep, unavailable};
 use crate::domain::{Caller, Error, Result};
 
-/// How keys of Cal.com begin.
+/// Prefix of Cal.com's API keys.
 const PREFIX: &str = "cal_";
 
-/// Connects the account of an API key, after the provider has accepted the key. Of the caller's own
-/// coach profile, or, for staff, of any.
+/// Connects the account of an API key, after Cal.com has accepted the key. To the caller's own
+/// coach profile, or, for staff, to any.
 ///
 /// # Errors
-/// `Invalid` for a text that is no key and for a key that Cal.com refuses, `InvalidState` when
-/// another account is connected or the account is another coach's, `Unavailable` when Cal.com does
-/// not answer. Nothing is kept then.
+/// `Invalid` for a malformed key and for a key that Cal.com refuses, `InvalidState` when another
+/// account is connected or the account is another coach's, `Unavailable` when Cal.com does not
+/// answer. Nothing is stored then.
 pub async fn connect_with_api_key(
     app: &App,
     caller: &Caller,
@@ -47,7 +47,7 @@ pub async fn connect_with_api_key(
         .await
         .map_err(|error| match &error.refusal {
             Some(Refusal::InvalidApiKey | Refusal::TokenRevoked | Refusal::Forbidden) => {
-                tracing::info!(provider = PROVIDER, "an API key was refused");
+                tracing::info!(provider = PROVIDER, "API key refused");
                 Error::invalid("apiKey", "Cal.com does not accept this key")
             }
             _ => unavailable(&error.erased()),

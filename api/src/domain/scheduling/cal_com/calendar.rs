@@ -1,4 +1,4 @@
-//! One coach's calendar at Cal.com, and what can be asked of it.
+//! Calls to one coach's calendar at Cal.com.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) struct CalComCalendar<'a> {
 }
 
 impl CalComCalendar<'_> {
-    /// Asks for a booking, or for another time for one.
+    /// Requests a new booking or a move.
     pub(super) async fn request(&self, wanted: &RemoteRequest) -> Outcome {
         let done = match wanted.request.kind {
             Kind::Book => self.book(wanted).await,
@@ -93,17 +93,17 @@ impl CalComCalendar<'_> {
             .await
     }
 
-    /// The address of the calendar's owner, as Cal.com knows it.
+    /// The calendar owner's address at Cal.com.
     async fn owner(&self) -> Option<String> {
         let found =
             connection::find_live(self.access.app, Scheduler::CalCom, self.access.coach_id).await;
         found.ok().flatten()?.external_email
     }
 
-    /// What there is of a wanted in the calendar's own records; nothing if there is nothing.
+    /// Finds the records that a request created or changed; empty if there are none.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When the records cannot be read.
     pub(super) async fn find(&self, wanted: &RemoteRequest) -> Result<Vec<Observation>, Fault> {
         match wanted.request.kind {
             Kind::Book => self.find_booked(wanted).await,
@@ -115,7 +115,7 @@ impl CalComCalendar<'_> {
         let filter = &BookingFilter {
             event_type_ids: vec![their_id(&wanted.event_type)?],
             window: BookingWindow {
-                // Whether their bounds are inside or outside is nowhere said.
+                // Whether the bounds are inclusive is not documented.
                 starts_after: Some(wanted.booking.starts_at - TimeDelta::minutes(1)),
                 ends_before: Some(wanted.booking.ends_at + TimeDelta::minutes(1)),
                 ..BookingWindow::default()
@@ -155,17 +155,17 @@ impl CalComCalendar<'_> {
             .collect())
     }
 
-    /// A part of the calendar's records.
+    /// Reads a page of the calendar's records.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When it cannot be read.
     pub(super) async fn list(&self, filter: &BookingFilter) -> Result<wire::Page, Fault> {
         self.access
             .call(|credential| async move { self.client.list_bookings(&credential, filter).await })
             .await
     }
 
-    /// One booking.
+    /// Reads one booking.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -175,7 +175,7 @@ impl CalComCalendar<'_> {
             .await
     }
 
-    /// Free time.
+    /// Reads free time.
     ///
     /// # Errors
     /// When it cannot be read within `budget`.
@@ -190,10 +190,10 @@ impl CalComCalendar<'_> {
             .await
     }
 
-    /// Ends a booking there, whatever it is; done as well when it has ended before.
+    /// Cancels a booking in any status; `Ok` too if it ended before.
     ///
     /// # Errors
-    /// When that is not certain.
+    /// When its effect is not certain.
     pub(super) async fn cancel(&self, uid: &str) -> Result<(), Fault> {
         let how = &Cancel::default();
         match self
@@ -209,10 +209,10 @@ impl CalComCalendar<'_> {
         }
     }
 
-    /// Carries out what was decided here.
+    /// Carries out a command.
     ///
     /// # Errors
-    /// When it is not certain that it was done; doing it again is harmless.
+    /// When its effect is not certain; a retry is harmless.
     pub(super) async fn run(&self, command: &Command) -> Result<CommandResult, Fault> {
         let (uid, done) = match command {
             Command::Cancel { uid, reason } => {
@@ -292,14 +292,14 @@ impl CalComCalendar<'_> {
                 Some(Refusal::NotOwner | Refusal::Forbidden) => {
                     Ok(CommandResult::Impossible("forbidden"))
                 }
-                // Guests are unwanted there, too many, or another spelling of somebody who comes:
-                // that does not change by asking again.
+                // Guests are disabled, too many, or an alias of an attendee: a retry would be
+                // refused too.
                 _ if matches!(command, Command::Invite { .. })
                     && matches!(fault.kind, FaultKind::Rejected | FaultKind::Conflict) =>
                 {
                     Ok(CommandResult::Impossible("guests are refused"))
                 }
-                // It stands there already, or has gone on: what is there now is read.
+                // It already has this status, or a later one: read the current record.
                 Some(_)
                     if fault.kind == FaultKind::Rejected || fault.kind == FaultKind::Conflict =>
                 {
@@ -311,7 +311,7 @@ impl CalComCalendar<'_> {
     }
 }
 
-/// The event type's number at Cal.com.
+/// Cal.com's id of the event type.
 pub(super) fn their_id(event_type: &event_type::Model) -> Result<i64, Fault> {
     let id = event_type
         .provider_event_type_id
@@ -338,8 +338,7 @@ fn answer(answer: &Answer) -> (String, Value) {
     (answer.key.clone(), value)
 }
 
-/// Whether everybody who was to be invited is: Cal.com leaves out whom it does not want, without a
-/// word.
+/// Whether all guests are listed: Cal.com silently drops the ones it does not accept.
 fn lists(booking: &wire::Booking, command: &Command) -> bool {
     let Command::Invite { guests, .. } = command else {
         return true;
@@ -360,7 +359,7 @@ fn is_over(fault: &Fault) -> bool {
     )
 }
 
-/// What an error says about whether it was done.
+/// Classifies an error by whether the request took effect.
 fn judged(fault: Fault) -> Outcome {
     let refused = |code: &str, may_exist| Outcome::Refused {
         code: code.to_owned(),
@@ -381,8 +380,8 @@ fn judged(fault: Fault) -> Outcome {
         ) => refused("CHANGED_MEANWHILE", true),
         _ if fault.outcome_unknown() => Outcome::Unknown(fault.erased()),
         _ => match fault.kind {
-            // Not answered at all, or turned away unread: by the credential, the quota, or before
-            // it was sent.
+            // Not answered, or rejected unread: because of the credential, the quota, or before it
+            // was sent.
             FaultKind::Unavailable | FaultKind::RateLimited { .. } | FaultKind::Unauthorized => {
                 Outcome::NotSent(fault.erased())
             }

@@ -1,4 +1,4 @@
-//! Deliveries of Cal.com: checked on their way into the inbox, and parsed when they are processed.
+//! Cal.com's deliveries: verified by the inbox, parsed when they are processed.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -37,10 +37,10 @@ pub async fn receive(
     webhook::receive(app, PROVIDER, open, raw.clone(), correlation_id).await
 }
 
-/// What a stored delivery says.
+/// Parses a stored delivery.
 ///
 /// # Errors
-/// Why its body can never be understood.
+/// Why its body can never be parsed.
 pub fn parse(body: &[u8], sent_at: Option<DateTime<Utc>>) -> Result<Delivered, String> {
     match cal_com::parse(body).map_err(|error| error.to_string())? {
         Event::Unknown { .. } => Ok(Delivered::Unknown),

@@ -1,5 +1,5 @@
-//! Hours in our words and in Cal.com's. Theirs are checked here: they take anything of the right
-//! form.
+//! Converts hours between our model and Cal.com's. Validates theirs, because Cal.com accepts
+//! anything well-formed.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -13,22 +13,21 @@ use serde::Serialize;
 
 use crate::domain::scheduling::native::{self, Interval, Minute};
 
-/// What both sides can say about hours. Days that are over are left out: they are no news to either
-/// side.
+/// The fields of hours that both sides store. Past dates are left out: they cause no sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Week {
     pub(crate) name: String,
     pub(crate) time_zone: String,
-    /// By weekday from 1, Monday, and start, in minutes of the day.
+    /// Weekly hours: weekday (1 is Monday), start and end in minutes of the day.
     pub(crate) weekly: Vec<(u8, u16, u16)>,
-    /// None at all is a day off.
+    /// Date overrides; an empty list is a day off.
     pub(crate) dates: BTreeMap<NaiveDate, Vec<(u16, u16)>>,
 }
 
 const DAY: u16 = 24 * 60;
 
 impl Week {
-    /// Hours of ours, with those of their dates that are still to come.
+    /// Our hours, with the dates that are not past.
     pub(crate) fn ours(row: &Model, dates: &[schedule_override::Model], today: NaiveDate) -> Self {
         let coming = dates.iter().filter(|date| date.date >= today);
         Self {
@@ -46,7 +45,7 @@ impl Week {
         }
     }
 
-    /// Hours of theirs.
+    /// Cal.com's hours.
     pub(crate) fn theirs(schedule: &Schedule, today: NaiveDate) -> Self {
         let each = schedule.availability.iter().flat_map(|hours| {
             hours
@@ -72,8 +71,7 @@ impl Week {
         }
     }
 
-    /// The same with the days closed on which the coach is away, as far as they are no news to
-    /// either side.
+    /// Closes the dates on which the coach is absent, unless they are past.
     pub(crate) fn without(mut self, away: &[Interval], today: NaiveDate) -> Self {
         let Ok(zone) = self.time_zone.parse::<Tz>() else {
             return self;
@@ -112,9 +110,8 @@ impl Week {
         self.dates.get(&day).cloned().unwrap_or_else(of_week)
     }
 
-    /// Puts the dates back as they were before [`without`](Self::without) closed some of them:
-    /// `own` is what they were, `told` what was made of them. A date that says anything else was
-    /// changed there.
+    /// Restores the dates that [`without`](Self::without) closed: `own` is the state before, `told`
+    /// the state after. A date that differs from `told` was changed at Cal.com, and stays.
     pub(crate) fn reopened(mut self, own: &Self, told: &Self) -> Self {
         for (day, hours) in &told.dates {
             if own.dates.get(day) != Some(hours) && self.dates.get(day) == Some(hours) {
@@ -127,7 +124,7 @@ impl Week {
         self
     }
 
-    /// What is to be written there so that it says the same.
+    /// The change that brings Cal.com's schedule to these hours.
     pub(crate) fn change(&self) -> ScheduleChange {
         let weekly = self.weekly.iter().filter_map(|&(day, from, until)| {
             Some(Hours {
@@ -156,7 +153,7 @@ impl Week {
         }
     }
 
-    /// What is wrong with hours that were made there, for their coach.
+    /// Why hours that were made at Cal.com are invalid, as a message for their coach.
     pub(crate) fn problem(&self) -> Option<String> {
         let Ok(zone) = self.time_zone.parse() else {
             return Some("the time zone is not known here".to_owned());
@@ -192,7 +189,7 @@ impl Week {
         wrong.first().map(ToString::to_string)
     }
 
-    /// The weekly hours as a column keeps them.
+    /// The weekly hours in the form of the database column.
     pub(crate) fn weekly(&self) -> Weekly {
         Weekly(
             self.weekly
@@ -207,8 +204,7 @@ impl Week {
     }
 }
 
-/// The minute of a day at which the wall clock shows something, or the end of the day it lies on
-/// the other side of.
+/// The minute of a day for a wall-clock time, clamped to the start or the end of the day.
 fn minutes(day: NaiveDate, wall: NaiveDateTime) -> u16 {
     match wall.date().cmp(&day) {
         Ordering::Less => 0,
@@ -217,7 +213,7 @@ fn minutes(day: NaiveDate, wall: NaiveDateTime) -> u16 {
     }
 }
 
-/// What is left of hours when some time is taken out of them.
+/// Subtracts an interval from hours.
 fn less(
     (from, until): (u16, u16),
     gone_from: u16,
@@ -239,7 +235,7 @@ fn weekday(number: u8) -> Option<Weekday> {
     Weekday::try_from(number.checked_sub(1)?).ok()
 }
 
-/// Their days end at 23:59.
+/// The end of a day is 23:59 at Cal.com.
 fn time(minute: u16) -> Option<NaiveTime> {
     let minute = u32::from(if minute >= DAY { DAY - 1 } else { minute });
     NaiveTime::from_hms_opt(minute / 60, minute % 60, 0)
@@ -289,8 +285,8 @@ mod tests {
         let closed = own().without(&away("2026-12-28T05:00:00Z", "2027-01-04T05:00:00Z"), today);
         let off = ["2026-12-28", "2026-12-29", "2026-12-30"].map(|text| (day(text), Vec::new()));
         assert_eq!(closed.dates, BTreeMap::from(off));
-        // Of days in Berlin, what of them lies in New York's hours: until 18:00 there is not yet
-        // past 17:00 in the evening before.
+        // Days in Berlin, clipped to New York's hours: there the previous day at 18:00 is past
+        // 17:00.
         let partly = own().without(&away("2026-12-28T23:00:00Z", "2026-12-30T23:00:00Z"), today);
         assert_eq!(partly.dates[&day("2026-12-29")], Vec::new());
         assert_eq!(

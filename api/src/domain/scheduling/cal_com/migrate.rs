@@ -1,9 +1,9 @@
-//! Moving a coach's time from one scheduler to another.
+//! Migrates a coach from one scheduler to another.
 //!
-//! What the coach offers and when they work is brought to the new scheduler first; only when all of
-//! it is there does the coach's time change hands. Cut off in the middle it is asked for again, and
-//! goes on: nothing is made twice. Bookings are not touched. Each stays with the scheduler that
-//! granted it until it is over, keeps its identity and history, and goes on taking its time here.
+//! First the event types and hours are copied to the new scheduler; only when all are there does
+//! the coach's scheduler change. An interrupted migration continues when it is called again, and
+//! creates nothing twice. Bookings are not touched: each stays with the scheduler that granted it
+//! until it is over, keeps its id and history, and continues to block its time here.
 
 use entity::booking::{self, Status};
 use entity::coach::{self, Scheduler};
@@ -35,13 +35,13 @@ pub enum Target {
     CalCom,
 }
 
-/// What is to be done.
+/// The input of [`migrate`].
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
     pub to: Target,
-    /// Tell what would be done, and do nothing.
+    /// Report what would be done, and do nothing.
     pub dry_run: bool,
 }
 
@@ -69,11 +69,11 @@ pub enum Outcome {
     Failed,
 }
 
-/// One object.
+/// The outcome for one object.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub subject: Subject,
-    /// Of the schedule or event type.
+    /// The id of the schedule or event type.
     pub id: Uuid,
     pub name: String,
     pub outcome: Outcome,
@@ -81,24 +81,24 @@ pub struct Step {
     pub message: Option<String>,
 }
 
-/// What a migration did, or would do.
+/// The result of a migration or a dry run.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub coach: coach::Model,
     pub dry_run: bool,
-    /// Whether the coach's time is kept where it was wanted now.
+    /// Whether the coach's scheduler is the target now.
     pub is_done: bool,
     pub steps: Vec<Step>,
-    /// Coming bookings that stay with the scheduler that granted them.
+    /// Future bookings that stay with the scheduler that granted them.
     pub bookings_kept: u64,
 }
 
-/// Moves a coach's time to another scheduler. Of the caller's own profile, or, for staff, of any.
+/// Migrates a coach to another scheduler. The caller's own profile, or, for staff, any.
 ///
 /// # Errors
-/// `NotFound` for another coach; `InvalidState` when no account is connected, or there are no hours
-/// to work by; `Unavailable` when Cal.com does not answer. What was brought there by then stays,
-/// and asking again goes on from there.
+/// `NotFound` for another coach; `InvalidState` when no account is connected, or the coach has no
+/// hours; `Unavailable` when Cal.com does not answer. Objects that were copied stay, and another
+/// call continues from there.
 pub async fn migrate(app: &App, caller: &Caller, wanted: Wanted) -> Result<Report> {
     let (person, coach_id) = acting_for(caller, wanted.coach_id)?;
     let coach = require(app.db.read(), coach_id).await?;
@@ -153,7 +153,7 @@ impl Target {
     }
 }
 
-/// Schedules and event types that go along.
+/// The schedules and event types to copy.
 async fn luggage(
     app: &App,
     coach: &coach::Model,
@@ -265,7 +265,7 @@ fn step(
     }
 }
 
-/// Cal.com said nothing that could be worked with.
+/// Cal.com gave no usable answer.
 struct Silent(providers::cal_com::Error);
 
 impl From<providers::cal_com::Error> for Silent {
@@ -276,7 +276,7 @@ impl From<providers::cal_com::Error> for Silent {
 
 impl From<Silent> for Error {
     fn from(Silent(fault): Silent) -> Self {
-        tracing::info!(error = %fault, "a migration could not go on");
+        tracing::info!(error = %fault, "migration stopped");
         match fault.kind {
             providers::Kind::Unauthorized => Conflict::InvalidState(
                 "Cal.com does not accept the connected account; connect it again".to_owned(),
@@ -287,7 +287,8 @@ impl From<Silent> for Error {
     }
 }
 
-/// What is told of an object. Silence ends the whole migration, a refusal does not.
+/// The reported outcome of an object. A missing answer ends the whole migration, a refusal does
+/// not.
 fn outcome(pushed: Result<How, Stopped>) -> Result<(Outcome, Option<String>)> {
     use providers::Kind;
 
@@ -306,7 +307,7 @@ fn outcome(pushed: Result<How, Stopped>) -> Result<(Outcome, Option<String>)> {
     }
 }
 
-/// Coming bookings that are with another scheduler than the one that is wanted.
+/// The number of future bookings with another scheduler than the target.
 async fn kept(app: &App, coach_id: Uuid, to: Target) -> Result<u64> {
     Ok(booking::Entity::find_real()
         .filter(booking::Column::CoachId.eq(coach_id))

@@ -1,4 +1,4 @@
-//! Coaches whose time Cal.com keeps.
+//! The Cal.com adapter.
 
 mod access;
 mod account;
@@ -37,22 +37,22 @@ pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
 pub use scheduler::CalCom;
 
-/// Under which our requests go along in a booking's metadata.
+/// The metadata key of a booking under which we send the id of our request.
 const REQUEST: &str = "courtsideRequest";
 
-/// The request of ours that a booking came from. Whoever books in Cal.com's own page may write
-/// there what they like, but cannot guess the id of a request.
+/// The id of our request that created the booking. Anybody who books on Cal.com's own page may set
+/// this metadata, but cannot guess the id of a request.
 fn request_id(metadata: &BTreeMap<String, String>) -> Option<Uuid> {
     metadata.get(REQUEST)?.parse().ok()
 }
 
-/// Cal.com as the tables name it.
+/// Cal.com's name in the tables.
 pub const PROVIDER: &str = "calcom";
 
 /// The client of Cal.com's API.
 ///
 /// # Errors
-/// `InvalidState` where this server cannot call it.
+/// `InvalidState` if this server cannot call it.
 pub(crate) fn client(app: &App) -> Result<&providers::cal_com::Client> {
     app.cal_com.as_ref().ok_or_else(|| {
         Conflict::InvalidState("Cal.com is not set up on this server".to_owned()).into()

@@ -1,4 +1,4 @@
-//! From a booking as Cal.com's API shows it to what that says about which uid.
+//! Converts a booking of Cal.com's API to observations.
 
 use chrono::SubsecRound;
 use providers::cal_com::{self as wire, BookingStatus, normalised_email};
@@ -7,7 +7,7 @@ use crate::domain::scheduling::observation::{
     Attendee, Fact, Observation, Offer, Organizer, READ, SUCCEEDED, Standing, absent,
 };
 
-/// What a booking that was read says. A booking with seats says something about each of them.
+/// The observations in a booking that was read; for a booking with seats, one per seat.
 pub(crate) fn observe_booking(booking: &wire::Booking) -> Vec<Observation> {
     let seats: Vec<&wire::Attendee> = booking
         .attendees
@@ -16,7 +16,8 @@ pub(crate) fn observe_booking(booking: &wire::Booking) -> Vec<Observation> {
         .collect();
     let mut observations: Vec<Observation> = if seats.is_empty() {
         let guests = guests_of(booking);
-        // Whoever was invited to a time that it no longer has is to be told of the new one.
+        // Guests of an active booking only: an invitation to a time that was given up must be
+        // repeated.
         let stands =
             booking.rescheduled_to_uid.is_none() && booking.status != BookingStatus::Canceled;
         let guests = guests
@@ -74,8 +75,7 @@ pub(crate) fn observe_booking(booking: &wire::Booking) -> Vec<Observation> {
     observations
 }
 
-/// The addresses of the guests as people know them: beside those, there are Cal.com's own for
-/// people of the platform.
+/// The guests' own addresses, without Cal.com's internal aliases for people of the platform.
 pub(super) fn guests_of(booking: &wire::Booking) -> Vec<String> {
     let shown = booking
         .answers
@@ -101,8 +101,8 @@ fn address(attendee: &wire::Attendee) -> Option<String> {
     attendee.email.as_deref().map(normalised_email)
 }
 
-/// When the row changed last, by Cal.com's clock: of two readings the later one is the one with the
-/// later change.
+/// When the record last changed, by Cal.com's clock: of two reads the one with the later change
+/// wins.
 fn changed_at(booking: &wire::Booking) -> Option<chrono::DateTime<chrono::Utc>> {
     booking
         .updated_at
@@ -177,7 +177,8 @@ fn read(
     }
 }
 
-/// A booking that was moved reads as canceled: what counts is said about its successor.
+/// The status; `None` for a booking that was moved, which reads as canceled: its successor has the
+/// status.
 fn standing(booking: &wire::Booking) -> Option<Standing> {
     match &booking.status {
         _ if booking.rescheduled_to_uid.is_some() => None,

@@ -1,4 +1,4 @@
-//! From Cal.com's events to what they say about which uid.
+//! Converts Cal.com's webhook events to observations.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::domain::scheduling::observation::{
     self as kind, Attendee, Fact, Observation, Offer, Organizer, Standing, absent,
 };
 
-/// Slugs of Cal.com's own questions, whose answers are columns of ours or concern other people.
+/// Slugs of Cal.com's own questions, whose answers are stored in columns or concern other people.
 const OWN_QUESTIONS: [&str; 7] = [
     "name",
     "email",
@@ -25,8 +25,8 @@ const OWN_QUESTIONS: [&str; 7] = [
     "rescheduleReason",
 ];
 
-/// What an event says about bookings; nothing for events that are about something else. `sent_at`
-/// is when Cal.com sent it.
+/// The observations in an event; empty for events about other things. `sent_at` is when Cal.com
+/// sent it.
 pub(crate) fn observe_event(event: Event, sent_at: Option<DateTime<Utc>>) -> Vec<Observation> {
     match event {
         Event::Booking { kind, booking } => about_booking(kind, &booking),
@@ -53,7 +53,7 @@ pub(crate) fn observe_event(event: Event, sent_at: Option<DateTime<Utc>>) -> Vec
     }
 }
 
-/// Instants are kept to the millisecond.
+/// Instants are stored to the millisecond.
 fn stored(instant: DateTime<Utc>) -> DateTime<Utc> {
     instant.trunc_subsecs(3)
 }
@@ -93,8 +93,7 @@ fn about_booking(trigger: BookingTrigger, booking: &Booking) -> Vec<Observation>
         );
         return observations;
     }
-    // A message with a seat's id is about that seat, whoever else is mentioned; one without is
-    // about everybody in it.
+    // A message with a seat's id is about that seat only; one without is about every seat in it.
     let seats = if booking.attendee_seat_id.is_some() {
         booker.clone().into_iter().collect()
     } else {
@@ -114,7 +113,7 @@ fn person(attendee: &wire::Attendee, client_id: Option<&str>) -> Attendee {
     }
 }
 
-/// Who filled in the form; they need not be listed first.
+/// The attendee who booked; not always the first in the list.
 fn booker(booking: &Booking, people: &[Attendee]) -> Option<Attendee> {
     let given = booking
         .responses
@@ -147,8 +146,7 @@ fn fact(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Attendee>
             .reschedule_uid
             .clone()
             .filter(|uid| *uid != booking.uid),
-        // The occurrences of a series may share one calendar id, and are bookings of their own all
-        // the same.
+        // Occurrences of a series may share one calendar id, but each is a booking of its own.
         lineage_key: booking.ical_uid.clone().filter(|_| !booking.recurring),
         sequence: booking.ical_sequence,
         standing: booking.status.as_ref().and_then(standing),
@@ -252,7 +250,8 @@ fn answers(booking: &Booking) -> Vec<Answer> {
         .collect()
 }
 
-/// A picture of the booking from when it was made: only that its time has come is news.
+/// The message has a snapshot of the booking from when it was made; only the passing of its start
+/// or end is used.
 fn about_meeting(trigger: MeetingTrigger, booking: &MeetingSnapshot) -> Observation {
     let kind = match trigger {
         MeetingTrigger::Started => kind::STARTED,

@@ -1,4 +1,4 @@
-//! An event type in our words and in Cal.com's.
+//! Converts an event type between our model and Cal.com's.
 
 use entity::event_type::{
     AnswerKind, Lengths, LocationKind, Model, Question, Questions, Visibility, WindowKind,
@@ -9,8 +9,8 @@ use providers::cal_com::{
 };
 use serde::Serialize;
 
-/// What both sides can say about an event type. Price and cancellation policy are ours alone: their
-/// API takes neither.
+/// The fields of an event type that both sides store. Price and cancellation policy are stored here
+/// only: Cal.com's API has neither.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Offer {
     pub(crate) title: String,
@@ -30,7 +30,7 @@ pub(crate) struct Offer {
     pub(crate) hidden: bool,
 }
 
-/// How far ahead.
+/// How far ahead clients can book.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Horizon {
     Days(i64),
@@ -38,7 +38,7 @@ pub(crate) enum Horizon {
     Unlimited,
 }
 
-/// A way to meet that both sides have a word for.
+/// A location type that both sides support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum LocationWord {
     Video,
@@ -131,7 +131,7 @@ impl From<&EventType> for Offer {
 
 fn horizon(window: Option<&Toggle<HorizonRule>>) -> Horizon {
     match window.and_then(Toggle::on) {
-        // Working days have no word here; seven days hold five of them.
+        // Our model has no business days; seven days have five of them.
         Some(HorizonRule::BusinessDays { value, .. }) => Horizon::Days(value.saturating_mul(7) / 5),
         Some(HorizonRule::CalendarDays { value, .. }) => Horizon::Days(*value),
         Some(HorizonRule::Range { value }) => match value.as_slice() {
@@ -142,7 +142,7 @@ fn horizon(window: Option<&Toggle<HorizonRule>>) -> Horizon {
     }
 }
 
-/// Some versions write an instant at midnight.
+/// Some API versions return an instant at midnight.
 fn day(text: &str) -> String {
     text.split('T').next().unwrap_or_default().to_owned()
 }
@@ -196,7 +196,7 @@ fn field(question: &Question) -> Field {
         slug: Some(question.key.clone()),
         label: Some(question.label.clone()),
         required: Some(question.required),
-        // They want one for whatever is typed.
+        // Cal.com requires a placeholder for text fields.
         placeholder: is_text.then(String::new),
         options: (!question.options.is_empty()).then(|| question.options.clone()),
         hidden: Some(false),
@@ -205,7 +205,7 @@ fn field(question: &Question) -> Field {
 }
 
 impl Offer {
-    /// What is to be written there, over what is there already, so that it says what this says.
+    /// The change that brings Cal.com's event type to this state, given its current one.
     pub(crate) fn change(&self, there: Option<&EventType>) -> EventTypeChange {
         let before = there.map(Self::from);
         let settings = EventTypeSettings {
@@ -213,7 +213,7 @@ impl Offer {
             description: Some(self.description.clone().unwrap_or_default()),
             locations: self.locations(before.as_ref()),
             booking_fields: self.fields(there),
-            // Null is not taken: what is to follow the length is told the length.
+            // Cal.com rejects null: an interval that follows the length is sent as the length.
             slot_interval: self
                 .interval
                 .or_else(|| before.as_ref()?.interval.map(|_| self.length_minutes)),
@@ -221,7 +221,7 @@ impl Offer {
             before_event_buffer: Some(self.buffer_before),
             after_event_buffer: Some(self.buffer_after),
             booking_window: Some(match &self.window {
-                // Rolling days would be counted otherwise, and never more than 61.
+                // Rolling days would be counted otherwise, and are limited to 61.
                 Horizon::Days(value) => Toggle::On(HorizonRule::CalendarDays {
                     value: *value,
                     rolling: Some(false),
@@ -262,7 +262,7 @@ impl Offer {
         has_choice.then(|| self.lengths.clone())
     }
 
-    /// Video stays whichever they have chosen there.
+    /// A video location keeps the app that was chosen there.
     fn locations(&self, before: Option<&Self>) -> Option<Vec<EventLocation>> {
         let value = || self.location.1.clone().unwrap_or_default();
         let location = match self.location.0 {
@@ -296,7 +296,7 @@ impl Offer {
         Some(vec![location])
     }
 
-    /// All own questions; those there that have no word here stay.
+    /// All our questions; those at Cal.com that our model cannot express stay.
     fn fields(&self, there: Option<&EventType>) -> Option<Vec<Field>> {
         let all = there
             .and_then(|there| there.settings.booking_fields.as_deref())
@@ -312,8 +312,8 @@ impl Offer {
         Some(self.questions.iter().map(field).chain(strange).collect())
     }
 
-    /// Writes what this says into a row of ours. What is hidden there is not shown in the
-    /// directory; what is shown there keeps its place.
+    /// Writes this state into our row. A hidden event type becomes unlisted; one that is shown
+    /// keeps its visibility here.
     pub(crate) fn apply(self, row: &mut Model) {
         let small = |number: i64| i32::try_from(number).unwrap_or(i32::MAX);
         row.title = self.title.chars().take(120).collect();
@@ -360,7 +360,7 @@ fn always() -> Confirmation {
     Confirmation {
         kind: "always".to_owned(),
         notice_threshold: None,
-        // Whoever waits for an answer has the time for themselves.
+        // A pending request blocks its time.
         block_unconfirmed_bookings_in_booker: Some(true),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether Cal.com can be reached, and takes us for who we say we are: for `courtside doctor`.
+//! Checks that Cal.com is reachable and accepts our clients, for `courtside doctor`.
 
 use std::time::Duration;
 
@@ -12,42 +12,42 @@ use super::{PROVIDER, client};
 use crate::app::App;
 use crate::domain::Result;
 
-/// How long one question may take.
+/// Timeout of one check.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// What came of one question.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// They take the client, or the question was only whether they answer.
+    /// It accepts the client, or answers where only that is checked.
     Well,
-    /// They answer, and do not take the client.
+    /// It answers, and refuses the client.
     Refused,
-    /// They answered something else: whether they take the client is not known.
+    /// Another answer: whether it accepts the client is unknown.
     Unclear,
-    /// They do not answer.
+    /// It does not answer.
     Silent,
 }
 
-/// How things stand with Cal.com.
+/// The results of all checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Probe {
-    /// Whether they answer; asked only where neither client is configured and accounts are
+    /// Whether Cal.com answers; checked only if neither client is configured and accounts are
     /// connected.
     pub reached: Option<Answer>,
-    /// The client that makes accounts, where one is configured.
+    /// The platform client, if configured.
     pub platform: Option<Answer>,
-    /// The client that asks coaches for their consent, where one is configured.
+    /// The OAuth client, if configured.
     pub oauth: Option<Answer>,
-    /// Accounts that are connected.
+    /// Number of connected accounts.
     pub connected: u64,
-    /// How many of them do not work until their coach does something.
+    /// Number of connected accounts that need an action of their coach.
     pub broken: u64,
 }
 
-/// Asks Cal.com. Nothing is changed there, and no coach's credential is read.
+/// Runs the checks. Changes nothing at Cal.com, and reads no coach's credential.
 ///
 /// # Errors
-/// When the database fails, or there is no client of Cal.com for want of encryption keys.
+/// When the database fails, or there is no client of Cal.com because encryption keys are missing.
 pub async fn probe(app: &App) -> Result<Probe> {
     let client = &client(app)?.within(BUDGET);
     let live = || Entity::find_live(PROVIDER);
@@ -65,7 +65,7 @@ pub async fn probe(app: &App) -> Result<Probe> {
         ));
     }
     if client.has_oauth_client() {
-        // No code is like this one: whoever refuses the code has taken the client.
+        // An invalid code: a server that refuses the code has accepted the client.
         let (code, verifier) = (
             hex::encode(rand::random::<[u8; 16]>()),
             CodeVerifier::from_random(&rand::random()),

@@ -1,4 +1,4 @@
-//! An account that the platform makes for a coach (a managed user).
+//! Creates an account of the platform for a coach (a managed user).
 
 use entity::coach::{self, Scheduler};
 use entity::connection::{Kind, Model};
@@ -12,19 +12,19 @@ use crate::domain::coach::{acting_for, require};
 use crate::domain::connection::{Account, By, Owner, Pair, find_live, is_gone, keep, unavailable};
 use crate::domain::{Caller, Conflict, Error, Result};
 
-/// Makes an account at Cal.com for a coach, and connects it. Asked for again, it gives the
-/// connection that is there. An answer that was lost, and an account that exists already, are found
-/// again by the address.
+/// Creates an account at Cal.com for a coach, and connects it. Idempotent: a repeat returns the
+/// existing connection. An account whose answer was lost, or that exists already, is found by its
+/// address.
 ///
 /// # Errors
 /// `InvalidState` when the server has no platform client, the coach has no verified address or
-/// another account connected; `Unavailable` when Cal.com does not answer: ask again then.
+/// another account connected; `Unavailable` when Cal.com does not answer, and the caller may retry.
 pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Result<Model> {
     let (person, coach_id) = acting_for(caller, coach_id)?;
     let client = client(app)?;
     let coach = require(app.db.read(), coach_id).await?;
     let address = address(app, &coach).await?;
-    // Of two that ask at once the second finds what the first has made.
+    // The second of two concurrent calls finds the account of the first.
     let flight = app.credentials.single_flight(coach_id);
     let _flight = flight.lock().await;
     if let Some(row) = already(app, coach_id).await? {
@@ -36,7 +36,7 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
     let (owner, pair) = match create(client, &coach, &address).await? {
         Some(made) => made,
         None => match already(app, coach_id).await? {
-            // Another process was faster; its tokens must not be killed by forcing new ones.
+            // Another process has connected it; forcing new tokens would revoke the stored ones.
             Some(row) => return Ok(row),
             None => recover(client, &address).await?,
         },
@@ -70,7 +70,7 @@ async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
     }
 }
 
-/// The coach's own verified address: whoever has it gets the mail of the account.
+/// The coach's own verified address: its owner receives the account's mail.
 async fn address(app: &App, coach: &coach::Model) -> Result<String> {
     let account = match coach.user_id {
         Some(id) => user::Entity::find_by_id(id).one(app.db.read()).await?,
@@ -82,7 +82,7 @@ async fn address(app: &App, coach: &coach::Model) -> Result<String> {
     address.ok_or_else(|| invalid_state("this coach has no verified e-mail address"))
 }
 
-/// The new account; `None` when there is one already, or there may be.
+/// The new account; `None` if one exists already, or may exist.
 async fn create(
     client: &Client,
     coach: &coach::Model,
@@ -94,7 +94,7 @@ async fn create(
             if matches!(error.refusal, Some(Refusal::UserExists { .. }))
                 || error.outcome_unknown() =>
         {
-            tracing::warn!(coach.id = %coach.id, %error, "looking for an account that may have been made before");
+            tracing::warn!(coach.id = %coach.id, %error, "looking up an account that may have been created before");
             Ok(None)
         }
         Err(error) => Err(unavailable(&error.erased())),
@@ -108,7 +108,7 @@ async fn recover(client: &Client, address: &str) -> Result<(Owner, Pair)> {
     let Some(owner) = found else {
         return Err(Error::Unavailable("Cal.com made no account; try again"));
     };
-    // Its first tokens went with the answer.
+    // Its first tokens were lost with the answer.
     let pair = accounts::force(client, &owner.external_id)
         .await
         .map_err(|error| unavailable(&error.erased()))?;

@@ -1,4 +1,4 @@
-//! Cal.com as a remote scheduler: the adapter between the port and its API.
+//! The adapter between the scheduler port and Cal.com's API.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,9 +20,9 @@ use crate::domain::scheduling::remote::{
     RecordQuery, RemoteRequest, RemoteScheduler,
 };
 
-/// Records on a page.
+/// Records per page.
 const PAGE: u32 = 100;
-/// Whether the bounds of their lists are inclusive is not documented.
+/// Whether the bounds of a list are inclusive is not documented.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Cal.com, called through its client.
@@ -31,7 +31,7 @@ pub struct CalCom {
 }
 
 impl CalCom {
-    /// Cal.com as the client reaches it.
+    /// Creates the adapter for a client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
@@ -212,16 +212,16 @@ fn filter(query: &RecordQuery, place: &Place) -> BookingFilter {
     }
 }
 
-/// Where a page begins.
+/// The cursor of a page.
 ///
-/// A list by the last change moves under its reader: what changes meanwhile goes to its end, and
-/// everything behind it a place forward. So the next page begins where the last change was, and not
-/// at an offset, unless that was where this one began.
+/// A list ordered by last change shifts while it is read: a record that changes moves to its end,
+/// and all later ones move forward. So the next page starts at the last change of the previous one
+/// instead of at an offset, unless the previous one started there too.
 #[derive(Default, Serialize, Deserialize)]
 struct Place {
     skip: u32,
     since: Option<DateTime<Utc>>,
-    /// The last change of the page from which `since` follows.
+    /// The last change of the page before, from which `since` was derived.
     last: Option<DateTime<Utc>>,
 }
 

@@ -1,4 +1,4 @@
-//! What the recorded deliveries mean, without a database: the same in every order.
+//! The projection of the recorded deliveries, without a database: the same in every order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     all
 }
 
-/// What is known after these deliveries: by seat, the uids of the chain.
+/// The facts after these deliveries: by seat, the uids of the lineage.
 fn known(deliveries: &[Capture]) -> BTreeMap<String, BTreeMap<String, Node>> {
     let mut seats: BTreeMap<String, BTreeMap<String, Node>> = BTreeMap::new();
     for delivery in deliveries {
@@ -121,8 +121,8 @@ fn meaning(deliveries: &[Capture]) -> BTreeMap<String, Option<Projection>> {
         .collect()
 }
 
-/// The meaning of a flow, after checking that every order of it means the same, with every delivery
-/// repeated as well.
+/// The projection of a flow, after checking that every order, and every repetition, projects to the
+/// same.
 fn in_every_order(numbers: &[&str]) -> BTreeMap<String, Option<Projection>> {
     let deliveries = numbered(numbers);
     let expected = meaning(&deliveries);

@@ -1,4 +1,4 @@
-//! What staff do about registered webhooks.
+//! Registered webhooks, for staff.
 
 use chrono::TimeDelta;
 use entity::Uuid;
@@ -14,7 +14,7 @@ use crate::db::Txn;
 use crate::domain::webhook::secrets::{PREVIOUS, SECRET, open};
 use crate::domain::{Caller, Command, Conflict, Error, Result};
 
-/// How long a replaced secret is still accepted: deliveries signed with it may be on their way.
+/// How long a replaced secret is still accepted: deliveries signed with it may be in transit.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
 /// All registrations, for staff.
@@ -30,10 +30,10 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
         .await?)
 }
 
-/// Sees to it now that an account's webhook is there as it should be.
+/// Checks and repairs an account's webhook now.
 ///
 /// # Errors
-/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` where the server cannot be reached
+/// `Forbidden` for anyone but staff, `NotFound`, `InvalidState` if the server cannot be reached
 /// from outside, `Unavailable`.
 pub async fn ensure_now(app: &App, caller: &Caller, connection_id: Uuid) -> Result<Model> {
     caller.require_admin()?;
@@ -66,7 +66,7 @@ pub async fn rotate_secret(app: &App, caller: &Caller, id: Uuid) -> Result<Model
     change_row(app, caller, id, change, "webhook.rotate_secret").await
 }
 
-/// Chooses what is told.
+/// Sets the triggers of a webhook.
 ///
 /// # Errors
 /// As [`ensure_now`]; `Invalid` for a trigger that Cal.com does not have, or none at all.
@@ -92,8 +92,8 @@ pub async fn set_triggers(
     change_row(app, caller, id, change, "webhook.set_triggers").await
 }
 
-/// Deletes a webhook, here and there. As long as its account is connected, the next daily look
-/// makes it again.
+/// Deletes a webhook, here and at Cal.com. While its account is connected, the next daily check
+/// creates it again.
 ///
 /// # Errors
 /// As [`ensure_now`].
@@ -166,7 +166,7 @@ fn subject(id: Uuid) -> String {
 }
 
 fn unavailable(fault: Fault) -> Error {
-    tracing::info!(error = %fault, "a webhook could not be changed at Cal.com");
+    tracing::info!(error = %fault, "webhook could not be changed at Cal.com");
     Error::Unavailable(
         "Cal.com does not answer at present; what was changed is carried out at the next look",
     )

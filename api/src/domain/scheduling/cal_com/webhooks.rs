@@ -1,10 +1,9 @@
-//! Webhooks that we have Cal.com register: exactly one for each account, at the level that covers
-//! most.
+//! Registers webhooks at Cal.com: exactly one per account, at the broadest level.
 //!
-//! A booking that matches several registrations is told of once for each. So accounts that the
-//! platform made share one at the platform's own level, and each other account has one of its own.
-//! A row is written down before Cal.com is asked, with its secret sealed in it: what is signed with
-//! it is known from the first delivery on.
+//! A booking that matches several registrations is sent once for each. So accounts of the platform
+//! share one registration at the platform level, and each other account has its own. The row with
+//! its encrypted secret is stored before Cal.com is called, so that the first delivery can be
+//! verified.
 
 use entity::Uuid;
 use entity::connection::{self, Kind as LinkKind};
@@ -27,7 +26,7 @@ use crate::domain::webhook::secrets::{SECRET, TABLE, open};
 use crate::domain::{Conflict, Error, Result};
 use crate::vault::{Place, row_key};
 
-/// What is told unless staff choose otherwise: all that bookings are made of.
+/// The default triggers: everything that affects bookings.
 const USUAL: [Trigger; 8] = [
     Trigger::BookingCreated,
     Trigger::BookingRequested,
@@ -46,8 +45,8 @@ pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connec
     Ok(link.filter(connection::Model::is_live))
 }
 
-/// The row of an account's webhook, and Cal.com made to agree with it; `None` where nothing could
-/// be sent to us.
+/// Ensures that an account's webhook is registered; returns its row, `None` if the server cannot
+/// receive deliveries.
 pub(super) async fn ensure_registered(
     app: &App,
     link: &connection::Model,
@@ -70,7 +69,7 @@ pub(super) async fn ensure_registered(
     Ok(Some(row))
 }
 
-/// The row, made when there is none. Its id follows from what it is for, so that no two are made.
+/// The row, inserted if missing. Its id is derived from its scope, so it exists only once.
 async fn row(app: &App, link: &connection::Model) -> Result<Model> {
     let client = client(app)?;
     let platform = client
@@ -115,7 +114,7 @@ fn platform_row(client_id: &str) -> Uuid {
     Uuid::from_bytes(digest[..16].try_into().expect("a digest has 32 bytes"))
 }
 
-/// Where a webhook is registered, and who may do so.
+/// The scope of a registration, and the credential for it.
 pub(super) struct At<'a> {
     client: &'a Client,
     scope: WebhookScope,
@@ -187,7 +186,7 @@ impl At<'_> {
     }
 }
 
-/// Makes Cal.com have exactly this one for our address.
+/// Makes this the only registration at Cal.com for our address.
 pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
     let ours = |error: Error| {
         Fault::new(
@@ -210,7 +209,8 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
     known.retain(|theirs| {
         theirs.subscriber_url == row.url || Some(&theirs.id) == row.external_id.as_ref()
     });
-    // Ours first, should there be several; one whose body we could not read is made anew.
+    // Our own registration first, if there are several; one that could not be parsed is created
+    // again.
     known.sort_by_key(|theirs| {
         (
             theirs.payload_template.is_some(),
@@ -228,7 +228,7 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
         Some(theirs) if is_as_wanted(&theirs, row, &secret) => theirs.id,
         Some(theirs) => at.update(&theirs.id, &change).await?.id,
         None => match at.create(&change).await {
-            // Somebody was faster: the next look finds it.
+            // Another process has created it; the next check finds it.
             Err(fault) if fault.refusal == Some(Refusal::DuplicateUrl) => return Err(fault),
             made => made?.id,
         },
@@ -267,7 +267,8 @@ async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
     row.ok_or_else(|| Error::internal("a webhook", "its row is gone"))
 }
 
-/// An account that the platform covers has none of its own: each change would be told twice.
+/// Deletes an account's own registration if the platform's covers it: each change would be sent
+/// twice.
 async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
     let Some(account) = Account::of_coach(app, coach_id, Purpose::Webhook).await? else {
         return Ok(());
@@ -307,14 +308,13 @@ pub(super) fn seal(app: &App, id: Uuid, column: &str, secret: &SecretString) -> 
     sealed.map_err(|error| Error::internal("sealing a webhook's secret", error))
 }
 
-/// Cal.com sends to https only; a stand-in on the same machine may do without.
+/// Cal.com sends to https only; http is accepted for loopback addresses.
 pub(super) fn is_reachable(public_url: &str) -> bool {
     let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
     public_url.starts_with("https://") || loopback.iter().any(|start| public_url.starts_with(start))
 }
 
-/// Takes the webhook of an account that is about to be disconnected away from Cal.com, if it
-/// answers.
+/// Deletes the webhook of an account before it is disconnected; best effort.
 pub(super) async fn withdraw(app: &App, connection_id: Uuid) {
     let gone = async {
         let row = Entity::find_by_id(connection_id)
@@ -331,6 +331,6 @@ pub(super) async fn withdraw(app: &App, connection_id: Uuid) {
     };
     let gone: Result<()> = gone.await;
     if let Err(error) = gone {
-        tracing::info!(connection.id = %connection_id, %error, "a webhook stays at Cal.com; what it sends is refused");
+        tracing::info!(connection.id = %connection_id, %error, "webhook stays registered at Cal.com; its deliveries are refused");
     }
 }

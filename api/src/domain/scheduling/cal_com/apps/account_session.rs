@@ -1,4 +1,4 @@
-//! A coach's account at Cal.com, opened for whoever looks after it.
+//! A session on a coach's Cal.com account, for reading and changing connected apps.
 
 use std::time::Duration;
 
@@ -17,25 +17,25 @@ use crate::domain::scheduling::cal_com::Account;
 use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::{Author, Caller, Command, Conflict, Error, Result};
 
-/// How long one call may take that changes something.
+/// Timeout of one call that changes something.
 const BUDGET: Duration = Duration::from_secs(8);
 
-/// An account that can be acted on.
+/// An account to call.
 pub(super) struct AccountSession<'a> {
     pub(super) app: &'a App,
     pub(super) coach_id: Uuid,
     pub(super) link: Link,
     account: Account<'a>,
-    /// Who changes something; nobody where something is only read.
+    /// The author of changes; `None` for a session that only reads.
     by: Option<Author>,
 }
 
 impl<'a> AccountSession<'a> {
-    /// For a coach who looks after their own account, or for staff.
+    /// Opens the account of the caller, or, for staff, of any coach.
     ///
     /// # Errors
-    /// `NotFound` for another coach, `Account` when there is no account that works and keeps their
-    /// time.
+    /// `NotFound` for another coach, `Account` when there is no working account that is the coach's
+    /// scheduler.
     pub(super) async fn open(
         app: &'a App,
         caller: &Caller,
@@ -49,7 +49,7 @@ impl<'a> AccountSession<'a> {
         })
     }
 
-    /// The same, before any question of who asks, with so much time for each call.
+    /// Opens an account without a permission check, with a timeout for each call.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -71,8 +71,8 @@ impl<'a> AccountSession<'a> {
     /// Makes a call with the coach's credential.
     ///
     /// # Errors
-    /// What Cal.com gives, for those who know more than [`trouble`](Self::trouble) about what it
-    /// means.
+    /// Cal.com's error, for callers that can interpret it better than
+    /// [`map_error`](Self::map_error).
     pub(super) async fn ask<'c, T, F>(
         &'c self,
         ask: impl Fn(&'c Client, Credential) -> F,
@@ -83,10 +83,11 @@ impl<'a> AccountSession<'a> {
         self.account.call(ask).await
     }
 
-    /// Makes a call that changes something, and writes it down when it was done or may have been.
+    /// Makes a call that changes something, and writes an audit entry if it took effect or may
+    /// have.
     ///
     /// # Errors
-    /// When the database fails; what Cal.com gives is inside.
+    /// When the database fails; the inner result is that of the call.
     pub(super) async fn write<'c, T, F>(
         &'c self,
         action: &'static str,
@@ -102,7 +103,7 @@ impl<'a> AccountSession<'a> {
         Ok(outcome)
     }
 
-    /// What a caller is told of a call that failed.
+    /// Maps the fault of a call to a client error.
     pub(super) async fn map_error(&self, fault: &Fault) -> Error {
         match (&fault.refusal, fault.kind) {
             (Some(Refusal::AppNotConnected { app }), _) => Conflict::AppMissing(label(app)).into(),
@@ -123,13 +124,13 @@ impl<'a> AccountSession<'a> {
                 Error::Unavailable("Cal.com does not answer at present; try again later")
             }
             (_, FaultKind::Rejected | FaultKind::Conflict) => {
-                tracing::info!(error = %fault, provider = PROVIDER, coach.id = %self.coach_id, "Cal.com refuses");
+                tracing::info!(error = %fault, provider = PROVIDER, coach.id = %self.coach_id, "Cal.com refused a call");
                 refused("Cal.com refuses this as it is")
             }
         }
     }
 
-    /// The credential was not taken, or there was none.
+    /// The error for a refused or missing credential.
     async fn turned_away(&self) -> Error {
         match connection::find_live(self.app, Scheduler::CalCom, self.coach_id).await {
             Ok(Some(link)) => broken(&link),
@@ -138,7 +139,7 @@ impl<'a> AccountSession<'a> {
         }
     }
 
-    /// Writes down what was changed there, and has free time looked at again.
+    /// Writes an audit entry for a change at Cal.com, and invalidates the cached free time.
     pub(super) async fn note(&self, action: &'static str) -> Result<()> {
         self.app.slots.invalidate(self.coach_id);
         let Some(by) = self.by.clone() else {
@@ -155,8 +156,8 @@ impl<'a> AccountSession<'a> {
         self.app.db.transaction(change, audit).await
     }
 
-    /// Refuses anyone but the coach: where they are sent carries a credential of theirs, and
-    /// connects what belongs to whoever goes there.
+    /// Refuses anyone but the coach: the redirect contains a credential of theirs, and connects the
+    /// accounts of the person who follows it.
     pub(super) fn require_own(&self) -> Result<()> {
         if self
             .by
@@ -184,7 +185,7 @@ async fn audit(txn: &Txn, change: Change) -> Result<()> {
     change.author.audit(txn, change.action, &subject).await
 }
 
-/// The connection through which we cause for a coach, if it keeps their time and works.
+/// A coach's live connection, if it works and is that of the coach's scheduler.
 async fn usable(app: &App, coach: &coach::Model) -> Result<Link> {
     let link = connection::find_live(app, Scheduler::CalCom, coach.id)
         .await?
@@ -226,7 +227,7 @@ pub(super) fn refused(message: &'static str) -> Error {
     Conflict::Refused(message).into()
 }
 
-/// An app as people call it.
+/// An app's display name.
 fn label(app: &str) -> String {
     match app {
         "google_calendar" => "a Google calendar".to_owned(),

@@ -52,15 +52,15 @@ pub enum CalendarAccountStatus {
     Unreachable,
 }
 
-/// An account of calendars.
+/// An account with calendars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CalendarAccount {
-    /// Follows from where it is: the same account has the same id.
+    /// Derived from provider and account, so that the same account always has the same id.
     pub id: Uuid,
     pub provider: CalendarProvider,
     pub address: Option<String>,
     pub status: CalendarAccountStatus,
-    /// None are known unless it works.
+    /// `None` unless the account works.
     pub calendars: Option<Vec<Calendar>>,
     pub(super) app: Option<CalendarApp>,
     pub(super) credential_id: Option<i64>,
@@ -69,19 +69,19 @@ pub struct CalendarAccount {
 /// One calendar of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
-    /// Follows from where it is. The provider's own id may be an address or a secret.
+    /// Derived from its keys. The provider's own id may be an address or a secret.
     pub id: Uuid,
     pub name: Option<String>,
     pub is_primary: bool,
     pub is_read_only: bool,
-    /// What is in it makes the coach busy.
+    /// Its events make the coach busy.
     pub is_checked_for_conflicts: bool,
     /// Bookings are written to it.
     pub is_destination: bool,
     pub(super) key: CalendarKey,
 }
 
-/// Everything that is connected.
+/// All connected calendars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendars {
     pub accounts: Vec<CalendarAccount>,
@@ -100,7 +100,7 @@ impl Calendars {
     }
 }
 
-/// The calendars of a coach, as they are connected now. For the coach and staff.
+/// Reads a coach's connected calendars. For the coach and staff.
 ///
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage.
@@ -115,10 +115,10 @@ pub async fn inspect_calendars(
     .await
 }
 
-/// Reads them.
+/// Reads the connected calendars.
 ///
 /// # Errors
-/// What stands in the way: never an empty list instead.
+/// Why they cannot be read; never an empty list instead.
 pub(super) async fn read(session: &AccountSession<'_>) -> Result<Calendars> {
     match session
         .ask(|client, credential| async move { client.list_calendars(&credential).await })
@@ -129,7 +129,7 @@ pub(super) async fn read(session: &AccountSession<'_>) -> Result<Calendars> {
     }
 }
 
-/// An account that must be there.
+/// Finds an account by id.
 ///
 /// # Errors
 /// `NotFound`, and as [`read`].
@@ -193,7 +193,7 @@ fn shown(connection_id: Uuid, found: wire::Calendars) -> Calendars {
     }
 }
 
-/// The account is not always named with the destination.
+/// The destination does not always name its account.
 fn is_same(aim: &CalendarKey, key: &CalendarKey) -> bool {
     let same_account = aim.credential_id.is_none()
         || key.credential_id.is_none()
@@ -201,7 +201,7 @@ fn is_same(aim: &CalendarKey, key: &CalendarKey) -> bool {
     same_account && aim.integration == key.integration && aim.external_id == key.external_id
 }
 
-/// An id that follows from where something is.
+/// An id derived from these parts.
 fn derived(parts: &[&str]) -> Uuid {
     let mut hash = Sha256::new();
     for part in parts {

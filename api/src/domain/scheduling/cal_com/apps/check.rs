@@ -1,4 +1,4 @@
-//! Asking whether an account of calendars works.
+//! Checks whether a calendar account works.
 
 use entity::Uuid;
 use providers::Kind;
@@ -8,11 +8,11 @@ use super::calendar::{CalendarAccount, CalendarAccountStatus, require};
 use crate::app::App;
 use crate::domain::{Caller, Result};
 
-/// Has Cal.com try an account now. That it does not work is an outcome.
+/// Lets Cal.com check an account now. A broken account is an outcome, not an error.
 ///
 /// # Errors
-/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time,
-/// `Refused` for what cannot be tried, `Unavailable`.
+/// `NotFound`, `Account` when there is no working account at Cal.com that is the coach's scheduler,
+/// `Refused` for an account that cannot be checked, `Unavailable`.
 pub async fn check_calendar_account(
     app: &App,
     caller: &Caller,

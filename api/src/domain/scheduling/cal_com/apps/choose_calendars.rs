@@ -1,4 +1,4 @@
-//! Choosing which calendars make a coach busy, and which one bookings are written to.
+//! Chooses the calendars that make a coach busy, and the one that bookings are written to.
 
 use std::time::{Duration, Instant};
 
@@ -11,22 +11,22 @@ use crate::app::App;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Error, Result};
 
-/// Most calendars that count.
+/// Most calendars checked for conflicts.
 const MOST: usize = 50;
-/// How long all calls together may take before no further one is begun.
+/// After this time no further call is started.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// What is chosen. What is `None` stays.
+/// The input of [`choose_calendars`]; `None` leaves a setting unchanged.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
-    /// All calendars that count, of all accounts.
+    /// All calendars to check for conflicts, of all accounts.
     pub conflicts: Option<Vec<Uuid>>,
     pub destination: Option<Uuid>,
 }
 
-/// One call that is to be made.
+/// One call to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step<'c> {
     Select(&'c Calendar),
@@ -34,13 +34,12 @@ enum Step<'c> {
     Deselect(&'c Calendar),
 }
 
-/// Chooses. Cal.com takes one calendar at a time: what counts from now on comes first, so that a
-/// choice which is cut off leaves less free time, never more. To ask again is harmless. Gives whose
-/// calendars they are.
+/// Applies the choice and returns the coach's id. Cal.com changes one calendar per call: additions
+/// come first, so that an interrupted choice shows less free time, never more. Idempotent.
 ///
 /// # Errors
-/// `Invalid` for calendars that are not there or cannot be written to, `Account` when there is no
-/// account that works and keeps the coach's time, `Unavailable`.
+/// `Invalid` for calendars that are unknown or read-only, `Account` when there is no working
+/// account that is the coach's scheduler, `Unavailable`.
 pub async fn choose_calendars(app: &App, caller: &Caller, choice: Choice) -> Result<Uuid> {
     let session = AccountSession::open(app, caller, choice.coach_id).await?;
     let there = read(&session).await?;

@@ -1,4 +1,4 @@
-//! Choosing where meetings are, and disconnecting apps for video.
+//! Chooses the default video app, and disconnects video apps.
 
 use entity::Uuid;
 use providers::cal_com::Refusal;
@@ -8,11 +8,11 @@ use super::video::VideoApp;
 use crate::app::App;
 use crate::domain::{Caller, Error, Result};
 
-/// Makes an app the one for meetings of event types that name none. Gives whose it is.
+/// Sets the app for meetings of event types without one of their own. Returns the coach's id.
 ///
 /// # Errors
-/// `AppMissing` for one that is not connected, `Account` when there is no account that works and
-/// keeps the coach's time, `Unavailable`.
+/// `AppMissing` for one that is not connected, `Account` when there is no working account that is
+/// the coach's scheduler, `Unavailable`.
 pub async fn set_default_video_app(
     app: &App,
     caller: &Caller,
@@ -30,11 +30,11 @@ pub async fn set_default_video_app(
     Ok(session.coach_id)
 }
 
-/// Disconnects an app. One that is not connected is as well. Gives whose it was.
+/// Disconnects an app; a no-op for one that is not connected. Returns the coach's id.
 ///
 /// # Errors
-/// `Invalid` for Cal.com's own, `Account` when there is no account that works and keeps the coach's
-/// time, `Unavailable`.
+/// `Invalid` for Cal.com's own, `Account` when there is no working account that is the coach's
+/// scheduler, `Unavailable`.
 pub async fn disconnect_video_app(
     app: &App,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! Connecting Apple's calendars, whose owner makes a password for the purpose.
+//! Connects Apple calendars, with an app-specific password.
 
 use entity::Uuid;
 use providers::Kind;
@@ -9,19 +9,19 @@ use crate::app::App;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Error, Result};
 
-/// What Apple knows the coach by. It is handed on and kept nowhere here.
+/// The coach's Apple credentials. Sent to Cal.com and not stored here.
 pub struct Apple {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
     pub username: SecretString,
     pub app_password: SecretString,
 }
 
-/// Connects Apple's calendars. Gives whose they are.
+/// Connects Apple calendars. Returns the coach's id.
 ///
 /// # Errors
-/// `Invalid` for a user name or password that cannot be one, or that Apple does not accept;
-/// `Account` when there is no account that works and keeps the coach's time; `Unavailable`.
+/// `Invalid` for a malformed user name or password, or one that Apple refuses; `Account` when there
+/// is no working account that is the coach's scheduler; `Unavailable`.
 pub async fn connect_apple_calendar(app: &App, caller: &Caller, input: Apple) -> Result<Uuid> {
     let (username, password) = (input.username.expose_secret().trim(), &input.app_password);
     let mut problems = Problems::default();

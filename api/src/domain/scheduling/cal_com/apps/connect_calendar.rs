@@ -1,4 +1,4 @@
-//! Connecting a calendar whose provider asks its owner.
+//! Connects a calendar whose provider asks for the owner's consent.
 
 use entity::Uuid;
 use providers::cal_com::CalendarApp;
@@ -8,23 +8,23 @@ use super::calendar::CalendarProvider;
 use crate::app::App;
 use crate::domain::{Caller, Error, Result};
 
-/// What to connect.
+/// The input of [`connect_calendar`].
 #[derive(Clone, Debug)]
 pub struct ConnectCalendar {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
     pub provider: CalendarProvider,
-    /// Where the browser goes in the end.
+    /// The final redirect of the browser.
     pub redirect_to: String,
 }
 
-/// Where the coach gives their consent. It is for their own browser and for nobody else: it may
-/// carry a credential of theirs.
+/// Returns the URL of the consent page. For the coach's own browser only: it may contain a
+/// credential of theirs.
 ///
 /// # Errors
-/// `Invalid` for a provider that is connected in another way and for an address that is not
-/// allowed, `InvalidState` for anyone but the coach, `Account` when there is no account that works
-/// and keeps their time, `Unavailable`.
+/// `Invalid` for a provider that is connected in another way and for a redirect that is not
+/// allowed, `InvalidState` for anyone but the coach, `Account` when there is no working account
+/// that is the coach's scheduler, `Unavailable`.
 pub async fn connect_calendar(
     app: &App,
     caller: &Caller,
@@ -65,7 +65,7 @@ pub async fn connect_calendar(
     Ok(page.url().to_string())
 }
 
-/// Browsers are sent only where the operator allows.
+/// Refuses a redirect that is not on the operator's allow list.
 pub(super) fn require_allowed(app: &App, field: &str, url: &str) -> Result<()> {
     if app.redirects.allows(url) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Connecting apps for video.
+//! Connects video apps.
 
 use entity::Uuid;
 
@@ -8,25 +8,25 @@ use super::video::VideoApp;
 use crate::app::App;
 use crate::domain::{Caller, Error, Result};
 
-/// What to connect.
+/// The input of [`connect_video_app`].
 #[derive(Clone, Debug)]
 pub struct ConnectVideo {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
     pub app: VideoApp,
-    /// Where the browser goes in the end.
+    /// The final redirect of the browser.
     pub redirect_to: String,
-    /// Where it goes when nothing came of it; as `redirect_to` when left out.
+    /// The redirect after a failure; `redirect_to` if `None`.
     pub redirect_on_error: Option<String>,
 }
 
-/// Where the coach gives their consent. It is for their own browser and for nobody else: it may
-/// carry a credential of theirs.
+/// Returns the URL of the consent page. For the coach's own browser only: it may contain a
+/// credential of theirs.
 ///
 /// # Errors
-/// `Invalid` for an app that is connected in another way and for an address that is not allowed,
-/// `InvalidState` for anyone but the coach, `Account` when there is no account that works and keeps
-/// their time, `Unavailable`.
+/// `Invalid` for an app that is connected in another way and for a redirect that is not allowed,
+/// `InvalidState` for anyone but the coach, `Account` when there is no working account that is the
+/// coach's scheduler, `Unavailable`.
 pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) -> Result<String> {
     match input.app {
         VideoApp::Zoom | VideoApp::Office365Video => {}
@@ -53,11 +53,11 @@ pub async fn connect_video_app(app: &App, caller: &Caller, input: ConnectVideo) 
     Ok(page.url().to_string())
 }
 
-/// Connects Google Meet, by the Google calendar that is connected already. Gives whose it is.
+/// Connects Google Meet through the connected Google calendar. Returns the coach's id.
 ///
 /// # Errors
-/// `AppMissing` without such a calendar, `Account` when there is no account that works and keeps
-/// the coach's time, `Unavailable`.
+/// `AppMissing` without such a calendar, `Account` when there is no working account that is the
+/// coach's scheduler, `Unavailable`.
 pub async fn connect_google_meet(
     app: &App,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! Disconnecting an account of calendars.
+//! Disconnects calendar accounts.
 
 use entity::Uuid;
 use providers::Kind;
@@ -12,8 +12,8 @@ use crate::domain::{Caller, Result};
 /// to them.
 ///
 /// # Errors
-/// `NotFound`, `Account` when there is no account at Cal.com that works and keeps the coach's time,
-/// `Refused` for what cannot be disconnected here, `Unavailable`.
+/// `NotFound`, `Account` when there is no working account at Cal.com that is the coach's scheduler,
+/// `Refused` for an account that cannot be disconnected here, `Unavailable`.
 pub async fn disconnect_calendar(
     app: &App,
     caller: &Caller,
@@ -34,7 +34,7 @@ pub async fn disconnect_calendar(
     });
     match asked.await? {
         Ok(()) => {}
-        // Somebody was faster.
+        // A concurrent call has disconnected it.
         Err(fault) if fault.kind == Kind::NotFound => {}
         Err(fault) => return Err(session.map_error(&fault).await),
     }

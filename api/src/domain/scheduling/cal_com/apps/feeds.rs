@@ -1,5 +1,4 @@
-//! Connecting feeds in the iCalendar format. Their addresses are secrets: whoever knows one reads
-//! the calendar.
+//! Connects iCalendar feeds. Their URLs are secrets: anyone who has one can read the calendar.
 
 use std::net::IpAddr;
 
@@ -15,19 +14,19 @@ use crate::domain::{Caller, Error, Result};
 /// Most feeds of a coach.
 const MOST: usize = 5;
 
-/// Which feeds. They are handed on and kept nowhere here.
+/// The input of [`set_calendar_feeds`]. Sent to Cal.com and not stored here.
 pub struct Feeds {
-    /// The caller's own profile when left out.
+    /// The caller's own profile if `None`.
     pub coach_id: Option<Uuid>,
-    /// All of them: they take the place of those before.
+    /// All feeds: they replace the previous ones.
     pub urls: Vec<SecretString>,
 }
 
-/// Connects feeds, to be read only. Gives whose they are.
+/// Connects read-only feeds. Returns the coach's id.
 ///
 /// # Errors
-/// `Invalid` for addresses that cannot stand, and when one of them cannot be read; `Account` when
-/// there is no account that works and keeps the coach's time; `Unavailable`.
+/// `Invalid` for malformed URLs, and when a feed cannot be read; `Account` when there is no working
+/// account that is the coach's scheduler; `Unavailable`.
 pub async fn set_calendar_feeds(app: &App, caller: &Caller, input: Feeds) -> Result<Uuid> {
     let urls: Vec<String> = input
         .urls
@@ -71,7 +70,7 @@ fn check(urls: &[String]) -> Result<()> {
     problems.finish()
 }
 
-/// A name that others can inspect up, and no number.
+/// Whether the host is a public DNS name, and no IP address.
 fn has_public_host(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else {
         return false;

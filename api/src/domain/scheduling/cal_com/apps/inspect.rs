@@ -1,4 +1,4 @@
-//! Looking into a coach's account while somebody waits.
+//! Reads a coach's account while a client waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,28 +12,27 @@ use crate::domain::coach::is_managed_by;
 use crate::domain::connection::Action;
 use crate::domain::{Caller, Conflict, Error, Result};
 
-/// How long one call may take that only reads.
+/// Timeout of one call that only reads.
 const BUDGET: Duration = Duration::from_secs(3);
-/// How long anyone waits for all of it, a new token included.
+/// Timeout of the whole inspection, including the renewal of a token.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What came of a inspect.
+/// The outcome of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspection<T> {
-    /// What is there, and since when that is known.
+    /// The result, and when it was read.
     Read(T, DateTime<Utc>),
-    /// It cannot be read before somebody does something.
+    /// It cannot be read before a person acts.
     NeedsAction { action: Action, message: String },
     /// It cannot be read at present.
     Unavailable { message: String },
 }
 
-/// Reads something of a coach's account. The work goes on when nobody waits any more: a token that
-/// was renewed for it must not get lost.
+/// Reads from a coach's account. Continues after a timeout, so that a token renewed for it is not
+/// lost.
 ///
 /// # Errors
-/// `NotFound` for a coach whom the caller does not manage. That something cannot be read is an
-/// outcome.
+/// `NotFound` for a coach whom the caller does not manage. A failed read is an outcome.
 pub(super) async fn inspect<T, F>(
     app: &Arc<App>,
     caller: &Caller,
@@ -70,10 +69,10 @@ where
     }
 }
 
-/// An account to read from.
+/// Opens an account for reading.
 ///
 /// # Errors
-/// `Account` when there is none that works and keeps the coach's time.
+/// `Account` when there is no working account that is the coach's scheduler.
 pub(super) async fn session(app: &App, coach_id: Uuid) -> Result<AccountSession<'_>> {
     AccountSession::of(app, coach_id, BUDGET).await
 }

@@ -1,9 +1,9 @@
-//! What coaches have connected at Cal.com: calendars, which say when they are busy and take their
-//! bookings, and apps for video.
+//! Apps that coaches have connected at Cal.com: calendars, which determine busy times and receive
+//! bookings, and video apps.
 //!
-//! Nothing of it is kept here. It is read when somebody asks, in a short time, and an account that
-//! cannot be asked is never shown as one in which nothing is connected. What is changed is changed
-//! there, and written to the audit log.
+//! Nothing of it is stored here. It is read on demand with a short timeout, and an account that
+//! cannot be read is never shown as one without apps. Changes are made at Cal.com and recorded in
+//! the audit log.
 
 mod account_session;
 mod calendar;

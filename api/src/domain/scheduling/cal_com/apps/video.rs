@@ -1,4 +1,4 @@
-//! The apps for video that a coach has connected.
+//! The video apps that a coach has connected.
 
 use std::sync::Arc;
 
@@ -45,23 +45,23 @@ impl VideoApp {
     }
 }
 
-/// An app that can be used.
+/// A usable app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VideoAppState {
     pub app: VideoApp,
     pub is_default: bool,
-    /// The provider no longer takes what was given.
+    /// The provider no longer accepts the credential; the app must be connected again.
     pub needs_reconnecting: bool,
 }
 
-/// Everything that is connected.
+/// All connected video apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Video {
     /// Cal.com's own first.
     pub apps: Vec<VideoAppState>,
 }
 
-/// The apps for video of a coach, as they are connected now. For the coach and staff.
+/// Reads a coach's connected video apps. For the coach and staff.
 ///
 /// # Errors
 /// `NotFound` for a coach whom the caller does not manage.
@@ -89,7 +89,7 @@ async fn read(session: &AccountSession<'_>) -> Result<Video> {
     }
 }
 
-/// A default that is none of these, such as a link, is nobody's.
+/// A default outside of this list, such as a link, is no app's.
 fn shown(connected: &[ConnectedVideo], default: Option<&DefaultVideo>) -> Video {
     let default = default.map_or(Some(VideoApp::CalVideo), |default| {
         VideoApp::named(&default.app)

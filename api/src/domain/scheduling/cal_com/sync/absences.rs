@@ -1,8 +1,8 @@
-//! Carrying the days on which a coach is away to their calendar.
+//! Pushes a coach's absences to their calendar.
 //!
-//! Accounts of the platform's organization have entries for that (`ooo`), which the platform writes
-//! with its own credential. No other account has a way to make one, so there the days are closed in
-//! the hours themselves, which comes to the same for whoever books.
+//! Accounts in the platform's organization have out-of-office entries (`ooo`), which the platform
+//! writes with its own credential. Other accounts have no API for them, so their schedules get
+//! closed dates instead, with the same effect on bookings.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -29,16 +29,16 @@ use crate::domain::scheduling::cal_com::Account;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::{Error, Result};
 
-/// How long one call may take.
+/// Timeout of one call.
 const BUDGET: Duration = Duration::from_secs(5);
-/// Most entries of one account that are looked at.
+/// Most entries read per account.
 const MOST: u32 = 250;
 
-/// Carries what has changed about a coach's absences to their calendar, if that keeps their time.
+/// Pushes a coach's changed absences to their calendar, if it is the coach's scheduler.
 ///
 /// # Errors
-/// When trying again may help; what does not help is kept, for the coach to see. Doing it again
-/// makes nothing twice.
+/// When a retry may succeed; a permanent failure is stored, for the coach to see. A retry creates
+/// nothing twice.
 pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
     let Some(coach) = coach::Entity::find_by_id(coach_id)
         .one(app.db.read())
@@ -69,7 +69,7 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
     match push(app, &coach, &rows).await {
         Ok(refused) => {
             for (row, fault) in &refused {
-                tracing::info!(coach.id = %coach_id, error = %fault, "an absence is refused by its calendar");
+                tracing::info!(coach.id = %coach_id, error = %fault, "absence refused by the calendar");
                 fail(
                     app,
                     std::slice::from_ref(row),
@@ -89,7 +89,7 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
         }
         Err(Stopped::There(fault)) => {
             let is_final = is_final(&fault);
-            tracing::info!(coach.id = %coach_id, error = %fault, "absences could not be pushed to their calendar");
+            tracing::info!(coach.id = %coach_id, error = %fault, "absences could not be pushed");
             fail(
                 app,
                 &rows,
@@ -110,7 +110,7 @@ pub async fn push_absences(app: &App, coach_id: Uuid) -> Result<()> {
     }
 }
 
-/// What is refused for good, each with why; everything else is there.
+/// Permanently refused absences and the reasons; all others are synced.
 type Refused = Vec<(Model, Fault)>;
 
 async fn push(app: &App, coach: &coach::Model, rows: &[Model]) -> Result<Refused, Stopped> {
@@ -136,8 +136,8 @@ async fn push(app: &App, coach: &coach::Model, rows: &[Model]) -> Result<Refused
     }
 }
 
-/// The number of a coach's account if it is one of the platform's organization, whose entries the
-/// platform may write.
+/// The id of a coach's account if it is in the platform's organization, whose entries the platform
+/// may write.
 pub(super) async fn number_in_organization(app: &App, coach_id: Uuid) -> Result<Option<i64>> {
     if app
         .cal_com
@@ -153,7 +153,7 @@ pub(super) async fn number_in_organization(app: &App, coach_id: Uuid) -> Result<
         .and_then(|link| link.external_id.parse().ok()))
 }
 
-/// Entries of their own.
+/// The out-of-office entries of an account.
 struct Entries<'a> {
     app: &'a App,
     client: Client,
@@ -162,7 +162,8 @@ struct Entries<'a> {
 }
 
 impl Entries<'_> {
-    /// What is there is read before anything is made, so that a lost answer makes no second entry.
+    /// Reads the existing entries before it creates any, so that a lost answer creates no
+    /// duplicate.
     async fn align(&self, rows: &[Model]) -> Result<Refused, Stopped> {
         let there = self
             .client
@@ -202,7 +203,7 @@ impl Entries<'_> {
                 }
             }
             (Some(_), None) => {}
-            // Days that are over are no news to anyone.
+            // Past days need no entry.
             (None, _) if row.last_day < self.today => {}
             (None, Some(theirs)) => {
                 if !says(theirs, row) {
@@ -223,7 +224,7 @@ impl Entries<'_> {
     }
 }
 
-/// Entries that are known to stand for other absences.
+/// Entries that belong to other absences.
 async fn claimed(app: &App, rows: &[Model]) -> Result<HashSet<i64>> {
     let Some(coach_id) = rows.first().map(|row| row.coach_id) else {
         return Ok(HashSet::new());
@@ -238,8 +239,7 @@ async fn claimed(app: &App, rows: &[Model]) -> Result<HashSet<i64>> {
         .collect())
 }
 
-/// Whole days, each by its date in UTC: Cal.com takes the dates for those of the account's own
-/// zone.
+/// Whole days, by their dates in UTC: Cal.com applies the dates in the account's zone.
 fn span(row: &Model) -> (DateTime<Utc>, DateTime<Utc>) {
     let last = row.last_day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(1)
         - TimeDelta::milliseconds(1);
@@ -256,7 +256,7 @@ fn says(theirs: &Theirs, row: &Model) -> bool {
         && theirs.notes.as_deref().unwrap_or_default() == row.note.as_deref().unwrap_or_default()
 }
 
-/// Days that stay are left out: an entry for days that have one is refused, be it the same entry.
+/// Leaves unchanged days out: Cal.com refuses days that have an entry, even in an update of it.
 fn change(row: &Model, theirs: &Theirs) -> AbsenceChange {
     let notes = Some(row.note.clone().unwrap_or_default());
     let whole = AbsenceChange { notes, ..new(row) };
@@ -292,8 +292,8 @@ const fn reason(reason: Reason) -> &'static str {
     }
 }
 
-/// Closes the days in all hours that are there. What was changed there since the last look is taken
-/// over first.
+/// Closes the dates in all synced schedules. First pulls what was changed there since the last
+/// pull.
 async fn close_in_hours(app: &App, account: &Account<'_>, coach_id: Uuid) -> Result<(), Stopped> {
     let there = account.schedules().await?;
     let kept = states::Entity::find_by_coach(coach_id, Subject::Schedule)
@@ -313,8 +313,8 @@ async fn close_in_hours(app: &App, account: &Account<'_>, coach_id: Uuid) -> Res
     Ok(())
 }
 
-/// When the hours there were closed because the coach is away, as far as it was told: what is taken
-/// back meanwhile too.
+/// The absences for which dates are closed at Cal.com as far as it was pushed, including those
+/// withdrawn since.
 pub(super) async fn told(app: &App, coach_id: Uuid) -> Result<Vec<Interval>> {
     if number_in_organization(app, coach_id).await?.is_some() {
         return Ok(Vec::new());
@@ -327,7 +327,7 @@ pub(super) async fn told(app: &App, coach_id: Uuid) -> Result<Vec<Interval>> {
     let told = rows
         .iter()
         .filter_map(|row| row.told_first_day.zip(row.told_last_day));
-    // What stands may have gone there along with hours, before it was told by itself.
+    // A pending absence may have been pushed with a schedule before its own push.
     let standing = rows
         .iter()
         .filter(|row| row.removed_at.is_none())
@@ -351,8 +351,7 @@ async fn link(app: &App, row: &Model, their_id: i64) -> Result<()> {
     Ok(())
 }
 
-/// Both sides say the same now, unless something has changed here meanwhile. What was taken back is
-/// gone.
+/// Marks absences as synced unless they have changed here in the meantime. Deletes withdrawn ones.
 async fn settle(app: &App, rows: Vec<Model>) -> Result<()> {
     let settled = Settled {
         rows,

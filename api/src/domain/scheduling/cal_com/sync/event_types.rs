@@ -1,4 +1,4 @@
-//! Carrying an event type to its coach's calendar.
+//! Pushes event types to the coach's calendar.
 
 use chrono::{DateTime, Utc};
 use entity::coach::Scheduler;
@@ -19,19 +19,19 @@ use crate::domain::scheduling::cal_com::{Account, Offer};
 use crate::domain::scheduling::settings::{self, failed, find, fingerprint, put};
 use crate::domain::{Conflict, Error, Result};
 
-/// How an object came to be there.
+/// How a pushed object came to exist there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Created,
-    /// It was there under the same slug, of a run that was cut off or of their own making.
+    /// It existed under the same slug, from an interrupted run or made by the coach.
     Adopted,
     Updated,
 }
 
-/// Carries an event type as it is now to its coach's calendar, if that keeps the coach's time.
+/// Pushes an event type to its coach's calendar, if it is the coach's scheduler.
 ///
 /// # Errors
-/// When trying again may help; what does not help is kept, for the coach to see.
+/// When a retry may succeed; a permanent failure is stored, for the coach to see.
 pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
     let Some(event_type) = Entity::find_by_id(event_type_id).one(app.db.read()).await? else {
         return Ok(());
@@ -57,7 +57,7 @@ pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
         Ok(Some((there, _))) => mark_synced(app, &event_type, &there, None).await,
         Ok(None) => Ok(()),
         Err(Stopped::There(fault)) if is_final(&fault) => {
-            tracing::info!(event_type.id = %event_type_id, error = %fault, "an event type was refused");
+            tracing::info!(event_type.id = %event_type_id, error = %fault, "event type refused");
             failed(app, event_type_id, State::Failed, told(&fault)).await
         }
         Err(Stopped::There(fault)) => {
@@ -68,7 +68,7 @@ pub async fn push_event_type(app: &App, event_type_id: Uuid) -> Result<()> {
     }
 }
 
-/// What stood in the way.
+/// Why a push stopped.
 pub(crate) enum Stopped {
     There(Fault),
     Here(Error),
@@ -86,11 +86,12 @@ impl From<Error> for Stopped {
     }
 }
 
-/// Writes an event type there. What was never there and is archived here is not brought there:
-/// `None`.
+/// Creates or updates an event type at Cal.com. Returns `None` for an archived one that was never
+/// pushed.
 ///
 /// # Errors
-/// What stood in the way. Doing it again is harmless: a slug is looked for before it is used.
+/// Why the push stopped. A retry is harmless: the slug is looked up before an event type is
+/// created.
 pub(crate) async fn push(
     app: &App,
     account: &Account<'_>,
@@ -103,7 +104,7 @@ pub(crate) async fn push(
             let change = change(app, account, event_type, None).await?;
             match account.create_event_type(&change).await {
                 Ok(made) => return Ok(Some((made, How::Created))),
-                // Somebody was faster, or an answer was lost.
+                // Created by another process, or by a call whose answer was lost.
                 Err(fault) if fault.refusal == Some(Refusal::DuplicateSlug) => {
                     let found = by_slug(account, &event_type.slug).await?.ok_or(fault)?;
                     (found, How::Adopted)
@@ -167,7 +168,7 @@ async fn change(
     Ok(change)
 }
 
-/// One event type there stands for one here.
+/// Requires that a remote event type is linked to one event type only.
 async fn require_free(app: &App, event_type: &Model, their_id: i64) -> Result<()> {
     let other = Entity::find_by_provider_id(PROVIDER, &their_id.to_string())
         .filter(Column::Id.ne(event_type.id))
@@ -183,7 +184,7 @@ async fn require_free(app: &App, event_type: &Model, their_id: i64) -> Result<()
     }
 }
 
-/// Remembers that both sides say the same now.
+/// Stores that both sides are in sync.
 pub(crate) async fn mark_synced(
     app: &App,
     event_type: &Model,
@@ -228,21 +229,21 @@ async fn put_synced(txn: &Txn, synced: Synced) -> Result<()> {
     }
 }
 
-/// An object here and its like there, after a push or a pull of `version`.
+/// The sync state of an object after a push or a pull of `version`.
 #[derive(Clone)]
 pub(super) struct Synced {
     pub(super) id: Uuid,
     pub(super) coach_id: Uuid,
     pub(super) version: i64,
     pub(super) external_id: String,
-    /// The fingerprint of what is there.
+    /// The fingerprint of the remote state.
     pub(super) theirs: String,
     pub(super) message: Option<String>,
     pub(super) now: DateTime<Utc>,
 }
 
 impl Synced {
-    /// Remembers it. `is_latest` while `version` is still the object's version here.
+    /// Stores the sync state. `is_latest`: `version` is still the object's version here.
     pub(super) async fn put(self, txn: &Txn, subject: Subject, is_latest: bool) -> Result<()> {
         let found = find(&**txn, self.id).await?;
         let before = found.unwrap_or_else(|| {
@@ -258,12 +259,12 @@ impl Synced {
     }
 }
 
-/// What both sides agree on.
+/// The state that both sides agree on.
 pub(super) struct Agreed {
     pub(super) external_id: String,
     pub(super) theirs: String,
     pub(super) version: i64,
-    /// It has not changed here meanwhile.
+    /// The object has not changed here in the meantime.
     pub(super) is_latest: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Taking over what a coach offers at Cal.com.
+//! Imports a coach's event types from Cal.com.
 
 use std::collections::HashSet;
 
@@ -20,15 +20,15 @@ use crate::domain::scheduling::settings;
 use crate::domain::{Caller, Command, Conflict, Error, Result, event_type as offers};
 use crate::outbox::job::{self, Job};
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// New here, all UNLISTED, or linked with what had the same slug.
+    /// Created here, all UNLISTED, or linked to one with the same slug.
     pub event_types: Vec<Model>,
     pub skipped: Vec<Skipped>,
 }
 
-/// What was not taken over.
+/// An event type that was not imported.
 #[derive(Clone, Debug)]
 pub struct Skipped {
     pub title: String,
@@ -38,8 +38,8 @@ pub struct Skipped {
 /// Most event types of a coach.
 const MOST: usize = 200;
 
-/// Makes an unlisted event type of each one at Cal.com that is not known here; one with a slug that
-/// is known here is linked with it, and ours is pushed there. Safe to ask for again.
+/// Creates an unlisted event type for each one at Cal.com that is unknown here; one whose slug
+/// exists here is linked to it, and ours is pushed. Idempotent.
 ///
 /// # Errors
 /// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account,

@@ -1,17 +1,15 @@
-//! What a coach offers and when they work, kept in step with their own calendar.
+//! Synchronizes a coach's event types, hours and absences with their Cal.com account.
 //!
-//! What changes here is pushed there by a job; what changes there is looked for once a day and
-//! whenever the coach asks. Cal.com does not say when something was changed, so a fingerprint of
-//! what it was when both sides last agreed is kept (`entity::sync_state`). Where both have changed,
-//! ours stands when it was changed after we last looked there, else theirs; the coach is told
-//! which.
+//! Changes here are pushed by a job; changes there are pulled once a day and on demand. Cal.com has
+//! no change times, so a fingerprint of the last agreed state is stored (`entity::sync_state`). If
+//! both sides have changed, ours wins if it changed after the last pull, else theirs; the coach is
+//! told which.
 //!
-//! Days on which a coach is away are closed there: by an entry of its own where the account is one
-//! of the platform's organization, else by dates without hours. Hours that are read back are
-//! cleared of those.
+//! Absences are closed there: by an out-of-office entry if the account is in the platform's
+//! organization, else by dates without hours, which a pull removes again.
 //!
-//! Nothing else is ever deleted there: with an event type Cal.com deletes its bookings. What is
-//! archived here is hidden there.
+//! Nothing else is ever deleted there: with an event type Cal.com deletes its bookings. An event
+//! type that is archived here is hidden there.
 
 mod absences;
 mod event_types;
@@ -33,12 +31,12 @@ use providers::cal_com::Error as Fault;
 
 use crate::domain::Error;
 
-/// Whether asking again can help.
+/// Whether a retry cannot succeed.
 fn is_final(fault: &Fault) -> bool {
     matches!(fault.kind, Kind::Rejected | Kind::Conflict | Kind::NotFound)
 }
 
-/// What a coach is told of a refusal. Their own words are not passed on: they quote what was sent.
+/// The message for the coach about a refusal. Without Cal.com's own text, which quotes the request.
 pub(crate) fn told(fault: &Fault) -> String {
     use providers::cal_com::Refusal;
 
@@ -59,7 +57,7 @@ pub(crate) fn told(fault: &Fault) -> String {
     }
 }
 
-/// A failure that another try may mend.
+/// An error that a retry may resolve.
 fn again(fault: Fault) -> Error {
     Error::provider("keeping a calendar in step", fault)
 }

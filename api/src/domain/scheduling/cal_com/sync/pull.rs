@@ -1,4 +1,4 @@
-//! Looking for what a coach has changed in their own calendar.
+//! Pulls what a coach has changed in their Cal.com account.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,11 @@ const STANDS: &str = "it was changed at Cal.com as well; what was changed here l
 const LOST: &str = "it was changed here as well; what was found at Cal.com stands";
 const GONE: &str = "it was deleted at Cal.com; the next change here brings it back there";
 
-/// Compares what a coach offers and their hours with their calendar, and makes both sides say the
-/// same; for a person where one asked.
+/// Compares a coach's event types and hours with their account, and synchronizes both sides; on
+/// behalf of a person if one requested it.
 ///
 /// # Errors
-/// When the calendar cannot be read.
+/// When the account cannot be read.
 pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Result<()> {
     let found = connection::Entity::find_by_id(connection_id)
         .one(app.db.read())
@@ -55,7 +55,7 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     let Some(account) = Account::of_coach(app, coach.id, reason).await? else {
         return Ok(());
     };
-    // Hours first: event types name them.
+    // Hours first: event types refer to them.
     let there = account.schedules().await.map_err(again)?;
     for known in row::Entity::find_by_coach(coach.id, Subject::Schedule)
         .all(app.db.read())
@@ -63,7 +63,7 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     {
         look_at_schedule(app, known, &there).await?;
     }
-    // What did not come through before. Whatever is in its way is in nobody else's.
+    // Retries failed pushes. A failure here does not stop the rest.
     let pushed = absences::push_absences(app, coach.id).await;
     let there = account.event_types().await.map_err(again)?;
     let ours = event_type::Entity::find()
@@ -77,7 +77,7 @@ pub async fn pull(app: &App, connection_id: Uuid, actor_id: Option<Uuid>) -> Res
     pushed
 }
 
-/// The same at once, for a coach who asks, or for staff.
+/// Pulls at once, for the coach or staff.
 ///
 /// # Errors
 /// `Unauthenticated`, `NotFound` for another coach, `InvalidState` without a connected account,
@@ -103,7 +103,7 @@ pub(super) fn not_now(error: Error) -> Error {
     }
 }
 
-/// What is to be done about a pair.
+/// What to do about a pair of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Nothing,
@@ -111,7 +111,7 @@ enum Verdict {
     Take(&'static str),
 }
 
-/// The latest change wins. When theirs was made is not known: not before we last looked.
+/// The latest change wins. The time of a remote change is unknown: it is after the last pull.
 fn judge(
     known: Option<&row::Model>,
     theirs: &str,
@@ -141,7 +141,7 @@ fn judge(
 async fn look_at_event_type(app: &App, ours: event_type::Model, there: &[EventType]) -> Result<()> {
     let known = find(app.db.read(), ours.id).await?;
     let Some(id) = their_id(&ours) else {
-        // It was made here while nobody could carry it.
+        // It was created here while no push was possible.
         return if known.is_some() {
             enqueue_push(app, Subject::EventType, ours.id, None).await
         } else {
@@ -184,7 +184,7 @@ async fn look_at_event_type(app: &App, ours: event_type::Model, there: &[EventTy
     }
 }
 
-/// Writes the row unless it was changed meanwhile.
+/// Writes the row unless it was changed in the meantime.
 async fn store_event_type(app: &App, new: event_type::Model, version: i64) -> Result<bool> {
     let id = new.id;
     let done = event_type::Entity::update_many()
@@ -254,7 +254,7 @@ async fn take_hours(
     let told = own
         .clone()
         .without(&absences::told(app, ours.coach_id).await?, today);
-    // Days that were closed there because the coach is away are no hours of theirs.
+    // Dates that were closed there because of an absence are not part of the coach's hours.
     let week = Week::theirs(theirs, today).reopened(&own, &told);
     if let Some(problem) = week.problem() {
         let message = format!(
@@ -286,7 +286,7 @@ struct Hours {
     today: NaiveDate,
 }
 
-/// Writes hours unless they were changed meanwhile. Dates that are over stay.
+/// Writes hours unless they were changed in the meantime. Past dates stay.
 async fn store_hours(txn: &Txn, hours: Hours) -> Result<bool> {
     use schedule_override::Column as O;
 
@@ -333,7 +333,7 @@ async fn store_hours(txn: &Txn, hours: Hours) -> Result<bool> {
     Ok(true)
 }
 
-/// Nothing has changed, as was just seen.
+/// Stores that nothing has changed, with the time of this pull.
 async fn looked(app: &App, id: Uuid) -> Result<()> {
     let now = app.clock.now();
     row::Entity::update_many()
@@ -412,7 +412,7 @@ async fn note_gone(txn: &Txn, blank: row::Model) -> Result<()> {
     put(txn, row).await
 }
 
-/// What was read and what is kept, put down as one.
+/// The agreed state after a pull.
 pub(super) fn agreed(theirs: &EventType, version: i64) -> Agreed {
     Agreed {
         external_id: theirs.id.to_string(),

@@ -1,4 +1,4 @@
-//! Carrying hours to their coach's calendar.
+//! Pushes hours to the coach's calendar.
 
 use chrono_tz::Tz;
 use entity::coach::Scheduler;
@@ -16,13 +16,13 @@ use crate::domain::scheduling::cal_com::{Account, Week};
 use crate::domain::scheduling::settings::{self, failed, find, fingerprint};
 use crate::domain::{Error, Result, absence};
 
-/// How hours came to be there.
+/// How a pushed schedule came to exist there.
 pub(crate) use super::event_types::How;
 
-/// Carries hours as they are now to their coach's calendar, if that keeps the coach's time.
+/// Pushes hours to their coach's calendar, if it is the coach's scheduler.
 ///
 /// # Errors
-/// When trying again may help; what does not help is kept, for the coach to see.
+/// When a retry may succeed; a permanent failure is stored, for the coach to see.
 pub async fn push_schedule(app: &App, schedule_id: Uuid) -> Result<()> {
     let Some(row) = schedule::Entity::find_by_id(schedule_id)
         .one(app.db.read())
@@ -58,7 +58,7 @@ pub async fn push_schedule(app: &App, schedule_id: Uuid) -> Result<()> {
     }
 }
 
-/// The number of hours of ours there; they are pushed there first when they are not there yet.
+/// Cal.com's id of a schedule, which is pushed first if it is not there yet.
 pub(super) async fn id_there(
     app: &App,
     account: &Account<'_>,
@@ -78,11 +78,12 @@ pub(super) async fn id_there(
     Ok(push(app, account, &row).await?.0.id)
 }
 
-/// Writes hours there and remembers it. The coach's default schedule becomes theirs.
+/// Creates or updates a schedule at Cal.com and stores the sync state. The coach's default schedule
+/// becomes the default there.
 ///
 /// # Errors
-/// What stood in the way. Doing it again is harmless: hours are looked for by name before they are
-/// made.
+/// Why the push stopped. A retry is harmless: the schedule is looked up by name before one is
+/// created.
 pub(crate) async fn push(
     app: &App,
     account: &Account<'_>,
@@ -105,7 +106,7 @@ pub(crate) async fn push(
         states.iter().find(of_it).map(|known| known.id)
     };
     let all = account.schedules().await?;
-    // One of the same name is taken for ours, unless it is another one of ours.
+    // A schedule of the same name is treated as ours, unless it is linked to another one of ours.
     let namesake = |schedule: &&Schedule| schedule.name == row.name && ours(schedule).is_none();
     let (found, how) = match all.iter().find(|schedule| ours(schedule) == Some(row.id)) {
         Some(found) => (Some(found.id), How::Updated),
@@ -116,7 +117,7 @@ pub(crate) async fn push(
     };
     let change = week.change();
     let done = match found {
-        // What is the default there stays so: there has to be one.
+        // The default there stays the default: Cal.com requires one.
         Some(id) => {
             let change = ScheduleChange {
                 is_default: is_default.then_some(true),
@@ -141,7 +142,7 @@ pub(crate) async fn push(
     Ok(done)
 }
 
-/// What both sides can say about hours of ours.
+/// The fields of our hours that both sides store.
 pub(super) async fn week(app: &App, row: &schedule::Model) -> Result<Week> {
     let today = today(app, row)?;
     let dates = schedule_override::Entity::find()
@@ -153,8 +154,7 @@ pub(super) async fn week(app: &App, row: &schedule::Model) -> Result<Week> {
     Ok(Week::ours(row, &dates, today))
 }
 
-/// What is to be said there: the same, closed where the coach is away and that is not said in
-/// another way.
+/// Our hours as they are pushed: closed during absences that have no out-of-office entry.
 pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week> {
     let own = week(app, row).await?;
     if absences::number_in_organization(app, row.coach_id)
@@ -173,12 +173,12 @@ pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week>
     ))
 }
 
-/// A day that is over here may go on elsewhere.
+/// The day before: a day that is past here may not be past in another zone.
 fn before(day: chrono::NaiveDate) -> chrono::NaiveDate {
     day.checked_sub_days(chrono::Days::new(1)).unwrap_or(day)
 }
 
-/// The day that it is where the hours are.
+/// The current day in the zone of the schedule.
 pub(super) fn today(app: &App, row: &schedule::Model) -> Result<chrono::NaiveDate> {
     let zone: Tz = row
         .time_zone
@@ -187,13 +187,13 @@ pub(super) fn today(app: &App, row: &schedule::Model) -> Result<chrono::NaiveDat
     Ok(app.clock.now().with_timezone(&zone).date_naive())
 }
 
-/// A fingerprint of hours of theirs. Days that are over are in it: that one more is over is no
+/// A fingerprint of a remote schedule. Includes past days, so that the passing of a day is no
 /// change.
 pub(super) fn of_theirs(there: &Schedule) -> String {
     fingerprint(&Week::theirs(there, chrono::NaiveDate::MIN))
 }
 
-/// Remembers that both sides say the same now.
+/// Stores that both sides are in sync.
 pub(super) async fn mark_synced(
     app: &App,
     row: &schedule::Model,
