@@ -89,7 +89,7 @@ impl Live {
 
     /// Orders, reads and broadcasts new events until stopped.
     pub async fn run(&self, stop: CancellationToken) {
-        let told = self.db.is_postgres().then(|| async {
+        let told = self.db.is_postgres().then_some(async {
             tokio::join!(
                 self.listen_elsewhere(stop.clone()),
                 sequence::run(&self.db, stop.clone())

@@ -14,7 +14,7 @@ use captures::Capture;
 use entity::user::{self, Role};
 use entity::{Uuid, booking, booking_event, job, webhook_delivery};
 use http::{HeaderMap, Method, StatusCode};
-use sea_orm::{ConnectionTrait as _, EntityTrait as _, PaginatorTrait as _, QueryOrder as _};
+use sea_orm::{ConnectionTrait as _, EntityTrait as _, QueryOrder as _};
 use serde_json::json;
 use tests::{On, Setup, TestApp, at};
 
@@ -117,18 +117,14 @@ async fn deliveries(app: &TestApp) -> Vec<webhook_delivery::Model> {
 }
 
 async fn history(app: &TestApp, booking_id: Uuid) -> Vec<booking_event::Model> {
-    let lines =
-        booking_event::Entity::find_by_booking(booking_id).order_by_asc(booking_event::Column::Seq);
+    let mut lines = app.history().await;
+    lines.retain(|line| line.booking_id == booking_id);
     lines
-        .all(app.db().read())
-        .await
-        .expect("the database answers")
 }
 
 /// How many lines the history of all bookings has.
-async fn history_length(app: &TestApp) -> u64 {
-    let count = booking_event::Entity::find().count(app.db().read()).await;
-    count.expect("the database answers")
+async fn history_length(app: &TestApp) -> usize {
+    app.history().await.len()
 }
 
 async fn execute(app: &TestApp, statement: &str) {
