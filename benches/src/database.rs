@@ -43,9 +43,6 @@ pub(crate) fn name(db: &Db) -> &'static str {
 }
 
 /// The PostgreSQL process that is the parent of all backends, if it runs on this machine.
-///
-/// # Errors
-/// When the database fails.
 pub(crate) async fn postmaster(db: &Db) -> Result<Option<u32>, Failure> {
     if !db.is_postgres() {
         return Ok(None);

@@ -16,9 +16,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Midnight of a day after the last booking in the database.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn first_free_day(db: &Db) -> Result<DateTime<Utc>, Failure> {
     let last: Option<Option<DateTime<Utc>>> = booking::Entity::find()
         .select_only()

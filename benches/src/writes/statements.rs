@@ -14,9 +14,6 @@ const CALLS: &str = "\
 const SHOWN: usize = 24;
 
 /// Prepares for counting; false when the cluster was started without the extension.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn available(db: &Db) -> Result<bool, Failure> {
     if !db.is_postgres() {
         return Ok(false);
@@ -32,9 +29,6 @@ pub(super) async fn available(db: &Db) -> Result<bool, Failure> {
 }
 
 /// Starts counting from zero.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn start(db: &Db) -> Result<(), Failure> {
     database::set_on_cluster(db, "pg_stat_statements.track", Some("top")).await?;
     db.write_one()
@@ -45,9 +39,6 @@ pub(super) async fn start(db: &Db) -> Result<(), Failure> {
 
 /// Stops counting; returns how many statements there were for each booking, and lists the most
 /// frequent ones on standard error.
-///
-/// # Errors
-/// When the database fails.
 pub(super) async fn stop(db: &Db, server: &str, bookings: usize) -> Result<f64, Failure> {
     database::set_on_cluster(db, "pg_stat_statements.track", None).await?;
     let connection = db.write_one();
