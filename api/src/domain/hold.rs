@@ -10,7 +10,9 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
 };
 
-use super::booking::{BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free};
+use super::booking::{
+    BookingRequest, Offer, RemoteAvailability, SlotRequest, require_free, reserved_for_move,
+};
 use super::scheduling::{self, Except};
 use super::{Caller, Command, Conflict, Error, Result, check};
 use crate::app::App;
@@ -30,6 +32,17 @@ pub struct Create {
     pub length_minutes: Option<i32>,
 }
 
+impl Create {
+    fn request(&self) -> BookingRequest {
+        BookingRequest {
+            event_type_id: self.event_type_id,
+            coach_id: self.coach_id,
+            starts_at: self.starts_at,
+            length_minutes: self.length_minutes,
+        }
+    }
+}
+
 /// Holds a free slot for the caller: until the hold expires nobody else can book or hold it. A
 /// person has one hold per coach; a new one replaces it.
 ///
@@ -38,14 +51,7 @@ pub struct Create {
 /// coach who takes no bookings, for oneself, and beyond three holds; `Invalid` for invalid values.
 pub async fn create(app: &Arc<App>, caller: &Caller, input: Create) -> Result<Model> {
     let user_id = caller.require_person()?.user_id;
-    let Create {
-        event_type_id,
-        coach_id,
-        starts_at,
-        length_minutes,
-    } = input;
-    let offered =
-        RemoteAvailability::around(app, event_type_id, coach_id, starts_at, length_minutes).await?;
+    let offered = RemoteAvailability::find(app, &input.request()).await?;
     let now = app.clock.now();
     let new = NewHold {
         user_id,
@@ -69,12 +75,7 @@ struct NewHold {
 async fn insert(txn: &Txn, new: NewHold) -> Result<Model> {
     let (user_id, now) = (new.user_id, new.now);
     // This locks the person's row: their holds are counted one after the other.
-    let wanted = BookingRequest {
-        event_type_id: new.input.event_type_id,
-        coach_id: new.input.coach_id,
-        starts_at: new.input.starts_at,
-        length_minutes: new.input.length_minutes,
-    };
+    let wanted = new.input.request();
     let (offer, violations) = wanted.find(txn, user_id, now).await?;
     check(violations)?;
     make_room(txn, user_id, offer.coach.id, now).await?;
@@ -180,12 +181,6 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Model>> {
     let mut holds = live.all(app.db.read()).await?;
     holds.sort_by_key(|hold| (hold.starts_at, hold.id));
     Ok(holds)
-}
-
-/// The error for a hold that belongs to a move: its owner cannot use it.
-pub(super) fn reserved_for_move() -> Error {
-    Conflict::InvalidState("this time is kept for a booking that is being moved there".to_owned())
-        .into()
 }
 
 fn no_hold() -> Error {

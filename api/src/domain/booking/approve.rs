@@ -5,9 +5,8 @@ use entity::Uuid;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 
-use super::create::settle_price;
 use super::intake::check_reason;
-use super::payment::is_paid;
+use super::payment::{is_paid, settle_price};
 use super::state::Event;
 use super::transition::{Transition, apply, no_booking};
 use crate::app::App;
@@ -57,8 +56,8 @@ async fn carry_out(txn: &Txn, command: Command<(Uuid, Decision)>) -> Result<Mode
     let Command { author, input } = command;
     let (booking_id, decision) = input;
     let person = &author.person;
-    let booking = super::read::take(txn, booking_id).await?;
-    super::read::require_reachable(txn, &booking).await?;
+    let booking = super::rows::take(txn, booking_id).await?;
+    super::rows::require_reachable(txn, &booking).await?;
     let side = match super::side(person, &booking)? {
         ActorKind::Client if person.is_coach(booking.coach_id) => ActorKind::Coach,
         ActorKind::Client if person.is_admin() => ActorKind::Admin,

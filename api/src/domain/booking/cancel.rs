@@ -55,20 +55,27 @@ struct Attempt {
 
 /// Gives the booking, and whether it is this attempt that has canceled it.
 async fn carry_out(txn: &Txn, command: Command<Attempt>) -> Result<(Model, bool)> {
-    let Command { author, input } = command;
-    let booking = super::read::take(txn, input.input.booking_id).await?;
+    let Command {
+        author,
+        input: Attempt {
+            input,
+            key,
+            request_hash,
+        },
+    } = command;
+    let booking = super::rows::take(txn, input.booking_id).await?;
     let side = super::side(&author.person, &booking)?;
     let key = idempotency::Key {
         user_id: author.person.user_id,
         operation: "cancelBooking",
-        key: &input.key,
-        request_hash: input.request_hash,
+        key: &key,
+        request_hash,
     };
     if let Claim::Done(_) = idempotency::claim(txn, &key, booking.id, author.now).await? {
         return Ok((booking, false));
     }
     let cause = author.cause(side);
-    Ok((take_back(txn, &cause, &booking, input.input).await?, true))
+    Ok((take_back(txn, &cause, &booking, input).await?, true))
 }
 
 async fn take_back(txn: &Txn, cause: &Cause, booking: &Model, input: Cancel) -> Result<Model> {
@@ -78,7 +85,7 @@ async fn take_back(txn: &Txn, cause: &Cause, booking: &Model, input: Cancel) -> 
     {
         return Err(Conflict::Stale.into());
     }
-    super::read::require_reachable(txn, booking).await?;
+    super::rows::require_reachable(txn, booking).await?;
     if cause.by == ActorKind::Client && booking.status.is_active() && booking.starts_at <= cause.now
     {
         return Err(Conflict::InvalidState("the session has already begun".to_owned()).into());

@@ -16,15 +16,17 @@ use super::guests;
 use super::idempotency::{self, Claim};
 use super::intake::{self, AnswerInput};
 use super::offer::{BookingRequest, Offer};
+use super::payment::settle_price;
+use super::reference::reference;
 use super::remote::availability::RemoteAvailability;
 use super::remote::outcome;
 use super::remote::request::{self, NewRequest};
+use super::slot::{SlotRequest, require_free, reserved_for_move};
 use super::state::Event;
 use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::hold::reserved_for_move;
-use crate::domain::scheduling::native::{Interval, Terms};
+use crate::domain::scheduling::native::Terms;
 use crate::domain::scheduling::{self, Except};
 use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
 
@@ -44,6 +46,17 @@ pub struct Create {
     pub guests: Vec<String>,
     /// The client's own hold on the slot.
     pub hold_id: Option<Uuid>,
+}
+
+impl Create {
+    fn request(&self) -> BookingRequest {
+        BookingRequest {
+            event_type_id: self.event_type_id,
+            coach_id: self.coach_id,
+            starts_at: self.starts_at,
+            length_minutes: self.length_minutes,
+        }
+    }
 }
 
 /// Creates a booking for the caller.
@@ -73,10 +86,10 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
     if let Booked::AskFirst = outcome {
         if let Some(id) = idempotency::find(app.db.read(), &used, now).await? {
             // A repeat skips the check that the slot is free.
-            let booking = super::read::require(app.db.write_one(), id).await?;
+            let booking = super::rows::require(app.db.write_one(), id).await?;
             return outcome::outcome(app, booking).await;
         }
-        attempt.offered = Some(RemoteAvailability::find(app, &attempt.input).await?);
+        attempt.offered = Some(RemoteAvailability::find(app, &attempt.input.request()).await?);
         outcome = app.db.transaction(attempt, book).await?;
     }
     match outcome {
@@ -129,12 +142,7 @@ async fn book(txn: &Txn, attempt: Attempt) -> Result<Booked> {
         deadline,
         offered,
     } = attempt;
-    let request = BookingRequest {
-        event_type_id: input.event_type_id,
-        coach_id: input.coach_id,
-        starts_at: input.starts_at,
-        length_minutes: input.length_minutes,
-    };
+    let request = input.request();
     let named = request.lock(txn, user_id).await?;
     let is_remote = named
         .as_ref()
@@ -149,7 +157,7 @@ async fn book(txn: &Txn, attempt: Attempt) -> Result<Booked> {
         request_hash,
     };
     if let Claim::Done(id) = idempotency::claim(txn, &key, booking_id, cause.now).await? {
-        return Ok(Booked::Before(super::read::require(&**txn, id).await?));
+        return Ok(Booked::Before(super::rows::require(&**txn, id).await?));
     }
     let (offer, violations) = request.check(txn, user_id, named, cause.now).await?;
     let order = Order::prepare(offer, violations, input)?;
@@ -320,94 +328,4 @@ impl Order {
             updated_at: now,
         })
     }
-}
-
-/// Confirms the booking or, if it has a price, starts its payment. Called when no approval is
-/// pending.
-pub(super) fn settle_price(
-    transition: &mut Transition<'_>,
-    is_paid: bool,
-    deadline: DateTime<Utc>,
-) -> Result<()> {
-    let booking = transition.booking();
-    if booking.price_minor == 0 || is_paid {
-        return transition.then(Event::Confirmed, None, |_| ());
-    }
-    let deadline = deadline.min(booking.starts_at);
-    transition.then(Event::PaymentDue, None, |booking| {
-        booking.payment_deadline = Some(deadline)
-    })
-}
-
-/// The slot to check: coach, event type, terms and scheduler.
-#[derive(Clone, Copy)]
-pub(crate) struct SlotRequest<'w> {
-    pub(crate) coach: &'w coach::Model,
-    pub(crate) event_type: &'w event_type::Model,
-    pub(crate) terms: &'w Terms,
-    /// The scheduler that grants it; for a move, the scheduler of the booking.
-    pub(crate) scheduler: Scheduler,
-}
-
-/// Refuses a start that the coach does not offer (`SlotNotOffered`) or that is no longer free
-/// (`SlotTaken`).
-pub(crate) async fn require_free(
-    txn: &Txn,
-    wanted: SlotRequest<'_>,
-    offered: &RemoteAvailability,
-    starts_at: DateTime<Utc>,
-    except: Except,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let SlotRequest {
-        coach,
-        event_type,
-        terms,
-        scheduler,
-    } = wanted;
-    let claim = terms
-        .claim(starts_at)
-        .ok_or_else(|| Error::invalid("startsAt", "out of range"))?;
-    let range = Interval {
-        from: claim.from,
-        until: claim.until,
-    };
-    let mut availability = scheduling::load(&**txn, coach, event_type, range, except, now).await?;
-    let (is_free, is_offered) = match (offered, scheduler.is_remote()) {
-        (RemoteAvailability::ByHours, false) => (
-            availability.offers(terms, starts_at, now),
-            availability.would_offer(terms, starts_at, now),
-        ),
-        (RemoteAvailability::Starts(starts), true) => {
-            let is_offered = starts.contains(&starts_at)
-                && !availability.is_away(starts_at, starts_at + terms.length);
-            (is_offered && !availability.is_busy(range), is_offered)
-        }
-        (RemoteAvailability::Busy(busy), true) => {
-            availability.busy.extend(busy.iter().copied());
-            (
-                availability.offers(terms, starts_at, now),
-                availability.would_offer(terms, starts_at, now),
-            )
-        }
-        // The coach has changed schedulers since the start was looked up.
-        _ => return Err(Error::lost_race()),
-    };
-    match (is_free, is_offered) {
-        (true, _) => Ok(()),
-        (false, true) => Err(Conflict::SlotTaken.into()),
-        (false, false) => Err(Conflict::SlotNotOffered.into()),
-    }
-}
-
-/// A short code for people: the random end of the id, in an alphabet without look-alike characters.
-pub(crate) fn reference(id: Uuid) -> String {
-    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let mut rest = id.as_u128();
-    let mut code = String::from("CS-");
-    for _ in 0..8 {
-        code.push(char::from(LETTERS[(rest & 31) as usize]));
-        rest >>= 5;
-    }
-    code
 }

@@ -33,9 +33,9 @@ pub async fn add_guests(
 async fn add(txn: &Txn, command: Command<(Uuid, Vec<String>)>) -> Result<Model> {
     let Command { author, input } = command;
     let (booking_id, guests) = input;
-    let booking = super::read::take(txn, booking_id).await?;
+    let booking = super::rows::take(txn, booking_id).await?;
     let side = super::side(&author.person, &booking)?;
-    super::read::require_reachable(txn, &booking).await?;
+    super::rows::require_reachable(txn, &booking).await?;
     let client = booking.client_email.as_deref();
     let asked = check(&guests, client, 0).map_err(Error::Invalid)?;
     let new: Vec<String> = asked

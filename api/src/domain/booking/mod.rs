@@ -13,8 +13,11 @@ mod offer;
 mod payment;
 mod policy;
 mod read;
+mod reference;
 pub(crate) mod remote;
 mod reschedule;
+mod rows;
+mod slot;
 pub mod state;
 mod sweep;
 pub(crate) mod transition;
@@ -24,7 +27,6 @@ pub use approve::{approve, reject};
 pub use cancel::{Cancel, cancel};
 pub use claim::claim;
 pub use create::{Create, create};
-pub(crate) use create::{SlotRequest, reference, require_free};
 pub use guests::add_guests;
 pub use intake::AnswerInput;
 pub(crate) use offer::{BookingRequest, Offer};
@@ -34,6 +36,7 @@ pub use read::{
     BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification,
 };
 pub(crate) use read::{find_uid, invalidate_slots};
+pub(crate) use reference::reference;
 pub(crate) use remote::availability::RemoteAvailability;
 pub use remote::conflict::settle_conflicts;
 pub use remote::dispatch::run_request;
@@ -41,6 +44,7 @@ pub(crate) use remote::push::list_unpushed;
 pub use remote::push::push;
 pub(crate) use remote::request::list_open_requests;
 pub use reschedule::{Reschedule, reschedule};
+pub(crate) use slot::{SlotRequest, require_free, reserved_for_move};
 pub use sweep::sweep;
 
 use entity::booking::Model;

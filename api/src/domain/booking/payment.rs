@@ -1,7 +1,9 @@
-//! Payments that staff record by hand: cash, a transfer, a card terminal.
+//! Whether a booking is paid, and payments that staff record by hand: cash, a transfer, a card
+//! terminal.
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Model, Status};
 use entity::booking_event::ActorKind;
@@ -12,7 +14,7 @@ use sea_orm::{
 };
 
 use super::state::Event;
-use super::transition::apply;
+use super::transition::{Transition, apply};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Caller, Command, Conflict, Result};
@@ -23,6 +25,23 @@ pub(super) async fn is_paid(db: &impl ConnectionTrait, booking_id: Uuid) -> Resu
         .filter(payment::Column::BookingId.eq(booking_id))
         .filter(payment::Column::Status.eq(payment::Status::Succeeded));
     Ok(paid.one(db).await?.is_some())
+}
+
+/// Confirms the booking or, if it has a price, starts its payment. Called when no approval is
+/// pending.
+pub(super) fn settle_price(
+    transition: &mut Transition<'_>,
+    is_paid: bool,
+    deadline: DateTime<Utc>,
+) -> Result<()> {
+    let booking = transition.booking();
+    if booking.price_minor == 0 || is_paid {
+        return transition.then(Event::Confirmed, None, |_| ());
+    }
+    let deadline = deadline.min(booking.starts_at);
+    transition.then(Event::PaymentDue, None, |booking| {
+        booking.payment_deadline = Some(deadline)
+    })
 }
 
 /// Filters the bookings that are paid.
@@ -55,7 +74,7 @@ pub async fn record_payment(app: &App, caller: &Caller, booking_id: Uuid) -> Res
 
 async fn record(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
     let Command { author, input } = command;
-    let booking = super::read::take(txn, input).await?;
+    let booking = super::rows::take(txn, input).await?;
     if !matches!(
         booking.status,
         Status::PaymentPending | Status::PaymentFailed

@@ -4,18 +4,14 @@ use chrono::{DateTime, Utc};
 use entity::Uuid;
 use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::{self, ActorKind};
-use entity::coach::Scheduler;
 use entity::event_type::Kind;
-use sea_orm::sea_query::LockType;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 
-use super::transition::no_booking;
+use super::remote::projections;
+use super::rows::require;
 use crate::app::App;
-use crate::db::Txn;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
-use crate::domain::{Caller, Conflict, Error, Person, Result};
+use crate::domain::{Caller, Error, Person, Result};
 use crate::outbox::sequence;
 
 /// Which bookings. All given conditions must hold.
@@ -41,47 +37,6 @@ pub enum Side {
     Client,
     /// Who gives the session.
     Coach,
-}
-
-/// Reads the booking, following merges, without any permission check; for use inside a transaction.
-pub(crate) async fn require(db: &impl ConnectionTrait, id: Uuid) -> Result<Model> {
-    let booking = Entity::find_by_id(id)
-        .one(db)
-        .await?
-        .ok_or_else(no_booking)?;
-    match booking.merged_into {
-        Some(id) => Entity::find_by_id(id).one(db).await?.ok_or_else(no_booking),
-        None => Ok(booking),
-    }
-}
-
-/// Locks the booking, or the one that it was merged into: no other transaction changes it until
-/// this one ends.
-pub(crate) async fn take(txn: &Txn, id: Uuid) -> Result<Model> {
-    let booking = lock(txn, id).await?;
-    match booking.merged_into {
-        Some(id) => lock(txn, id).await,
-        None => Ok(booking),
-    }
-}
-
-async fn lock(txn: &Txn, id: Uuid) -> Result<Model> {
-    let row = Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
-    row.one(&**txn).await?.ok_or_else(no_booking)
-}
-
-/// Refuses to change a booking of a remote scheduler that we cannot call: the change would be made
-/// only here.
-pub(crate) async fn require_reachable(txn: &Txn, booking: &Model) -> Result<()> {
-    if booking.scheduler == Scheduler::Native
-        || crate::domain::connection::is_live(&**txn, booking.scheduler, booking.coach_id).await?
-    {
-        return Ok(());
-    }
-    Err(Conflict::InvalidState(
-        "this booking is kept by the coach's own calendar: change it there".to_owned(),
-    )
-    .into())
 }
 
 /// The side of the caller; `None` when they do not take part in the booking.
@@ -115,7 +70,7 @@ pub(crate) async fn invalidate_slots(app: &App, id: Uuid) -> Result<()> {
 
 /// The uid of a booking at its scheduler, if it has one.
 pub(crate) async fn find_uid(app: &App, id: Uuid) -> Result<Option<String>> {
-    Ok(super::remote::ingest::projection_of(app.db.read(), id)
+    Ok(projections::projection_of(app.db.read(), id)
         .await?
         .map(|known| known.uid))
 }

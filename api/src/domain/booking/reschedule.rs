@@ -10,13 +10,13 @@ use entity::{Uuid, coach, event_type, scheduler_request, slot_hold};
 use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::Serialize;
 
-use super::create::{SlotRequest, require_free};
 use super::idempotency::{self, Claim};
 use super::intake::check_reason;
 use super::offer::require_host;
 use super::remote::availability::RemoteAvailability;
 use super::remote::request::{self, NewRequest};
-use super::remote::{dispatch, outcome};
+use super::remote::{dispatch, outcome, projections};
+use super::slot::{SlotRequest, require_free};
 use super::state::Event;
 use super::transition::Transition;
 use crate::app::App;
@@ -54,7 +54,7 @@ pub async fn reschedule(
     let used = idempotency::key(person.user_id, "rescheduleBooking", key, &input)?;
     if let Some(subject) = idempotency::find(app.db.read(), &used, now).await? {
         // A repeat skips the check that the slot is free.
-        let booking = super::read::require(app.db.read(), seen.id).await?;
+        let booking = super::rows::require(app.db.read(), seen.id).await?;
         return outcome::outcome_of_repeat(app, booking, subject).await;
     }
     let offered = RemoteAvailability::for_move(app, &seen, input.starts_at).await?;
@@ -108,7 +108,7 @@ async fn attempt_move(txn: &Txn, attempt: Attempt) -> Result<Moving> {
     } = attempt;
     // Lock order: the two parties, then the booking. The reverse order could deadlock.
     parties.lock(txn).await?;
-    let booking = super::read::take(txn, input.booking_id).await?;
+    let booking = super::rows::take(txn, input.booking_id).await?;
     let side = super::side(&person, &booking)?;
     Parties::of(booking.coach_id, booking.client_id)
         .lock_beyond(txn, &parties)
@@ -152,7 +152,7 @@ async fn move_to(
     {
         return Err(Conflict::Stale.into());
     }
-    super::read::require_reachable(txn, booking).await?;
+    super::rows::require_reachable(txn, booking).await?;
     if input.starts_at <= cause.now {
         return Err(Error::invalid("startsAt", "must be in the future"));
     }
@@ -249,7 +249,7 @@ async fn ask_to_move(
         )
         .into());
     }
-    let known = super::remote::ingest::projection_of(&**txn, booking.id).await?;
+    let known = projections::projection_of(&**txn, booking.id).await?;
     let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
     let from_uid = known.ok_or_else(unknown)?.uid;
     let owner = cause.actor_id.ok_or(Error::Unauthenticated)?;

@@ -109,7 +109,7 @@ struct Due {
 }
 
 async fn apply_in(txn: &Txn, due: Due) -> Result<bool> {
-    let booking = super::read::take(txn, due.booking_id).await?;
+    let booking = super::rows::take(txn, due.booking_id).await?;
     let Some(event) = event(&booking, due.cause.now, due.over_before) else {
         return Ok(false);
     };

@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::poll::{full, read_all};
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
-use crate::domain::booking::remote::ingest;
+use crate::domain::booking::remote::projections;
 use crate::domain::connection::{self as link, Purpose};
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::Calendar;
@@ -57,7 +57,7 @@ async fn one(
     booking: &booking::Model,
     report: &mut Report,
 ) -> Result<()> {
-    let Some(known) = ingest::projection_of(app.db.read(), booking.id).await? else {
+    let Some(known) = projections::projection_of(app.db.read(), booking.id).await? else {
         return Ok(());
     };
     let reason = Purpose::Reconcile.asked_by(Some(user_id));

@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 
 use super::read::{Mode, Report, take_in};
 use crate::app::App;
-use crate::domain::booking::{list_unpushed, remote::ingest};
+use crate::domain::booking::{list_unpushed, remote::projections};
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::{Calendar, Fault, Record, RecordQuery, scheduler_of};
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         };
         let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.id).collect();
-        let known = ingest::projections_of(self.app.db.read(), &ids).await?;
+        let known = projections::projections_of(self.app.db.read(), &ids).await?;
         let wanted: BTreeSet<&str> = known
             .values()
             .map(|known| known.uid.as_str())
@@ -396,7 +396,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a booking that no page contained.
     async fn look_for(&mut self, booking: &booking::Model) -> Result<()> {
-        let Some(known) = ingest::projection_of(self.app.db.read(), booking.id).await? else {
+        let Some(known) = projections::projection_of(self.app.db.read(), booking.id).await? else {
             return Ok(());
         };
         if self.seen.contains(&known.uid) {

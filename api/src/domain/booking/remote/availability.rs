@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::coach::Scheduler;
-use entity::{Uuid, booking, coach, event_type};
+use entity::{booking, coach, event_type};
 use sea_orm::EntityTrait;
 
-use super::ingest;
+use super::projections;
 use crate::app::App;
-use crate::domain::booking::create::Create;
+use crate::domain::booking::offer::BookingRequest;
 use crate::domain::scheduling::native::Interval;
 use crate::domain::scheduling::remote::{FreeTime, capabilities};
 use crate::domain::scheduling::{Question, read, terms};
@@ -37,28 +37,13 @@ impl RemoteAvailability {
     ///
     /// # Errors
     /// `Unavailable` when the coach's calendar does not answer.
-    pub(crate) async fn find(app: &Arc<App>, wanted: &Create) -> Result<Self> {
-        Self::around(
-            app,
-            wanted.event_type_id,
-            wanted.coach_id,
-            wanted.starts_at,
-            wanted.length_minutes,
-        )
-        .await
-    }
-
-    /// As [`find`](Self::find), with the parts of the request.
-    ///
-    /// # Errors
-    /// As [`find`](Self::find).
-    pub(crate) async fn around(
-        app: &Arc<App>,
-        event_type_id: Uuid,
-        coach_id: Option<Uuid>,
-        starts_at: DateTime<Utc>,
-        length_minutes: Option<i32>,
-    ) -> Result<Self> {
+    pub(crate) async fn find(app: &Arc<App>, wanted: &BookingRequest) -> Result<Self> {
+        let BookingRequest {
+            event_type_id,
+            coach_id,
+            starts_at,
+            length_minutes,
+        } = *wanted;
         let db = app.db.read();
         let Some(event_type) = event_type::Entity::find_by_id(event_type_id)
             .one(db)
@@ -115,7 +100,7 @@ impl RemoteAvailability {
         let (coach, event_type) = coach.zip(event_type).ok_or(Error::NotFound("booking"))?;
         let length_minutes = i32::try_from((booking.ends_at - booking.starts_at).num_minutes())
             .map_err(|error| Error::internal("a booking's length", error))?;
-        let known = ingest::projection_of(db, booking.id).await?;
+        let known = projections::projection_of(db, booking.id).await?;
         let wanted = Wanted {
             scheduler,
             coach,

@@ -19,9 +19,9 @@ use super::ingest;
 use super::request::{self, Closing};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::booking::idempotency;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
+use crate::domain::booking::{idempotency, rows};
 use crate::domain::scheduling::observation::{Observation, Reported};
 use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
 use crate::domain::{Cause, Error, Result};
@@ -125,8 +125,7 @@ async fn release(app: &App, request: &Request) -> Result<()> {
 
 /// Returns `None` while the outcome is open.
 async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
-    let booking =
-        crate::domain::booking::read::require(app.db.write_one(), request.booking_id).await?;
+    let booking = rows::require(app.db.write_one(), request.booking_id).await?;
     let known = match request.kind {
         Kind::Undo => return undo(app, request, &booking).await.map(Some),
         Kind::Book | Kind::Move => ask(app, request, &booking).await?,
@@ -228,7 +227,7 @@ async fn abandon(app: &App, request: &Request) -> Result<()> {
 }
 
 async fn abandon_in(txn: &Txn, (booking_id, cause): (Uuid, Cause)) -> Result<()> {
-    let booking = crate::domain::booking::read::take(txn, booking_id).await?;
+    let booking = rows::take(txn, booking_id).await?;
     if booking.status == Status::Initiated {
         let (event, reason) = (Event::SchedulerRefused, Some(NO_ANSWER.to_owned()));
         apply(txn, &cause, &booking, event, reason, |_| ()).await?;
@@ -291,7 +290,7 @@ async fn ingest(
 async fn give_up(app: &App, request: &Request) -> Result<Option<()>> {
     let (now, booking) = (
         app.clock.now(),
-        crate::domain::booking::read::require(app.db.write_one(), request.booking_id).await?,
+        rows::require(app.db.write_one(), request.booking_id).await?,
     );
     let is_over = match request.kind {
         Kind::Move => {
@@ -347,7 +346,7 @@ async fn conclude_in(txn: &Txn, conclusion: Conclusion) -> Result<()> {
         refusal,
         now,
     } = conclusion;
-    let booking = crate::domain::booking::read::take(txn, request.booking_id).await?;
+    let booking = rows::take(txn, request.booking_id).await?;
     let is_refused = refusal.is_some();
     let reason = refusal.clone().or_else(|| Some(NO_ANSWER.to_owned()));
     if !request::close(txn, &request, status, Closing { refusal, uid: None }, now).await? {

@@ -3,18 +3,17 @@
 //! Observations are stored as facts about uids, and a booking is projected from all of its facts.
 //! So order, repetition and gaps do not matter: the same facts project to the same booking.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::coach::Scheduler;
-use entity::{Uuid, booking};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::apply::{Origin, apply_remote, merge_into, settle_around};
+use super::apply::{Origin, apply_remote};
 use super::lineage::{Earlier, Key, Lineage};
-use super::project::{Projection, project};
-use super::{lineage, names, origin, parties, push, request};
+use super::merge::{merge_into, redirect};
+use super::project::project;
+use super::{conflict, lineage, names, next_command, origin, parties, request};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::payment::is_paid;
@@ -65,26 +64,6 @@ async fn ingest_in(
         payment_deadline,
     )
     .await
-}
-
-/// Projects all stored facts about a booking.
-pub(crate) async fn projection_of(
-    db: &impl ConnectionTrait,
-    booking_id: Uuid,
-) -> Result<Option<Projection>> {
-    Ok(projections_of(db, &[booking_id]).await?.remove(&booking_id))
-}
-
-/// [`projection_of`] several bookings at once; bookings with too few facts are left out.
-pub(crate) async fn projections_of(
-    db: &impl ConnectionTrait,
-    booking_ids: &[Uuid],
-) -> Result<HashMap<Uuid, Projection>> {
-    let nodes = lineage::nodes_of(db, booking_ids).await?;
-    Ok(nodes
-        .into_iter()
-        .filter_map(|(id, nodes)| Some((id, project(&nodes)?)))
-        .collect())
 }
 
 /// Applies the facts of one lineage to its booking. Returns `None` while they are too few.
@@ -172,20 +151,8 @@ async fn settle(
         origin::close(txn, &request, &booking, &after).await?;
     }
     if was != Some(booking.version) {
-        settle_around(txn, cause, &booking).await?;
+        conflict::settle(txn, cause, booking.coach_id).await?;
     }
-    push::enqueue_if_needed(txn, cause, &booking, &after).await?;
+    next_command::enqueue_push_if_needed(txn, cause, &booking, &after).await?;
     Ok(Some(booking.id))
-}
-
-/// Points bookings that were merged into `from` to `to`.
-async fn redirect(txn: &Txn, cause: &Cause, from: Uuid, to: Uuid) -> Result<()> {
-    let followers = booking::Entity::find()
-        .filter(booking::Column::MergedInto.eq(from))
-        .all(&**txn)
-        .await?;
-    for follower in followers {
-        merge_into(txn, cause, &follower, to).await?;
-    }
-    Ok(())
 }

@@ -11,6 +11,7 @@ use sea_orm::EntityTrait;
 use super::dispatch::run_request;
 use super::request;
 use crate::app::App;
+use crate::domain::booking::rows;
 use crate::domain::{Conflict, Error, Result};
 
 /// How long a client waits for the outcome; afterwards the booking is returned as it is.
@@ -46,7 +47,7 @@ pub(crate) async fn outcome(app: &Arc<App>, booking: Booking) -> Result<Booking>
         .and_then(|request| request.refusal.as_deref())
     {
         Some(refusal) => Err(refused(refusal)),
-        None => crate::domain::booking::read::require(app.db.write_one(), booking.id).await,
+        None => rows::require(app.db.write_one(), booking.id).await,
     }
 }
 
@@ -85,7 +86,7 @@ pub(crate) async fn outcome_of_move(
         .and_then(|request| request.refusal.as_deref())
     {
         Some(refusal) => Err(refused(refusal)),
-        None => crate::domain::booking::read::require(app.db.write_one(), booking.id).await,
+        None => rows::require(app.db.write_one(), booking.id).await,
     }
 }
 

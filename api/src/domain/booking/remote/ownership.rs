@@ -5,9 +5,8 @@
 use chrono::{DateTime, Utc};
 use entity::booking::{Approval, Model, Status};
 
-use super::apply::with_approval;
 use super::project::{Projection, Target};
-use super::transition_path::transition_path;
+use super::transition_path::{transition_path, with_approval};
 use crate::domain::booking::state::Event;
 
 /// The transitions to apply, in order.

@@ -10,11 +10,20 @@ use entity::{Uuid, booking, connection, event_type_host, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::apply::{Parties, currency};
 use super::project::Projection;
 use crate::db::Txn;
 use crate::domain::scheduling::observation::{Attendee, Organizer};
 use crate::domain::{Error, Result};
+
+/// The people and the offer of a booking, as our tables know them.
+pub(crate) struct Parties {
+    pub(crate) coach: coach::Model,
+    pub(crate) event_type: event_type::Model,
+    /// `None` until a user signs up with the attendee's address.
+    pub(crate) client_id: Option<Uuid>,
+    /// The scheduler that manages the coach's time for this booking.
+    pub(crate) scheduler: Scheduler,
+}
 
 /// The parties of a booking; `None` if no message named the organizer.
 pub(crate) async fn find_or_import(
@@ -257,7 +266,7 @@ fn imported(
         length_minutes: Set(length),
         lengths: Set(Lengths(vec![length])),
         price_minor: Set(said.price_minor),
-        currency: Set(currency(said).unwrap_or_else(|| "USD".to_owned())),
+        currency: Set(said.currency_code().unwrap_or_else(|| "USD".to_owned())),
         buffer_before_minutes: Set(0),
         buffer_after_minutes: Set(0),
         minimum_notice_minutes: Set(0),

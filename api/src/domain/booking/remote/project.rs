@@ -132,6 +132,15 @@ impl Node {
     }
 }
 
+impl Projection {
+    /// The currency, if it is a code of three capitals.
+    pub(crate) fn currency_code(&self) -> Option<String> {
+        self.currency
+            .clone()
+            .filter(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
+    }
+}
+
 /// Projects the nodes; `None` while the facts are too few to create a booking.
 ///
 /// `nodes` are the uids of one lineage, in any order. The last uid decides; fields it lacks are

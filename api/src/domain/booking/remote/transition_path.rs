@@ -1,9 +1,10 @@
 //! The path through the transition table from a booking's status to the state its scheduler
 //! reports.
 
-use entity::booking::Status;
+use entity::booking::{Approval, Model, Status};
+use entity::booking_event::Kind;
 
-use super::project::Target;
+use super::project::{Projection, Target};
 use crate::domain::booking::state::Event;
 
 /// The events to apply, in order. Empty if the booking is already there, or if the clock has moved
@@ -58,6 +59,26 @@ pub(crate) fn transition_path(
         (S::PaymentPending | S::PaymentFailed, Target::Rejected) => vec![E::Canceled],
         (_, Target::Rejected) => then(to_scheduled(E::MovedForApproval), E::RejectedByCoach),
     }
+}
+
+/// Adds the events that say that the coach has approved, or still must.
+pub(crate) fn with_approval(
+    mut events: Vec<Event>,
+    booking: &Model,
+    proposed: &Model,
+    after: &Projection,
+) -> Vec<Event> {
+    if booking.approval == Approval::Pending && proposed.approval == Approval::Given {
+        let at = events
+            .iter()
+            .position(|event| matches!(event, Event::Confirmed | Event::PaymentDue));
+        at.into_iter()
+            .for_each(|at| events.insert(at, Event::Noted(Kind::Approved)));
+    }
+    if after.target == Target::Requested && !events.is_empty() {
+        events.push(Event::Noted(Kind::ApprovalRequested));
+    }
+    events
 }
 
 #[cfg(test)]
