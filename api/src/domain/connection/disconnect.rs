@@ -6,7 +6,8 @@ use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::{credential, invalid_state, read, unavailable};
+use super::lease::subject;
+use super::{invalid_state, read, unavailable};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::{Caller, Command, Error, Result, webhook};
@@ -54,8 +55,9 @@ async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
     let Command { author, input: id } = command;
     erase(txn, id, author.now).await?;
     webhook::forget_registrations(txn, id).await?;
-    let subject = credential::subject(id);
-    author.audit(txn, "connection.disconnect", &subject).await?;
+    author
+        .audit(txn, "connection.disconnect", &subject(id))
+        .await?;
     Entity::find_by_id(id)
         .one(&**txn)
         .await?

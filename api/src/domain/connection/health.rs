@@ -9,7 +9,7 @@ use sea_orm::{
     QuerySelect as _,
 };
 
-use super::credential::{CredentialError, Purpose};
+use super::lease::{CredentialError, Purpose};
 use super::renew;
 use crate::app::App;
 use crate::db::Txn;

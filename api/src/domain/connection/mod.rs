@@ -8,9 +8,11 @@
 //! once.
 
 mod adopt;
+mod cache;
 mod credential;
 mod disconnect;
 mod health;
+mod lease;
 mod oauth;
 mod provider;
 mod read;
@@ -19,25 +21,23 @@ mod renew;
 mod store;
 mod token;
 
-pub use credential::{
-    CredentialError, Credentials, Lease, Purpose, Reason, TokenRefusal, credential, credential_of,
-    report,
-};
+pub use cache::Credentials;
+pub use credential::{credential, credential_of, report};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{action, check, sweep};
+pub use lease::{CredentialError, Lease, Purpose, Reason, TokenRefusal};
 pub use oauth::{Finished, Start, Started, finish, start};
-pub use provider::{AccountProvider, AccountProviders, RedeemError, Renewed};
+pub use provider::{AccountProvider, AccountProviders, Owner, RedeemError, Renewed};
 pub use read::{
     find_live, is_live, list_by_coach, list_by_coaches, list_live, list_live_coaches, list_working,
     live_coaches,
 };
 pub use redirect::Redirects;
-pub use store::Owner;
 pub(in crate::domain) use store::{Account, By, is_gone, keep};
 pub use token::Pair;
 
 pub use crate::error::Action;
-pub(super) use credential::subject;
+pub(super) use lease::subject;
 
 use providers::Error as ProviderError;
 use providers::Kind;

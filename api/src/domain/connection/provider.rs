@@ -9,8 +9,7 @@ use entity::connection::Model;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-use super::credential::{Lease, TokenRefusal};
-use super::store::Owner;
+use super::lease::{Lease, TokenRefusal};
 use super::token::Pair;
 use crate::domain::Result;
 
@@ -61,6 +60,23 @@ pub trait AccountProvider: Send + Sync {
     /// # Errors
     /// When its effect is not certain.
     async fn delete(&self, external_id: &str) -> Result<(), Fault>;
+}
+
+/// The owner of an account at the provider.
+#[derive(Clone)]
+pub struct Owner {
+    pub external_id: String,
+    /// In the spelling that the person sees.
+    pub email: Option<String>,
+    pub username: Option<String>,
+}
+
+impl std::fmt::Debug for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owner")
+            .field("external_id", &self.external_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The outcome of a renewal.

@@ -20,11 +20,10 @@ use futures_util::future::BoxFuture;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 
-use super::credential::{CredentialError, EARLY, subject, unreadable};
+use super::lease::{CredentialError, EARLY, Purpose, subject, unreadable};
 use super::provider::Renewed;
 use super::token;
 use crate::app::App;
-use crate::domain::connection::credential::Purpose;
 use crate::domain::{Result, audit};
 
 /// Duration of a lease: two calls to the provider, and time to store the answer.
@@ -259,12 +258,6 @@ impl Held {
             broken(counted, reason, self.row.broken_since.unwrap_or(now)),
             Err(reason.into()),
         )
-    }
-}
-
-impl From<HealthReason> for CredentialError {
-    fn from(reason: HealthReason) -> Self {
-        Self::Broken(reason)
     }
 }
 

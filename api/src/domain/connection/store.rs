@@ -10,12 +10,14 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::QuerySelect as _;
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
 
+use super::lease::subject;
+use super::provider::Owner;
 use super::token::Pair;
 use super::{disconnect, invalid_state, renew};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::lock;
-use crate::domain::{Result, audit};
+use crate::domain::{Caller, Person, Result, audit};
 use crate::vault::Vault;
 
 /// An account whose ownership the provider has verified.
@@ -27,29 +29,23 @@ pub(in crate::domain) struct Account {
     pub(in crate::domain) pair: Pair,
 }
 
-/// The owner of an account at the provider.
-#[derive(Clone)]
-pub struct Owner {
-    pub external_id: String,
-    /// In the spelling that the person sees.
-    pub email: Option<String>,
-    pub username: Option<String>,
-}
-
-impl std::fmt::Debug for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Owner")
-            .field("external_id", &self.external_id)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Who connects an account to which coach.
 #[derive(Clone, Debug)]
 pub(in crate::domain) struct By {
     pub(in crate::domain) coach_id: Uuid,
     pub(in crate::domain) actor_id: Option<Uuid>,
     pub(in crate::domain) correlation_id: String,
+}
+
+impl By {
+    /// The caller, for a coach whom they may act for.
+    pub(in crate::domain) fn caller(caller: &Caller, person: &Person, coach_id: Uuid) -> Self {
+        Self {
+            coach_id,
+            actor_id: Some(person.user_id),
+            correlation_id: caller.correlation_id.clone(),
+        }
+    }
 }
 
 /// Connects an account to a coach.
@@ -153,7 +149,7 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
     } else {
         row.update(&**txn).await?
     };
-    let subject = super::credential::subject(row.id);
+    let subject = subject(row.id);
     audit::record(
         txn,
         by.actor_id,

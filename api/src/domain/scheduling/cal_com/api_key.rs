@@ -58,20 +58,11 @@ pub async fn connect_with_api_key(
         refresh: None,
         refresh_expires_at: None,
     };
-    let by = By {
-        coach_id,
-        actor_id: Some(person.user_id),
-        correlation_id: caller.correlation_id.clone(),
+    let account = Account {
+        provider: PROVIDER.to_owned(),
+        kind: Kind::ApiKey,
+        owner,
+        pair,
     };
-    keep(
-        app,
-        by,
-        Account {
-            provider: PROVIDER.to_owned(),
-            kind: Kind::ApiKey,
-            owner,
-            pair,
-        },
-    )
-    .await
+    keep(app, By::caller(caller, person, coach_id), account).await
 }

@@ -41,22 +41,13 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
             None => recover(client, &address).await?,
         },
     };
-    let by = By {
-        coach_id,
-        actor_id: Some(person.user_id),
-        correlation_id: caller.correlation_id.clone(),
+    let account = Account {
+        provider: PROVIDER.to_owned(),
+        kind: Kind::ManagedUser,
+        owner,
+        pair,
     };
-    keep(
-        app,
-        by,
-        Account {
-            provider: PROVIDER.to_owned(),
-            kind: Kind::ManagedUser,
-            owner,
-            pair,
-        },
-    )
-    .await
+    keep(app, By::caller(caller, person, coach_id), account).await
 }
 
 async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
