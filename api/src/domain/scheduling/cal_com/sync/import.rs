@@ -9,7 +9,7 @@ use entity::{Provider, Uuid};
 use providers::cal_com::EventType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::{again, pull};
+use super::{again, pull, pull_event_types};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::{acting_for, lock};
@@ -141,7 +141,7 @@ async fn take(txn: &Txn, command: Command<Found>) -> Result<Option<Model>> {
     let before = settings::blank(Subject::EventType, row.id, coach.id, Scheduler::CalCom, now);
     settings::put(
         txn,
-        pull::agreed(&theirs, row.version).over(before, None, now),
+        pull_event_types::agreed(&theirs, row.version).over(before, None, now),
     )
     .await?;
     Ok(Some(row))

@@ -12,10 +12,15 @@
 //! type that is archived here is hidden there.
 
 mod absences;
+mod agreed;
 mod event_types;
 mod import;
+mod out_of_office;
 mod pull;
+mod pull_event_types;
+mod pull_hours;
 mod schedules;
+mod verdict;
 
 pub use absences::push_absences;
 pub use event_types::push_event_type;
@@ -23,7 +28,8 @@ pub use import::{Import, Skipped, import};
 pub use pull::{pull, pull_mine};
 pub use schedules::push_schedule;
 
-pub(crate) use event_types::{How, Stopped, mark_synced, push};
+pub(crate) use agreed::{How, Stopped};
+pub(crate) use event_types::{mark_synced, push};
 pub(crate) use schedules::push as push_schedule_to;
 
 use providers::Kind;

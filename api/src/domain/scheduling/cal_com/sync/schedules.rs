@@ -7,17 +7,14 @@ use entity::{Uuid, coach, schedule, schedule_override};
 use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::event_types::{Stopped, Synced};
-use super::{absences, again, is_final, told};
+use super::agreed::{How, Stopped, Synced};
+use super::{again, is_final, out_of_office, told};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
 use crate::domain::scheduling::settings::{self, failed, find, fingerprint};
 use crate::domain::{Error, Result, absence};
-
-/// How a pushed schedule came to exist there.
-pub(crate) use super::event_types::How;
 
 /// Pushes hours to their coach's calendar, if it is the coach's scheduler.
 ///
@@ -157,7 +154,7 @@ pub(super) async fn week(app: &App, row: &schedule::Model) -> Result<Week> {
 /// Our hours as they are pushed: closed during absences that have no out-of-office entry.
 pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week> {
     let own = week(app, row).await?;
-    if absences::number_in_organization(app, row.coach_id)
+    if out_of_office::number_in_organization(app, row.coach_id)
         .await?
         .is_some()
     {
