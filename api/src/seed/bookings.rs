@@ -7,12 +7,12 @@ use entity::booking_event::{ActorKind, Source};
 use entity::note::{self, Visibility};
 use entity::session::{self, Attendance};
 use entity::{coach, event_type, user};
-use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::people::People;
 use crate::db::Txn;
 use crate::domain::booking::reference;
+use crate::domain::booking::session::store;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::{Transition, apply};
 use crate::domain::scheduling::native::Interval;
@@ -157,12 +157,14 @@ async fn complete(
         .await?;
     let session = session
         .ok_or_else(|| Error::internal("demo data", "a confirmed booking without a session"))?;
-    let mut row = session.clone().into_active_model();
-    row.coach_attendance = Set(Attendance::Present);
-    row.client_attendance = Set(Attendance::Present);
-    row.started_at = Set(Some(booking.starts_at));
-    row.rating = Set(Some(5));
-    row.update(&**txn).await?;
+    let attended = session::Model {
+        coach_attendance: Attendance::Present,
+        client_attendance: Attendance::Present,
+        started_at: Some(booking.starts_at),
+        rating: Some(5),
+        ..session.clone()
+    };
+    store(txn, Some(&session), attended, over).await?;
     let Some(coach_user) = coach.user_id else {
         return Ok(());
     };

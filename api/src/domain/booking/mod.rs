@@ -17,6 +17,7 @@ mod reference;
 pub(crate) mod remote;
 mod reschedule;
 mod rows;
+pub(crate) mod session;
 mod slot;
 pub mod state;
 mod sweep;

@@ -8,9 +8,9 @@ use sea_orm::ActiveValue::Unchanged;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::{Map, json};
 
+use super::session::{BookingSnapshot, follow_booking};
 use super::state::{self, Event};
 use crate::db::Txn;
-use crate::domain::session::follow::{BookingSnapshot, follow_booking};
 use crate::domain::{Cause, Conflict, Error, Result};
 use crate::outbox;
 

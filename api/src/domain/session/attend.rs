@@ -5,15 +5,14 @@ use entity::booking::{self, Model as Booking};
 use entity::booking_event::{ActorKind, Kind};
 use entity::session::{Attendance, Model, Status};
 use entity::{Json, Uuid};
-use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel};
+use sea_orm::ActiveEnum;
 use serde_json::json;
 
-use super::follow::{EARLIEST_START, outcome};
 use super::read::SessionWithBooking;
 use super::{lock, no_session};
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::booking::session::{EARLIEST_START, outcome, store};
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::{apply, note};
 use crate::domain::text::Problems;
@@ -170,7 +169,7 @@ async fn mark(
     if matches!(marked.status, Status::Completed | Status::NoShow) {
         marked.status = outcome(Some(&marked));
     }
-    let session = store(txn, session, marked, cause.now).await?;
+    let session = store(txn, Some(&session), marked, cause.now).await?;
     let facts = (before, who_came(&session));
     let booking = note(txn, cause, booking, Kind::AttendanceMarked, facts).await?;
     Ok(SessionWithBooking { session, booking })
@@ -198,7 +197,7 @@ async fn begin(
     begun.status = Status::InProgress;
     begun.started_at = Some(cause.now);
     let before = json!({ "sessionStatus": session.status.to_value() });
-    let session = store(txn, session, begun, cause.now).await?;
+    let session = store(txn, Some(&session), begun, cause.now).await?;
     let after = json!({ "sessionStatus": session.status.to_value() });
     let booking = note(txn, cause, booking, Kind::SessionStarted, (before, after)).await?;
     Ok(SessionWithBooking { session, booking })
@@ -218,7 +217,7 @@ async fn end(
     over.status = outcome(Some(&session));
     over.ended_at = Some(cause.now);
     // Before the booking, whose transition would set the booked end as the session's end.
-    let session = store(txn, session, over, cause.now).await?;
+    let session = store(txn, Some(&session), over, cause.now).await?;
     let booking = apply(txn, cause, booking, Event::Ended, None, |_| ()).await?;
     Ok(SessionWithBooking { session, booking })
 }
@@ -245,17 +244,4 @@ fn who_came(session: &Model) -> Json {
         "coachAttendance": session.coach_attendance.to_value(),
         "clientAttendance": session.client_attendance.to_value(),
     })
-}
-
-async fn store(txn: &Txn, before: Model, mut after: Model, now: DateTime<Utc>) -> Result<Model> {
-    (after.version, after.updated_at) = (before.version + 1, now);
-    let mut row = before.into_active_model();
-    row.status = Set(after.status);
-    row.coach_attendance = Set(after.coach_attendance);
-    row.client_attendance = Set(after.client_attendance);
-    row.started_at = Set(after.started_at);
-    row.ended_at = Set(after.ended_at);
-    row.version = Set(after.version);
-    row.updated_at = Set(now);
-    Ok(row.update(&**txn).await?)
 }

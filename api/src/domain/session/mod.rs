@@ -1,7 +1,6 @@
 //! Sessions: the meetings of confirmed bookings.
 
 mod attend;
-pub(in crate::domain) mod follow;
 mod rate;
 mod read;
 

@@ -3,14 +3,13 @@
 use entity::Uuid;
 use entity::booking_event::{ActorKind, Kind};
 use entity::session::Status;
-use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::json;
 
 use super::lock;
 use super::read::SessionWithBooking;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::booking::session;
 use crate::domain::booking::transition::note;
 use crate::domain::text::Problems;
 use crate::domain::{Caller, Command, Conflict, Error, Result};
@@ -37,28 +36,28 @@ pub async fn rate(app: &App, caller: &Caller, input: Rate) -> Result<SessionWith
     problems.range("rating", input.rating, 1, 5);
     problems.finish()?;
     let command = Command::new(app, caller, input)?;
-    app.db.transaction(command, store).await
+    app.db.transaction(command, rate_in).await
 }
 
-async fn store(txn: &Txn, command: Command<Rate>) -> Result<SessionWithBooking> {
+async fn rate_in(txn: &Txn, command: Command<Rate>) -> Result<SessionWithBooking> {
     let Command { author, input } = command;
     let person = &author.person;
-    let (session, booking) = lock(txn, person, input.session_id, input.version).await?;
+    let (seen, booking) = lock(txn, person, input.session_id, input.version).await?;
     if booking.client_id != Some(person.user_id) {
         return Err(Error::Forbidden("only the client may rate a session"));
     }
-    if session.status != Status::Completed {
+    if seen.status != Status::Completed {
         let message = "only a completed session can be rated".to_owned();
         return Err(Conflict::InvalidState(message).into());
     }
-    let (before, version) = (json!({ "rating": session.rating }), session.version);
-    let mut row = session.into_active_model();
-    row.rating = Set(Some(input.rating));
-    row.version = Set(version + 1);
-    row.updated_at = Set(author.now);
-    let session = row.update(&**txn).await?;
+    let mut rated = seen.clone();
+    rated.rating = Some(input.rating);
+    let session = session::store(txn, Some(&seen), rated, author.now).await?;
     let cause = author.cause(ActorKind::Client);
-    let facts = (before, json!({ "rating": input.rating }));
+    let facts = (
+        json!({ "rating": seen.rating }),
+        json!({ "rating": input.rating }),
+    );
     let booking = note(txn, &cause, &booking, Kind::SessionRated, facts).await?;
     Ok(SessionWithBooking { session, booking })
 }

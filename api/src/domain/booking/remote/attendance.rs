@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use entity::booking::{Model, Status};
 use entity::booking_event::Kind;
 use entity::session::{self, Attendance};
-use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::project::Projection;
 use crate::db::Txn;
+use crate::domain::booking::session::{blank, store};
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
 use crate::domain::{Cause, Result};
@@ -77,35 +76,21 @@ pub(crate) async fn follow(
         )
         .await?;
     }
-    let version = session.version + 1;
-    let mut row = session.into_active_model();
-    row.status = Set(wanted.status);
-    row.client_attendance = Set(wanted.client);
-    row.started_at = Set(wanted.started_at);
-    row.ended_at = Set(wanted.ended_at);
-    row.version = Set(version);
-    row.updated_at = Set(cause.now);
-    row.update(&**txn).await?;
+    let after = session::Model {
+        status: wanted.status,
+        client_attendance: wanted.client,
+        started_at: wanted.started_at,
+        ended_at: wanted.ended_at,
+        ..session.clone()
+    };
+    store(txn, Some(&session), after, cause.now).await?;
     Ok(booking)
 }
 
 /// Creates the session of a booking that was confirmed only after its end.
 async fn missed(txn: &Txn, cause: &Cause, booking: &Model) -> Result<()> {
-    session::ActiveModel {
-        id: Set(entity::new_id()),
-        booking_id: Set(booking.id),
-        status: Set(session::Status::Canceled),
-        coach_attendance: Set(Attendance::Unknown),
-        client_attendance: Set(Attendance::Unknown),
-        started_at: Set(None),
-        ended_at: Set(None),
-        rating: Set(None),
-        version: Set(1),
-        created_at: Set(cause.now),
-        updated_at: Set(cause.now),
-    }
-    .insert(&**txn)
-    .await?;
+    let canceled = blank(booking.id, session::Status::Canceled, cause.now);
+    store(txn, None, canceled, cause.now).await?;
     Ok(())
 }
 

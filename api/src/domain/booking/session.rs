@@ -1,5 +1,5 @@
-//! Derives a session from its booking: it is created with the first confirmation and ends with its
-//! booking.
+//! The session of a booking, and the only writer of session rows: a session is created with the
+//! first confirmation and ends with its booking.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
@@ -16,14 +16,14 @@ pub(crate) const EARLIEST_START: TimeDelta = TimeDelta::minutes(15);
 
 /// The fields of a booking that its session depends on.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::domain) struct BookingSnapshot {
+pub(super) struct BookingSnapshot {
     status: Status,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
 }
 
 impl BookingSnapshot {
-    pub(in crate::domain) fn of(booking: &booking::Model) -> Self {
+    pub(super) fn of(booking: &booking::Model) -> Self {
         Self {
             status: booking.status,
             starts_at: booking.starts_at,
@@ -33,7 +33,7 @@ impl BookingSnapshot {
 }
 
 /// Applies every step of a booking's transition to its session. A new booking has none yet.
-pub(in crate::domain) async fn follow_booking(
+pub(super) async fn follow_booking(
     txn: &Txn,
     cause: &Cause,
     (booking_id, is_new): (Uuid, bool),
@@ -44,29 +44,58 @@ pub(in crate::domain) async fn follow_booking(
     } else {
         Entity::find_by_booking(booking_id).one(&**txn).await?
     };
-    let version = found.as_ref().map_or(0, |session| session.version);
     let session = snapshots.iter().fold(found.clone(), |session, snapshot| {
         next(session, booking_id, *snapshot, cause.now)
     });
-    let Some(session) = session.filter(|session| found.as_ref() != Some(session)) else {
-        return Ok(());
-    };
-    let id = session.id;
-    let mut row = Model {
-        version: version + 1,
-        updated_at: cause.now,
-        ..session
+    match session {
+        Some(session) if found.as_ref() != Some(&session) => {
+            store(txn, found.as_ref(), session, cause.now).await?;
+        }
+        _ => {}
     }
-    .into_active_model()
-    .reset_all();
-    if found.is_some() {
-        row.id = Unchanged(id);
-        let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
+    Ok(())
+}
+
+/// Stores the next version of a session, or a new one. The caller has locked the booking.
+pub(crate) async fn store(
+    txn: &Txn,
+    before: Option<&Model>,
+    after: Model,
+    now: DateTime<Utc>,
+) -> Result<Model> {
+    let after = Model {
+        version: before.map_or(0, |before| before.version) + 1,
+        updated_at: now,
+        ..after
+    };
+    let mut row = after.clone().into_active_model().reset_all();
+    if before.is_some() {
+        row.id = Unchanged(after.id);
+        let update = Entity::update_many()
+            .set(row)
+            .filter(Column::Id.eq(after.id));
         update.exec(&**txn).await?;
     } else {
         Entity::insert(row).exec_without_returning(&**txn).await?;
     }
-    Ok(())
+    Ok(after)
+}
+
+/// A new session, before anything is known of it.
+pub(super) fn blank(booking_id: Uuid, status: At, now: DateTime<Utc>) -> Model {
+    Model {
+        id: entity::new_id(),
+        booking_id,
+        status,
+        coach_attendance: Attendance::Unknown,
+        client_attendance: Attendance::Unknown,
+        started_at: None,
+        ended_at: None,
+        rating: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 /// The state of the session after a step of its booking.
@@ -95,19 +124,7 @@ fn next(
         }
         _ => return session,
     };
-    let mut session = session.unwrap_or_else(|| Model {
-        id: entity::new_id(),
-        booking_id,
-        status: target,
-        coach_attendance: Attendance::Unknown,
-        client_attendance: Attendance::Unknown,
-        started_at: None,
-        ended_at: None,
-        rating: None,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    });
+    let mut session = session.unwrap_or_else(|| blank(booking_id, target, now));
     session.status = target;
     if target == At::Upcoming {
         session.coach_attendance = Attendance::Unknown;
