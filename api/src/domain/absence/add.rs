@@ -8,12 +8,11 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use super::{
     ChangedAbsence, affected, check_days, check_note, lock_coach, record_change, require_room,
-    today,
 };
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::coach::acting_for;
-use crate::domain::scheduling::keeps_settings;
+use crate::domain::scheduling::{keeps_settings, today};
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Command, Result};
 

@@ -5,7 +5,6 @@
 //! in use, and are pushed to a remote one.
 
 mod add;
-mod days;
 mod read;
 mod remove;
 mod update;
@@ -14,10 +13,6 @@ pub use add::{Add, add};
 pub use read::{get, list_by_coaches};
 pub use remove::remove;
 pub use update::{Update, update};
-
-pub use days::today;
-pub(super) use days::{stretch, zone};
-pub(super) use read::{away, in_stretch};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::absence::{Column, Entity, Model};
@@ -28,7 +23,7 @@ use super::coach::{lock as lock_coach, manages};
 use super::text::Problems;
 use super::{Author, Conflict, Error, Person, Result};
 use crate::db::Txn;
-use crate::domain::scheduling::keeps_settings;
+use crate::domain::scheduling::{keeps_settings, stretch, zone};
 use crate::outbox::job::{self, Job};
 
 /// Maximum number of days of an absence.

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::Days;
+use entity::Uuid;
 use entity::absence::{Column, Entity, Model};
-use entity::{Uuid, coach};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{no_absence, stretch, zone};
+use super::no_absence;
 use crate::app::App;
 use crate::domain::coach::manages;
-use crate::domain::scheduling::native::Interval;
 use crate::domain::{Caller, Result};
 
 /// The absences of these coaches that are not over anywhere on earth, by their first day, at most
@@ -46,29 +45,4 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
     found
         .filter(|absence| manages(person, absence.coach_id))
         .ok_or_else(no_absence)
-}
-
-/// Absences of these coaches that overlap the interval in some zone.
-pub(in crate::domain) fn in_stretch(coach_ids: &[Uuid], around: Interval) -> Select<Entity> {
-    // Widened by a day: in another zone it may still be yesterday.
-    let day = Days::new(1);
-    let (from, until) = (around.from.date_naive(), around.until.date_naive());
-    let (from, until) = (
-        from.checked_sub_days(day).unwrap_or(from),
-        until.checked_add_days(day).unwrap_or(until),
-    );
-    Entity::find_from(coach_ids, from).filter(Column::FirstDay.lte(until))
-}
-
-/// When a coach is away from that day on.
-pub(in crate::domain) async fn away(
-    db: &impl ConnectionTrait,
-    coach: &coach::Model,
-    from: chrono::NaiveDate,
-) -> Result<Vec<Interval>> {
-    let rows = Entity::find_from(&[coach.id], from).all(db).await?;
-    Ok(rows
-        .iter()
-        .map(|row| stretch(zone(coach), row.first_day, row.last_day))
-        .collect())
 }

@@ -5,10 +5,10 @@ use entity::absence::{Entity, Model};
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 
-use super::{lock, record_change, today};
+use super::{lock, record_change};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling::keeps_settings;
+use crate::domain::scheduling::{keeps_settings, today};
 use crate::domain::{Caller, Command, Conflict, Result};
 
 /// Removes an absence.

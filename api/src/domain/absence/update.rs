@@ -6,12 +6,10 @@ use entity::absence::Reason;
 use entity::sync_state::State;
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
-use super::{
-    ChangedAbsence, affected, check_days, check_note, lock, record_change, require_room, today,
-};
+use super::{ChangedAbsence, affected, check_days, check_note, lock, record_change, require_room};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::scheduling::keeps_settings;
+use crate::domain::scheduling::{keeps_settings, today};
 use crate::domain::text::{Problems, filled};
 use crate::domain::{Caller, Command, Conflict, Result};
 

@@ -1,8 +1,8 @@
 //! Disconnects accounts.
 
 use chrono::{DateTime, Utc};
-use entity::Uuid;
 use entity::connection::{ActiveModel, Column, Entity, Health, Kind, Model};
+use entity::{Uuid, webhook_registration};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
@@ -10,7 +10,7 @@ use super::lease::subject;
 use super::{invalid_state, read, unavailable};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Caller, Command, Error, Result, webhook};
+use crate::domain::{Caller, Command, Error, Result};
 
 /// The input of [`disconnect`].
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub async fn disconnect(app: &App, caller: &Caller, input: Disconnect) -> Result
 async fn disconnect_in(txn: &Txn, command: Command<Uuid>) -> Result<Model> {
     let Command { author, input: id } = command;
     erase(txn, id, author.now).await?;
-    webhook::forget_registrations(txn, id).await?;
+    forget_webhooks(txn, id).await?;
     author
         .audit(txn, "connection.disconnect", &subject(id))
         .await?;
@@ -85,6 +85,15 @@ pub(super) async fn erase(txn: &Txn, id: Uuid, now: DateTime<Utc>) -> Result<()>
     Entity::update_many()
         .set(erased)
         .filter(Column::Id.eq(id))
+        .exec(&**txn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes what is registered of the account's webhooks.
+async fn forget_webhooks(txn: &Txn, id: Uuid) -> Result<()> {
+    webhook_registration::Entity::delete_many()
+        .filter(webhook_registration::Column::ConnectionId.eq(id))
         .exec(&**txn)
         .await?;
     Ok(())

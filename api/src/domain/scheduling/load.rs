@@ -16,8 +16,10 @@ use sea_orm::{
 use serde::de::DeserializeOwned;
 
 use super::availability::Availability;
+use super::away::in_stretch;
+use super::days::{stretch, zone};
 use super::native::{Hours, Interval, Minute, Override, WeeklyRule};
-use crate::domain::{Error, Result, absence};
+use crate::domain::{Error, Result};
 
 /// Bookings and holds that do not count as busy.
 #[derive(Clone, Copy, Debug, Default)]
@@ -74,7 +76,7 @@ pub async fn load_many(
     };
     let zones = offers
         .iter()
-        .map(|(coach, _)| (coach.id, absence::zone(coach)))
+        .map(|(coach, _)| (coach.id, zone(coach)))
         .collect();
     let mut found = Found {
         zones,
@@ -107,7 +109,7 @@ fn widen(instant: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
 /// A coach without a schedule has no open hours.
 fn closed(coach: &coach::Model) -> Hours {
     Hours {
-        zone: absence::zone(coach),
+        zone: zone(coach),
         weekly: Vec::new(),
         overrides: Vec::new(),
     }
@@ -248,7 +250,7 @@ impl Asked {
 
         let days = [Column::FirstDay.into_expr(), Column::LastDay.into_expr()];
         About::Absence.lines(
-            absence::in_stretch(&self.coach_ids, self.around),
+            in_stretch(&self.coach_ids, self.around),
             Column::CoachId,
             days,
         )
@@ -315,7 +317,7 @@ impl Found {
             }
             Some(About::Absence) => {
                 if let Some(zone) = self.zones.get(&whose) {
-                    let away = absence::stretch(*zone, day(&first)?, day(&second)?);
+                    let away = stretch(*zone, day(&first)?, day(&second)?);
                     self.away.entry(whose).or_default().push(away);
                 }
             }

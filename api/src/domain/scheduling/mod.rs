@@ -4,7 +4,9 @@
 //! [`remote::RemoteScheduler`] in its own folder.
 
 mod availability;
+mod away;
 pub mod cal_com;
+mod days;
 mod free_time;
 mod load;
 pub mod native;
@@ -15,6 +17,9 @@ mod slot_cache;
 pub mod webhooks;
 
 pub use availability::{Availability, Freshness, Source, require_readable, terms};
+pub(in crate::domain) use away::away;
+pub use days::today;
+pub(in crate::domain) use days::{stretch, zone};
 pub(crate) use free_time::{Question, Reading, read};
 pub use load::{Except, load, load_many};
 pub use remote::Schedulers;

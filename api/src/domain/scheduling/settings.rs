@@ -16,10 +16,10 @@ use sea_orm::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::days::today;
 use super::remote::{RemoteScheduler, capabilities};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::absence::today;
 use crate::domain::connection as link;
 use crate::domain::{Result, recurring_jobs};
 use crate::outbox::job::{self, Job};

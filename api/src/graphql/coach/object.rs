@@ -5,9 +5,9 @@ use entity::coach::{Model, Scheduler};
 use entity::event_type;
 
 use crate::domain;
-use crate::domain::absence;
 use crate::domain::coach::is_managed_by;
 use crate::domain::event_type::{Shown, first_page, list_by_coach};
+use crate::domain::scheduling;
 use crate::domain::scheduling::cal_com::apps::{inspect_calendars, inspect_video};
 use crate::graphql::absence::Absence;
 use crate::graphql::apps::{CoachCalendars, CoachVideoApps};
@@ -180,7 +180,7 @@ impl Coach {
             .load_one(AbsencesOf(self.row.id))
             .await?
             .unwrap_or_default();
-        let today = absence::today(&self.row, app(ctx).clock.now());
+        let today = scheduling::today(&self.row, app(ctx).clock.now());
         Ok(Some(
             rows.into_iter()
                 .filter(|row| row.last_day >= today)

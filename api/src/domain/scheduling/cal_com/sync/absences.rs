@@ -17,9 +17,9 @@ use super::out_of_office::{Entries, Refused, number_in_organization};
 use super::{again, is_final, pull_hours, schedules};
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::absence::today;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::Account;
+use crate::domain::scheduling::today;
 use crate::domain::{Error, Result};
 
 /// Pushes a coach's changed absences to their calendar, if it is the coach's scheduler.

@@ -17,10 +17,9 @@ use super::verdict::{Verdict, enqueue_push, gone, judge, looked};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::Result;
-use crate::domain::absence::{stretch, zone};
 use crate::domain::scheduling::cal_com::Week;
 use crate::domain::scheduling::native::Interval;
-use crate::domain::scheduling::settings;
+use crate::domain::scheduling::{settings, stretch, zone};
 
 pub(super) async fn look_at_schedule(
     app: &App,

@@ -14,7 +14,7 @@ use crate::db::Txn;
 use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::{Account, Week};
 use crate::domain::scheduling::settings::{self, failed, find, fingerprint};
-use crate::domain::{Error, Result, absence};
+use crate::domain::{Error, Result, scheduling};
 
 /// Pushes hours to their coach's calendar, if it is the coach's scheduler.
 ///
@@ -165,7 +165,7 @@ pub(super) async fn week_there(app: &App, row: &schedule::Model) -> Result<Week>
         today(app, row)?,
     );
     Ok(own.without(
-        &absence::away(app.db.read(), &coach, before(today)).await?,
+        &scheduling::away(app.db.read(), &coach, before(today)).await?,
         today,
     ))
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc
 use chrono_tz::Tz;
 use entity::coach;
 
-use crate::domain::scheduling::native::Interval;
+use super::native::Interval;
 
 /// The longest gap in any zone's clock in quarters of an hour, with a margin.
 const MAX_GAP_QUARTERS: i32 = 4 * 26;
