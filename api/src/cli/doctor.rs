@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{print, print_err, with};
+use super::run::{print, print_err, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};

@@ -4,14 +4,15 @@
 //! result of a command; messages go to standard error.
 
 mod doctor;
+mod run;
 mod serve;
 mod token;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::run::{print, print_err, with};
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
 use crate::domain::rotate;
@@ -103,51 +104,6 @@ pub fn main() -> ExitCode {
         }) => with(&settings, move |config| token::run(config, role, user)),
         Some(Command::Doctor(settings)) => doctor::main(&settings),
     }
-}
-
-/// Reads the settings and runs a command with them.
-fn with<F>(settings: &SettingArgs, run: impl FnOnce(Config) -> F) -> ExitCode
-where
-    F: Future<Output = Result<(), Failure>>,
-{
-    let config = match Config::from_parts(&settings.parts) {
-        Ok(config) => config,
-        Err(problems) => {
-            print_err(&config::report(&problems));
-            return ExitCode::from(config::EXIT_USAGE);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            print_err(&format!("cannot start: {error}\n"));
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(config)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            print_err(&format!("courtside: {error}\n"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // The reader closed the pipe early, as `head` does.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
-}
-
-/// Writes to standard error; ignores failures, as nothing may be attached to it.
-fn print_err(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 async fn migrate(config: Config) -> Result<(), Failure> {

@@ -9,7 +9,8 @@ use sea_orm::EntityTrait as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{print_err, token};
+use super::run::print_err;
+use super::token;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};

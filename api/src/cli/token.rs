@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use entity::user::{self, Role};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::print;
+use super::run::print;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;

@@ -2,8 +2,9 @@
 
 use secrecy::SecretString;
 
+use super::choices::Environment;
+use super::parse;
 use super::reader::Reader;
-use super::{Environment, parse};
 
 /// Addresses of Cal.com and our credentials there.
 #[derive(Clone, Debug)]

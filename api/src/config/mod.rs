@@ -3,6 +3,7 @@
 
 mod args;
 mod cal_com;
+mod choices;
 mod documents;
 mod parse;
 mod reader;
@@ -19,37 +20,13 @@ use secrecy::SecretString;
 
 pub use args::{EXIT_USAGE, SettingArgs, report};
 pub use cal_com::{CalCom, ClientCredential};
+pub use choices::{Backend, Environment, LogFormat};
 pub use documents::{env_doc, env_example};
 use reader::Reader;
 pub use reader::{Parts, Problem};
 pub use settings::{Fallback, SETTINGS, Setting};
 
 use crate::vault::{Key, Keyring};
-
-/// Enables or disables development features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Environment {
-    Development,
-    Production,
-}
-
-impl Environment {
-    pub fn is_production(self) -> bool {
-        self == Self::Production
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    Sqlite,
-    Postgres,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    Pretty,
-    Json,
-}
 
 /// All settings of `courtside serve`. `Debug` redacts secrets.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::Uri;
 use secrecy::SecretString;
 
-use super::{Backend, Environment, LogFormat};
+use super::choices::{Backend, Environment, LogFormat};
 
 /// Cal.com's placeholder when no secret is configured. Anyone can sign with it.
 const CALCOM_NO_SECRET: &str = "no-secret-provided";

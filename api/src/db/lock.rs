@@ -2,32 +2,11 @@
 //! and needs none.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use sha2::{Digest, Sha256};
 
 use super::Txn;
 use crate::error::{Error, Result};
-
-/// The names that a transaction has locked, so that locking one again costs no statement.
-#[derive(Debug, Default)]
-pub(super) struct Locks(Mutex<BTreeSet<i64>>);
-
-impl Locks {
-    /// Those of `names` that are not locked yet, in the common lock order.
-    fn missing<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> BTreeSet<i64> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut keys: BTreeSet<i64> = names.into_iter().map(|name| key(name)).collect();
-        keys.retain(|key| !held.contains(key));
-        keys
-    }
-
-    fn add(&self, keys: BTreeSet<i64>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.extend(keys);
-    }
-}
 
 impl Txn {
     /// Locks names until the transaction ends; other transactions that lock one of them wait. Call
@@ -78,9 +57,4 @@ impl Txn {
     pub(crate) fn is_sqlite(&self) -> bool {
         self.get_database_backend() == DbBackend::Sqlite
     }
-}
-
-fn key(name: &str) -> i64 {
-    let digest = Sha256::digest(name);
-    i64::from_be_bytes(digest[..8].try_into().expect("a digest has 32 bytes"))
 }

@@ -5,6 +5,7 @@
 //! transactions, so that a writer waits in our queue instead of failing half-way with "database is
 //! locked". Readers do not wait for it (WAL). PostgreSQL has one pool for both.
 
+mod held;
 mod lock;
 mod row;
 mod transaction;

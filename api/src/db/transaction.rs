@@ -11,7 +11,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::lock::Locks;
+use super::held::Locks;
 use super::wake::PendingWakeups;
 use super::{CHANNEL, Db, Topic};
 use crate::error::{Conflict, Error, Result};

@@ -87,7 +87,7 @@ impl Socket {
     pub(super) fn new(
         stream: TcpStream,
         phase: Phase,
-        limits: &super::serve::ServeLimits,
+        limits: &super::limits::ServeLimits,
         cut: CancellationToken,
         guards: ConnectionGuards,
     ) -> Self {

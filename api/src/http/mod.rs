@@ -5,6 +5,7 @@ pub mod client_address;
 mod connection;
 mod graphql;
 pub mod health;
+mod limits;
 pub mod oauth;
 pub mod observe;
 pub mod page;

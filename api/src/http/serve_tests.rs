@@ -385,14 +385,3 @@ fn only_system_errors_pause_accept() {
         &io::ErrorKind::ConnectionAborted.into()
     ));
 }
-
-#[test]
-fn the_limit_of_open_files_is_parsed() {
-    let table = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 524288               files     \n";
-    assert_eq!(open_files(table), Some(1024));
-    assert_eq!(
-        open_files("Max open files   unlimited  unlimited  files"),
-        None
-    );
-    assert_eq!(open_files(""), None);
-}

@@ -279,7 +279,7 @@ fn read_price(problems: &mut Problems, price: Option<Price>, currency: String) -
 }
 
 /// An empty type. It is invalid until it has a title, a slug and a length.
-pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
+pub(in crate::domain) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
     Model {
         id,
         coach_id,

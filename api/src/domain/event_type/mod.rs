@@ -5,6 +5,7 @@ mod edit;
 mod hosts;
 mod read;
 
+pub(super) use edit::blank;
 pub use edit::{Changes, Create, Location, Update, Window, archive, create, update};
 pub use hosts::{hosts, set_hosts};
 pub use read::{
@@ -12,17 +13,10 @@ pub use read::{
     lowest_prices, public_of,
 };
 
-use chrono::{DateTime, Utc};
-use entity::Uuid;
 use entity::event_type::Model;
 
 use super::text::Problems;
 use super::{Error, Result};
-
-/// An empty type, to be filled by an import.
-pub(super) fn blank(id: Uuid, coach_id: Uuid, now: DateTime<Utc>) -> Model {
-    edit::blank(id, coach_id, now)
-}
 
 /// Refuses an invalid event type.
 ///

@@ -26,8 +26,6 @@ use entity::Uuid;
 use crate::app::App;
 use crate::domain::{Conflict, Result};
 
-#[cfg(test)]
-pub(crate) use self::observe_event::observe_event;
 pub use access::token_refusal;
 pub(crate) use account::Account;
 pub use api_key::connect_with_api_key;

@@ -10,7 +10,7 @@ use providers::cal_com::webhook::parse;
 use serde_json::Value;
 
 use crate::domain::booking::remote::project::{Node, Projection, Target, project};
-use crate::domain::scheduling::cal_com::observe_event;
+use crate::domain::scheduling::cal_com::observe_event::observe_event;
 use crate::domain::scheduling::observation::{Facts, merge};
 
 /// The body of a recorded delivery.
