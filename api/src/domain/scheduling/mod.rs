@@ -9,6 +9,7 @@ pub mod cal_com;
 mod days;
 mod free_time;
 mod load;
+mod messages;
 pub mod native;
 pub mod observation;
 pub mod remote;

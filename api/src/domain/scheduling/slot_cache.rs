@@ -13,7 +13,7 @@ use entity::Uuid;
 use entity::coach::Scheduler;
 use tokio::sync::watch;
 
-use super::remote::FreeTime;
+use super::messages::FreeTime;
 
 /// Length of a cached window; windows begin at UTC midnight.
 pub(super) const WINDOW: TimeDelta = TimeDelta::days(7);
