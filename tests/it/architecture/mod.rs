@@ -1,5 +1,9 @@
 //! The house: arrows are imports, and they only go down.
 
+mod circles;
+mod modules;
+mod rooms;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
