@@ -3,7 +3,7 @@
 use chrono::{Days, NaiveDate};
 use entity::absence::{Column, Entity};
 use entity::{Uuid, coach};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait as _, QueryFilter, Select};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, Select};
 
 use super::days::{stretch, zone};
 use super::native::Interval;

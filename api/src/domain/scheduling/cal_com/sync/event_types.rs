@@ -17,7 +17,7 @@ use crate::domain::connection::Purpose;
 use crate::domain::scheduling::cal_com::PROVIDER;
 use crate::domain::scheduling::cal_com::{Account, Offer};
 use crate::domain::scheduling::settings::{self, failed, fingerprint};
-use crate::domain::{Conflict, Error, Result};
+use crate::domain::{Conflict, Result};
 
 /// Pushes an event type to its coach's calendar, if it is the coach's scheduler.
 ///

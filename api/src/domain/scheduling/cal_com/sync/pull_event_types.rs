@@ -1,7 +1,6 @@
 //! Pulls event types that a coach has changed in their account.
 
-use entity::Uuid;
-use entity::event_type::{self, Visibility};
+use entity::event_type;
 use entity::sync_state::{State, Subject};
 use providers::cal_com::EventType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
