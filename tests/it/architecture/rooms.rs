@@ -62,8 +62,8 @@ fn rooms_of_the_domain_use_only_those_below() {
 
 /// Its room's place in the list; `None` outside of the rooms.
 fn place(module: &[String]) -> Option<usize> {
-    let inside = module.strip_prefix(&["domain".to_owned()][..])?;
-    if inside.is_empty() {
+    let (part, inside) = module.split_first()?;
+    if part != "domain" || inside.is_empty() {
         return None;
     }
     // The longest name wins: a folder may hold a room of its own.

@@ -1,5 +1,11 @@
-//! Bookings: one file per use case, around the state machine ([`state`]) and the only writer of
-//! booking rows ([`transition`]). Bookings of remote schedulers are in [`remote`].
+//! Bookings: one file per use case, around the state machine ([`state`]) and the only writers of
+//! booking rows ([`transition`]) and session rows ([`session`]). Bookings of remote schedulers are
+//! in [`remote`].
+//!
+//! Use cases are `create`, `reschedule`, `cancel`, `approve`, `guests`, `payment`,
+//! `claim`, `sweep`, and `read` for whoever may see a booking. What they share: `offer` and
+//! `intake` check the input, `slot` the time, `rows` reads and locks, `idempotency` finds
+//! repeats, `policy` and `actions` compute what is allowed and what it costs.
 
 mod actions;
 mod approve;
