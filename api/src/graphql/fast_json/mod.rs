@@ -15,6 +15,7 @@ use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerRes
 use bytes::Bytes;
 
 mod fields;
+mod node;
 mod plan;
 mod rows;
 mod tables;

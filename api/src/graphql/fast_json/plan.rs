@@ -13,9 +13,9 @@ use bytes::Bytes;
 use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, SelectStatement};
 use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, QueryTrait, Select};
 
+use super::node::{Node, Source};
 use super::tables::{Form, Relation, Table};
 use super::{Writer, rows};
-use crate::app::App;
 use crate::domain::page::PageInput;
 use crate::domain::{Caller, Row, event_type, note};
 use crate::graphql::connection::first_page_of;
@@ -27,35 +27,6 @@ pub(crate) struct Listed<E: EntityTrait> {
     pub(crate) table: &'static Table,
     pub(crate) rows: Select<E>,
     pub(crate) order: [E::Column; 2],
-}
-
-/// One row of an object and the fields to write of it.
-pub(super) struct Node<'q> {
-    pub(super) table: &'static Table,
-    /// Position of its key among the selected columns.
-    pub(super) id: usize,
-    pub(super) fields: Vec<(&'q str, Source<'q>)>,
-}
-
-/// Source of a field's value.
-pub(super) enum Source<'q> {
-    Typename,
-    Column(Form, usize),
-    Price {
-        minor: usize,
-        currency: usize,
-        field: &'q Field,
-    },
-    /// The body of a note.
-    Body {
-        id: usize,
-        body: usize,
-        key: usize,
-        app: &'q App,
-    },
-    One(Node<'q>),
-    /// The nodes of a connection, under their response key.
-    Nodes(&'q str, Node<'q>),
 }
 
 /// A table alias of the statement and one of its columns.

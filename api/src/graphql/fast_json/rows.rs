@@ -6,7 +6,7 @@ use async_graphql::parser::types::{Field, FragmentDefinition};
 use async_graphql::{Name, Positioned};
 
 use super::Writer;
-use super::plan::{Node, Source};
+use super::node::{Node, Source};
 use super::tables::Form;
 use crate::domain::{Result, Row, note};
 use crate::graphql::money::Money;

@@ -1,0 +1,35 @@
+//! A plan: the objects to write, and where the values of their fields come from.
+
+use async_graphql::parser::types::Field;
+
+use super::tables::{Form, Table};
+use crate::app::App;
+
+/// One row of an object and the fields to write of it.
+pub(super) struct Node<'q> {
+    pub(super) table: &'static Table,
+    /// Position of its key among the selected columns.
+    pub(super) id: usize,
+    pub(super) fields: Vec<(&'q str, Source<'q>)>,
+}
+
+/// Source of a field's value.
+pub(super) enum Source<'q> {
+    Typename,
+    Column(Form, usize),
+    Price {
+        minor: usize,
+        currency: usize,
+        field: &'q Field,
+    },
+    /// The body of a note.
+    Body {
+        id: usize,
+        body: usize,
+        key: usize,
+        app: &'q App,
+    },
+    One(Node<'q>),
+    /// The nodes of a connection, under their response key.
+    Nodes(&'q str, Node<'q>),
+}
