@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::modules::{Module, Modules};
 use super::{Source, sources};
 
-/// Uses that may close a circle, and why.
+/// Uses that may close a circle: the App holds these, and their functions are handed the App.
 const HANDED_OVER: &[(&str, &str)] = &[
-    // The App holds the schedulers, and each call of theirs is handed the App.
     ("app", "domain/scheduling/remote"),
+    ("app", "domain/webhook/inbox"),
+    ("app", "domain/webhook/secrets"),
 ];
 
 #[test]

@@ -3,13 +3,15 @@
 use chrono::{DateTime, Utc};
 use entity::user::{self, Role};
 use entity::{Uuid, coach};
-use sea_orm::QuerySelect;
+use sea_orm::DerivePartialModel;
 
-use super::{Identity, email, role_of};
+use super::Identity;
 use crate::app::App;
 use crate::domain::Result;
 
-/// The columns of an account that every request needs.
+/// The columns of an account that every request needs, and the key of its coach profile.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "user::Entity")]
 pub(super) struct AccountSummary {
     pub(super) id: Uuid,
     pub(super) role: Role,
@@ -17,63 +19,26 @@ pub(super) struct AccountSummary {
     email: Option<String>,
     email_verified: bool,
     display_name: String,
+    #[sea_orm(from_expr = "coach::Column::Id")]
+    pub(super) coach_id: Option<Uuid>,
 }
 
-type Row = (
-    Uuid,
-    Role,
-    Option<DateTime<Utc>>,
-    Option<String>,
-    bool,
-    String,
-    Option<Uuid>,
-);
-
 impl AccountSummary {
-    /// The account of a token, with the key of its coach profile.
-    pub(super) async fn find(
-        app: &App,
-        identity: &Identity,
-    ) -> Result<Option<(Self, Option<Uuid>)>> {
-        let row: Option<Row> = user::Entity::find_by_subject(&identity.issuer, &identity.subject)
+    /// The account of a token.
+    pub(super) async fn find(app: &App, identity: &Identity) -> Result<Option<Self>> {
+        let found = user::Entity::find_by_subject(&identity.issuer, &identity.subject)
             .left_join(coach::Entity)
-            .select_only()
-            .columns([
-                user::Column::Id,
-                user::Column::Role,
-                user::Column::SuspendedAt,
-            ])
-            .columns([
-                user::Column::Email,
-                user::Column::EmailVerified,
-                user::Column::DisplayName,
-            ])
-            .column(coach::Column::Id)
-            .into_tuple()
+            .into_partial_model::<Self>()
             .one(app.db.read())
             .await?;
-        Ok(row.map(
-            |(id, role, suspended_at, email, email_verified, display_name, coach_id)| {
-                (
-                    Self {
-                        id,
-                        role,
-                        suspended_at,
-                        email,
-                        email_verified,
-                        display_name,
-                    },
-                    coach_id,
-                )
-            },
-        ))
+        Ok(found)
     }
 
     /// Whether the token's claims differ from the stored account. Absent claims do not count,
     /// except the role.
     pub(super) fn differs_from(&self, identity: &Identity) -> bool {
-        let email = email(identity);
-        role_of(identity) != self.role
+        let email = identity.email();
+        identity.role() != self.role
             || (email.is_some()
                 && (email != self.email || identity.email_verified != self.email_verified))
             || identity
@@ -83,24 +48,16 @@ impl AccountSummary {
     }
 }
 
-impl From<user::Model> for AccountSummary {
-    fn from(user: user::Model) -> Self {
-        let user::Model {
-            id,
-            role,
-            suspended_at,
-            email,
-            email_verified,
-            display_name,
-            ..
-        } = user;
+impl From<(user::Model, Option<Uuid>)> for AccountSummary {
+    fn from((user, coach_id): (user::Model, Option<Uuid>)) -> Self {
         Self {
-            id,
-            role,
-            suspended_at,
-            email,
-            email_verified,
-            display_name,
+            id: user.id,
+            role: user.role,
+            suspended_at: user.suspended_at,
+            email: user.email,
+            email_verified: user.email_verified,
+            display_name: user.display_name,
+            coach_id,
         }
     }
 }

@@ -64,5 +64,5 @@ pub async fn connect_with_api_key(
         owner,
         pair,
     };
-    keep(app, By::caller(caller, person, coach_id), account).await
+    keep(app, By::caller(caller, &person, coach_id), account).await
 }

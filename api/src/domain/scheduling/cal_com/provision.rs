@@ -47,7 +47,7 @@ pub async fn provision(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Re
         owner,
         pair,
     };
-    keep(app, By::caller(caller, person, coach_id), account).await
+    keep(app, By::caller(caller, &person, coach_id), account).await
 }
 
 async fn already(app: &App, coach_id: Uuid) -> Result<Option<Model>> {
