@@ -215,6 +215,10 @@ fn postgres(options: &DbOptions) -> ConnectOptions {
             .application_name("courtside")
             .statement_cache_capacity(512)
             .options([
+                // Planning the statement that reads availability takes longer than running it. All
+                // statements select by keys, so one plan fits all values. An index with a condition
+                // is only used by a statement that has the condition's values in its text.
+                ("plan_cache_mode", "force_generic_plan"),
                 ("lock_timeout", "10s"),
                 ("idle_in_transaction_session_timeout", "30s"),
             ])
