@@ -9,6 +9,9 @@
 //! inserted. The transaction that writes version n + 1 of a booking has waited for the commit of
 //! version n, so its number is greater, and a reader that sees it sees the other as well.
 //!
+//! A move that is rolled back leaves its positions unused. Readers ask for positions after the last
+//! one they saw, so such a hole hides no event.
+//!
 //! SQLite has one writer and numbers events as it inserts them: nothing is pending there.
 
 use std::time::Duration;
