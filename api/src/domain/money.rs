@@ -1,63 +1,24 @@
 //! Amounts of money: exact decimals in the API, whole minor units in the domain and the database.
 
+use iso_currency::Currency;
 use rust_decimal::Decimal;
 
-/// Currencies whose minor unit is not a hundredth, by ISO 4217: code and number of decimals.
-const OTHER_DIGITS: &[(&str, u32)] = &[
-    ("BHD", 3),
-    ("BIF", 0),
-    ("CLF", 4),
-    ("CLP", 0),
-    ("DJF", 0),
-    ("GNF", 0),
-    ("IQD", 3),
-    ("ISK", 0),
-    ("JOD", 3),
-    ("JPY", 0),
-    ("KMF", 0),
-    ("KRW", 0),
-    ("KWD", 3),
-    ("LYD", 3),
-    ("OMR", 3),
-    ("PYG", 0),
-    ("RWF", 0),
-    ("TND", 3),
-    ("UGX", 0),
-    ("UYI", 0),
-    ("UYW", 4),
-    ("VND", 0),
-    ("VUV", 0),
-    ("XAF", 0),
-    ("XOF", 0),
-    ("XPF", 0),
-];
+/// Codes that prices may use although the standard calls them funds codes, or has a successor for
+/// them: people quote prices in them.
+const ALSO_IN_USE: &[Currency] = &[Currency::CLF, Currency::UYI, Currency::UYW, Currency::VES];
 
-/// Currencies with two decimals, by ISO 4217, sorted. Without funds codes and metals: nobody pays
-/// for a session with them.
-const TWO_DIGITS: &[&str] = &[
-    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BMD",
-    "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CNY", "COP",
-    "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP",
-    "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS",
-    "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD",
-    "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN",
-    "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR",
-    "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE",
-    "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD",
-    "TWD", "TZS", "UAH", "USD", "UYU", "UZS", "VED", "VES", "WST", "XCD", "XCG", "YER", "ZAR",
-    "ZMW", "ZWG",
-];
-
-/// Number of decimals of a currency; `None` for an unknown code.
+/// Number of decimals of a currency; `None` for an unknown code, and for funds codes, metals and
+/// withdrawn currencies: nobody pays for a session with them.
 #[must_use]
 pub fn digits(currency: &str) -> Option<u32> {
-    if TWO_DIGITS.binary_search(&currency).is_ok() {
-        return Some(2);
+    let currency = Currency::from_code(currency)?;
+    let is_in_use =
+        !currency.is_fund() && !currency.is_special() && currency.is_superseded().is_none();
+    if is_in_use || ALSO_IN_USE.contains(&currency) {
+        currency.exponent().map(u32::from)
+    } else {
+        None
     }
-    OTHER_DIGITS
-        .iter()
-        .find(|(code, _)| *code == currency)
-        .map(|(_, digits)| *digits)
 }
 
 /// Why an amount is invalid.
@@ -143,19 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn no_code_is_listed_twice_or_misspelt() {
-        assert!(TWO_DIGITS.is_sorted());
-        let mut codes: Vec<&str> = TWO_DIGITS.to_vec();
-        codes.extend(OTHER_DIGITS.iter().map(|(code, _)| *code));
-        assert!(
-            codes
-                .iter()
-                .all(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
+    fn all_codes_but_funds_metals_and_withdrawn_ones_are_currencies() {
+        let all = (0..1_000).filter_map(Currency::from_numeric);
+        let (known, mut refused): (Vec<_>, Vec<_>) = all
+            .map(|currency| currency.code())
+            .partition(|code| digits(code).is_some());
+        assert_eq!(known.len(), 158);
+        refused.sort_unstable();
+        assert_eq!(
+            refused,
+            [
+                "BGN", "BOV", "CHE", "CHW", "COU", "CUC", "HRK", "MXV", "SLL", "USN", "XAD", "XAG",
+                "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX",
+                "ZWL",
+            ]
         );
-        let all = codes.len();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), all);
     }
 
     #[test]
