@@ -4,11 +4,11 @@
 //! Revoked rights take effect at once in the process that revokes them, and within [`LIFETIME`] in
 //! others.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use quick_cache::sync::Cache;
 
 use crate::domain::Person;
 
@@ -18,16 +18,13 @@ const LIFETIME: Duration = Duration::from_secs(1);
 const MAX_ENTRIES: usize = 10_000;
 
 /// Entries by token.
-#[derive(Default)]
-pub struct Recent(Mutex<Entries>);
-
-#[derive(Default)]
-struct Entries {
-    by_token: HashMap<Box<str>, Entry>,
-    /// Results of checks that began before this are discarded.
-    cleared_at: Option<Instant>,
+pub struct Recent {
+    by_token: Cache<Box<str>, Entry>,
+    /// Results of checks that began before this are not used.
+    cleared_at: RwLock<Option<Instant>>,
 }
 
+#[derive(Clone)]
 struct Entry {
     found_at: Instant,
     /// By the clock that tokens are verified against.
@@ -44,6 +41,15 @@ impl Entry {
     }
 }
 
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            by_token: Cache::new(MAX_ENTRIES),
+            cleared_at: RwLock::default(),
+        }
+    }
+}
+
 impl std::fmt::Debug for Recent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Recent")
@@ -54,12 +60,13 @@ impl Recent {
     /// The cached person of a token, unless the entry or the token has expired since.
     #[must_use]
     pub fn find(&self, token: &str, now: DateTime<Utc>) -> Option<Person> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .by_token
-            .get(token)
-            .filter(|entry| entry.is_valid(now))
-            .map(|entry| entry.person.clone())
+        let entry = self.by_token.get(token)?;
+        let cleared_at = *self
+            .cleared_at
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_current = cleared_at.is_none_or(|cleared_at| entry.found_at > cleared_at);
+        (is_current && entry.is_valid(now)).then_some(entry.person)
     }
 
     /// Caches the person of a token. Both times are from before the account was read.
@@ -70,37 +77,21 @@ impl Recent {
         judged_at: DateTime<Utc>,
         person: &Person,
     ) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries
-            .cleared_at
-            .is_some_and(|cleared_at| found_at <= cleared_at)
-        {
-            return;
-        }
-        if entries.by_token.len() >= MAX_ENTRIES {
-            entries
-                .by_token
-                .retain(|_, entry| entry.found_at.elapsed() < LIFETIME);
-        }
-        if entries.by_token.len() < MAX_ENTRIES {
-            entries.by_token.insert(
-                token.into(),
-                Entry {
-                    found_at,
-                    judged_at,
-                    person: person.clone(),
-                },
-            );
-        }
+        let entry = Entry {
+            found_at,
+            judged_at,
+            person: person.clone(),
+        };
+        self.by_token.insert(token.into(), entry);
     }
 
-    /// Clears the cache: some account's rights have changed.
+    /// Makes all entries invalid: some account's rights have changed.
     pub fn clear(&self) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *entries = Entries {
-            by_token: HashMap::new(),
-            cleared_at: Some(Instant::now()),
-        };
+        let now = Some(Instant::now());
+        *self
+            .cleared_at
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = now;
     }
 }
 
@@ -160,9 +151,10 @@ mod tests {
             expires_at,
         };
         let recent = Recent::default();
-        for number in 0..MAX_ENTRIES + 10 {
+        for number in 0..3 * MAX_ENTRIES {
             recent.insert(&number.to_string(), Instant::now(), expires_at, &person);
         }
-        assert!(recent.0.lock().expect("nobody panicked").by_token.len() <= MAX_ENTRIES);
+        // Each shard rounds its part up.
+        assert!(recent.by_token.len() <= MAX_ENTRIES + MAX_ENTRIES / 10);
     }
 }

@@ -73,6 +73,10 @@ impl Entry {
 }
 
 /// Cached weeks of free time.
+///
+/// A plain map under a lock, as cache crates share only the first fetch of an absent key: here a
+/// stale answer stays while one caller fetches its successor, an entry is not evicted meanwhile,
+/// and a coach's entries are put in doubt without being removed.
 #[derive(Default)]
 pub struct SlotCache {
     weeks: Mutex<HashMap<Key, Entry>>,
