@@ -79,6 +79,18 @@ impl Violation {
             message: message.into(),
         }
     }
+
+    /// The path with dots, as [`Self::at`] takes it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.field.join(".")
+    }
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path(), self.message)
+    }
 }
 
 /// The current state does not allow it.
@@ -206,6 +218,15 @@ pub fn check(violations: Vec<Violation>) -> Result<()> {
         Ok(())
     } else {
         Err(Error::Invalid(violations))
+    }
+}
+
+/// The paths of all violations that a check has found.
+#[cfg(test)]
+pub(crate) fn violation_paths<T>(checked: Result<T>) -> Vec<String> {
+    match checked {
+        Err(Error::Invalid(violations)) => violations.iter().map(Violation::path).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -118,10 +118,7 @@ impl Problems {
     /// Paths of the violations so far.
     #[cfg(test)]
     pub(super) fn paths(&self) -> Vec<String> {
-        self.0
-            .iter()
-            .map(|violation| violation.field.join("."))
-            .collect()
+        self.0.iter().map(Violation::path).collect()
     }
 }
 

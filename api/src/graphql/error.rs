@@ -61,7 +61,7 @@ impl From<Error> for async_graphql::Error {
             domain::Error::Invalid(violations) => {
                 let fields = violations
                     .iter()
-                    .map(|violation| Value::from(violation.field.join(".")));
+                    .map(|violation| Value::from(violation.path()));
                 extensions.set("fields", Value::List(fields.collect()));
                 sentence(&error.to_string())
             }

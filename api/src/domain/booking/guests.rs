@@ -102,12 +102,7 @@ mod tests {
     fn guests(given: &[&str], known: usize) -> std::result::Result<Vec<String>, Vec<String>> {
         let given: Vec<String> = given.iter().map(ToString::to_string).collect();
         let checked = check(&given, Some("maria@example.com"), known);
-        let paths = |found: Vec<Violation>| {
-            found
-                .into_iter()
-                .map(|violation| violation.field.join("."))
-                .collect()
-        };
+        let paths = |found: Vec<Violation>| found.iter().map(Violation::path).collect();
         checked.map(|guests| guests.0).map_err(paths)
     }
 

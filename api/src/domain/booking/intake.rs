@@ -168,10 +168,7 @@ mod tests {
 
     fn paths(questions: Vec<Question>, given: &[AnswerInput]) -> Vec<String> {
         let found = check(&Questions(questions), given).expect_err("something is wrong");
-        found
-            .iter()
-            .map(|violation| violation.field.join("."))
-            .collect()
+        found.iter().map(Violation::path).collect()
     }
 
     #[test]

@@ -290,7 +290,7 @@ mod tests {
         };
         let violations: Vec<_> = found
             .iter()
-            .map(|violation| (violation.field.join("."), violation.message.as_str()))
+            .map(|violation| (violation.path(), violation.message.as_str()))
             .collect();
         assert_eq!(violations[0], ("name".to_owned(), "must not be empty"));
         assert_eq!(

@@ -184,6 +184,7 @@ fn stored(mut hours: Vec<(Minute, Minute)>) -> schedule_override::DayHours {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::violation_paths;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().expect("a literal date")
@@ -208,13 +209,7 @@ mod tests {
             clear,
             version: None,
         };
-        match check(&input, date("2026-11-21")) {
-            Err(Error::Invalid(found)) => found
-                .iter()
-                .map(|violation| violation.field.join("."))
-                .collect(),
-            _ => Vec::new(),
-        }
+        violation_paths(check(&input, date("2026-11-21")))
     }
 
     #[test]

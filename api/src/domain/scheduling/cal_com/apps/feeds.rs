@@ -90,16 +90,11 @@ fn has_public_host(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::violation_paths;
 
     fn wrong_with(urls: &[&str]) -> Vec<String> {
         let urls: Vec<String> = urls.iter().map(|url| (*url).to_owned()).collect();
-        match check(&urls) {
-            Err(Error::Invalid(found)) => found
-                .iter()
-                .map(|violation| violation.field.join("."))
-                .collect(),
-            _ => Vec::new(),
-        }
+        violation_paths(check(&urls))
     }
 
     #[test]

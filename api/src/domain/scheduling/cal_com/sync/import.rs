@@ -71,9 +71,7 @@ pub async fn import(app: &App, caller: &Caller, coach_id: Option<Uuid>) -> Resul
         match taken {
             Ok(row) => done.event_types.extend(row),
             Err(Error::Invalid(wrong)) => {
-                let what = wrong
-                    .first()
-                    .map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
+                let what = wrong.first().map(ToString::to_string);
                 done.skipped.push(Skipped {
                     title,
                     reason: what.unwrap_or_default(),

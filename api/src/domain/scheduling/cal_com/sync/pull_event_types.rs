@@ -43,9 +43,7 @@ pub(super) async fn look_at_event_type(
             let (id, mut new) = (ours.id, ours.clone());
             said.apply(&mut new);
             if let Err(Error::Invalid(wrong)) = offers::require_sound(&new) {
-                let what = wrong
-                    .first()
-                    .map(|wrong| format!("{}: {}", wrong.field.join("."), wrong.message));
+                let what = wrong.first().map(ToString::to_string);
                 let message = format!(
                     "changed at Cal.com to what cannot be offered here ({})",
                     what.unwrap_or_default()
