@@ -40,6 +40,12 @@ pub mod worker_beat;
 pub use provider::Provider;
 pub use sea_orm::entity::prelude::{Date, DateTimeUtc, Json, Uuid};
 
+/// The name of an enum's value in SQL, GraphQL and logs.
+#[must_use]
+pub fn name_of(value: impl sea_orm::ActiveEnum<Value = String>) -> String {
+    value.to_value()
+}
+
 /// A new primary key. Version 7 sorts by creation time, so indexes grow at their end.
 #[must_use]
 pub fn new_id() -> Uuid {

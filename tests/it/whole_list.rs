@@ -4,8 +4,33 @@ use serde_json::json;
 use tests::{Actor, TestApp, at, both};
 
 use crate::booking::create;
+use crate::rules::{members, name, type_named};
 
-both![both_list_paths_return_the_same];
+both![
+    both_list_paths_return_the_same,
+    every_field_reads_the_same_on_every_path
+];
+
+/// By whom, an object, and its nodes in a list; `@` is where its field goes.
+const OBJECTS: [(&str, &str, &str); 5] = [
+    ("visitor", "Coach", "coaches { nodes { @ } # }"),
+    (
+        "visitor",
+        "EventType",
+        "coaches { nodes { eventTypes { nodes { @ } } } # }",
+    ),
+    ("client", "Booking", "viewer { bookings { nodes { @ } # } }"),
+    (
+        "client",
+        "Session",
+        "viewer { bookings { nodes { session { @ } } # } }",
+    ),
+    (
+        "client",
+        "Note",
+        "viewer { bookings { nodes { session { notes { nodes { @ } } } } # } }",
+    ),
+];
 
 /// By whom, the field with its list, and the fields of its nodes.
 const LISTS: [(&str, &str, &str); 9] = [
@@ -58,6 +83,53 @@ async fn both_list_paths_return_the_same(app: &TestApp) {
         let most = if app.db().is_postgres() { 2 } else { 6 };
         assert!(ran.len() <= most, "{list} {nodes}\n{ran:#?}");
     }
+}
+
+/// A list is read as a whole, or serialized object by object, or resolved field by field.
+async fn every_field_reads_the_same_on_every_path(app: &TestApp) {
+    talk(app).await;
+    for (who, object, list) in OBJECTS {
+        let actor = match who {
+            "client" => app.client("maria"),
+            _ => app.visitor(),
+        };
+        for field in plain_fields(object) {
+            let ask = |field: &str, more: &str| {
+                format!("{{ {} }}", list.replace('@', field).replace('#', more))
+            };
+            let whole = nodes_of(&actor, &ask(&field, "")).await;
+            let objects = nodes_of(&actor, &ask(&field, "pageInfo { endCursor }")).await;
+            let included = match field.split_once(' ') {
+                Some((name, selection)) => format!("{name} @include(if: true) {selection}"),
+                None => format!("{field} @include(if: true)"),
+            };
+            let fields = nodes_of(&actor, &ask(&included, "pageInfo { endCursor }")).await;
+            assert_eq!(whole, objects, "{object}.{field}");
+            assert_eq!(objects, fields, "{object}.{field}");
+            assert!(fields.to_string().contains(name_of(&field)), "{fields}");
+        }
+    }
+}
+
+fn name_of(field: &str) -> &str {
+    field.split(' ').next().unwrap_or_default()
+}
+
+/// The fields of an object that are values or prices, with a selection.
+fn plain_fields(object: &str) -> Vec<String> {
+    let fields = members(type_named(object), "fields");
+    let selected = fields.filter_map(|field| {
+        let mut kind = &field["type"];
+        while !kind["ofType"].is_null() {
+            kind = &kind["ofType"];
+        }
+        match (kind["kind"].as_str(), kind["name"].as_str()) {
+            (Some("SCALAR" | "ENUM"), _) => Some(name(field).to_owned()),
+            (_, Some("Money")) => Some(format!("{} {{ amount currency }}", name(field))),
+            _ => None,
+        }
+    });
+    selected.collect()
 }
 
 async fn nodes_of(actor: &Actor<'_>, query: &str) -> serde_json::Value {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use entity::user::Role;
 use graphql_server::Lifecycle;
-use sea_orm::EntityTrait as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +13,7 @@ use super::token;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
-use crate::domain::identity::role_name;
+use crate::domain::identity::{is_any, role_name};
 use crate::http::page::{Page, Token};
 use crate::http::serve::{self, ServeLimits};
 use crate::http::shutdown::StopSignals;
@@ -90,7 +89,7 @@ pub(super) async fn work(config: Config) -> Result<(), Failure> {
 /// Opens and migrates the database; seeds a new one when no other source will fill it.
 async fn prepare(config: &Config) -> Result<Arc<App>, Failure> {
     let db = startup::open_database(config).await?;
-    let is_new = entity::user::Entity::find().one(db.read()).await?.is_none();
+    let is_new = !is_any(&db).await?;
     let app = startup::build(config, db, Clock::System).await?;
     let alone = config.clerk.is_none()
         && config.calcom_webhook_secrets.is_empty()

@@ -1,14 +1,13 @@
 //! `courtside token`: prints a bearer token of the local issuer.
 
 use clap::ValueEnum;
-use entity::user::{self, Role};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use entity::user::Role;
 
 use super::run::print;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::domain::identity::{Identity, LOCAL_ISSUER, LOCAL_TOKEN_LIFE, LocalIssuer};
+use crate::domain::identity::{Identity, LOCAL_ISSUER, LOCAL_TOKEN_LIFE, LocalIssuer, find_local};
 use crate::startup::{Failure, open_database};
 
 /// A role, as spelled on the command line.
@@ -55,18 +54,7 @@ pub(super) async fn sign(
     clock: &Clock,
 ) -> Result<String, Failure> {
     let now = clock.now();
-    let local = user::Entity::find()
-        .filter(user::Column::Issuer.eq(LOCAL_ISSUER))
-        .filter(user::Column::Role.eq(role));
-    let named = match name {
-        Some(name) => local.filter(user::Column::Subject.eq(subject(name))),
-        None => local,
-    };
-    let known = named
-        .order_by_asc(user::Column::CreatedAt)
-        .order_by_asc(user::Column::Id)
-        .one(db.read())
-        .await?;
+    let known = find_local(db, role, name.map(subject).as_deref()).await?;
     let name = name.unwrap_or("guest");
     let identity = match known {
         Some(user) => Identity {

@@ -10,6 +10,7 @@ pub mod event_type;
 pub mod hold;
 pub mod identity;
 pub mod job;
+mod listed;
 mod lock;
 pub mod money;
 pub mod note;
@@ -26,10 +27,12 @@ pub mod slots;
 mod text;
 mod viewer;
 pub mod webhook;
+pub(crate) mod whole_list;
 
 /// Rows for lists that are serialized at once.
 pub(crate) use crate::db::Row;
 pub use crate::error::{Conflict, Error, Result, Violation, check};
 pub use crate::outbox::Cause;
 pub(crate) use command::{Author, Command};
+pub(crate) use listed::Listed;
 pub use viewer::{Caller, Person, Viewer};

@@ -13,7 +13,6 @@ use entity::{
     Uuid, absence, coach, connection, event_type, schedule, schedule_override, session, sync_state,
     user,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::error::Error;
 use crate::app::App;
@@ -57,42 +56,59 @@ impl From<LoadError> for Error {
 }
 
 macro_rules! load_by {
-    ($key:ident, $doc:literal, $entity:ident, $column:ident) => {
+    ($key:ident, $doc:literal, $row:ty, $find_many:path) => {
         #[doc = $doc]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub struct $key(pub Uuid);
 
         impl Loader<$key> for Rows {
-            type Value = $entity::Model;
+            type Value = $row;
             type Error = LoadError;
 
-            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, Self::Value>, LoadError> {
-                let ids = keys.iter().map(|key| key.0);
-                let column = $entity::Column::$column;
-                let rows = $entity::Entity::find().filter(column.is_in(ids)).all(self.0.db.read()).await?;
-                Ok(rows.into_iter().map(|row| ($key(load_by!(@key row $column)), row)).collect())
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $row>, LoadError> {
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+                let found = $find_many(&self.0, &ids).await?;
+                Ok(found.into_iter().map(|(id, row)| ($key(id), row)).collect())
             }
         }
     };
-    (@key $row:ident Id) => { $row.id };
-    (@key $row:ident BookingId) => { $row.booking_id };
 }
 
-load_by!(CoachById, "A coach.", coach, Id);
-load_by!(EventTypeById, "An event type.", event_type, Id);
-load_by!(ScheduleById, "A schedule.", schedule, Id);
-load_by!(UserById, "A user.", user, Id);
+load_by!(
+    CoachById,
+    "A coach.",
+    coach::Model,
+    domain::coach::find_many
+);
+load_by!(
+    EventTypeById,
+    "An event type.",
+    event_type::Model,
+    domain::event_type::find_many
+);
+load_by!(
+    ScheduleById,
+    "A schedule.",
+    schedule::Model,
+    domain::schedule::find_many
+);
+load_by!(
+    UserById,
+    "A user.",
+    user::Model,
+    domain::identity::find_many
+);
 load_by!(
     MirrorOf,
     "How an object stands to its like elsewhere.",
-    sync_state,
-    Id
+    sync_state::Model,
+    domain::scheduling::settings::find_many
 );
 load_by!(
     SessionByBooking,
     "The session of a booking.",
-    session,
-    BookingId
+    session::Model,
+    domain::session::find_by_bookings
 );
 
 /// Whether the connection to the coach's remote scheduler is usable.

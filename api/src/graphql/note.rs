@@ -5,6 +5,7 @@ use entity::note::{Model, Visibility};
 
 use super::context::{app, caller};
 use super::error::Result;
+use super::fast_json::{Columns, columns};
 use super::id::Kind;
 use super::loaders::{Loaders, UserById};
 use super::payload::payload;
@@ -34,11 +35,31 @@ impl Note {
     }
 }
 
+columns! {
+    "Note" of Model, Kind::Note => {
+        /// The text, as Markdown. At most 20,000 characters.
+        body: &str = body body_key id,
+        /// Who may read it. A private note is there for its author only, not even for staff.
+        visibility: Visibility = visibility,
+        /// Grows by one with each change; give it back on update.
+        version: i64 = version,
+        /// When it was written.
+        createdAt: DateTime = created_at,
+        /// Last change.
+        updatedAt: DateTime = updated_at,
+    }
+}
+
 #[Object(use_type_description)]
 impl Note {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {
         Kind::Note.id(self.row.id)
+    }
+
+    #[graphql(flatten)]
+    async fn columns(&self) -> Columns<'_, Model> {
+        Columns(&self.row)
     }
 
     /// The session it is about.
@@ -62,36 +83,11 @@ impl Note {
             .transpose()
     }
 
-    /// The text, as Markdown. At most 20,000 characters.
-    async fn body(&self) -> &str {
-        &self.row.body
-    }
-
-    /// Who may read it. A private note is there for its author only, not even for staff.
-    async fn visibility(&self) -> Visibility {
-        self.row.visibility
-    }
-
     /// Whether the viewer may edit it: only its author may.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
         caller(ctx)
             .find_person()
             .is_some_and(|person| person.user_id == self.row.author_id)
-    }
-
-    /// Grows by one with each change; give it back on update.
-    async fn version(&self) -> i64 {
-        self.row.version
-    }
-
-    /// When it was written.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-
-    /// Last change.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated_at)
     }
 }
 

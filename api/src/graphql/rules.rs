@@ -1,5 +1,5 @@
-//! Field authorisation by role: one rule per field of the schema. A field without a rule is refused
-//! to everyone.
+//! Field authorisation by role: one rule per field of the schema, or for all fields of an object. A
+//! field without a rule is refused to everyone.
 //!
 //! These rules depend on the role alone and are checked before an operation runs. Ownership is
 //! checked in the domain, which returns only objects that the caller may see: another person's
@@ -28,6 +28,10 @@ pub enum Rule {
 }
 
 use Rule::{Admin, Anyone, Coach, SignedIn};
+
+/// All fields of an object, also those that are added later: whoever may read the object may select
+/// them. A resolver returns null for what only some of its readers may see.
+pub const EVERY: &str = "*";
 
 /// The rules: type, minimum role, fields.
 pub const RULES: &[(&str, Rule, &str)] = &[
@@ -178,14 +182,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ),
     ("CancellationPolicy", Anyone, "maxMoves tiers"),
     ("CancellationTier", Anyone, "hoursBefore refundPercent"),
-    (
-        "Booking",
-        SignedIn,
-        "id reference status version kind startsAt endsAt startsAtLocal endsAtLocal durationMinutes clientTimeZone eventType coach \
-         client clientName clientEmail location answers guests price paymentDeadline cancellationPolicy cancellationQuote \
-         cancellationReason canceledAt approval scheduler conflict moves session history viewerRole allowedActions createdAt \
-         updatedAt",
-    ),
+    ("Booking", SignedIn, EVERY),
     ("BookingLocation", SignedIn, "kind value joinUrl"),
     ("BookingAnswer", SignedIn, "key label kind values"),
     (
@@ -210,19 +207,8 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("AddBookingGuestsPayload", SignedIn, "booking userErrors"),
     ("ApproveBookingPayload", Coach, "booking userErrors"),
     ("RejectBookingPayload", Coach, "booking userErrors"),
-    (
-        "Coach",
-        Anyone,
-        "id handle displayName headline biography avatarUrl timeZone specialties isListed isAcceptingBookings scheduler eventTypes \
-         startingPrice schedules outOfOffice connectedAccounts calendars videoApps viewerCanEdit version createdAt updatedAt",
-    ),
-    (
-        "EventType",
-        Anyone,
-        "id coach hosts slug title description kind visibility lengthMinutes lengthsMinutes price bufferBeforeMinutes \
-         bufferAfterMinutes minimumNoticeMinutes slotIntervalMinutes bookingWindow locationKind locationValue questions \
-         cancellationPolicy requiresApproval seats schedule calendarSync viewerCanEdit version createdAt updatedAt",
-    ),
+    ("Coach", Anyone, EVERY),
+    ("EventType", Anyone, EVERY),
     ("BookingWindow", Anyone, "kind days from until"),
     (
         "IntakeQuestion",
@@ -273,17 +259,8 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("WeeklyHours", Coach, "weekday from until"),
     ("ScheduleOverride", Coach, "date hours"),
     ("LocalTimeRange", Coach, "from until"),
-    (
-        "Session",
-        SignedIn,
-        "id booking status coachAttendance clientAttendance startedAt endedAt joinUrl rating notes viewerCanAddNote version \
-         createdAt updatedAt",
-    ),
-    (
-        "Note",
-        SignedIn,
-        "id session author body visibility viewerCanEdit version createdAt updatedAt",
-    ),
+    ("Session", SignedIn, EVERY),
+    ("Note", SignedIn, EVERY),
     ("RateSessionPayload", SignedIn, "session userErrors"),
     ("CreateNotePayload", SignedIn, "note userErrors"),
     ("UpdateNotePayload", SignedIn, "note userErrors"),
@@ -386,6 +363,12 @@ static BY_COORDINATE: LazyLock<HashMap<String, Rule>> = LazyLock::new(|| {
     lines.collect()
 });
 
+/// The rules of the objects whose fields have the same one.
+static OF_EVERY_FIELD: LazyLock<HashMap<&str, Rule>> = LazyLock::new(|| {
+    let lines = RULES.iter().filter(|(.., fields)| *fields == EVERY);
+    lines.map(|(owner, rule, _)| (*owner, *rule)).collect()
+});
+
 /// The rule of a field `Type.field`; `None` when it has none. Connections and edges have the rule
 /// of their nodes.
 #[must_use]
@@ -394,7 +377,8 @@ pub fn rule(coordinate: &str) -> Option<Rule> {
     if owner.starts_with("__") || field.starts_with("__") {
         return Some(Anyone);
     }
-    if let Some(rule) = BY_COORDINATE.get(coordinate) {
+    let own = BY_COORDINATE.get(coordinate);
+    if let Some(rule) = own.or_else(|| OF_EVERY_FIELD.get(owner)) {
         return Some(*rule);
     }
     let list = [

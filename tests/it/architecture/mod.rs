@@ -71,6 +71,11 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("providers", &["app", "domain", "startup"]),
     ("migration", &["db"]),
     ("sqlx", &["db", "error", "outbox"]),
+    // Tables are read and written here; the ways in get rows and values from the domain.
+    (
+        "sea_orm",
+        &["db", "domain", "error", "outbox", "seed", "vault", "worker"],
+    ),
     ("axum", &["http", "metrics"]),
     ("graphql_server", &["cli", "graphql", "http"]),
     // Providers are called by their own crate alone.

@@ -8,6 +8,7 @@ use super::sources;
 /// because a change of it is pushed, while the rights over coaches are needed below.
 const ROOMS: &[&str] = &[
     // Lists and searches over several things.
+    "whole_list",
     "note",
     "session",
     "slots",
@@ -35,6 +36,7 @@ const ROOMS: &[&str] = &[
     "sealed",
     "audit",
     "viewer",
+    "listed",
     "lock",
     "money",
     "page",

@@ -39,10 +39,8 @@ pub use intake::AnswerInput;
 pub(crate) use offer::{BookingRequest, Offer};
 pub use payment::{list_paid, record_payment};
 pub use policy::{Quote, quote};
-pub use read::{
-    BookingFilter, ORDER, Scope, Side, find_many, get, history, list, listed, side_of, verification,
-};
-pub(crate) use read::{find_uid, invalidate_slots};
+pub use read::{BookingFilter, Scope, Side, find_many, get, history, list, side_of, verification};
+pub(crate) use read::{find_uid, invalidate_slots, listed};
 pub(crate) use reference::reference;
 pub(crate) use remote::availability::RemoteAvailability;
 pub use remote::conflict::settle_conflicts;

@@ -11,7 +11,7 @@ use super::remote::projections;
 use super::rows::require;
 use crate::app::App;
 use crate::domain::page::{self, Direction, List, Page, PageInput};
-use crate::domain::{Caller, Error, Person, Result};
+use crate::domain::{Caller, Error, Listed, Person, Result};
 use crate::outbox::sequence;
 
 /// Which bookings. All given conditions must hold.
@@ -91,13 +91,17 @@ pub async fn find_many(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<Vec<M
 }
 
 /// Sort order of lists of bookings.
-pub const ORDER: [Column; 2] = [Column::StartsAt, Column::Id];
+const ORDER: [Column; 2] = [Column::StartsAt, Column::Id];
 
-/// The query of a list of bookings, without order.
+/// The bookings of [`list`], to be read as a whole.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`.
-pub fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<Select<Entity>> {
+pub(crate) fn listed(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<Listed> {
+    Ok(Listed::new(query(caller, scope, filter)?, ORDER))
+}
+
+fn query(caller: &Caller, scope: Scope, filter: &BookingFilter) -> Result<Select<Entity>> {
     let person = caller.require_person()?;
     Ok(Entity::find_real()
         .filter(scope.condition(person)?)
@@ -118,7 +122,7 @@ pub async fn list(
     let order = (List::Bookings, (ORDER[0], ORDER[1]), Direction::Ascending);
     page::cut(
         app.db.read(),
-        listed(caller, scope, filter)?,
+        query(caller, scope, filter)?,
         page,
         order,
         |row: &Model| (row.starts_at, row.id),

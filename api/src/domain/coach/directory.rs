@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::domain::money::{self, Price};
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::text::Problems;
-use crate::domain::{Caller, Result};
+use crate::domain::{Caller, Listed, Result};
 
 /// Maximum number of words in a search.
 const MAX_SEARCH_WORDS: usize = 10;
@@ -40,13 +40,17 @@ pub enum Key {
 }
 
 /// Sort order of the directory.
-pub const ORDER: [Column; 2] = [Column::DisplayName, Column::Id];
+const ORDER: [Column; 2] = [Column::DisplayName, Column::Id];
 
-/// The query of listed coaches, without order.
+/// The coaches of [`list`], to be read as a whole.
 ///
 /// # Errors
 /// `Invalid` for an invalid filter.
-pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
+pub(crate) fn listed(filter: &CoachFilter) -> Result<Listed> {
+    Ok(Listed::new(query(filter)?, ORDER))
+}
+
+fn query(filter: &CoachFilter) -> Result<Select<Entity>> {
     Ok(Entity::find_listed().filter(filter.condition()?))
 }
 
@@ -56,13 +60,9 @@ pub fn listed(filter: &CoachFilter) -> Result<Select<Entity>> {
 /// `Invalid` for an invalid filter or cursor.
 pub async fn list(app: &App, filter: &CoachFilter, page: &PageInput) -> Result<Page<Model>> {
     let order = (List::Coaches, (ORDER[0], ORDER[1]), Direction::Ascending);
-    page::cut(
-        app.db.read(),
-        listed(filter)?,
-        page,
-        order,
-        |row: &Model| (row.display_name.clone(), row.id),
-    )
+    page::cut(app.db.read(), query(filter)?, page, order, |row: &Model| {
+        (row.display_name.clone(), row.id)
+    })
     .await
 }
 
@@ -87,11 +87,12 @@ pub async fn get(app: &App, caller: &Caller, key: &Key) -> Result<Model> {
 
 /// These coaches, listed or not: for callers who got the ids from an object that they may see, such
 /// as a booking.
-pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
-    Ok(Entity::find()
+pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
+    let rows = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
         .all(app.db.read())
-        .await?)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// The specialties of these coaches, in the order of the alphabet.
@@ -280,6 +281,7 @@ fn escape(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::violation_paths;
 
     #[test]
     fn wildcards_in_a_search_are_escaped() {
@@ -303,15 +305,8 @@ mod tests {
                 currency: "EUR".to_owned(),
             }),
         };
-        let Err(crate::domain::Error::Invalid(found)) = filter.condition() else {
-            panic!("it makes no sense")
-        };
-        let paths: Vec<String> = found
-            .iter()
-            .map(|violation| violation.field.join("."))
-            .collect();
         assert_eq!(
-            paths,
+            violation_paths(filter.condition()),
             [
                 "filter.search",
                 "filter.specialties.1",

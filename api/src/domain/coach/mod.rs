@@ -3,9 +3,8 @@
 mod directory;
 mod profile;
 
-pub use directory::{
-    CoachFilter, Key, ORDER, find_many, get, list, listed, specialties, specialties_of,
-};
+pub(crate) use directory::listed;
+pub use directory::{CoachFilter, Key, find_many, get, list, specialties, specialties_of};
 pub(super) use directory::{check_max_price, check_specialties, has_specialty};
 pub use profile::{UpdateProfile, update_profile};
 

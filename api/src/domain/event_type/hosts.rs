@@ -27,8 +27,6 @@ pub async fn hosts(app: &App, event_type_ids: &[Uuid]) -> Result<HashMap<Uuid, V
         .await?;
     let ids: Vec<Uuid> = rows.iter().map(|row| row.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: HashMap<Uuid, coach::Model> =
-        coaches.into_iter().map(|coach| (coach.id, coach)).collect();
     let mut hosts: HashMap<Uuid, Vec<coach::Model>> = HashMap::new();
     for row in rows {
         hosts

@@ -8,9 +8,10 @@ mod read;
 pub(super) use edit::blank;
 pub use edit::{Changes, Create, Location, Update, Window, archive, create, update};
 pub use hosts::{hosts, set_hosts};
+pub(super) use read::{ORDER, public_of};
 pub use read::{
-    ORDER, Shown, find_many, first_page, first_public_by_coaches, get, get_by_path, list_by_coach,
-    lowest_prices, public_of,
+    Shown, find_many, first_page, first_public_by_coaches, get, get_by_path, list_by_coach,
+    lowest_prices,
 };
 
 use entity::event_type::Model;

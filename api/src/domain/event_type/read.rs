@@ -52,12 +52,11 @@ pub async fn list_by_coach(
 }
 
 /// Sort order of a coach's event types.
-pub const ORDER: [Column; 2] = [Column::Title, Column::Id];
+pub(crate) const ORDER: [Column; 2] = [Column::Title, Column::Id];
 
 /// The query of public event types of the coach whose key is an expression, without order: for
 /// joins to coaches.
-#[must_use]
-pub fn public_of(coach_id: Expr) -> Select<Entity> {
+pub(crate) fn public_of(coach_id: Expr) -> Select<Entity> {
     Entity::find_public().filter(Expr::col((Entity, Column::CoachId)).eq(coach_id))
 }
 
@@ -109,11 +108,12 @@ pub fn first_page(coach_id: Uuid, size: usize, rows: Vec<Model>) -> Page<Model> 
 
 /// These event types, archived or not: for whoever got their ids from something that they may see,
 /// such as a booking.
-pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<Vec<Model>> {
-    Ok(Entity::find()
+pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
+    let rows = Entity::find()
         .filter(Column::Id.is_in(ids.iter().copied()))
         .all(app.db.read())
-        .await?)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// The first `most` public event types of each of these coaches, by title, in one statement.

@@ -1,12 +1,17 @@
 //! Accounts as their owners and staff see them, and their suspension.
 
+use std::collections::HashMap;
+
 use entity::Uuid;
 use entity::user;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 
+use super::LOCAL_ISSUER;
 use crate::app::App;
-use crate::db::Txn;
+use crate::db::{Db, Txn};
 use crate::domain::page::{self, Direction, List, Page, PageInput};
 use crate::domain::{Caller, Command, Error, Result, coach};
 
@@ -20,6 +25,37 @@ pub async fn get_own_account(app: &App, caller: &Caller) -> Result<user::Model> 
         .one(app.db.read())
         .await?
         .ok_or(Error::Unauthenticated)
+}
+
+/// Whether there is an account.
+pub async fn is_any(db: &Db) -> Result<bool> {
+    Ok(user::Entity::find().one(db.read()).await?.is_some())
+}
+
+/// The oldest account of the local issuer with a role, and with a subject if one is given.
+pub async fn find_local(
+    db: &Db,
+    role: user::Role,
+    subject: Option<&str>,
+) -> Result<Option<user::Model>> {
+    let named = subject.map(|subject| user::Column::Subject.eq(subject));
+    Ok(user::Entity::find()
+        .filter(user::Column::Issuer.eq(LOCAL_ISSUER))
+        .filter(user::Column::Role.eq(role))
+        .filter(Condition::all().add_option(named))
+        .order_by_asc(user::Column::CreatedAt)
+        .order_by_asc(user::Column::Id)
+        .one(db.read())
+        .await?)
+}
+
+/// These accounts: for whoever may see the objects that name them.
+pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, user::Model>> {
+    let rows = user::Entity::find()
+        .filter(user::Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// All accounts, newest first; optionally filtered by address.

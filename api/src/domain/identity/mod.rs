@@ -18,7 +18,9 @@ use sea_orm::sea_query::OnConflict;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use accounts::{get_own_account, list, require_good_standing, set_suspended};
+pub use accounts::{
+    find_local, find_many, get_own_account, is_any, list, require_good_standing, set_suspended,
+};
 pub use recent::Recent;
 pub use sign_in::sign_in;
 

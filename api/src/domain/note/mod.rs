@@ -5,7 +5,8 @@ mod read;
 mod seal;
 
 pub use edit::{Create, Update, create, delete, update};
-pub use read::{ORDER, first_page, get, list, list_by_sessions, readable_on};
+pub(super) use read::{ORDER, readable_on};
+pub use read::{first_page, get, list, list_by_sessions};
 pub use seal::open_body;
 
 use super::Error;

@@ -40,14 +40,14 @@ pub async fn list(
 }
 
 /// Sort order of the notes on a session; lists are descending.
-pub const ORDER: [Column; 2] = [Column::CreatedAt, Column::Id];
+pub(crate) const ORDER: [Column; 2] = [Column::CreatedAt, Column::Id];
 
 /// The query of notes that the caller may read on the session whose key is an expression, without
 /// order: for joins to sessions that the caller may see.
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`.
-pub fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> {
+pub(crate) fn readable_on(caller: &Caller, session_id: Expr) -> Result<Select<Entity>> {
     let person = caller.require_person()?;
     Ok(Entity::find_readable_by(person.user_id)
         .filter(Expr::col((Entity, Column::SessionId)).eq(session_id)))

@@ -6,7 +6,7 @@ mod read;
 
 pub use edit::{Create, Update, create, delete, update};
 pub use overrides::{DayHours, SetOverrides, set_overrides};
-pub use read::{get, list_by_coaches, overrides_of};
+pub use read::{find_many, get, list_by_coaches, overrides_of};
 
 use entity::Uuid;
 use entity::coach::Model as Coach;

@@ -40,6 +40,15 @@ pub async fn get(app: &App, caller: &Caller, id: Uuid) -> Result<Model> {
         .ok_or_else(no_schedule)
 }
 
+/// These schedules: for whoever may see the objects that follow them.
+pub async fn find_many(app: &App, ids: &[Uuid]) -> Result<HashMap<Uuid, Model>> {
+    let rows = Entity::find()
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .all(app.db.read())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
 /// The overrides of these schedules by date, from one day to another, both included: for whoever
 /// may see the schedules.
 pub async fn overrides_of(

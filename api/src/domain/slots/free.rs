@@ -246,8 +246,6 @@ async fn offers(app: &App, filter: &FreeFilter) -> Result<Vec<(coach::Model, eve
 
     let ids: Vec<Uuid> = types.iter().map(|found| found.coach_id).collect();
     let coaches = crate::domain::coach::find_many(app, &ids).await?;
-    let coaches: HashMap<Uuid, coach::Model> =
-        coaches.into_iter().map(|coach| (coach.id, coach)).collect();
     Ok(types
         .into_iter()
         .filter_map(|found| Some((coaches.get(&found.coach_id)?.clone(), found)))
@@ -293,7 +291,7 @@ impl FreeFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Error;
+    use crate::error::violation_paths;
 
     #[test]
     fn all_violations_of_a_filter_are_reported() {
@@ -312,15 +310,8 @@ mod tests {
             limit: 51,
             slots_per_coach: 0,
         };
-        let Err(Error::Invalid(found)) = filter.check() else {
-            panic!("it makes no sense")
-        };
-        let paths: Vec<String> = found
-            .iter()
-            .map(|violation| violation.field.join("."))
-            .collect();
         assert_eq!(
-            paths,
+            violation_paths(filter.check()),
             [
                 "filter.range.until",
                 "filter.specialties.0",

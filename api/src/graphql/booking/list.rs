@@ -1,6 +1,7 @@
 //! Pages of bookings, with related rows preloaded for the whole page.
 
 use async_graphql::{Context, Lookahead};
+use entity::booking::Model;
 
 use super::input::BookingFilter;
 use super::object::Booking;
@@ -11,7 +12,7 @@ use crate::graphql::connection::Connection;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
-use crate::graphql::fast_json::{BOOKING, Listed, nodes};
+use crate::graphql::fast_json::nodes;
 use crate::graphql::loaders::{CoachById, EventTypeById, Loaders, SessionByBooking, UserById};
 use crate::graphql::session::{self, Session};
 
@@ -23,15 +24,8 @@ pub(super) async fn page_of(
     page: &PageInput,
 ) -> Result<Connection<Booking>> {
     let filter = filter.unwrap_or_default().read()?;
-    let listed = || {
-        let rows = booking::listed(caller(ctx), scope, &filter)?;
-        Ok(Listed {
-            table: &BOOKING,
-            rows,
-            order: booking::ORDER,
-        })
-    };
-    if let Some(written) = nodes(ctx, page, listed).await? {
+    let listed = || booking::listed(caller(ctx), scope, &filter);
+    if let Some(written) = nodes::<Model>(ctx, page, listed).await? {
         return Ok(Connection::written(written));
     }
     let rows = booking::list(app(ctx), caller(ctx), scope, &filter, page).await?;

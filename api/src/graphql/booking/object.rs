@@ -14,6 +14,7 @@ use crate::graphql::connection::{Connection, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::EventType;
+use crate::graphql::fast_json::{Columns, columns};
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{
     CoachById, EventTypeById, IsConnected, IsPaid, Loaders, SessionByBooking, UserById,
@@ -44,6 +45,41 @@ impl Booking {
     }
 }
 
+columns! {
+    "Booking" of Model, Kind::Booking => {
+        /// Short code for people and support, for example CS-7F3K2Q8M.
+        reference: &str = reference,
+        /// Where it stands.
+        status: Status = status,
+        /// Grows by one with each change. Drop anything with a lower one than you hold.
+        version: i64 = version,
+        /// What it is for.
+        kind: EventTypeKind = kind,
+        /// Start.
+        startsAt: DateTime = starts_at,
+        /// End.
+        endsAt: DateTime = ends_at,
+        /// Length in minutes.
+        durationMinutes: i64 = starts_at ends_at,
+        /// The zone the client booked in.
+        clientTimeZone: TimeZone = client_time_zone,
+        /// The client's name, as given when booking.
+        clientName: &str = client_name,
+        /// The address it was made for.
+        clientEmail: Option<EmailAddress> = client_email,
+        /// Price as agreed when booked; null when free.
+        price: Option<Money> = price_minor currency,
+        /// The coach's word, where the event type asks for it.
+        approval: Approval = approval,
+        /// How often it was moved.
+        moves: i32 = moves,
+        /// When it was made.
+        createdAt: DateTime = created_at,
+        /// Last change.
+        updatedAt: DateTime = updated_at,
+    }
+}
+
 #[Object(use_type_description)]
 impl Booking {
     /// Global id.
@@ -51,34 +87,9 @@ impl Booking {
         Kind::Booking.id(self.row.id)
     }
 
-    /// Short code for people and support, for example CS-7F3K2Q8M.
-    async fn reference(&self) -> &str {
-        &self.row.reference
-    }
-
-    /// Where it stands.
-    async fn status(&self) -> Status {
-        self.row.status
-    }
-
-    /// Grows by one with each change. Drop anything with a lower one than you hold.
-    async fn version(&self) -> i64 {
-        self.row.version
-    }
-
-    /// What it is for.
-    async fn kind(&self) -> EventTypeKind {
-        self.row.kind
-    }
-
-    /// Start.
-    async fn starts_at(&self) -> DateTime {
-        DateTime(self.row.starts_at)
-    }
-
-    /// End.
-    async fn ends_at(&self) -> DateTime {
-        DateTime(self.row.ends_at)
+    #[graphql(flatten)]
+    async fn columns(&self) -> Columns<'_, Model> {
+        Columns(&self.row)
     }
 
     /// Start on the clocks of a zone, as RFC 3339 with its offset.
@@ -95,16 +106,6 @@ impl Booking {
         #[graphql(desc = "The zone; the client's when left out.")] time_zone: Option<TimeZone>,
     ) -> String {
         self.local(self.row.ends_at, time_zone)
-    }
-
-    /// Length in minutes.
-    async fn duration_minutes(&self) -> i64 {
-        (self.row.ends_at - self.row.starts_at).num_minutes()
-    }
-
-    /// The zone the client booked in.
-    async fn client_time_zone(&self) -> TimeZone {
-        TimeZone::stored(&self.row.client_time_zone)
     }
 
     /// What was booked.
@@ -149,16 +150,6 @@ impl Booking {
             .transpose()
     }
 
-    /// The client's name, as given when booking.
-    async fn client_name(&self) -> &str {
-        &self.row.client_name
-    }
-
-    /// The address it was made for.
-    async fn client_email(&self) -> Option<EmailAddress> {
-        self.row.client_email.clone().map(EmailAddress)
-    }
-
     /// Where it takes place.
     async fn location(&self, ctx: &Context<'_>) -> BookingLocation {
         let shown = booking::shows_place(caller(ctx), &self.row);
@@ -190,11 +181,6 @@ impl Booking {
             .cloned()
             .map(EmailAddress)
             .collect()
-    }
-
-    /// Price as agreed when booked; null when free.
-    async fn price(&self) -> Option<Money> {
-        Money::price(self.row.price_minor, &self.row.currency)
     }
 
     /// Until when it must be paid; null unless a payment is due.
@@ -236,11 +222,6 @@ impl Booking {
         self.row.canceled_at.map(DateTime)
     }
 
-    /// The coach's word, where the event type asks for it.
-    async fn approval(&self) -> Approval {
-        self.row.approval
-    }
-
     /// Who owned the coach's time when it was made.
     async fn scheduler(&self) -> Scheduler {
         self.row.scheduler
@@ -249,11 +230,6 @@ impl Booking {
     /// Why it cannot stand although a scheduler has accepted it; such a booking takes no time and waits for staff.
     async fn conflict(&self) -> Option<Conflict> {
         self.row.conflict
-    }
-
-    /// How often it was moved.
-    async fn moves(&self) -> i32 {
-        self.row.moves
     }
 
     /// The session it leads to; null before the first confirmation.
@@ -309,16 +285,6 @@ impl Booking {
             is_reachable,
             app(ctx).clock.now(),
         ))
-    }
-
-    /// When it was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-
-    /// Last change.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated_at)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod mutation;
 pub mod object;
 
 use async_graphql::{Context, ID, Object, OneofObject};
+use entity::coach::Model;
 
 pub use mutation::CoachMutation;
 pub use object::Coach;
@@ -13,7 +14,7 @@ pub(crate) use object::{first_page_size, preload};
 use super::connection::{Connection, page};
 use super::context::{app, caller};
 use super::error::Result;
-use super::fast_json::{COACH, Listed, nodes};
+use super::fast_json::nodes;
 use super::id::Kind;
 use crate::domain::coach::{self, Key};
 use input::CoachFilter;
@@ -57,14 +58,8 @@ impl CoachQuery {
     ) -> Result<Connection<Coach>> {
         let filter = filter.unwrap_or_default().read();
         let page = page(first, after, last, before);
-        let listed = || {
-            Ok(Listed {
-                table: &COACH,
-                rows: coach::listed(&filter)?,
-                order: coach::ORDER,
-            })
-        };
-        if let Some(written) = nodes(ctx, &page, listed).await? {
+        let listed = || coach::listed(&filter);
+        if let Some(written) = nodes::<Model>(ctx, &page, listed).await? {
             return Ok(Connection::written(written));
         }
         let rows = coach::list(app(ctx), &filter, &page).await?;

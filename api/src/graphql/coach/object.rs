@@ -16,6 +16,7 @@ use crate::graphql::connection::{Connection, Preloaded, first_page_of, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 use crate::graphql::event_type::{self as event_types, EventType};
+use crate::graphql::fast_json::{Columns, columns};
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{
     AbsencesOf, ConnectionsOf, Loaders, PriceFrom, SchedulesOf, SpecialtiesOf,
@@ -46,6 +47,33 @@ impl Coach {
     }
 }
 
+columns! {
+    "Coach" of Model, Kind::Coach => {
+        /// Part of the public address of the profile, unique.
+        handle: &str = handle,
+        /// Name as shown to clients.
+        displayName: &str = display_name,
+        /// One line under the name.
+        headline: Option<&str> = headline,
+        /// About the coach, as Markdown.
+        biography: Option<&str> = biography,
+        /// Picture.
+        avatarUrl: Option<Url> = avatar_url,
+        /// Zone the coach lives in.
+        timeZone: TimeZone = time_zone,
+        /// Whether the directory shows the profile.
+        isListed: bool = listed,
+        /// Whether new bookings are taken at all.
+        isAcceptingBookings: bool = accepts_bookings,
+        /// Grows by one with each change; give it back on update.
+        version: i64 = version,
+        /// When the profile was made.
+        createdAt: DateTime = created_at,
+        /// Last change of the profile.
+        updatedAt: DateTime = updated_at,
+    }
+}
+
 #[Object(use_type_description)]
 impl Coach {
     /// Global id.
@@ -53,34 +81,9 @@ impl Coach {
         Kind::Coach.id(self.row.id)
     }
 
-    /// Part of the public address of the profile, unique.
-    async fn handle(&self) -> &str {
-        &self.row.handle
-    }
-
-    /// Name as shown to clients.
-    async fn display_name(&self) -> &str {
-        &self.row.display_name
-    }
-
-    /// One line under the name.
-    async fn headline(&self) -> Option<&str> {
-        self.row.headline.as_deref()
-    }
-
-    /// About the coach, as Markdown.
-    async fn biography(&self) -> Option<&str> {
-        self.row.biography.as_deref()
-    }
-
-    /// Picture.
-    async fn avatar_url(&self) -> Option<Url> {
-        self.row.avatar_url.clone().map(Url)
-    }
-
-    /// Zone the coach lives in.
-    async fn time_zone(&self) -> TimeZone {
-        TimeZone::stored(&self.row.time_zone)
+    #[graphql(flatten)]
+    async fn columns(&self) -> Columns<'_, Model> {
+        Columns(&self.row)
     }
 
     /// Fields of work, as stable keys such as negotiation, in the order of the alphabet.
@@ -90,16 +93,6 @@ impl Coach {
             .load_one(SpecialtiesOf(self.row.id))
             .await?;
         Ok(found.unwrap_or_default())
-    }
-
-    /// Whether the directory shows the profile.
-    async fn is_listed(&self) -> bool {
-        self.row.listed
-    }
-
-    /// Whether new bookings are taken at all.
-    async fn is_accepting_bookings(&self) -> bool {
-        self.row.accepts_bookings
     }
 
     /// Who owns the coach's time.
@@ -228,21 +221,6 @@ impl Coach {
     /// Whether the viewer may edit this profile.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
         is_managed_by(caller(ctx), self.row.id)
-    }
-
-    /// Grows by one with each change; give it back on update.
-    async fn version(&self) -> i64 {
-        self.row.version
-    }
-
-    /// When the profile was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-
-    /// Last change of the profile.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated_at)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::graphql::booking::CancellationPolicy;
 use crate::graphql::coach::Coach;
 use crate::graphql::context::caller;
 use crate::graphql::error::Result;
+use crate::graphql::fast_json::{Columns, columns};
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{CoachById, HostsOf, Loaders, MirrorOf, ScheduleById};
 use crate::graphql::money::Money;
@@ -49,11 +50,43 @@ impl EventType {
     }
 }
 
+columns! {
+    "EventType" of Model, Kind::EventType => {
+        /// Part of the public address, unique per coach.
+        slug: &str = slug,
+        /// Name.
+        title: &str = title,
+        /// What it is about, as Markdown.
+        description: Option<&str> = description,
+        /// What its bookings are for.
+        kind: EventTypeKind = kind,
+        /// Whether and where it is shown.
+        visibility: Visibility = visibility,
+        /// Default length in minutes.
+        lengthMinutes: i32 = length_minutes,
+        /// Price; null when free.
+        price: Option<Money> = price_minor currency,
+        /// Whether the coach accepts each booking by hand.
+        requiresApproval: bool = requires_approval,
+        /// Grows by one with each change; give it back on update.
+        version: i64 = version,
+        /// When it was made.
+        createdAt: DateTime = created_at,
+        /// Last change.
+        updatedAt: DateTime = updated_at,
+    }
+}
+
 #[Object(use_type_description)]
 impl EventType {
     /// Global id.
     pub(crate) async fn id(&self) -> ID {
         Kind::EventType.id(self.row.id)
+    }
+
+    #[graphql(flatten)]
+    async fn columns(&self) -> Columns<'_, Model> {
+        Columns(&self.row)
     }
 
     /// The coach who offers it.
@@ -75,44 +108,9 @@ impl EventType {
         Ok(self.owner(ctx).await?.into_iter().chain(others).collect())
     }
 
-    /// Part of the public address, unique per coach.
-    async fn slug(&self) -> &str {
-        &self.row.slug
-    }
-
-    /// Name.
-    async fn title(&self) -> &str {
-        &self.row.title
-    }
-
-    /// What it is about, as Markdown.
-    async fn description(&self) -> Option<&str> {
-        self.row.description.as_deref()
-    }
-
-    /// What its bookings are for.
-    async fn kind(&self) -> EventTypeKind {
-        self.row.kind
-    }
-
-    /// Whether and where it is shown.
-    async fn visibility(&self) -> Visibility {
-        self.row.visibility
-    }
-
-    /// Default length in minutes.
-    async fn length_minutes(&self) -> i32 {
-        self.row.length_minutes
-    }
-
     /// All lengths that the client may choose from, in minutes, ascending; the default is among them.
     async fn lengths_minutes(&self) -> &[i32] {
         &self.row.lengths.0
-    }
-
-    /// Price; null when free.
-    async fn price(&self) -> Option<Money> {
-        Money::price(self.row.price_minor, &self.row.currency)
     }
 
     /// Free time kept before the start, in minutes.
@@ -174,11 +172,6 @@ impl EventType {
         CancellationPolicy::new(&self.row.policy)
     }
 
-    /// Whether the coach accepts each booking by hand.
-    async fn requires_approval(&self) -> bool {
-        self.row.requires_approval
-    }
-
     /// Most clients in one slot; 1 is one-to-one.
     async fn seats(&self) -> i32 {
         self.row.seats
@@ -218,21 +211,6 @@ impl EventType {
     /// Whether the viewer may edit it.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> bool {
         is_managed_by(caller(ctx), self.row.coach_id)
-    }
-
-    /// Grows by one with each change; give it back on update.
-    async fn version(&self) -> i64 {
-        self.row.version
-    }
-
-    /// When it was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-
-    /// Last change.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated_at)
     }
 }
 

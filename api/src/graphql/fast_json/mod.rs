@@ -14,14 +14,14 @@ use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value};
 use bytes::Bytes;
 
+mod columns;
 mod fields;
 mod node;
 mod plan;
 mod rows;
-mod tables;
 
-pub(crate) use plan::{Listed, nodes};
-pub(crate) use tables::{BOOKING, COACH};
+pub(crate) use columns::{Columns, Shows, Stored, Table, TableRow, columns, form_of};
+pub(crate) use plan::nodes;
 
 /// An object that can serialize some of its fields synchronously.
 pub trait WriteFields: Sync {

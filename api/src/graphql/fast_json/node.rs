@@ -2,8 +2,7 @@
 
 use async_graphql::parser::types::Field;
 
-use super::tables::{Form, Table};
-use crate::app::App;
+use super::columns::{Form, Table};
 
 /// One row of an object and the fields to write of it.
 pub(super) struct Node<'q> {
@@ -16,19 +15,9 @@ pub(super) struct Node<'q> {
 /// Source of a field's value.
 pub(super) enum Source<'q> {
     Typename,
-    Column(Form, usize),
-    Price {
-        minor: usize,
-        currency: usize,
-        field: &'q Field,
-    },
-    /// The body of a note.
-    Body {
-        id: usize,
-        body: usize,
-        key: usize,
-        app: &'q App,
-    },
+    Id,
+    /// The columns that a field is made of, by position.
+    Columns(Form, Vec<usize>, &'q Field),
     One(Node<'q>),
     /// The nodes of a connection, under their response key.
     Nodes(&'q str, Node<'q>),

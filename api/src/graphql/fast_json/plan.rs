@@ -1,5 +1,5 @@
-//! Query plans: translates the selection of a list into one SQL statement that reads exactly the
-//! selected columns.
+//! Query plans: translates the selection of a list into the columns and related rows that it needs,
+//! which are read in one SQL statement.
 //!
 //! Plans cover selections of plain columns, to-one relations and at most one nested list per row.
 //! Every other selection falls back to the object path, which returns the same answer. SQLite
@@ -10,52 +10,30 @@ use std::collections::HashMap;
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet};
 use async_graphql::{Context, Name, Positioned};
 use bytes::Bytes;
-use sea_orm::sea_query::{Expr, ExprTrait, JoinType, Order, SelectStatement};
-use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect, QueryTrait, Select};
+use entity::{coach, event_type, note, session};
 
+use super::columns::{Form, Table, TableRow};
 use super::node::{Node, Source};
-use super::tables::{Form, Relation, Table};
+use super::rows::RowWriter;
 use super::{Writer, rows};
 use crate::domain::page::PageInput;
-use crate::domain::{Caller, Row, event_type, note};
+use crate::domain::whole_list::{Place, Projection, Relation};
+use crate::domain::{Listed, Row};
 use crate::graphql::connection::first_page_of;
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
 
-/// A list of objects: its rows and their order, ascending.
-pub(crate) struct Listed<E: EntityTrait> {
-    pub(crate) table: &'static Table,
-    pub(crate) rows: Select<E>,
-    pub(crate) order: [E::Column; 2],
-}
-
-/// A table alias of the statement and one of its columns.
-type Column = (&'static str, &'static str);
-
-/// Alias of the listed rows.
-const LISTED: &str = "listed";
-
-struct Join {
-    relation: Relation,
-    /// Alias of the row that the relation starts from.
-    from: &'static str,
-    /// Maximum number of rows of a nested list.
-    limit: u64,
-}
-
 struct Planner<'q> {
     ctx: &'q Context<'q>,
     fragments: &'q HashMap<Name, Positioned<FragmentDefinition>>,
-    /// The selected columns, in order.
-    read: Vec<Column>,
-    joins: Vec<Join>,
+    projection: Projection,
 }
 
 /// Reads and serializes the nodes of a page; `None` when the selection has no plan.
-pub(crate) async fn nodes<E: EntityTrait>(
+pub(crate) async fn nodes<M: TableRow>(
     ctx: &Context<'_>,
     page: &PageInput,
-    list: impl FnOnce() -> crate::domain::Result<Listed<E>>,
+    list: impl FnOnce() -> crate::domain::Result<Listed>,
 ) -> Result<Option<Bytes>> {
     let is_first = page.after.is_none() && page.before.is_none() && page.last.is_none();
     let [only] = &ctx.item.node.selection_set.node.items[..] else {
@@ -74,60 +52,45 @@ pub(crate) async fn nodes<E: EntityTrait>(
     let mut planner = Planner {
         ctx,
         fragments,
-        read: Vec::new(),
-        joins: Vec::new(),
+        projection: Projection::default(),
     };
-    let Some(node) = planner.node(list.table, LISTED, &only.node.selection_set.node) else {
+    let Some(node) = planner.node(M::TABLE, None, &only.node.selection_set.node) else {
         return Ok(None);
     };
-    let statement = planner.statement(list, size, caller(ctx))?;
-    let found = app(ctx)
-        .db
-        .read()
-        .query_all(&statement)
-        .await
-        .map_err(crate::domain::Error::from)?;
+    let app = app(ctx);
+    let found = planner
+        .projection
+        .read(app, caller(ctx), list, size)
+        .await?;
     let mut writer = Writer {
         out: Vec::with_capacity(16 * 1024),
         fragments,
     };
-    rows::write(&mut writer, &node, &Row::all(&found)?)?;
+    let mut rows = RowWriter {
+        to: &mut writer,
+        app,
+    };
+    rows.nodes(&node, &Row::all(&found)?)?;
     Ok(Some(writer.out.into()))
 }
 
 impl<'q> Planner<'q> {
-    /// Adds a column to the selected ones and returns its position.
-    fn column(&mut self, column: Column) -> usize {
-        self.read
-            .iter()
-            .position(|other| *other == column)
-            .unwrap_or_else(|| {
-                self.read.push(column);
-                self.read.len() - 1
-            })
-    }
-
     fn node(
         &mut self,
         table: &'static Table,
-        alias: &'static str,
+        place: Place,
         set: &'q SelectionSet,
     ) -> Option<Node<'q>> {
         let mut node = Node {
             table,
-            id: self.column((alias, "id")),
+            id: self.projection.column(place, "id"),
             fields: Vec::with_capacity(set.items.len()),
         };
-        self.fields(&mut node, alias, set)?;
+        self.fields(&mut node, place, set)?;
         Some(node)
     }
 
-    fn fields(
-        &mut self,
-        node: &mut Node<'q>,
-        alias: &'static str,
-        set: &'q SelectionSet,
-    ) -> Option<()> {
+    fn fields(&mut self, node: &mut Node<'q>, place: Place, set: &'q SelectionSet) -> Option<()> {
         for item in &set.items {
             match &item.node {
                 Selection::Field(field) => {
@@ -138,7 +101,7 @@ impl<'q> Planner<'q> {
                     {
                         return None;
                     }
-                    let source = self.source(node.table, alias, field)?;
+                    let source = self.source(node.table, place, field)?;
                     node.fields.push((key, source));
                 }
                 Selection::FragmentSpread(spread) => {
@@ -148,7 +111,7 @@ impl<'q> Planner<'q> {
                     {
                         return None;
                     }
-                    self.fields(node, alias, &fragment.selection_set.node)?;
+                    self.fields(node, place, &fragment.selection_set.node)?;
                 }
                 Selection::InlineFragment(_) => return None,
             }
@@ -159,59 +122,40 @@ impl<'q> Planner<'q> {
     fn source(
         &mut self,
         table: &'static Table,
-        alias: &'static str,
+        place: Place,
         field: &'q Field,
     ) -> Option<Source<'q>> {
         let name = field.name.node.as_str();
-        if name == "__typename" {
-            return Some(Source::Typename);
+        match name {
+            "__typename" => return Some(Source::Typename),
+            "id" => return Some(Source::Id),
+            _ => {}
         }
-        if let Some((_, column, form)) = table.columns.iter().find(|(field, ..)| *field == name) {
-            let at = self.column((alias, column));
-            if *form == Form::Body {
-                let (id, key) = (self.column((alias, "id")), self.column((alias, "body_key")));
-                return Some(Source::Body {
-                    id,
-                    body: at,
-                    key,
-                    app: app(self.ctx),
-                });
+        if let Some((_, columns, form)) = table.fields.iter().find(|(known, ..)| *known == name) {
+            if *form == Form::Price && !rows::writes_price(self.fragments, field) {
+                return None;
             }
-            return Some(Source::Column(*form, at));
+            let columns = columns.iter();
+            let at = columns.map(|column| self.projection.column(place, column));
+            return Some(Source::Columns(*form, at.collect(), field));
         }
-        if name == "price" && table.is_priced && rows::writes_price(self.fragments, field) {
-            let [minor, currency] =
-                ["price_minor", "currency"].map(|column| self.column((alias, column)));
-            return Some(Source::Price {
-                minor,
-                currency,
-                field,
-            });
+        let (relation, other) = relation(table.object, name)?;
+        if relation.is_list() {
+            return self.list(relation, (place, other), field);
         }
-        let relation = *table
-            .relations
-            .iter()
-            .find(|relation| relation.field() == name)?;
-        // Two nested lists would multiply each other's rows.
-        if self.joins.iter().any(|join| {
-            join.relation == relation || (join.relation.is_list() && relation.is_list())
-        }) {
+        if !self.projection.join(relation, place, 1) {
             return None;
         }
-        if !relation.is_list() {
-            self.joins.push(Join {
-                relation,
-                from: alias,
-                limit: 1,
-            });
-            return self
-                .node(
-                    relation.table(),
-                    relation.field(),
-                    &field.selection_set.node,
-                )
-                .map(Source::One);
-        }
+        self.node(other, Some(relation), &field.selection_set.node)
+            .map(Source::One)
+    }
+
+    fn list(
+        &mut self,
+        relation: Relation,
+        (from, table): (Place, &'static Table),
+        field: &'q Field,
+    ) -> Option<Source<'q>> {
         let limit = self.first_page_size(field)?;
         let [only] = &field.selection_set.node.items[..] else {
             return None;
@@ -219,19 +163,13 @@ impl<'q> Planner<'q> {
         let Selection::Field(only) = &only.node else {
             return None;
         };
-        if only.node.name.node != "nodes" || !only.node.directives.is_empty() {
+        if only.node.name.node != "nodes"
+            || !only.node.directives.is_empty()
+            || !self.projection.join(relation, from, limit)
+        {
             return None;
         }
-        self.joins.push(Join {
-            relation,
-            from: alias,
-            limit,
-        });
-        let node = self.node(
-            relation.table(),
-            relation.field(),
-            &only.node.selection_set.node,
-        )?;
+        let node = self.node(table, Some(relation), &only.node.selection_set.node)?;
         Some(Source::Nodes(key(&only.node), node))
     }
 
@@ -249,133 +187,17 @@ impl<'q> Planner<'q> {
         first_page_of(arguments.collect::<Option<Vec<_>>>()?)
             .and_then(|size| u64::try_from(size).ok())
     }
+}
 
-    /// The selected columns of one alias, and the columns that it is joined and ordered by.
-    fn columns_of(&self, alias: &str, others: &[&'static str]) -> Vec<&'static str> {
-        let mut columns: Vec<_> = self
-            .read
-            .iter()
-            .filter(|(other, _)| *other == alias)
-            .map(|(_, column)| *column)
-            .collect();
-        columns.extend(others);
-        columns.sort_unstable();
-        columns.dedup();
-        columns
-    }
-
-    fn statement<E: EntityTrait>(
-        &self,
-        list: Listed<E>,
-        size: u64,
-        caller: &Caller,
-    ) -> crate::domain::Result<SelectStatement> {
-        use sea_orm::{IdenStatic, QueryOrder};
-
-        let order = list.order.map(|column| column.as_str());
-        let keys = self
-            .joins
-            .iter()
-            .filter(|join| join.from == LISTED)
-            .filter_map(|join| match join.relation {
-                Relation::CoachOfBooking => Some("coach_id"),
-                Relation::EventTypeOfBooking => Some("event_type_id"),
-                _ => None,
-            });
-        let others: Vec<_> = order.into_iter().chain(["id"]).chain(keys).collect();
-        let [first, then] = list.order;
-        let rows = list
-            .rows
-            .select_only()
-            .order_by_asc(first)
-            .order_by_asc(then)
-            .limit(size);
-        let mut rows = rows.into_query();
-        rows.columns(
-            self.columns_of(LISTED, &others)
-                .into_iter()
-                .map(|column| (list.table.name(), column)),
-        );
-
-        let mut whole = SelectStatement::new();
-        whole
-            .columns(self.read.iter().copied())
-            .from_subquery(rows, LISTED);
-        for column in order {
-            whole.order_by((LISTED, column), Order::Asc);
-        }
-        for join in &self.joins {
-            self.join(&mut whole, join, caller)?;
-        }
-        Ok(whole)
-    }
-
-    fn join(
-        &self,
-        whole: &mut SelectStatement,
-        join: &Join,
-        caller: &Caller,
-    ) -> crate::domain::Result<()> {
-        let alias = join.relation.field();
-        let is_of = |here: &'static str, there: &'static str| {
-            Expr::col((alias, here)).equals((join.from, there))
-        };
-        let table = join.relation.table().name();
-        match join.relation {
-            Relation::CoachOfBooking => {
-                whole.join_as(JoinType::InnerJoin, table, alias, is_of("id", "coach_id"));
-            }
-            Relation::EventTypeOfBooking => {
-                whole.join_as(
-                    JoinType::InnerJoin,
-                    table,
-                    alias,
-                    is_of("id", "event_type_id"),
-                );
-            }
-            Relation::SessionOfBooking => {
-                whole.join_as(JoinType::LeftJoin, table, alias, is_of("booking_id", "id"));
-            }
-            Relation::EventTypesOfCoach => {
-                let found = event_type::public_of(Expr::col((join.from, "id")));
-                self.join_list(whole, join, found, (event_type::ORDER, Order::Asc));
-            }
-            Relation::NotesOfSession => {
-                let found = note::readable_on(caller, Expr::col((join.from, "id")))?;
-                self.join_list(whole, join, found, (note::ORDER, Order::Desc));
-            }
-        }
-        Ok(())
-    }
-
-    /// Joins the first rows of a nested list to each row (`LEFT JOIN LATERAL`).
-    fn join_list<E: EntityTrait>(
-        &self,
-        whole: &mut SelectStatement,
-        join: &Join,
-        found: Select<E>,
-        (order, direction): ([E::Column; 2], Order),
-    ) {
-        use sea_orm::{IdenStatic, QueryOrder};
-
-        let alias = join.relation.field();
-        let [first, then] = order;
-        let found = found
-            .select_only()
-            .order_by(first, direction.clone())
-            .order_by(then, direction.clone());
-        let mut found = found.limit(join.limit).into_query();
-        let columns = order.map(|column| column.as_str());
-        let table = join.relation.table().name();
-        found.columns(
-            self.columns_of(alias, &columns)
-                .into_iter()
-                .map(|column| (table, column)),
-        );
-        whole.join_lateral(JoinType::LeftJoin, found, alias, Expr::val(true));
-        for column in columns {
-            whole.order_by((alias, column), direction.clone());
-        }
+/// The relation that a field of an object follows, and the object at its other end.
+fn relation(object: &str, field: &str) -> Option<(Relation, &'static Table)> {
+    match (object, field) {
+        ("Booking", "coach") => Some((Relation::CoachOfBooking, coach::Model::TABLE)),
+        ("Booking", "eventType") => Some((Relation::EventTypeOfBooking, event_type::Model::TABLE)),
+        ("Booking", "session") => Some((Relation::SessionOfBooking, session::Model::TABLE)),
+        ("Coach", "eventTypes") => Some((Relation::EventTypesOfCoach, event_type::Model::TABLE)),
+        ("Session", "notes") => Some((Relation::NotesOfSession, note::Model::TABLE)),
+        _ => None,
     }
 }
 

@@ -6,20 +6,13 @@ use async_graphql::parser::types::{Field, FragmentDefinition};
 use async_graphql::{Name, Positioned};
 
 use super::Writer;
+use super::columns::Form;
 use super::node::{Node, Source};
-use super::tables::Form;
+use crate::app::App;
 use crate::domain::{Result, Row, note};
 use crate::graphql::money::Money;
 
-/// Writes a list. Rows of one node are adjacent, one for each item of its nested list.
-///
-/// # Errors
-/// `Internal` when a row does not match the plan.
-pub(super) fn write(writer: &mut Writer<'_>, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
-    writer.nodes_of(node, rows)
-}
-
-/// Whether the selection of the price field can be written here.
+/// Whether the selection of a price can be written here.
 pub(super) fn writes_price(
     fragments: &HashMap<Name, Positioned<FragmentDefinition>>,
     field: &Field,
@@ -31,10 +24,19 @@ pub(super) fn writes_price(
     .object(&Money::new(1, "EUR"), field)
 }
 
-impl Writer<'_> {
+/// Writes rows. Those of one node are adjacent, one for each item of its nested list.
+pub(super) struct RowWriter<'w, 'a> {
+    pub(super) to: &'w mut Writer<'a>,
+    pub(super) app: &'w App,
+}
+
+impl RowWriter<'_, '_> {
     /// Writes a list whose rows may be null: the other side of an outer join without a match.
-    fn nodes_of(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
-        self.out.push(b'[');
+    ///
+    /// # Errors
+    /// `Internal` when a row does not match the plan.
+    pub(super) fn nodes(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
+        self.to.out.push(b'[');
         let mut is_first = true;
         let key = |row: &Row<'_>| row.find_key(node.id);
         for rows in rows.chunk_by(
@@ -44,77 +46,71 @@ impl Writer<'_> {
                 continue;
             }
             if !is_first {
-                self.out.push(b',');
+                self.to.out.push(b',');
             }
             is_first = false;
-            self.node_of(node, rows)?;
+            self.node(node, rows)?;
         }
-        self.out.push(b']');
+        self.to.out.push(b']');
         Ok(())
     }
 
-    fn node_of(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
-        self.out.push(b'{');
+    fn node(&mut self, node: &Node<'_>, rows: &[Row<'_>]) -> Result<()> {
+        self.to.out.push(b'{');
         for (index, (key, source)) in node.fields.iter().enumerate() {
             if index > 0 {
-                self.out.push(b',');
+                self.to.out.push(b',');
             }
-            self.word(key);
-            self.out.push(b':');
-            self.value_from(node, source, rows)?;
+            self.to.word(key);
+            self.to.out.push(b':');
+            self.value(node, source, rows)?;
         }
-        self.out.push(b'}');
+        self.to.out.push(b'}');
         Ok(())
     }
 
-    fn value_from(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[Row<'_>]) -> Result<()> {
+    fn value(&mut self, node: &Node<'_>, source: &Source<'_>, rows: &[Row<'_>]) -> Result<()> {
         let row = rows[0];
         match source {
             Source::Typename => {
-                self.word(node.table.object);
+                self.to.word(node.table.object);
             }
-            Source::Column(form, at) => self.column_of(row, *form, *at)?,
-            Source::Price {
-                minor,
-                currency,
-                field,
-            } => {
-                match Money::price(row.number(*minor)?, row.text(*currency)?) {
-                    Some(price) => self.object(&price, field),
-                    None => self.null(),
-                };
+            Source::Id => {
+                self.to.id(node.table.kind, row.key(node.id)?);
             }
-            Source::Body { id, body, key, app } => {
-                let text = row.text(*body)?;
-                if row.find_text(*key)?.is_some() {
-                    self.text(&note::open_body(app, row.key(*id)?, text)?);
-                } else {
-                    self.text(text);
-                }
-            }
+            Source::Columns(form, at, field) => self.columns(row, *form, at, field)?,
             Source::One(other) if row.find_key(other.id)?.is_none() => {
-                self.null();
+                self.to.null();
             }
-            Source::One(other) => self.node_of(other, rows)?,
+            Source::One(other) => self.node(other, rows)?,
             Source::Nodes(key, other) => {
-                self.out.push(b'{');
-                self.word(key);
-                self.out.push(b':');
-                self.nodes_of(other, rows)?;
-                self.out.push(b'}');
+                self.to.out.push(b'{');
+                self.to.word(key);
+                self.to.out.push(b':');
+                self.nodes(other, rows)?;
+                self.to.out.push(b'}');
             }
         }
         Ok(())
     }
 
-    fn column_of(&mut self, row: Row<'_>, form: Form, at: usize) -> Result<()> {
+    fn columns(&mut self, row: Row<'_>, form: Form, at: &[usize], field: &Field) -> Result<()> {
         match form {
-            Form::Id(kind) => self.id(kind, row.key(at)?),
-            Form::Text | Form::Body => self.text_or_null(row.find_text(at)?),
-            Form::Word => self.word(row.text(at)?),
-            Form::Flag => self.boolean(row.flag(at)?),
-            Form::Number => self.number(row.number(at)?),
-            Form::Instant => self.instant(row.instant(at)?),
+            Form::Text => self.to.text_or_null(row.find_text(at[0])?),
+            Form::Word => self.to.word(row.text(at[0])?),
+            Form::Flag => self.to.boolean(row.flag(at[0])?),
+            Form::Number => self.to.number(row.number(at[0])?),
+            Form::Instant => self.to.instant(row.instant(at[0])?),
+            Form::Minutes => {
+                let length = row.instant(at[1])? - row.instant(at[0])?;
+                self.to.number(length.num_minutes())
+            }
+            Form::Price => self.to.price(row.number(at[0])?, row.text(at[1])?, field),
+            Form::Sealed if row.find_text(at[1])?.is_none() => self.to.text(row.text(at[0])?),
+            Form::Sealed => {
+                let opened = note::open_body(self.app, row.key(at[2])?, row.text(at[0])?)?;
+                self.to.text(&opened)
+            }
         };
         Ok(())
     }

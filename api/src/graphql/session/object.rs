@@ -13,6 +13,7 @@ use crate::graphql::coach::first_page_size;
 use crate::graphql::connection::{Connection, Preloaded, page};
 use crate::graphql::context::{app, caller};
 use crate::graphql::error::Result;
+use crate::graphql::fast_json::{Columns, columns};
 use crate::graphql::id::Kind;
 use crate::graphql::loaders::{Loaders, UserById};
 use crate::graphql::note::Note;
@@ -46,6 +47,23 @@ impl Session {
     }
 }
 
+columns! {
+    "Session" of Model, Kind::Session => {
+        /// Where it stands.
+        status: Status = status,
+        /// Whether the coach came.
+        coachAttendance: Attendance = coach_attendance,
+        /// Whether the client came.
+        clientAttendance: Attendance = client_attendance,
+        /// Grows by one with each change; give it back on changes.
+        version: i64 = version,
+        /// When it was made.
+        createdAt: DateTime = created_at,
+        /// Last change.
+        updatedAt: DateTime = updated_at,
+    }
+}
+
 #[Object(use_type_description)]
 impl Session {
     /// Global id.
@@ -53,24 +71,14 @@ impl Session {
         Kind::Session.id(self.row.id)
     }
 
+    #[graphql(flatten)]
+    async fn columns(&self) -> Columns<'_, Model> {
+        Columns(&self.row)
+    }
+
     /// The booking that led to it.
     async fn booking(&self) -> Booking {
         Booking::new(self.booking.clone())
-    }
-
-    /// Where it stands.
-    async fn status(&self) -> Status {
-        self.row.status
-    }
-
-    /// Whether the coach came.
-    async fn coach_attendance(&self) -> Attendance {
-        self.row.coach_attendance
-    }
-
-    /// Whether the client came.
-    async fn client_attendance(&self) -> Attendance {
-        self.row.client_attendance
     }
 
     /// When it really began.
@@ -128,21 +136,6 @@ impl Session {
         caller(ctx).find_person().is_some_and(|person| {
             self.booking.client_id == Some(person.user_id) || person.is_coach(self.booking.coach_id)
         })
-    }
-
-    /// Grows by one with each change; give it back on changes.
-    async fn version(&self) -> i64 {
-        self.row.version
-    }
-
-    /// When it was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.created_at)
-    }
-
-    /// Last change.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated_at)
     }
 }
 
