@@ -136,6 +136,7 @@ all_on() {
     measure crash-calcom --binary "$courtside" "${where[@]}"
     measure slots-calcom --binary "$courtside" "${where[@]}"
     measure hang-calcom --binary "$courtside" --seconds "${HANG_SECONDS:-300}" "${where[@]}"
+    measure forgeries --binary "$courtside" "${where[@]}"
     measure burst-calcom --binary "$courtside" "${where[@]}"
 }
 

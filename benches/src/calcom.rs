@@ -28,6 +28,8 @@ pub(crate) struct Deliveries {
     secret: String,
     /// Email address of the only organizer; many organizers when left out.
     organizer: Option<String>,
+    /// Where they are sent.
+    path: String,
 }
 
 /// A delivery, ready to be sent.
@@ -53,7 +55,14 @@ impl Deliveries {
             first_start: tokens::now().duration_trunc(TimeDelta::hours(1))? + TimeDelta::days(3),
             secret: secret.to_owned(),
             organizer: None,
+            path: "/webhooks/calcom".to_owned(),
         })
+    }
+
+    /// Sends to another address of the server.
+    pub(crate) fn to(mut self, path: String) -> Self {
+        self.path = path;
+        self
     }
 
     /// Puts all bookings into the calendar of the coach with this address.
@@ -116,6 +125,6 @@ impl Deliveries {
             ("x-cal-signature-256", signature.as_str()),
             ("x-cal-webhook-version", "2021-10-20"),
         ];
-        target.request("POST", "/webhooks/calcom", &headers, body)
+        target.request("POST", &self.path, &headers, body)
     }
 }

@@ -12,6 +12,7 @@ mod crash;
 mod crash_calcom;
 mod database;
 mod environment;
+mod forgeries;
 mod hang_calcom;
 mod http;
 mod limit;
@@ -65,6 +66,8 @@ enum Command {
     Writes(writes::Options),
     /// Send signed webhooks and check the effect of each.
     Webhooks(webhooks::Options),
+    /// Attack a coach with another coach's webhook secret; nothing may be accepted.
+    Forgeries(forgeries::Options),
     /// Latency from a webhook to the subscriber's frame.
     WebhookLatency(webhook_latency::Options),
     /// Memory of open sockets.
@@ -94,7 +97,8 @@ fn main() -> ExitCode {
         Command::Limit(_)
         | Command::SlotsCalcom(_)
         | Command::HangCalcom(_)
-        | Command::BurstCalcom(_) => tokio::runtime::Builder::new_multi_thread(),
+        | Command::BurstCalcom(_)
+        | Command::Forgeries(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
     let done = runtime
@@ -119,6 +123,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(options) => compare::run(options).await,
         Command::Writes(options) => writes::run(options).await,
         Command::Webhooks(options) => webhooks::run(options).await,
+        Command::Forgeries(options) => forgeries::run(options).await,
         Command::WebhookLatency(options) => webhook_latency::run(options).await,
         Command::Sockets(options) => sockets::run(options).await,
         Command::Races(options) => races::run(options).await,

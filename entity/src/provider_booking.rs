@@ -21,6 +21,11 @@ pub struct Model {
     pub provider: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub uid: String,
+    /// The account at the provider in whose calendar the booking is, as in
+    /// [`connection`](crate::connection)s; empty while no fact named an organizer. Facts of
+    /// different accounts are never linked, also if their uids are equal.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: String,
     /// The attendee's address where one uid covers a group, else empty.
     #[sea_orm(primary_key, auto_increment = false)]
     pub seat: String,

@@ -23,6 +23,8 @@ pub enum Status {
     Unknown,
     /// Given up after the last attempt; an admin can replay it.
     Dead,
+    /// It was about bookings that its sender may not speak of. Nothing was taken from it.
+    Refused,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -31,7 +33,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub provider: String,
-    /// Unique per provider: the same event sent again is the same delivery.
+    /// Unique per provider: the same event sent again through the same registration is the same
+    /// delivery.
     pub dedupe_key: String,
     /// The event's name at the provider.
     pub trigger: String,
@@ -47,6 +50,10 @@ pub struct Model {
     pub sent_at: Option<DateTimeUtc>,
     pub received_at: DateTimeUtc,
     pub processed_at: Option<DateTimeUtc>,
+    /// The registration whose secret signed it; null for a secret of the settings.
+    pub registration_id: Option<Uuid>,
+    /// The connection that the registration belongs to; null for the platform's.
+    pub connection_id: Option<Uuid>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -51,6 +51,9 @@ pub struct Model {
     pub checked_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub updated_at: DateTimeUtc,
+    /// Until when its deliveries are accepted at the platform's address too, where earlier versions
+    /// registered it; null if they never did.
+    pub platform_url_until: Option<DateTimeUtc>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

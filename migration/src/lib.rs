@@ -21,6 +21,7 @@ mod m20261121_000007_passed_over;
 mod m20261130_000008_names;
 mod m20261130_000009_job_queue;
 mod m20261130_000010_stream;
+mod m20261130_000011_speaker;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000008_names::Migration),
             Box::new(m20261130_000009_job_queue::Migration),
             Box::new(m20261130_000010_stream::Migration),
+            Box::new(m20261130_000011_speaker::Migration),
         ]
     }
 }

@@ -17,7 +17,7 @@ use courtside::domain::scheduling::remote::{
 use entity::booking::Status;
 use entity::coach::{self, Scheduler};
 use entity::scheduler_request::Kind;
-use entity::{Uuid, booking, connection, event_type};
+use entity::{Uuid, booking, connection, event_type, provider_booking};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
@@ -31,6 +31,9 @@ both_bare![
     a_lost_answer_is_found,
     a_request_that_was_never_carried_out_is_given_up,
     changes_made_there_are_reconciled,
+    records_of_another_host_are_left_out,
+    a_booking_that_another_host_takes_over_ends_here,
+    a_booking_of_several_hosts_is_taken_in,
 ];
 
 /// Keeps its bookings in memory and says what is taken, as a calendar without bookings does. It
@@ -72,6 +75,8 @@ struct Entry {
     moved_to: Option<String>,
     canceled: bool,
     changed_at: DateTime<Utc>,
+    /// The accounts that host it, the organizer first.
+    hosts: Vec<&'static str>,
 }
 
 impl Paper {
@@ -132,6 +137,7 @@ impl Book {
             moved_to: None,
             canceled: false,
             changed_at: self.now,
+            hosts: vec![ACCOUNT],
         });
         let now = self.now;
         if let Some(old) = from.and_then(|from| self.entries.get_mut(&from)) {
@@ -147,6 +153,10 @@ impl Book {
         } else {
             entry.moved_to.is_none().then_some(Standing::Accepted)
         };
+        let mut hosts = entry.hosts.iter().map(|account| Organizer {
+            id: Some((*account).to_owned()),
+            ..Organizer::default()
+        });
         let read = Fact {
             at: Some(entry.changed_at),
             number: Some(entry.number),
@@ -158,10 +168,8 @@ impl Book {
                 id: Some(EVENT_TYPE.to_owned()),
                 ..Offer::default()
             }),
-            organizer: Some(Organizer {
-                id: Some(ACCOUNT.to_owned()),
-                ..Organizer::default()
-            }),
+            organizer: hosts.next(),
+            co_hosts: hosts.collect(),
             attendee: Some(Attendee {
                 email: entry.attendee.clone(),
                 ..Attendee::default()
@@ -464,8 +472,8 @@ async fn a_request_that_was_never_carried_out_is_given_up(on: On) {
     fixture.app.finish().await;
 }
 
-async fn changes_made_there_are_reconciled(on: On) {
-    let fixture = Fixture::start(on).await;
+/// A booking on Monday that was made there, by Maria.
+async fn on_paper(fixture: &Fixture, hosts: &[&'static str]) -> String {
     let maria = fixture.app.user("maria").await;
     let entry = Entry {
         number: 0,
@@ -477,10 +485,69 @@ async fn changes_made_there_are_reconciled(on: On) {
         moved_to: None,
         canceled: false,
         changed_at: fixture.app.now(),
+        hosts: hosts.to_vec(),
     };
-    let uid = fixture.paper.book().write(entry);
+    fixture.paper.book().write(entry)
+}
+
+/// Lets the next poll run.
+async fn poll(fixture: &Fixture) {
     fixture.advance(TimeDelta::zero()).await;
     fixture.advance(TimeDelta::minutes(3)).await;
+}
+
+async fn records_of_another_host_are_left_out(on: On) {
+    let fixture = Fixture::start(on).await;
+    on_paper(&fixture, &["somebody-else"]).await;
+    let own = on_paper(&fixture, &[ACCOUNT]).await;
+    poll(&fixture).await;
+    let booking = fixture.only_booking().await;
+    assert_eq!(booking.coach_id, fixture.app.profile("nora").await.id);
+    let uids = provider_booking::Entity::find()
+        .all(fixture.app.db().read())
+        .await
+        .expect("the database answers");
+    assert_eq!(
+        uids.iter()
+            .map(|row| (row.uid.as_str(), row.account.as_str()))
+            .collect::<Vec<_>>(),
+        [(own.as_str(), ACCOUNT)]
+    );
+    fixture.app.finish().await;
+}
+
+async fn a_booking_that_another_host_takes_over_ends_here(on: On) {
+    let fixture = Fixture::start(on).await;
+    let uid = on_paper(&fixture, &[ACCOUNT]).await;
+    poll(&fixture).await;
+    assert_eq!(fixture.only_booking().await.status, Status::Confirmed);
+    {
+        let mut book = fixture.paper.book();
+        let now = book.now;
+        let entry = book.entries.get_mut(&uid).expect("it is there");
+        (entry.hosts, entry.changed_at) = (vec!["somebody-else"], now);
+    }
+    poll(&fixture).await;
+    let ended = fixture.only_booking().await;
+    assert_eq!(ended.status, Status::Canceled);
+    assert_eq!(ended.coach_id, fixture.app.profile("nora").await.id);
+    fixture.app.finish().await;
+}
+
+async fn a_booking_of_several_hosts_is_taken_in(on: On) {
+    let fixture = Fixture::start(on).await;
+    on_paper(&fixture, &["somebody-else", ACCOUNT]).await;
+    poll(&fixture).await;
+    let booking = fixture.only_booking().await;
+    assert_eq!(booking.coach_id, fixture.app.profile("nora").await.id);
+    fixture.app.finish().await;
+}
+
+async fn changes_made_there_are_reconciled(on: On) {
+    let fixture = Fixture::start(on).await;
+    let maria = fixture.app.user("maria").await;
+    let uid = on_paper(&fixture, &[ACCOUNT]).await;
+    poll(&fixture).await;
     let made = fixture.only_booking().await;
     assert_eq!(
         (made.status, made.client_id, made.starts_at),

@@ -98,6 +98,8 @@ pub struct Http {
 pub struct RateLimits {
     pub requests: Option<NonZeroU32>,
     pub bookings: Option<NonZeroU32>,
+    /// Deliveries of webhooks whose signature is missing or wrong.
+    pub forged_webhooks: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,9 +325,13 @@ impl RateLimits {
         let bookings = reader
             .number("RATE_LIMIT_BOOKINGS_PER_MINUTE", 0..=10_000_000)
             .unwrap_or(0);
+        let forged_webhooks = reader
+            .number("RATE_LIMIT_FORGED_WEBHOOKS_PER_MINUTE", 0..=10_000_000)
+            .unwrap_or(0);
         Self {
             requests: NonZeroU32::new(requests),
             bookings: NonZeroU32::new(bookings),
+            forged_webhooks: NonZeroU32::new(forged_webhooks),
         }
     }
 }

@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
         "Where a token carries the role: a dotted path into its claims."),
 
     secret(PROVIDERS, "CALCOM_WEBHOOK_SECRETS", "SECRET,…", Off,
-        "Secrets Cal.com signs its webhooks with, comma-separated, so that a new one can be added before the old one goes. At least 8 characters each. When unset, webhooks from Cal.com are refused."),
+        "Secrets of the platform's own webhooks at Cal.com, comma-separated, so that a new one can be added before the old one goes. At least 8 characters each. Not for webhooks in accounts of coaches, who could read them there: this server registers those by itself."),
     plain(PROVIDERS, "CALCOM_API_URL", "URL", Text("https://api.cal.com"),
         "Cal.com's API, version 2, without `/v2`."),
     plain(PROVIDERS, "CALCOM_APP_URL", "URL", Text("https://app.cal.com"),
@@ -131,6 +131,8 @@ pub const SETTINGS: &[Setting] = &[
         "Requests a minute for each user, or for each address when nobody is signed in. 0 turns the limit off."),
     plain(LIMITS, "RATE_LIMIT_BOOKINGS_PER_MINUTE", "COUNT", Text("5"),
         "Bookings made, moved or canceled a minute for each user. 0 turns the limit off."),
+    plain(LIMITS, "RATE_LIMIT_FORGED_WEBHOOKS_PER_MINUTE", "COUNT", Text("60"),
+        "Webhooks with a missing or wrong signature a minute, for each sending address and webhook address. Genuine ones are not limited. 0 turns the limit off."),
     plain(LIMITS, "MAX_CONNECTIONS", "COUNT", Text("10000"),
         "Open connections at most, WebSockets included; further ones wait to be accepted. The limit of open files lowers it. 1 to 1000000."),
 

@@ -73,7 +73,8 @@ fn nothing_set_is_a_development_server_on_loopback() {
         config.rate_limits,
         RateLimits {
             requests: None,
-            bookings: NonZeroU32::new(5)
+            bookings: NonZeroU32::new(5),
+            forged_webhooks: NonZeroU32::new(60),
         }
     );
     assert_eq!(config.http.shutdown, Duration::from_secs(30));
@@ -191,6 +192,7 @@ fn single_wrong_values_are_named() {
         ("CORS_ORIGINS", "null"),
         ("RATE_LIMIT_PER_MINUTE", "-1"),
         ("RATE_LIMIT_BOOKINGS_PER_MINUTE", "5.5"),
+        ("RATE_LIMIT_FORGED_WEBHOOKS_PER_MINUTE", "-1"),
         ("TRUSTED_PROXIES", "true"),
         ("MAX_CONNECTIONS", "0"),
         ("SHUTDOWN_SECONDS", "0"),

@@ -39,12 +39,24 @@ impl WebhookDelivery {
         self.0.uid.as_deref()
     }
 
+    /// The webhook whose secret signed it, which is kept when the delivery is replayed. Null for a secret of the settings, which is the platform's. The webhook may have been deleted since.
+    async fn webhook_registration_id(&self) -> Option<ID> {
+        let id = self.0.registration_id?;
+        Some(Kind::WebhookRegistration.id(id))
+    }
+
+    /// The account that may be spoken of by it. Null for the platform, which speaks of the accounts that it made and of those without a webhook of their own.
+    async fn connection_id(&self) -> Option<ID> {
+        let id = self.0.connection_id?;
+        Some(Kind::Connection.id(id))
+    }
+
     /// Where it stands.
     async fn status(&self) -> Status {
         self.0.status
     }
 
-    /// Why it was given up.
+    /// Why it was given up or refused.
     async fn failure(&self) -> Option<&str> {
         self.0.failure.as_deref()
     }

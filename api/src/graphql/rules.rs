@@ -126,7 +126,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     (
         "WebhookDelivery",
         Admin,
-        "id provider trigger uid status failure booking correlationId sentAt receivedAt processedAt",
+        "id provider trigger uid webhookRegistrationId connectionId status failure booking correlationId sentAt receivedAt processedAt",
     ),
     (
         "WebhookRegistration",

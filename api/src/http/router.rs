@@ -41,7 +41,7 @@ pub fn router(
         .route("/schema.graphql", get(sdl))
         .with_state((Arc::clone(app), gauges))
         .merge(graphql)
-        .merge(webhooks::router(Arc::clone(app)))
+        .merge(webhooks::router(Arc::clone(app), config.rate_limits))
         .merge(oauth::router(Arc::clone(app)))
         .merge(health::routes(readiness));
     let router = match page {

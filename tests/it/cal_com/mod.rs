@@ -19,6 +19,7 @@ mod queue;
 mod reconcile;
 mod refused;
 mod slots;
+mod speakers;
 mod unanswered;
 mod video;
 mod webhooks;

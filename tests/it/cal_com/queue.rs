@@ -25,7 +25,8 @@ both_bare![
 
 async fn a_delivery_is_processed_while_a_read_from_cal_com_hangs(on: On) {
     let (fixture, stop, working) = with_a_reading_that_hangs(on).await;
-    assert_eq!(delivered(&fixture, WEBHOOK_SECRET).await, 200);
+    let url = fixture.app.url("/webhooks/calcom");
+    assert_eq!(delivered(&fixture, &url, WEBHOOK_SECRET).await, 200);
     in_time(&fixture, async || {
         let all = webhook_delivery::Entity::find()
             .all(fixture.app.db().read())

@@ -15,7 +15,7 @@ both![
     inactive_bookings_take_no_time,
     moving_into_booked_time_is_refused,
     a_client_has_one_active_verification_booking,
-    a_uid_of_a_provider_is_used_once,
+    a_uid_of_an_account_is_used_once,
     history_is_append_only,
     values_outside_their_range_are_refused,
 ];
@@ -215,10 +215,11 @@ async fn a_client_has_one_active_verification_booking(app: &TestApp) {
     insert(app, other).await.expect("each client has their own");
 }
 
-async fn a_uid_of_a_provider_is_used_once(app: &TestApp) {
-    let row = |booking_id| provider_booking::Model {
+async fn a_uid_of_an_account_is_used_once(app: &TestApp) {
+    let row = |account: &str, booking_id| provider_booking::Model {
         provider: "calcom".to_owned(),
         uid: "uid-1".to_owned(),
+        account: account.to_owned(),
         seat: String::new(),
         booking_id,
         previous_uid: None,
@@ -228,15 +229,16 @@ async fn a_uid_of_a_provider_is_used_once(app: &TestApp) {
         created_at: app.now(),
         updated_at: app.now(),
     };
-    let write = |booking_id| {
-        row(booking_id)
+    let write = |account, booking_id| {
+        row(account, booking_id)
             .into_active_model()
             .reset_all()
             .insert(app.db().write_one())
     };
     let booking = booked(app).await;
-    write(None).await.expect("the first use");
-    refused(write(Some(booking.id)).await);
+    write("1", None).await.expect("the first use");
+    refused(write("1", Some(booking.id)).await);
+    write("2", None).await.expect("the use of another account");
 }
 
 async fn history_is_append_only(app: &TestApp) {

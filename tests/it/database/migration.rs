@@ -7,7 +7,8 @@ use tests::{On, START, TestDb, both_bare};
 
 both_bare![
     migrations_can_be_reverted,
-    jobs_are_moved_to_the_queue_of_their_kind
+    jobs_are_moved_to_the_queue_of_their_kind,
+    facts_get_the_account_of_their_organizer,
 ];
 
 async fn migrations_can_be_reverted(on: On) {
@@ -66,6 +67,65 @@ async fn jobs_are_moved_to_the_queue_of_their_kind(on: On) {
         };
         assert_eq!(queue("claim_bookings").await, "database");
         assert_eq!(queue("pull_settings").await, "calcom");
+        migration::Migrator::down(db.write_one(), Some(1))
+            .await
+            .expect("down");
+    }
+    test.remove().await;
+}
+
+/// The position of the migration that gives facts an account.
+const SPEAKER: u32 = 11;
+
+async fn facts_get_the_account_of_their_organizer(on: On) {
+    let test = TestDb::empty(on).await;
+    let db = test.connect().await;
+    migration::Migrator::up(db.write_one(), Some(SPEAKER - 1))
+        .await
+        .expect("up to the one before");
+    let facts = [
+        (
+            "by-id",
+            r#"{"CREATED":{"at":"2026-11-21T01:00:00Z","organizer":{"id":"7","email":"a@x.io"}},
+                "MOVED":{"at":"2026-11-22T01:00:00Z","organizer":{"id":"8"}},
+                "ABSENT:b@x.io":{"at":"2026-11-23T01:00:00Z"}}"#,
+            "8",
+        ),
+        (
+            "by-address",
+            r#"{"READ":{"organizer":{"email":"a@x.io"}}}"#,
+            "a@x.io",
+        ),
+        ("unnamed", r#"{"STARTED":{}}"#, ""),
+    ];
+    for (uid, facts, _) in facts {
+        let sql = format!(
+            "insert into provider_booking (provider, uid, seat, facts, created_at, updated_at)
+             values ('calcom', '{uid}', '', '{facts}', '{START}', '{START}')"
+        );
+        db.write_one()
+            .execute_unprepared(&sql)
+            .await
+            .expect("a sound row");
+    }
+    for _ in 0..2 {
+        migration::Migrator::up(db.write_one(), Some(1))
+            .await
+            .expect("up");
+        for (uid, _, expected) in facts {
+            let sql = format!("select account from provider_booking where uid = '{uid}'");
+            let row = db
+                .write_one()
+                .query_one_raw(Statement::from_string(
+                    db.write_one().get_database_backend(),
+                    sql,
+                ))
+                .await
+                .expect("a sound query")
+                .expect("it is still there");
+            let account: String = row.try_get("", "account").expect("text");
+            assert_eq!(account, expected, "{uid}");
+        }
         migration::Migrator::down(db.write_one(), Some(1))
             .await
             .expect("down");

@@ -375,6 +375,8 @@ async fn delivery(app: &TestApp) -> Uuid {
         sent_at: None,
         received_at: app.now(),
         processed_at: None,
+        registration_id: None,
+        connection_id: None,
     };
     let row = row
         .into_active_model()

@@ -14,6 +14,8 @@ both_bare![
     a_host_who_signs_up_later_gets_the_profile,
     a_coach_who_signed_up_before_is_found_by_address,
     a_client_gets_what_was_booked_before_they_signed_up,
+    a_booking_that_the_platform_gives_to_another_host_stays_one_booking,
+    a_calendar_id_links_no_bookings_of_different_hosts,
 ];
 
 async fn an_unknown_host_becomes_an_unlisted_coach(on: On) {
@@ -125,5 +127,72 @@ async fn a_client_gets_what_was_booked_before_they_signed_up(on: On) {
             .iter()
             .all(|booking| booking.client_id == Some(ann.id))
     );
+    app.finish().await;
+}
+
+/// The account of a booking's coach at Cal.com.
+async fn account_of(app: &TestApp, coach_id: Uuid) -> String {
+    let links = connection::Entity::find()
+        .all(app.db().read())
+        .await
+        .expect("the database answers");
+    let link = links.into_iter().find(|link| link.coach_id == coach_id);
+    link.expect("a connection").external_id
+}
+
+/// A round robin: the platform's webhook tells that a booking is another host's, under the same
+/// uid or a new one. It may do so, because both accounts are the platform's.
+async fn a_booking_that_the_platform_gives_to_another_host_stays_one_booking(on: On) {
+    let app = start(on).await;
+    let first = numbered(&["001"]).remove(0);
+    deliver(&app, &first).await;
+    let booking = bookings(&app).await.remove(0);
+    assert_eq!(account_of(&app, booking.coach_id).await, "2");
+
+    let moved = numbered(&["013"]).remove(0).edited(|json| {
+        json["payload"]["organizer"]["id"] = 77.into();
+        json["payload"]["organizer"]["email"] = "host-77@example.com".into();
+    });
+    deliver(&app, &moved).await;
+    let after = bookings(&app).await;
+    assert_eq!(after.len(), 1, "{after:?}");
+    assert_eq!((after[0].id, after[0].moves), (booking.id, 1));
+    assert_eq!(account_of(&app, after[0].coach_id).await, "77");
+
+    let uid = moved.json()["payload"]["uid"].clone();
+    let canceled = moved.edited(|json| {
+        json["triggerEvent"] = "BOOKING_CANCELLED".into();
+        json["payload"]["status"] = "CANCELLED".into();
+    });
+    deliver(&app, &canceled).await;
+    let after = bookings(&app).await;
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0].status, entity::booking::Status::Canceled);
+    let rows = entity::provider_booking::Entity::find_by_booking(booking.id)
+        .all(app.db().read())
+        .await
+        .expect("the database answers");
+    assert!(rows.iter().any(|row| uid == row.uid.as_str()));
+    assert!(rows.iter().all(|row| row.account == "77"), "{rows:?}");
+    app.finish().await;
+}
+
+async fn a_calendar_id_links_no_bookings_of_different_hosts(on: On) {
+    let app = start(on).await;
+    let first = numbered(&["001"]).remove(0);
+    deliver(&app, &first).await;
+    let booking = bookings(&app).await.remove(0);
+    let other = first.edited(|json| {
+        json["payload"]["organizer"]["id"] = 77.into();
+        json["payload"]["organizer"]["email"] = "host-77@example.com".into();
+        json["payload"]["uid"] = "another-uid".into();
+        json["payload"]["bookingId"] = 990_001.into();
+        json["payload"]["attendees"][0]["email"] = "x@example.com".into();
+        json["payload"]["responses"]["email"]["value"] = "x@example.com".into();
+    });
+    deliver(&app, &other).await;
+    let after = bookings(&app).await;
+    assert_eq!(after.len(), 2);
+    assert!(after.contains(&booking), "the first is as it was");
     app.finish().await;
 }

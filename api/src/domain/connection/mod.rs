@@ -30,7 +30,7 @@ pub use oauth::{Finished, Start, Started, finish, start};
 pub use provider::{AccountProvider, AccountProviders, Owner, RedeemError, Renewed};
 pub use read::{
     find_live, is_live, list_by_coach, list_by_coaches, list_live, list_live_coaches, list_working,
-    live_coaches,
+    live_coaches, live_id,
 };
 pub use redirect::Redirects;
 pub(in crate::domain) use store::{Account, By, is_gone, keep};

@@ -7,8 +7,8 @@ use entity::coach::Scheduler;
 use entity::connection::{Column, Entity, Health, Kind, Model};
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _,
 };
 
 use crate::app::App;
@@ -29,11 +29,21 @@ pub async fn is_live(
     scheduler: Scheduler,
     coach_id: Uuid,
 ) -> Result<bool> {
-    Ok(Entity::find_live(scheduler.provider().unwrap_or_default())
+    Ok(live_id(db, scheduler, coach_id).await?.is_some())
+}
+
+/// The connection through which the server may act for a coach at this scheduler.
+pub async fn live_id(
+    db: &impl ConnectionTrait,
+    scheduler: Scheduler,
+    coach_id: Uuid,
+) -> Result<Option<Uuid>> {
+    let live = Entity::find_live(scheduler.provider().unwrap_or_default())
         .filter(Column::CoachId.eq(coach_id))
-        .count(db)
-        .await?
-        > 0)
+        .select_only()
+        .column(Column::Id)
+        .into_tuple();
+    Ok(live.one(db).await?)
 }
 
 /// The ids of the connections that match a condition and are not known to be broken.

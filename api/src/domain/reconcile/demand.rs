@@ -10,7 +10,6 @@ use super::read::{Mode, Report, take_in};
 use crate::app::App;
 use crate::domain::booking::remote::projections;
 use crate::domain::connection::{self as link, Purpose};
-use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::Calendar;
 use crate::domain::{Caller, Error, Result};
 
@@ -79,10 +78,7 @@ async fn one(
     };
     report.read += 1;
     let observations = found.into_iter().flat_map(|record| record.observations);
-    let reported = Reported {
-        scheduler,
-        observations: observations.collect(),
-    };
+    let reported = calendar.reported(observations.collect());
     report
         .changes
         .extend(take_in(app, reported, correlation_id, Mode::Repair).await?);

@@ -15,7 +15,7 @@ use super::read::{Mode, Report, take_in};
 use crate::app::App;
 use crate::domain::booking::{list_unpushed, remote::projections};
 use crate::domain::connection::Purpose;
-use crate::domain::scheduling::observation::Reported;
+use crate::domain::scheduling::observation::{Reported, Speaker};
 use crate::domain::scheduling::remote::{Calendar, Fault, Record, RecordQuery, scheduler_of};
 use crate::domain::{Error, Result, recurring_jobs};
 use crate::outbox::{Job, job};
@@ -366,6 +366,7 @@ impl<'a> Reader<'a> {
         let taken_in = async {
             let reported = Reported {
                 scheduler: scheduler_of(self.link)?,
+                speaker: Speaker::Calendar(self.link.id),
                 observations: record.observations,
             };
             take_in(self.app, reported, &cause, self.mode).await

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::booking::{self, Status};
 use entity::booking_event::{ActorKind, Source};
-use entity::{Uuid, provider_booking};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::EntityTrait;
 
 use crate::app::App;
 use crate::db::{Outcome, Txn};
+use crate::domain::booking::remote::authority::admit;
 use crate::domain::booking::remote::ingest::ingest;
-use crate::domain::booking::remote::names;
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
@@ -90,11 +90,20 @@ struct Record {
 }
 
 async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Change>>> {
-    txn.lock_names(&names::of_reported(&record.reported))
-        .await?;
-    let before = known(txn, &record.reported).await?;
-    let reported = Reported::clone(&record.reported);
-    let booking_id = ingest(txn, &record.cause, reported, record.deadline).await?;
+    let admitted = match admit(txn, Reported::clone(&record.reported)).await? {
+        Ok(admitted) => admitted,
+        // A calendar also lists bookings that its owner attends as a guest.
+        Err(overstep) => {
+            tracing::debug!(
+                correlation_id = record.cause.correlation_id,
+                overstep = overstep.label(),
+                "a record of another host was left out"
+            );
+            return Ok(Outcome::RollBack(None));
+        }
+    };
+    let before = admitted.booking(txn).await?;
+    let booking_id = ingest(txn, &record.cause, admitted, record.deadline).await?;
     let change = match booking_id {
         Some(id) => compare(before, booking::Entity::find_by_id(id).one(&**txn).await?),
         None => None,
@@ -103,24 +112,6 @@ async fn ingest_record(txn: &Txn, record: Record) -> Result<Outcome<Option<Chang
         Mode::Repair => Outcome::Commit(change),
         Mode::Look => Outcome::RollBack(change),
     })
-}
-
-async fn known(txn: &Txn, reported: &Reported) -> Result<Option<booking::Model>> {
-    let uids: Vec<&str> = reported
-        .observations
-        .iter()
-        .map(|observation| observation.uid.as_str())
-        .collect();
-    let row = provider_booking::Entity::find()
-        .filter(provider_booking::Column::Provider.eq(reported.scheduler.provider()))
-        .filter(provider_booking::Column::Uid.is_in(uids))
-        .filter(provider_booking::Column::BookingId.is_not_null())
-        .one(&**txn)
-        .await?;
-    match row.and_then(|row| row.booking_id) {
-        Some(id) => Ok(booking::Entity::find_by_id(id).one(&**txn).await?),
-        None => Ok(None),
-    }
 }
 
 fn compare(before: Option<booking::Model>, after: Option<booking::Model>) -> Option<Change> {

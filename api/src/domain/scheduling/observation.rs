@@ -76,6 +76,9 @@ pub struct Fact {
     pub offer: Option<Offer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organizer: Option<Organizer>,
+    /// Further hosts of the same meeting. Used to bound the report, and not stored.
+    #[serde(skip)]
+    pub co_hosts: Vec<Organizer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attendee: Option<Attendee>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,10 +168,23 @@ impl Observation {
     }
 }
 
+/// Who reports. A signature or a credential proves it, and it bounds whose bookings the report may
+/// be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// A webhook that is signed with a secret of the platform.
+    Platform,
+    /// A webhook that is signed with the secret of this connection's registration.
+    Webhook(Uuid),
+    /// The answer to a call that was made with the credential of this connection.
+    Calendar(Uuid),
+}
+
 /// Observations that a scheduler reported together.
 #[derive(Clone)]
 pub struct Reported {
     pub scheduler: Scheduler,
+    pub speaker: Speaker,
     pub observations: Vec<Observation>,
 }
 

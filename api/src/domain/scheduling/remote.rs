@@ -16,7 +16,7 @@ pub use super::messages::{
     Command, CommandResult, Fault, FreeTime, FreeTimeQuery, Outcome, Page, Record, RecordQuery,
     RemoteRequest,
 };
-use super::observation::Observation;
+use super::observation::{Observation, Reported, Speaker};
 use crate::app::App;
 use crate::domain::connection::{self as link, Purpose, Reason};
 use crate::domain::{Error, Result};
@@ -201,6 +201,7 @@ pub struct Calendar<'a> {
     pub scheduler: Scheduler,
     pub coach_id: Uuid,
     pub reason: Reason,
+    connection_id: Uuid,
     remote: &'a dyn RemoteScheduler,
 }
 
@@ -226,16 +227,24 @@ impl<'a> Calendar<'a> {
         let Some(remote) = app.schedulers.find(scheduler) else {
             return Ok(None);
         };
-        if !link::is_live(app.db.write_one(), scheduler, coach_id).await? {
-            return Ok(None);
-        }
-        Ok(Some(Self {
+        let connection_id = link::live_id(app.db.write_one(), scheduler, coach_id).await?;
+        Ok(connection_id.map(|connection_id| Self {
             app,
             scheduler,
             coach_id,
             reason: reason.into(),
+            connection_id,
             remote,
         }))
+    }
+
+    /// What an answer of this calendar reports.
+    pub(crate) fn reported(&self, observations: Vec<Observation>) -> Reported {
+        Reported {
+            scheduler: self.scheduler,
+            speaker: Speaker::Calendar(self.connection_id),
+            observations,
+        }
     }
 
     /// See [`RemoteScheduler::free_time`].

@@ -17,6 +17,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryTrait, TryGetable};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use super::secrets::{Endpoint, Signer};
 use crate::app::App;
 use crate::db::{Db, Txn};
 use crate::domain::{Error, Result};
@@ -38,8 +39,8 @@ pub enum Receipt {
 /// Why a delivery was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// No secret is configured, so no signature can be verified.
-    #[error("no webhook secret is configured")]
+    /// The address has no secret, so no signature can be verified.
+    #[error("no webhook secret belongs to this address")]
     NotConfigured,
     /// Its signature is missing or wrong; with a stable label for metrics.
     #[error("the delivery is not genuine: {0}")]
@@ -64,7 +65,7 @@ impl Refusal {
 /// A delivery with a verified signature, and the fields that are read before it is stored.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Equal for two deliveries of the same event.
+    /// Equal for two deliveries of the same event through one registration.
     pub dedupe_key: String,
     /// The trigger's name as received.
     pub trigger: String,
@@ -88,21 +89,21 @@ pub enum OpenError {
 }
 
 /// Stores a delivery and its job once, however many copies arrive. `open` verifies its signature
-/// with the provider's secrets.
+/// with the secrets that belong to the address it was sent to.
 ///
 /// # Errors
 /// See [`Refusal`]. Nothing has changed then.
 pub async fn receive(
     app: &App,
-    provider: &'static str,
+    (provider, endpoint): (&'static str, Endpoint),
     open: impl Fn(&[SecretString]) -> Result<Opened, OpenError> + Sync,
     raw: Bytes,
     correlation_id: &str,
 ) -> Result<Receipt, Refusal> {
     let received = async {
-        let opened = opened(app, provider, open).await?;
+        let (signer, opened) = opened(app, (provider, endpoint), open).await?;
         let (label, sent_at) = (opened.label, opened.sent_at);
-        let row = row(app, provider, opened, &raw, correlation_id);
+        let row = row(app, (provider, signer), opened, &raw, correlation_id);
         let receipt = app.inbox.store(&app.db, row).await?;
         Ok((receipt, label, sent_at))
     };
@@ -120,17 +121,32 @@ pub async fn receive(
 
 async fn opened(
     app: &App,
-    provider: &str,
+    (provider, endpoint): (&str, Endpoint),
     open: impl Fn(&[SecretString]) -> Result<Opened, OpenError>,
-) -> Result<Opened, Refusal> {
-    let mut opened = open(&app.webhook_secrets.known(provider));
+) -> Result<(Signer, Opened), Refusal> {
+    // Which secret fits decides who speaks. One address has one signer; only the platform's has
+    // several, until registrations of earlier versions have moved to addresses of their own.
+    let by_signer = || {
+        let mut failed = OpenError::NotConfigured;
+        for (signer, secrets) in app.webhook_secrets.at(provider, endpoint, app.clock.now()) {
+            match open(&secrets) {
+                Ok(opened) => return Ok((signer, opened)),
+                Err(error) => failed = error,
+            }
+            if failed != OpenError::BadSignature {
+                break;
+            }
+        }
+        Err(failed)
+    };
+    let mut opened = by_signer();
     let is_strange = matches!(
         opened,
         Err(OpenError::BadSignature | OpenError::NotConfigured)
     );
     if is_strange && app.webhook_secrets.refresh(app).await {
         // Another process may have registered a webhook.
-        opened = open(&app.webhook_secrets.known(provider));
+        opened = by_signer();
     }
     opened.map_err(|error| match error {
         OpenError::NotConfigured => Refusal::NotConfigured,
@@ -139,14 +155,25 @@ async fn opened(
     })
 }
 
-fn row(app: &App, provider: &str, opened: Opened, raw: &Bytes, correlation_id: &str) -> Row {
+fn row(
+    app: &App,
+    (provider, signer): (&str, Signer),
+    opened: Opened,
+    raw: &Bytes,
+    correlation_id: &str,
+) -> Row {
     let received_at = app.clock.now();
+    // By registration, so that nobody can make another's delivery a duplicate in advance.
+    let dedupe_key = match signer.registration_id {
+        Some(id) => format!("{}:{}", id.simple(), opened.dedupe_key),
+        None => opened.dedupe_key,
+    };
     Row {
         id: entity::new_id(),
-        dedupe_key: opened.dedupe_key.clone(),
+        dedupe_key: dedupe_key.clone(),
         row: ActiveModel {
             provider: Set(provider.to_owned()),
-            dedupe_key: Set(opened.dedupe_key),
+            dedupe_key: Set(dedupe_key),
             // A body may have a NUL in its trigger, which PostgreSQL's text cannot store.
             trigger: Set(opened.trigger.replace('\0', "\u{fffd}")),
             uid: Set(opened.uid),
@@ -158,6 +185,8 @@ fn row(app: &App, provider: &str, opened: Opened, raw: &Bytes, correlation_id: &
             sent_at: Set(opened.sent_at),
             received_at: Set(received_at),
             processed_at: Set(None),
+            registration_id: Set(signer.registration_id),
+            connection_id: Set(signer.connection_id),
             ..ActiveModel::default()
         },
         received_at,

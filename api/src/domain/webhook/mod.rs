@@ -10,4 +10,4 @@ pub use admin::{list, replay};
 pub use inbox::{Inbox, OpenError, Opened, Receipt, Refusal, receive};
 pub use parsers::{Delivered, Parse, Parsers};
 pub use process::{give_up, process};
-pub use secrets::WebhookSecrets;
+pub use secrets::{Endpoint, WebhookSecrets};

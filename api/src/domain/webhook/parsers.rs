@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::scheduling::observation::Reported;
+use crate::domain::scheduling::observation::Observation;
 
 /// A parsed delivery.
 pub enum Delivered {
     /// Observations about bookings.
-    Reported(Reported),
+    Reported(Vec<Observation>),
     /// A trigger that has no effect here; may have a booking uid.
     Ignored { uid: Option<String> },
     /// A trigger that this version does not know.

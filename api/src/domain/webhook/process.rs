@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::booking_event::{ActorKind, Source};
+use entity::coach::Scheduler;
 use entity::webhook_delivery::{self, ActiveModel, Entity, Model, Status};
-use entity::{Uuid, provider_booking};
 use futures_util::{StreamExt as _, stream};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -22,15 +23,22 @@ use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::{
     self,
-    remote::{ingest::ingest, names},
+    remote::{
+        authority::{self, Overstep},
+        ingest::ingest,
+        names,
+    },
 };
-use crate::domain::{Cause, Conflict, Error, Result};
+use crate::domain::scheduling::observation::{Reported, Speaker};
+use crate::domain::{Cause, Conflict, Error, Result, audit};
 
 /// Most groups of deliveries that are processed concurrently, each on its own connection of the
 /// pool.
 const AT_ONCE: usize = 6;
 /// Maximum duration of a shared transaction: other writers wait for it.
 const LONGEST: Duration = Duration::from_millis(100);
+/// The label of refusals for lack of authority.
+const OVERSTEP: &str = "overstep";
 /// Maximum length of a stored failure.
 const FAILURE: usize = 500;
 
@@ -58,7 +66,7 @@ async fn process_apart(app: &App, delivery_ids: &[Uuid]) -> Result<()> {
         let delivery = deliveries.iter().find(|delivery| delivery.id == *id)?;
         let (_, parse) = app.webhook_parsers.find(&delivery.provider)?;
         match parse(&delivery.body, delivery.sent_at).ok()? {
-            Delivered::Reported(reported) => Some(names::of_reported(&reported)),
+            Delivered::Reported(observations) => Some(names::of_observations(&observations)),
             Delivered::Ignored { .. } | Delivered::Unknown => None,
         }
     };
@@ -151,6 +159,17 @@ async fn announce(app: &App, delivery: &Processed) {
         .unwrap_or_default();
     app.metrics
         .webhook_projected(delivery.provider, &delivery.trigger, took);
+    if let Some(overstep) = delivery.overstep {
+        app.metrics.webhook_refused(delivery.provider, OVERSTEP);
+        tracing::warn!(
+            event = "webhook_overstep",
+            overstep = overstep.label(),
+            provider = delivery.provider,
+            delivery.id = %delivery.delivery_id,
+            connection.id = delivery.connection_id.map(tracing::field::display),
+            "a signed webhook is about bookings that its sender may not speak of; refused"
+        );
+    }
     if let Some(booking_id) = delivery.booking_id
         && let Err(error) = booking::invalidate_slots(app, booking_id).await
     {
@@ -161,6 +180,9 @@ async fn announce(app: &App, delivery: &Processed) {
 
 /// A processed delivery.
 struct Processed {
+    delivery_id: Uuid,
+    connection_id: Option<Uuid>,
+    overstep: Option<Overstep>,
     booking_id: Option<Uuid>,
     provider: &'static str,
     trigger: String,
@@ -193,16 +215,18 @@ async fn process_in(
     let (provider, parse) =
         found.ok_or_else(|| Error::internal("a webhook", "its provider is not known"))?;
     let outcome = match parse(&delivery.body, delivery.sent_at) {
-        Ok(delivered) => carry_out(txn, delivered, &delivery, (now, deadline)).await?,
+        Ok(delivered) => carry_out(txn, (provider, delivered), &delivery, (now, deadline)).await?,
         Err(error) => Outcome {
-            status: Status::Dead,
-            booking_id: None,
             failure: Some(error),
+            ..Outcome::of(Status::Dead, None)
         },
     };
-    let booking_id = outcome.booking_id;
+    let (booking_id, overstep) = (outcome.booking_id, outcome.overstep);
     close(txn, delivery.id, outcome, now).await?;
     Ok(Some(Processed {
+        delivery_id: delivery.id,
+        connection_id: delivery.connection_id,
+        overstep,
         booking_id,
         provider,
         trigger: delivery.trigger,
@@ -215,6 +239,7 @@ struct Outcome {
     status: Status,
     booking_id: Option<Uuid>,
     failure: Option<String>,
+    overstep: Option<Overstep>,
 }
 
 impl Outcome {
@@ -223,6 +248,7 @@ impl Outcome {
             status,
             booking_id,
             failure: None,
+            overstep: None,
         }
     }
 }
@@ -247,18 +273,36 @@ async fn close(txn: &Txn, id: Uuid, outcome: Outcome, now: DateTime<Utc>) -> Res
 
 async fn carry_out(
     txn: &Txn,
-    delivered: Delivered,
+    (provider, delivered): (&'static str, Delivered),
     delivery: &Model,
     (now, deadline): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Outcome> {
-    let about = async |uid: Option<&String>| match uid {
-        Some(uid) => booking_of(txn, &delivery.provider, uid).await,
-        None => Ok(None),
+    let speaker = match delivery.connection_id {
+        Some(id) => Speaker::Webhook(id),
+        None => Speaker::Platform,
+    };
+    let about = async |uid: Option<&String>| {
+        let bounds = authority::bounds_of(txn, provider, speaker).await?;
+        match bounds.zip(uid) {
+            Some((bounds, uid)) => bounds.booking_of(txn, uid).await,
+            None => Ok(None),
+        }
     };
     match delivered {
         Delivered::Unknown => Ok(Outcome::of(Status::Unknown, None)),
         Delivered::Ignored { uid } => Ok(Outcome::of(Status::Ignored, about(uid.as_ref()).await?)),
-        Delivered::Reported(reported) => {
+        Delivered::Reported(observations) => {
+            let scheduler = Scheduler::of_provider(provider)
+                .ok_or_else(|| Error::internal("a webhook", "its provider has no bookings"))?;
+            let reported = Reported {
+                scheduler,
+                speaker,
+                observations,
+            };
+            let admitted = match authority::admit(txn, reported).await? {
+                Ok(admitted) => admitted,
+                Err(overstep) => return refuse(txn, delivery, overstep, now).await,
+            };
             let cause = Cause {
                 by: ActorKind::Provider,
                 actor_id: None,
@@ -266,7 +310,7 @@ async fn carry_out(
                 correlation_id: delivery.correlation_id.clone(),
                 now,
             };
-            let booking_id = match ingest(txn, &cause, reported, deadline).await? {
+            let booking_id = match ingest(txn, &cause, admitted, deadline).await? {
                 None => about(delivery.uid.as_ref()).await?,
                 found => found,
             };
@@ -275,17 +319,21 @@ async fn carry_out(
     }
 }
 
-/// The booking of a uid; for a group, of any of its seats.
-async fn booking_of(txn: &Txn, provider: &str, uid: &str) -> Result<Option<Uuid>> {
-    use provider_booking::Column;
-
-    let row = provider_booking::Entity::find()
-        .filter(Column::Provider.eq(provider))
-        .filter(Column::Uid.eq(uid))
-        .filter(Column::BookingId.is_not_null())
-        .one(&**txn)
-        .await?;
-    Ok(row.and_then(|row| row.booking_id))
+/// Refuses a delivery whose sender may not speak of what it is about, for staff to see.
+async fn refuse(
+    txn: &Txn,
+    delivery: &Model,
+    overstep: Overstep,
+    now: DateTime<Utc>,
+) -> Result<Outcome> {
+    let subject = format!("webhook_delivery_{}", delivery.id.simple());
+    let correlation_id = &delivery.correlation_id;
+    audit::record(txn, None, "webhook.overstep", &subject, now, correlation_id).await?;
+    Ok(Outcome {
+        failure: Some(overstep.explanation().to_owned()),
+        overstep: Some(overstep),
+        ..Outcome::of(Status::Refused, None)
+    })
 }
 
 /// Marks a delivery whose job is dead.

@@ -1,10 +1,13 @@
-//! Webhook secrets by provider: those of the settings, and those of registered webhooks.
+//! Webhook secrets: those of the settings, which are the platform's, and those of registered
+//! webhooks. The address that a delivery is sent to selects whose secrets are tried.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use entity::Uuid;
 use entity::webhook_registration::{Entity, Model};
 use sea_orm::EntityTrait;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +20,26 @@ use crate::vault::{Place, row_key};
 /// An unknown signature reloads the secrets, at most this often: anybody can send one.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Valid secrets by provider: several during a rotation, none if the provider is not configured.
+/// The address that a delivery was sent to. It decides which secrets may have signed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// The provider's common address, for the platform's secrets.
+    Platform,
+    /// The address of one registration, for its secret.
+    Registration(Uuid),
+}
+
+/// Whose secret signed a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signer {
+    /// `None` for a secret of the settings.
+    pub(super) registration_id: Option<Uuid>,
+    /// `None` for the platform.
+    pub(super) connection_id: Option<Uuid>,
+}
+
+/// The secrets of the platform by provider, from the settings, and those of registrations. Several
+/// are valid during a rotation.
 #[derive(Default)]
 pub struct WebhookSecrets {
     configured: HashMap<&'static str, Vec<SecretString>>,
@@ -27,8 +49,30 @@ pub struct WebhookSecrets {
 /// Decrypted secrets of the table, and when it was read.
 #[derive(Default)]
 struct Registered {
-    secrets: HashMap<String, Vec<SecretString>>,
+    registrations: HashMap<Uuid, Registration>,
     read_at: Option<Instant>,
+}
+
+struct Registration {
+    provider: String,
+    connection_id: Option<Uuid>,
+    /// Each with its end, if it has one.
+    secrets: Vec<(SecretString, Option<DateTime<Utc>>)>,
+    platform_url_until: Option<DateTime<Utc>>,
+}
+
+impl Registration {
+    fn signer(&self, id: Uuid, now: DateTime<Utc>) -> (Signer, Vec<SecretString>) {
+        let signer = Signer {
+            registration_id: Some(id),
+            connection_id: self.connection_id,
+        };
+        let valid = self
+            .secrets
+            .iter()
+            .filter(|(_, until)| until.is_none_or(|until| until > now));
+        (signer, valid.map(|(secret, _)| secret.clone()).collect())
+    }
 }
 
 impl WebhookSecrets {
@@ -43,28 +87,53 @@ impl WebhookSecrets {
         self
     }
 
-    /// Whether a provider's signatures can be verified.
-    pub async fn is_configured(&self, app: &App, provider: &str) -> bool {
-        if self
-            .configured
-            .get(provider)
-            .is_some_and(|secrets| !secrets.is_empty())
-        {
-            return true;
+    /// Whether signatures at this address can be verified.
+    pub async fn is_configured(&self, app: &App, provider: &str, endpoint: Endpoint) -> bool {
+        self.is_known(provider, endpoint, app.clock.now()) || {
+            self.refresh(app).await;
+            self.is_known(provider, endpoint, app.clock.now())
         }
-        self.refresh(app).await;
-        !self.known(provider).is_empty()
     }
 
-    /// All secrets of a provider.
-    pub(super) fn known(&self, provider: &str) -> Vec<SecretString> {
+    /// As [`is_configured`](Self::is_configured), as far as is known without the database.
+    pub fn is_known(&self, provider: &str, endpoint: Endpoint, now: DateTime<Utc>) -> bool {
+        !self.at(provider, endpoint, now).is_empty()
+    }
+
+    /// Who may sign at this address, each with the valid secrets.
+    pub(super) fn at(
+        &self,
+        provider: &str,
+        endpoint: Endpoint,
+        now: DateTime<Utc>,
+    ) -> Vec<(Signer, Vec<SecretString>)> {
         let registered = self
             .registered
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let configured = self.configured.get(provider).into_iter().flatten();
-        let registered = registered.secrets.get(provider).into_iter().flatten();
-        configured.chain(registered).cloned().collect()
+        let mut signers = Vec::new();
+        match endpoint {
+            Endpoint::Registration(id) => {
+                let found = registered.registrations.get(&id);
+                let found = found.filter(|found| found.provider == provider);
+                signers.extend(found.map(|found| found.signer(id, now)));
+            }
+            Endpoint::Platform => {
+                let platform = Signer {
+                    registration_id: None,
+                    connection_id: None,
+                };
+                let configured = self.configured.get(provider).cloned();
+                signers.extend(configured.map(|secrets| (platform, secrets)));
+                let moving = registered.registrations.iter().filter(|(_, known)| {
+                    known.provider == provider
+                        && known.platform_url_until.is_some_and(|until| until > now)
+                });
+                signers.extend(moving.map(|(id, known)| known.signer(*id, now)));
+            }
+        }
+        signers.retain(|(_, secrets)| !secrets.is_empty());
+        signers
     }
 
     /// Reads the table again, unless it was read a moment ago; returns whether it was read.
@@ -93,29 +162,33 @@ impl WebhookSecrets {
 
     /// Reads the table.
     pub(in crate::domain) async fn read(&self, app: &App) -> Result<()> {
-        let now = app.clock.now();
         // From the primary, which was just written: a replica may lag.
         let rows = Entity::find().all(app.db.write_one()).await?;
-        let mut secrets: HashMap<String, Vec<SecretString>> = HashMap::new();
-        for row in &rows {
-            let is_valid = row.previous_valid_until.is_some_and(|until| until > now);
+        let registrations = rows.into_iter().map(|row| {
             let previous = row
                 .previous_secret
                 .as_deref()
-                .filter(|_| is_valid)
-                .map(|sealed| (PREVIOUS, sealed));
-            let opened = std::iter::once((SECRET, row.secret.as_str()))
+                .zip(row.previous_valid_until)
+                .map(|(sealed, until)| (PREVIOUS, sealed, Some(until)));
+            let secrets = std::iter::once((SECRET, row.secret.as_str(), None))
                 .chain(previous)
-                .filter_map(|(column, sealed)| open(app, row, column, sealed));
-            secrets
-                .entry(row.provider.clone())
-                .or_default()
-                .extend(opened);
-        }
+                .filter_map(|(column, sealed, until)| {
+                    Some((open(app, &row, column, sealed)?, until))
+                })
+                .collect();
+            let registration = Registration {
+                secrets,
+                provider: row.provider,
+                connection_id: row.connection_id,
+                platform_url_until: row.platform_url_until,
+            };
+            (row.id, registration)
+        });
+        let registrations = registrations.collect();
         self.registered
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .secrets = secrets;
+            .registrations = registrations;
         Ok(())
     }
 }

@@ -24,18 +24,29 @@ pub enum Key {
     User(Uuid),
     /// See [`Key::address`].
     Address(IpAddr),
+    /// An address as in [`Key::address`], at one endpoint.
+    Endpoint(IpAddr, Uuid),
 }
 
 impl Key {
     /// An IPv6 caller owns a whole /64, so addresses are counted by their network.
     pub fn address(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(v6) => {
-                let network = u128::from(v6) & !u128::from(u64::MAX);
-                Self::Address(IpAddr::V6(network.into()))
-            }
-            v4 => Self::Address(v4),
+        Self::Address(network(address))
+    }
+
+    /// Counts an address at one endpoint only.
+    pub fn endpoint(address: IpAddr, endpoint: Uuid) -> Self {
+        Self::Endpoint(network(address), endpoint)
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let network = u128::from(v6) & !u128::from(u64::MAX);
+            IpAddr::V6(network.into())
         }
+        v4 => v4,
     }
 }
 
@@ -113,6 +124,13 @@ struct Shard {
     cursor: usize,
 }
 
+/// Whether a request is taken from its bucket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Take,
+    Look,
+}
+
 /// A limit of requests per window for each key, with a burst of one window's requests. It is shared
 /// between threads.
 pub struct RateLimiter {
@@ -149,6 +167,16 @@ impl RateLimiter {
     /// Takes one request from the key's bucket, if there is one. `now` is the time since any fixed
     /// point on a monotonic clock; should it go back, nobody is refused for longer than one window.
     pub fn check(&self, key: Key, now: Duration) -> Decision {
+        self.decide(key, now, Use::Take)
+    }
+
+    /// As [`check`](Self::check), and leaves the request in the bucket.
+    pub fn look(&self, key: Key, now: Duration) -> Decision {
+        self.decide(key, now, Use::Look)
+    }
+
+    fn decide(&self, key: Key, now: Duration, used: Use) -> Decision {
+        let takes = used == Use::Take;
         let now = nanoseconds(now);
         // The remainder is below SHARDS.
         let index = (self.hasher.hash_one(key) % SHARDS as u64) as usize;
@@ -161,11 +189,17 @@ impl RateLimiter {
         let full_at = known.unwrap_or(now).clamp(now, now.saturating_add(burst));
         let spent = full_at - now;
         let allowed = spent + self.cost <= burst;
-        let spent = if allowed { spent + self.cost } else { spent };
-        if known.is_none() {
+        let spent = if allowed && takes {
+            spent + self.cost
+        } else {
+            spent
+        };
+        if known.is_none() && takes {
             shard.evict(self.shard_capacity, now);
         }
-        shard.buckets.insert(key, now + spent);
+        if takes {
+            shard.buckets.insert(key, now + spent);
+        }
         let retry = if allowed {
             0
         } else {

@@ -3,7 +3,8 @@
 //! A scheduler may accept a booking that our database must refuse. Such a booking is stored,
 //! visible to staff, and reserves no time. The winner does not depend on the order of messages: a
 //! booking made here wins over a remote one, and among remote bookings the lower number (the order
-//! in which the scheduler assigned times) wins.
+//! in which the scheduler assigned times) wins. Only a client's booking with another coach is not
+//! displaced by the number that a coach's own account states.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use entity::{Uuid, provider_booking};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
+use super::bounds::is_bounded;
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::state::Event;
@@ -51,7 +53,12 @@ pub(crate) enum Resolution {
 pub(crate) async fn resolve(txn: &Txn, booking: &Model, priority: Priority) -> Result<Resolution> {
     let rivals = rivals(txn, booking).await?;
     let priorities = priorities(txn, rivals.iter().map(|(rival, _)| rival.id)).await?;
+    let is_elsewhere = |rival: &Model| rival.coach_id != booking.coach_id;
+    let is_bounded = rivals.iter().any(|(rival, _)| is_elsewhere(rival))
+        && is_bounded(txn, booking.scheduler, booking.coach_id).await?;
     let goes_first = |rival: &Model| match priority_in(&priorities, rival.id).cmp(&priority) {
+        // Numbers that an account states of itself displace nobody else's bookings.
+        _ if is_bounded && is_elsewhere(rival) => true,
         Ordering::Equal => (rival.created_at, rival.id) < (booking.created_at, booking.id),
         order => order == Ordering::Less,
     };

@@ -9,7 +9,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::booking::{Model as Booking, Status};
-use entity::coach::Scheduler;
 use entity::scheduler_request::{self, Column, Entity, Kind, Model as Request, Status as Standing};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
@@ -22,7 +21,7 @@ use crate::db::Txn;
 use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::apply;
 use crate::domain::booking::{idempotency, rows};
-use crate::domain::scheduling::observation::{Observation, Reported};
+use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
 use crate::domain::{Cause, Error, Result};
 use crate::outbox::{Job, job};
@@ -45,7 +44,7 @@ const NO_ANSWER: &str = "NO_ANSWER";
 /// What is known about the effect of a request.
 enum Finding {
     /// The scheduler has carried it out.
-    Observed(Vec<Observation>),
+    Observed(Reported),
     Refused(String),
     /// Not known yet; read again later.
     Pending,
@@ -131,9 +130,9 @@ async fn attempt(app: &App, request: &Request) -> Result<Option<()>> {
         Kind::Book | Kind::Move => ask(app, request, &booking).await?,
     };
     match known {
-        Finding::Observed(observations) => {
+        Finding::Observed(reported) => {
             app.slots.invalidate(booking.coach_id);
-            match ingest(app, request, booking.scheduler, observations).await? {
+            match ingest(app, request, reported).await? {
                 None => give_up(app, request).await,
                 done => Ok(done),
             }
@@ -168,7 +167,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
     }
     mark_sent(app, request, Some(now)).await?;
     match calendar.request(&wanted).await {
-        Outcome::Done(observations) => Ok(Finding::Observed(observations)),
+        Outcome::Done(observations) => Ok(Finding::Observed(calendar.reported(observations))),
         Outcome::Refused {
             code,
             may_exist: false,
@@ -179,7 +178,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
             may_exist: true,
         } => match calendar.find(&wanted).await {
             Ok(observations) if observations.is_empty() => Ok(Finding::Refused(code)),
-            Ok(observations) => Ok(Finding::Observed(observations)),
+            Ok(observations) => Ok(Finding::Observed(calendar.reported(observations))),
             Err(_) => Ok(Finding::Pending),
         },
         Outcome::NotSent(error) => {
@@ -198,7 +197,7 @@ async fn ask(app: &App, request: &Request, booking: &Booking) -> Result<Finding>
 async fn look(app: &App, calendar: &Calendar<'_>, wanted: &RemoteRequest) -> Result<Finding> {
     let (now, request) = (app.clock.now(), &wanted.request);
     match calendar.find(wanted).await {
-        Ok(found) if !found.is_empty() => Ok(Finding::Observed(found)),
+        Ok(found) if !found.is_empty() => Ok(Finding::Observed(calendar.reported(found))),
         Ok(_) if now - request.sent_at.unwrap_or(request.created_at) >= SETTLED => {
             Ok(Finding::NotDone)
         }
@@ -262,16 +261,7 @@ async fn mark_sent(app: &App, request: &Request, at: Option<DateTime<Utc>>) -> R
 }
 
 /// Ingests the answer, which closes the request; returns `None` if the answer is not sufficient.
-async fn ingest(
-    app: &App,
-    request: &Request,
-    scheduler: Scheduler,
-    observations: Vec<Observation>,
-) -> Result<Option<()>> {
-    let reported = Reported {
-        scheduler,
-        observations,
-    };
+async fn ingest(app: &App, request: &Request, reported: Reported) -> Result<Option<()>> {
     let cause = Cause {
         now: app.clock.now(),
         ..Cause::from(request)

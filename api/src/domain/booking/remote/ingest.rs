@@ -10,10 +10,12 @@ use entity::Uuid;
 use entity::coach::Scheduler;
 
 use super::apply::{Origin, apply_remote};
+use super::authority::{Admitted, admit};
+use super::bounds::Bounds;
 use super::lineage::{Earlier, Key, Lineage};
 use super::merge::{merge_into, redirect};
 use super::project::project;
-use super::{conflict, lineage, names, next_command, origin, parties, request};
+use super::{conflict, names, next_command, origin, parties, request, store};
 use crate::app::App;
 use crate::db::Txn;
 use crate::domain::booking::payment::is_paid;
@@ -22,26 +24,32 @@ use crate::domain::scheduling::observation::Reported;
 use crate::domain::{Cause, Result};
 
 /// Stores facts and applies what changed. Returns the booking they belong to, once enough is known.
-/// Locks the names of the facts, so transactions about the same ones run one after the other.
 /// `payment_deadline` applies to a booking whose price becomes due by this.
 pub(crate) async fn ingest(
     txn: &Txn,
     cause: &Cause,
-    reported: Reported,
+    admitted: Admitted,
     payment_deadline: DateTime<Utc>,
 ) -> Result<Option<Uuid>> {
-    txn.lock_names(&names::of_reported(&reported)).await?;
-    let (touched, earlier) = lineage::store(txn, reported, cause.now).await?;
+    let (scheduler, bounds) = (admitted.scheduler, admitted.bounds.clone());
+    let (touched, earlier) = store::store(txn, admitted, cause.now).await?;
     let (mut booking_id, mut locked) = (None, Locked::default());
     for key in touched {
-        booking_id = settle(txn, cause, &key, &earlier, (payment_deadline, &mut locked))
-            .await?
-            .or(booking_id);
+        let within = (scheduler, &bounds, &key);
+        booking_id = settle(
+            txn,
+            cause,
+            within,
+            &earlier,
+            (payment_deadline, &mut locked),
+        )
+        .await?
+        .or(booking_id);
     }
     Ok(booking_id)
 }
 
-/// [`ingest`] in its own transaction.
+/// [`ingest`] in its own transaction, of what the report may be about.
 pub(crate) async fn ingest_observations(
     app: &App,
     cause: Cause,
@@ -57,28 +65,30 @@ async fn ingest_in(
     txn: &Txn,
     (cause, reported, payment_deadline): (Cause, Arc<Reported>, DateTime<Utc>),
 ) -> Result<Option<Uuid>> {
-    ingest(
-        txn,
-        &cause,
-        Arc::unwrap_or_clone(reported),
-        payment_deadline,
-    )
-    .await
+    match admit(txn, Arc::unwrap_or_clone(reported)).await? {
+        Ok(admitted) => ingest(txn, &cause, admitted, payment_deadline).await,
+        Err(overstep) => {
+            tracing::warn!(
+                event = "scheduler_overstep",
+                overstep = overstep.label(),
+                correlation_id = cause.correlation_id,
+                "the answer of a calendar is about bookings of another host"
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// Applies the facts of one lineage to its booking. Returns `None` while they are too few.
 async fn settle(
     txn: &Txn,
     cause: &Cause,
-    key: &Key,
+    (scheduler, bounds, key): (Scheduler, &Bounds, &Key),
     earlier: &Earlier,
     (payment_deadline, locked): (DateTime<Utc>, &mut Locked),
 ) -> Result<Option<Uuid>> {
-    let Some(scheduler) = Scheduler::of_provider(&key.provider) else {
-        return Ok(None);
-    };
-    let mut lineage = Lineage::load(txn, key, cause.now).await?;
-    if !origin::trace(txn, cause, &mut lineage).await? {
+    let mut lineage = Lineage::load(txn, bounds, key, cause.now).await?;
+    if !origin::trace(txn, cause, &mut lineage, bounds).await? {
         return Ok(None);
     }
     let mut records = lineage.bookings(txn).await?.into_iter();
@@ -96,7 +106,7 @@ async fn settle(
     };
     let parties = match &eldest {
         Some(booking) if is_ours => Some(parties::known(txn, booking).await?),
-        _ => parties::find_or_import(txn, scheduler, &after, cause.now).await?,
+        _ => parties::find_or_import(txn, scheduler, &after, bounds, cause.now).await?,
     };
     let Some(parties) = parties else {
         return Ok(None);
@@ -147,6 +157,9 @@ async fn settle(
     )
     .await?;
     lineage.belongs_to(txn, booking.id, cause.now).await?;
+    if let Some(account) = after.organizer.as_ref().and_then(parties::account) {
+        lineage.follows(txn, &account).await?;
+    }
     if let Some(request) = answered {
         origin::close(txn, &request, &booking, &after).await?;
     }

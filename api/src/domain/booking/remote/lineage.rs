@@ -1,4 +1,8 @@
 //! Lineages of uids: a scheduler assigns a new uid at each move, but it stays one booking here.
+//!
+//! A lineage stays within one account: equal uids and calendar ids of different accounts are
+//! different bookings. Only the platform can give a booking to another of its accounts, by the same
+//! uid or as the stated successor of one.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -6,29 +10,33 @@ use chrono::{DateTime, Utc};
 use entity::provider_booking::{ActiveModel, Column, Entity, Facts as StoredFacts, Model};
 use entity::{Uuid, booking};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
     QueryFilter,
 };
 
+use super::bounds::Bounds;
 use super::names;
 use super::project::Node;
 use crate::db::Txn;
-use crate::domain::scheduling::observation::{Facts, Observation, Reported, merge};
-use crate::domain::{Error, Result};
+use crate::domain::Result;
+use crate::domain::scheduling::observation::Facts;
 
 /// A uid at a provider, and a seat in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     pub(crate) provider: String,
     pub(crate) uid: String,
+    /// The account whose booking it is; empty while unknown.
+    pub(crate) account: String,
     /// Empty if the uid belongs to a single booking.
     pub(crate) seat: String,
 }
 
-/// The rows of the changed uids before a delivery was ingested.
+/// The rows of the changed uids, by uid and seat, before a delivery was ingested.
 #[derive(Default)]
-pub(crate) struct Earlier(HashMap<Key, Option<Model>>);
+pub(crate) struct Earlier(pub(super) HashMap<(String, String), Option<Model>>);
 
 /// The uids of one booking.
 pub(crate) struct Lineage {
@@ -37,101 +45,50 @@ pub(crate) struct Lineage {
     groups: Groups,
 }
 
-fn key(row: &Model) -> Key {
+pub(super) fn key_of(row: &Model) -> Key {
     Key {
         provider: row.provider.clone(),
         uid: row.uid.clone(),
+        account: row.account.clone(),
         seat: row.seat.clone(),
     }
 }
 
 /// The facts of a row. Facts written by a newer version that cannot be parsed are ignored.
-fn facts_of(row: &Model) -> Facts {
+pub(super) fn facts_of(row: &Model) -> Facts {
     let read = |(kind, value): (&String, &serde_json::Value)| {
         Some((kind.clone(), serde_json::from_value(value.clone()).ok()?))
     };
     row.facts.0.iter().filter_map(read).collect()
 }
 
-async fn find(txn: &Txn, key: &Key) -> Result<Option<Model>> {
-    let id = (key.provider.clone(), key.uid.clone(), key.seat.clone());
-    Ok(Entity::find_by_id(id).one(&**txn).await?)
-}
-
-/// Stores facts by uid. Returns the seats whose projection may have changed.
-pub(crate) async fn store(
-    txn: &Txn,
-    reported: Reported,
-    now: DateTime<Utc>,
-) -> Result<(BTreeSet<Key>, Earlier)> {
-    let (mut touched, mut earlier) = (BTreeSet::new(), Earlier::default());
-    for observation in reported.observations {
-        let key = Key {
-            provider: reported.scheduler.provider().unwrap_or_default().to_owned(),
-            uid: observation.uid.clone(),
-            seat: observation.seat.clone(),
-        };
-        let known = find(txn, &key).await?;
-        let row = known.clone().unwrap_or_else(|| empty(key.clone(), now));
-        if !keep(txn, row, known.is_none(), observation, now).await? {
-            continue;
-        }
-        if key.seat.is_empty() {
-            let seats = Entity::find()
-                .filter(Column::Provider.eq(&key.provider))
-                .filter(Column::Uid.eq(&key.uid))
-                .filter(Column::Seat.ne(""));
-            touched.extend(seats.all(&**txn).await?.iter().map(self::key));
-        }
-        touched.insert(key.clone());
-        earlier.0.entry(key).or_insert(known);
-    }
-    Ok((touched, earlier))
-}
-
-/// Stores a fact; returns whether it changed anything.
-async fn keep(
-    txn: &Txn,
-    row: Model,
-    is_new: bool,
-    observation: Observation,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    let Observation { kind, fact, .. } = observation;
-    let mut facts = facts_of(&row);
-    let (number, previous_uid, lineage_key) = (
-        fact.number,
-        fact.previous_uid.clone(),
-        fact.lineage_key.clone(),
-    );
-    let changed = merge(&mut facts, kind, fact);
-    // The greater of the two: commutative and idempotent, like the facts themselves.
-    let new = Model {
-        number: row.number.max(number),
-        previous_uid: row.previous_uid.clone().max(previous_uid),
-        lineage_key: row.lineage_key.clone().max(lineage_key),
-        ..row.clone()
+/// Gives a row to an account, unless that has one of this uid.
+pub(super) async fn give_account(txn: &Txn, row: &mut Model, account: &str) -> Result<()> {
+    let new = Key {
+        account: account.to_owned(),
+        ..key_of(row)
     };
-    if !changed && new == row {
-        return Ok(false);
+    let id = (new.provider, new.uid, new.account, new.seat);
+    if Entity::find_by_id(id).one(&**txn).await?.is_some() {
+        return Ok(());
     }
-    let facts = facts.into_iter().map(|(kind, fact)| {
-        let value = serde_json::to_value(fact).map_err(|error| Error::internal("a fact", error))?;
-        Ok((kind, value))
-    });
-    let new = Model {
-        facts: StoredFacts(facts.collect::<Result<_>>()?),
-        updated_at: now,
-        ..new
-    };
-    write(txn, new, is_new).await?;
-    Ok(true)
+    Entity::update_many()
+        .col_expr(Column::Account, Expr::value(account))
+        .filter(Column::Provider.eq(&row.provider))
+        .filter(Column::Uid.eq(&row.uid))
+        .filter(Column::Account.eq(&row.account))
+        .filter(Column::Seat.eq(&row.seat))
+        .exec(&**txn)
+        .await?;
+    account.clone_into(&mut row.account);
+    Ok(())
 }
 
-fn empty(key: Key, now: DateTime<Utc>) -> Model {
+pub(super) fn empty(key: Key, now: DateTime<Utc>) -> Model {
     Model {
         provider: key.provider,
         uid: key.uid,
+        account: key.account,
         seat: key.seat,
         booking_id: None,
         previous_uid: None,
@@ -143,7 +100,7 @@ fn empty(key: Key, now: DateTime<Utc>) -> Model {
     }
 }
 
-async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
+pub(super) async fn write(txn: &Txn, row: Model, is_new: bool) -> Result<()> {
     let row: ActiveModel = row.into_active_model().reset_all();
     if is_new {
         Entity::insert(row).exec_without_returning(&**txn).await?;
@@ -157,22 +114,29 @@ impl Lineage {
     /// Loads all uids of the same booking: predecessors, successors, and uids with the same
     /// calendar id. A uid known only from its successor gets a row too, so that later facts about
     /// it find the booking.
-    pub(crate) async fn load(txn: &Txn, key: &Key, now: DateTime<Utc>) -> Result<Self> {
+    pub(crate) async fn load(
+        txn: &Txn,
+        bounds: &Bounds,
+        key: &Key,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let mut uids = BTreeSet::from([key.uid.clone()]);
-        let mut lineages: BTreeSet<String> = BTreeSet::new();
+        let mut lineages: BTreeSet<(String, String)> = BTreeSet::new();
         let nodes = loop {
-            let nodes = linked(txn, key, &uids, &lineages).await?;
+            let nodes = linked(txn, bounds, key, (&uids, &lineages)).await?;
             let size = (uids.len(), lineages.len());
             for node in &nodes {
                 uids.insert(node.uid.clone());
                 uids.extend(node.previous_uid.clone());
-                lineages.extend(node.lineage_key.clone());
+                let lineage = node.lineage_key.clone();
+                lineages.extend(lineage.map(|lineage| (node.account.clone(), lineage)));
             }
             if size == (uids.len(), lineages.len()) {
                 break nodes;
             }
             // Read again under the locks of all uids known so far.
-            txn.lock_more_names(&names::of_chain(&uids, &lineages))
+            let lineages = lineages.iter().map(|(_, lineage)| lineage);
+            txn.lock_more_names(&names::of_chain(&uids, lineages))
                 .await?;
         };
         let mut nodes = nodes;
@@ -209,7 +173,7 @@ impl Lineage {
         let was = |row: &Model| {
             earlier
                 .0
-                .get(&key(row))
+                .get(&(row.uid.clone(), row.seat.clone()))
                 .cloned()
                 .unwrap_or_else(|| Some(row.clone()))
         };
@@ -273,6 +237,19 @@ impl Lineage {
         Ok(())
     }
 
+    /// Gives all uids of the lineage to the account of its last organizer.
+    pub(crate) async fn follows(&mut self, txn: &Txn, account: &str) -> Result<()> {
+        let own: BTreeSet<_> = self.nodes.iter().map(group_key).collect();
+        let groups = self.groups.values_mut();
+        let groups = groups.filter(|row| own.contains(&group_key(row)));
+        for row in self.nodes.iter_mut().chain(groups) {
+            if row.account != account {
+                give_account(txn, row, account).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Assigns all uids of the lineage to this booking.
     pub(crate) async fn belongs_to(
         &mut self,
@@ -312,19 +289,39 @@ fn node(row: &Model, group: Option<&Model>) -> Node {
 
 async fn linked(
     txn: &Txn,
+    bounds: &Bounds,
     key: &Key,
-    uids: &BTreeSet<String>,
-    lineages: &BTreeSet<String>,
+    (uids, lineages): (&BTreeSet<String>, &BTreeSet<(String, String)>),
 ) -> Result<Vec<Model>> {
+    let keys = lineages.iter().map(|(_, lineage)| lineage);
     let linked = Condition::any()
-        .add(Column::Uid.is_in(uids.clone()))
-        .add(Column::PreviousUid.is_in(uids.clone()))
-        .add(Column::LineageKey.is_in(lineages.clone()));
-    let rows = Entity::find()
+        .add(Column::Uid.is_in(uids))
+        .add(Column::PreviousUid.is_in(uids))
+        .add(Column::LineageKey.is_in(keys));
+    let mut rows = Entity::find()
         .filter(Column::Provider.eq(&key.provider))
         .filter(Column::Seat.eq(&key.seat))
         .filter(linked);
-    Ok(rows.all(&**txn).await?)
+    if let Some(account) = bounds.only_account() {
+        rows = rows.filter(Column::Account.eq(account));
+    }
+    let mut found = Vec::new();
+    for row in rows.all(&**txn).await? {
+        // A calendar id stands in every invitation, so it links bookings of one account only.
+        let is_linked = uids.contains(&row.uid)
+            || row
+                .previous_uid
+                .as_ref()
+                .is_some_and(|uid| uids.contains(uid))
+            || row
+                .lineage_key
+                .as_ref()
+                .is_some_and(|lineage| lineages.contains(&(row.account.clone(), lineage.clone())));
+        if is_linked && (row.account == key.account || bounds.hold(txn, &row.account).await?) {
+            found.push(row);
+        }
+    }
+    Ok(found)
 }
 
 /// Loads the nodes of several bookings outside of any change, with two queries in total.
@@ -354,12 +351,12 @@ pub(crate) async fn nodes_of(
     Ok(nodes)
 }
 
-/// Group rows, by provider and uid.
-type Groups = HashMap<(String, String), Model>;
+/// Group rows, by provider, uid and account.
+type Groups = HashMap<(String, String, String), Model>;
 
 /// The group row of a seat.
 fn group_of<'g>(groups: &'g Groups, row: &Model) -> Option<&'g Model> {
-    groups.get(&(row.provider.clone(), row.uid.clone()))
+    groups.get(&group_key(row))
 }
 
 async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<Groups> {
@@ -371,6 +368,9 @@ async fn groups(db: &impl ConnectionTrait, uids: &BTreeSet<String>) -> Result<Gr
         .filter(Column::Uid.is_in(uids.clone()))
         .all(db)
         .await?;
-    let key = |row: &Model| (row.provider.clone(), row.uid.clone());
-    Ok(rows.into_iter().map(|row| (key(&row), row)).collect())
+    Ok(rows.into_iter().map(|row| (group_key(&row), row)).collect())
+}
+
+fn group_key(row: &Model) -> (String, String, String) {
+    (row.provider.clone(), row.uid.clone(), row.account.clone())
 }

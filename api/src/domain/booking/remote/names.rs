@@ -7,12 +7,12 @@ use std::collections::BTreeSet;
 use entity::Uuid;
 
 use super::project::Projection;
-use crate::domain::scheduling::observation::{Attendee, Observation, Offer, Organizer, Reported};
+use crate::domain::scheduling::observation::{Attendee, Observation, Offer, Organizer};
 
 /// The lock names of observations.
-pub(crate) fn of_reported(reported: &Reported) -> BTreeSet<String> {
+pub(crate) fn of_observations(observations: &[Observation]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for Observation { uid, fact, .. } in &reported.observations {
+    for Observation { uid, fact, .. } in observations {
         names.insert(of_uid(uid));
         names.extend(fact.previous_uid.as_deref().map(of_uid));
         names.extend(fact.lineage_key.as_deref().map(of_lineage));

@@ -5,6 +5,7 @@ use entity::{Uuid, booking};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, EntityTrait};
 
+use super::bounds::Bounds;
 use super::lineage::Lineage;
 use super::names;
 use super::project::Projection;
@@ -14,7 +15,12 @@ use crate::domain::{Cause, Result};
 
 /// Assigns the uids of a lineage to the booking whose request created them. Returns `false` for a
 /// duplicate of a request that already has its booking; the duplicate is canceled at the scheduler.
-pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Result<bool> {
+pub(crate) async fn trace(
+    txn: &Txn,
+    cause: &Cause,
+    lineage: &mut Lineage,
+    bounds: &Bounds,
+) -> Result<bool> {
     let requests = lineage.requests();
     let ids = requests.iter().map(|(_, id)| names::of_request(*id));
     txn.lock_more_names(&ids.collect()).await?;
@@ -22,6 +28,17 @@ pub(crate) async fn trace(txn: &Txn, cause: &Cause, lineage: &mut Lineage) -> Re
         let Some(request) = Entity::find_by_id(request_id).one(&**txn).await? else {
             continue;
         };
+        let booking = booking::Entity::find_by_id(request.booking_id)
+            .one(&**txn)
+            .await?;
+        // Whoever knows the id of another coach's request cannot answer it.
+        let is_theirs = match booking {
+            Some(booking) => bounds.hold_coach(txn, booking.coach_id).await?,
+            None => false,
+        };
+        if !is_theirs {
+            continue;
+        }
         match &request.uid {
             Some(known) if *known != uid => {
                 request::undo(txn, cause, &request, &uid).await?;

@@ -10,6 +10,7 @@ use entity::{Uuid, booking, connection, event_type_host, user};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use super::bounds::Bounds;
 use super::project::Projection;
 use crate::db::Txn;
 use crate::domain::scheduling::observation::{Attendee, Organizer};
@@ -30,6 +31,7 @@ pub(crate) async fn find_or_import(
     txn: &Txn,
     scheduler: Scheduler,
     said: &Projection,
+    bounds: &Bounds,
     now: DateTime<Utc>,
 ) -> Result<Option<Parties>> {
     let Some((organizer, account)) = said
@@ -40,7 +42,8 @@ pub(crate) async fn find_or_import(
         return Ok(None);
     };
     let coach = coach(txn, scheduler, (organizer, &account), now).await?;
-    let event_type = event_type(txn, scheduler, said, &coach, now).await?;
+    let offer_id = offer_id(txn, said, &coach, bounds).await?;
+    let event_type = event_type(txn, scheduler, (said, offer_id), &coach, now).await?;
     let client_id = client(txn, said.attendee.as_ref()).await?;
     Ok(Some(Parties {
         coach,
@@ -70,7 +73,7 @@ pub(crate) async fn known(txn: &Txn, booking: &booking::Model) -> Result<Parties
 }
 
 /// The account's id at the provider, or its address if the message has no id.
-fn account(organizer: &Organizer) -> Option<String> {
+pub(super) fn account(organizer: &Organizer) -> Option<String> {
     organizer.id.clone().or_else(|| organizer.email.clone())
 }
 
@@ -178,20 +181,47 @@ async fn import_coach(
     Ok(coach.insert(&**txn).await?)
 }
 
+/// The id under which the event type is stored. Bookings without one share a placeholder per coach.
+/// An account is not given the event type of a coach it does not work with: price, approval and
+/// buffers are that coach's.
+async fn offer_id(
+    txn: &Txn,
+    said: &Projection,
+    coach: &coach::Model,
+    bounds: &Bounds,
+) -> Result<String> {
+    let Some(id) = said.offer.id.clone() else {
+        return Ok(format!("none-{}", coach.id.simple()));
+    };
+    if bounds.only_account().is_none() {
+        return Ok(id);
+    }
+    let known = event_type::Entity::find_by_provider_id(bounds.provider(), &id)
+        .one(&**txn)
+        .await?;
+    let is_theirs = match known {
+        None => true,
+        Some(known) if known.coach_id == coach.id => true,
+        Some(known) => event_type_host::Entity::find_by_id((known.id, coach.id))
+            .one(&**txn)
+            .await?
+            .is_some(),
+    };
+    Ok(if is_theirs {
+        id
+    } else {
+        format!("{id}-{}", coach.id.simple())
+    })
+}
+
 async fn event_type(
     txn: &Txn,
     scheduler: Scheduler,
-    said: &Projection,
+    (said, id): (&Projection, String),
     coach: &coach::Model,
     now: DateTime<Utc>,
 ) -> Result<event_type::Model> {
-    // Bookings without an event type share one placeholder per coach.
     let provider = scheduler.provider().unwrap_or_default();
-    let id = said
-        .offer
-        .id
-        .clone()
-        .unwrap_or_else(|| format!("none-{}", coach.id.simple()));
     if let Some(known) = event_type::Entity::find_by_provider_id(provider, &id)
         .one(&**txn)
         .await?

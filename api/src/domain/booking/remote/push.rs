@@ -14,7 +14,7 @@ use super::next_command::next_command;
 use super::{ingest, projections};
 use crate::app::App;
 use crate::domain::booking::rows;
-use crate::domain::scheduling::observation::{Observation, Reported};
+use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::{Calendar, Command, CommandResult};
 use crate::domain::{Cause, Error, Result};
 
@@ -55,11 +55,11 @@ pub async fn push(app: &App, booking_id: Uuid) -> Result<()> {
         {
             CommandResult::Done(observations) => {
                 app.slots.invalidate(booking.coach_id);
-                ingest(app, &booking, observations).await?;
+                ingest(app, &booking, calendar.reported(observations)).await?;
             }
             CommandResult::Partly(observations, why) => {
                 tracing::warn!(booking.id = %booking.id, command = command.name(), why, "scheduler carried out a command in part");
-                return ingest(app, &booking, observations).await;
+                return ingest(app, &booking, calendar.reported(observations)).await;
             }
             CommandResult::Impossible(why) => {
                 tracing::warn!(booking.id = %booking.id, command = command.name(), why, "scheduler cannot carry out a command");
@@ -104,11 +104,7 @@ pub(crate) async fn list_unpushed(app: &App, coach_id: Uuid) -> Result<Vec<Model
         .collect())
 }
 
-async fn ingest(app: &App, booking: &Model, observations: Vec<Observation>) -> Result<()> {
-    let reported = Reported {
-        scheduler: booking.scheduler,
-        observations,
-    };
+async fn ingest(app: &App, booking: &Model, reported: Reported) -> Result<()> {
     let now = app.clock.now();
     let cause = Cause {
         by: ActorKind::Provider,

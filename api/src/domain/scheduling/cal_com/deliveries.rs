@@ -2,15 +2,13 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use entity::coach::Scheduler;
 use http::HeaderMap;
 use providers::cal_com::webhook::{self as cal_com, Event, OpenError as CalComError};
 
 use super::PROVIDER;
 use super::observe_event::observe_event;
 use crate::app::App;
-use crate::domain::scheduling::observation::Reported;
-use crate::domain::webhook::{self, Delivered, OpenError, Opened, Receipt, Refusal};
+use crate::domain::webhook::{self, Delivered, Endpoint, OpenError, Opened, Receipt, Refusal};
 
 /// Stores a delivery of Cal.com.
 ///
@@ -18,6 +16,7 @@ use crate::domain::webhook::{self, Delivered, OpenError, Opened, Receipt, Refusa
 /// See [`Refusal`]. Nothing has changed then.
 pub async fn receive(
     app: &App,
+    endpoint: Endpoint,
     headers: &HeaderMap,
     raw: Bytes,
     correlation_id: &str,
@@ -34,7 +33,7 @@ pub async fn receive(
         Err(CalComError::BadSignature) => Err(OpenError::BadSignature),
         Err(error) => Err(OpenError::NotSigned(error.reason())),
     };
-    webhook::receive(app, PROVIDER, open, raw.clone(), correlation_id).await
+    webhook::receive(app, (PROVIDER, endpoint), open, raw.clone(), correlation_id).await
 }
 
 /// Parses a stored delivery.
@@ -46,10 +45,7 @@ pub fn parse(body: &[u8], sent_at: Option<DateTime<Utc>>) -> Result<Delivered, S
         Event::Unknown { .. } => Ok(Delivered::Unknown),
         Event::OtherBooking { booking_uid, .. } => Ok(Delivered::Ignored { uid: booking_uid }),
         event @ (Event::Booking { .. } | Event::NoShow { .. } | Event::Meeting { .. }) => {
-            Ok(Delivered::Reported(Reported {
-                scheduler: Scheduler::CalCom,
-                observations: observe_event(event, sent_at),
-            }))
+            Ok(Delivered::Reported(observe_event(event, sent_at)))
         }
         _ => Ok(Delivered::Ignored { uid: None }),
     }

@@ -34,6 +34,7 @@ pub(crate) use offer::Offer;
 pub use probe::{Answer, Probe, probe};
 pub use provision::provision;
 pub use scheduler::CalCom;
+pub use webhooks::PATHS as WEBHOOK_PATHS;
 
 /// The metadata key of a booking under which we send the id of our request.
 const REQUEST: &str = "courtsideRequest";

@@ -116,7 +116,13 @@ fn read(
     attendee: Option<&wire::Attendee>,
     seated: bool,
 ) -> Observation {
-    let host = booking.hosts.first();
+    let mut hosts = booking.hosts.iter().map(|host| Organizer {
+        id: host.id.map(|id| id.to_string()),
+        name: host.name.clone(),
+        email: host.email.as_deref().map(normalised_email),
+        username: host.username.clone(),
+        time_zone: host.time_zone.clone(),
+    });
     let video_url = booking
         .metadata
         .get("videoCallUrl")
@@ -143,13 +149,8 @@ fn read(
             title: None,
             length_minutes: Some(length),
         }),
-        organizer: host.map(|host| Organizer {
-            id: host.id.map(|id| id.to_string()),
-            name: host.name.clone(),
-            email: host.email.as_deref().map(normalised_email),
-            username: host.username.clone(),
-            time_zone: host.time_zone.clone(),
-        }),
+        organizer: hosts.next(),
+        co_hosts: hosts.collect(),
         attendee: attendee.and_then(|attendee| {
             Some(Attendee {
                 email: address(attendee)?,

@@ -165,6 +165,7 @@ fn fact(booking: &Booking, attendee: Option<Attendee>, booker: Option<&Attendee>
             username: booking.organizer.username.clone(),
             time_zone: booking.organizer.time_zone.clone(),
         }),
+        co_hosts: Vec::new(),
         attendee,
         location: booking.location.clone(),
         video_url: booking.video_url.clone(),

@@ -4,7 +4,12 @@
 //! share one registration at the platform level, and each other account has its own. The row with
 //! its encrypted secret is stored before Cal.com is called, so that the first delivery can be
 //! verified.
+//!
+//! Each registration has an address of its own, which selects its secret. One that an earlier
+//! version made at the platform's address is moved by the next check; until shortly after, its
+//! deliveries are accepted at both.
 
+use chrono::TimeDelta;
 use entity::Uuid;
 use entity::connection::{self, Kind as LinkKind};
 use entity::webhook_registration::{ActiveModel, Column, Entity, Model, Scope, Triggers};
@@ -38,6 +43,31 @@ const USUAL: [Trigger; 8] = [
     Trigger::MeetingEnded,
 ];
 
+/// How long a registration that was moved is still accepted at the platform's address: deliveries
+/// may be in transit.
+const IN_TRANSIT: TimeDelta = TimeDelta::hours(1);
+
+/// The addresses for the platform's secrets; below the first are those of registrations.
+pub const PATHS: [&str; 3] = [
+    "/webhooks/calcom",
+    "/api/webhooks/calcom",
+    "/api/cal/webhooks/receiver",
+];
+
+fn address_of(app: &App, id: Uuid) -> String {
+    format!("{}{}/{id}", app.public_url, PATHS[0])
+}
+
+/// Whether Cal.com would send to this server there.
+fn is_ours(app: &App, url: &str) -> bool {
+    url.strip_prefix(&app.public_url).is_some_and(|path| {
+        PATHS.contains(&path)
+            || path
+                .strip_prefix(PATHS[0])
+                .is_some_and(|rest| rest.starts_with('/'))
+    })
+}
+
 pub(super) async fn live(app: &App, connection_id: Uuid) -> Result<Option<connection::Model>> {
     let link = connection::Entity::find_by_id(connection_id)
         .one(app.db.read())
@@ -61,11 +91,12 @@ pub(super) async fn ensure_registered(
     app.webhook_secrets.read(app).await?;
     let place = place_of(app, &row).await?;
     if row.scope == Scope::Platform {
-        clear_own(app, link.coach_id, &row.url).await?;
+        clear_own(app, link.coach_id).await?;
     }
     let row = bring_in_step(app, &row, &place)
         .await
         .map_err(|fault| Error::provider("registering a webhook", fault))?;
+    app.webhook_secrets.read(app).await?;
     Ok(Some(row))
 }
 
@@ -86,7 +117,7 @@ async fn row(app: &App, link: &connection::Model) -> Result<Model> {
         provider: Set(PROVIDER.to_owned()),
         scope: Set(scope),
         external_id: Set(None),
-        url: Set(format!("{}/webhooks/calcom", app.public_url)),
+        url: Set(address_of(app, id)),
         secret: Set(seal(app, id, SECRET, &new_secret())?),
         previous_secret: Set(None),
         previous_valid_until: Set(None),
@@ -99,6 +130,7 @@ async fn row(app: &App, link: &connection::Model) -> Result<Model> {
         checked_at: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
+        platform_url_until: Set(None),
     };
     let once = OnConflict::column(Column::Id).do_nothing().to_owned();
     Entity::insert(row)
@@ -186,7 +218,7 @@ impl At<'_> {
     }
 }
 
-/// Makes this the only registration at Cal.com for our address.
+/// Makes this the only registration at Cal.com that sends to this server.
 pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result<Model, Fault> {
     let ours = |error: Error| {
         Fault::new(
@@ -198,8 +230,9 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
     let secret = open(app, row, SECRET, &row.secret);
     let secret =
         secret.ok_or_else(|| ours(Error::internal("a webhook", "its secret does not open")))?;
+    let url = address_of(app, row.id);
     let change = WebhookChange {
-        subscriber_url: Some(row.url.clone()),
+        subscriber_url: Some(url.clone()),
         active: Some(true),
         triggers: Some(row.triggers.0.clone()),
         secret: Some(secret.clone()),
@@ -207,7 +240,7 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
     };
     let mut known = at.list().await?;
     known.retain(|theirs| {
-        theirs.subscriber_url == row.url || Some(&theirs.id) == row.external_id.as_ref()
+        is_ours(app, &theirs.subscriber_url) || Some(&theirs.id) == row.external_id.as_ref()
     });
     // Our own registration first, if there are several; one that could not be parsed is created
     // again.
@@ -225,7 +258,7 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
         at.delete(&other.id).await?;
     }
     let id = match kept {
-        Some(theirs) if is_as_wanted(&theirs, row, &secret) => theirs.id,
+        Some(theirs) if is_as_wanted(&theirs, row, &change) => theirs.id,
         Some(theirs) => at.update(&theirs.id, &change).await?.id,
         None => match at.create(&change).await {
             // Another process has created it; the next check finds it.
@@ -233,28 +266,30 @@ pub(super) async fn bring_in_step(app: &App, row: &Model, at: &At<'_>) -> Result
             made => made?.id,
         },
     };
-    keep(app, row, id).await.map_err(ours)
+    keep(app, row, (id, url)).await.map_err(ours)
 }
 
-fn is_as_wanted(theirs: &WebhookRegistration, row: &Model, secret: &SecretString) -> bool {
+fn is_as_wanted(theirs: &WebhookRegistration, row: &Model, change: &WebhookChange) -> bool {
     let sorted = |triggers: &[String]| {
         let mut triggers = triggers.to_vec();
         triggers.sort();
         triggers
     };
     theirs.active
-        && theirs.subscriber_url == row.url
+        && Some(&theirs.subscriber_url) == change.subscriber_url.as_ref()
         && sorted(&theirs.triggers) == sorted(&row.triggers.0)
-        && theirs
-            .secret
-            .as_ref()
-            .is_some_and(|known| known.expose_secret() == secret.expose_secret())
+        && theirs.secret.as_ref().map(ExposeSecret::expose_secret)
+            == change.secret.as_ref().map(ExposeSecret::expose_secret)
 }
 
-async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
+async fn keep(app: &App, row: &Model, (external_id, url): (String, String)) -> Result<Model> {
+    let now = app.clock.now();
+    let arrived = now + IN_TRANSIT;
     let change = ActiveModel {
         external_id: Set(Some(external_id)),
-        checked_at: Set(Some(app.clock.now())),
+        url: Set(url),
+        platform_url_until: Set(row.platform_url_until.map(|until| until.min(arrived))),
+        checked_at: Set(Some(now)),
         ..Default::default()
     };
     let db = app.db.write_one();
@@ -269,7 +304,7 @@ async fn keep(app: &App, row: &Model, external_id: String) -> Result<Model> {
 
 /// Deletes an account's own registration if the platform's covers it: each change would be sent
 /// twice.
-async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
+async fn clear_own(app: &App, coach_id: Uuid) -> Result<()> {
     let Some(account) = Account::of_coach(app, coach_id, Purpose::Webhook).await? else {
         return Ok(());
     };
@@ -283,7 +318,7 @@ async fn clear_own(app: &App, coach_id: Uuid, url: &str) -> Result<()> {
             .list()
             .await?
             .iter()
-            .filter(|own| own.subscriber_url == url)
+            .filter(|own| is_ours(app, &own.subscriber_url))
         {
             at.delete(&own.id).await?;
         }
