@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::domain::connection::{AccountProviders, Credentials, Redirects};
-use crate::domain::identity::{Recent, TokenVerifier};
+use crate::domain::identity::{Directory, Recent, TokenVerifier};
 use crate::domain::scheduling::Schedulers;
 use crate::domain::webhook::{Parsers, WebhookSecrets};
 use crate::metrics::Metrics;
@@ -45,6 +45,8 @@ pub struct App {
     pub slots: crate::domain::scheduling::SlotCache,
     pub live: Arc<Live>,
     pub tokens: TokenVerifier,
+    /// What the identity provider knows of persons beyond their tokens; none without its key.
+    pub directory: Option<Directory>,
     /// Callers who were looked up a moment ago.
     pub recent: Recent,
     /// Seals what must not be readable in the database.

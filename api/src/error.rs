@@ -145,6 +145,9 @@ pub enum Conflict {
     /// An app must be connected first.
     #[error("{0} has to be connected first")]
     AppMissing(String),
+    /// The person has no verified address.
+    #[error("{0}")]
+    EmailNotVerified(&'static str),
     /// The provider understood the request and refused it.
     #[error("{0}")]
     Refused(&'static str),

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbOptions};
 use crate::domain::connection::{AccountProviders, Credentials, Redirects};
-use crate::domain::identity::{LocalIssuer, Recent, TokenVerifier};
+use crate::domain::identity::{Directory, LocalIssuer, Recent, TokenVerifier};
 use crate::domain::scheduling::{self, Schedulers};
 use crate::domain::webhook::{Inbox, Parsers, WebhookSecrets};
 use crate::metrics::Metrics;
@@ -58,26 +58,13 @@ fn default_pool() -> u32 {
 /// # Errors
 /// When the identity provider cannot be set up.
 pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Failure> {
-    let tokens = match &config.clerk {
-        None => TokenVerifier::Local(LocalIssuer::open(&db).await?),
-        Some(settings) => {
-            clerk::self_test()?;
-            let verifier_config = clerk::VerifierConfig::new(
-                settings.issuer.clone(),
-                settings.authorized_parties.clone(),
-            );
-            TokenVerifier::Clerk {
-                verifier: Arc::new(clerk::Verifier::try_new(verifier_config)?),
-                issuer: settings.issuer.clone(),
-                role_claim: config.role_claim.join("."),
-            }
-        }
-    };
+    let tokens = token_verifier(config, &db).await?;
     let minutes =
         |duration: std::time::Duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     let vault = Arc::new(open_vault(config, &db).await?);
     let metrics = Metrics::new();
     let cal_com = cal_com_client(config, &vault, &metrics)?;
+    let directory = directory(config, &metrics)?;
     let (schedulers, accounts) = remotes(cal_com.as_ref());
     Ok(Arc::new(App {
         cal_com,
@@ -95,6 +82,7 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
             hold: minutes(config.bookings.hold),
         },
         tokens,
+        directory,
         recent: Recent::default(),
         vault,
         public_url: config.public_url.clone(),
@@ -110,6 +98,38 @@ pub async fn build(config: &Config, db: Db, clock: Clock) -> Result<Arc<App>, Fa
         inbox: Inbox::default(),
         tasks: TaskTracker::new(),
     }))
+}
+
+/// Verifies tokens of Clerk, or of this installation where Clerk is not configured.
+async fn token_verifier(config: &Config, db: &Db) -> Result<TokenVerifier, Failure> {
+    let Some(settings) = &config.clerk else {
+        return Ok(TokenVerifier::Local(LocalIssuer::open(db).await?));
+    };
+    clerk::self_test()?;
+    let (issuer, parties) = (&settings.issuer, &settings.authorized_parties);
+    let verifier_config = clerk::VerifierConfig {
+        accepts_no_party: settings.native_apps,
+        ..clerk::VerifierConfig::new(issuer, parties.clone())
+    };
+    Ok(TokenVerifier::Clerk {
+        verifier: Arc::new(clerk::Verifier::try_new(verifier_config)?),
+        issuer: settings.issuer.clone(),
+        role_claim: config.role_claim.join("."),
+    })
+}
+
+/// Reads persons from Clerk's API, where its key is configured.
+fn directory(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Directory>, Failure> {
+    let settings = config
+        .clerk
+        .as_ref()
+        .and_then(|clerk| clerk.directory.as_ref());
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let observer = Arc::new(observer::MetricsObserver(Arc::clone(metrics)));
+    let client = clerk::Directory::try_new(&settings.api_url, &settings.secret_key, observer)?;
+    Ok(Some(Directory::new(client)))
 }
 
 /// The services that keep coaches' time or accounts, as far as they can be called.
@@ -128,12 +148,6 @@ pub fn remotes(cal_com: Option<&cal_com::Client>) -> (Schedulers, AccountProvide
 async fn open_vault(config: &Config, db: &Db) -> Result<Vault, Failure> {
     if let Some(keyring) = &config.encryption_keys {
         return Ok(Vault::new(keyring.clone()));
-    }
-    if config.environment.is_production() {
-        tracing::warn!(
-            "ENCRYPTION_KEYS is not set: private notes are kept as plain text, and nobody can connect an account"
-        );
-        return Ok(Vault::default());
     }
     tracing::warn!(
         "For development only: the encryption key is kept in the database beside what it encrypts"
@@ -162,7 +176,7 @@ fn cal_com_client(
         client_id: client.id.clone(),
         client_secret: Some(client.secret.clone()),
         redirect_uri: format!("{}/oauth/calcom", config.public_url),
-        scopes: Vec::new(),
+        scopes: settings.oauth_scopes.clone(),
     });
     let settings = cal_com::Settings {
         api_url: settings.api_url.clone(),

@@ -1,4 +1,4 @@
-//! Encryption at rest for provider tokens, webhook secrets and private notes.
+//! Encryption at rest for provider tokens, webhook secrets, notes and answers.
 //!
 //! Values are sealed with AES-256-GCM under a random nonce of 12 bytes. Table, row and column are
 //! the associated data: a sealed value that is copied to another place does not open there. Each

@@ -33,10 +33,11 @@ impl Issuer {
             issuer: LOCAL_ISSUER.to_owned(),
             subject: subject.to_owned(),
             email: Some(email(subject)),
-            email_verified: true,
+            email_verified: Some(true),
             name: Some(subject.to_owned()),
             time_zone: Some("UTC".to_owned()),
             role: Some(role),
+            impersonation: None,
             expires_at: now + LOCAL_TOKEN_LIFE,
         };
         Ok(self.0.sign(&identity, now)?)

@@ -8,6 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub actor_id: Option<Uuid>,
+    /// Id at the identity provider of whoever acted in the actor's name.
+    pub impersonator: Option<String>,
     /// For example `job.replay`.
     pub action: String,
     /// Global id of the object of the action.

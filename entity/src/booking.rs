@@ -116,10 +116,21 @@ pub struct Answer {
     pub values: Vec<String>,
 }
 
-/// Answers in the order of the questions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-#[serde(transparent)]
-pub struct Answers(pub Vec<Answer>);
+/// Answers in the order of the questions, as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(untagged)]
+pub enum Answers {
+    /// None, or those of a row that was written before answers were sealed.
+    Plain(Vec<Answer>),
+    /// The JSON of a list of [`Answer`], sealed.
+    Sealed(String),
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self::Plain(Vec::new())
+    }
+}
 
 /// Addresses of the others who are invited, lower-cased, in the order in which they were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]

@@ -128,6 +128,8 @@ pub struct Model {
     pub actor_kind: ActorKind,
     /// The person, where the actor is one.
     pub actor_id: Option<Uuid>,
+    /// Id at the identity provider of whoever acted in the actor's name.
+    pub impersonator: Option<String>,
     pub source: Source,
     pub correlation_id: String,
     /// The booking's version after the event.

@@ -29,9 +29,9 @@ pub struct Model {
     /// The account that wrote it.
     pub author_id: Uuid,
     pub visibility: Visibility,
-    /// Markdown; sealed when there is a `body_key`.
+    /// Markdown, sealed.
     pub body: String,
-    /// Id of the key that sealed the body; null when it is plain text.
+    /// Id of the key that sealed the body; null in rows that were written before notes were sealed.
     pub body_key: Option<String>,
     pub version: i64,
     pub created_at: DateTimeUtc,

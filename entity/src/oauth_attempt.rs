@@ -17,6 +17,10 @@ pub struct Model {
     pub provider: String,
     /// Sealed PKCE verifier.
     pub verifier: String,
+    /// Sealed code, from the callback until it is redeemed.
+    pub code: Option<String>,
+    /// SHA-256 of the ticket that redeems the code, in hexadecimal.
+    pub ticket_hash: Option<String>,
     /// Where the browser is redirected in the end.
     pub redirect_to: String,
     pub expires_at: DateTimeUtc,

@@ -63,6 +63,8 @@ pub struct Model {
     pub refusal: Option<String>,
     pub actor_kind: ActorKind,
     pub actor_id: Option<Uuid>,
+    /// Id at the identity provider of whoever acted in the actor's name.
+    pub impersonator: Option<String>,
     pub source: Source,
     pub correlation_id: String,
     /// Number of calls.

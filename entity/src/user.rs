@@ -31,7 +31,7 @@ pub struct Model {
     pub issuer: String,
     /// `sub` of the tokens; unique together with the issuer.
     pub subject: String,
-    /// Lower-cased.
+    /// In lower case, ASCII letters only.
     pub email: Option<String>,
     /// Only a verified address claims bookings that were made for it elsewhere.
     pub email_verified: bool,
@@ -60,6 +60,26 @@ impl Related<crate::coach::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Model {
+    /// The display name of a person whose name is not known. Others see it, so it must not be an
+    /// address.
+    pub const NO_NAME: &'static str = "New member";
+
+    /// Whether the name of the person is not known.
+    #[must_use]
+    pub fn has_no_name(&self) -> bool {
+        self.display_name.is_empty()
+            || self.display_name == Self::NO_NAME
+            || self.email.as_ref() == Some(&self.display_name)
+    }
+
+    /// The address, if it is verified.
+    #[must_use]
+    pub fn verified_email(&self) -> Option<&str> {
+        self.email.as_deref().filter(|_| self.email_verified)
+    }
+}
+
 impl Entity {
     /// The account that signs in with this issuer and subject.
     pub fn find_by_subject(issuer: &str, subject: &str) -> Select<Self> {
@@ -70,7 +90,7 @@ impl Entity {
         )
     }
 
-    /// Accounts whose verified address this is (lower-cased).
+    /// Accounts whose verified address this is (as it is stored).
     pub fn find_by_verified_email(email: &str) -> Select<Self> {
         Self::find()
             .filter(Column::Email.eq(email))

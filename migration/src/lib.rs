@@ -22,6 +22,7 @@ mod m20261130_000008_names;
 mod m20261130_000009_job_queue;
 mod m20261130_000010_stream;
 mod m20261130_000011_speaker;
+mod m20261130_000012_identity;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000009_job_queue::Migration),
             Box::new(m20261130_000010_stream::Migration),
             Box::new(m20261130_000011_speaker::Migration),
+            Box::new(m20261130_000012_identity::Migration),
         ]
     }
 }

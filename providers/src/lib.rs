@@ -5,7 +5,7 @@
 //! foreign JSON:
 //!
 //! - [`clerk`] authenticates requests: [`clerk::Verifier`] verifies a session token and returns its
-//!   [`clerk::Claims`].
+//!   [`clerk::Claims`]; [`clerk::Directory`] reads what the token does not say of a person.
 //! - [`cal_com::Client`] calls Cal.com's API with a [`cal_com::Credential`] and classifies its
 //!   refusals.
 //! - [`cal_com::webhook`] verifies the signature of a delivery ([`cal_com::webhook::open`]) and
@@ -31,10 +31,12 @@ mod debug;
 
 pub mod cal_com;
 pub mod clerk;
+mod email;
 mod error;
 pub mod http;
 mod lenient;
 mod provider;
 
+pub use email::normalised_email;
 pub use error::{Error, Kind};
 pub use provider::Provider;

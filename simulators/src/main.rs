@@ -31,6 +31,7 @@ async fn main() -> io::Result<()> {
         clock: clock.clone(),
         origin: ORIGIN.to_owned(),
         lifetime: 24 * 60 * 60,
+        ..clerk::Options::default()
     };
     let clerk = clerk::start(day).await?;
     let options = cal_com::Options {
@@ -239,6 +240,7 @@ fn tokens(clerk: &clerk::StandIn) -> Value {
         clerk.token(&clerk::Subject {
             id: format!("user_{name}"),
             email: Some(format!("{name}@courtside.example")),
+            email_verified: Some(true),
             name: Some(name.to_owned()),
             role: Some(role.to_owned()),
         })

@@ -178,6 +178,7 @@ async fn a_slow_reader_loses_nothing(app: &TestApp) {
             kind: booking_event::Kind::LocationChanged,
             actor_kind: booking_event::ActorKind::System,
             actor_id: None,
+            impersonator: None,
             source: booking_event::Source::Seed,
             correlation_id: "slow".to_owned(),
             version: booking.version,

@@ -25,6 +25,7 @@ both![
     bad_tokens_are_never_anonymous,
     a_suspended_person_is_refused_everything,
     staff_suspend_and_reinstate,
+    an_admin_cannot_suspend_themselves,
     a_suspended_coach_leaves_the_directory,
 ];
 
@@ -347,6 +348,19 @@ async fn staff_suspend_and_reinstate(app: &TestApp) {
         );
         assert_eq!(maria.gql(ME, json!({})).await.code(), code);
     }
+}
+
+async fn an_admin_cannot_suspend_themselves(app: &TestApp) {
+    let admin = app.admin();
+    let id = admin.gql(ME, json!({})).await.text("/viewer/user/id");
+    let input = json!({ "userId": id });
+    let refused = admin
+        .mutate("suspendUser", input.clone(), "user { id }")
+        .await;
+    assert_eq!(refused.user_errors(), ["INVALID_STATE"]);
+    assert_eq!(admin.gql(ME, json!({})).await.code(), None);
+    let harmless = admin.mutate("reinstateUser", input, "user { id }").await;
+    assert_eq!(harmless.user_errors(), Vec::<&str>::new());
 }
 
 async fn a_suspended_coach_leaves_the_directory(app: &TestApp) {

@@ -6,6 +6,7 @@
 )]
 
 mod absence;
+mod address;
 mod architecture;
 mod booking;
 mod cal_com;
@@ -16,6 +17,7 @@ mod event_stream;
 mod event_type;
 mod hold;
 mod identity;
+mod impersonation;
 mod job;
 mod limits;
 mod note;

@@ -96,20 +96,28 @@ impl TestApp {
         })
     }
 
-    fn identity(&self, subject: &str, email: String, role: Role) -> Identity {
+    /// What a token of the local issuer says of somebody, unless a test changes it.
+    #[must_use]
+    pub fn identity(&self, subject: &str, email: String, role: Role) -> Identity {
         Identity {
             issuer: LOCAL_ISSUER.to_owned(),
             subject: subject.to_owned(),
             email: Some(email),
-            email_verified: true,
+            email_verified: Some(true),
             name: None,
             time_zone: None,
             role: Some(role),
+            impersonation: None,
             expires_at: self.now() + LIFE,
         }
     }
 
-    fn sign(&self, identity: &Identity) -> String {
+    /// A token of the local issuer.
+    ///
+    /// # Panics
+    /// When somebody else vouches for callers.
+    #[must_use]
+    pub fn sign(&self, identity: &Identity) -> String {
         let TokenVerifier::Local(issuer) = &self.app.tokens else {
             panic!("there is no local issuer here")
         };

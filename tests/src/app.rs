@@ -114,14 +114,24 @@ impl Setup {
 
     /// Starts it, with a database of its own.
     pub async fn start(self, on: On) -> TestApp {
-        let contents = if self.bare {
+        // The demo data that is ready is sealed with the key in its own database.
+        let other_keys = self.settings.contains_key("ENCRYPTION_KEYS");
+        let contents = if self.bare || other_keys {
             Contents::Tables
         } else {
             Contents::Demo
         };
+        let seeds = other_keys && !self.bare;
         let db = TestDb::with(on, contents).await;
         let clock = StoppedClock::at(at(START));
-        TestApp::over(db.url().to_owned(), Some(db), clock, self).await
+        let app = TestApp::over(db.url().to_owned(), Some(db), clock, self).await;
+        if seeds {
+            courtside::seed::run(&app.app)
+                .await
+                .expect("an empty database takes the demo data");
+            app.run_jobs().await;
+        }
+        app
     }
 }
 

@@ -21,6 +21,7 @@ mod actors;
 mod answer;
 mod app;
 pub mod cal_com;
+pub mod clerk;
 mod cluster;
 mod db;
 mod demo;

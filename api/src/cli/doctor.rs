@@ -6,7 +6,7 @@ use super::run::{print, print_err, with};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config, SettingArgs};
-use crate::domain::identity::TokenVerifier;
+use crate::domain::identity::{self, TokenVerifier};
 use crate::domain::scheduling::cal_com::{self, Answer};
 use crate::domain::sealed;
 use crate::startup::{self, Failure};
@@ -45,6 +45,7 @@ async fn check(config: Config) -> Result<(), Failure> {
         match startup::build(&config, db, Clock::System).await {
             Ok(app) => {
                 report.line("sign-in", sign_in(&app).await);
+                report.line("claims", claims(&app).await);
                 report.line("encryption keys", keys(&app).await);
                 cal_com(&app, &mut report).await;
             }
@@ -75,6 +76,32 @@ async fn sign_in(app: &App) -> Result<String, String> {
     }
 }
 
+/// Names the claims that say who somebody is, and checks the key that reads what they do not say.
+async fn claims(app: &App) -> Result<String, String> {
+    const NAMES: &str = "`email` and `email_verified` (a booking needs both), `name`, `zoneinfo`";
+    if let TokenVerifier::Local(_) = app.tokens {
+        return Ok(format!("{NAMES}; local tokens have them all"));
+    }
+    let without = identity::count_unverified(app)
+        .await
+        .map_err(|error| error.to_string())?;
+    let accounts = format!(
+        "{without} account{} without a verified address",
+        plural(without)
+    );
+    let Some(directory) = &app.directory else {
+        return Ok(format!(
+            "{NAMES}; customize the session token with them, or set CLERK_SECRET_KEY; {accounts}"
+        ));
+    };
+    match directory.refusal().await {
+        None => Ok(format!(
+            "{NAMES}; what a token lacks is read from Clerk (CLERK_SECRET_KEY); {accounts}"
+        )),
+        Some(error) => Err(format!("CLERK_SECRET_KEY: {error}; {accounts}")),
+    }
+}
+
 /// Checks that keys are configured and open every sealed value in the database.
 async fn keys(app: &App) -> Result<String, String> {
     let found = sealed::check(app)
@@ -94,10 +121,7 @@ async fn keys(app: &App) -> Result<String, String> {
         ));
     }
     let Some(key) = app.vault.current_key() else {
-        return Ok(
-            "none: private notes are kept as plain text, and nobody can connect an account"
-                .to_owned(),
-        );
+        return Ok("none".to_owned());
     };
     let older = match found.older {
         0 => String::new(),

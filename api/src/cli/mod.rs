@@ -127,8 +127,8 @@ async fn rotate_keys(config: Config) -> Result<(), Failure> {
     let app = startup::build(&config, db, Clock::System).await?;
     let done = rotate::rotate(&app).await?;
     print(&format!(
-        "tokens {}, webhook secrets {}, notes {}, unreadable {}\n",
-        done.tokens, done.webhook_secrets, done.notes, done.unreadable
+        "tokens {}, webhook secrets {}, notes {}, answers {}, unreadable {}\n",
+        done.tokens, done.webhook_secrets, done.notes, done.answers, done.unreadable
     ));
     if done.unreadable == 0 {
         return Ok(());

@@ -17,6 +17,8 @@ pub struct CalCom {
     pub platform: Option<ClientCredential>,
     /// Requests consent of coaches (OAuth client).
     pub oauth: Option<ClientCredential>,
+    /// Empty: those the OAuth client is registered with.
+    pub oauth_scopes: Vec<String>,
     pub organization_id: Option<i64>,
 }
 
@@ -69,12 +71,20 @@ impl CalCom {
                 "is required with `CALCOM_OAUTH_CLIENT_ID`: coaches who come back must be sent somewhere",
             );
         }
+        let oauth_scopes = reader.list("CALCOM_OAUTH_SCOPES", parse::scope);
+        if !oauth_scopes.is_empty() && reader.given("CALCOM_OAUTH_CLIENT_ID").is_none() {
+            reader.problem(
+                "CALCOM_OAUTH_CLIENT_ID",
+                "is required with `CALCOM_OAUTH_SCOPES`",
+            );
+        }
         let organization_id = organization_id.map(i64::from);
         Some(Self {
             api_url: api_url?,
             app_url: app_url?,
             platform,
             oauth,
+            oauth_scopes,
             organization_id,
         })
     }

@@ -4,6 +4,7 @@
 mod args;
 mod cal_com;
 mod choices;
+mod clerk;
 mod documents;
 mod parse;
 mod reader;
@@ -21,6 +22,7 @@ use secrecy::SecretString;
 pub use args::{EXIT_USAGE, SettingArgs, report};
 pub use cal_com::{CalCom, ClientCredential};
 pub use choices::{Backend, Environment, LogFormat};
+pub use clerk::{Clerk, ClerkDirectory};
 pub use documents::{env_doc, env_example};
 use reader::Reader;
 pub use reader::{Parts, Problem};
@@ -45,7 +47,7 @@ pub struct Config {
     pub cal_com: CalCom,
     /// URLs and origins to which a browser may be redirected.
     pub oauth_redirects: Vec<String>,
-    /// `None`: generated in development, absent in production.
+    /// `None` in development only: a key is generated.
     pub encryption_keys: Option<Keyring>,
     /// `None`: on for a new database when no provider is configured.
     pub demo_data: Option<bool>,
@@ -62,14 +64,6 @@ pub struct Database {
     pub backend: Backend,
     /// `None`: derived from the number of processors.
     pub pool: Option<u32>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Clerk {
-    /// Compared with `iss` byte for byte.
-    pub issuer: String,
-    /// Never empty.
-    pub authorized_parties: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -126,8 +120,8 @@ impl Config {
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let listen = reader.read("LISTEN", parse::listen);
-        let clerk = Clerk::read(reader);
         let environment = read_environment(reader, listen);
+        let clerk = Clerk::read(reader, environment);
         let public_url = read_public_url(reader, listen, environment);
         let database = Database::read(reader);
         let role_claim = reader.read("CLERK_ROLE_CLAIM", parse::claim_path);
@@ -196,7 +190,8 @@ fn read_environment(reader: &mut Reader<'_>, listen: Option<SocketAddr>) -> Opti
     environment.ok()
 }
 
-/// Reads the encryption keys, which are required as soon as tokens of coaches are stored.
+/// Reads the encryption keys, which are required in production, and elsewhere as soon as tokens of
+/// coaches are stored.
 fn read_keys(
     reader: &mut Reader<'_>,
     listen: Option<SocketAddr>,
@@ -214,11 +209,18 @@ fn read_keys(
         && reader
             .given("PUBLIC_URL")
             .is_none_or(parse::is_loopback_url);
-    if !local && reader.given("ENCRYPTION_KEYS").is_none() && cal_com::is_configured(reader) {
-        reader.problem(
-            "ENCRYPTION_KEYS",
-            "is required with credentials of Cal.com: coaches' tokens are kept in the database",
-        );
+    if reader.given("ENCRYPTION_KEYS").is_none() {
+        if environment == Some(Environment::Production) {
+            reader.problem(
+                "ENCRYPTION_KEYS",
+                "is required in production: notes, answers and coaches' tokens are sealed with it",
+            );
+        } else if !local && cal_com::is_configured(reader) {
+            reader.problem(
+                "ENCRYPTION_KEYS",
+                "is required with credentials of Cal.com: coaches' tokens are kept in the database",
+            );
+        }
     }
     Keyring::new(keys)
 }
@@ -248,25 +250,6 @@ fn read_public_url(
     let plain = environment == Some(Environment::Development);
     let url = reader.read("PUBLIC_URL", |text| parse::url(text, plain))?;
     Some(url.trim_end_matches('/').to_owned())
-}
-
-impl Clerk {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let issuer = reader.read("CLERK_ISSUER", |text| parse::url(text, false));
-        let authorized_parties = reader.list("CLERK_AUTHORIZED_PARTIES", parse::origin);
-        match (reader.given("CLERK_ISSUER"), reader.given("CLERK_AUTHORIZED_PARTIES")) {
-            (Some(_), None) => reader.problem(
-                "CLERK_AUTHORIZED_PARTIES",
-                "is required with `CLERK_ISSUER`: without it, tokens made for other sites would be accepted",
-            ),
-            (None, Some(_)) => reader.problem("CLERK_ISSUER", "is required with `CLERK_AUTHORIZED_PARTIES`"),
-            _ => {}
-        }
-        Some(Self {
-            issuer: issuer?,
-            authorized_parties,
-        })
-    }
 }
 
 impl Database {

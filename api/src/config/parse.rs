@@ -180,6 +180,18 @@ pub(super) fn credential(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A scope of OAuth: RFC 6749, section 3.3, without the comma that separates ours.
+pub(super) fn scope(text: &str) -> Result<String, String> {
+    let is_scope = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(&byte));
+    if is_scope {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not a scope such as `BOOKING_READ`"))
+    }
+}
+
 pub(super) fn is_loopback_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

@@ -105,6 +105,7 @@ fn production_settings_are_read() {
     let config = config(&[
         ISSUER,
         PARTIES,
+        KEYS,
         ("LISTEN", "[::]:80"),
         ("PUBLIC_URL", "https://api.example.com/"),
         ("DATABASE_URL", "postgres://u:p@db/courtside"),
@@ -141,9 +142,9 @@ fn environment_follows_issuer_and_address() {
         (&[][..], Environment::Development),
         (&[("LISTEN", "[::1]:9000")], Environment::Development),
         (&[("LISTEN", "localhost:9000")], Environment::Development),
-        (&[ISSUER, PARTIES], Environment::Production),
+        (&[ISSUER, PARTIES, KEYS], Environment::Production),
         (
-            &[ISSUER, PARTIES, ("LISTEN", "0.0.0.0:80")],
+            &[ISSUER, PARTIES, KEYS, ("LISTEN", "0.0.0.0:80")],
             Environment::Production,
         ),
         (
@@ -175,6 +176,9 @@ fn single_wrong_values_are_named() {
         ("DATABASE_POOL", "0"),
         ("DATABASE_POOL", "many"),
         ("CLERK_ROLE_CLAIM", "metadata..role"),
+        ("CLERK_NATIVE_APPS", "maybe"),
+        ("CLERK_API_URL", "api.clerk.com"),
+        ("CALCOM_OAUTH_SCOPES", "BOOKING READ"),
         ("CALCOM_WEBHOOK_SECRETS", "no-secret-provided"),
         ("CALCOM_WEBHOOK_SECRETS", "short"),
         ("CALCOM_WEBHOOK_SECRETS", ","),
@@ -212,24 +216,37 @@ fn single_wrong_values_are_named() {
 fn combinations_are_checked() {
     type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
     let table: &[Case<'_>] = &[
-        (&[("LISTEN", "0.0.0.0:8080")], &["CLERK_ISSUER"]),
+        (&[("LISTEN", "0.0.0.0:8080"), KEYS], &["CLERK_ISSUER"]),
         (
             &[("LISTEN", "[::]:8080"), ("ENVIRONMENT", "development")],
             &["CLERK_ISSUER"],
         ),
-        (&[("ENVIRONMENT", "production")], &["CLERK_ISSUER"]),
-        (&[ISSUER], &["CLERK_AUTHORIZED_PARTIES"]),
+        (
+            &[("ENVIRONMENT", "production")],
+            &["CLERK_ISSUER", "ENCRYPTION_KEYS"],
+        ),
+        (&[ISSUER, PARTIES], &["ENCRYPTION_KEYS"]),
+        (&[ISSUER, KEYS], &["CLERK_AUTHORIZED_PARTIES"]),
         (&[PARTIES], &["CLERK_ISSUER"]),
         (
-            &[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES],
+            &[("CLERK_ISSUER", "http://clerk.example.com"), PARTIES, KEYS],
             &["CLERK_ISSUER"],
         ),
         (
-            &[ISSUER, ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*")],
+            &[
+                ISSUER,
+                KEYS,
+                ("CLERK_AUTHORIZED_PARTIES", "app.example.com,*"),
+            ],
             &["CLERK_AUTHORIZED_PARTIES"; 2],
         ),
         (
-            &[ISSUER, PARTIES, ("PUBLIC_URL", "http://api.example.com")],
+            &[
+                ISSUER,
+                PARTIES,
+                KEYS,
+                ("PUBLIC_URL", "http://api.example.com"),
+            ],
             &["PUBLIC_URL"],
         ),
         (&[("CALCOM_CLIENT_ID", "client")], &["CALCOM_CLIENT_SECRET"]),
@@ -250,6 +267,11 @@ fn combinations_are_checked() {
             &["OAUTH_REDIRECTS"],
         ),
         (&[("CALCOM_ORGANIZATION_ID", "7")], &["CALCOM_CLIENT_ID"]),
+        (
+            &[("CALCOM_OAUTH_SCOPES", "BOOKING_READ")],
+            &["CALCOM_OAUTH_CLIENT_ID"],
+        ),
+        (&[("CLERK_SECRET_KEY", "sk_test_canary")], &["CLERK_ISSUER"]),
         (&[ISSUER, PARTIES, CLIENT, SECRET], &["ENCRYPTION_KEYS"]),
         (
             &[ISSUER, PARTIES, ("CALCOM_CLIENT_ID", "client")],
@@ -279,7 +301,7 @@ fn combinations_are_checked() {
             .collect();
         assert_eq!(named, *expected, "{pairs:?}");
     }
-    config(&[("CLERK_ISSUER", "http://127.0.0.1:4000"), PARTIES]);
+    config(&[("CLERK_ISSUER", "http://127.0.0.1:4000"), PARTIES, KEYS]);
     config(&[CLIENT, SECRET]);
     config(&[ISSUER, PARTIES, CLIENT, SECRET, KEYS]);
 }

@@ -46,19 +46,18 @@ impl Author {
 
     /// Writes an audit entry. `subject` is the global id of what was changed.
     pub(crate) async fn audit(&self, txn: &Txn, action: &str, subject: &str) -> Result<()> {
-        let actor_id = Some(self.person.user_id);
-        audit::record(
-            txn,
-            actor_id,
+        let entry = audit::Entry {
+            actor_id: Some(self.person.user_id),
+            impersonator: self.person.impersonator.clone(),
             action,
             subject,
-            self.now,
-            &self.correlation_id,
-        )
-        .await
+            correlation_id: &self.correlation_id,
+        };
+        audit::record(txn, entry, self.now).await
     }
 
-    /// Writes an audit entry when staff change what belongs to a coach.
+    /// Writes an audit entry when somebody else changes what belongs to a coach: staff, or whoever
+    /// acts in the coach's name.
     pub(crate) async fn audit_unless_own(
         &self,
         txn: &Txn,
@@ -66,7 +65,7 @@ impl Author {
         action: &str,
         subject: &str,
     ) -> Result<()> {
-        if self.person.is_coach(coach_id) {
+        if self.person.is_coach(coach_id) && self.person.impersonator.is_none() {
             return Ok(());
         }
         self.audit(txn, action, subject).await

@@ -1,6 +1,7 @@
 //! The business rules. The only layer that opens transactions or calls providers.
 
 pub mod absence;
+pub mod answers;
 mod audit;
 pub mod booking;
 pub mod coach;
@@ -35,4 +36,4 @@ pub use crate::error::{Conflict, Error, Result, Violation, check};
 pub use crate::outbox::Cause;
 pub(crate) use command::{Author, Command};
 pub(crate) use listed::Listed;
-pub use viewer::{Caller, Person, Viewer};
+pub use viewer::{AddressClaim, Caller, Person, Viewer};

@@ -1,16 +1,17 @@
-//! Key rotation: reseals every value under the current key (`courtside rotate-keys`).
+//! Key rotation: reseals every value under the current key (`courtside rotate-keys`). The worker seals
+//! what was written before notes and answers were sealed ([`seal_plain`]).
 //!
 //! Safe beside a running server: each value is replaced only if it is unchanged since it was read,
 //! so a token that is renewed meanwhile stays, and is under the new key already. Resealed values no
 //! longer match the query, so an interrupted run resumes where it stopped.
 
-use entity::note::Visibility;
-use entity::{Uuid, connection, note, webhook_registration};
-use sea_orm::sea_query::Expr;
+use entity::booking::Answers;
+use entity::{Uuid, booking, connection, note, webhook_registration};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use secrecy::ExposeSecret as _;
 
-use super::{Error, Result};
+use super::{Error, Result, answers};
 use crate::app::App;
 use crate::db::Txn;
 use crate::vault::{Place, Vault, VaultError, row_key};
@@ -25,8 +26,10 @@ pub struct Rotated {
     pub tokens: u64,
     /// Secrets of webhooks.
     pub webhook_secrets: u64,
-    /// Private notes, including those that were plain text.
+    /// Notes, including those that were plain text.
     pub notes: u64,
+    /// Answers of bookings, including those that were plain text.
+    pub answers: u64,
     /// Values that did not open, because their key is missing. Left unchanged.
     pub unreadable: u64,
 }
@@ -68,9 +71,38 @@ pub async fn rotate(app: &App) -> Result<Rotated> {
         };
         done.webhook_secrets += of.rotate(app, &mut done.unreadable).await?;
     }
-    done.notes = notes(app, &mut done.unreadable).await?;
+    let current = app.vault.current_key().unwrap_or_default();
+    let notes_under_others = Condition::any()
+        .add(note::Column::BodyKey.is_null())
+        .add(note::Column::BodyKey.ne(current));
+    done.notes = notes(app, notes_under_others, &mut done.unreadable).await?;
+    let current = app.vault.current_prefix().unwrap_or_default();
+    let answers_under_others = Condition::all()
+        .add(Expr::cust(ANSWERS_TEXT).ne("[]"))
+        .add(Expr::cust(ANSWERS_TEXT).not_like(format!("\"{current}%")));
+    done.answers = answers(app, answers_under_others, &mut done.unreadable).await?;
     Ok(done)
 }
+
+/// Seals notes and answers that are still plain text. Values that are sealed, under whatever key,
+/// stay as they are.
+///
+/// # Errors
+/// When the database fails. Finished batches stay committed.
+pub async fn seal_plain(app: &App) -> Result<()> {
+    let plain_notes = Condition::all().add(note::Column::BodyKey.is_null());
+    let mut unreadable = 0;
+    let notes = notes(app, plain_notes, &mut unreadable).await?;
+    let plain_answers = Condition::all().add(Expr::cust(ANSWERS_TEXT).like("[{%"));
+    let answers = answers(app, plain_answers, &mut unreadable).await?;
+    if notes + answers > 0 {
+        tracing::info!(notes, answers, "sealed what was plain text");
+    }
+    Ok(())
+}
+
+/// The stored JSON of a booking's answers: a list, or the text of a sealed value.
+const ANSWERS_TEXT: &str = "cast(answers as text)";
 
 /// A column of sealed values.
 struct SealedColumn<E: EntityTrait> {
@@ -160,16 +192,12 @@ async fn store<E: EntityTrait>(txn: &Txn, input: Changes<E::Column>) -> Result<u
     Ok(done)
 }
 
-async fn notes(app: &App, unreadable: &mut u64) -> Result<u64> {
+async fn notes(app: &App, which: Condition, unreadable: &mut u64) -> Result<u64> {
     let (mut done, mut after) = (0, Uuid::nil());
     let current = app.vault.current_key().unwrap_or_default().to_owned();
     loop {
-        let other = Condition::any()
-            .add(note::Column::BodyKey.is_null())
-            .add(note::Column::BodyKey.ne(&current));
         let rows = note::Entity::find()
-            .filter(note::Column::Visibility.eq(Visibility::Private))
-            .filter(other)
+            .filter(which.clone())
             .filter(note::Column::Id.gt(after))
             .order_by_asc(note::Column::Id)
             .limit(BATCH)
@@ -221,7 +249,57 @@ async fn put_notes(txn: &Txn, input: NoteChanges) -> Result<u64> {
             .col_expr(note::Column::BodyKey, Expr::value(&input.key))
             .filter(note::Column::Id.eq(row.id))
             .filter(note::Column::Body.eq(row.body))
-            .filter(note::Column::Visibility.eq(Visibility::Private))
+            .exec(&**txn)
+            .await?;
+        done += put.rows_affected;
+    }
+    Ok(done)
+}
+
+async fn answers(app: &App, which: Condition, unreadable: &mut u64) -> Result<u64> {
+    let (mut done, mut after) = (0, Uuid::nil());
+    loop {
+        let rows: Vec<(Uuid, i64, Answers)> = booking::Entity::find()
+            .select_only()
+            .columns([
+                booking::Column::Id,
+                booking::Column::Version,
+                booking::Column::Answers,
+            ])
+            .filter(which.clone())
+            .filter(booking::Column::Id.gt(after))
+            .order_by_asc(booking::Column::Id)
+            .limit(BATCH)
+            .into_tuple()
+            .all(app.db.write_one())
+            .await?;
+        let Some((last, ..)) = rows.last() else {
+            return Ok(done);
+        };
+        after = *last;
+        let mut changes = Vec::new();
+        for (id, version, old) in rows {
+            match resealed(&app.vault, id, &old) {
+                Ok(new) => changes.push((id, version, new)),
+                Err(_) => *unreadable += 1,
+            }
+        }
+        done += app.db.transaction(changes, put_answers).await?;
+    }
+}
+
+fn resealed(vault: &Vault, id: Uuid, old: &Answers) -> Result<Answers> {
+    answers::seal(vault, id, &answers::open(vault, id, old)?)
+}
+
+/// A booking whose version is another one now was changed meanwhile, and stays as it is.
+async fn put_answers(txn: &Txn, changes: Vec<(Uuid, i64, Answers)>) -> Result<u64> {
+    let mut done = 0;
+    for (id, version, new) in changes {
+        let put = booking::Entity::update_many()
+            .col_expr(booking::Column::Answers, Expr::value(new))
+            .filter(booking::Column::Id.eq(id))
+            .filter(booking::Column::Version.eq(version))
             .exec(&**txn)
             .await?;
         done += put.rows_affected;

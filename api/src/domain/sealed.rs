@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use entity::{Uuid, connection, note, webhook_registration};
+use entity::booking::Answers;
+use entity::{Uuid, booking, connection, note, webhook_registration};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Result;
@@ -63,7 +65,8 @@ pub async fn check(app: &App) -> Result<Checked> {
         &mut found,
     )
     .await?;
-    // Of notes, only private ones that were written with keys are sealed.
+    check_answers(app, &mut found).await?;
+    // Notes that were written before they were sealed have no key.
     let mut after = Uuid::nil();
     loop {
         let rows: Vec<(Uuid, String)> = note::Entity::find()
@@ -81,6 +84,33 @@ pub async fn check(app: &App) -> Result<Checked> {
         };
         after = *last;
         found.add(app, ("note", "body"), &rows);
+    }
+}
+
+async fn check_answers(app: &App, found: &mut Checked) -> Result<()> {
+    use booking::Column as B;
+
+    let mut after = Uuid::nil();
+    loop {
+        let rows: Vec<(Uuid, Answers)> = booking::Entity::find()
+            .select_only()
+            .columns([B::Id, B::Answers])
+            .filter(Expr::cust("cast(answers as text)").ne("[]"))
+            .filter(B::Id.gt(after))
+            .order_by_asc(B::Id)
+            .limit(BATCH)
+            .into_tuple()
+            .all(app.db.read())
+            .await?;
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
+        after = *last;
+        let sealed = rows.into_iter().filter_map(|(id, answers)| match answers {
+            Answers::Sealed(sealed) => Some((id, sealed)),
+            Answers::Plain(_) => None,
+        });
+        found.add(app, ("booking", "answers"), &sealed.collect::<Vec<_>>());
     }
 }
 

@@ -8,6 +8,19 @@ use entity::user::Role;
 use crate::error::{Error, Result};
 use crate::outbox::Cause;
 
+/// What a token says of its person's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressClaim {
+    /// `email` with `email_verified: true`.
+    Verified,
+    /// `email` with `email_verified: false`.
+    Unverified,
+    /// `email` without `email_verified`.
+    NoVerification,
+    /// No `email`.
+    NoEmail,
+}
+
 /// The person behind a request, if any.
 #[derive(Clone, Debug, Default)]
 pub enum Viewer {
@@ -26,6 +39,10 @@ pub struct Person {
     /// Their coach profile.
     pub coach_id: Option<Uuid>,
     pub suspended: bool,
+    /// What the credential says of their address.
+    pub address: AddressClaim,
+    /// Id at the identity provider of whoever acts in the person's name.
+    pub impersonator: Option<String>,
     /// When the credential expires.
     pub expires_at: DateTime<Utc>,
 }
@@ -111,6 +128,7 @@ impl Cause {
         Self {
             by,
             actor_id: Some(person.user_id),
+            impersonator: person.impersonator.clone(),
             source: Source::Api,
             correlation_id: correlation_id.to_owned(),
             now,

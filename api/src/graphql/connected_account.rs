@@ -94,9 +94,16 @@ impl ConnectedAccount {
 pub struct StartConnectionInput {
     /// Whose; the caller's own profile when left out. Only staff name another one.
     pub coach_id: Option<ID>,
-    /// Where the browser goes in the end, one of the addresses the server allows. `connection` is added to its query: `connected`,
-    /// `denied`, `expired`, `refused`, `conflict` or `failed`.
+    /// Where the browser goes afterwards, one of the addresses the server allows. `connection` is added to its query: `pending` with a
+    /// `ticket` for finishConnection, or `denied`, `expired` or `failed`.
     pub redirect_to: Url,
+}
+
+/// Input of finishConnection.
+#[derive(Clone, InputObject)]
+pub struct FinishConnectionInput {
+    /// The `ticket` in the address that the browser was sent to. Valid once, for five minutes.
+    pub ticket: String,
 }
 
 /// Input of connectWithApiKey.
@@ -128,13 +135,14 @@ pub struct DisconnectAccountInput {
 /// Where to send the browser, and until when.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ConsentPage {
-    /// The provider's page for giving consent. For the coach's own browser: whoever opens it can connect an account with the profile.
+    /// The provider's page for giving consent, for the browser of the person who asked for it.
     authorize_url: Url,
     /// It works until then, once.
     expires_at: DateTime,
 }
 
 payload!(StartConnectionPayload, "Result of startConnection.", consent_page: ConsentPage, "Where to send the browser.");
+payload!(FinishConnectionPayload, "Result of finishConnection.", account: ConnectedAccount, "The connected account.");
 payload!(ConnectWithApiKeyPayload, "Result of connectWithApiKey.", account: ConnectedAccount, "The connected account.");
 payload!(ProvisionCoachPayload, "Result of provisionCoach.", account: ConnectedAccount, "The connected account.");
 payload!(DisconnectAccountPayload, "Result of disconnectAccount.", account: ConnectedAccount, "What was connected.");
@@ -164,6 +172,17 @@ impl ConnectedAccountMutation {
             authorize_url: Url(started.authorize_url),
             expires_at: DateTime(started.expires_at),
         })
+    }
+
+    /// Connect the account whose owner has consented. For the person who called startConnection, and the coach whom the account is for;
+    /// for anyone else the ticket is NOT_FOUND, and void from then on.
+    async fn finish_connection(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] input: FinishConnectionInput,
+    ) -> Result<FinishConnectionPayload> {
+        let done = connection::finish(app(ctx), caller(ctx), &input.ticket.into()).await;
+        FinishConnectionPayload::new(done, ConnectedAccount)
     }
 
     /// Connect a Cal.com account by an API key, which is tried before it is kept. For the coach and staff.

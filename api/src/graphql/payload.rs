@@ -42,6 +42,8 @@ pub enum UserErrorCode {
     AppNotConnected,
     /// The coach's scheduler has understood, and refuses.
     ProviderRefused,
+    /// The caller has no verified e-mail address, which a booking needs. The message names the missing claim of the session token and what to do.
+    EmailNotVerified,
 }
 
 /// A reason why a mutation did nothing that the caller, or the person behind it, can mend.
@@ -113,6 +115,7 @@ fn user_errors(error: &domain::Error) -> Option<Vec<UserError>> {
                 Conflict::AbsenceOverlap => UserErrorCode::AbsenceOverlap,
                 Conflict::Account { .. } => UserErrorCode::AccountNotUsable,
                 Conflict::AppMissing(_) => UserErrorCode::AppNotConnected,
+                Conflict::EmailNotVerified(_) => UserErrorCode::EmailNotVerified,
                 Conflict::Refused(_) => UserErrorCode::ProviderRefused,
             })?;
             match conflict {

@@ -71,7 +71,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     (
         "Mutation",
         Coach,
-        "startConnection connectWithApiKey provisionCoach disconnectAccount",
+        "startConnection finishConnection connectWithApiKey provisionCoach disconnectAccount",
     ),
     (
         "Mutation",
@@ -193,8 +193,8 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     (
         "BookingEvent",
         SignedIn,
-        "cursor kind actorKind actor source occurredAt statusBefore statusAfter startsAtBefore startsAtAfter reason version \
-         correlationId",
+        "cursor kind actorKind actor impersonatedBy source occurredAt statusBefore statusAfter startsAtBefore startsAtAfter \
+         reason version correlationId",
     ),
     (
         "BookingStreamMessage",
@@ -349,6 +349,7 @@ pub const RULES: &[(&str, Rule, &str)] = &[
     ("SyncCalendarSettingsPayload", Coach, "coach userErrors"),
     ("ConsentPage", Coach, "authorizeUrl expiresAt"),
     ("StartConnectionPayload", Coach, "consentPage userErrors"),
+    ("FinishConnectionPayload", Coach, "account userErrors"),
     ("ConnectWithApiKeyPayload", Coach, "account userErrors"),
     ("ProvisionCoachPayload", Coach, "account userErrors"),
     ("DisconnectAccountPayload", Coach, "account userErrors"),

@@ -70,6 +70,7 @@ pub const PROVIDER_MUTATIONS: &[&str] = &[
     "cancelBooking",
     "approveBooking",
     "rejectBooking",
+    "finishConnection",
     "connectWithApiKey",
     "provisionCoach",
     "disconnectAccount",

@@ -10,6 +10,8 @@ pub struct Cause {
     pub by: ActorKind,
     /// The person, if the actor is one.
     pub actor_id: Option<Uuid>,
+    /// Id at the identity provider of whoever acts in the person's name.
+    pub impersonator: Option<String>,
     pub source: Source,
     pub correlation_id: String,
     pub now: DateTime<Utc>,
@@ -22,6 +24,7 @@ impl Cause {
         Self {
             by: ActorKind::System,
             actor_id: None,
+            impersonator: None,
             source,
             correlation_id: correlation_id.to_owned(),
             now,

@@ -69,6 +69,7 @@ impl BookingEvent {
             kind: Set(self.kind),
             actor_kind: Set(cause.by),
             actor_id: Set(cause.actor_id),
+            impersonator: Set(cause.impersonator),
             source: Set(cause.source),
             correlation_id: Set(cause.correlation_id),
             version: Set(self.version),
@@ -135,6 +136,7 @@ mod tests {
             cause: Cause {
                 by: ActorKind::System,
                 actor_id: None,
+                impersonator: None,
                 source,
                 correlation_id: "test".to_owned(),
                 now,

@@ -36,10 +36,10 @@ const MOVE: &str = "with moved as (
     delete from booking_event_pending
     where id in (select id from booking_event_pending order by id limit 1000)
     returning *
-) insert into booking_event (booking_id, coach_id, client_id, kind, actor_kind, actor_id, source,
-    correlation_id, version, status_before, status_after, before, after, reason, occurred_at)
-select booking_id, coach_id, client_id, kind, actor_kind, actor_id, source,
-    correlation_id, version, status_before, status_after, before, after, reason, occurred_at
+) insert into booking_event (booking_id, coach_id, client_id, kind, actor_kind, actor_id,
+    impersonator, source, correlation_id, version, status_before, status_after, before, after, reason, occurred_at)
+select booking_id, coach_id, client_id, kind, actor_kind, actor_id,
+    impersonator, source, correlation_id, version, status_before, status_after, before, after, reason, occurred_at
 from moved order by id";
 
 /// Assigns positions to all committed events.

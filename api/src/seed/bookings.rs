@@ -17,9 +17,15 @@ use crate::domain::booking::state::Event;
 use crate::domain::booking::transition::{Transition, apply};
 use crate::domain::scheduling::native::Interval;
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Cause, Error, Result};
+use crate::domain::{self, Cause, Error, Result};
+use crate::vault::Vault;
 
-pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn add(
+    txn: &Txn,
+    people: &People,
+    vault: &Vault,
+    now: DateTime<Utc>,
+) -> Result<()> {
     let offers: Vec<_> = people
         .offers
         .iter()
@@ -51,7 +57,7 @@ pub(super) async fn add(txn: &Txn, people: &People, now: DateTime<Utc>) -> Resul
                 made,
             )
             .await?;
-            complete(txn, &booking, &past.0, client).await?;
+            complete(txn, vault, &booking, &past.0, client).await?;
         }
         let start = free_slot(txn, coming, now + TimeDelta::days(2), now).await?;
         book(txn, coming, client, start, now).await?;
@@ -90,6 +96,7 @@ async fn book(
     let cause = Cause {
         by: ActorKind::Client,
         actor_id: Some(client.id),
+        impersonator: None,
         source: Source::Seed,
         correlation_id: "demo-data".to_owned(),
         now: made_at,
@@ -145,6 +152,7 @@ async fn book(
 /// Completes a session, with notes of both sides.
 async fn complete(
     txn: &Txn,
+    vault: &Vault,
     booking: &Model,
     coach: &coach::Model,
     client: &user::Model,
@@ -187,13 +195,15 @@ async fn complete(
     ];
     for (minutes, (author_id, visibility, body)) in (1..).zip(notes) {
         let at = over + TimeDelta::minutes(minutes);
+        let id = entity::new_id();
+        let (body, body_key) = domain::note::seal(vault, id, body)?;
         let row = note::Model {
-            id: entity::new_id(),
+            id,
             session_id: session.id,
             author_id,
             visibility,
-            body: body.to_owned(),
-            body_key: None,
+            body,
+            body_key,
             version: 1,
             created_at: at,
             updated_at: at,

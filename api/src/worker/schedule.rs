@@ -13,19 +13,42 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::scheduling::{settings, webhooks};
-use crate::domain::{Result, booking, connection, reconcile};
+use crate::domain::{Result, booking, connection, reconcile, rotate};
 
 const ROUND: Duration = Duration::from_secs(5);
+/// Interval between two looks for plain text.
+const SEALING: Duration = Duration::from_secs(24 * 60 * 60);
 /// A worker without a heartbeat for so long counts as dead.
 const GONE_AFTER: TimeDelta = TimeDelta::seconds(60);
 /// Retention of expired rows.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 
-/// Runs a round every 5 seconds until stopped.
+/// Runs a round every 5 seconds until stopped, and seals what is plain text, once a day.
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+    tokio::join!(run_rounds(&app, &stop), run_sealing(&app, &stop));
+}
+
+/// Older processes may write plain text until the last of them is replaced.
+async fn run_sealing(app: &App, stop: &CancellationToken) {
+    loop {
+        let pause = match rotate::seal_plain(app).await {
+            Ok(()) => SEALING,
+            Err(error) => {
+                tracing::warn!(%error, "plain text could not be sealed, retrying");
+                ROUND
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn run_rounds(app: &App, stop: &CancellationToken) {
     let worker_id = entity::new_id();
     loop {
-        if let Err(error) = round(&app, worker_id).await {
+        if let Err(error) = round(app, worker_id).await {
             tracing::warn!(%error, "scheduled round failed, retrying with the next one");
         }
         tokio::select! {

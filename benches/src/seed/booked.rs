@@ -199,6 +199,7 @@ fn event(booked: &booking::Model) -> booking_event::ActiveModel {
         }),
         actor_kind: Set(ActorKind::System),
         actor_id: Set(None),
+        impersonator: Set(None),
         source: Set(Source::Seed),
         correlation_id: Set("bench".to_owned()),
         version: Set(booked.version),

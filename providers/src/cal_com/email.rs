@@ -1,13 +1,5 @@
 //! Mail addresses in Cal.com's format.
 
-/// Normalises an address for comparison: trimmed and in lower case, nothing else.
-///
-/// Cal.com stores the address as typed. A `+tag` is kept, since it may be a different mailbox.
-#[must_use]
-pub fn normalised_email(email: &str) -> String {
-    email.trim().to_lowercase()
-}
-
 /// The real address of a managed user, from the one that Cal.com stores.
 ///
 /// Cal.com stores `ann@example.com` of client `cl1` as `ann+cl1@example.com`, also in `organizer`,
@@ -58,14 +50,6 @@ mod tests {
         assert_eq!(
             plain_email("ann+@example.com", Some("")),
             "ann+@example.com"
-        );
-    }
-
-    #[test]
-    fn comparison_ignores_case_and_surrounding_whitespace_only() {
-        assert_eq!(
-            normalised_email(" Ann+Tag@Example.COM\n"),
-            "ann+tag@example.com"
         );
     }
 }

@@ -46,7 +46,7 @@ pub use calendars::{
 pub use client::{Client, OAuthClient, PlatformClient, Settings, policy};
 pub use conferencing::{ConnectedVideo, DefaultVideo, VideoApp};
 pub use credential::Credential;
-pub use email::{normalised_email, plain_email};
+pub use email::plain_email;
 pub use error::Error;
 pub use event_types::{
     ActiveBookingsLimit, BookerLayouts, Cancelling, Color, Confirmation, DeletedEventType,

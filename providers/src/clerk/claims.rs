@@ -16,8 +16,8 @@ pub struct Claims {
     pub sub: String,
     /// Clerk's id of the session, `sess_...`.
     pub sid: String,
-    /// The origin the token was made for; a member of the allow-list.
-    pub azp: String,
+    /// The origin the token was made for, a member of the allow-list; `None` for a native app's.
+    pub azp: Option<String>,
     /// When the token expires. A connection that outlives the request must end then.
     pub expires_at: DateTime<Utc>,
     /// When it becomes valid, if the token contains it.
@@ -31,8 +31,9 @@ pub struct Claims {
     /// The primary address. Only present when the session token is customised with an `email`
     /// claim.
     pub email: Option<String>,
-    /// Whether Clerk has verified `email`. False when the token does not contain it.
-    pub email_verified: bool,
+    /// Whether Clerk has verified `email`. Only present when the session token is customised with an
+    /// `email_verified` claim.
+    pub email_verified: Option<bool>,
     /// The name. Only present when the session token is customised with a `name` claim.
     pub name: Option<String>,
     /// All claims, for customised ones such as `metadata`. A role in here may be a minute old.
@@ -80,7 +81,7 @@ impl Claims {
         Ok(Self {
             sub,
             sid,
-            azp: text(&raw, "azp")?.ok_or(TokenError::WrongParty)?,
+            azp: text(&raw, "azp")?,
             expires_at: instant(&raw, "exp")?.ok_or(TokenError::InvalidClaim("exp"))?,
             not_before: instant(&raw, "nbf")?,
             issued_at: instant(&raw, "iat")?,
@@ -91,7 +92,7 @@ impl Claims {
             email: text(&raw, "email")?
                 .map(|email| email.trim().to_owned())
                 .filter(|email| !email.is_empty()),
-            email_verified: boolean(&raw, "email_verified")?.unwrap_or(false),
+            email_verified: boolean(&raw, "email_verified")?,
             name: text(&raw, "name")?
                 .map(|name| name.trim().to_owned())
                 .filter(|name| !name.is_empty()),
@@ -228,7 +229,7 @@ mod tests {
         let bare = read(|_| {}).expect("the least a session token has");
         assert_eq!(
             (bare.email, bare.email_verified, bare.name),
-            (None, false, None)
+            (None, None, None)
         );
         let full = read(|raw| {
             raw.insert("email".into(), json!(" Ann@example.com "));
@@ -238,7 +239,7 @@ mod tests {
         .expect("well-typed claims");
         assert_eq!(
             (full.email.as_deref(), full.email_verified),
-            (Some("Ann@example.com"), true)
+            (Some("Ann@example.com"), Some(true))
         );
         assert!(
             !format!("{full:?}").contains("example.com"),

@@ -2,9 +2,11 @@
 //!
 //! A session token is a JWT signed by Clerk, valid for about a minute, which the browser or app
 //! renews. A request needs no call to Clerk: the token is verified with Clerk's public keys, which
-//! are cached. Only [`Verifier`] creates [`Claims`].
+//! are cached. Only [`Verifier`] creates [`Claims`]. A token says of its person only what the
+//! instance's token template adds; [`Directory`] reads the rest from Clerk's Backend API.
 
 mod claims;
+mod directory;
 mod json;
 mod jwks;
 mod token;
@@ -12,6 +14,7 @@ mod token_cache;
 mod verify;
 
 pub use claims::{Claims, Organization};
+pub use directory::{Directory, Listing};
 pub use verify::{TokenError, Verifier, VerifierConfig};
 
 use jsonwebtoken::crypto::rust_crypto;

@@ -12,8 +12,12 @@ use super::verify::TokenError;
 /// The maximum length of a key id. Clerk's have about 30 characters.
 const MAX_KID: usize = 128;
 
-/// The `cat` of Clerk's machine tokens, which must not be accepted as a person's session.
-const CATEGORY_MACHINE: &str = "cl_B7d4PD333AAA";
+/// The values of `cat` with which a token may be a session token: that of session tokens, and that
+/// of instances which tell no categories apart. Tokens of JWT templates, whose claims the person's
+/// own client may influence, and of machines have others. Older tokens have none.
+///
+/// `@clerk/backend` accepts the same.
+const SESSION_CATEGORIES: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
 
 /// A compact JWS, split but not verified.
 #[derive(Clone, Copy)]
@@ -59,7 +63,7 @@ impl<'t> Parts<'t> {
         }
         if header
             .get("cat")
-            .is_some_and(|category| !category.is_string() || category == CATEGORY_MACHINE)
+            .is_some_and(|category| !SESSION_CATEGORIES.iter().any(|known| category == known))
         {
             return Err(TokenError::WrongType);
         }

@@ -23,6 +23,8 @@ pub struct VerifierConfig {
     /// The origins whose tokens are accepted; one must equal `azp` exactly. This rejects tokens of
     /// sister sites.
     pub authorized_parties: Vec<String>,
+    /// Whether a token without `azp` is accepted: native apps have no origin. Default false.
+    pub accepts_no_party: bool,
     /// The tolerated clock skew. Tokens live a minute, so use seconds, not minutes. Default 5 s.
     pub leeway: Duration,
     /// Maximum length of a token. Clerk's are at most 4 KB. Default 8192.
@@ -50,6 +52,7 @@ impl VerifierConfig {
             jwks_url: format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
             issuer,
             authorized_parties,
+            accepts_no_party: false,
             leeway: Duration::from_secs(5),
             max_token_bytes: 8192,
             keys_max_age: Duration::from_secs(60 * 60),
@@ -141,6 +144,7 @@ impl TokenError {
 pub struct Verifier {
     issuer: String,
     authorized_parties: HashSet<String>,
+    accepts_no_party: bool,
     leeway: TimeDelta,
     max_token_bytes: usize,
     pub(super) keys: Arc<Keys>,
@@ -192,6 +196,7 @@ impl Verifier {
         Ok(Self {
             issuer: config.issuer,
             authorized_parties: config.authorized_parties.into_iter().collect(),
+            accepts_no_party: config.accepts_no_party,
             leeway: span(config.leeway),
             max_token_bytes: config.max_token_bytes,
             keys: Arc::new(Keys::new(client, url, cache_policy)),
@@ -250,7 +255,11 @@ impl Verifier {
         if claims.issuer() != Some(self.issuer.as_str()) {
             return Err(TokenError::WrongIssuer);
         }
-        if !self.authorized_parties.contains(&claims.azp) {
+        let is_authorized = match &claims.azp {
+            Some(party) => self.authorized_parties.contains(party),
+            None => self.accepts_no_party,
+        };
+        if !is_authorized {
             return Err(TokenError::WrongParty);
         }
         self.check_times(claims, now)

@@ -18,6 +18,7 @@ async fn tokens_verify_against_the_key_set() {
     let subject = Subject {
         id: "user_nora".to_owned(),
         email: Some("nora@example.com".to_owned()),
+        email_verified: Some(true),
         name: None,
         role: Some("coach".to_owned()),
     };

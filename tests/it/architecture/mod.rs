@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("graphql", &["app", "domain", "outbox"]),
     ("worker", &["app", "domain", "outbox"]),
-    ("seed", &["app", "db", "domain"]),
+    ("seed", &["app", "db", "domain", "vault"]),
     // Every rule.
     (
         "domain",

@@ -34,6 +34,7 @@ const ROOMS: &[&str] = &[
     "command",
     "rotate",
     "sealed",
+    "answers",
     "audit",
     "viewer",
     "listed",

@@ -58,6 +58,7 @@ async fn the_doctor_checks_keys_and_cal_com() {
         )
         .await;
     assert_eq!(connected.user_errors(), Vec::<&str>::new(), "{connected:?}");
+    // Sealed: the key, and the 18 notes of the demo data.
     let mut given = settings(&[
         ("DATABASE_URL", app.database_url()),
         ("ENCRYPTION_KEYS", KEY),
@@ -69,7 +70,7 @@ async fn the_doctor_checks_keys_and_cal_com() {
     assert!(
         has(
             &said,
-            "ok      encryption keys: `first` seals; 1 sealed value opens"
+            "ok      encryption keys: `first` seals; 19 sealed values open"
         ),
         "{said}"
     );
@@ -90,12 +91,12 @@ async fn the_doctor_checks_keys_and_cal_com() {
     let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", &both)]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(
-        said.contains("`second` seals; 1 sealed value opens, 1 of them under an older key"),
+        said.contains("`second` seals; 19 sealed values open, 19 of them under an older key"),
         "{said}"
     );
     let (code, said) = doctor(&given, &[("ENCRYPTION_KEYS", OTHER)]).await;
     assert_eq!(code, Some(1), "{said}");
-    let line = "FAILED  encryption keys: 1 of 1 sealed values do not open: ENCRYPTION_KEYS does not hold `first`";
+    let line = "FAILED  encryption keys: 19 of 19 sealed values do not open: ENCRYPTION_KEYS does not hold `first`";
     assert!(has(&said, line), "{said}");
 
     let wrong = [

@@ -57,6 +57,11 @@ async fn tokens_keys_codes_and_addresses_are_not_logged() {
         .await
         .expect("it serves");
     assert_eq!(back.status(), 303);
+    let to = back.headers()["location"].to_str().expect("an address");
+    let ticket = to.split_once("ticket=").expect("a ticket").1.to_owned();
+    let finish = "mutation($input: FinishConnectionInput!) { finishConnection(input: $input) { userErrors { code } } }";
+    let finished = ask(finish, json!({ "ticket": ticket })).await;
+    assert_eq!(finished.user_errors(), ["PROVIDER_REFUSED"]);
     fail(&cal, CREATE_USER, Kind::ResetAfterCommit, 1);
     let provision = "mutation($input: ProvisionCoachInput!) { provisionCoach(input: $input) { userErrors { code } account { id } } }";
     let answer = ask(provision, json!({})).await;
@@ -75,6 +80,7 @@ async fn tokens_keys_codes_and_addresses_are_not_logged() {
         "nora@courtside.example",
         "nora%40courtside",
         state.as_str(),
+        ticket.as_str(),
     ];
     for secret in given
         .iter()

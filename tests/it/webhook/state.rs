@@ -1,5 +1,6 @@
 //! Everything that a client could see of bookings, to compare the ends of different orders.
 
+use courtside::domain::answers;
 use entity::{booking, connection, provider_booking, session, user};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use tests::TestApp;
@@ -70,7 +71,7 @@ async fn describe(app: &TestApp, row: &booking::Model) -> String {
         row.join_url,
         row.price_minor,
         row.currency,
-        row.answers,
+        answers::open(&app.app.vault, row.id, &row.answers).expect("its key is there"),
         row.moves,
         row.cancellation_reason,
         row.canceled_at.is_some(),

@@ -23,6 +23,7 @@ pub async fn claim(app: &App, user_id: Uuid) -> Result<()> {
     let cause = Cause {
         by: ActorKind::Client,
         actor_id: Some(user_id),
+        impersonator: None,
         source: Source::Api,
         correlation_id: format!("claim-{}", user_id.simple()),
         now: app.clock.now(),
@@ -34,7 +35,7 @@ async fn claim_all(txn: &Txn, (user_id, cause): (Uuid, Cause)) -> Result<()> {
     let Some(user) = user::Entity::find_by_id(user_id).one(&**txn).await? else {
         return Ok(());
     };
-    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
+    let Some(email) = user.verified_email() else {
         return Ok(());
     };
     // A booking that is being taken in for this address is either seen here or finds the person.

@@ -26,9 +26,11 @@ use super::state::Event;
 use super::transition::Transition;
 use crate::app::App;
 use crate::db::Txn;
+use crate::domain::identity::{self, NoAddress};
 use crate::domain::scheduling::native::Terms;
 use crate::domain::scheduling::{self, Except};
-use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, check};
+use crate::domain::{Caller, Cause, Conflict, Error, Result, Violation, answers, check};
+use crate::vault::Vault;
 
 /// What to book.
 #[derive(Clone, Debug, Serialize)]
@@ -67,7 +69,7 @@ impl Create {
 ///
 /// # Errors
 /// `SlotTaken`, `SlotNotOffered`, `ClientBusy`, `VerificationExists`, `HoldExpired`,
-/// `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for invalid values.
+/// `EmailNotVerified`, `IdempotencyKeyReused`; `NotFound` for what cannot be booked; `Invalid` for invalid values.
 pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -> Result<Model> {
     let person = caller.require_person()?;
     let now = app.clock.now();
@@ -79,6 +81,8 @@ pub async fn create(app: &Arc<App>, caller: &Caller, key: &str, input: Create) -
         request_hash: used.request_hash.clone(),
         booking_id: entity::new_id(),
         deadline: now + app.deadlines.payment,
+        no_address: identity::complete(app, caller).await?,
+        vault: Arc::clone(&app.vault),
         offered: None,
         input,
     };
@@ -117,6 +121,9 @@ struct Attempt {
     booking_id: Uuid,
     /// The payment deadline.
     deadline: DateTime<Utc>,
+    /// The reason to give when the client has no verified address.
+    no_address: NoAddress,
+    vault: Arc<Vault>,
     /// The availability in the coach's calendar; `None` before it was read.
     offered: Option<RemoteAvailability>,
 }
@@ -140,6 +147,8 @@ async fn book(txn: &Txn, attempt: Attempt) -> Result<Booked> {
         request_hash,
         booking_id,
         deadline,
+        no_address,
+        vault,
         offered,
     } = attempt;
     let request = input.request();
@@ -160,7 +169,10 @@ async fn book(txn: &Txn, attempt: Attempt) -> Result<Booked> {
         return Ok(Booked::Before(super::rows::require(&**txn, id).await?));
     }
     let (offer, violations) = request.check(txn, user_id, named, cause.now).await?;
-    let order = Order::prepare(offer, violations, input)?;
+    if offer.client.verified_email().is_none() {
+        return Err(no_address.error());
+    }
+    let order = Order::prepare(offer, violations, input, vault)?;
     let offered = offered.unwrap_or(RemoteAvailability::ByHours);
     order
         .place(txn, &cause, booking_id, deadline, &offered)
@@ -175,12 +187,18 @@ struct Order {
     coach: coach::Model,
     event_type: event_type::Model,
     terms: Terms,
-    answers: entity::booking::Answers,
+    answers: Vec<entity::booking::Answer>,
+    vault: Arc<Vault>,
     guests: entity::booking::Guests,
 }
 
 impl Order {
-    fn prepare(offer: Offer, mut violations: Vec<Violation>, input: Create) -> Result<Self> {
+    fn prepare(
+        offer: Offer,
+        mut violations: Vec<Violation>,
+        input: Create,
+        vault: Arc<Vault>,
+    ) -> Result<Self> {
         let Offer {
             client,
             coach,
@@ -190,7 +208,7 @@ impl Order {
         let answers =
             intake::check(&event_type.questions, &input.answers).unwrap_or_else(|found| {
                 violations.extend(found);
-                entity::booking::Answers::default()
+                Vec::new()
             });
         let guests =
             guests::check(&input.guests, client.email.as_deref(), 0).unwrap_or_else(|found| {
@@ -206,6 +224,7 @@ impl Order {
             event_type,
             terms,
             answers,
+            vault,
             guests,
         })
     }
@@ -313,7 +332,7 @@ impl Order {
                 .event_type
                 .location_value
                 .filter(|_| self.event_type.location_kind == event_type::LocationKind::Link),
-            answers: self.answers,
+            answers: answers::seal(&self.vault, id, &self.answers)?,
             guests: self.guests,
             approval,
             payment_deadline: None,

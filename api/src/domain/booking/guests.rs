@@ -3,6 +3,7 @@
 use entity::Uuid;
 use entity::booking::{Guests, Model};
 use entity::booking_event::Kind;
+use providers::normalised_email;
 
 use super::state::Event;
 use super::transition::apply;
@@ -78,8 +79,8 @@ pub(super) fn check(
     let mut violations = Vec::new();
     let mut guests: Vec<String> = Vec::with_capacity(given.len());
     for (index, guest) in given.iter().enumerate() {
-        let guest = guest.trim().to_lowercase();
-        if client.is_some_and(|client| client.eq_ignore_ascii_case(&guest)) {
+        let guest = normalised_email(guest);
+        if client.is_some_and(|client| normalised_email(client) == guest) {
             violations.push(Violation::at(
                 &format!("guests.{index}"),
                 "is the client, who comes anyway",

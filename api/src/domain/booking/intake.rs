@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entity::booking::{Answer, Answers};
+use entity::booking::Answer;
 use entity::event_type::{AnswerKind, Question, Questions};
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ pub(super) fn check_reason(reason: Option<&str>) -> crate::domain::Result<()> {
 pub(super) fn check(
     questions: &Questions,
     given: &[AnswerInput],
-) -> Result<Answers, Vec<Violation>> {
+) -> Result<Vec<Answer>, Vec<Violation>> {
     if given.len() > MAX_ANSWERS {
         return Err(vec![Violation::at(
             "answers",
@@ -91,7 +91,7 @@ pub(super) fn check(
         }
     }
     if violations.is_empty() {
-        Ok(Answers(answers))
+        Ok(answers)
     } else {
         Err(violations)
     }
@@ -212,7 +212,7 @@ mod tests {
         let questions = Questions(vec![question("goal", AnswerKind::ShortText, true, &[])]);
         let answers = check(&questions, &[answer("goal", &["More listings"])])
             .expect("it answers the question");
-        assert_eq!(answers.0[0].label, "goal");
-        assert_eq!(answers.0[0].values, ["More listings"]);
+        assert_eq!(answers[0].label, "goal");
+        assert_eq!(answers[0].values, ["More listings"]);
     }
 }

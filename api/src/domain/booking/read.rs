@@ -5,6 +5,7 @@ use entity::Uuid;
 use entity::booking::{Column, Entity, Model, Status};
 use entity::booking_event::{self, ActorKind};
 use entity::event_type::Kind;
+use providers::normalised_email;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 
 use super::remote::projections;
@@ -174,7 +175,7 @@ impl BookingFilter {
             .add_option(
                 self.client_email
                     .as_ref()
-                    .map(|email| Column::ClientEmail.eq(email.trim().to_lowercase())),
+                    .map(|email| Column::ClientEmail.eq(normalised_email(email))),
             )
             .add_option(self.event_type_id.map(|id| Column::EventTypeId.eq(id)));
         if self.in_conflict {

@@ -125,7 +125,7 @@ pub(crate) async fn ensure_profile(
 /// The profile imported from a provider's account with the same address, before its owner signed
 /// up.
 async fn imported(txn: &Txn, user: &user::Model) -> Result<Option<Model>> {
-    let Some(email) = user.email.as_deref().filter(|_| user.email_verified) else {
+    let Some(email) = user.verified_email() else {
         return Ok(None);
     };
     let links = connection::Entity::find()

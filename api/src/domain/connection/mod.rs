@@ -26,7 +26,7 @@ pub use credential::{credential, credential_of, report};
 pub use disconnect::{AccountFate, Disconnect, disconnect};
 pub use health::{action, check, sweep};
 pub use lease::{CredentialError, Lease, Purpose, Reason, TokenRefusal};
-pub use oauth::{Finished, Start, Started, finish, start};
+pub use oauth::{Parked, Returned, Start, Started, finish, park, start};
 pub use provider::{AccountProvider, AccountProviders, Owner, RedeemError, Renewed};
 pub use read::{
     find_live, is_live, list_by_coach, list_by_coaches, list_live, list_live_coaches, list_working,

@@ -2,7 +2,13 @@
 //!
 //! Protections: `state` is random, stored as a hash, valid once and for ten minutes; a code can be
 //! redeemed only with the attempt's PKCE verifier (S256), which never leaves the server; and the
-//! final redirect must be on the operator's allow list.
+//! redirects must be on the operator's allow list.
+//!
+//! The browser that comes back with a code proves nothing about who is in front of it: a coach may
+//! have sent the consent page to somebody else, whose account would become the coach's. So the
+//! callback only parks the code, sealed, and gives the browser a random ticket. [`finish`] redeems
+//! the code for a caller who has both: the ticket, which only that browser got, and the session of
+//! the person who started, or of the coach whom the account is for.
 
 use std::sync::Arc;
 
@@ -11,7 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::Uuid;
 use entity::coach::Scheduler;
-use entity::connection::Kind;
+use entity::connection::{Kind, Model as Connection};
 use entity::oauth_attempt::{ActiveModel, Column, Entity, Model};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
@@ -22,11 +28,13 @@ use super::store::{self, Account, By};
 use super::{AccountProvider, RedeemError, invalid_state, redirect, unavailable};
 use crate::app::App;
 use crate::domain::coach::{acting_for, manages, require};
-use crate::domain::{Caller, Conflict, Error, Person, Result};
+use crate::domain::{Caller, Conflict, Error, Result};
 use crate::vault::Place;
 
 /// How long an attempt is valid.
 const LIFE: TimeDelta = TimeDelta::minutes(10);
+/// How long a parked code can be redeemed: the browser finishes at once.
+const TICKET_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// Most open attempts of one person.
 const MOST: u64 = 10;
 
@@ -44,17 +52,26 @@ pub struct Start {
 /// The first redirect of the browser.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// The provider's consent page. For this browser only: anyone who has the URL can connect an
-    /// account to the coach.
+    /// The provider's consent page.
     pub authorize_url: String,
     pub expires_at: DateTime<Utc>,
 }
 
+/// What the consent page's redirect says.
+pub enum Returned {
+    /// Consent, with the code to redeem.
+    Code(SecretString),
+    /// The owner of the account said no.
+    Denied,
+    /// The provider has failed, or sends neither code nor reason.
+    Failed,
+}
+
 /// The redirect of the callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finished {
-    /// Back to the client, with an outcome in the query: `connected`, `denied`, `expired`,
-    /// `refused`, `conflict` or `failed`.
+pub enum Parked {
+    /// Back to the client, with an outcome in the query: `pending` with a `ticket`, `denied`,
+    /// `expired` or `failed`.
     Back(String),
     /// No redirect: the state is unknown or was used before, so the origin of the browser is
     /// unknown.
@@ -87,12 +104,15 @@ pub async fn start(app: &App, caller: &Caller, input: Start) -> Result<Started> 
         )));
     };
     let (state_hash, expires_at) = (hash(&state), now + LIFE);
-    let sealed = app.vault.seal(place(&state_hash), verifier.expose_secret());
+    let place = place(&state_hash, VERIFIER);
+    let sealed = app.vault.seal(place, verifier.expose_secret());
     ActiveModel {
-        state_hash: Set(state_hash),
+        state_hash: Set(state_hash.clone()),
         user_id: Set(person.user_id),
         coach_id: Set(coach_id),
         provider: Set(input.provider.to_owned()),
+        code: Set(None),
+        ticket_hash: Set(None),
         verifier: Set(sealed.map_err(|error| Error::internal("sealing a verifier", error))?),
         redirect_to: Set(input.redirect_to),
         expires_at: Set(expires_at),
@@ -127,23 +147,17 @@ async fn clear(app: &App, user_id: Uuid, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-/// Completes an attempt with the code or the error from the consent page's redirect.
+/// Takes what the consent page's redirect says. A code is kept, sealed, until [`finish`] redeems it.
 ///
 /// # Errors
 /// Only when the database fails; everything else is an outcome.
-pub async fn finish(
-    app: &App,
-    provider: &str,
-    state: &str,
-    code: Option<SecretString>,
-    correlation_id: &str,
-) -> Result<Finished> {
+pub async fn park(app: &App, provider: &str, state: &str, returned: Returned) -> Result<Parked> {
     let now = app.clock.now();
-    let Some(attempt) = redeem(app, provider, state, now).await? else {
-        return Ok(Finished::Unknown);
+    let Some(attempt) = consume_state(app, provider, state, now).await? else {
+        return Ok(Parked::Unknown);
     };
     let back = |outcome: &str| {
-        Ok(Finished::Back(redirect::with_outcome(
+        Ok(Parked::Back(redirect::with_outcome(
             &attempt.redirect_to,
             outcome,
         )))
@@ -151,22 +165,66 @@ pub async fn finish(
     if attempt.expires_at <= now {
         return back("expired");
     }
-    let Some(code) = code else {
-        return back("denied");
+    let code = match returned {
+        Returned::Code(code) => code,
+        Returned::Denied => return back("denied"),
+        Returned::Failed => return back("failed"),
     };
-    match connect(app, &attempt, code, correlation_id).await {
-        Ok(()) => back("connected"),
-        Err(Error::Conflict(_)) => back("conflict"),
-        Err(Error::Forbidden(_) | Error::NotFound(_) | Error::Invalid(_)) => back("refused"),
-        Err(error) => {
-            tracing::warn!(%error, correlation_id, "account could not be connected");
-            back("failed")
-        }
+    let ticket = random();
+    let place = place(&attempt.state_hash, CODE);
+    let sealed = app.vault.seal(place, code.expose_secret());
+    let row = ActiveModel {
+        code: Set(Some(
+            sealed.map_err(|error| Error::internal("sealing a code", error))?,
+        )),
+        ticket_hash: Set(Some(hash(&ticket))),
+        expires_at: Set(now + TICKET_LIFE),
+        ..Default::default()
+    };
+    Entity::update_many()
+        .set(row)
+        .filter(Column::StateHash.eq(&attempt.state_hash))
+        .exec(app.db.write_one())
+        .await?;
+    back(&format!("pending&ticket={}", ticket.expose_secret()))
+}
+
+/// Redeems a parked code, and connects the account. Only for the person who started the attempt,
+/// and the coach whom the account is for. A ticket is valid once, whoever shows it.
+///
+/// # Errors
+/// `NotFound` for a ticket that is unknown, used, or of somebody else's attempt; `InvalidState` for
+/// one that has expired, or when another account is connected or the account is another coach's;
+/// `Refused` when the provider does not accept the code; `Forbidden` when the rights have ended
+/// meanwhile.
+pub async fn finish(app: &Arc<App>, caller: &Caller, ticket: &SecretString) -> Result<Connection> {
+    let person = caller.require_person()?;
+    let found = consume_ticket(app, ticket).await?;
+    let attempt = found.ok_or(Error::NotFound("connection to finish"))?;
+    if attempt.user_id != person.user_id && !person.is_coach(attempt.coach_id) {
+        tracing::warn!(
+            user.id = %person.user_id, started_by = %attempt.user_id,
+            "somebody else came back from a consent page than began: the code is discarded"
+        );
+        return Err(Error::NotFound("connection to finish"));
     }
+    if !manages(person, attempt.coach_id) {
+        return Err(Error::Forbidden("not the coach any more"));
+    }
+    if attempt.expires_at <= app.clock.now() {
+        return Err(invalid_state("this took too long; start again"));
+    }
+    let by = By::caller(caller, person, attempt.coach_id);
+    let (app, tasks) = (Arc::clone(app), app.tasks.clone());
+    // Spawned, so that a disconnecting client does not cancel the exchange half-way.
+    let connecting = tasks.spawn(async move { connect(&app, attempt, by).await });
+    connecting
+        .await
+        .map_err(|error| Error::internal("connecting an account", error))?
 }
 
 /// Consumes the state in one statement, so that only one of two concurrent callbacks gets it.
-async fn redeem(
+async fn consume_state(
     app: &App,
     provider: &str,
     state: &str,
@@ -194,67 +252,52 @@ async fn redeem(
         .await?)
 }
 
-async fn connect(
-    app: &App,
-    attempt: &Model,
-    code: SecretString,
-    correlation_id: &str,
-) -> Result<()> {
-    require_rights(app, attempt).await?;
-    let provider = provider_of(app, &attempt.provider)?;
-    let verifier = app
-        .vault
-        .open(place(&attempt.state_hash), &attempt.verifier);
-    let verifier = verifier.map_err(|error| Error::internal("opening a verifier", error))?;
-    let redeemed = provider.redeem(code, verifier, app.clock.now()).await;
-    let (owner, pair) = redeemed.map_err(|error| match error {
-        RedeemError::Refused => Error::invalid("code", "was refused"),
-        RedeemError::Failed(error) => unavailable(&error),
-    })?;
-    let by = By {
-        coach_id: attempt.coach_id,
-        actor_id: Some(attempt.user_id),
-        correlation_id: correlation_id.to_owned(),
-    };
-    store::keep(
-        app,
-        by,
-        Account {
-            provider: attempt.provider.clone(),
-            kind: Kind::OAuth,
-            owner,
-            pair,
-        },
-    )
-    .await?;
-    Ok(())
+/// Takes the attempt of a ticket, whose code then exists only in memory.
+async fn consume_ticket(app: &App, ticket: &SecretString) -> Result<Option<Model>> {
+    if ticket.expose_secret().len() > 200 {
+        return Ok(None);
+    }
+    let ticket_hash = hash(ticket);
+    let db = app.db.write_one();
+    let attempt = Entity::find()
+        .filter(Column::TicketHash.eq(&ticket_hash))
+        .one(db)
+        .await?;
+    let taken = Entity::update_many()
+        .set(ActiveModel {
+            code: Set(None),
+            ticket_hash: Set(None),
+            ..Default::default()
+        })
+        .filter(Column::TicketHash.eq(&ticket_hash))
+        .exec(db)
+        .await?;
+    Ok(attempt.filter(|_| taken.rows_affected == 1))
 }
 
-/// Checks permissions again: they may have ended between start and finish.
-async fn require_rights(app: &App, attempt: &Model) -> Result<()> {
-    let account = entity::user::Entity::find_by_id(attempt.user_id)
-        .one(app.db.read())
-        .await?;
-    let account = account
-        .filter(|user| user.suspended_at.is_none())
-        .ok_or(Error::Forbidden("the account has ended"))?;
-    let coach = entity::coach::Entity::find_by_user(account.id)
-        .one(app.db.read())
-        .await?;
-    let person = Person {
-        user_id: account.id,
-        role: account.role,
-        coach_id: coach
-            .map(|coach| coach.id)
-            .filter(|_| account.role != entity::user::Role::Client),
-        suspended: false,
-        expires_at: attempt.expires_at,
+async fn connect(app: &App, attempt: Model, by: By) -> Result<Connection> {
+    let provider = provider_of(app, &attempt.provider)?;
+    let open = |column, sealed: &str| {
+        let opened = app.vault.open(place(&attempt.state_hash, column), sealed);
+        opened.map_err(|error| Error::internal("opening an attempt", error))
     };
-    if manages(&person, attempt.coach_id) {
-        Ok(())
-    } else {
-        Err(Error::Forbidden("not the coach any more"))
-    }
+    let verifier = open(VERIFIER, &attempt.verifier)?;
+    let code = attempt.code.as_deref().unwrap_or_default();
+    let code = open(CODE, code)?;
+    let redeemed = provider.redeem(code, verifier, app.clock.now()).await;
+    let (owner, pair) = redeemed.map_err(|error| match error {
+        RedeemError::Refused => Error::from(Conflict::Refused(
+            "the provider does not accept this consent; start again",
+        )),
+        RedeemError::Failed(error) => unavailable(&error),
+    })?;
+    let account = Account {
+        provider: attempt.provider,
+        kind: Kind::OAuth,
+        owner,
+        pair,
+    };
+    store::keep(app, by, account).await
 }
 
 fn provider_of(app: &App, name: &str) -> Result<Arc<dyn AccountProvider>> {
@@ -275,10 +318,13 @@ fn hash(state: &SecretString) -> String {
     hex::encode(Sha256::digest(state.expose_secret()))
 }
 
-fn place(state_hash: &str) -> Place<'_> {
+const VERIFIER: &str = "verifier";
+const CODE: &str = "code";
+
+fn place<'a>(state_hash: &'a str, column: &'a str) -> Place<'a> {
     Place {
         table: "oauth_attempt",
         row: state_hash,
-        column: "verifier",
+        column,
     }
 }

@@ -34,6 +34,8 @@ pub(in crate::domain) struct Account {
 pub(in crate::domain) struct By {
     pub(in crate::domain) coach_id: Uuid,
     pub(in crate::domain) actor_id: Option<Uuid>,
+    /// Id at the identity provider of whoever acts in the person's name.
+    pub(in crate::domain) impersonator: Option<String>,
     pub(in crate::domain) correlation_id: String,
 }
 
@@ -43,6 +45,7 @@ impl By {
         Self {
             coach_id,
             actor_id: Some(person.user_id),
+            impersonator: person.impersonator.clone(),
             correlation_id: caller.correlation_id.clone(),
         }
     }
@@ -150,15 +153,14 @@ async fn keep_in(txn: &Txn, connecting: Connecting) -> Result<Model> {
         row.update(&**txn).await?
     };
     let subject = subject(row.id);
-    audit::record(
-        txn,
-        by.actor_id,
-        "connection.connect",
-        &subject,
-        now,
-        &by.correlation_id,
-    )
-    .await?;
+    let entry = audit::Entry {
+        actor_id: by.actor_id,
+        impersonator: by.impersonator,
+        action: "connection.connect",
+        subject: &subject,
+        correlation_id: &by.correlation_id,
+    };
+    audit::record(txn, entry, now).await?;
     Ok(row)
 }
 

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use entity::Uuid;
 use entity::user;
+use providers::normalised_email;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder,
 };
 
 use super::LOCAL_ISSUER;
 use crate::app::App;
 use crate::db::{Db, Txn};
 use crate::domain::page::{self, Direction, List, Page, PageInput};
-use crate::domain::{Caller, Command, Error, Result, coach};
+use crate::domain::{Caller, Command, Conflict, Error, Result, coach};
 
 /// The caller's own account.
 ///
@@ -71,7 +73,7 @@ pub async fn list(
     caller.require_admin()?;
     let mut query = user::Entity::find();
     if let Some(email) = email {
-        query = query.filter(user::Column::Email.eq(email.trim().to_lowercase()));
+        query = query.filter(user::Column::Email.eq(normalised_email(&email)));
     }
     let order = (
         List::Accounts,
@@ -82,6 +84,20 @@ pub async fn list(
         (row.created_at, row.id)
     })
     .await
+}
+
+/// The number of accounts without a verified address, for the operator.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_unverified(app: &App) -> Result<u64> {
+    let unverified = Condition::any()
+        .add(user::Column::Email.is_null())
+        .add(user::Column::EmailVerified.eq(false));
+    Ok(user::Entity::find()
+        .filter(unverified)
+        .count(app.db.read())
+        .await?)
 }
 
 /// Checks that the caller's rights are unchanged since they connected.
@@ -105,14 +121,17 @@ pub async fn require_good_standing(app: &App, caller: &Caller) -> Result<()> {
 /// A suspended coach is unlisted, and stays so until the profile is listed again.
 ///
 /// # Errors
-/// `NotFound`.
+/// `NotFound`; `InvalidState` for the caller's own account, which could not lift it again.
 pub async fn set_suspended(
     app: &App,
     caller: &Caller,
     user_id: Uuid,
     suspended: bool,
 ) -> Result<user::Model> {
-    caller.require_admin()?;
+    let person = caller.require_admin()?;
+    if suspended && person.user_id == user_id {
+        return Err(Conflict::InvalidState("you cannot suspend yourself".to_owned()).into());
+    }
     let input = SetSuspended { user_id, suspended };
     let command = Command::new(app, caller, input)?;
     let user = app.db.transaction(command, store_suspended).await?;

@@ -40,7 +40,10 @@ impl AccountSummary {
         let email = identity.email();
         identity.role() != self.role
             || (email.is_some()
-                && (email != self.email || identity.email_verified != self.email_verified))
+                && (email != self.email
+                    || identity
+                        .email_verified
+                        .is_some_and(|verified| verified != self.email_verified)))
             || identity
                 .name
                 .as_ref()

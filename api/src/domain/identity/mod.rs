@@ -1,6 +1,8 @@
 //! Authentication: tokens and the accounts behind them.
 
 mod accounts;
+mod address;
+mod directory;
 mod known;
 mod recent;
 mod sign_in;
@@ -11,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::setting;
 use entity::user::Role;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use providers::clerk;
+use providers::{clerk, normalised_email};
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 use sea_orm::sea_query::OnConflict;
@@ -19,12 +21,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use accounts::{
-    find_local, find_many, get_own_account, is_any, list, require_good_standing, set_suspended,
+    count_unverified, find_local, find_many, get_own_account, is_any, list, require_good_standing,
+    set_suspended,
 };
+pub(crate) use address::{NoAddress, complete};
+pub use directory::Directory;
 pub use recent::Recent;
 pub use sign_in::sign_in;
 
-use super::{Error, Result};
+use super::{AddressClaim, Error, Result};
 use crate::db::Db;
 
 /// The issuer of the tokens that this installation signs.
@@ -51,24 +56,46 @@ pub struct Identity {
     pub issuer: String,
     pub subject: String,
     pub email: Option<String>,
-    pub email_verified: bool,
+    /// `None` when the token does not say.
+    pub email_verified: Option<bool>,
     pub name: Option<String>,
     pub time_zone: Option<String>,
     /// `None` when the token names no role.
     pub role: Option<Role>,
+    /// Set when somebody else acts in the person's name.
+    pub impersonation: Option<Impersonation>,
     pub expires_at: DateTime<Utc>,
 }
 
 impl Identity {
     /// The address, as it is stored.
     fn email(&self) -> Option<String> {
-        self.email.as_ref().map(|email| email.trim().to_lowercase())
+        self.email.as_deref().map(normalised_email)
     }
 
     /// A token without a role is a client's: a person who lost a role must not keep it here.
     fn role(&self) -> Role {
         self.role.unwrap_or(Role::Client)
     }
+
+    /// What the token says of the address.
+    fn address(&self) -> AddressClaim {
+        match (&self.email, self.email_verified) {
+            (None, _) => AddressClaim::NoEmail,
+            (Some(_), None) => AddressClaim::NoVerification,
+            (Some(_), Some(false)) => AddressClaim::Unverified,
+            (Some(_), Some(true)) => AddressClaim::Verified,
+        }
+    }
+}
+
+/// A session in which somebody acts in another person's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impersonation {
+    /// Who acts: their id at the identity provider.
+    pub by: String,
+    /// Id of the session there.
+    pub session: String,
 }
 
 /// Why a token is not valid. The code is sent to clients and reveals no more.
@@ -127,6 +154,10 @@ impl TokenVerifier {
                     name: claims.name.clone(),
                     time_zone: text(&claims.raw, "zoneinfo"),
                     role: role_at(&claims.raw, role_claim),
+                    impersonation: claims.actor.clone().map(|by| Impersonation {
+                        by,
+                        session: claims.sid.clone(),
+                    }),
                     expires_at: claims.expires_at,
                 })
             }
@@ -174,6 +205,7 @@ struct LocalClaims {
     iat: i64,
     name: String,
     email: String,
+    email_verified: Option<bool>,
     role: String,
     zoneinfo: String,
 }
@@ -214,6 +246,7 @@ impl LocalIssuer {
             iat: now.timestamp(),
             name: identity.name.clone().unwrap_or_default(),
             email: identity.email.clone().unwrap_or_default(),
+            email_verified: identity.email_verified,
             role: role_name(identity.role.unwrap_or(Role::Client)).to_owned(),
             zoneinfo: identity
                 .time_zone
@@ -248,7 +281,7 @@ impl LocalIssuer {
             issuer: claims.iss,
             subject: claims.sub,
             email: Some(claims.email).filter(|email| !email.is_empty()),
-            email_verified: true,
+            email_verified: claims.email_verified,
             name: Some(claims.name).filter(|name| !name.is_empty()),
             time_zone: Some(claims.zoneinfo),
             role: role_at(
@@ -257,6 +290,7 @@ impl LocalIssuer {
                     .collect(),
                 "role",
             ),
+            impersonation: None,
             expires_at,
         })
     }

@@ -101,6 +101,7 @@ mod tests {
     use entity::user::Role;
 
     use super::*;
+    use crate::domain::AddressClaim;
 
     #[test]
     fn an_entry_expires_after_a_second_or_with_its_token() {
@@ -111,6 +112,8 @@ mod tests {
             role: Role::Client,
             coach_id: None,
             suspended: false,
+            address: AddressClaim::Verified,
+            impersonator: None,
             expires_at,
         };
         let recent = Recent::default();
@@ -148,6 +151,8 @@ mod tests {
             role: Role::Client,
             coach_id: None,
             suspended: false,
+            address: AddressClaim::Verified,
+            impersonator: None,
             expires_at,
         };
         let recent = Recent::default();

@@ -11,7 +11,7 @@ use super::Identity;
 use super::known::AccountSummary;
 use crate::app::App;
 use crate::db::Txn;
-use crate::domain::{Error, Person, Result, Viewer};
+use crate::domain::{Error, Person, Result, Viewer, audit};
 use crate::outbox::{Job, Queue, job};
 
 /// The person behind a valid token; made on first sight, and kept in step with what their tokens
@@ -28,26 +28,39 @@ pub async fn sign_in(app: &App, identity: &Identity, correlation_id: &str) -> Re
             AccountSummary::from(app.db.transaction(seen, keep).await?)
         }
     };
+    if let Some(impersonation) = &identity.impersonation {
+        let entry = audit::Entry {
+            actor_id: Some(account.id),
+            impersonator: Some(impersonation.by.clone()),
+            action: "session.impersonate",
+            subject: &format!("user_{}", account.id.simple()),
+            correlation_id,
+        };
+        let session = &impersonation.session;
+        audit::record_impersonation(&app.db, session, entry, app.clock.now()).await?;
+    }
     Ok(Viewer::Person(Person {
         user_id: account.id,
         role: account.role,
         // A profile grants no rights without the role of a coach.
         coach_id: account.coach_id.filter(|_| account.role != Role::Client),
         suspended: account.suspended_at.is_some(),
+        address: identity.address(),
+        impersonator: identity.impersonation.as_ref().map(|it| it.by.clone()),
         expires_at: identity.expires_at,
     }))
 }
 
 /// What a token says of a person, and when it was seen.
 #[derive(Clone)]
-struct Seen {
-    identity: Identity,
-    now: DateTime<Utc>,
-    correlation_id: String,
+pub(super) struct Seen {
+    pub(super) identity: Identity,
+    pub(super) now: DateTime<Utc>,
+    pub(super) correlation_id: String,
 }
 
 /// The account, and the coach profile of a person who has one.
-async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<Uuid>)> {
+pub(super) async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<Uuid>)> {
     let (identity, now) = (&seen.identity, seen.now);
     let fresh = user::ActiveModel {
         id: Set(entity::new_id()),
@@ -76,20 +89,17 @@ async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<Uuid>)> {
     let user = user.ok_or_else(|| Error::internal("an account", "vanished"))?;
 
     let email = identity.email().or_else(|| user.email.clone());
+    let is_verified = match (&identity.email, identity.email_verified) {
+        (Some(_), Some(verified)) => verified,
+        _ => user.email_verified && email == user.email,
+    };
     let claims_bookings =
-        identity.email_verified && email.is_some() && (email != user.email || !user.email_verified);
+        is_verified && email.is_some() && (email != user.email || !user.email_verified);
     let mut row = user.clone().into_active_model();
-    row.email_verified = Set(if identity.email.is_some() {
-        identity.email_verified
-    } else {
-        user.email_verified
-    });
+    row.email_verified = Set(is_verified);
     row.display_name = Set(match &identity.name {
         Some(name) => name.clone(),
-        // Shown to others, so it must not be an address.
-        None if user.display_name.is_empty() || user.email.as_ref() == Some(&user.display_name) => {
-            "New member".to_owned()
-        }
+        None if user.has_no_name() => user::Model::NO_NAME.to_owned(),
         None => user.display_name.clone(),
     });
     row.email = Set(email);

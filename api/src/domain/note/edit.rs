@@ -51,7 +51,7 @@ pub async fn create(app: &App, caller: &Caller, input: Create) -> Result<Model> 
     let author_id = caller.require_person()?.user_id;
     check(Some(&input.body))?;
     let (id, now) = (entity::new_id(), app.clock.now());
-    let (body, body_key) = seal::seal(&app.vault, id, input.visibility, &input.body)?;
+    let (body, body_key) = seal(&app.vault, id, &input.body)?;
     let row = Model {
         id,
         session_id: input.session_id,
@@ -110,7 +110,7 @@ async fn store(txn: &Txn, command: Command<Change>) -> Result<Model> {
     let note = seal::open(&vault, note)?;
     let body = input.body.unwrap_or_else(|| note.body.clone());
     let visibility = input.visibility.unwrap_or(note.visibility);
-    let (body, body_key) = seal::seal(&vault, note.id, visibility, &body)?;
+    let (body, body_key) = seal(&vault, note.id, &body)?;
     let version = note.version;
     let mut row = note.into_active_model();
     row.body = Set(body);

@@ -7,7 +7,7 @@ mod seal;
 pub use edit::{Create, Update, create, delete, update};
 pub(super) use read::{ORDER, readable_on};
 pub use read::{first_page, get, list, list_by_sessions};
-pub use seal::open_body;
+pub use seal::{open_body, seal};
 
 use super::Error;
 

@@ -1,24 +1,19 @@
-//! Seals private notes in the database. Shared notes are plain text; so are private notes written
-//! without keys, until they are changed or the keys are rotated.
+//! Seals notes in the database. Rows that were written before notes were sealed are read as they are,
+//! until the worker seals them.
 
 use entity::Uuid;
-use entity::note::{Model, Visibility};
+use entity::note::Model;
 
 use crate::app::App;
 use crate::domain::{Error, Result};
 use crate::vault::{Place, Vault, row_key};
 use secrecy::ExposeSecret as _;
 
-/// The stored body and, when it is sealed, the id of its key.
-pub(super) fn seal(
-    vault: &Vault,
-    id: Uuid,
-    visibility: Visibility,
-    body: &str,
-) -> Result<(String, Option<String>)> {
-    if visibility != Visibility::Private || !vault.is_open() {
-        return Ok((body.to_owned(), None));
-    }
+/// The stored body and the id of its key.
+///
+/// # Errors
+/// When there are no keys.
+pub fn seal(vault: &Vault, id: Uuid, body: &str) -> Result<(String, Option<String>)> {
     let sealed = vault
         .seal(place(&row_key(id)), body)
         .map_err(|error| Error::internal("sealing a note", error))?;

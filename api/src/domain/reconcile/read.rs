@@ -66,6 +66,7 @@ pub(super) async fn take_in(
     let cause = Cause {
         by: ActorKind::Provider,
         actor_id: None,
+        impersonator: None,
         source: Source::Reconcile,
         correlation_id: correlation_id.to_owned(),
         now,

@@ -39,6 +39,8 @@ pub enum FreeTime {
 pub struct RemoteRequest {
     pub request: Request,
     pub booking: booking::Model,
+    /// The client's answers, in plain text.
+    pub answers: Vec<booking::Answer>,
     pub event_type: event_type::Model,
 }
 

@@ -306,6 +306,7 @@ async fn carry_out(
             let cause = Cause {
                 by: ActorKind::Provider,
                 actor_id: None,
+                impersonator: None,
                 source: Source::Webhook,
                 correlation_id: delivery.correlation_id.clone(),
                 now,
@@ -328,7 +329,14 @@ async fn refuse(
 ) -> Result<Outcome> {
     let subject = format!("webhook_delivery_{}", delivery.id.simple());
     let correlation_id = &delivery.correlation_id;
-    audit::record(txn, None, "webhook.overstep", &subject, now, correlation_id).await?;
+    let entry = audit::Entry {
+        actor_id: None,
+        impersonator: None,
+        action: "webhook.overstep",
+        subject: &subject,
+        correlation_id,
+    };
+    audit::record(txn, entry, now).await?;
     Ok(Outcome {
         failure: Some(overstep.explanation().to_owned()),
         overstep: Some(overstep),

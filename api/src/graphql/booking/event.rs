@@ -42,6 +42,11 @@ impl BookingEvent {
         Ok(user.map(User))
     }
 
+    /// Who acted in the actor's name, for example support: their id at the identity provider. Null when the actor did it themselves.
+    async fn impersonated_by(&self) -> Option<&str> {
+        self.0.impersonator.as_deref()
+    }
+
     /// Where it came from.
     async fn source(&self) -> Source {
         self.0.source

@@ -8,6 +8,7 @@ use entity::event_type::{AnswerKind, Kind as EventTypeKind, LocationKind, Policy
 use futures_util::TryFutureExt;
 
 use super::event::BookingEvent;
+use crate::domain::answers;
 use crate::domain::booking::{self, Action};
 use crate::graphql::coach::Coach;
 use crate::graphql::connection::{Connection, page};
@@ -161,15 +162,15 @@ impl Booking {
     }
 
     /// Answers to the questions of the event type.
-    async fn answers(&self) -> Vec<BookingAnswer> {
-        let answers = self.row.answers.0.iter().cloned();
+    async fn answers(&self, ctx: &Context<'_>) -> Result<Vec<BookingAnswer>> {
+        let answers = answers::open(&app(ctx).vault, self.row.id, &self.row.answers)?.into_iter();
         let shown = |answer: entity::booking::Answer| BookingAnswer {
             key: answer.key,
             label: answer.label,
             kind: answer.kind,
             values: answer.values,
         };
-        answers.map(shown).collect()
+        Ok(answers.map(shown).collect())
     }
 
     /// Addresses of the others who are invited; for those who take part.

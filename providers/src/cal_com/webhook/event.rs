@@ -244,7 +244,7 @@ impl fmt::Debug for Organizer {
 /// An attendee.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Attendee {
-    /// The address as typed. Compare with [`crate::cal_com::normalised_email`].
+    /// The address as typed. Compare with [`crate::normalised_email`].
     pub email: String,
     /// The name; guests have none.
     pub name: Option<String>,

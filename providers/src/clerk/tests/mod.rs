@@ -307,6 +307,60 @@ async fn the_token_cache_is_bounded_and_can_be_disabled() {
     }
 }
 
+#[tokio::test]
+async fn a_token_without_party_is_accepted_only_where_native_apps_are() {
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks).await;
+    let (bare, foreign) = (fixture.vector("missing azp"), fixture.vector("wrong azp"));
+    let closed = fixture.verifier(&clerk);
+    let open = fixture.verifier_with(&clerk, |config| config.accepts_no_party = true);
+    let refused = Err(TokenError::WrongParty);
+    assert_eq!(
+        closed.verify(&bare.token, bare.now()).await.map(drop),
+        refused
+    );
+    assert_eq!(open.verify(&bare.token, bare.now()).await.map(drop), Ok(()));
+    assert_eq!(
+        open.verify(&foreign.token, foreign.now()).await.map(drop),
+        refused
+    );
+}
+
+/// The category is in the header, which is checked before the signature.
+#[tokio::test]
+async fn only_categories_of_session_tokens_are_accepted() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let fixture = Fixture::load();
+    let clerk = Clerk::serving(&fixture.jwks).await;
+    let verifier = fixture.verifier(&clerk);
+    let vector = fixture.vector("v2 basic");
+    let (_, rest) = vector.token.split_once('.').expect("a JWS has three parts");
+    let checked = async |category: Value| {
+        let mut header =
+            serde_json::json!({ "alg": "RS256", "kid": "ins_2VectorKeyA000000000000001" });
+        if !category.is_null() {
+            header["cat"] = category;
+        }
+        let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
+        verifier.verify(&token, vector.now()).await.map(drop)
+    };
+    for accepted in [
+        Value::Null,
+        "cl_B7d4PD111AAA".into(),
+        "cl_I7d4PD111III".into(),
+    ] {
+        let result = checked(accepted.clone()).await;
+        assert_eq!(result, Err(TokenError::BadSignature), "{accepted}");
+    }
+    for refused in ["cl_B7d4PD222AAA", "cl_B7d4PD333AAA", "", "cl_B7d4PD444AAA"] {
+        let result = checked(refused.into()).await;
+        assert_eq!(result, Err(TokenError::WrongType), "{refused}");
+    }
+    assert_eq!(checked(7.into()).await, Err(TokenError::WrongType));
+}
+
 #[test]
 fn an_insecure_configuration_is_refused() {
     let sound = || {

@@ -23,7 +23,7 @@ use crate::domain::booking::transition::apply;
 use crate::domain::booking::{idempotency, rows};
 use crate::domain::scheduling::observation::Reported;
 use crate::domain::scheduling::remote::{Calendar, Outcome, RemoteRequest};
-use crate::domain::{Cause, Error, Result};
+use crate::domain::{Cause, Error, Result, answers};
 use crate::outbox::{Job, job};
 
 /// Lease of one attempt: no other worker runs the request meanwhile. Longer than any provider call.
@@ -242,6 +242,7 @@ async fn wanted(app: &App, request: &Request, booking: &Booking) -> Result<Remot
         event_type.ok_or_else(|| Error::internal("a booking", "without its event type"))?;
     Ok(RemoteRequest {
         request: request.clone(),
+        answers: answers::open(&app.vault, booking.id, &booking.answers)?,
         booking: booking.clone(),
         event_type,
     })

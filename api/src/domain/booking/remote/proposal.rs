@@ -141,7 +141,7 @@ pub(super) fn propose(
             .unwrap_or_else(|| parties.event_type.currency.clone());
     }
     if has_news(before, after, |it| &it.answers) {
-        new.answers = Answers(after.answers.clone());
+        new.answers = Answers::Plain(after.answers.clone());
     }
     if has_news(before, after, |it| &it.guests) {
         new.guests = with_guests(booking, &after.guests);

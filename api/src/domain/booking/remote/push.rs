@@ -109,6 +109,7 @@ async fn ingest(app: &App, booking: &Model, reported: Reported) -> Result<()> {
     let cause = Cause {
         by: ActorKind::Provider,
         actor_id: None,
+        impersonator: None,
         source: Source::Reconcile,
         correlation_id: format!("align-{}", booking.id.simple()),
         now,

@@ -44,6 +44,7 @@ async fn write(
         refusal: NotSet,
         actor_kind: Set(cause.by),
         actor_id: Set(cause.actor_id),
+        impersonator: Set(cause.impersonator.clone()),
         source: Set(cause.source),
         correlation_id: Set(cause.correlation_id.clone()),
         attempts: Set(0),
@@ -164,6 +165,7 @@ impl From<&Model> for Cause {
         Self {
             by: request.actor_kind,
             actor_id: request.actor_id,
+            impersonator: request.impersonator.clone(),
             source: request.source,
             correlation_id: request.correlation_id.clone(),
             now: request.created_at,

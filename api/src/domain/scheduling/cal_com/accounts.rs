@@ -11,9 +11,9 @@ use futures_util::future::BoxFuture;
 use providers::cal_com::Error;
 use providers::cal_com::{
     Client, CodeVerifier, Credential, NewUser, OAuthTokens, Profile, Refusal, TokenPair, User,
-    normalised_email, plain_email,
+    plain_email,
 };
-use providers::{Kind as ErrorKind, Provider};
+use providers::{Kind as ErrorKind, Provider, normalised_email};
 use secrecy::SecretString;
 
 use super::access::{credential_of, token_refusal};

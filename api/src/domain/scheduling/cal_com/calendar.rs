@@ -60,7 +60,7 @@ impl CalComCalendar<'_> {
         );
         new.metadata
             .insert(super::REQUEST.to_owned(), wanted.request.id.to_string());
-        new.answers = booking.answers.0.iter().map(answer).collect();
+        new.answers = wanted.answers.iter().map(answer).collect();
         new.guests.clone_from(&booking.guests.0);
         let length = (booking.ends_at - booking.starts_at).num_minutes();
         new.length_in_minutes = (wanted.event_type.lengths.0.len() > 1).then_some(length);

@@ -1,7 +1,8 @@
 //! Converts a booking of Cal.com's API to observations.
 
 use chrono::SubsecRound;
-use providers::cal_com::{self as wire, BookingStatus, normalised_email};
+use providers::cal_com::{self as wire, BookingStatus};
+use providers::normalised_email;
 
 use crate::domain::scheduling::observation::{
     Attendee, Fact, Observation, Offer, Organizer, READ, SUCCEEDED, Standing, absent,

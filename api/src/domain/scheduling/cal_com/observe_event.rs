@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SubsecRound, Utc};
 use entity::booking::Answer;
 use entity::event_type::AnswerKind;
+use providers::cal_com::plain_email;
 use providers::cal_com::webhook::{
     self as wire, AnswerValue, Booking, BookingTrigger, Event, MeetingSnapshot, MeetingTrigger,
 };
-use providers::cal_com::{normalised_email, plain_email};
+use providers::normalised_email;
 
 use crate::domain::scheduling::observation::{
     self as kind, Attendee, Fact, Observation, Offer, Organizer, Standing, absent,
