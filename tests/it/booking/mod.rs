@@ -7,6 +7,7 @@ mod idempotency;
 mod life;
 mod race;
 mod refusal;
+mod unmoved;
 mod verification;
 
 use serde_json::{Value, json};

@@ -36,7 +36,8 @@ pub struct Reschedule {
 }
 
 /// Moves a booking to another free slot of the same length. When a client moves a booking whose
-/// type requires approval, the coach must approve again.
+/// type requires approval, the coach must approve again. A booking that already starts then is
+/// returned unchanged: no move is counted, and no scheduler is called.
 ///
 /// # Errors
 /// As for booking; `InvalidState` for a booking that is no longer active or has begun, `Policy`
@@ -69,12 +70,12 @@ pub async fn reschedule(
         now,
     };
     let moving = app.db.transaction(attempt, attempt_move).await?;
-    if !matches!(moving, Moving::Before(..)) {
+    if !matches!(moving, Moving::Before(..) | Moving::Unneeded(_)) {
         app.metrics.booking("rescheduled");
     }
     match moving {
         Moving::Before(booking, subject) => outcome::outcome_of_repeat(app, booking, subject).await,
-        Moving::Done(booking) => Ok(booking),
+        Moving::Done(booking) | Moving::Unneeded(booking) => Ok(booking),
         Moving::NewRequest(booking, request_id) => {
             outcome::outcome_of_move(app, booking, request_id).await
         }
@@ -122,6 +123,16 @@ async fn attempt_move(txn: &Txn, attempt: Attempt) -> Result<Moving> {
     if let Claim::Done(subject) = idempotency::claim(txn, &key, booking.id, now).await? {
         return Ok(Moving::Before(booking, subject));
     }
+    if input
+        .version
+        .is_some_and(|version| version != booking.version)
+    {
+        return Err(Conflict::Stale.into());
+    }
+    if starts_there(&booking, &input, now) {
+        require_no_open_request(txn, &booking).await?;
+        return Ok(Moving::Unneeded(booking));
+    }
     let cause = Cause::person(side, &person, &correlation_id, now);
     let moving = move_to(txn, &cause, &booking, input, &offered).await?;
     if let Moving::NewRequest(_, request_id) = moving {
@@ -135,8 +146,15 @@ enum Moving {
     /// A repeat of an earlier request; with the subject of its key.
     Before(Model, Uuid),
     Done(Model),
+    /// The booking already starts then.
+    Unneeded(Model),
     /// The remote scheduler must grant the move.
     NewRequest(Model, Uuid),
+}
+
+/// Whether a booking that can still be moved is already where it is to go.
+fn starts_there(booking: &Model, input: &Reschedule, now: DateTime<Utc>) -> bool {
+    booking.status.is_active() && booking.starts_at == input.starts_at && input.starts_at > now
 }
 
 async fn move_to(
@@ -146,12 +164,6 @@ async fn move_to(
     input: Reschedule,
     offered: &RemoteAvailability,
 ) -> Result<Moving> {
-    if input
-        .version
-        .is_some_and(|version| version != booking.version)
-    {
-        return Err(Conflict::Stale.into());
-    }
     super::rows::require_reachable(txn, booking).await?;
     if input.starts_at <= cause.now {
         return Err(Error::invalid("startsAt", "must be in the future"));
@@ -239,16 +251,7 @@ async fn ask_to_move(
     busy: (DateTime<Utc>, DateTime<Utc>),
     input: Reschedule,
 ) -> Result<Uuid> {
-    if scheduler_request::Entity::find_open(booking.id)
-        .one(&**txn)
-        .await?
-        .is_some()
-    {
-        return Err(Conflict::InvalidState(
-            "another change of this booking is still under way".to_owned(),
-        )
-        .into());
-    }
+    require_no_open_request(txn, booking).await?;
     let known = projections::projection_of(&**txn, booking.id).await?;
     let unknown = || Conflict::InvalidState("the coach's calendar has not answered yet".to_owned());
     let from_uid = known.ok_or_else(unknown)?.uid;
@@ -268,6 +271,20 @@ async fn ask_to_move(
         reason: input.reason,
     };
     request::open(txn, cause, asked).await
+}
+
+/// Until an open request is closed, the booking's time may still change.
+async fn require_no_open_request(txn: &Txn, booking: &Model) -> Result<()> {
+    let open = scheduler_request::Entity::find_open(booking.id)
+        .one(&**txn)
+        .await?;
+    match open {
+        None => Ok(()),
+        Some(_) => Err(Conflict::InvalidState(
+            "another change of this booking is still under way".to_owned(),
+        )
+        .into()),
+    }
 }
 
 /// Builds the hold on the new time.

@@ -41,7 +41,8 @@ impl BookingMutation {
         CreateBookingPayload::new(done.await, Booking::new)
     }
 
-    /// Move a booking to another slot. It stays the same booking.
+    /// Move a booking to another slot. It stays the same booking. When it already starts then, it comes back unchanged and no move is
+    /// counted.
     async fn reschedule_booking(
         &self,
         ctx: &Context<'_>,

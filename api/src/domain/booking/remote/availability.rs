@@ -74,7 +74,8 @@ impl RemoteAvailability {
         wanted.read(app).await
     }
 
-    /// Looks up availability for a move: the booking's own time counts as free.
+    /// Looks up availability for a move: the booking's own time counts as free. A move to the start
+    /// that the booking has needs no answer of the calendar.
     ///
     /// # Errors
     /// As [`find`](Self::find).
@@ -88,7 +89,9 @@ impl RemoteAvailability {
             return Ok(Self::ByHours);
         }
         let db = app.db.read();
-        if !connection::is_live(db, scheduler, booking.coach_id).await? {
+        if booking.starts_at == starts_at
+            || !connection::is_live(db, scheduler, booking.coach_id).await?
+        {
             return Ok(Self::Starts(Vec::new()));
         }
         let (coach, event_type) = (

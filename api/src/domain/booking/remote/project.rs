@@ -189,10 +189,21 @@ pub(crate) fn project(nodes: &[Node]) -> Option<Projection> {
             .unwrap_or_default(),
         guests: guests(&chain),
         lineage_key: all().find_map(|fact| fact.lineage_key.clone()),
-        moves: i32::try_from(chain.len() - 1).unwrap_or(i32::MAX),
+        moves: moves(&chain),
         reason: decisive.and_then(|fact| fact.reason.clone()),
         by: decisive.and_then(|fact| fact.by.clone()),
     })
+}
+
+/// Counts the changes of time along the chain. A scheduler gives a new uid to a booking that is
+/// moved to the time it already has; a time that is not known counts as another one.
+fn moves(chain: &[&Node]) -> i32 {
+    let start = |node: &Node| node.descriptive().find_map(|said| said.starts_at);
+    let moves = chain.windows(2).filter(|pair| {
+        let (later, earlier) = (start(pair[0]), start(pair[1]));
+        later.is_none() || later != earlier
+    });
+    i32::try_from(moves.count()).unwrap_or(i32::MAX)
 }
 
 fn guests(chain: &[&Node]) -> Vec<String> {
