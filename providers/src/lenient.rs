@@ -136,8 +136,12 @@ impl<T: FromValue> FromValue for BTreeMap<String, T> {
 }
 
 /// RFC 3339 with or without seconds and their fractions, in any offset. A time without an offset is
-/// not an instant.
+/// not an instant. A leap second is the second that follows it: `chrono` would keep it as `:60`.
 pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(written(text)?.timestamp_micros())
+}
+
+fn written(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
@@ -187,6 +191,22 @@ mod tests {
             json!([]),
         ] {
             assert_eq!(DateTime::<Utc>::from_value(value.clone()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_leap_second_is_the_second_that_follows_it() {
+        for (text, expected) in [
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+            (
+                "2016-12-31T18:59:60.250-05:00",
+                "2017-01-01T00:00:00.250+00:00",
+            ),
+            ("2016-12-31T23:59:60+0000", "2017-01-01T00:00:00+00:00"),
+            ("2016-12-31T23:59:59.999Z", "2016-12-31T23:59:59.999+00:00"),
+        ] {
+            let read = DateTime::<Utc>::from_value(json!(text)).map(|read| read.to_rfc3339());
+            assert_eq!(read.as_deref(), Some(expected), "{text}");
         }
     }
 

@@ -29,6 +29,11 @@ async fn check(config: Config) -> Result<(), Failure> {
             config.environment, config.listen
         )),
     );
+    let zones = zones::in_use();
+    report.line("time zone data", Ok(zones.to_string()));
+    for warning in zones.warnings(Clock::System.now().date_naive()) {
+        report.warn("time zone data", &warning);
+    }
     let db = startup::open_database(&config).await;
     let found = db.as_ref().map(|db| {
         if db.is_postgres() {
@@ -214,6 +219,11 @@ impl Report {
             }
         };
         print(&format!("{sign}  {what}: {text}\n"));
+    }
+
+    /// Something to look at that is no failure.
+    fn warn(&self, what: &str, text: &str) {
+        print(&format!("warn    {what}: {text}\n"));
     }
 
     fn end(self) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ where
             return ExitCode::from(config::EXIT_USAGE);
         }
     };
+    zones::install(config.zone_data.as_deref());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

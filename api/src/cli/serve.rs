@@ -25,6 +25,7 @@ use crate::{seed, telemetry, worker};
 pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
     let began = Instant::now();
     telemetry::init(&config.logs)?;
+    log_zone_data();
     let signals = StopSignals::new()?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -69,6 +70,7 @@ pub(super) async fn run(mut config: Config) -> Result<(), Failure> {
 /// Runs only a worker until it is stopped.
 pub(super) async fn work(config: Config) -> Result<(), Failure> {
     telemetry::init(&config.logs)?;
+    log_zone_data();
     let signals = StopSignals::new()?;
     let db = startup::open_database(&config).await?;
     let app = startup::build(&config, db, Clock::System).await?;
@@ -84,6 +86,15 @@ pub(super) async fn work(config: Config) -> Result<(), Failure> {
     let _ = tokio::time::timeout(config.http.shutdown, background).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// Logs which time zone data is in use, and what an operator has to look at.
+fn log_zone_data() {
+    let zones = zones::in_use();
+    tracing::info!(data = %zones, "Time zone data");
+    for warning in zones.warnings(Clock::System.now().date_naive()) {
+        tracing::warn!(data = %zones, "{warning}");
+    }
 }
 
 /// Opens and migrates the database; seeds a new one when no other source will fill it.

@@ -55,6 +55,8 @@ pub struct Config {
     pub http: Http,
     pub rate_limits: RateLimits,
     pub bookings: Bookings,
+    /// Directory of compiled time zones. `None`: the system's or the bundled ones.
+    pub zone_data: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -134,6 +136,7 @@ impl Config {
         let http = Http::read(reader);
         let rate_limits = RateLimits::read(reader, environment);
         let bookings = Bookings::read(reader);
+        let zone_data = reader.read("TZDIR", |text| Ok(PathBuf::from(text)));
         Some(Self {
             environment: environment?,
             listen: listen?,
@@ -150,6 +153,7 @@ impl Config {
             http: http?,
             rate_limits,
             bookings: bookings?,
+            zone_data,
         })
     }
 }

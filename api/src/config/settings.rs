@@ -100,6 +100,8 @@ pub const SETTINGS: &[Setting] = &[
         "Database connections at most. 1 to 1000."),
     plain(DATA, "DEMO_DATA", "true|false", Rule("on for a new database when no provider is configured"),
         "Whether an empty database is filled with demo data."),
+    plain(DATA, "TZDIR", "DIRECTORY", Rule("the system's zoneinfo, or the database bundled with the program when that is newer"),
+        "Directory of compiled time zones (zoneinfo), taken whatever its version is. Read once, at the start: newer data needs a restart and no new build. A directory without zones is not used, and a warning says so."),
 
     plain(IDENTITY, "CLERK_ISSUER", "URL", Off,
         "Issuer of the session tokens to accept, exactly as in their `iss` claim. Its keys are read from `/.well-known/jwks.json` below it."),

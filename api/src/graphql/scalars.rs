@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, SecondsFormat, SubsecRound, Utc};
-use chrono_tz::Tz;
+use chrono::{NaiveDate, SecondsFormat, Utc};
+use zones::Zone;
 
 use crate::domain::money::decimal;
 use crate::domain::scheduling::native::Minute;
@@ -23,12 +23,12 @@ fn refuse<T: InputType>(message: String) -> InputValueError<T> {
 }
 
 /// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
-/// normalised; what is finer than a millisecond is cut off.
+/// normalised; what is finer than a millisecond is cut off, and a leap second, 23:59:60, is the second that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, async_graphql::Description)]
 pub struct DateTime(pub Instant);
 
 /// An instant as RFC 3339 in UTC with milliseconds, for example 2026-12-01T10:00:00.000Z. Input with another offset is accepted and
-/// normalised; what is finer than a millisecond is cut off.
+/// normalised; what is finer than a millisecond is cut off, and a leap second, 23:59:60, is the second that follows it.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html",
@@ -37,10 +37,9 @@ pub struct DateTime(pub Instant);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let read = |text: &str| {
-            let instant = chrono::DateTime::parse_from_rfc3339(text)
-                .ok()?
-                .with_timezone(&Utc)
-                .trunc_subsecs(3);
+            let written = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+            // Milliseconds since 1970 have no leap seconds: `:60` becomes the next minute's first.
+            let instant = Instant::from_timestamp_millis(written.timestamp_millis())?;
             // PostgreSQL and SQLite can store these years, and every time zone can display them.
             (years().contains(&chrono::Datelike::year(&instant))).then_some(Self(instant))
         };
@@ -117,7 +116,7 @@ impl ScalarType for LocalTime {
 
 /// A name of the IANA time zone database, for example America/New_York.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Description)]
-pub struct TimeZone(pub Tz);
+pub struct TimeZone(pub Zone);
 
 /// A name of the IANA time zone database, for example America/New_York.
 #[Scalar(
@@ -128,7 +127,7 @@ pub struct TimeZone(pub Tz);
 impl ScalarType for TimeZone {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, "a name of the IANA time zone database", |text| {
-            Tz::from_str(text).ok().map(Self)
+            Zone::from_str(text).ok().map(Self)
         })
         .map_err(refuse)
     }
@@ -149,7 +148,7 @@ impl TimeZone {
     /// Parses a zone from the database; falls back to UTC, should a zone ever leave the zone
     /// database.
     pub(crate) fn stored(name: &str) -> Self {
-        Self(name.parse().unwrap_or(Tz::UTC))
+        Self(name.parse().unwrap_or(Zone::UTC))
     }
 }
 
@@ -311,5 +310,33 @@ impl ScalarType for EventCursor {
 
     fn to_value(&self) -> Value {
         Value::String(format!("e{}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leap_second_is_shown_as_the_second_that_follows_it() {
+        for (text, shown) in [
+            ("2028-12-31T23:59:60Z", Some("2029-01-01T00:00:00.000Z")),
+            (
+                "2028-12-31T18:59:60.2509-05:00",
+                Some("2029-01-01T00:00:00.250Z"),
+            ),
+            (
+                "2028-12-31T23:59:59.9999Z",
+                Some("2028-12-31T23:59:59.999Z"),
+            ),
+            ("9998-12-31T23:59:60Z", None),
+        ] {
+            let read = <DateTime as ScalarType>::parse(Value::from(text)).ok();
+            assert_eq!(
+                read.map(|read| ScalarType::to_value(&read)),
+                shown.map(Value::from),
+                "{text}"
+            );
+        }
     }
 }

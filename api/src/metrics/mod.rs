@@ -4,6 +4,7 @@ mod labels;
 mod process;
 #[cfg(test)]
 mod tests;
+mod zone_data;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -84,6 +85,7 @@ impl Metrics {
             version: env!("CARGO_PKG_VERSION"),
         });
         r.register("build", "Running version", build);
+        zone_data::register(r);
         let requests = counted(r, "http_requests", "HTTP requests answered");
         let request_seconds = timed(
             r,

@@ -1,8 +1,8 @@
 //! When somebody can be booked: working hours less what is taken.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
-use chrono_tz::Tz;
 use serde_json::Value;
+use zones::Zone;
 
 use super::state::{Booking, EventType, Schedule, State, Status, zone};
 
@@ -104,7 +104,7 @@ impl State {
         // Their dates in UTC are taken for dates of the zone that the hours are in.
         let home = self
             .schedule_for(event_type)
-            .map_or(Tz::UTC, |schedule| zone(&schedule.time_zone));
+            .map_or(Zone::UTC, |schedule| zone(&schedule.time_zone));
         let absences = absences.map(move |absence| Span {
             start: midnight(absence.start.date_naive(), home),
             end: midnight(absence.end.date_naive() + Days::new(1), home),
@@ -123,7 +123,7 @@ impl State {
     }
 
     /// From when to when a booking of this type may start: after the notice, inside the window.
-    pub(super) fn bookable(&self, event_type: &EventType, now: DateTime<Utc>, zone: Tz) -> Span {
+    pub(super) fn bookable(&self, event_type: &EventType, now: DateTime<Utc>, zone: Zone) -> Span {
         let start = now + TimeDelta::minutes(event_type.notice());
         let window = &event_type.fields["bookingWindow"];
         let today = now.with_timezone(&zone).date_naive();
@@ -174,13 +174,13 @@ fn is_business(day: NaiveDate) -> bool {
 }
 
 /// The instant a day begins in a zone.
-pub(super) fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+pub(super) fn midnight(day: NaiveDate, zone: Zone) -> DateTime<Utc> {
     instant(day, NaiveTime::MIN, zone)
 }
 
 /// A wall-clock time as an instant; the earlier of two, and an hour on for one that a clock change
 /// skips.
-fn instant(day: NaiveDate, time: NaiveTime, zone: Tz) -> DateTime<Utc> {
+fn instant(day: NaiveDate, time: NaiveTime, zone: Zone) -> DateTime<Utc> {
     let local = day.and_time(time);
     let found = zone.from_local_datetime(&local).earliest();
     let found = found.or_else(|| {

@@ -1,7 +1,7 @@
 //! `/v2/me`, and small endpoints that stand alone.
 
-use chrono_tz::Tz;
 use serde_json::{Value, json};
+use zones::Zone;
 
 use super::call::Call;
 use super::reply::{Answer, Failure, done, ok, violation};
@@ -24,10 +24,10 @@ pub(super) fn route(state: &mut State, call: &Call) -> Option<Answer> {
 fn change(state: &mut State, call: &Call) -> Answer {
     let id = state.caller(call)?.user();
     let body = call.json()?;
-    if body
-        .get("timeZone")
-        .is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err()))
-    {
+    if body.get("timeZone").is_some_and(|zone| {
+        zone.as_str()
+            .is_none_or(|zone| zone.parse::<Zone>().is_err())
+    }) {
         let text = "timeZone must be a valid IANA time-zone".to_owned();
         return Err(Failure::invalid(vec![violation(
             body,

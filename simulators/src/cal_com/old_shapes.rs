@@ -191,8 +191,8 @@ pub(super) fn booking_complaint(body: &Value) -> Vec<Value> {
 }
 
 /// An instant in a zone, with milliseconds; `Z` for UTC.
-pub(super) fn in_zone(instant: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
-    if zone == chrono_tz::Tz::UTC {
+pub(super) fn in_zone(instant: DateTime<Utc>, zone: zones::Zone) -> String {
+    if zone == zones::Zone::UTC {
         return iso(instant);
     }
     instant
@@ -201,7 +201,7 @@ pub(super) fn in_zone(instant: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
 }
 
 /// Minutes between a zone and UTC at an instant.
-pub(super) fn offset_minutes(instant: DateTime<Utc>, zone: chrono_tz::Tz) -> i64 {
+pub(super) fn offset_minutes(instant: DateTime<Utc>, zone: zones::Zone) -> i64 {
     let local = instant.with_timezone(&zone).naive_local();
     (local - instant.naive_utc() + TimeDelta::zero()).num_minutes()
 }

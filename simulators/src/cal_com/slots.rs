@@ -1,8 +1,8 @@
 //! Starts that are on offer: `/v2/slots`.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Timelike as _, Utc};
-use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
+use zones::Zone;
 
 use super::call::{Call, Version};
 use super::hours::{Span, midnight};
@@ -33,8 +33,8 @@ fn list(state: &State, call: &Call, names: [&str; 2]) -> Answer {
     let [start, end] = names;
     let from = moment(call, start, false)?;
     let to = moment(call, end, true)?;
-    let zone = match call.param("timeZone").map(str::parse::<Tz>) {
-        None => Tz::UTC,
+    let zone = match call.param("timeZone").map(str::parse::<Zone>) {
+        None => Zone::UTC,
         Some(Ok(zone)) => zone,
         Some(Err(_)) => {
             return Err(Failure::bad_request(
@@ -90,7 +90,7 @@ fn old_shape(days: &Value) -> Value {
 fn moment(call: &Call, name: &str, to_the_end: bool) -> Result<DateTime<Utc>, Failure> {
     let text = call.param(name).unwrap_or_default();
     if let Ok(day) = text.parse::<NaiveDate>() {
-        let start = midnight(day, Tz::UTC);
+        let start = midnight(day, Zone::UTC);
         return Ok(if to_the_end {
             start + TimeDelta::days(1) - TimeDelta::milliseconds(1)
         } else {
@@ -129,14 +129,14 @@ impl State {
         event_type: &EventType,
         length: i64,
         range: Span,
-        (now, viewer): (DateTime<Utc>, Tz),
+        (now, viewer): (DateTime<Utc>, Zone),
         except: Option<&str>,
     ) -> Vec<DateTime<Utc>> {
         let step = event_type.interval().unwrap_or(length).max(1);
         let bookable = self.bookable(event_type, now, viewer);
         let home = self
             .schedule_for(event_type)
-            .map_or(Tz::UTC, |schedule| zone(&schedule.time_zone));
+            .map_or(Zone::UTC, |schedule| zone(&schedule.time_zone));
         let length = TimeDelta::minutes(length);
         let mut starts = Vec::new();
         for free in self.free(event_type, range, except) {
@@ -196,7 +196,7 @@ impl State {
 }
 
 /// The next start on the grid that the step implies: 60, 30, 20, 15, 10 or 5 minutes past the hour.
-fn align(instant: DateTime<Utc>, step: i64, zone: Tz) -> DateTime<Utc> {
+fn align(instant: DateTime<Utc>, step: i64, zone: Zone) -> DateTime<Utc> {
     let grid = [60, 30, 20, 15, 10, 5]
         .into_iter()
         .find(|grid| step % grid == 0)

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value};
+use zones::Zone;
 
 use super::Options;
 use super::tokens::Tokens;
@@ -351,8 +351,8 @@ impl State {
 }
 
 /// A zone by name; UTC for one that is none, which no stored row has.
-pub(super) fn zone(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
+pub(super) fn zone(name: &str) -> Zone {
+    name.parse().unwrap_or(Zone::UTC)
 }
 
 /// A text of an object, if it is there and a text.

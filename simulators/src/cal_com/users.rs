@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use serde_json::{Value, json};
+use zones::Zone;
 
 use super::auth::Caller;
 use super::call::Call;
@@ -328,10 +328,10 @@ fn validate(body: &Value, new: bool) -> Result<(), Failure> {
             ));
         }
     }
-    if body
-        .get("timeZone")
-        .is_some_and(|zone| zone.as_str().is_none_or(|zone| zone.parse::<Tz>().is_err()))
-    {
+    if body.get("timeZone").is_some_and(|zone| {
+        zone.as_str()
+            .is_none_or(|zone| zone.parse::<Zone>().is_err())
+    }) {
         let text = "timeZone must be a valid IANA time-zone".to_owned();
         errors.push(violation(body, "timeZone", &[("isTimeZone", text)]));
     }

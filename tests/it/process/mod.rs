@@ -5,6 +5,7 @@ mod crash;
 mod log;
 mod outage;
 mod server;
+mod zone_data;
 
 use tests::Scratch;
 use tests::process::{Settings, courtside, settings};

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use entity::booking::{Approval, Model, Status};
 use entity::booking_event::{ActorKind, Kind};
 use entity::coach::Scheduler;
 use entity::{Uuid, coach, event_type, slot_hold, user};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
+use zones::Zone;
 
 use super::guests;
 use super::idempotency::{self, Claim};
@@ -42,7 +42,7 @@ pub struct Create {
     /// One of the type's lengths; its default when `None`.
     pub length_minutes: Option<i32>,
     /// The zone in which the client sees the time.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     pub answers: Vec<AnswerInput>,
     /// Addresses of further people to invite.
     pub guests: Vec<String>,

@@ -1,11 +1,11 @@
 //! Changes a coach profile.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use entity::coach::Model;
 use entity::{Uuid, coach_specialty};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use zones::Zone;
 
 use super::directory::{MAX_SPECIALTIES, check_specialties};
 use super::{acting_for, lock};
@@ -30,7 +30,7 @@ pub struct UpdateProfile {
     pub biography: Option<Option<String>>,
     /// https only.
     pub avatar_url: Option<Option<String>>,
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
     /// The complete list, at most 20.
     pub specialties: Option<Vec<String>>,
     pub listed: Option<bool>,

@@ -118,6 +118,6 @@ pub(super) async fn keep(txn: &Txn, seen: Seen) -> Result<(user::Model, Option<U
 }
 
 fn known_zone(zone: Option<&str>) -> &str {
-    zone.filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
+    zone.filter(|zone| zone.parse::<zones::Zone>().is_ok())
         .unwrap_or("UTC")
 }

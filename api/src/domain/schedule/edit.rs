@@ -1,7 +1,6 @@
 //! Creates, changes and deletes schedules.
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use entity::Uuid;
 use entity::coach::Model as Coach;
 use entity::event_type::{self, Visibility};
@@ -11,6 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
+use zones::Zone;
 
 use super::{audit_if_staff, check_hours, lock, note_change};
 use crate::app::App;
@@ -32,7 +32,7 @@ pub struct Create {
     pub coach_id: Option<Uuid>,
     /// 1 to 100 characters.
     pub name: String,
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     pub weekly: Vec<WeeklyRule>,
     /// Whether event types without a schedule follow it. A coach's first one becomes the default in any case.
     pub is_default: bool,
@@ -43,7 +43,7 @@ pub struct Create {
 pub struct Update {
     pub schedule_id: Uuid,
     pub name: Option<String>,
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
     pub weekly: Option<Vec<WeeklyRule>>,
     /// True makes it the default. To unset it, make another schedule the default.
     pub is_default: Option<bool>,
@@ -228,7 +228,7 @@ fn check(name: Option<&str>, weekly: Option<&[WeeklyRule]>) -> Result<()> {
         let weekly = weekly.iter().copied().take(MAX_RULES).collect();
         // Any zone will do: rules are wall-clock times.
         let hours = Hours {
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             weekly,
             overrides: Vec::new(),
         };

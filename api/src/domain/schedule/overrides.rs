@@ -1,7 +1,6 @@
 //! Overrides: dates with hours of their own.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use chrono_tz::Tz;
 use entity::Uuid;
 use entity::schedule::Model;
 use entity::schedule_override::{self, ActiveModel, Column, Entity};
@@ -9,6 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
 };
+use zones::Zone;
 
 use super::{check_hours, lock, note_change};
 use crate::app::App;
@@ -60,7 +60,7 @@ pub async fn set_overrides(app: &App, caller: &Caller, input: SetOverrides) -> R
 async fn change(txn: &Txn, command: Command<SetOverrides>) -> Result<Model> {
     let Command { author, input } = command;
     let (found, _) = lock(txn, &author.person, input.schedule_id).await?;
-    let zone: Tz = found
+    let zone: Zone = found
         .time_zone
         .parse()
         .map_err(|error| Error::internal("a schedule's zone", error))?;
@@ -161,7 +161,7 @@ fn check(input: &SetOverrides, today: NaiveDate) -> Result<()> {
             hours,
         }];
         let hours = Hours {
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             weekly: Vec::new(),
             overrides,
         };

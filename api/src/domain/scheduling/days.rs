@@ -1,8 +1,8 @@
 //! Converts days of a zone to intervals of instants.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
-use chrono_tz::Tz;
 use entity::coach;
+use zones::Zone;
 
 use super::native::Interval;
 
@@ -10,8 +10,8 @@ use super::native::Interval;
 const MAX_GAP_QUARTERS: i32 = 4 * 26;
 
 /// The coach's own zone.
-pub(in crate::domain) fn zone(coach: &coach::Model) -> Tz {
-    coach.time_zone.parse().unwrap_or(Tz::UTC)
+pub(in crate::domain) fn zone(coach: &coach::Model) -> Zone {
+    coach.time_zone.parse().unwrap_or(Zone::UTC)
 }
 
 /// The current day in the coach's zone.
@@ -21,7 +21,7 @@ pub fn today(coach: &coach::Model, now: DateTime<Utc>) -> NaiveDate {
 }
 
 /// From the start of the first day to the end of the last one.
-pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) -> Interval {
+pub(in crate::domain) fn stretch(zone: Zone, first: NaiveDate, last: NaiveDate) -> Interval {
     let next = last.checked_add_days(Days::new(1)).unwrap_or(last);
     Interval {
         from: start_of_day(zone, first),
@@ -30,7 +30,7 @@ pub(in crate::domain) fn stretch(zone: Tz, first: NaiveDate, last: NaiveDate) ->
 }
 
 /// The first instant of a day; where the clock skips midnight, the end of the gap.
-fn start_of_day(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
+fn start_of_day(zone: Zone, day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     let found = (0..=MAX_GAP_QUARTERS)
         .filter_map(|quarter| midnight.checked_add_signed(TimeDelta::minutes(15) * quarter))
@@ -42,7 +42,8 @@ fn start_of_day(zone: Tz, day: NaiveDate) -> DateTime<Utc> {
 mod tests {
     use super::*;
 
-    fn of(zone: Tz, day: &str) -> (String, i64) {
+    fn of(zone: &str, day: &str) -> (String, i64) {
+        let zone = zone.parse().expect("a zone of the database");
         let day: NaiveDate = day.parse().expect("a literal date");
         let found = stretch(zone, day, day);
         (
@@ -54,28 +55,28 @@ mod tests {
     #[test]
     fn day_length_follows_clock_changes() {
         assert_eq!(
-            of(Tz::America__New_York, "2026-12-21"),
+            of("America/New_York", "2026-12-21"),
             ("2026-12-21T05:00".to_owned(), 24 * 60)
         );
         assert_eq!(
-            of(Tz::America__New_York, "2026-11-01"),
+            of("America/New_York", "2026-11-01"),
             ("2026-11-01T04:00".to_owned(), 25 * 60)
         );
         assert_eq!(
-            of(Tz::America__New_York, "2027-03-14"),
+            of("America/New_York", "2027-03-14"),
             ("2027-03-14T05:00".to_owned(), 23 * 60)
         );
         assert_eq!(
-            of(Tz::Asia__Beirut, "2026-03-29"),
+            of("Asia/Beirut", "2026-03-29"),
             ("2026-03-28T22:00".to_owned(), 23 * 60),
             "it begins at one"
         );
         assert_eq!(
-            of(Tz::Asia__Kolkata, "2026-12-21"),
+            of("Asia/Kolkata", "2026-12-21"),
             ("2026-12-20T18:30".to_owned(), 24 * 60)
         );
         assert_eq!(
-            of(Tz::Pacific__Apia, "2011-12-30").1,
+            of("Pacific/Apia", "2011-12-30").1,
             0,
             "the day that Samoa skipped"
         );

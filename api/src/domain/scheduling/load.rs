@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
-use chrono_tz::Tz;
 use entity::schedule::Weekly;
 use entity::schedule_override::DayHours;
 use entity::{Uuid, booking, coach, event_type, schedule, schedule_override, slot_hold};
@@ -14,6 +13,7 @@ use sea_orm::{
     QueryTrait, Select,
 };
 use serde::de::DeserializeOwned;
+use zones::Zone;
 
 use super::availability::Availability;
 use super::away::in_stretch;
@@ -273,9 +273,9 @@ fn stretches(database: DbBackend, from: impl ColumnTrait, until: impl ColumnTrai
 #[derive(Default)]
 struct Found {
     /// By coach.
-    zones: HashMap<Uuid, Tz>,
+    zones: HashMap<Uuid, Zone>,
     /// By schedule.
-    weekly: HashMap<Uuid, (Tz, Vec<WeeklyRule>)>,
+    weekly: HashMap<Uuid, (Zone, Vec<WeeklyRule>)>,
     /// By schedule.
     overrides: HashMap<Uuid, Vec<Override>>,
     /// By coach.

@@ -1,8 +1,8 @@
 //! What somebody wants to book, and whether they may.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
+use zones::Zone;
 
 use crate::cal_com::call::Call;
 use crate::cal_com::hours::Span;
@@ -109,7 +109,7 @@ pub(super) fn check_time(
             "Attempting to book a meeting in the past.",
         ));
     }
-    let bookable = state.bookable(event_type, now, Tz::UTC);
+    let bookable = state.bookable(event_type, now, Zone::UTC);
     if span.start < bookable.start || span.start >= bookable.end {
         return Err(Failure::bad_request(NOT_OFFERED));
     }
@@ -161,7 +161,7 @@ fn check_form(body: &Value) -> Result<(), Failure> {
     let attendee = &body["attendee"];
     if attendee["timeZone"]
         .as_str()
-        .is_none_or(|zone| zone.parse::<Tz>().is_err())
+        .is_none_or(|zone| zone.parse::<Zone>().is_err())
     {
         let message = "attendee property is wrong, timeZone property is wrong,timeZone must be a valid IANA time-zone ";
         return Err(Failure::bad_request(message));

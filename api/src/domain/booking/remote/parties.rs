@@ -156,7 +156,7 @@ async fn import_coach(
     let zone = organizer
         .time_zone
         .clone()
-        .filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok());
+        .filter(|zone| zone.parse::<zones::Zone>().is_ok());
     let name = organizer
         .name
         .clone()

@@ -116,7 +116,7 @@ pub(super) fn propose(
         let attendee = after.attendee.as_ref();
         let zone = attendee.and_then(|attendee| attendee.time_zone.as_deref());
         let zone = zone
-            .filter(|zone| zone.parse::<chrono_tz::Tz>().is_ok())
+            .filter(|zone| zone.parse::<zones::Zone>().is_ok())
             .unwrap_or("UTC");
         zone.clone_into(&mut new.client_time_zone);
         let name = attendee.map(|attendee| attendee.name.as_ref().unwrap_or(&attendee.email));

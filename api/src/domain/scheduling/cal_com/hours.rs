@@ -5,11 +5,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Weekday};
-use chrono_tz::Tz;
 use entity::schedule::{Model, Weekly, WeeklyRule};
 use entity::schedule_override;
 use providers::cal_com::{DayOverride, Hours, Schedule, ScheduleChange};
 use serde::Serialize;
+use zones::Zone;
 
 use crate::domain::scheduling::native::{self, Interval, Minute};
 
@@ -73,7 +73,7 @@ impl Week {
 
     /// Closes the dates on which the coach is absent, unless they are past.
     pub(crate) fn without(mut self, away: &[Interval], today: NaiveDate) -> Self {
-        let Ok(zone) = self.time_zone.parse::<Tz>() else {
+        let Ok(zone) = self.time_zone.parse::<Zone>() else {
             return self;
         };
         for away in away {

@@ -4,7 +4,7 @@
 //! reading, so that gaps and overlaps need no special case.
 
 use chrono::{DateTime, NaiveDate, Offset, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use zones::Zone;
 
 pub(super) const DAY: i64 = 24 * 60 * 60;
 
@@ -38,7 +38,7 @@ pub(super) fn day_number(date: NaiveDate) -> i64 {
 }
 
 /// Offset of the wall clock from UTC at an instant, in seconds.
-pub(super) fn offset_at(zone: Tz, at: i64) -> i64 {
+pub(super) fn offset_at(zone: Zone, at: i64) -> i64 {
     let instant = DateTime::from_timestamp(at.clamp(FIRST, LAST), 0)
         .expect("between two instants that chrono can write");
     i64::from(
@@ -60,14 +60,14 @@ pub(super) struct Stretch {
 /// without holes.
 #[derive(Debug)]
 pub(super) struct Stretches {
-    zone: Tz,
+    zone: Zone,
     at: i64,
     until: i64,
     offset: i64,
 }
 
 impl Stretches {
-    pub(super) fn new(zone: Tz, from: i64, until: i64) -> Stretches {
+    pub(super) fn new(zone: Zone, from: i64, until: i64) -> Stretches {
         Stretches {
             zone,
             at: from,

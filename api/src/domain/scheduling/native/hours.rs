@@ -1,14 +1,14 @@
 use std::fmt;
 
 use chrono::{NaiveDate, Weekday};
-use chrono_tz::Tz;
+use zones::Zone;
 
 use super::Minute;
 
 /// Opening hours of a coach: weekly hours in the coach's own zone, and overrides of single dates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
-    pub zone: Tz,
+    pub zone: Zone,
     pub weekly: Vec<WeeklyRule>,
     pub overrides: Vec<Override>,
 }

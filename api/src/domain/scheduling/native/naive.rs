@@ -2,7 +2,7 @@
 //! shares no code with the real computation.
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc};
-use chrono_tz::Tz;
+use zones::Zone;
 
 use super::{Hours, Interval, Slot, Terms, Window};
 
@@ -14,7 +14,7 @@ pub(super) struct Reading {
 }
 
 /// Readings of every minute of the interval.
-pub(super) fn tape(zone: Tz, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Reading> {
+pub(super) fn tape(zone: Zone, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<Reading> {
     let mut tape = Vec::new();
     let mut instant = from;
     while instant < until {
@@ -57,7 +57,7 @@ fn opened_at(hours: &Hours, reading: &Reading) -> Option<u16> {
     found.map(|(from, _)| from)
 }
 
-fn in_window(window: Window, zone: Tz, date: NaiveDate, now: DateTime<Utc>) -> bool {
+fn in_window(window: Window, zone: Zone, date: NaiveDate, now: DateTime<Utc>) -> bool {
     match window {
         Window::Unlimited => true,
         Window::Range { from, until } => from <= date && date <= until,

@@ -5,6 +5,7 @@ mod known;
 mod rules;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use zones::Zone;
 
 use super::{Interval, Minute, Terms, Window};
 
@@ -12,6 +13,15 @@ fn instant(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text)
         .expect("an instant in RFC 3339")
         .to_utc()
+}
+
+fn zone(name: &str) -> Zone {
+    name.parse().expect("a zone of the database")
+}
+
+/// Every zone of the database.
+fn all_zones() -> Vec<Zone> {
+    zones::in_use().names().into_iter().map(zone).collect()
 }
 
 fn between(from: &str, until: &str) -> Interval {

@@ -1,11 +1,11 @@
 //! Pushes hours to the coach's calendar.
 
-use chrono_tz::Tz;
 use entity::coach::Scheduler;
 use entity::sync_state::{self as known, State, Subject};
 use entity::{Uuid, coach, schedule, schedule_override};
 use providers::cal_com::{Refusal, Schedule, ScheduleChange};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use zones::Zone;
 
 use super::agreed::{How, Stopped, Synced};
 use super::{again, is_final, out_of_office, told};
@@ -177,7 +177,7 @@ fn before(day: chrono::NaiveDate) -> chrono::NaiveDate {
 
 /// The current day in the zone of the schedule.
 pub(super) fn today(app: &App, row: &schedule::Model) -> Result<chrono::NaiveDate> {
-    let zone: Tz = row
+    let zone: Zone = row
         .time_zone
         .parse()
         .map_err(|error| Error::internal("a schedule's zone", error))?;

@@ -1,7 +1,7 @@
 //! Random hours, terms and busy times from a fixed seed.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
-use chrono_tz::Tz;
+use zones::Zone;
 
 use crate::domain::scheduling::native::{
     Hours, Interval, Minute, Override, Terms, WeeklyRule, Window,
@@ -65,7 +65,7 @@ impl Chance {
     }
 
     /// Valid hours, with overrides around the date.
-    pub(super) fn hours(&mut self, zone: Tz, around: NaiveDate) -> Hours {
+    pub(super) fn hours(&mut self, zone: Zone, around: NaiveDate) -> Hours {
         let mut weekly = Vec::new();
         for offset in 0..7 {
             let weekday = (around + Days::new(offset)).weekday();

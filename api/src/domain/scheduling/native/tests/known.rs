@@ -1,9 +1,9 @@
 //! Clock changes worked out by hand: every expected instant is written down.
 
 use chrono::Weekday;
-use chrono_tz::Tz;
+use zones::Zone;
 
-use super::{between, instant, plain, time};
+use super::{between, instant, plain, time, zone};
 use crate::domain::scheduling::native::{Hours, Override, Terms, WeeklyRule, Window, slots};
 
 const EVERY_DAY: [Weekday; 7] = [
@@ -17,7 +17,7 @@ const EVERY_DAY: [Weekday; 7] = [
 ];
 
 /// The same ranges every day.
-fn daily(zone: Tz, ranges: &[(&str, &str)]) -> Hours {
+fn daily(zone: Zone, ranges: &[(&str, &str)]) -> Hours {
     let rules = EVERY_DAY.iter().flat_map(|&weekday| {
         ranges.iter().map(move |(from, until)| WeeklyRule {
             weekday,
@@ -55,7 +55,7 @@ fn starts(hours: &Hours, terms: &Terms, from: &str, until: &str) -> Vec<String> 
 
 #[test]
 fn new_york_spring_skips_the_missing_hour() {
-    let night = daily(Tz::America__New_York, &[("00:00", "05:00")]);
+    let night = daily(zone("America/New_York"), &[("00:00", "05:00")]);
     let found = starts(
         &night,
         &plain(60, 60),
@@ -79,7 +79,7 @@ fn new_york_spring_skips_the_missing_hour() {
 
 #[test]
 fn new_york_spring_ranges_that_begin_or_end_in_the_gap_do_so_at_its_edge() {
-    let until_half_past = daily(Tz::America__New_York, &[("01:00", "02:30")]);
+    let until_half_past = daily(zone("America/New_York"), &[("01:00", "02:30")]);
     let found = starts(
         &until_half_past,
         &plain(30, 30),
@@ -87,7 +87,7 @@ fn new_york_spring_ranges_that_begin_or_end_in_the_gap_do_so_at_its_edge() {
         "2026-03-09T04:00:00Z",
     );
     assert_eq!(found, ["03-08 06:00", "03-08 06:30"]);
-    let from_half_past = daily(Tz::America__New_York, &[("02:30", "04:00")]);
+    let from_half_past = daily(zone("America/New_York"), &[("02:30", "04:00")]);
     let found = starts(
         &from_half_past,
         &plain(30, 30),
@@ -95,7 +95,7 @@ fn new_york_spring_ranges_that_begin_or_end_in_the_gap_do_so_at_its_edge() {
         "2026-03-09T04:00:00Z",
     );
     assert_eq!(found, ["03-08 07:00", "03-08 07:30"]);
-    let within = daily(Tz::America__New_York, &[("02:00", "03:00")]);
+    let within = daily(zone("America/New_York"), &[("02:00", "03:00")]);
     assert!(
         starts(
             &within,
@@ -109,7 +109,7 @@ fn new_york_spring_ranges_that_begin_or_end_in_the_gap_do_so_at_its_edge() {
 
 #[test]
 fn new_york_autumn_has_one_o_clock_twice() {
-    let night = daily(Tz::America__New_York, &[("00:00", "03:00")]);
+    let night = daily(zone("America/New_York"), &[("00:00", "03:00")]);
     let found = starts(
         &night,
         &plain(60, 60),
@@ -125,7 +125,7 @@ fn new_york_autumn_has_one_o_clock_twice() {
 
 #[test]
 fn new_york_autumn_never_places_a_session_where_the_clock_shows_closed_time() {
-    let until_half_past = daily(Tz::America__New_York, &[("00:00", "01:30")]);
+    let until_half_past = daily(zone("America/New_York"), &[("00:00", "01:30")]);
     let found = starts(
         &until_half_past,
         &plain(30, 30),
@@ -138,7 +138,7 @@ fn new_york_autumn_never_places_a_session_where_the_clock_shows_closed_time() {
     );
     // A break from 01:15 to 01:45 is kept in both passes.
     let with_break = daily(
-        Tz::America__New_York,
+        zone("America/New_York"),
         &[("00:00", "01:15"), ("01:45", "04:00")],
     );
     let found = starts(
@@ -156,7 +156,7 @@ fn new_york_autumn_never_places_a_session_where_the_clock_shows_closed_time() {
 
 #[test]
 fn wall_clock_times_are_stable_across_the_change() {
-    let ten = daily(Tz::America__New_York, &[("10:00", "11:00")]);
+    let ten = daily(zone("America/New_York"), &[("10:00", "11:00")]);
     let found = starts(
         &ten,
         &plain(30, 30),
@@ -171,7 +171,7 @@ fn wall_clock_times_are_stable_across_the_change() {
 
 #[test]
 fn lord_howe_moves_by_half_an_hour_and_starts_stay_on_the_hour() {
-    let night = daily(Tz::Australia__Lord_Howe, &[("00:00", "04:00")]);
+    let night = daily(zone("Australia/Lord_Howe"), &[("00:00", "04:00")]);
     // 02:00 becomes 01:30: 00:00 and 01:00 at +11:00, 02:00 and 03:00 at +10:30.
     let found = starts(
         &night,
@@ -195,7 +195,7 @@ fn lord_howe_moves_by_half_an_hour_and_starts_stay_on_the_hour() {
 
 #[test]
 fn apia_skipped_a_whole_day() {
-    let morning = daily(Tz::Pacific__Apia, &[("09:00", "11:00")]);
+    let morning = daily(zone("Pacific/Apia"), &[("09:00", "11:00")]);
     // The 29th at -10:00, the 31st at +14:00, and no 30th.
     let found = starts(
         &morning,
@@ -208,7 +208,7 @@ fn apia_skipped_a_whole_day() {
         ["12-29 19:00", "12-29 20:00", "12-30 19:00", "12-30 20:00"]
     );
     let the_30th = time_window("2011-12-30", "2011-12-30");
-    let all_day = daily(Tz::Pacific__Apia, &[("00:00", "24:00")]);
+    let all_day = daily(zone("Pacific/Apia"), &[("00:00", "24:00")]);
     let terms = Terms {
         window: the_30th,
         ..plain(60, 60)
@@ -242,7 +242,10 @@ fn time_window(from: &str, until: &str) -> Window {
 
 #[test]
 fn cairo_changes_at_midnight() {
-    let evening = daily(Tz::Africa__Cairo, &[("22:00", "24:00"), ("00:00", "03:00")]);
+    let evening = daily(
+        zone("Africa/Cairo"),
+        &[("22:00", "24:00"), ("00:00", "03:00")],
+    );
     // Friday begins at 01:00: 22:00 and 23:00 at +02:00, 01:00 and 02:00 at +03:00.
     let found = starts(
         &evening,
@@ -284,7 +287,7 @@ fn cairo_changes_at_midnight() {
 
 #[test]
 fn dublin_has_negative_winter_time() {
-    let night = daily(Tz::Europe__Dublin, &[("00:00", "03:00")]);
+    let night = daily(zone("Europe/Dublin"), &[("00:00", "03:00")]);
     let found = starts(
         &night,
         &plain(30, 30),
@@ -295,7 +298,7 @@ fn dublin_has_negative_winter_time() {
         found,
         ["03-29 00:00", "03-29 00:30", "03-29 01:00", "03-29 01:30"]
     );
-    let night = daily(Tz::Europe__Dublin, &[("00:00", "02:00")]);
+    let night = daily(zone("Europe/Dublin"), &[("00:00", "02:00")]);
     let found = starts(
         &night,
         &plain(30, 30),
@@ -317,7 +320,7 @@ fn dublin_has_negative_winter_time() {
 
 #[test]
 fn ranges_that_touch_are_one_for_a_session_and_two_for_the_grid() {
-    let day = daily(Tz::UTC, &[("09:00", "10:45"), ("10:45", "12:00")]);
+    let day = daily(Zone::UTC, &[("09:00", "10:45"), ("10:45", "12:00")]);
     let found = starts(
         &day,
         &plain(60, 30),
@@ -334,7 +337,7 @@ fn ranges_that_touch_are_one_for_a_session_and_two_for_the_grid() {
             "06-01 10:45"
         ]
     );
-    let apart = daily(Tz::UTC, &[("09:00", "10:45"), ("10:46", "12:00")]);
+    let apart = daily(Zone::UTC, &[("09:00", "10:45"), ("10:46", "12:00")]);
     let found = starts(
         &apart,
         &plain(60, 30),
@@ -346,7 +349,7 @@ fn ranges_that_touch_are_one_for_a_session_and_two_for_the_grid() {
 
 #[test]
 fn an_override_replaces_the_hours_of_its_date_alone() {
-    let mut hours = daily(Tz::Europe__Dublin, &[("09:00", "10:00")]);
+    let mut hours = daily(zone("Europe/Dublin"), &[("09:00", "10:00")]);
     let date = |text: &str| text.parse().expect("a date");
     hours.overrides = vec![
         Override {
@@ -383,4 +386,17 @@ fn an_override_replaces_the_hours_of_its_date_alone() {
         ),
         []
     );
+}
+
+/// British Columbia keeps its summer time since 2026.
+#[test]
+fn vancouver_stays_seven_hours_behind_in_winter() {
+    let morning = daily(zone("America/Vancouver"), &[("09:00", "11:00")]);
+    let found = starts(
+        &morning,
+        &plain(60, 60),
+        "2026-12-07T08:00:00Z",
+        "2026-12-08T08:00:00Z",
+    );
+    assert_eq!(found, ["12-07 16:00", "12-07 17:00"]);
 }

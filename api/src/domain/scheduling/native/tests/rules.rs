@@ -1,7 +1,7 @@
 //! Validation of hours and terms, with the error messages.
 
 use chrono::{NaiveDate, TimeDelta, Weekday};
-use chrono_tz::Tz;
+use zones::Zone;
 
 use super::{plain, time};
 use crate::domain::scheduling::native::{
@@ -20,7 +20,7 @@ fn every_violation_of_hours_is_reported() {
         until: time(until),
     };
     let hours = Hours {
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         weekly: vec![
             rule(Weekday::Tue, "09:00", "17:00"),
             rule(Weekday::Tue, "10:00", "11:00"),
@@ -70,7 +70,7 @@ fn overlaps_within_an_override_are_refused_and_touching_ranges_allowed() {
             .map(|(from, until)| (time(from), time(until)))
             .collect();
         Hours {
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             weekly: Vec::new(),
             overrides: vec![Override {
                 date: date("2026-01-01"),
