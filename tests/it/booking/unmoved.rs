@@ -43,6 +43,7 @@ async fn a_move_to_where_the_booking_already_is_changes_nothing(app: &TestApp) {
     let moved = reschedule(&app.client("maria"), &id, "2026-11-25T19:00:00Z").await;
     assert_eq!(booking(&moved, "moves"), 1);
     assert_eq!(app.figure(moves).await, 1.0);
+    app.run_jobs().await;
 }
 
 async fn a_booking_without_moves_left_may_stay_where_it_is(app: &TestApp) {
@@ -60,6 +61,7 @@ async fn a_booking_without_moves_left_may_stay_where_it_is(app: &TestApp) {
         reschedule(&maria, &id, other).await.user_errors(),
         ["POLICY_VIOLATION"]
     );
+    app.run_jobs().await;
 }
 
 async fn a_move_to_where_it_already_is_asks_for_no_new_approval(app: &TestApp) {
@@ -98,4 +100,5 @@ async fn a_booking_that_cannot_be_moved_is_still_refused(app: &TestApp) {
     // The first token has expired meanwhile.
     let begun = reschedule(&app.client("maria"), &second, "2026-11-25T15:00:00Z").await;
     assert_eq!(begun.user_errors(), ["INVALID"]);
+    app.run_jobs().await;
 }
