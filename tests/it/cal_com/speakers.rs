@@ -175,7 +175,7 @@ async fn voice(fixture: &Fixture, user: u64, email: &str) -> Voice {
         .filter(|hook| hook.scope == Scope::User(user))
         .collect();
     assert_eq!(own.len(), 1, "{hooks:?}");
-    let path = own[0].url.strip_prefix(&fixture.app.url(""));
+    let path = own[0].url.strip_prefix(&fixture.app.app.public_url);
     Voice {
         user,
         email: email.to_owned(),

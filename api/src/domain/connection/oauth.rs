@@ -28,7 +28,7 @@ use super::store::{self, Account, By};
 use super::{AccountProvider, RedeemError, invalid_state, redirect, unavailable};
 use crate::app::App;
 use crate::domain::coach::{acting_for, manages, require};
-use crate::domain::{Caller, Conflict, Error, Result};
+use crate::domain::{Caller, Conflict, Error, Result, identity};
 use crate::vault::Place;
 
 /// How long an attempt is valid.
@@ -199,6 +199,8 @@ pub async fn park(app: &App, provider: &str, state: &str, returned: Returned) ->
 /// meanwhile.
 pub async fn finish(app: &Arc<App>, caller: &Caller, ticket: &SecretString) -> Result<Connection> {
     let person = caller.require_person()?;
+    // Read again: an account may change hands here, and the caller may have been suspended since.
+    identity::require_good_standing(app, caller).await?;
     let found = consume_ticket(app, ticket).await?;
     let attempt = found.ok_or(Error::NotFound("connection to finish"))?;
     if attempt.user_id != person.user_id && !person.is_coach(attempt.coach_id) {
