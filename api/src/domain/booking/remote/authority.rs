@@ -118,7 +118,7 @@ pub(crate) async fn admit(txn: &Txn, reported: Reported) -> Result<Result<Admitt
         match &places[&observation.uid] {
             Place::In(account) => observations.push((account.clone(), voice.bound(observation))),
             Place::Left(account) => {
-                observations.extend(left(observation).map(|left| (account.clone(), left)));
+                observations.extend(left(observation, account).map(|left| (account.clone(), left)));
             }
             Place::Outside(why) => overstep = Some(*why),
         }
@@ -331,8 +331,9 @@ fn host<'f>(link: &connection::Model, fact: &'f Fact) -> Option<&'f Organizer> {
     fact.organizer.iter().chain(&fact.co_hosts).find(is_it)
 }
 
-/// A record of another host about a booking that was this account's: it ended here.
-fn left(observation: Observation) -> Option<Observation> {
+/// A record of another host about a booking that was this account's: it ended here. The record
+/// replaces the last one, so it repeats what identifies the booking.
+fn left(observation: Observation, account: &str) -> Option<Observation> {
     let fact = observation.fact;
     (observation.kind == READ).then(|| Observation {
         uid: observation.uid,
@@ -345,6 +346,12 @@ fn left(observation: Observation) -> Option<Observation> {
             standing: Some(Standing::Canceled),
             starts_at: fact.starts_at,
             ends_at: fact.ends_at,
+            offer: fact.offer,
+            organizer: Some(Organizer {
+                id: Some(account.to_owned()),
+                ..Organizer::default()
+            }),
+            attendee: fact.attendee,
             reason: Some("It was given to another host.".to_owned()),
             ..Fact::default()
         },
