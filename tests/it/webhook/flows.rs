@@ -73,7 +73,7 @@ async fn a_booking_that_is_moved_and_canceled_stays_one(on: On) {
     let chain = [
         "2026-12-01 14:00:00 UTC",
         "CANCELED",
-        "moves 3",
+        "moves 2",
         "uids 4",
         "Deal fell through",
         "Agent Ann",
