@@ -28,7 +28,9 @@ async fn start(on: On) -> TestApp {
     let secrets = captures::secrets().join(",");
     let setup = Setup::default()
         .bare()
-        .setting("CALCOM_WEBHOOK_SECRETS", &secrets);
+        .setting("CALCOM_WEBHOOK_SECRETS", &secrets)
+        // Tests send many forgeries at one moment.
+        .setting("RATE_LIMIT_FORGED_WEBHOOKS_PER_MINUTE", "0");
     let app = setup.start(on).await;
     app.clock.advance(at("2027-02-01T12:00:00Z") - app.now());
     app

@@ -54,21 +54,19 @@ impl Forgeries {
         }
     }
 
-    /// Admits a sender, or answers 429.
-    pub(super) fn admit(&self, address: IpAddr, endpoint: Endpoint) -> Result<(), Response> {
-        let Some(counted) = &self.counted else {
-            return Ok(());
-        };
+    /// The 429 for a sender of too many forgeries.
+    pub(super) fn refusal(&self, address: IpAddr, endpoint: Endpoint) -> Option<Response> {
+        let counted = self.counted.as_ref()?;
         let (key, now) = (self.key(address, endpoint), self.started.elapsed());
         let decision = counted.forged.look(key, now);
         if decision.allowed || !counted.genuine.look(key, now).reset.is_zero() {
-            return Ok(());
+            return None;
         }
         self.app.metrics.rate_limited("forged_webhooks");
         self.app
             .metrics
             .webhook_refused(cal_com::PROVIDER, "rate_limited");
-        Err(decision.refusal())
+        Some(decision.refusal())
     }
 
     /// Counts an answered delivery.

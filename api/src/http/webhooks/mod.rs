@@ -87,7 +87,7 @@ async fn refuse_forgers(
     let Some(ClientAddress(address)) = address.copied() else {
         return next.run(request).await;
     };
-    if let Err(refusal) = guard.admit(address, endpoint) {
+    if let Some(refusal) = guard.refusal(address, endpoint) {
         return refusal;
     }
     let response = next.run(request).await;
