@@ -80,7 +80,7 @@ async fn history_and_audit_name_both_people(on: On) {
         .gql(ME, json!({}))
         .await
         .ok();
-    assert_eq!(audit(&app).await, [session.clone()]);
+    assert_eq!(audit(&app).await, std::slice::from_ref(&session));
     let next = clerk.token_with(&rosa, |_, claims| {
         claims["act"] = json!({ "sub": SUPPORT });
         claims["sid"] = "sess_next".into();

@@ -517,7 +517,7 @@ async fn another_coachs_event_type_and_clients_are_out_of_reach(on: On) {
     });
     let delivery = stage.tell(&stage.nora, &forged).await;
     assert_eq!(delivery.status, Status::Processed, "it is Nora's booking");
-    assert_eq!(stage.told(&stage.marcus).await, [real.clone()]);
+    assert_eq!(stage.told(&stage.marcus).await, std::slice::from_ref(&real));
     let own = stage.told(&stage.nora).await.remove(0);
     assert_eq!(own.conflict, Some(booking::Conflict::ClientOverlap));
     assert_ne!(own.event_type_id, real.event_type_id);
