@@ -557,10 +557,11 @@ async fn an_old_registration_is_moved_to_its_address_and_loses_no_delivery(on: O
     let stage = Stage::start(on).await;
     let platform = "/webhooks/calcom";
     let (fixture, nora) = (&stage.fixture, &stage.nora);
+    let public = |path: &str| format!("{}{path}", fixture.app.app.public_url);
     // As an earlier version left it, here and there.
     let old = ActiveModel {
         id: Unchanged(nora.connection_id),
-        url: Set(fixture.app.url(platform)),
+        url: Set(public(platform)),
         platform_url_until: Set(Some(at("9998-12-31T00:00:00Z"))),
         ..Default::default()
     };
@@ -576,7 +577,7 @@ async fn an_old_registration_is_moved_to_its_address_and_loses_no_delivery(on: O
         fixture,
         &format!("/v2/webhooks/{hook}"),
         "2024-08-13",
-        json!({ "subscriberUrl": fixture.app.url(platform) }),
+        json!({ "subscriberUrl": public(platform) }),
     )
     .await;
     courtside_reads_its_secrets(&stage).await;
@@ -601,7 +602,7 @@ async fn an_old_registration_is_moved_to_its_address_and_loses_no_delivery(on: O
         .filter(|hook| hook.scope == Scope::User(nora.user))
         .collect();
     assert_eq!(hooks.len(), 1, "{hooks:?}");
-    assert_eq!(hooks[0].url, fixture.app.url(&nora.path));
+    assert_eq!(hooks[0].url, public(&nora.path));
     assert_eq!(hooks[0].secret.as_deref(), Some(nora.secret.as_str()));
     let row = Registrations::find_by_id(nora.connection_id)
         .one(fixture.app.db().read())
