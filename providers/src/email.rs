@@ -23,7 +23,7 @@ mod tests {
         for other in [
             "\u{212A}im@example.com",
             "\u{130}an@example.com",
-            "ÉVA@example.com",
+            "Éva@example.com",
         ] {
             assert_eq!(normalised_email(other), other, "a letter outside of ASCII");
         }
